@@ -1,0 +1,1 @@
+"""Explains: why a key fails and what to do, in words that rest on the decisions of `keys`."""

@@ -1,0 +1,62 @@
+"""Owns the slots: how many are left, what a key may be called, and which key to free a slot with."""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from keys.refusals import InvalidInput
+
+NAME_LENGTH_AT_MOST = 64
+_NOT_IN_A_NAME = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories: control, format, surrogate, private, unassigned, and line and paragraph separators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many of an organization's slots are taken, of how many; after a limit was lowered it may be more."""
+
+    used: int
+    limit: int
+
+    @property
+    def remaining(self) -> int:
+        """Slots that are free."""
+        return max(0, self.limit - self.used)
+
+
+def valid_name(text: str, *, field: str = "name") -> str:
+    """
+    The name as it is kept: without white space around it, in Unicode's NFC; 1 to 64 characters.
+
+    Raises InvalidInput of the field, saying what is wrong.
+    """
+    name = unicodedata.normalize("NFC", text.strip())
+    if not name:
+        raise InvalidInput(field, "Give it a name of 1 to 64 characters.")
+    if len(name) > NAME_LENGTH_AT_MOST:
+        raise InvalidInput(field, f"The name has {len(name)} characters; use at most {NAME_LENGTH_AT_MOST}.")
+    for character in name:
+        if unicodedata.category(character) in _NOT_IN_A_NAME:
+            code = f"U+{ord(character):04X}"
+            raise InvalidInput(field, f"The name has a character that can't be seen ({code}); leave it out.")
+    return name
+
+
+class Freeable(Protocol):
+    """What is known of a key that could be deleted to free its slot."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+Key = TypeVar("Key", bound=Freeable)
+
+
+def candidates_to_free(keys: Iterable[Key]) -> list[Key]:
+    """The keys in the order in which to think of deleting them: the oldest first."""
+    return sorted(keys, key=lambda key: (key.created_at, key.id))

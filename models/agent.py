@@ -1,0 +1,55 @@
+"""Owns the agents table. A deleted agent stays as a tombstone for the keys that had it."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import UniqueConstraint
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col, select
+
+from models.columns import instant, optional_instant, reference
+from models.ids import new_id
+
+
+class Agent(SQLModel, table=True):
+    """A software worker that others call. The pair of ids is unique so that a key can't name another tenant's agent."""
+
+    __tablename__ = "agents"
+    __table_args__ = (UniqueConstraint("id", "organization_id"),)
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    organization_id: UUID = reference("organizations.id", index=True)
+    name: str = Field(max_length=64)
+    created_at: datetime = instant()
+    deleted_at: datetime | None = optional_instant()
+
+
+async def live_agents(
+    session: AsyncSession, organization_id: UUID, *, only: Collection[UUID] | None = None
+) -> list[Agent]:
+    """The organization's agents by name, all of them or `only` those named."""
+    statement = select(Agent).where(Agent.organization_id == organization_id, col(Agent.deleted_at).is_(None))
+    if only is not None:
+        statement = statement.where(col(Agent.id).in_(only))
+    return list((await session.execute(statement.order_by(col(Agent.name), col(Agent.id)))).scalars())
+
+
+async def live_agent(session: AsyncSession, organization_id: UUID, agent_id: UUID) -> Agent | None:
+    """The agent, unless it is another organization's, was deleted or never was."""
+    statement = select(Agent).where(
+        Agent.id == agent_id, Agent.organization_id == organization_id, col(Agent.deleted_at).is_(None)
+    )
+    return (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
+
+
+async def agent_by_id(session: AsyncSession, agent_id: UUID) -> Agent | None:
+    """The agent of whatever organization, unless it was deleted or never was: for the operator."""
+    statement = select(Agent).where(Agent.id == agent_id, col(Agent.deleted_at).is_(None))
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def agents_named(session: AsyncSession, name: str) -> list[Agent]:
+    """Those of exactly this name, in all organizations: for the operator."""
+    statement = select(Agent).where(Agent.name == name, col(Agent.deleted_at).is_(None))
+    return list((await session.execute(statement)).scalars())

@@ -1,0 +1,276 @@
+"""Owns the API keys table: what is kept of a key and its tombstone, and every management query on it."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Row, Select, func, update
+from sqlalchemy import select as columns
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+from sqlmodel import Field, SQLModel, col, select
+
+from models.agent import Agent
+from models.columns import instant, optional_instant, optional_reference, reference
+from models.ids import new_id
+from models.person import Person
+
+DELETED_LISTED_AT_MOST = 100
+
+
+class ApiKey(SQLModel, table=True):
+    """
+    A key. Without an agent it is organization-level. While it lives it has one secret, after a rotation with overlap
+    two; deleting takes the hashes and frees the slot, the rest stays as a tombstone.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["agent_id", "organization_id"],
+            ["agents.id", "agents.organization_id"],
+            name="fk_api_keys_agent",
+        ),
+        CheckConstraint("(deleted_at IS NULL) = (secret_hash IS NOT NULL)", name="living_has_secret"),
+        CheckConstraint("(secret_hash IS NULL) = (server_key_id IS NULL)", name="secret_has_server_key"),
+        CheckConstraint(
+            "(previous_secret_hash IS NULL) = (previous_server_key_id IS NULL)"
+            " AND (previous_secret_hash IS NULL) = (previous_works_until IS NULL)"
+            " AND (deleted_at IS NULL OR previous_secret_hash IS NULL)",
+            name="previous_secret_whole",
+        ),
+        Index("ix_api_keys_organization_id_deleted_at", "organization_id", "deleted_at"),
+        Index("ix_api_keys_agent_id", "agent_id"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    organization_id: UUID = reference("organizations.id")
+    agent_id: UUID | None = None
+    name: str = Field(max_length=64)
+    prefix: str = Field(max_length=12)
+    public_id: str = Field(max_length=16, unique=True)
+    last_four: str = Field(max_length=4)
+    secret_hash: str | None = Field(default=None, max_length=255)
+    server_key_id: str | None = Field(default=None, max_length=16)
+    previous_secret_hash: str | None = Field(default=None, max_length=255)
+    previous_server_key_id: str | None = Field(default=None, max_length=16)
+    previous_works_until: datetime | None = optional_instant()
+    rotated_at: datetime | None = optional_instant()
+    created_at: datetime = instant()
+    created_by_id: UUID | None = optional_reference("people.id")
+    deleted_at: datetime | None = optional_instant()
+    deleted_by_id: UUID | None = optional_reference("people.id")
+
+
+class NamedPerson(NamedTuple):
+    """What is shown of a person beside a key or an event."""
+
+    id: UUID
+    email: str
+    name: str
+
+
+class NamedAgent(NamedTuple):
+    """What is shown of an agent beside a key."""
+
+    id: UUID
+    name: str
+    deleted_at: datetime | None
+
+
+class ApiKeyRecord(NamedTuple):
+    """A key as it is shown, with its agent and the people around it: one row of one query."""
+
+    id: UUID
+    organization_id: UUID
+    name: str
+    prefix: str
+    public_id: str
+    last_four: str
+    rotated_at: datetime | None
+    previous_works_until: datetime | None
+    created_at: datetime
+    deleted_at: datetime | None
+    agent: NamedAgent | None
+    created_by: NamedPerson | None
+    deleted_by: NamedPerson | None
+
+
+class SlotUnavailable(Exception):
+    """The database refused a key: every slot is taken, or the organization is gone."""
+
+
+_creator = aliased(Person)
+_deleter = aliased(Person)
+_COLUMNS: list[Any] = [
+    ApiKey.id,
+    ApiKey.organization_id,
+    ApiKey.name,
+    ApiKey.prefix,
+    ApiKey.public_id,
+    ApiKey.last_four,
+    ApiKey.rotated_at,
+    ApiKey.previous_works_until,
+    ApiKey.created_at,
+    ApiKey.deleted_at,
+    ApiKey.agent_id,
+    Agent.name,
+    Agent.deleted_at,
+    _creator.id,
+    _creator.email,
+    _creator.name,
+    _deleter.id,
+    _deleter.email,
+    _deleter.name,
+]
+_RECORD: Select[Any] = (
+    columns(*_COLUMNS)
+    .outerjoin(Agent, col(Agent.id) == col(ApiKey.agent_id))
+    .outerjoin(_creator, col(_creator.id) == col(ApiKey.created_by_id))
+    .outerjoin(_deleter, col(_deleter.id) == col(ApiKey.deleted_by_id))
+)
+
+
+def _record(row: Row[Any]) -> ApiKeyRecord:
+    """Folds the joined columns, which have the order of the fields, into the values around the key."""
+    values: tuple[Any, ...] = tuple(row)
+    agent, creator, deleter = values[10:13], values[13:16], values[16:19]
+    return ApiKeyRecord._make(
+        (
+            *values[:10],
+            None if agent[0] is None else NamedAgent(*agent),
+            None if creator[0] is None else NamedPerson(*creator),
+            None if deleter[0] is None else NamedPerson(*deleter),
+        )
+    )
+
+
+def _of_agents(statement: Select[Any], agent_ids: Collection[UUID] | None) -> Select[Any]:
+    """Leaves what belongs to these agents; None is for everything, organization-level keys included."""
+    return statement if agent_ids is None else statement.where(col(ApiKey.agent_id).in_(agent_ids))
+
+
+async def visible_keys(
+    session: AsyncSession,
+    organization_id: UUID,
+    *,
+    of_agents: Collection[UUID] | None,
+    include_deleted: bool = False,
+) -> list[ApiKeyRecord]:
+    """
+    The organization's keys, newest first; with `include_deleted` also the newest 100 tombstones.
+
+    `of_agents` is what the actor may see: keys of these agents alone, or all with None.
+    """
+    in_organization = _of_agents(_RECORD.where(col(ApiKey.organization_id) == organization_id), of_agents)
+    living = in_organization.where(col(ApiKey.deleted_at).is_(None))
+    rows = list((await session.execute(living)).all())
+    if include_deleted:
+        dead = in_organization.where(col(ApiKey.deleted_at).is_not(None))
+        newest = dead.order_by(col(ApiKey.deleted_at).desc()).limit(DELETED_LISTED_AT_MOST)
+        rows += (await session.execute(newest)).all()
+    return sorted((_record(row) for row in rows), key=lambda record: record.id, reverse=True)
+
+
+async def key_record(session: AsyncSession, key_id: UUID) -> ApiKeyRecord | None:
+    """One key or tombstone, whoever asks: the caller decides whether the actor may see it."""
+    row = (await session.execute(_RECORD.where(col(ApiKey.id) == key_id))).one_or_none()
+    return None if row is None else _record(row)
+
+
+async def key_records(session: AsyncSession, key_ids: Collection[UUID]) -> dict[UUID, ApiKeyRecord]:
+    """Several at once, by id."""
+    if not key_ids:
+        return {}
+    rows = (await session.execute(_RECORD.where(col(ApiKey.id).in_(key_ids)))).all()
+    return {record.id: record for record in map(_record, rows)}
+
+
+async def living_key_for_update(session: AsyncSession, key_id: UUID) -> ApiKey | None:
+    """The key's row as it is now, unless it was deleted or never was. The caller holds the organization's lock."""
+    statement = (
+        select(ApiKey)
+        .where(ApiKey.id == key_id, col(ApiKey.deleted_at).is_(None))
+        .execution_options(populate_existing=True)
+    )
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def insert_key(session: AsyncSession, key: ApiKey) -> None:
+    """
+    Takes a slot and stores the key.
+
+    Raises SlotUnavailable where the database's trigger finds no free slot. The transaction is of no use afterwards.
+    """
+    session.add(key)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        if "key_limit_reached" in str(error.orig):
+            raise SlotUnavailable from None
+        raise
+
+
+async def delete_living_keys(
+    session: AsyncSession,
+    *,
+    at: datetime,
+    by: UUID | None,
+    key_id: UUID | None = None,
+    agent_id: UUID | None = None,
+    organization_id: UUID | None = None,
+) -> list[UUID]:
+    """Turns one key, an agent's or an organization's into tombstones; returns which were alive."""
+    statement = update(ApiKey).where(col(ApiKey.deleted_at).is_(None))
+    if key_id is not None:
+        statement = statement.where(col(ApiKey.id) == key_id)
+    elif agent_id is not None:
+        statement = statement.where(col(ApiKey.agent_id) == agent_id)
+    elif organization_id is not None:
+        statement = statement.where(col(ApiKey.organization_id) == organization_id)
+    else:
+        raise ValueError("name a key, an agent or an organization")
+    statement = statement.values(
+        deleted_at=at,
+        deleted_by_id=by,
+        secret_hash=None,
+        server_key_id=None,
+        previous_secret_hash=None,
+        previous_server_key_id=None,
+        previous_works_until=None,
+    )
+    returned = await session.execute(statement.returning(col(ApiKey.id)).execution_options(synchronize_session=False))
+    return list(returned.scalars())
+
+
+async def server_keys_in_use(session: AsyncSession, *, now: datetime) -> dict[str, int]:
+    """For each server key's id, how many living keys have a secret, one in overlap included, that it tagged."""
+    current = select(ApiKey.id, ApiKey.server_key_id).where(col(ApiKey.secret_hash).is_not(None))
+    previous = select(ApiKey.id, ApiKey.previous_server_key_id).where(col(ApiKey.previous_works_until) > now)
+    secrets = current.union(previous).subquery()
+    statement = select(secrets.c.server_key_id, func.count()).group_by(secrets.c.server_key_id)
+    return {row[0]: row[1] for row in await session.execute(statement)}
+
+
+async def drop_secrets_tagged_otherwise(
+    session: AsyncSession, server_key_ids: Collection[str], *, at: datetime
+) -> list[UUID]:
+    """
+    Deletes, as the operator, the living keys whose current secret no named server key tagged, and ends the overlap of
+    previous secrets that none did. Returns the keys deleted.
+    """
+    await session.execute(
+        update(ApiKey)
+        .where(col(ApiKey.previous_server_key_id).not_in(server_key_ids))
+        .values(previous_secret_hash=None, previous_server_key_id=None, previous_works_until=None)
+        .execution_options(synchronize_session=False)
+    )
+    statement = select(ApiKey.id).where(
+        col(ApiKey.deleted_at).is_(None), col(ApiKey.server_key_id).not_in(server_key_ids)
+    )
+    key_ids = list((await session.execute(statement)).scalars())
+    for key_id in key_ids:
+        await delete_living_keys(session, at=at, by=None, key_id=key_id)
+    return key_ids

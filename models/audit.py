@@ -1,0 +1,111 @@
+"""Owns the audit log: what happened to an organization's keys. Rows are added and, after 400 days, dropped."""
+
+from collections.abc import Collection
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint, delete, literal
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col, select
+
+from models.api_key import NamedPerson
+from models.columns import instant, optional_instant, optional_reference, reference
+from models.ids import new_id
+from models.person import Person
+
+
+class AuditAction(StrEnum):
+    """What kinds of event there are."""
+
+    API_KEY_CREATED = "api-key-created"
+    API_KEY_RENAMED = "api-key-renamed"
+    API_KEY_ROTATED = "api-key-rotated"
+    API_KEY_DELETED = "api-key-deleted"
+    API_KEY_LIMITS_CHANGED = "api-key-limits-changed"
+    ORGANIZATION_LIMITS_CHANGED = "organization-limits-changed"
+    MEMBERSHIP_CHANGED = "membership-changed"
+    API_KEY_CREATION_REFUSED = "api-key-creation-refused"
+    AGENT_DELETED = "agent-deleted"
+
+
+class AuditEvent(SQLModel, table=True):
+    """
+    One event. `actor_id` is null for the operator. A refused creation is one row a person, reason and hour, with a
+    count; `refused_reason` and `refused_hour` are null for all other events.
+    """
+
+    __tablename__ = "audit_events"
+    __table_args__ = (
+        UniqueConstraint(
+            "organization_id", "actor_id", "refused_reason", "refused_hour", name="uq_audit_events_refused"
+        ),
+        Index("ix_audit_events_organization_id_id", "organization_id", "id"),
+        Index("ix_audit_events_at", "at"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    organization_id: UUID = reference("organizations.id")
+    action: str = Field(max_length=40)
+    at: datetime = instant()
+    actor_id: UUID | None = optional_reference("people.id")
+    ip_address: str | None = Field(default=None, max_length=45)
+    api_key_id: UUID | None = optional_reference("api_keys.id")
+    agent_id: UUID | None = optional_reference("agents.id")
+    summary: str = Field(max_length=500)
+    refused_reason: str | None = Field(default=None, max_length=40)
+    refused_hour: datetime | None = optional_instant()
+    count: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+
+
+class AuditRecord(NamedTuple):
+    """An event as it is shown, with the person who did it."""
+
+    event: AuditEvent
+    actor: NamedPerson | None
+
+
+async def visible_events(
+    session: AsyncSession,
+    organization_id: UUID,
+    *,
+    of_agents: Collection[UUID] | None,
+    before: UUID | None,
+    limit: int,
+) -> list[AuditRecord]:
+    """At most `limit` events older than `before`, newest first; of these agents, or all with None."""
+    statement = (
+        select(AuditEvent, Person.id, Person.email, Person.name)
+        .outerjoin(Person, col(Person.id) == col(AuditEvent.actor_id))
+        .where(AuditEvent.organization_id == organization_id)
+        .order_by(col(AuditEvent.id).desc())
+        .limit(limit)
+    )
+    if of_agents is not None:
+        statement = statement.where(col(AuditEvent.agent_id).in_(of_agents))
+    if before is not None:
+        statement = statement.where(col(AuditEvent.id) < before)
+    return [
+        AuditRecord(event, None if person_id is None else NamedPerson(person_id, email, name))
+        for event, person_id, email, name in (await session.execute(statement)).all()
+    ]
+
+
+async def count_refused(session: AsyncSession, event: AuditEvent) -> None:
+    """Adds a refused creation, or one to the count of the same person's, reason's and hour's."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(AuditEvent).values(event.model_dump())
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["organization_id", "actor_id", "refused_reason", "refused_hour"],
+            set_={"count": col(AuditEvent.count) + literal(1), "ip_address": statement.excluded.ip_address},
+        )
+    )
+
+
+async def drop_events_before(session: AsyncSession, instant_: datetime) -> int:
+    """Drops what is older; returns how many."""
+    result = await session.execute(delete(AuditEvent).where(col(AuditEvent.at) < instant_))
+    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it

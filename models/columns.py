@@ -1,0 +1,58 @@
+"""Owns the column types that every table shares: aware UTC instants, and references between tables."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, TypeDecorator
+from sqlmodel import Field, SQLModel
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+# Every constraint has a name that is the same on each database, so that a migration can speak of it.
+SQLModel.metadata.naming_convention = NAMING_CONVENTION
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant in UTC. SQLite has no zones: there it is stored as UTC and read back as UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant must carry its time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def instant(*, index: bool = False) -> Any:
+    """A required instant."""
+    return Field(sa_type=UtcDateTime, nullable=False, index=index)
+
+
+def optional_instant() -> Any:
+    """An instant that may be missing."""
+    return Field(default=None, sa_type=UtcDateTime, nullable=True)
+
+
+def reference(target: str, *, primary_key: bool = False, index: bool = False) -> Any:
+    """A required foreign key; without an action, so that nothing is deleted by accident."""
+    return Field(foreign_key=target, nullable=False, primary_key=primary_key, index=index)
+
+
+def optional_reference(target: str) -> Any:
+    """A foreign key that may be missing."""
+    return Field(default=None, foreign_key=target, nullable=True)

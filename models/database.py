@@ -1,0 +1,134 @@
+"""Owns the engine and its transactions: the one place that commits."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql"
+DRIVERS = {SQLITE: "sqlite+aiosqlite", POSTGRESQL: "postgresql+asyncpg"}
+BUSY_TIMEOUT_MS = 30_000
+"""How long a SQLite writer waits for the one before it."""
+LOCK_TIMEOUT_MS = 30_000
+STATEMENT_TIMEOUT_MS = 30_000
+"""PostgreSQL's: what takes longer than this is a fault, and is answered as one."""
+
+
+class UnsupportedDatabase(ValueError):
+    """The address names a database or a driver that Keydesk does not speak."""
+
+
+def database_url(address: str) -> URL:
+    """
+    Reads a database's address, naming the async driver where it was left out.
+
+    Raises UnsupportedDatabase, whose message holds nothing of the address but the driver's name.
+    """
+    try:
+        url = make_url(address)
+    except Exception:
+        raise UnsupportedDatabase(
+            "it can't be read as an address such as postgresql+asyncpg://user@host/name"
+        ) from None
+    if url.drivername == "postgres":
+        url = url.set(drivername=POSTGRESQL)
+    if url.drivername in DRIVERS:
+        url = url.set(drivername=DRIVERS[url.drivername])
+    if url.drivername not in DRIVERS.values():
+        raise UnsupportedDatabase(f"{url.drivername} is not one of {', '.join(DRIVERS.values())}")
+    if url.get_backend_name() == SQLITE and url.database in (None, "", ":memory:"):
+        raise UnsupportedDatabase("SQLite needs a file: several connections share the database")
+    return url
+
+
+class Database:
+    """
+    An engine, and transactions on it.
+
+    A `reading()` session sees each statement's newest state, holds no lock and can't write; a `transaction()` commits
+    when its block ends and rolls back when it raises. On SQLite it begins with BEGIN IMMEDIATE, since one that reads
+    first and writes later fails at once when another wrote in between.
+    """
+
+    def __init__(self, address: str | URL, *, pool_size: int = 5) -> None:
+        self.url = address if isinstance(address, URL) else database_url(address)
+        self.backend = self.url.get_backend_name()
+        self.engine = _engine(self.url, pool_size)
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def path(self) -> Path | None:
+        """SQLite's file."""
+        return Path(str(self.url.database)) if self.backend == SQLITE else None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session for queries alone."""
+        async with AsyncSession(self._reading, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session whose changes are stored, all of them, when the block ends without an exception."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+            yield session
+            await session.commit()
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self.engine.dispose()
+
+
+async def database_now(session: AsyncSession) -> datetime:
+    """The database's clock, by which an overlap ends: the processes' clocks may differ. On SQLite in milliseconds."""
+    if session.get_bind().dialect.name == POSTGRESQL:
+        now: datetime = (await session.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        return now.astimezone(UTC)
+    stored: str = (await session.execute(text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')"))).scalar_one()
+    return datetime.fromisoformat(stored).replace(tzinfo=UTC)
+
+
+def _engine(url: URL, pool_size: int) -> AsyncEngine:
+    if url.get_backend_name() == SQLITE:
+        engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    settings = {
+        "application_name": "keydesk",
+        "timezone": "UTC",
+        "lock_timeout": str(LOCK_TIMEOUT_MS),
+        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+    }
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        hide_parameters=True,  # a statement's parameters hold hashes and people's words: never in an error's text
+        connect_args={"server_settings": settings, "timeout": 5},
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: _begin_sqlite does
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",  # first: switching to WAL may have to wait too
+        "journal_mode = WAL",
+        "synchronous = FULL",  # a deletion that was answered survives a power cut
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,61 @@
+"""Owns the database's schema over time: every database, the tests' too, is made by these revisions."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from models.database import Database
+
+_FOLDER = Path(__file__).parent
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def newest_revision() -> str:
+    """The revision that this program needs."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    if revision is None:
+        raise RuntimeError("there is no revision in models/migrations/versions")
+    return revision
+
+
+def known_revisions() -> list[str]:
+    """Every revision of this program, oldest first."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return [script.revision for script in scripts][::-1]
+
+
+async def current_revision(database: Database) -> str | None:
+    """The revision that the database is at, or None where it was never migrated."""
+    async with database.engine.connect() as connection:
+        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
+async def migrate(database: Database, revision: str = "head") -> tuple[str | None, str | None]:
+    """
+    Brings the database to the revision, upwards or downwards, in one transaction; returns the revision before and
+    after. Two that start at once wait for each other.
+    """
+    before = await current_revision(database)
+    going_down = before is not None and revision != "head" and _is_older(revision, before)
+    move = command.downgrade if going_down else command.upgrade
+    async with database.engine.begin() as connection:
+        if database.backend == "postgresql":
+            await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7065171)")
+        await connection.run_sync(lambda sync: move(_config(sync), revision))
+    return before, await current_revision(database)
+
+
+def _is_older(revision: str, than: str) -> bool:
+    order = ["base", *known_revisions()]
+    return revision in order and than in order and order.index(revision) < order.index(than)

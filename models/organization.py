@@ -1,0 +1,73 @@
+"""Owns the organizations table: limits, the count of living keys, and the lock that orders an organization's writes."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col, select
+
+from models.columns import instant, optional_instant
+from models.ids import new_id
+
+DEFAULT_KEY_LIMIT = 10
+"""Keys of both kinds that an organization may have at once."""
+DEFAULT_RATE_LIMIT = 600
+"""Requests a key may make in a minute."""
+DEFAULT_MONTHLY_QUOTA = 100_000
+"""Requests a key may make in a calendar month, in UTC."""
+
+
+class Organization(SQLModel, table=True):
+    """A tenant. Triggers alone keep `live_key_count`; a deleted organization stays as a tombstone."""
+
+    __tablename__ = "organizations"
+    __table_args__ = (
+        CheckConstraint("key_limit >= 1", name="key_limit"),
+        CheckConstraint("rate_limit >= 1", name="rate_limit"),
+        CheckConstraint("monthly_quota >= 1", name="monthly_quota"),
+        CheckConstraint("live_key_count >= 0", name="live_key_count"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    name: str = Field(max_length=64)
+    key_limit: int = DEFAULT_KEY_LIMIT
+    rate_limit: int = DEFAULT_RATE_LIMIT
+    monthly_quota: int = DEFAULT_MONTHLY_QUOTA
+    live_key_count: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    created_at: datetime = instant()
+    deleted_at: datetime | None = optional_instant()
+
+
+async def live_organization(session: AsyncSession, organization_id: UUID) -> Organization | None:
+    """The organization, unless it was deleted or never was."""
+    statement = select(Organization).where(Organization.id == organization_id, col(Organization.deleted_at).is_(None))
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def lock_organization(session: AsyncSession, organization_id: UUID) -> Organization | None:
+    """
+    The same, holding its row until the transaction ends.
+
+    Every transaction that changes keys, agents or memberships takes this lock first: one order for all, so that no
+    two of them can wait for each other. SQLite has one writer and needs no row lock.
+    """
+    statement = (
+        select(Organization)
+        .where(Organization.id == organization_id, col(Organization.deleted_at).is_(None))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def live_organizations(session: AsyncSession) -> list[Organization]:
+    """All organizations, oldest first."""
+    statement = select(Organization).where(col(Organization.deleted_at).is_(None)).order_by(col(Organization.id))
+    return list((await session.execute(statement)).scalars())
+
+
+async def organizations_named(session: AsyncSession, name: str) -> list[Organization]:
+    """Those of exactly this name: more than one is possible."""
+    statement = select(Organization).where(Organization.name == name, col(Organization.deleted_at).is_(None))
+    return list((await session.execute(statement)).scalars())

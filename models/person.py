@@ -1,0 +1,173 @@
+"""Owns people, their memberships with a role, and which agents an agent admin administers."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Enum, ForeignKeyConstraint, delete
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col, select
+
+from models.agent import Agent
+from models.columns import instant, optional_instant, reference
+from models.ids import new_id
+from models.organization import Organization
+
+
+class Role(StrEnum):
+    """What a person is in one organization."""
+
+    ORGANIZATION_ADMIN = "organization-admin"
+    AGENT_ADMIN = "agent-admin"
+    MEMBER = "member"
+
+
+class Person(SQLModel, table=True):
+    """Somebody who can sign in. `email` is kept in lower case; a one-time password must be changed at sign-in."""
+
+    __tablename__ = "people"
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    email: str = Field(max_length=254, unique=True)
+    name: str = Field(max_length=128)
+    password_hash: str | None = Field(default=None, max_length=255)
+    password_is_one_time: bool = False
+    password_expires_at: datetime | None = optional_instant()
+    created_at: datetime = instant()
+
+
+class Membership(SQLModel, table=True):
+    """A person's role in an organization."""
+
+    __tablename__ = "memberships"
+
+    organization_id: UUID = reference("organizations.id", primary_key=True)
+    person_id: UUID = reference("people.id", primary_key=True, index=True)
+    role: Role = Field(
+        sa_type=Enum(
+            Role,
+            native_enum=False,
+            create_constraint=True,
+            length=32,
+            name="role",
+            values_callable=lambda roles: [role.value for role in roles],
+        )
+    )
+    created_at: datetime = instant()
+
+
+class AdministeredAgent(SQLModel, table=True):
+    """An agent that an agent admin administers, in the organization of the membership. It outlives the agent."""
+
+    __tablename__ = "administered_agents"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "person_id"],
+            ["memberships.organization_id", "memberships.person_id"],
+            ondelete="CASCADE",
+            name="fk_administered_agents_membership",
+        ),
+        ForeignKeyConstraint(
+            ["agent_id", "organization_id"],
+            ["agents.id", "agents.organization_id"],
+            name="fk_administered_agents_agent",
+        ),
+    )
+
+    person_id: UUID = Field(primary_key=True)
+    agent_id: UUID = Field(primary_key=True, index=True)
+    organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipRecord:
+    """A membership with the organization's row, and the agents administered there, deleted ones included."""
+
+    organization: Organization
+    role: Role
+    agent_ids: frozenset[UUID]
+
+
+async def person_by_email(session: AsyncSession, email: str) -> Person | None:
+    """The person with this address, which must be in lower case."""
+    return (await session.execute(select(Person).where(Person.email == email))).scalar_one_or_none()
+
+
+async def person_by_id(session: AsyncSession, person_id: UUID) -> Person | None:
+    """The person, or None."""
+    return await session.get(Person, person_id, populate_existing=True)
+
+
+async def memberships_of(session: AsyncSession, person_id: UUID) -> list[MembershipRecord]:
+    """What the person is in each organization that is still there, in one query; by the organization's name."""
+    statement = (
+        select(Organization, Membership.role, AdministeredAgent.agent_id)
+        .join(Membership, col(Membership.organization_id) == col(Organization.id))
+        .outerjoin(
+            AdministeredAgent,
+            (col(AdministeredAgent.person_id) == col(Membership.person_id))
+            & (col(AdministeredAgent.organization_id) == col(Membership.organization_id)),
+        )
+        .where(Membership.person_id == person_id, col(Organization.deleted_at).is_(None))
+        .order_by(col(Organization.name), col(Organization.id))
+    )
+    found: dict[UUID, tuple[Organization, Role, set[UUID]]] = {}
+    for organization, role, agent_id in (await session.execute(statement)).all():
+        agent_ids = found.setdefault(organization.id, (organization, Role(role), set()))[2]
+        if agent_id is not None:
+            agent_ids.add(agent_id)
+    return [MembershipRecord(organization, role, frozenset(ids)) for organization, role, ids in found.values()]
+
+
+async def membership(session: AsyncSession, organization_id: UUID, person_id: UUID) -> Membership | None:
+    """The person's membership in the organization."""
+    return await session.get(Membership, (organization_id, person_id), populate_existing=True)
+
+
+async def members_of(session: AsyncSession, organization_id: UUID) -> list[tuple[Person, Role]]:
+    """Everybody in the organization, by name."""
+    statement = (
+        select(Person, Membership.role)
+        .join(Membership, col(Membership.person_id) == col(Person.id))
+        .where(Membership.organization_id == organization_id)
+        .order_by(col(Person.name), col(Person.id))
+    )
+    return [(person, Role(role)) for person, role in (await session.execute(statement)).all()]
+
+
+async def administered_in(session: AsyncSession, organization_id: UUID) -> dict[UUID, list[Agent]]:
+    """For each agent admin of the organization the living agents administered, by name."""
+    statement = (
+        select(AdministeredAgent.person_id, Agent)
+        .join(Agent, col(Agent.id) == col(AdministeredAgent.agent_id))
+        .where(AdministeredAgent.organization_id == organization_id, col(Agent.deleted_at).is_(None))
+        .order_by(col(Agent.name), col(Agent.id))
+    )
+    found: dict[UUID, list[Agent]] = {}
+    for person_id, agent in (await session.execute(statement)).all():
+        found.setdefault(person_id, []).append(agent)
+    return found
+
+
+async def set_administered(
+    session: AsyncSession, organization_id: UUID, person_id: UUID, agent_ids: Collection[UUID]
+) -> None:
+    """
+    Makes these the living agents that the person administers in the organization. Deleted ones stay as they were,
+    so that who administered an agent can still see its tombstone.
+    """
+    living = select(Agent.id).where(Agent.organization_id == organization_id, col(Agent.deleted_at).is_(None))
+    await session.execute(
+        delete(AdministeredAgent).where(
+            col(AdministeredAgent.person_id) == person_id,
+            col(AdministeredAgent.organization_id) == organization_id,
+            col(AdministeredAgent.agent_id).in_(living),
+        )
+    )
+    session.add_all(
+        AdministeredAgent(person_id=person_id, agent_id=agent_id, organization_id=organization_id)
+        for agent_id in agent_ids
+    )
+    await session.flush()
