@@ -8,18 +8,22 @@ Owns the expected noes: each carries its facts, and becomes a type or a code of 
     ├── NotFound                    no such organization, or not the actor's
     ├── ApiKeyNotFound              no such key, deleted, or not to be seen
     ├── InvalidInput                one field is wrong
+    ├── UnusableArgument            an argument that no answer can be given to
     ├── KeyLimitReached             every slot is taken
     ├── TooManyRequests             later
     └── SignInRefused               address or password, or too many failures
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from models.api_key import ApiKeyRecord
 
 
 class Refusal(Exception):
     """An expected no. `message` is a sentence for the person who asked."""
 
-    message: str = "This is not possible."
+    message: str
 
     def __str__(self) -> str:
         return self.message
@@ -69,11 +73,19 @@ class InvalidInput(Refusal):
 
 
 @dataclass(eq=False)
+class UnusableArgument(Refusal):
+    """An argument of a query is out of its range, or a cursor is none of ours."""
+
+    message: str
+
+
+@dataclass(eq=False)
 class KeyLimitReached(Refusal):
-    """Every slot of the organization is taken: `used` of `limit`."""
+    """Every slot of the organization is taken: `used` of `limit`. The candidates are those the actor may delete."""
 
     used: int
     limit: int
+    candidates: Sequence[ApiKeyRecord] = ()
 
     @property
     def message(self) -> str:  # type: ignore[override]

@@ -44,6 +44,7 @@ class AuditEvent(SQLModel, table=True):
         ),
         Index("ix_audit_events_organization_id_id", "organization_id", "id"),
         Index("ix_audit_events_at", "at"),
+        Index("ix_audit_events_actor_id_at", "actor_id", "at"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -91,6 +92,20 @@ async def visible_events(
         AuditRecord(event, None if person_id is None else NamedPerson(person_id, email, name))
         for event, person_id, email, name in (await session.execute(statement)).all()
     ]
+
+
+async def instants_by_actor(
+    session: AsyncSession, person_id: UUID, actions: Collection[AuditAction], *, since: datetime
+) -> list[datetime]:
+    """When the person did one of these since then, oldest first."""
+    statement = (
+        select(AuditEvent.at)
+        .where(
+            AuditEvent.actor_id == person_id, col(AuditEvent.at) > since, col(AuditEvent.action).in_(list(actions))
+        )
+        .order_by(col(AuditEvent.at))
+    )
+    return list((await session.execute(statement)).scalars())
 
 
 async def count_refused(session: AsyncSession, event: AuditEvent) -> None:

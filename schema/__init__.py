@@ -1,0 +1,18 @@
+"""Shows: the GraphQL schema."""
+
+from datetime import datetime
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from schema.mutation import Mutation
+from schema.query import Query
+from schema.refusals import HANDLERS
+from schema.scalars import INSTANT
+
+schema = strawberry.Schema(
+    query=Query,
+    mutation=Mutation,
+    exception_handlers=HANDLERS,
+    config=StrawberryConfig(scalar_map={datetime: INSTANT}),
+)

@@ -279,6 +279,7 @@ def upgrade() -> None:
             "organization_id", "actor_id", "refused_reason", "refused_hour", name="uq_audit_events_refused"
         ),
     )
+    op.create_index("ix_audit_events_actor_id_at", "audit_events", ["actor_id", "at"])
     op.create_index("ix_audit_events_at", "audit_events", ["at"])
     op.create_index("ix_audit_events_organization_id_id", "audit_events", ["organization_id", "id"])
     for statement in _POSTGRESQL if op.get_bind().dialect.name == "postgresql" else _SQLITE:

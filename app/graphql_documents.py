@@ -1,0 +1,176 @@
+"""Owns a document's way before execution: parsed, measured, validated, and remembered when it passed."""
+
+import re
+import sys
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    IntValueNode,
+    OperationDefinitionNode,
+    OverlappingFieldsCanBeMergedRule,
+    ValidationContext,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation.validate import ValidationAbortedError
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from app.graphql_errors import Code, ExecutionRefused
+from app.graphql_limits import Limits, Measuring, TooComplex, excess, fragments_of, operations_of, whole_number
+
+VALIDATION_ERRORS = 20
+BYTES_PER_TOKEN = 500
+"""What a token and its share of the syntax tree take in memory (360 to 450 measured)."""
+SURROGATE_ESCAPE = re.compile(r"\\u(\{0*)?[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a document that passed."""
+
+    node: OperationDefinitionNode
+    is_introspection: bool
+    """Whether it asks for `__schema` or `__type`, by itself or through a fragment."""
+    is_measured_by_request: bool
+    """Whether the complexity fits for some values of its variables only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that passed: it may be executed, for some values of its variables at least."""
+
+    tree: DocumentNode
+    operations: Mapping[str | None, Operation]
+    fragments: Mapping[str, FragmentDefinitionNode]
+
+    def operation(self, name: str | None) -> Operation:
+        """The operation of that name, or the only one. Raises ExecutionRefused where there is no such."""
+        if name is None and len(self.operations) == 1:
+            return next(iter(self.operations.values()))
+        operation = self.operations.get(name) if name is not None else None
+        if operation is None:
+            sentence = "There is no operation of that name." if name is not None else "Several operations: name one."
+            raise ExecutionRefused(Code.GRAPHQL_VALIDATION_FAILED, [GraphQLError(sentence)])
+        return operation
+
+
+class Documents:
+    """Prepares documents for one schema, and remembers those that passed, the last used first.
+
+    What did not pass is not remembered: nobody sends that for long, and refused documents can't crowd out good ones.
+    """
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._rules = validation_rules(limits)
+        self._passed: OrderedDict[str, Document] = OrderedDict()
+        self._bytes = 0
+
+    def prepare(self, text: str) -> Document:
+        """The document of this text. Raises ExecutionRefused where it does not parse, is too complex or not valid."""
+        document = self._passed.get(text)
+        if document is not None:
+            self._passed.move_to_end(text)
+            return document
+        tree = self._parsed(text)
+        # Before validation, whose work for hostile documents is by far the greater.
+        document = self._measured(tree)
+        self._validate(tree)
+        self._remember(text, document)
+        return document
+
+    def check_size(self, document: Document, operation: Operation, variables: Mapping[str, Any]) -> None:
+        """Measures with this request's values where the verdict hangs on them. Raises ExecutionRefused."""
+        if not operation.is_measured_by_request:
+            return
+        defaults = {
+            definition.variable.name.value: whole_number(definition.default_value)
+            for definition in operation.node.variable_definitions or ()
+            if isinstance(definition.default_value, IntValueNode)
+        }
+        measuring = Measuring(self._schema, document.fragments, self._limits, {**defaults, **variables})
+        if (sentence := excess(measuring.operation(operation.node), self._limits)) is not None:
+            raise too_complex(sentence)
+
+    def _parsed(self, text: str) -> DocumentNode:
+        try:
+            return parse(text, max_tokens=self._limits.tokens)
+        except GraphQLSyntaxError as error:
+            raise ExecutionRefused(_syntax_code(error), [error]) from None
+
+    def _measured(self, tree: DocumentNode) -> Document:
+        fragments = fragments_of(tree)
+        operations: dict[str | None, Operation] = {}
+        for node in operations_of(tree):
+            measuring = Measuring(self._schema, fragments, self._limits, None)
+            try:
+                cost = measuring.operation(node)
+            except TooComplex as error:
+                raise too_complex(str(error)) from None
+            sentence = excess(cost, self._limits)
+            if sentence is not None and not measuring.depends_on_variables:
+                raise too_complex(sentence)
+            operations[node.name.value if node.name else None] = Operation(
+                node, is_introspection=cost.introspection_fields > 0, is_measured_by_request=sentence is not None
+            )
+        return Document(tree, operations, fragments)
+
+    def _validate(self, tree: DocumentNode) -> None:
+        # Without "did you mean": the names of the schema are for the signed-in, as introspection is.
+        errors = validate(self._schema, tree, self._rules, max_errors=VALIDATION_ERRORS, hide_suggestions=True)
+        if errors and all(isinstance(error, ValidationAbortedError) for error in errors):
+            raise too_complex("The document takes too long to validate: it repeats too many fields or fragments.")
+        if errors:
+            raise ExecutionRefused(Code.GRAPHQL_VALIDATION_FAILED, errors)
+
+    def _remember(self, text: str, document: Document) -> None:
+        self._passed[text] = document
+        self._bytes += _memory(text, document)
+        while len(self._passed) > self._limits.cached_documents or self._bytes > self._limits.cached_bytes:
+            self._bytes -= _memory(*self._passed.popitem(last=False))
+
+
+def too_complex(sentence: str) -> ExecutionRefused:
+    """The refusal for a document that is over a limit."""
+    return ExecutionRefused(Code.TOO_COMPLEX, [GraphQLError(sentence)])
+
+
+def validation_rules(limits: Limits) -> tuple[type[ASTValidationRule], ...]:
+    """The specification's rules and Strawberry's own, with the one that is quadratic on our budget.
+
+    graphql-core gives it 500,000 steps: more than a second of work for 5,000 tokens.
+    """
+
+    class MergeableFieldsRule(OverlappingFieldsCanBeMergedRule):
+        def __init__(self, context: ValidationContext) -> None:
+            super().__init__(context)
+            self.rule_context.remaining_complexity_budget = limits.merge_steps
+
+    standard = (MergeableFieldsRule if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules)
+    return (*standard, MaybeNullValidationRule, OneOfInputValidationRule)
+
+
+def _syntax_code(error: GraphQLSyntaxError) -> Code:
+    # The parser has one class for all it says. A quoted piece of the document never ends its message like that.
+    if error.message.endswith("Parsing aborted."):
+        return Code.TOO_COMPLEX
+    if error.source and SURROGATE_ESCAPE.match(error.source.body, next(iter(error.positions or (0,)))):
+        return Code.BAD_USER_INPUT
+    return Code.GRAPHQL_PARSE_FAILED
+
+
+def _memory(text: str, document: Document) -> int:
+    """Roughly: the text, its copies in the tree's values, and the tree."""
+    return 2 * sys.getsizeof(text) + BYTES_PER_TOKEN * document.tree.token_count

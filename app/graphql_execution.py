@@ -1,0 +1,105 @@
+"""Owns the execution of GraphQL operations: Strawberry's executor, quicker about fields that are plain attributes."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from graphql import GraphQLObjectType, GraphQLSchema, Undefined, get_nullable_type, is_leaf_type, is_non_null_type
+from graphql.execution.collect_fields import GroupedFieldSet
+from graphql.pyutils import Path
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.types.field import StrawberryField
+
+NOT_PLAIN = object()
+
+
+class PlainField(NamedTuple):
+    """A leaf that is an attribute of its parent's value, with no resolver, argument or permission in between."""
+
+    attribute: str
+    serialize: Callable[[Any], Any]
+    is_nullable: bool
+
+
+PlainFields = dict[str, dict[str, PlainField]]
+"""By the names of object type and field."""
+
+
+class PlainFirstExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Reads plain fields at once; leaves the others, and plain ones that are not as they should be, to the library.
+
+    Most fields of an answer are plain, and for each the library makes a path, an info, an argument dictionary and six
+    calls: a list of ten keys with eight fields each takes half the time this way.
+    """
+
+    def __init__(self, *args: Any, plain_fields: PlainFields, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.plain_fields = plain_fields
+
+    def execute_fields(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path | None,
+        grouped_field_set: GroupedFieldSet,
+        position_context: Any,
+    ) -> Any:
+        """The fields of one object, by response name."""
+        plain = self.plain_fields[parent_type.name]
+        values: dict[str, Any] = {}
+        others: GroupedFieldSet = {}
+        for response_name, details in grouped_field_set.items():
+            field = plain.get(details[0].node.name.value)
+            value = NOT_PLAIN if field is None else _read(field, source_value)
+            # The place in the answer is taken now, in the request's order, and filled when the library is done.
+            values[response_name] = value
+            if value is NOT_PLAIN:
+                others[response_name] = details
+        if not others:
+            return values
+        completed = super().execute_fields(parent_type, source_value, path, others, position_context)
+        if isinstance(completed, dict):
+            values.update(completed)
+            return values
+        return _filled(values, completed)
+
+
+async def _filled(values: dict[str, Any], completed: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    values.update(await completed)
+    return values
+
+
+def _read(field: PlainField, source: Any) -> Any:
+    """The field's value as it goes into the answer, or NOT_PLAIN: then the library reads it again, and says why."""
+    try:
+        value = getattr(source, field.attribute)
+        if value is None:
+            return None if field.is_nullable else NOT_PLAIN
+        if isinstance(value, Exception) or optimized_is_awaitable(value):
+            return NOT_PLAIN
+        serialized = field.serialize(value)
+    except Exception:
+        return NOT_PLAIN
+    return NOT_PLAIN if serialized is None or serialized is Undefined else serialized
+
+
+def plain_fields(schema: GraphQLSchema) -> PlainFields:
+    """Every object type's plain fields, found once for a schema."""
+    types = (type_ for type_ in schema.type_map.values() if isinstance(type_, GraphQLObjectType))
+    return {type_.name: _plain_fields_of(type_) for type_ in types}
+
+
+def _plain_fields_of(object_type: GraphQLObjectType) -> dict[str, PlainField]:
+    found: dict[str, PlainField] = {}
+    for name, definition in object_type.fields.items():
+        leaf = get_nullable_type(definition.type)
+        declared = definition.extensions.get("strawberry-definition")
+        if (
+            is_leaf_type(leaf)
+            and isinstance(declared, StrawberryField)
+            and declared.is_basic_field
+            and declared.default_resolver is getattr
+        ):
+            is_nullable = not is_non_null_type(definition.type)
+            found[name] = PlainField(declared.python_name, leaf.coerce_output_value, is_nullable)
+    return found

@@ -1,0 +1,157 @@
+"""Does what can be done with API keys: list, rename, rotate, delete."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from keys import policy
+from keys.allowance import Allowance, valid_name
+from keys.policy import Action, Actor
+from keys.refusals import ApiKeyNotFound, Forbidden, InvalidInput
+from models.api_key import ApiKey, ApiKeyRecord, delete_living_keys, key_record, living_key_for_update, visible_keys
+from models.audit import AuditAction
+from models.database import database_now
+from models.organization import live_organization, lock_organization
+from resolvers.audit import record
+from resolvers.desk import Desk, Issued, as_of_now, check_pace, hint_of, may_on, record_of
+
+OVERLAP_SECONDS_AT_MOST = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A key's tombstone, and the slots after it is gone."""
+
+    record: ApiKeyRecord
+    allowance: Allowance
+
+
+async def api_keys(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    organization_id: UUID,
+    include_deleted: bool = False,
+    agent_id: UUID | None = None,
+    search: str | None = None,
+) -> list[ApiKeyRecord]:
+    """The organization's keys that the actor may see, newest first; `search` is in the name or the hint, case aside."""
+    of_agents = policy.visible_agents(actor, Action.SEE_KEY, organization_id)
+    if agent_id is not None:
+        of_agents = frozenset({agent_id}) if of_agents is None else of_agents & {agent_id}
+    if of_agents is not None and not of_agents:
+        return []
+    records = await visible_keys(session, organization_id, of_agents=of_agents, include_deleted=include_deleted)
+    wanted = (search or "").strip().casefold()
+    return [each for each in records if wanted in each.name.casefold() or wanted in hint_of(each).casefold()]
+
+
+async def api_key(session: AsyncSession, actor: Actor, *, key_id: UUID) -> ApiKeyRecord | None:
+    """The key or tombstone, or None where there is none that the actor may see."""
+    found = await key_record(session, key_id)
+    return found if found is not None and may_on(actor, Action.SEE_KEY, found) else None
+
+
+async def rename_api_key(desk: Desk, actor: Actor, *, key_id: UUID, name: str) -> ApiKeyRecord:
+    """Gives the key another name. Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests."""
+    async with desk.database.transaction() as session:
+        actor, row = await _locked_key(session, actor, Action.RENAME_KEY, key_id, desk)
+        before, row.name = row.name, valid_name(name)
+        await record(
+            session,
+            actor,
+            AuditAction.API_KEY_RENAMED,
+            f"The API key “{before}” was renamed to “{row.name}”.",
+            organization_id=row.organization_id,
+            api_key_id=row.id,
+            agent_id=row.agent_id,
+            now=desk.clock(),
+        )
+        return await record_of(session, row.id)
+
+
+async def rotate_api_key(desk: Desk, actor: Actor, *, key_id: UUID, overlap_seconds: int = 0) -> Issued:
+    """
+    Gives the key a new secret in the same slot. The one before works on for the overlap, by the database's clock;
+    those before it end at once. Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests.
+    """
+    _require_somewhere(actor, Action.ROTATE_KEY)
+    if not 0 <= overlap_seconds <= OVERLAP_SECONDS_AT_MOST:
+        raise InvalidInput("overlapSeconds", f"Choose an overlap of 0 to {OVERLAP_SECONDS_AT_MOST} seconds (a day).")
+    async with desk.database.reading() as session:
+        found = await key_record(session, key_id)
+        if found is None or found.deleted_at is not None or not may_on(actor, Action.ROTATE_KEY, found):
+            raise ApiKeyNotFound
+        await check_pace(session, actor, desk)
+    prepared = await desk.issuer.prepare(public_id=found.public_id)
+    async with desk.database.transaction() as session:
+        actor, row = await _locked_key(session, actor, Action.ROTATE_KEY, key_id, desk)
+        if overlap_seconds:
+            row.previous_secret_hash, row.previous_server_key_id = row.secret_hash, row.server_key_id
+            row.previous_works_until = await database_now(session) + timedelta(seconds=overlap_seconds)
+        else:
+            row.previous_secret_hash = row.previous_server_key_id = row.previous_works_until = None
+        row.secret_hash, row.server_key_id = prepared.secret_hash, prepared.minted.server_key_id
+        row.prefix, row.last_four, row.rotated_at = prepared.minted.prefix, prepared.minted.last_four, desk.clock()
+        until = f" The secret before works for {overlap_seconds} more seconds." if overlap_seconds else ""
+        await record(
+            session,
+            actor,
+            AuditAction.API_KEY_ROTATED,
+            f"The API key “{row.name}” was given a new secret.{until}",
+            organization_id=row.organization_id,
+            api_key_id=row.id,
+            agent_id=row.agent_id,
+            now=row.rotated_at,
+        )
+        issued = Issued(await record_of(session, row.id), prepared.minted.token)
+    return issued
+
+
+async def delete_api_key(desk: Desk, actor: Actor, *, key_id: UUID) -> Deleted:
+    """Revokes the key: it is a tombstone when this returns. Raises ApiKeyNotFound, Forbidden, TooManyRequests."""
+    async with desk.database.transaction() as session:
+        actor, row = await _locked_key(session, actor, Action.DELETE_KEY, key_id, desk)
+        now = desk.clock()
+        await delete_living_keys(session, at=now, by=actor.person_id, key_id=row.id)
+        await record(
+            session,
+            actor,
+            AuditAction.API_KEY_DELETED,
+            f"The API key “{row.name}” was deleted.",
+            organization_id=row.organization_id,
+            api_key_id=row.id,
+            agent_id=row.agent_id,
+            now=now,
+        )
+        organization = await live_organization(session, row.organization_id)
+        if organization is None:
+            raise ApiKeyNotFound
+        await session.refresh(organization)
+        deleted = Deleted(
+            await record_of(session, row.id), Allowance(organization.live_key_count, organization.key_limit)
+        )
+    return deleted
+
+
+async def _locked_key(
+    session: AsyncSession, actor: Actor, action: Action, key_id: UUID, desk: Desk
+) -> tuple[Actor, ApiKey]:
+    """The actor as of now and the living key, with the organization's lock held; raises where the action is refused."""
+    _require_somewhere(actor, action)
+    found = await key_record(session, key_id)
+    if found is None or await lock_organization(session, found.organization_id) is None:
+        raise ApiKeyNotFound
+    actor = await as_of_now(session, actor)
+    row = await living_key_for_update(session, key_id)
+    if row is None or not may_on(actor, action, found):
+        raise ApiKeyNotFound
+    await check_pace(session, actor, desk)
+    return actor, row
+
+
+def _require_somewhere(actor: Actor, action: Action) -> None:
+    if not policy.manages_keys_somewhere(actor, action):
+        raise Forbidden(policy.denial(actor))

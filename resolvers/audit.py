@@ -1,0 +1,137 @@
+"""Owns what is written to the audit log, and who reads it. A summary says what was done; by whom stands beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from keys import policy
+from keys.policy import Action, Actor
+from keys.refusals import UnusableArgument
+from models.api_key import ApiKeyRecord, NamedPerson, key_records
+from models.audit import AuditAction, AuditEvent, count_refused, visible_events
+from models.database import Database
+from models.ids import Prefix, parse_external_id
+
+PAGE_AT_MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as its reader sees it; `api_key` is null also where it is not the reader's to see."""
+
+    id: UUID
+    action: AuditAction
+    at: datetime
+    actor: NamedPerson | None
+    ip_address: str | None
+    api_key: ApiKeyRecord | None
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events, newest first, and whether there are older ones."""
+
+    events: Sequence[Event]
+    has_next: bool
+
+
+async def record(
+    session: AsyncSession,
+    actor: Actor,
+    action: AuditAction,
+    summary: str,
+    *,
+    organization_id: UUID,
+    now: datetime,
+    api_key_id: UUID | None = None,
+    agent_id: UUID | None = None,
+) -> None:
+    """Writes an event into the transaction of what it tells of, so that neither is there without the other."""
+    session.add(
+        AuditEvent(
+            organization_id=organization_id,
+            action=action,
+            at=now,
+            actor_id=actor.person_id,
+            ip_address=actor.address,
+            api_key_id=api_key_id,
+            agent_id=agent_id,
+            summary=summary,
+        )
+    )
+    await session.flush()
+
+
+async def record_refused_creation(
+    database: Database,
+    actor: Actor,
+    reason: str,
+    summary: str,
+    *,
+    organization_id: UUID,
+    now: datetime,
+    agent_id: UUID | None = None,
+) -> None:
+    """
+    Counts a refused creation: one event a person, reason and hour, so that nobody fills the disk with noes.
+
+    A transaction of its own, since that of the creation is rolled back.
+    """
+    async with database.transaction() as session:
+        await count_refused(
+            session,
+            AuditEvent(
+                organization_id=organization_id,
+                action=AuditAction.API_KEY_CREATION_REFUSED,
+                at=now,
+                actor_id=actor.person_id,
+                ip_address=actor.address,
+                agent_id=agent_id,
+                summary=summary,
+                refused_reason=reason,
+                refused_hour=now.replace(minute=0, second=0, microsecond=0),
+            ),
+        )
+
+
+async def audit_log(
+    session: AsyncSession, actor: Actor, *, organization_id: UUID, first: int, after: str | None
+) -> Page:
+    """
+    A page of what the actor may see of the organization's log. `after` is an event's id: a cursor that new events
+    don't move. Raises UnusableArgument.
+    """
+    if not 1 <= first <= PAGE_AT_MOST:
+        raise UnusableArgument(f"first: ask for 1 to {PAGE_AT_MOST} events, then go on with the page's endCursor.")
+    before = None if after is None else parse_external_id(Prefix.AUDIT_EVENT, after)
+    if after is not None and before is None:
+        raise UnusableArgument("after: this is no cursor of the audit log. Send the endCursor of a page before.")
+    of_agents = policy.visible_agents(actor, Action.SEE_AUDIT_LOG, organization_id)
+    if of_agents is not None and not of_agents:
+        return Page((), has_next=False)
+    found = await visible_events(session, organization_id, of_agents=of_agents, before=before, limit=first + 1)
+    shown = found[:first]
+    keys = await key_records(session, {each.event.api_key_id for each in shown if each.event.api_key_id is not None})
+    return Page(
+        [
+            Event(
+                id=each.event.id,
+                action=AuditAction(each.event.action),
+                at=each.event.at,
+                actor=each.actor,
+                ip_address=each.event.ip_address,
+                api_key=None if each.event.api_key_id is None else keys.get(each.event.api_key_id),
+                summary=_summary(each.event),
+            )
+            for each in shown
+        ],
+        has_next=len(found) > first,
+    )
+
+
+def _summary(event: AuditEvent) -> str:
+    return event.summary if event.count == 1 else f"{event.summary} {event.count} times within the hour."

@@ -1,0 +1,26 @@
+"""Does what a person may ask of an organization: its admins, and the agents to scope a key to."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from keys import policy
+from keys.policy import Action, Actor, Role
+from models.agent import Agent, live_agents
+from models.person import Person, members_of
+
+
+async def agents(session: AsyncSession, actor: Actor, *, organization_id: UUID) -> list[Agent]:
+    """The living agents that the actor may scope a key to, by name."""
+    only = policy.visible_agents(actor, Action.CREATE_KEY, organization_id)
+    if only is not None and not only:
+        return []
+    return await live_agents(session, organization_id, only=only)
+
+
+async def admins(session: AsyncSession, actor: Actor, *, organization_id: UUID) -> list[Person]:
+    """The organization's admins, by name, for everybody in it: whom to ask for what one's own role does not allow."""
+    if not policy.may_with_some_key(actor, Action.SEE_ORGANIZATION, organization_id, policy.Scope.ORGANIZATION):
+        return []
+    members = await members_of(session, organization_id)
+    return [person for person, role in members if role is Role.ORGANIZATION_ADMIN]

@@ -1,0 +1,83 @@
+"""Shows API keys, and what comes of creating, rotating and deleting one."""
+
+from datetime import datetime
+from enum import Enum
+
+import strawberry
+
+from keys import policy
+from keys.policy import Action, Actor
+from models.api_key import ApiKeyRecord
+from models.ids import Prefix, external_id
+from resolvers.desk import hint_of, may_on
+from schema.organization import Agent, KeyAllowance, User, to_agent, to_user
+
+
+@strawberry.enum(description="What a key is good for.")
+class ApiKeyScope(Enum):
+    ORGANIZATION = strawberry.enum_value(
+        policy.Scope.ORGANIZATION, description="Every agent of the organization. Created by organization admins."
+    )
+    AGENT = strawberry.enum_value(
+        policy.Scope.AGENT, description="One agent. Created by organization admins and that agent's admins."
+    )
+
+
+@strawberry.enum
+class ApiKeyStatus(Enum):
+    ACTIVE = strawberry.enum_value("active", description="It works.")
+    DELETED = strawberry.enum_value("deleted", description="Its callers are answered 401.")
+
+
+@strawberry.type(
+    description="A key that callers present. The secret is not in here: it is shown once, when it is issued."
+)
+class ApiKey:
+    id: strawberry.ID
+    name: str
+    scope: ApiKeyScope = strawberry.field(description="Fixed at creation.")
+    agent: Agent | None = strawberry.field(description="The agent of an agent-level key.")
+    status: ApiKeyStatus
+    hint: str = strawberry.field(
+        description="Enough to recognise the key by, never to use it: its beginning and its last four characters."
+    )
+    created_at: datetime
+    created_by: User | None = strawberry.field(description="Null when the operator made it, on the command line.")
+    deleted_at: datetime | None
+    deleted_by: User | None = strawberry.field(description="Null when the operator did it, on the command line.")
+    previous_secret_works_until: datetime | None = strawberry.field(
+        description="After a rotation with overlap: until when the secret before still works. Null when none does."
+    )
+    viewer_can_manage: bool = strawberry.field(description="Whether the viewer may rename, rotate and delete it.")
+
+
+@strawberry.type(description="A new secret. This is the only time that it is shown.")
+class ApiKeyIssued:
+    api_key: ApiKey
+    secret: str = strawberry.field(description="The whole key, as a caller presents it.")
+
+
+@strawberry.type(description="The key is revoked: no verification that starts from now on succeeds.")
+class ApiKeyDeleted:
+    api_key: ApiKey
+    key_allowance: KeyAllowance
+
+
+def to_api_key(record: ApiKeyRecord, actor: Actor, now: datetime) -> ApiKey:
+    """The public type of a row, as this actor sees it at this moment."""
+    deleted = record.deleted_at is not None
+    works_until = record.previous_works_until
+    return ApiKey(
+        id=strawberry.ID(external_id(Prefix.API_KEY, record.id)),
+        name=record.name,
+        scope=ApiKeyScope.ORGANIZATION if record.agent is None else ApiKeyScope.AGENT,
+        agent=None if record.agent is None else to_agent(record.agent),
+        status=ApiKeyStatus.DELETED if deleted else ApiKeyStatus.ACTIVE,
+        hint=hint_of(record),
+        created_at=record.created_at,
+        created_by=None if record.created_by is None else to_user(record.created_by),
+        deleted_at=record.deleted_at,
+        deleted_by=None if record.deleted_by is None else to_user(record.deleted_by),
+        previous_secret_works_until=works_until if works_until is not None and works_until > now else None,
+        viewer_can_manage=not deleted and may_on(actor, Action.DELETE_KEY, record),
+    )

@@ -1,0 +1,181 @@
+"""
+Shows what can be done: a guard, a resolver, a conversion each.
+
+Results are nullable, so that an error in one field of a document never takes away the secret that another has just
+issued.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from keys.policy import Scope
+from keys.refusals import ApiKeyNotFound as NoSuchKey
+from keys.refusals import NotFound, Unauthenticated
+from models.ids import Prefix, parse_external_id
+from resolvers import api_keys
+from resolvers.desk import Issued
+from resolvers.key_creation import create_api_key
+from schema.api_key import ApiKey, ApiKeyDeleted, ApiKeyIssued, ApiKeyScope, to_api_key
+from schema.organization import to_allowance
+from schema.permissions import Info, MayCreateKeys, MayDeleteKeys, MayRenameKeys, MayRotateKeys
+from schema.refusals import ApiKeyNotFound, InvalidInput, KeyLimitReached, SignInRefused
+from schema.viewer import Viewer, to_viewer
+
+NO_AGENT = UUID(int=0)
+"""What an id that can't be read stands for: it gets the same words as an agent that is not there."""
+
+
+@strawberry.input
+class SignInInput:
+    email: str
+    password: str
+
+
+@strawberry.input
+class ChangePasswordInput:
+    current_password: str
+    new_password: str = strawberry.field(description="At least 12 characters.")
+
+
+@strawberry.input
+class CreateApiKeyInput:
+    organization_id: strawberry.ID
+    name: str = strawberry.field(
+        description=(
+            "1 to 64 characters after trimming and NFC, none of them control, format, surrogate, private, unassigned "
+            "or line-separating. Need not be unique."
+        )
+    )
+    scope: ApiKeyScope
+    agent_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Required for AGENT, refused for ORGANIZATION."
+    )
+
+
+@strawberry.input
+class RenameApiKeyInput:
+    id: strawberry.ID
+    name: str
+
+
+@strawberry.input
+class RotateApiKeyInput:
+    id: strawberry.ID
+    overlap_seconds: int = strawberry.field(
+        default=0, description="How long the secret before works on; at most 86400."
+    )
+
+
+@strawberry.input
+class DeleteApiKeyInput:
+    id: strawberry.ID
+
+
+SignInResult = Annotated[Viewer | SignInRefused, strawberry.union("SignInResult")]
+ChangePasswordResult = Annotated[Viewer | InvalidInput, strawberry.union("ChangePasswordResult")]
+CreateApiKeyResult = Annotated[ApiKeyIssued | KeyLimitReached | InvalidInput, strawberry.union("CreateApiKeyResult")]
+RenameApiKeyResult = Annotated[ApiKey | InvalidInput | ApiKeyNotFound, strawberry.union("RenameApiKeyResult")]
+RotateApiKeyResult = Annotated[ApiKeyIssued | InvalidInput | ApiKeyNotFound, strawberry.union("RotateApiKeyResult")]
+DeleteApiKeyResult = Annotated[ApiKeyDeleted | ApiKeyNotFound, strawberry.union("DeleteApiKeyResult")]
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation(description="Begins a new session; the browser gets its cookie.")
+    async def sign_in(self, info: Info, input: SignInInput) -> SignInResult | None:
+        context = info.context
+        context.signed_in = await context.entrance.sign_in(input.email, input.password)
+        return to_viewer(context.signed_in)
+
+    @strawberry.mutation(description="Ends the session, if there is one.")
+    async def sign_out(self, info: Info) -> bool | None:
+        await info.context.entrance.sign_out()
+        info.context.signed_in = None
+        return True
+
+    @strawberry.mutation(description="Ends the person's other sessions.")
+    async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordResult | None:
+        context = info.context
+        if context.signed_in is None:
+            raise Unauthenticated
+        context.signed_in = await context.entrance.change_password(
+            context.signed_in, input.current_password, input.new_password
+        )
+        return to_viewer(context.signed_in)
+
+    @strawberry.mutation(
+        permission_classes=[MayCreateKeys],
+        description=(
+            "Takes a slot and issues a key. Organization admins create both kinds, agent admins agent-level keys of "
+            "the agents they administer, members none."
+        ),
+    )
+    async def create_api_key(self, info: Info, input: CreateApiKeyInput) -> CreateApiKeyResult | None:
+        organization_id = parse_external_id(Prefix.ORGANIZATION, input.organization_id)
+        if organization_id is None:
+            raise NotFound
+        agent_id = None if input.agent_id is None else parse_external_id(Prefix.AGENT, input.agent_id) or NO_AGENT
+        issued = await create_api_key(
+            info.context.desk,
+            info.context.actor,
+            organization_id=organization_id,
+            name=input.name,
+            scope=Scope(input.scope.value),
+            agent_id=agent_id,
+        )
+        return _to_issued(info, issued)
+
+    @strawberry.mutation(
+        permission_classes=[MayRenameKeys], description="For organization admins, and for admins of the key's agent."
+    )
+    async def rename_api_key(self, info: Info, input: RenameApiKeyInput) -> RenameApiKeyResult | None:
+        context = info.context
+        record = await api_keys.rename_api_key(context.desk, context.actor, key_id=_key_id(input.id), name=input.name)
+        return to_api_key(record, context.actor, context.desk.clock())
+
+    @strawberry.mutation(
+        permission_classes=[MayRotateKeys],
+        description=(
+            "Gives the key a new secret and keeps its id, public id, name, scope and slot, so that it also works when "
+            "every slot is taken. The secret before works on for overlapSeconds, at most 86400; those before it end "
+            "at once. With 0, none but the new one works: the emergency stop. For organization admins, and for admins "
+            "of the key's agent."
+        ),
+    )
+    async def rotate_api_key(self, info: Info, input: RotateApiKeyInput) -> RotateApiKeyResult | None:
+        context = info.context
+        issued = await api_keys.rotate_api_key(
+            context.desk, context.actor, key_id=_key_id(input.id), overlap_seconds=input.overlap_seconds
+        )
+        return _to_issued(info, issued)
+
+    @strawberry.mutation(
+        permission_classes=[MayDeleteKeys],
+        description=(
+            "Takes effect at once: no verification that starts after this has answered succeeds. For organization "
+            "admins, and for admins of the key's agent."
+        ),
+    )
+    async def delete_api_key(self, info: Info, input: DeleteApiKeyInput) -> DeleteApiKeyResult | None:
+        context = info.context
+        deleted = await api_keys.delete_api_key(context.desk, context.actor, key_id=_key_id(input.id))
+        return ApiKeyDeleted(
+            api_key=to_api_key(deleted.record, context.actor, context.desk.clock()),
+            key_allowance=to_allowance(deleted.allowance),
+        )
+
+
+def _key_id(text: strawberry.ID) -> UUID:
+    key_id = parse_external_id(Prefix.API_KEY, text)
+    if key_id is None:
+        raise NoSuchKey
+    return key_id
+
+
+def _to_issued(info: Info, issued: Issued) -> ApiKeyIssued:
+    context = info.context
+    return ApiKeyIssued(
+        api_key=to_api_key(issued.record, context.actor, context.desk.clock()), secret=issued.secret.reveal()
+    )

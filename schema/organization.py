@@ -1,0 +1,68 @@
+"""Shows organizations, their people and agents."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import Enum
+
+import strawberry
+
+from keys import policy
+from keys.allowance import Allowance
+from models.api_key import NamedAgent, NamedPerson
+from models.ids import Prefix, external_id
+
+
+@strawberry.enum(description="What a person is in one organization.")
+class Role(Enum):
+    ORGANIZATION_ADMIN = strawberry.enum_value(
+        policy.Role.ORGANIZATION_ADMIN, description="Creates and manages organization-level and agent-level keys."
+    )
+    AGENT_ADMIN = strawberry.enum_value(
+        policy.Role.AGENT_ADMIN,
+        description="Creates and manages agent-level keys only, of the agents that this person administers.",
+    )
+    MEMBER = strawberry.enum_value(policy.Role.MEMBER, description="Manages no keys. May ask the assistant.")
+
+
+@strawberry.type(
+    description=(
+        "Somebody who can sign in. An id of any type is an opaque string whose prefix tells the type: usr_, org_, "
+        "agt_, key_, evt_."
+    )
+)
+class User:
+    id: strawberry.ID
+    email: str
+    name: str
+
+
+@strawberry.type(description="A software worker that others call.")
+class Agent:
+    id: strawberry.ID
+    name: str
+    deleted_at: datetime | None = strawberry.field(
+        description="When the operator deleted it; it is still shown for the keys that had it."
+    )
+
+
+@strawberry.type(description="How many of the organization's key slots are taken.")
+class KeyAllowance:
+    used: int
+    limit: int = strawberry.field(description="10 unless the operator set another number.")
+    remaining: int
+
+
+def to_user(person: NamedPerson) -> User:
+    return User(id=strawberry.ID(external_id(Prefix.PERSON, person.id)), email=person.email, name=person.name)
+
+
+def to_agent(agent: NamedAgent) -> Agent:
+    return Agent(id=strawberry.ID(external_id(Prefix.AGENT, agent.id)), name=agent.name, deleted_at=agent.deleted_at)
+
+
+def to_allowance(allowance: Allowance) -> KeyAllowance:
+    return KeyAllowance(used=allowance.used, limit=allowance.limit, remaining=allowance.remaining)
+
+
+def to_users(people: Iterable[NamedPerson]) -> list[User]:
+    return [to_user(person) for person in people]

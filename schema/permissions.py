@@ -1,0 +1,69 @@
+"""Owns the first gate: permission classes that need no row. They ask the one table, and raise its refusals."""
+
+from typing import Any, ClassVar
+
+import strawberry
+from strawberry.permission import BasePermission
+
+from keys import policy
+from keys.policy import Action, Scope
+from keys.refusals import Forbidden, NotFound
+from models.ids import Prefix, parse_external_id
+from resolvers.key_creation import refused_creation
+from schema.context import Context
+
+Info = strawberry.Info[Context, None]
+
+
+class SignedIn(BasePermission):
+    """Somebody is signed in, with a password of their own. Raises Unauthenticated or PasswordChangeRequired."""
+
+    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+        return info.context.require_signed_in() is not None
+
+
+class _ManagesKeys(BasePermission):
+    """The role allows the action on some key of some organization; which one is looked at with the row."""
+
+    action: ClassVar[Action]
+
+    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+        actor = info.context.require_signed_in().actor
+        if not policy.manages_keys_somewhere(actor, self.action):
+            raise Forbidden(policy.denial(actor))
+        return True
+
+
+class MayRenameKeys(_ManagesKeys):
+    """Organization admins and agent admins."""
+
+    action = Action.RENAME_KEY
+
+
+class MayRotateKeys(_ManagesKeys):
+    """Organization admins and agent admins."""
+
+    action = Action.ROTATE_KEY
+
+
+class MayDeleteKeys(_ManagesKeys):
+    """Organization admins and agent admins."""
+
+    action = Action.DELETE_KEY
+
+
+class MayCreateKeys(BasePermission):
+    """The role allows creating a key of this scope in this organization. Leaves a trace of the no in the audit log."""
+
+    async def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+        context, wanted = info.context, kwargs["input"]
+        actor = context.require_signed_in().actor
+        organization_id = parse_external_id(Prefix.ORGANIZATION, wanted.organization_id)
+        if organization_id is None or organization_id not in actor.standings:
+            raise NotFound
+        if policy.may_with_some_key(actor, Action.CREATE_KEY, organization_id, Scope(wanted.scope.value)):
+            return True
+        refusal = Forbidden(policy.denial(actor, organization_id))
+        agent_id = None if wanted.agent_id is None else parse_external_id(Prefix.AGENT, wanted.agent_id)
+        await refused_creation(context.desk, actor, refusal, organization_id=organization_id, agent_id=agent_id)
+        raise refusal

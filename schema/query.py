@@ -1,0 +1,52 @@
+"""Shows what can be asked: a guard, a resolver, a conversion each."""
+
+import strawberry
+
+from models.ids import Prefix, parse_external_id
+from resolvers import api_keys
+from schema.api_key import ApiKey, to_api_key
+from schema.permissions import Info, SignedIn
+from schema.viewer import Organization, Viewer, to_organization, to_viewer
+
+
+@strawberry.type
+class Query:
+    @strawberry.field(
+        description=(
+            "Null when nobody is signed in. Everything else but supportEmail, signIn and signOut answers "
+            "UNAUTHENTICATED then."
+        )
+    )
+    def viewer(self, info: Info) -> Viewer | None:
+        signed_in = info.context.signed_in
+        return None if signed_in is None else to_viewer(signed_in)
+
+    @strawberry.field(
+        description="Where support by e-mail is, if the operator set an address. Also for the signed-out."
+    )
+    def support_email(self, info: Info) -> str | None:
+        return info.context.support_email
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description="Null when there is no such organization or the viewer is not in it: the two can't be told apart.",
+    )
+    def organization(self, info: Info, id: strawberry.ID) -> Organization | None:
+        organization_id = parse_external_id(Prefix.ORGANIZATION, id)
+        for membership in info.context.require_signed_in().memberships:
+            if membership.organization.id == organization_id:
+                return to_organization(membership)
+        return None
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description="Null when there is no such key or the viewer may not see it: the two can't be told apart.",
+    )
+    async def api_key(self, info: Info, id: strawberry.ID) -> ApiKey | None:
+        context = info.context
+        key_id = parse_external_id(Prefix.API_KEY, id)
+        if key_id is None:
+            return None
+        async with context.desk.database.reading() as session:
+            record = await api_keys.api_key(session, context.actor, key_id=key_id)
+        return None if record is None else to_api_key(record, context.actor, context.desk.clock())

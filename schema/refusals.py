@@ -1,0 +1,94 @@
+"""Shows the expected noes: those with a type in a field's union, and the codes of all others."""
+
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.field import StrawberryField
+
+from keys import refusals
+from keys.allowance import Allowance
+from keys.refusals import Refusal
+from schema.api_key import ApiKey, to_api_key
+from schema.context import Context
+from schema.organization import KeyAllowance, to_allowance
+
+Info = strawberry.Info[Context, None]
+
+CODES: dict[type[Refusal], str] = {
+    refusals.Unauthenticated: "UNAUTHENTICATED",
+    refusals.PasswordChangeRequired: "PASSWORD_CHANGE_REQUIRED",
+    refusals.Forbidden: "FORBIDDEN",
+    refusals.NotFound: "NOT_FOUND",
+    refusals.UnusableArgument: "BAD_USER_INPUT",
+    refusals.InvalidInput: "BAD_USER_INPUT",
+    refusals.TooManyRequests: "RATE_LIMITED",
+}
+
+
+def as_error(refusal: Refusal) -> GraphQLError | None:
+    """The error that a refusal becomes where no union has it; None for one that must not get so far."""
+    code = CODES.get(type(refusal))
+    if code is None:
+        return None
+    extensions: dict[str, Any] = {"code": code}
+    if isinstance(refusal, refusals.TooManyRequests):
+        extensions["retryAfterSeconds"] = refusal.retry_after_seconds
+    return GraphQLError(refusal.message, extensions=extensions)
+
+
+@strawberry.type(description="Something in the input does not fit.")
+class InvalidInput:
+    field: str = strawberry.field(description="The input field that is wrong, in camelCase.")
+    message: str
+
+
+@strawberry.type(description="Every slot is taken.")
+class KeyLimitReached:
+    message: str
+    key_allowance: KeyAllowance
+    candidates: list[ApiKey] = strawberry.field(
+        description="The keys that the viewer may delete to free a slot, the likeliest first."
+    )
+
+
+@strawberry.type(
+    description="No such key, deleted before, or one that the viewer may not see: these can't be told apart."
+)
+class ApiKeyNotFound:
+    message: str
+
+
+@strawberry.type(description="The same for an unknown address and a wrong password.")
+class SignInRefused:
+    message: str
+    retry_after_seconds: int | None = strawberry.field(description="When to try again, after too many failures.")
+
+
+class ShowInvalidInput(strawberry.ExceptionHandler[refusals.InvalidInput, InvalidInput]):
+    def handle(self, exception: refusals.InvalidInput, *, field: StrawberryField, info: Info) -> InvalidInput:
+        return InvalidInput(field=exception.field, message=exception.message)
+
+
+class ShowKeyLimitReached(strawberry.ExceptionHandler[refusals.KeyLimitReached, KeyLimitReached]):
+    def handle(self, exception: refusals.KeyLimitReached, *, field: StrawberryField, info: Info) -> KeyLimitReached:
+        context = info.context
+        now = context.desk.clock()
+        return KeyLimitReached(
+            message=exception.message,
+            key_allowance=to_allowance(Allowance(exception.used, exception.limit)),
+            candidates=[to_api_key(record, context.actor, now) for record in exception.candidates],
+        )
+
+
+class ShowApiKeyNotFound(strawberry.ExceptionHandler[refusals.ApiKeyNotFound, ApiKeyNotFound]):
+    def handle(self, exception: refusals.ApiKeyNotFound, *, field: StrawberryField, info: Info) -> ApiKeyNotFound:
+        return ApiKeyNotFound(message=exception.message)
+
+
+class ShowSignInRefused(strawberry.ExceptionHandler[refusals.SignInRefused, SignInRefused]):
+    def handle(self, exception: refusals.SignInRefused, *, field: StrawberryField, info: Info) -> SignInRefused:
+        return SignInRefused(message=exception.message, retry_after_seconds=exception.retry_after_seconds)
+
+
+HANDLERS = (ShowInvalidInput(), ShowKeyLimitReached(), ShowApiKeyNotFound(), ShowSignInRefused())

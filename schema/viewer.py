@@ -1,0 +1,121 @@
+"""Shows the signed-in person and the organizations they are in, whose fields load what the person may see."""
+
+from uuid import UUID
+
+import strawberry
+from resolvers.viewer import SignedIn
+
+from keys.allowance import Allowance
+from models.api_key import NamedAgent, NamedPerson
+from models.ids import Prefix, external_id, parse_external_id
+from models.person import MembershipRecord
+from resolvers import api_keys, audit, organizations
+from schema.api_key import ApiKey, to_api_key
+from schema.audit import AuditEventConnection, to_connection
+from schema.organization import Agent, KeyAllowance, Role, User, to_agent, to_allowance, to_users
+from schema.permissions import Info
+
+
+@strawberry.type(description="A tenant: it runs agents, and its callers present API keys.")
+class Organization:
+    internal_id: strawberry.Private[UUID]
+    id: strawberry.ID
+    name: str
+    viewer_role: Role
+    key_allowance: KeyAllowance = strawberry.field(
+        description="How many of the key slots are taken, by keys of either scope, also those the viewer may not see."
+    )
+
+    @strawberry.field(description="The organization's admins, for every viewer: whom to ask.")
+    async def admins(self, info: Info) -> list[User]:
+        async with info.context.desk.database.reading() as session:
+            people = await organizations.admins(session, info.context.actor, organization_id=self.internal_id)
+        return to_users(NamedPerson(person.id, person.email, person.name) for person in people)
+
+    @strawberry.field(
+        description=(
+            "The agents that the viewer may scope a key to: all of them for an organization admin, those administered "
+            "for an agent admin, none for a member."
+        )
+    )
+    async def agents(self, info: Info) -> list[Agent]:
+        async with info.context.desk.database.reading() as session:
+            rows = await organizations.agents(session, info.context.actor, organization_id=self.internal_id)
+        return [to_agent(NamedAgent(row.id, row.name, row.deleted_at)) for row in rows]
+
+    @strawberry.field(
+        description=(
+            "The keys that the viewer may see, newest first: all for an organization admin, those of the agents "
+            "administered for an agent admin, none for a member. The 100 newest deleted ones when asked for. "
+            "search is in the name or the hint, case aside."
+        )
+    )
+    async def api_keys(
+        self,
+        info: Info,
+        include_deleted: bool = False,
+        agent_id: strawberry.ID | None = None,
+        search: str | None = None,
+    ) -> list[ApiKey]:
+        context = info.context
+        only_agent = None if agent_id is None else parse_external_id(Prefix.AGENT, agent_id)
+        if agent_id is not None and only_agent is None:
+            return []
+        async with context.desk.database.reading() as session:
+            records = await api_keys.api_keys(
+                session,
+                context.actor,
+                organization_id=self.internal_id,
+                include_deleted=include_deleted,
+                agent_id=only_agent,
+                search=search,
+            )
+        actor, now = context.actor, context.desk.clock()
+        return [to_api_key(record, actor, now) for record in records]
+
+    @strawberry.field(
+        description=(
+            "What happened to the organization's keys, newest first. Organization admins see everything, agent admins "
+            "what concerns their agents' keys, members nothing."
+        )
+    )
+    async def audit_log(self, info: Info, first: int = 50, after: str | None = None) -> AuditEventConnection:
+        context = info.context
+        async with context.desk.database.reading() as session:
+            page = await audit.audit_log(
+                session, context.actor, organization_id=self.internal_id, first=first, after=after
+            )
+        return to_connection(page, context.actor, context.desk.clock())
+
+
+@strawberry.type(description="The signed-in person.")
+class Viewer:
+    user: User
+    password_change_required: bool = strawberry.field(
+        description=(
+            "True after signing in with a one-time password: until changePassword, organizations is empty, and "
+            "everything but viewer, signIn, changePassword and signOut answers PASSWORD_CHANGE_REQUIRED."
+        )
+    )
+    organizations: list[Organization]
+
+
+def to_viewer(signed_in: SignedIn) -> Viewer:
+    person = signed_in.person
+    shown = [] if signed_in.password_change_required else signed_in.memberships
+    return Viewer(
+        user=User(id=strawberry.ID(external_id(Prefix.PERSON, person.id)), email=person.email, name=person.name),
+        password_change_required=signed_in.password_change_required,
+        organizations=[to_organization(membership) for membership in shown],
+    )
+
+
+def to_organization(membership: MembershipRecord) -> Organization:
+    row = membership.organization
+    return Organization(
+        internal_id=row.id,
+        id=strawberry.ID(external_id(Prefix.ORGANIZATION, row.id)),
+        name=row.name,
+        viewer_role=Role(membership.role),
+        key_allowance=to_allowance(Allowance(row.live_key_count, row.key_limit)),
+    )

@@ -1,0 +1,78 @@
+"""Slots and names."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keys.allowance import Allowance, candidates_to_free, valid_name
+from keys.refusals import InvalidInput, KeyLimitReached
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("used", "limit", "remaining"), [(0, 10, 10), (9, 10, 1), (10, 10, 0), (7, 3, 0)])
+def test_remaining_slots_are_never_negative(used: int, limit: int, remaining: int) -> None:
+    """A limit lowered below what is used leaves nothing, not less than nothing."""
+    assert Allowance(used, limit).remaining == remaining
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("  deploy  ", "deploy"),
+        ("e\u0301clair", "\u00e9clair"),
+        ("x" * 64, "x" * 64),
+        ("請求書 🔑", "請求書 🔑"),
+    ],
+)
+def test_a_name_is_kept_trimmed_and_composed(text: str, kept: str) -> None:
+    """White space around it goes, and its characters are in NFC."""
+    assert valid_name(text) == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", "x" * 65, "a\x00b", "a\u200bb", "a\u2028b", "a\ue000b", "a\ud800b", "a\u0378b", "a\nb"]
+)
+def test_a_name_that_cannot_be_shown_is_refused(text: str) -> None:
+    """Empty, too long, or with a character that nobody could see: the field is named."""
+    with pytest.raises(InvalidInput) as refused:
+        valid_name(text)
+
+    assert refused.value.field == "name"
+
+
+@given(st.text(max_size=80))
+def test_a_name_once_kept_is_kept_as_it_is(text: str) -> None:
+    """Keeping a kept name changes nothing."""
+    try:
+        kept = valid_name(text)
+    except InvalidInput:
+        return
+
+    assert valid_name(kept) == kept
+    assert 1 <= len(kept) <= 64
+
+
+@dataclass
+class Key:
+    id: UUID
+    created_at: datetime
+
+
+def test_the_oldest_key_is_the_first_to_think_of() -> None:
+    """Candidates to free a slot come oldest first."""
+    keys = [Key(UUID(int=number), NOON - timedelta(days=age)) for number, age in enumerate((3, 90, 1))]
+
+    assert [key.id.int for key in candidates_to_free(keys)] == [1, 0, 2]
+
+
+def test_the_limits_sentence_says_what_to_do() -> None:
+    """Whoever meets the limit is told how many there are and to delete one."""
+    assert str(KeyLimitReached(10, 10)) == (
+        "All 10 API keys of this organization are in use. Delete one that is no longer needed, then create the new one."
+    )
+    assert "has 7 API keys, and its limit is 3" in str(KeyLimitReached(7, 3))
