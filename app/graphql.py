@@ -109,8 +109,8 @@ class Endpoint(Generic[Context]):
         try:
             asked = await self._asked(scope, receive, form)
             result, context = await self._executed(asked, Request(scope, receive, send))
-            status, headers, body = 200, self._answer_headers(context), _executed_body(result, _request_id(scope))
-            encoded = msgspec.json.encode(body)
+            status, headers = 200, tuple(self._answer_headers(context))
+            encoded = msgspec.json.encode(_executed_body(result, _request_id(scope)))
         except ClientGone:
             return
         except RequestRefused as refused:

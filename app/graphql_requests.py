@@ -91,7 +91,7 @@ async def read_body(scope: HTTPScope, receive: Receive, most_bytes: int) -> byte
         message = await receive()
         if message["type"] != "http.request":
             raise ClientGone
-        body += message["body"]
+        body += message.get("body", b"")
         if len(body) > most_bytes:
             raise _too_long(most_bytes)
         if not message.get("more_body", False):
