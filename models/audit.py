@@ -100,9 +100,7 @@ async def instants_by_actor(
     """When the person did one of these since then, oldest first."""
     statement = (
         select(AuditEvent.at)
-        .where(
-            AuditEvent.actor_id == person_id, col(AuditEvent.at) > since, col(AuditEvent.action).in_(list(actions))
-        )
+        .where(AuditEvent.actor_id == person_id, col(AuditEvent.at) > since, col(AuditEvent.action).in_(list(actions)))
         .order_by(col(AuditEvent.at))
     )
     return list((await session.execute(statement)).scalars())

@@ -1,12 +1,15 @@
 """Owns people, their memberships with a role, and which agents an agent admin administers."""
 
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Enum, ForeignKeyConstraint, delete
+from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
@@ -14,6 +17,8 @@ from models.agent import Agent
 from models.columns import instant, optional_instant, reference
 from models.ids import new_id
 from models.organization import Organization
+
+EMAIL_LENGTH_AT_MOST = 254
 
 
 class Role(StrEnum):
@@ -25,12 +30,12 @@ class Role(StrEnum):
 
 
 class Person(SQLModel, table=True):
-    """Somebody who can sign in. `email` is kept in lower case; a one-time password must be changed at sign-in."""
+    """Somebody who can sign in. `email` is kept in its canonical form; a one-time password is changed at sign-in."""
 
     __tablename__ = "people"
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
-    email: str = Field(max_length=254, unique=True)
+    email: str = Field(max_length=EMAIL_LENGTH_AT_MOST, unique=True)
     name: str = Field(max_length=128)
     password_hash: str | None = Field(default=None, max_length=255)
     password_is_one_time: bool = False
@@ -81,17 +86,69 @@ class AdministeredAgent(SQLModel, table=True):
     organization_id: UUID
 
 
+class OrganizationRecord(NamedTuple):
+    """What everybody in an organization may see of it."""
+
+    id: UUID
+    name: str
+    key_limit: int
+    rate_limit: int
+    monthly_quota: int
+    live_key_count: int
+
+
 @dataclass(frozen=True, slots=True)
 class MembershipRecord:
-    """A membership with the organization's row, and the agents administered there, deleted ones included."""
+    """A membership with its organization, and the agents administered there, deleted ones included."""
 
-    organization: Organization
+    organization: OrganizationRecord
     role: Role
     agent_ids: frozenset[UUID]
 
 
+MEMBERSHIP_COLUMNS: tuple[Any, ...] = (
+    Organization.id,
+    Organization.name,
+    Organization.key_limit,
+    Organization.rate_limit,
+    Organization.monthly_quota,
+    Organization.live_key_count,
+    Membership.role,
+    AdministeredAgent.agent_id,
+)
+"""What `fold_memberships` reads, in this order; of nothing but nulls where there is no membership."""
+ADMINISTERED_THERE = (col(AdministeredAgent.person_id) == col(Membership.person_id)) & (
+    col(AdministeredAgent.organization_id) == col(Membership.organization_id)
+)
+
+
+def fold_memberships(rows: Iterable[tuple[Any, ...]]) -> list[MembershipRecord]:
+    """The memberships in rows of MEMBERSHIP_COLUMNS, of which an agent admin has one for each agent."""
+    found: dict[UUID, tuple[OrganizationRecord, Role, list[UUID]]] = {}
+    for *organization, role, agent_id in rows:
+        if organization[0] is None:
+            continue
+        if organization[0] not in found:
+            found[organization[0]] = (OrganizationRecord._make(organization), role, [])
+        if agent_id is not None:
+            found[organization[0]][2].append(agent_id)
+    return [MembershipRecord(organization, role, frozenset(ids)) for organization, role, ids in found.values()]
+
+
+def canonical_email(text: str) -> str:
+    """
+    The form in which an address is kept and looked up: without white space around it, in NFKC and lower case.
+
+    What no row can hold is made into an address that none has: a NUL or half a surrogate pair becomes U+FFFD, and
+    what is too long stays too long, cut before it is normalised, since that takes quadratic time.
+    """
+    storable = text.strip()[: EMAIL_LENGTH_AT_MOST + 1].replace("\x00", "\ufffd")
+    storable = storable.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", storable).lower())
+
+
 async def person_by_email(session: AsyncSession, email: str) -> Person | None:
-    """The person with this address, which must be in lower case."""
+    """The person with this address, which must be in its canonical form."""
     return (await session.execute(select(Person).where(Person.email == email))).scalar_one_or_none()
 
 
@@ -100,25 +157,28 @@ async def person_by_id(session: AsyncSession, person_id: UUID) -> Person | None:
     return await session.get(Person, person_id, populate_existing=True)
 
 
+async def person_for_update(session: AsyncSession, person_id: UUID) -> Person | None:
+    """The person's row as it is now, held until the transaction ends: before a password or sessions are changed."""
+    statement = (
+        select(Person)
+        .where(Person.id == person_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
 async def memberships_of(session: AsyncSession, person_id: UUID) -> list[MembershipRecord]:
     """What the person is in each organization that is still there, in one query; by the organization's name."""
     statement = (
-        select(Organization, Membership.role, AdministeredAgent.agent_id)
-        .join(Membership, col(Membership.organization_id) == col(Organization.id))
-        .outerjoin(
-            AdministeredAgent,
-            (col(AdministeredAgent.person_id) == col(Membership.person_id))
-            & (col(AdministeredAgent.organization_id) == col(Membership.organization_id)),
-        )
-        .where(Membership.person_id == person_id, col(Organization.deleted_at).is_(None))
+        columns(*MEMBERSHIP_COLUMNS)
+        .select_from(Membership)
+        .join(Organization, col(Organization.id) == col(Membership.organization_id))
+        .outerjoin(AdministeredAgent, ADMINISTERED_THERE)
+        .where(col(Membership.person_id) == person_id, col(Organization.deleted_at).is_(None))
         .order_by(col(Organization.name), col(Organization.id))
     )
-    found: dict[UUID, tuple[Organization, Role, set[UUID]]] = {}
-    for organization, role, agent_id in (await session.execute(statement)).all():
-        agent_ids = found.setdefault(organization.id, (organization, Role(role), set()))[2]
-        if agent_id is not None:
-            agent_ids.add(agent_id)
-    return [MembershipRecord(organization, role, frozenset(ids)) for organization, role, ids in found.values()]
+    return fold_memberships((await session.execute(statement)).all())
 
 
 async def membership(session: AsyncSession, organization_id: UUID, person_id: UUID) -> Membership | None:

@@ -1,12 +1,27 @@
 """Owns sign-in sessions: who is signed in, kept under a digest of the cookie's value."""
 
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlmodel import Field, SQLModel
+from sqlalchemy import bindparam, delete, update
+from sqlalchemy import select as columns
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
 
+from models.api_key import NamedPerson
 from models.columns import instant, reference
 from models.ids import new_id
+from models.organization import Organization
+from models.person import (
+    ADMINISTERED_THERE,
+    MEMBERSHIP_COLUMNS,
+    AdministeredAgent,
+    Membership,
+    MembershipRecord,
+    Person,
+    fold_memberships,
+)
 
 
 class SignInSession(SQLModel, table=True):
@@ -19,3 +34,87 @@ class SignInSession(SQLModel, table=True):
     person_id: UUID = reference("people.id", index=True)
     created_at: datetime = instant()
     last_seen_at: datetime = instant()
+
+
+class SessionRecord(NamedTuple):
+    """A session, whether or not it is over, with its person and what they are in each living organization."""
+
+    id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    person: NamedPerson
+    password_is_one_time: bool
+    memberships: list[MembershipRecord]
+
+
+# Made once: every GraphQL request asks this. A deleted organization's columns are null, its membership is left out.
+_RECORD = (
+    columns(
+        SignInSession.id,
+        SignInSession.created_at,
+        SignInSession.last_seen_at,
+        Person.id,
+        Person.email,
+        Person.name,
+        Person.password_is_one_time,
+        *MEMBERSHIP_COLUMNS,
+    )
+    .select_from(SignInSession)
+    .join(Person, col(Person.id) == col(SignInSession.person_id))
+    .outerjoin(Membership, col(Membership.person_id) == col(Person.id))
+    .outerjoin(
+        Organization, (col(Organization.id) == col(Membership.organization_id)) & col(Organization.deleted_at).is_(None)
+    )
+    .outerjoin(AdministeredAgent, ADMINISTERED_THERE)
+    .where(col(SignInSession.token_digest) == bindparam("token_digest"))
+    .order_by(col(Organization.name), col(Organization.id))
+)
+
+
+async def session_record(session: AsyncSession, token_digest: str) -> SessionRecord | None:
+    """The session that the cookie's digest names, with all that is known of its person, in one query."""
+    rows = (await session.execute(_RECORD, {"token_digest": token_digest})).all()
+    if not rows:
+        return None
+    session_id, created_at, last_seen_at, person_id, email, name, is_one_time = rows[0][:7]
+    person = NamedPerson(person_id, email, name)
+    memberships = fold_memberships(row[7:] for row in rows)
+    return SessionRecord(session_id, created_at, last_seen_at, person, is_one_time, memberships)
+
+
+async def end_session(session: AsyncSession, token_digest: str) -> None:
+    """Ends the session that the cookie's digest names, if there is one."""
+    await session.execute(delete(SignInSession).where(col(SignInSession.token_digest) == token_digest))
+
+
+async def end_sessions(session: AsyncSession, person_id: UUID, except_id: UUID | None = None) -> None:
+    """
+    Ends the person's sessions, all or all but one.
+
+    Whoever does so because the password changed writes or locks the person's row before, in the same transaction: a
+    sign-in with the old password holds that row while it makes its session, and would otherwise be missed.
+    """
+    statement = delete(SignInSession).where(col(SignInSession.person_id) == person_id)
+    if except_id is not None:
+        statement = statement.where(col(SignInSession.id) != except_id)
+    await session.execute(statement)
+
+
+async def mark_seen(session: AsyncSession, session_id: UUID, *, at: datetime, unless_since: datetime) -> None:
+    """Notes that the session was used, unless it was noted since then, by another process perhaps."""
+    await session.execute(
+        update(SignInSession)
+        .where(col(SignInSession.id) == session_id, col(SignInSession.last_seen_at) <= unless_since)
+        .values(last_seen_at=at)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def drop_sessions(session: AsyncSession, *, created_before: datetime, seen_before: datetime) -> int:
+    """Drops those that are over by their age or for want of use; returns how many."""
+    result = await session.execute(
+        delete(SignInSession).where(
+            (col(SignInSession.created_at) <= created_before) | (col(SignInSession.last_seen_at) <= seen_before)
+        )
+    )
+    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it

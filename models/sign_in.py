@@ -3,11 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Index, delete, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col, select
 
 from models.columns import instant
 from models.ids import new_id
+
+_LOCK = 7065172
+"""The advisory lock of sign-ins on PostgreSQL: a number that no other lock of ours has."""
 
 
 class SignInFailure(SQLModel, table=True):
@@ -28,3 +32,42 @@ class SignInFailure(SQLModel, table=True):
     ip_address: str = Field(max_length=45)
     device: str | None = Field(default=None, max_length=64)
     at: datetime = instant(index=True)
+
+
+async def lock_sign_ins(session: AsyncSession) -> None:
+    """Makes counting failures and adding one a single step, until the transaction ends. SQLite has one writer."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+async def failures_of_device(
+    session: AsyncSession, account: str, device: str, *, since: datetime
+) -> list[SignInFailure]:
+    """The account's failures on this device."""
+    statement = select(SignInFailure).where(
+        SignInFailure.account == account, SignInFailure.device == device, col(SignInFailure.at) > since
+    )
+    return list((await session.execute(statement)).scalars())
+
+
+async def failures_of_strangers(
+    session: AsyncSession, account: str, ip_address: str, *, since: datetime
+) -> list[SignInFailure]:
+    """The failures on devices not seen before: of the account from anywhere, and from the address for any account."""
+    statement = select(SignInFailure).where(
+        (col(SignInFailure.account) == account) | (col(SignInFailure.ip_address) == ip_address),
+        col(SignInFailure.device).is_(None),
+        col(SignInFailure.at) > since,
+    )
+    return list((await session.execute(statement)).scalars())
+
+
+async def drop_failure(session: AsyncSession, failure_id: UUID) -> None:
+    """Takes back what turned out to be no failure."""
+    await session.execute(delete(SignInFailure).where(col(SignInFailure.id) == failure_id))
+
+
+async def drop_failures_before(session: AsyncSession, instant_: datetime) -> int:
+    """Drops what is older; returns how many."""
+    result = await session.execute(delete(SignInFailure).where(col(SignInFailure.at) < instant_))
+    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it

@@ -1,0 +1,59 @@
+# Everything that is done with a checkout. Needs Python 3.11 or newer with its venv module, and make; nothing else.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+PORT ?= 8000
+# More for pytest, such as: make test ARGS="-k verify"
+ARGS ?=
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+LOCKED := pyproject.toml --universal --python-version 3.11 --group build \
+	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint types check format lock clean
+
+help: ## What there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 15
+
+setup: $(INSTALLED) ## Install into .venv what requirements.lock names; done again when that or pyproject.toml changed
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'Keydesk needs Python 3.11 or newer. Say which to use: make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo 'The venv module of $(PYTHON) is missing. On Debian and Ubuntu, as root:' >&2; \
+		$(PYTHON) -c 'import sys; print("  apt-get install python%d.%d-venv" % sys.version_info[:2])' >&2; exit 1; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: setup ## Serve a demo organization on http://127.0.0.1:8000 (another port: make run PORT=8001)
+	$(VENV)/bin/keydesk demo --port $(PORT)
+
+test: setup ## Run the tests, on SQLite
+	$(VENV)/bin/pytest $(ARGS)
+
+lint: setup ## Look at style and format
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: setup ## Check the types
+	$(VENV)/bin/mypy
+
+check: lint types test ## All three
+
+format: setup ## Put the code in order
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+# The locks hold versions and hashes for every platform, and no address: from where is the installer's own setting.
+# `make lock ARGS=--upgrade` takes newer versions; without it, what is locked stays where pyproject.toml allows it.
+lock: ## Write the locks anew from pyproject.toml
+	test -x .make/lock/bin/uv || { $(PYTHON) -m venv .make/lock && .make/lock/bin/pip install --quiet 'uv>=0.13'; }
+	.make/lock/bin/uv pip compile $(LOCKED) --group dev --output-file requirements.lock $(ARGS)
+	.make/lock/bin/uv pip compile $(LOCKED) --constraint requirements.lock --output-file requirements-serve.lock
+
+clean: ## Remove what was installed and cached, not the database
+	rm -rf $(VENV) .make .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,89 @@
+"""Owns the log: JSON lines where standard error is no terminal, and an access log that knows routes, not requests."""
+
+import logging
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from app.requests import REQUEST_ID
+
+logger = logging.getLogger("keydesk.access")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line. A message's arguments are ours to choose: no document, path or header is ever one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "facts", {}),
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+def configure_logging(level: str) -> None:
+    """Sends every logger's lines to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    if sys.stderr.isatty():
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    else:
+        handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for chatty in ("aiosqlite", "asyncio"):  # their debug lines hold statements and their parameters
+        logging.getLogger(chatty).setLevel(max(logging.INFO, logging.getLogger().level))
+
+
+class AccessLog:
+    """
+    Writes a line for each request that the web framework answers: method, the route's template, status, time.
+
+    What is below the template (ids, a stranger's path) and the query never enter it.
+    """
+
+    def __init__(self, app: ASGIApp, routes: tuple[str, ...]) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 500
+
+        async def send_seen(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_seen)
+        finally:
+            route = self._route(scope["path"])
+            took_ms = round((time.perf_counter() - began) * 1000, 1)
+            facts = {
+                "method": scope["method"] if scope["method"].isalpha() else "?",
+                "route": route,
+                "status": status,
+                "milliseconds": took_ms,
+                "requestId": scope.get(REQUEST_ID),
+            }
+            logger.info("%s %s %s %s ms", facts["method"], route, status, took_ms, extra={"facts": facts})
+
+    def _route(self, path: str) -> str:
+        """The longest template that the path is at or below; what no route knows is one word."""
+        for route in self._routes:
+            if path == route or (route != "/" and path.startswith(route + "/")):
+                return route
+        return "unknown"

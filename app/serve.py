@@ -1,0 +1,86 @@
+"""Owns the server process: the socket, its workers, and the moment at which the address is told."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from app import create_app
+from app.logs import configure_logging
+from app.settings import Settings, read_settings
+
+BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+"""Longer than gateways keep an idle connection (nginx 60, Envoy and Caddy less), so that they close it and not we."""
+GRACE_SECONDS = 10
+WORKER = "app.serve:worker_application"
+
+
+class PortTaken(Exception):
+    """The address can't be bound; the message says what to do."""
+
+
+def serve(settings: Settings, *, host: str, port: int, workers: int, announce: Callable[[str], None]) -> None:
+    """
+    Serves until it is told to stop. `announce` is called with the address once connections are taken; with port 0
+    the system chooses one. Raises PortTaken.
+
+    Several workers are processes of their own, and read their settings from the environment that this one leaves them.
+    """
+    listener = _listen(host, port)
+    port = listener.getsockname()[1]
+    shown_host = f"[{host}]" if ":" in host else host
+    address = f"http://{shown_host}:{port}"
+    settings = replace(settings, public_url=settings.public_url or address)
+    configure_logging(settings.log_level)
+    announce(address)
+    if workers == 1:
+        uvicorn.Server(_config(create_app(settings))).run(sockets=[listener])
+        return
+    os.environ["KEYDESK_PUBLIC_URL"] = settings.public_url or address
+    config = _config(WORKER, factory=True, workers=workers)
+    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+
+
+def worker_application() -> object:
+    """One worker's application, from the environment."""
+    settings = read_settings(os.environ)
+    configure_logging(settings.log_level)
+    return create_app(settings)
+
+
+def _config(app: object, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # an ASGI application, or where to import one
+        factory=factory,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # ours are read by app.addresses, from proxies that the operator named
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(f"{host}:{port} can't be used ({error.strerror}). Choose another with --port.") from None
+    listener.listen(BACKLOG)
+    return listener
+
+

@@ -1,0 +1,216 @@
+"""Owns /v1/verify: headers in, Verdict out as 200, 401, 403 or 503. Rate limit and quota will be 429."""
+
+import hmac
+from collections.abc import Iterable
+from typing import Any, NamedTuple, assert_never
+
+import msgspec
+from litestar.types import Receive, Scope, Send
+
+from app.requests import new_request_id
+from keys.gate import Gate
+from keys.token import Secret
+from keys.verdict import Outcome, Verdict, Wanted
+from models.ids import Prefix, parse_external_id
+from models.verification import KeyState
+
+PATH = "/v1/verify"
+RETRY_AFTER_SECONDS = 5
+NOT_PERMITTED = "access not permitted"
+BEARER = "bearer"
+Headers = list[tuple[bytes, bytes]]
+
+
+class Presented(NamedTuple):
+    """What a request's headers carry: a key, or what speaks against there being one; and the agent it is for."""
+
+    key: str | None
+    refused: Outcome | None
+    detail: str
+    was_sent: bool
+    wanted: Wanted
+
+
+class VerifyDoor:
+    """
+    An ASGI application for /v1/verify and every path below it, any method, the body unread.
+
+    It stands in front of the web framework, whose routing would cost as much as half of a verification.
+    """
+
+    def __init__(self, gate: Gate, *, public_url: str, gateway_token: Secret | None = None) -> None:
+        self._gate = gate
+        self._errors_url = f"{public_url}/docs/errors"
+        self._gateway_token = None if gateway_token is None else gateway_token.reveal().encode()
+
+    @staticmethod
+    def answers(path: str) -> bool:
+        """Whether the path is this door's: /v1/verifyx is not."""
+        return path.startswith(PATH) and (len(path) == len(PATH) or path[len(PATH)] == "/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = new_request_id()
+        headers: Iterable[tuple[bytes, bytes]] = scope["headers"]  # type: ignore[typeddict-item]  # HTTP alone comes here
+        status, answer_headers, body = await self._answer(headers, request_id)
+        answer_headers += [
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            (b"x-request-id", request_id.encode()),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": answer_headers})
+        shown = b"" if scope.get("method") == "HEAD" else body
+        await send({"type": "http.response.body", "body": shown, "more_body": False})
+
+    async def _answer(self, headers: Iterable[tuple[bytes, bytes]], request_id: str) -> tuple[int, Headers, bytes]:
+        authorizations: list[bytes] = []
+        api_keys: list[bytes] = []
+        agents: list[bytes] = []
+        gateway_tokens: list[bytes] = []
+        for name, value in headers:
+            if name == b"authorization":
+                authorizations.append(value)
+            elif name == b"x-api-key":
+                api_keys.append(value)
+            elif name == b"x-agent-id":
+                agents.append(value)
+            elif name == b"x-gateway-token":
+                gateway_tokens.append(value)
+        if self._gateway_token is not None and not self._came_by_gateway(gateway_tokens):
+            return self._problem(
+                403, "gateway_not_allowed", "This request did not come by way of the gateway.", request_id
+            )
+        presented = read_presented(authorizations, api_keys, agents)
+        if presented.key is None:
+            code = Outcome.MISSING_KEY if presented.refused is None else presented.refused
+            return self._unauthorized(code.value, presented.detail, request_id, was_sent=presented.was_sent)
+        verdict = await self._gate.check(presented.key, presented.wanted)
+        return self._of_verdict(verdict, request_id)
+
+    def _came_by_gateway(self, tokens: list[bytes]) -> bool:
+        expected = self._gateway_token
+        return expected is not None and len(tokens) == 1 and hmac.compare_digest(tokens[0].strip(), expected)
+
+    def _of_verdict(self, verdict: Verdict, request_id: str) -> tuple[int, Headers, bytes]:
+        match verdict.outcome:
+            case Outcome.GOOD:
+                return _good(verdict, request_id)
+            case Outcome.MISSING_KEY | Outcome.INVALID_KEY:
+                detail = "This key was not issued here as it stands: it may be mistyped, altered or invented."
+                return self._unauthorized("invalid_key", detail, request_id)
+            case Outcome.MALFORMED_KEY:
+                detail = "" if verdict.malformed is None else verdict.malformed.detail
+                return self._unauthorized("malformed_key", detail, request_id)
+            case Outcome.DELETED_KEY:
+                return self._unauthorized("deleted_key", "This key was deleted.", request_id)
+            case Outcome.REPLACED_SECRET:
+                detail = "This key was given a new secret, and the one that was sent no longer works."
+                return self._unauthorized("replaced_secret", detail, request_id)
+            case Outcome.AGENT_NOT_IN_SCOPE:
+                detail = "This key is good, but not for the agent that the request is for."
+                return self._problem(403, "agent_not_in_scope", detail, request_id)
+            case Outcome.UNAVAILABLE:
+                return self._unavailable(request_id)
+            case _:
+                assert_never(verdict.outcome)
+
+    def _unauthorized(
+        self, code: str, detail: str, request_id: str, *, was_sent: bool = True
+    ) -> tuple[int, Headers, bytes]:
+        """A 401 with its challenge (RFC 6750)."""
+        status, headers, body = self._problem(401, code, detail, request_id)
+        challenge = b'Bearer realm="keydesk"' + (b', error="invalid_token"' if was_sent else b"")
+        headers.append((b"www-authenticate", challenge))
+        return status, headers, body
+
+    def _unavailable(self, request_id: str) -> tuple[int, Headers, bytes]:
+        detail = "The key could not be checked just now. It is not the cause; try again in a few seconds."
+        status, headers, body = self._problem(503, "unavailable", detail, request_id, title="verification unavailable")
+        headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
+        return status, headers, body
+
+    def _problem(
+        self, status: int, code: str, detail: str, request_id: str, *, title: str = NOT_PERMITTED
+    ) -> tuple[int, Headers, bytes]:
+        """A refusal as problem details (RFC 9457)."""
+        problem: dict[str, Any] = {
+            "type": f"{self._errors_url}#{code}",
+            "title": title,
+            "status": status,
+            "detail": detail,
+            "statusCode": status,
+            "message": title,
+            "code": code,
+            "requestId": request_id,
+        }
+        return status, [(b"content-type", b"application/problem+json")], msgspec.json.encode(problem)
+
+
+def _good(verdict: Verdict, request_id: str) -> tuple[int, Headers, bytes]:
+    key = verdict.key
+    if key is None:
+        raise ValueError("a good verdict has its key")
+    agent = "none" if verdict.agent_id is None else f"agt_{verdict.agent_id}"
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"x-keydesk-key", f"key_{key.key_id}".encode()),
+        (b"x-keydesk-organization", f"org_{key.organization_id}".encode()),
+        (b"x-keydesk-agent", agent.encode()),
+    ]
+    return 200, headers, _good_body(key, request_id)
+
+
+def _good_body(key: KeyState, request_id: str) -> bytes:
+    # Put together by hand, a third of what an encoder takes: its parts are hexadecimal digits and fixed words.
+    scope, agent = ("organization", "null") if key.agent_id is None else ("agent", f'"agt_{key.agent_id}"')
+    return (
+        f'{{"keyId":"key_{key.key_id}","organizationId":"org_{key.organization_id}","scope":"{scope}",'
+        f'"agentId":{agent},"requestId":"{request_id}"}}'
+    ).encode()
+
+
+def read_presented(authorizations: list[bytes], api_keys: list[bytes], agents: list[bytes]) -> Presented:
+    """Reads the headers' values. An empty one counts as absent; a key in the URL is never read."""
+    wanted = _wanted(agents)
+    authorizations = [value for value in map(bytes.strip, authorizations) if value]
+    api_keys = [value for value in map(bytes.strip, api_keys) if value]
+    if len(api_keys) > 1:
+        return _malformed("X-API-Key is there more than once. Send it once.", wanted)
+    api_key = api_keys[0].decode("latin-1") if api_keys else None
+    bearers = [bearer for bearer in map(_bearer, authorizations) if bearer is not None]
+    if api_key is None and len(bearers) < len(authorizations):
+        return _malformed(
+            "Authorization has another scheme than Bearer. Send the key as: Authorization: Bearer KEY.", wanted
+        )
+    if len(bearers) > 1 or (bearers and len(authorizations) > 1):
+        return _malformed("Authorization is there more than once. Send it once.", wanted)
+    bearer = bearers[0] if bearers and bearers[0] else None
+    if api_key is not None and bearer is not None and api_key != bearer:
+        return _malformed("Authorization and X-API-Key carry different keys. Send one of them.", wanted)
+    key = api_key or bearer
+    if key is None and bearers:
+        detail = "Authorization says Bearer, but no key comes after it. Is the variable that should hold it empty?"
+        return Presented(None, None, detail, False, wanted)
+    if key is None:
+        detail = "The request carries no key. Send it as: Authorization: Bearer KEY, or as X-API-Key: KEY."
+        return Presented(None, None, detail, False, wanted)
+    return Presented(key, None, "", True, wanted)
+
+
+def _malformed(detail: str, wanted: Wanted) -> Presented:
+    return Presented(None, Outcome.MALFORMED_KEY, detail, True, wanted)
+
+
+def _bearer(value: bytes) -> str | None:
+    """What comes after the scheme, which may be in any case; None for another scheme."""
+    scheme, _, rest = value.decode("latin-1").partition(" ")
+    return rest.strip() if scheme.lower() == BEARER else None
+
+
+def _wanted(agents: list[bytes]) -> Wanted:
+    values = [value for value in map(bytes.strip, agents) if value]
+    if not values:
+        return Wanted()
+    agent_id = parse_external_id(Prefix.AGENT, values[0].decode("latin-1"))
+    if agent_id is None or len(values) > 1:
+        return Wanted(is_unreadable=True)
+    return Wanted(agent_id.hex)

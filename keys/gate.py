@@ -1,0 +1,133 @@
+"""
+Owns the hot path: what was presented -> Verdict.
+
+By rising cost: the form, the tag, one shared read of the row, and argon2id once a key and process. What argon2 found
+is remembered as *this secret matched, or did not match, that stored hash*; the stored hash is read again every time,
+so nothing is ever invalidated and there is no time to live.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Collection
+from hashlib import blake2b
+
+from keys.form import examine
+from keys.hashing import HashingPool, HashingQueueFull
+from keys.token import ServerKeys, Token, parse, verify_tag
+from keys.verdict import Outcome, Verdict, Wanted, judge_agent
+from models.verification import DatabaseUnavailable, KeyReader, KeyState
+
+MEMO_ENTRIES = 400_000
+"""What argon2 found about pairs of secret and stored hash; an entry takes about 150 bytes."""
+
+
+class Memo:
+    """
+    A bounded map of digests to what was found, in two generations: when the young one is full it becomes the old one,
+    and what is still asked for moves over. Its entries are bytes and booleans, which the collector does not track.
+    """
+
+    def __init__(self, entries: int) -> None:
+        self._half = max(1, entries // 2)
+        self._young: dict[bytes, bool] = {}
+        self._old: dict[bytes, bool] = {}
+
+    def get(self, digest: bytes) -> bool | None:
+        """What was found, or None."""
+        found = self._young.get(digest)
+        if found is None and (found := self._old.get(digest)) is not None:
+            self.put(digest, found)
+        return found
+
+    def put(self, digest: bytes, found: bool) -> None:
+        """Remembers it."""
+        if len(self._young) >= self._half:
+            self._old, self._young = self._young, {}
+        self._young[digest] = found
+
+
+class Gate:
+    """Answers whether a key is good. Has no state that outlives a change in the database."""
+
+    def __init__(
+        self,
+        *,
+        server_keys: ServerKeys,
+        prefixes: Collection[str],
+        reader: KeyReader,
+        pool: HashingPool,
+        require_agent: bool = False,
+        memo_entries: int = MEMO_ENTRIES,
+    ) -> None:
+        self._server_keys = server_keys
+        self._prefixes = frozenset(prefixes)
+        self._reader = reader
+        self._pool = pool
+        self._require_agent = require_agent
+        self._memo = Memo(memo_entries)
+        self._digest_key = secrets.token_bytes(32)
+        self._running: dict[str, asyncio.Task[bool]] = {}
+
+    async def check(self, key: str, wanted: Wanted) -> Verdict:
+        """The verdict on one presented key, for the agent that the request is for."""
+        token = parse(key, self._prefixes)
+        if token is None:
+            malformed = examine(key, self._prefixes)
+            return Verdict(Outcome.MALFORMED_KEY, f"malformed: {malformed.fault}", malformed=malformed)
+        if verify_tag(self._server_keys, token) is None:
+            return Verdict(Outcome.INVALID_KEY, "the tag is not ours: mistyped, invented, or another installation's")
+        try:
+            state = await self._reader.read(token.public_id, wanted.agent_id)
+            if state is None:
+                return Verdict(Outcome.INVALID_KEY, "tagged by us, but no key has this public id")
+            if state.is_deleted:
+                return Verdict(Outcome.DELETED_KEY, "the key was deleted", state)
+            if not await self._has_living_secret(state, token):
+                return _without_living_secret(state)
+        except DatabaseUnavailable:
+            return Verdict(Outcome.UNAVAILABLE, "the database can't be asked")
+        except HashingQueueFull:
+            return Verdict(Outcome.UNAVAILABLE, "too many keys wait for their first hash")
+        return judge_agent(state, wanted, require_agent=self._require_agent)
+
+    async def _has_living_secret(self, state: KeyState, token: Token) -> bool:
+        for hashed in (state.secret_hash, state.previous_secret_hash):
+            if hashed is None:
+                continue
+            secret = token.secret.reveal()
+            digest = blake2b(f"{secret}{hashed}".encode(), digest_size=32, key=self._digest_key).digest()
+            found = self._memo.get(digest)
+            if found is None:
+                found = await self._find_out(state.key_id, digest, hashed, secret)
+            if found:
+                return True
+        return False
+
+    async def _find_out(self, key_id: str, digest: bytes, hashed: str, secret: str) -> bool:
+        """Runs argon2, one run at a time for a key; who waited for another's run looks at the memo first."""
+        while (running := self._running.get(key_id)) is not None:
+            await asyncio.wait([running])
+            if (found := self._memo.get(digest)) is not None:
+                return found
+        # A task of its own: when the caller hangs up, what was found is remembered all the same.
+        task = asyncio.ensure_future(self._verify(digest, hashed, secret))
+        self._running[key_id] = task
+        task.add_done_callback(lambda done: self._finished(key_id, done))
+        return await asyncio.shield(task)
+
+    async def _verify(self, digest: bytes, hashed: str, secret: str) -> bool:
+        found = await self._pool.verify(hashed, secret)
+        self._memo.put(digest, found)
+        return found
+
+    def _finished(self, key_id: str, task: asyncio.Task[bool]) -> None:
+        del self._running[key_id]
+        if not task.cancelled():
+            task.exception()  # asked for, so that a caller that hung up leaves no complaint
+
+
+def _without_living_secret(state: KeyState) -> Verdict:
+    """The tag proves that we issued it for this key: unless a rotation replaced it, it was never stored."""
+    if state.was_rotated:
+        return Verdict(Outcome.REPLACED_SECRET, "the secret was replaced by a rotation, and its overlap is over", state)
+    return Verdict(Outcome.INVALID_KEY, "tagged by us, but the key has another secret")

@@ -1,0 +1,202 @@
+"""Does what concerns the person who asks: signing in and out, choosing a password, and telling who is signed in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from keys import sessions
+from keys.hashing import HashingQueueFull
+from keys.passwords import password_is_over, presented_password, valid_password
+from keys.policy import Actor, Standing
+from keys.refusals import InvalidInput, SignInRefused, TooManyRequests
+from keys.throttle import WINDOW, Attempt, counted_address
+from keys.token import Secret
+from models.api_key import NamedPerson
+from models.database import Database
+from models.person import MembershipRecord, Person, canonical_email, person_by_email, person_by_id, person_for_update
+from models.session import SignInSession, drop_sessions, end_session, end_sessions, mark_seen, session_record
+from models.sign_in import drop_failure, drop_failures_before
+from resolvers.door import SignInDoor, admit, hash_password, matches
+
+WRONG_CURRENT_PASSWORD = "This is not your current password."  # noqa: S105 - a sentence
+SAME_PASSWORD = "Choose another password than the one that you have."  # noqa: S105 - a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who is signed in, as of this request: roles are read anew each time."""
+
+    session_id: UUID
+    last_seen_at: datetime
+    person: NamedPerson
+    actor: Actor
+    memberships: Sequence[MembershipRecord]
+    password_change_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A session that has just begun, with what the browser is to keep: the values of its two cookies."""
+
+    signed_in: SignedIn
+    token: Secret
+    device_cookie: Secret
+
+
+async def signed_in(session: AsyncSession, token: str, *, now: datetime, address: str | None) -> SignedIn | None:
+    """Whose session the cookie's value names, in one query; None where it is over or was not issued here."""
+    digest = sessions.token_digest(token)
+    record = None if digest is None else await session_record(session, digest)
+    if record is None or sessions.is_over(record.created_at, record.last_seen_at, now):
+        return None
+    standings = {each.organization.id: Standing(each.role, each.agent_ids) for each in record.memberships}
+    return SignedIn(
+        session_id=record.id,
+        last_seen_at=record.last_seen_at,
+        person=record.person,
+        actor=Actor(record.person.id, standings, address),
+        memberships=record.memberships,
+        password_change_required=record.password_is_one_time,
+    )
+
+
+async def sign_in(
+    door: SignInDoor,
+    *,
+    email: str,
+    password: str,
+    address: str | None,
+    device_cookie: str | None,
+    presented_token: str | None,
+    now: datetime,
+) -> SignIn:
+    """
+    Begins a session; the one that the browser presented, if any, ends.
+
+    Raises SignInRefused, the same for an unknown address, a wrong password and a one-time password that is over.
+    """
+    email, presented = canonical_email(email), presented_password(password)
+    attempt = Attempt(door.account(email), counted_address(address), door.devices.device_of(device_cookie, email))
+    try:
+        failure_id = await admit(door, attempt, now)
+        async with door.database.reading() as session:
+            person = await person_by_email(session, email)
+        usable = person is not None and not password_is_over(person.password_expires_at, now)
+        matched = await matches(door, failure_id, person.password_hash if person and usable else None, presented)
+    except TooManyRequests as refusal:
+        raise SignInRefused(refusal.message, refusal.retry_after_seconds) from None
+    if person is None or presented is None or not matched:
+        raise SignInRefused
+    return await _begin(
+        door,
+        person,
+        email=email,
+        rehashed=await _rehashed(door, person, presented),
+        failure_id=failure_id,
+        address=address,
+        device_cookie=device_cookie,
+        presented_token=presented_token,
+        now=now,
+    )
+
+
+async def _rehashed(door: SignInDoor, person: Person, password: str) -> str | None:
+    """The password's hash with today's parameters where it has others; while the pool is full that can wait."""
+    if person.password_hash is None or not door.pool.needs_rehash(person.password_hash):
+        return None
+    try:
+        return await door.pool.hash(password)
+    except HashingQueueFull:
+        return None
+
+
+async def _begin(
+    door: SignInDoor,
+    person: Person,
+    *,
+    email: str,
+    rehashed: str | None,
+    failure_id: UUID,
+    address: str | None,
+    device_cookie: str | None,
+    presented_token: str | None,
+    now: datetime,
+) -> SignIn:
+    """The session of a person whose password was right a moment ago, unless it has been changed since."""
+    token = sessions.new_token()
+    digest = sessions.token_digest(token.reveal())
+    presented_digest = sessions.token_digest(presented_token or "")
+    async with door.database.transaction() as session:
+        row = await person_for_update(session, person.id)
+        if row is None or row.password_hash != person.password_hash:
+            raise SignInRefused
+        await drop_failure(session, failure_id)
+        row.password_hash = rehashed or row.password_hash
+        if presented_digest is not None:
+            await end_session(session, presented_digest)
+        session.add(SignInSession(token_digest=digest, person_id=person.id, created_at=now, last_seen_at=now))
+        await session.flush()
+        begun = await signed_in(session, token.reveal(), now=now, address=address)
+    if begun is None:
+        raise LookupError("a session that was stored a moment ago can't be read")
+    return SignIn(begun, token, Secret(door.devices.remember(device_cookie, email)))
+
+
+async def sign_out(database: Database, token: str) -> None:
+    """Ends the session that the cookie's value names, if there is one."""
+    digest = sessions.token_digest(token)
+    if digest is not None:
+        async with database.transaction() as session:
+            await end_session(session, digest)
+
+
+async def change_password(
+    door: SignInDoor, signed_in: SignedIn, *, current_password: str, new_password: str, now: datetime
+) -> SignedIn:
+    """
+    Gives the person the new password and ends their other sessions; this one goes on, no longer bound to change it.
+
+    Raises InvalidInput of currentPassword or newPassword, and TooManyRequests: whoever finds a browser signed in has
+    five attempts at the password, too.
+    """
+    presented, chosen = presented_password(current_password), valid_password(new_password)
+    if presented == chosen:
+        raise InvalidInput("newPassword", SAME_PASSWORD)
+    attempt = Attempt(
+        door.account(signed_in.person.email),
+        counted_address(signed_in.actor.address),
+        device=f"session {signed_in.session_id.hex}",
+    )
+    failure_id = await admit(door, attempt, now)
+    async with door.database.reading() as session:
+        person = await person_by_id(session, signed_in.person.id)
+    before = None if person is None else person.password_hash
+    if not await matches(door, failure_id, before, presented):
+        raise InvalidInput("currentPassword", WRONG_CURRENT_PASSWORD)
+    hashed = await hash_password(door, failure_id, chosen)
+    async with door.database.transaction() as session:
+        row = await person_for_update(session, signed_in.person.id)
+        if row is None or row.password_hash != before:
+            raise InvalidInput("currentPassword", WRONG_CURRENT_PASSWORD)
+        row.password_hash, row.password_is_one_time, row.password_expires_at = hashed, False, None
+        await end_sessions(session, row.id, except_id=signed_in.session_id)
+        await drop_failure(session, failure_id)
+    return replace(signed_in, password_change_required=False)
+
+
+async def note_seen(database: Database, session_id: UUID, *, now: datetime) -> None:
+    """Writes down that the session is in use. Not for the way of a request: it waits for the database's writers."""
+    async with database.transaction() as session:
+        await mark_seen(session, session_id, at=now, unless_since=now - sessions.SEEN_EVERY)
+
+
+async def drop_expired(database: Database, *, now: datetime) -> int:
+    """Drops sessions that are over and failures that no longer count; returns how many. For a task to call at times."""
+    async with database.transaction() as session:
+        dropped = await drop_sessions(
+            session, created_before=now - sessions.LIFETIME, seen_before=now - sessions.IDLE_AT_MOST
+        )
+        return dropped + await drop_failures_before(session, now - WINDOW)
