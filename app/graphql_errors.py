@@ -126,10 +126,8 @@ def _clipped(message: str) -> str:
 
 
 def _is_meant_for_clients(error: GraphQLError) -> bool:
-    raised = error.original_error
-    return (raised is None or isinstance(raised, GraphQLError)) and (
-        (error.extensions or {}).get("code") in MEANT_FOR_CLIENTS
-    )
+    raised, code = error.original_error, (error.extensions or {}).get("code")
+    return isinstance(raised, GraphQLError | None) and isinstance(code, str) and code in MEANT_FOR_CLIENTS
 
 
 def _is_about_arguments(error: GraphQLError) -> bool:

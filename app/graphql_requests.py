@@ -12,7 +12,8 @@ from litestar.types import HTTPScope, Receive
 
 from app.graphql_errors import Code, ExecutionRefused, RequestRefused
 
-LIST_MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
+LIST_MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
+"""One member of a list in a header. A quote that is never closed goes to the end, so that no reading starts over."""
 UTF_8 = ("utf-8", "utf8")
 
 

@@ -16,16 +16,15 @@ TOKEN_BYTES = 32
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
-def new_token(*, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Secret:
-    """A value for the cookie: 256 random bits in hexadecimal."""
-    return Secret(random_bytes(TOKEN_BYTES).hex())
+def new_token(*, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> tuple[Secret, str]:
+    """A value for the cookie, 256 random bits in hexadecimal, and the digest that its session is kept under."""
+    text = random_bytes(TOKEN_BYTES).hex()
+    return Secret(text), _digest(text)
 
 
 def token_digest(text: str) -> str | None:
-    """What a session is kept under: SHA-256 of the cookie's value, or None for what can't be a value of ours."""
-    if len(text) != 2 * TOKEN_BYTES or not _HEXADECIMAL.issuperset(text):
-        return None
-    return hashlib.sha256(text.encode()).hexdigest()
+    """The digest of a cookie's value, or None for what can't be a value of ours."""
+    return _digest(text) if len(text) == 2 * TOKEN_BYTES and _HEXADECIMAL.issuperset(text) else None
 
 
 def is_over(created_at: datetime, last_seen_at: datetime, now: datetime) -> bool:
@@ -36,3 +35,7 @@ def is_over(created_at: datetime, last_seen_at: datetime, now: datetime) -> bool
 def is_to_be_noted(last_seen_at: datetime, now: datetime) -> bool:
     """Whether it is time to write down that the session is in use."""
     return now - last_seen_at >= SEEN_EVERY
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

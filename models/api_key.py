@@ -254,21 +254,38 @@ async def server_keys_in_use(session: AsyncSession, *, now: datetime) -> dict[st
     return {row[0]: row[1] for row in await session.execute(statement)}
 
 
+async def organizations_tagged_otherwise(session: AsyncSession, server_key_ids: Collection[str]) -> list[UUID]:
+    """The organizations with a living key one of whose secrets none of these server keys tagged, by id."""
+    statement = (
+        select(ApiKey.organization_id)
+        .where(
+            col(ApiKey.server_key_id).not_in(server_key_ids) | col(ApiKey.previous_server_key_id).not_in(server_key_ids)
+        )
+        .distinct()
+        .order_by(col(ApiKey.organization_id))
+    )
+    return list((await session.execute(statement)).scalars())
+
+
 async def drop_secrets_tagged_otherwise(
-    session: AsyncSession, server_key_ids: Collection[str], *, at: datetime
+    session: AsyncSession, server_key_ids: Collection[str], *, organization_id: UUID, at: datetime
 ) -> list[UUID]:
     """
-    Deletes, as the operator, the living keys whose current secret no named server key tagged, and ends the overlap of
-    previous secrets that none did. Returns the keys deleted.
+    Deletes, as the operator, the organization's living keys whose current secret no named server key tagged, and ends
+    the overlap of previous secrets that none did. Returns the keys deleted. The caller holds the organization's lock.
     """
     await session.execute(
         update(ApiKey)
-        .where(col(ApiKey.previous_server_key_id).not_in(server_key_ids))
+        .where(
+            col(ApiKey.organization_id) == organization_id, col(ApiKey.previous_server_key_id).not_in(server_key_ids)
+        )
         .values(previous_secret_hash=None, previous_server_key_id=None, previous_works_until=None)
         .execution_options(synchronize_session=False)
     )
     statement = select(ApiKey.id).where(
-        col(ApiKey.deleted_at).is_(None), col(ApiKey.server_key_id).not_in(server_key_ids)
+        ApiKey.organization_id == organization_id,
+        col(ApiKey.deleted_at).is_(None),
+        col(ApiKey.server_key_id).not_in(server_key_ids),
     )
     key_ids = list((await session.execute(statement)).scalars())
     for key_id in key_ids:

@@ -71,3 +71,9 @@ async def organizations_named(session: AsyncSession, name: str) -> list[Organiza
     """Those of exactly this name: more than one is possible."""
     statement = select(Organization).where(Organization.name == name, col(Organization.deleted_at).is_(None))
     return list((await session.execute(statement)).scalars())
+
+
+async def is_there_another_organization(session: AsyncSession, than: UUID) -> bool:
+    """Whether there is, or was, an organization besides this one."""
+    statement = select(Organization.id).where(Organization.id != than).limit(1)
+    return (await session.execute(statement)).first() is not None

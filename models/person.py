@@ -1,7 +1,7 @@
 """Owns people, their memberships with a role, and which agents an agent admin administers."""
 
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -106,7 +106,7 @@ class MembershipRecord:
     agent_ids: frozenset[UUID]
 
 
-MEMBERSHIP_COLUMNS: tuple[Any, ...] = (
+MEMBERSHIP_COLUMNS: list[Any] = [
     Organization.id,
     Organization.name,
     Organization.key_limit,
@@ -115,23 +115,22 @@ MEMBERSHIP_COLUMNS: tuple[Any, ...] = (
     Organization.live_key_count,
     Membership.role,
     AdministeredAgent.agent_id,
-)
+]
 """What `fold_memberships` reads, in this order; of nothing but nulls where there is no membership."""
 ADMINISTERED_THERE = (col(AdministeredAgent.person_id) == col(Membership.person_id)) & (
     col(AdministeredAgent.organization_id) == col(Membership.organization_id)
 )
 
 
-def fold_memberships(rows: Iterable[tuple[Any, ...]]) -> list[MembershipRecord]:
+def fold_memberships(rows: Iterable[Sequence[Any]]) -> list[MembershipRecord]:
     """The memberships in rows of MEMBERSHIP_COLUMNS, of which an agent admin has one for each agent."""
     found: dict[UUID, tuple[OrganizationRecord, Role, list[UUID]]] = {}
     for *organization, role, agent_id in rows:
         if organization[0] is None:
             continue
-        if organization[0] not in found:
-            found[organization[0]] = (OrganizationRecord._make(organization), role, [])
+        agent_ids = found.setdefault(organization[0], (OrganizationRecord._make(organization), role, []))[2]
         if agent_id is not None:
-            found[organization[0]][2].append(agent_id)
+            agent_ids.append(agent_id)
     return [MembershipRecord(organization, role, frozenset(ids)) for organization, role, ids in found.values()]
 
 

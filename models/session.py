@@ -1,10 +1,10 @@
 """Owns sign-in sessions: who is signed in, kept under a digest of the cookie's value."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import Select, bindparam, delete, update
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
@@ -22,6 +22,7 @@ from models.person import (
     Person,
     fold_memberships,
 )
+from models.reader import Reader
 
 
 class SignInSession(SQLModel, table=True):
@@ -47,18 +48,19 @@ class SessionRecord(NamedTuple):
     memberships: list[MembershipRecord]
 
 
+_COLUMNS: list[Any] = [
+    SignInSession.id,
+    SignInSession.created_at,
+    SignInSession.last_seen_at,
+    Person.id,
+    Person.email,
+    Person.name,
+    Person.password_is_one_time,
+    *MEMBERSHIP_COLUMNS,
+]
 # Made once: every GraphQL request asks this. A deleted organization's columns are null, its membership is left out.
-_RECORD = (
-    columns(
-        SignInSession.id,
-        SignInSession.created_at,
-        SignInSession.last_seen_at,
-        Person.id,
-        Person.email,
-        Person.name,
-        Person.password_is_one_time,
-        *MEMBERSHIP_COLUMNS,
-    )
+_RECORD: Select[*tuple[Any, ...]] = (
+    columns(*_COLUMNS)
     .select_from(SignInSession)
     .join(Person, col(Person.id) == col(SignInSession.person_id))
     .outerjoin(Membership, col(Membership.person_id) == col(Person.id))
@@ -71,12 +73,12 @@ _RECORD = (
 )
 
 
-async def session_record(session: AsyncSession, token_digest: str) -> SessionRecord | None:
+async def session_record(reader: Reader, token_digest: str) -> SessionRecord | None:
     """The session that the cookie's digest names, with all that is known of its person, in one query."""
-    rows = (await session.execute(_RECORD, {"token_digest": token_digest})).all()
+    rows = await reader.rows(_RECORD, {"token_digest": token_digest})
     if not rows:
         return None
-    session_id, created_at, last_seen_at, person_id, email, name, is_one_time = rows[0][:7]
+    session_id, created_at, last_seen_at, person_id, email, name, is_one_time, *_ = rows[0]
     person = NamedPerson(person_id, email, name)
     memberships = fold_memberships(row[7:] for row in rows)
     return SessionRecord(session_id, created_at, last_seen_at, person, is_one_time, memberships)

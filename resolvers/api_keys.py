@@ -88,11 +88,10 @@ async def rotate_api_key(desk: Desk, actor: Actor, *, key_id: UUID, overlap_seco
     prepared = await desk.issuer.prepare(public_id=found.public_id)
     async with desk.database.transaction() as session:
         actor, row = await _locked_key(session, actor, Action.ROTATE_KEY, key_id, desk)
-        if overlap_seconds:
-            row.previous_secret_hash, row.previous_server_key_id = row.secret_hash, row.server_key_id
-            row.previous_works_until = await database_now(session) + timedelta(seconds=overlap_seconds)
-        else:
-            row.previous_secret_hash = row.previous_server_key_id = row.previous_works_until = None
+        works_until = await database_now(session) + timedelta(seconds=overlap_seconds) if overlap_seconds else None
+        row.previous_secret_hash = row.secret_hash if overlap_seconds else None
+        row.previous_server_key_id = row.server_key_id if overlap_seconds else None
+        row.previous_works_until = works_until
         row.secret_hash, row.server_key_id = prepared.secret_hash, prepared.minted.server_key_id
         row.prefix, row.last_four, row.rotated_at = prepared.minted.prefix, prepared.minted.last_four, desk.clock()
         until = f" The secret before works for {overlap_seconds} more seconds." if overlap_seconds else ""

@@ -23,6 +23,7 @@ from keys.refusals import TooManyRequests
 from keys.throttle import WINDOW, Attempt, seconds_to_wait
 from keys.token import ServerKeys
 from models.database import Database
+from models.reader import Reader
 from models.sign_in import SignInFailure, drop_failure, failures_of_device, failures_of_strangers, lock_sign_ins
 
 BUSY = "Too many passwords are being looked at at this moment. Try again in a few seconds."
@@ -35,19 +36,21 @@ class SignInDoor:
     """What a password is looked at with. Made with `open`, once a process."""
 
     database: Database
+    reader: Reader
     pool: HashingPool
     devices: Devices
     account_key: bytes = field(repr=False)
     nobodys_hash: str = field(repr=False)
     """Of a text that nobody knows: what is looked at where there is no hash that could match."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
-    """One count at a time in a process, so that a flood of attempts waits here and not on the database's connections."""
+    """One count at a time in a process: a flood of attempts waits here and not on the database's connections."""
 
     @classmethod
-    async def open(cls, database: Database, pool: HashingPool, server_keys: ServerKeys) -> Self:
+    async def open(cls, database: Database, reader: Reader, pool: HashingPool, server_keys: ServerKeys) -> Self:
         """Costs one hash. `pool` is for passwords alone."""
         return cls(
             database=database,
+            reader=reader,
             pool=pool,
             devices=Devices(server_keys.derive("device cookie")),
             account_key=server_keys.derive("sign-in account")[0],

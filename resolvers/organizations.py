@@ -5,9 +5,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys import policy
-from keys.policy import Action, Actor, Role
+from keys.policy import Action, Actor
 from models.agent import Agent, live_agents
-from models.person import Person, members_of
+from models.person import Person, Role, members_of
 
 
 async def agents(session: AsyncSession, actor: Actor, *, organization_id: UUID) -> list[Agent]:

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from keys import sessions
 from keys.hashing import HashingQueueFull
 from keys.passwords import password_is_over, presented_password, valid_password
@@ -17,6 +15,7 @@ from keys.token import Secret
 from models.api_key import NamedPerson
 from models.database import Database
 from models.person import MembershipRecord, Person, canonical_email, person_by_email, person_by_id, person_for_update
+from models.reader import Reader
 from models.session import SignInSession, drop_sessions, end_session, end_sessions, mark_seen, session_record
 from models.sign_in import drop_failure, drop_failures_before
 from resolvers.door import SignInDoor, admit, hash_password, matches
@@ -46,10 +45,10 @@ class SignIn:
     device_cookie: Secret
 
 
-async def signed_in(session: AsyncSession, token: str, *, now: datetime, address: str | None) -> SignedIn | None:
+async def signed_in(reader: Reader, token: str, *, now: datetime, address: str | None) -> SignedIn | None:
     """Whose session the cookie's value names, in one query; None where it is over or was not issued here."""
     digest = sessions.token_digest(token)
-    record = None if digest is None else await session_record(session, digest)
+    record = None if digest is None else await session_record(reader, digest)
     if record is None or sessions.is_over(record.created_at, record.last_seen_at, now):
         return None
     standings = {each.organization.id: Standing(each.role, each.agent_ids) for each in record.memberships}
@@ -126,8 +125,7 @@ async def _begin(
     now: datetime,
 ) -> SignIn:
     """The session of a person whose password was right a moment ago, unless it has been changed since."""
-    token = sessions.new_token()
-    digest = sessions.token_digest(token.reveal())
+    token, digest = sessions.new_token()
     presented_digest = sessions.token_digest(presented_token or "")
     async with door.database.transaction() as session:
         row = await person_for_update(session, person.id)
@@ -138,10 +136,9 @@ async def _begin(
         if presented_digest is not None:
             await end_session(session, presented_digest)
         session.add(SignInSession(token_digest=digest, person_id=person.id, created_at=now, last_seen_at=now))
-        await session.flush()
-        begun = await signed_in(session, token.reveal(), now=now, address=address)
-    if begun is None:
-        raise LookupError("a session that was stored a moment ago can't be read")
+    begun = await signed_in(door.reader, token.reveal(), now=now, address=address)
+    if begun is None:  # ended already, by the operator
+        raise SignInRefused
     return SignIn(begun, token, Secret(door.devices.remember(device_cookie, email)))
 
 

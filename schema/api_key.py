@@ -5,8 +5,7 @@ from enum import Enum
 
 import strawberry
 
-from keys import policy
-from keys.policy import Action, Actor
+from keys.policy import Action, Actor, Scope
 from models.api_key import ApiKeyRecord
 from models.ids import Prefix, external_id
 from resolvers.desk import hint_of, may_on
@@ -16,10 +15,10 @@ from schema.organization import Agent, KeyAllowance, User, to_agent, to_user
 @strawberry.enum(description="What a key is good for.")
 class ApiKeyScope(Enum):
     ORGANIZATION = strawberry.enum_value(
-        policy.Scope.ORGANIZATION, description="Every agent of the organization. Created by organization admins."
+        Scope.ORGANIZATION, description="Every agent of the organization. Created by organization admins."
     )
     AGENT = strawberry.enum_value(
-        policy.Scope.AGENT, description="One agent. Created by organization admins and that agent's admins."
+        Scope.AGENT, description="One agent. Created by organization admins and that agent's admins."
     )
 
 
@@ -61,6 +60,10 @@ class ApiKeyIssued:
 class ApiKeyDeleted:
     api_key: ApiKey
     key_allowance: KeyAllowance
+
+
+def to_scope(scope: ApiKeyScope) -> Scope:
+    return Scope.ORGANIZATION if scope is ApiKeyScope.ORGANIZATION else Scope.AGENT
 
 
 def to_api_key(record: ApiKeyRecord, actor: Actor, now: datetime) -> ApiKey:

@@ -5,13 +5,13 @@ from datetime import datetime
 import strawberry
 
 from keys.policy import Actor
-from models import audit
+from models.audit import AuditAction
 from models.ids import Prefix, external_id
 from resolvers.audit import Event, Page
 from schema.api_key import ApiKey, to_api_key
 from schema.organization import User, to_user
 
-AuditAction = strawberry.enum(audit.AuditAction, description="What kinds of event there are.")
+strawberry.enum(AuditAction, description="What kinds of event there are.")
 
 
 @strawberry.type(description="Something that happened to the organization's keys.")

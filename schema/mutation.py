@@ -10,14 +10,13 @@ from uuid import UUID
 
 import strawberry
 
-from keys.policy import Scope
 from keys.refusals import ApiKeyNotFound as NoSuchKey
 from keys.refusals import NotFound, Unauthenticated
 from models.ids import Prefix, parse_external_id
 from resolvers import api_keys
 from resolvers.desk import Issued
 from resolvers.key_creation import create_api_key
-from schema.api_key import ApiKey, ApiKeyDeleted, ApiKeyIssued, ApiKeyScope, to_api_key
+from schema.api_key import ApiKey, ApiKeyDeleted, ApiKeyIssued, ApiKeyScope, to_api_key, to_scope
 from schema.organization import to_allowance
 from schema.permissions import Info, MayCreateKeys, MayDeleteKeys, MayRenameKeys, MayRotateKeys
 from schema.refusals import ApiKeyNotFound, InvalidInput, KeyLimitReached, SignInRefused
@@ -122,7 +121,7 @@ class Mutation:
             info.context.actor,
             organization_id=organization_id,
             name=input.name,
-            scope=Scope(input.scope.value),
+            scope=to_scope(input.scope),
             agent_id=agent_id,
         )
         return _to_issued(info, issued)

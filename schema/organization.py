@@ -6,8 +6,8 @@ from enum import Enum
 
 import strawberry
 
-from keys import policy
 from keys.allowance import Allowance
+from models import person
 from models.api_key import NamedAgent, NamedPerson
 from models.ids import Prefix, external_id
 
@@ -15,13 +15,13 @@ from models.ids import Prefix, external_id
 @strawberry.enum(description="What a person is in one organization.")
 class Role(Enum):
     ORGANIZATION_ADMIN = strawberry.enum_value(
-        policy.Role.ORGANIZATION_ADMIN, description="Creates and manages organization-level and agent-level keys."
+        person.Role.ORGANIZATION_ADMIN, description="Creates and manages organization-level and agent-level keys."
     )
     AGENT_ADMIN = strawberry.enum_value(
-        policy.Role.AGENT_ADMIN,
+        person.Role.AGENT_ADMIN,
         description="Creates and manages agent-level keys only, of the agents that this person administers.",
     )
-    MEMBER = strawberry.enum_value(policy.Role.MEMBER, description="Manages no keys. May ask the assistant.")
+    MEMBER = strawberry.enum_value(person.Role.MEMBER, description="Manages no keys. May ask the assistant.")
 
 
 @strawberry.type(
@@ -52,8 +52,8 @@ class KeyAllowance:
     remaining: int
 
 
-def to_user(person: NamedPerson) -> User:
-    return User(id=strawberry.ID(external_id(Prefix.PERSON, person.id)), email=person.email, name=person.name)
+def to_user(named: NamedPerson) -> User:
+    return User(id=strawberry.ID(external_id(Prefix.PERSON, named.id)), email=named.email, name=named.name)
 
 
 def to_agent(agent: NamedAgent) -> Agent:
@@ -65,4 +65,4 @@ def to_allowance(allowance: Allowance) -> KeyAllowance:
 
 
 def to_users(people: Iterable[NamedPerson]) -> list[User]:
-    return [to_user(person) for person in people]
+    return [to_user(each) for each in people]

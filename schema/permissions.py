@@ -6,10 +6,11 @@ import strawberry
 from strawberry.permission import BasePermission
 
 from keys import policy
-from keys.policy import Action, Scope
+from keys.policy import Action
 from keys.refusals import Forbidden, NotFound
 from models.ids import Prefix, parse_external_id
 from resolvers.key_creation import refused_creation
+from schema.api_key import to_scope
 from schema.context import Context
 
 Info = strawberry.Info[Context, None]
@@ -61,7 +62,7 @@ class MayCreateKeys(BasePermission):
         organization_id = parse_external_id(Prefix.ORGANIZATION, wanted.organization_id)
         if organization_id is None or organization_id not in actor.standings:
             raise NotFound
-        if policy.may_with_some_key(actor, Action.CREATE_KEY, organization_id, Scope(wanted.scope.value)):
+        if policy.may_with_some_key(actor, Action.CREATE_KEY, organization_id, to_scope(wanted.scope)):
             return True
         refusal = Forbidden(policy.denial(actor, organization_id))
         agent_id = None if wanted.agent_id is None else parse_external_id(Prefix.AGENT, wanted.agent_id)

@@ -3,17 +3,27 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
-from threading import Thread
+from typing import Any, Literal, Protocol
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import URL
 
+from keys.hashing import Argon2Parameters, HashingPool
+from keys.issuer import Issuer
+from keys.token import ServerKeys
+from models import metadata
 from models.database import Database, database_url
 from models.migrations import migrate
+from resolvers.desk import Desk
+from tests.world import World, make_world
 
 POSTGRES_URL = os.environ.get("KEYDESK_TEST_POSTGRES_URL")
 """Where tests may make databases of their own, such as postgresql+asyncpg://postgres@127.0.0.1/postgres."""
@@ -39,19 +49,77 @@ def clock() -> Clock:
     return Clock()
 
 
-async def _run_on_server(statement: str) -> None:
-    assert POSTGRES_URL is not None
-    dsn = database_url(POSTGRES_URL).set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = await asyncpg.connect(dsn)
+class Databases(Protocol):
+    """Where tests' databases come from."""
+
+    def fresh(self, number: int) -> str:
+        """The address of an empty migrated database: the test's first, second and so on."""
+
+    def close(self) -> None:
+        """Removes them."""
+
+
+class SqliteDatabases:
+    """Copies of one migrated file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._template = folder / "template.db"
+        _in_thread(_migrated(f"sqlite+aiosqlite:///{self._template}"))
+
+    def fresh(self, number: int) -> str:
+        """A new copy."""
+        path = self._folder / f"{uuid4().hex}.db"
+        shutil.copy(self._template, path)
+        return f"sqlite+aiosqlite:///{path}"
+
+    def close(self) -> None:
+        """The folder is pytest's."""
+
+
+class PostgresqlDatabases:
+    """A few databases for the whole run, emptied for each test: to create one costs half a second."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._run = f"keydesk_test_{uuid4().hex[:12]}"
+        self._made: list[str] = []
+
+    def fresh(self, number: int) -> str:
+        """The database of this number, without rows, and without the connections that a test may have left."""
+        name = f"{self._run}_{number}"
+        if name in self._made:
+            _in_thread(
+                self._on_server(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+            )
+            _in_thread(self._on(name, "TRUNCATE " + ", ".join(metadata.tables)))
+        else:
+            self._made.append(name)
+            _in_thread(self._on_server(f'CREATE DATABASE "{name}"'))
+            _in_thread(_migrated(self._address(name)))
+        return self._address(name)
+
+    def close(self) -> None:
+        """Drops them."""
+        for name in self._made:
+            _in_thread(self._on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+    def _address(self, name: str) -> str:
+        return database_url(self._url).set(database=name).render_as_string(hide_password=False)
+
+    async def _on_server(self, statement: str) -> None:
+        await _execute(database_url(self._url), statement)
+
+    async def _on(self, name: str, statement: str) -> None:
+        await _execute(database_url(self._url).set(database=name), statement)
+
+
+async def _execute(url: URL, statement: str) -> None:
+    connection = await asyncpg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
     try:
         await connection.execute(statement)
     finally:
         await connection.close()
-
-
-def _named(name: str) -> str:
-    assert POSTGRES_URL is not None
-    return database_url(POSTGRES_URL).set(database=name).render_as_string(hide_password=False)
 
 
 async def _migrated(url: str) -> None:
@@ -60,58 +128,79 @@ async def _migrated(url: str) -> None:
     await database.close()
 
 
-@pytest.fixture(scope="session")
-def make_database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """Makes a fresh migrated database at each call and returns its address."""
-    if POSTGRES_URL is None:
-        template = tmp_path_factory.mktemp("databases") / "template.db"
-        asyncio.run(_migrated(f"sqlite+aiosqlite:///{template}"))
-
-        def copy() -> str:
-            path: Path = template.parent / f"{uuid4().hex}.db"
-            shutil.copy(template, path)
-            return f"sqlite+aiosqlite:///{path}"
-
-        yield copy
-        return
-
-    template_name = f"keydesk_test_{uuid4().hex[:12]}"
-    made: list[str] = []
-    asyncio.run(_run_on_server(f'CREATE DATABASE "{template_name}"'))
-    asyncio.run(_migrated(_named(template_name)))
-
-    def create() -> str:
-        name = f"{template_name}_{len(made)}"
-        made.append(name)
-        _in_thread(_run_on_server(f'CREATE DATABASE "{name}" TEMPLATE "{template_name}"'))
-        return _named(name)
-
-    yield create
-    for name in [*made, template_name]:
-        asyncio.run(_run_on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-
-
-def _in_thread(coroutine: object) -> None:
+def _in_thread(coroutine: Coroutine[Any, Any, None]) -> None:
     """Runs a coroutine to its end from wherever a loop may already be running."""
-    failure: list[BaseException] = []
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, coroutine).result()
 
-    def run() -> None:
-        try:
-            asyncio.run(coroutine)  # type: ignore[arg-type]
-        except BaseException as error:
-            failure.append(error)
 
-    thread = Thread(target=run)
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """On the PostgreSQL named, else on SQLite."""
+    made: Databases = (
+        SqliteDatabases(tmp_path_factory.mktemp("databases"))
+        if POSTGRES_URL is None
+        else PostgresqlDatabases(POSTGRES_URL)
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def make_database_url(databases: Databases) -> Callable[[], str]:
+    """Makes a fresh migrated database at each call and returns its address."""
+    numbers = count()
+    return lambda: databases.fresh(next(numbers))
 
 
 @pytest.fixture
 def database_address(make_database_url: Callable[[], str]) -> str:
     """The address of a fresh database of this test's own."""
     return make_database_url()
+
+
+CHEAP = Argon2Parameters(time_cost=1, memory_kib=8, parallelism=1)
+"""What tests hash with: the same code, at no cost."""
+
+
+class CountingHasher(PasswordHasher):
+    """Hashes cheaply, and counts how often."""
+
+    def __init__(self) -> None:
+        super().__init__(CHEAP.time_cost, CHEAP.memory_kib, CHEAP.parallelism)
+        self.hashed = 0
+        self.verified = 0
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        self.hashed += 1
+        return super().hash(password, salt=salt)
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+        self.verified += 1
+        return super().verify(hash, password)
+
+
+SERVER_KEYS = ServerKeys((b"0123456789abcdef0123456789abcdef",))
+
+
+@pytest.fixture
+def key_hasher() -> CountingHasher:
+    """The hasher of keys' secrets."""
+    return CountingHasher()
+
+
+@pytest.fixture
+def desk(database: Database, clock: Clock, key_hasher: CountingHasher) -> Iterator[Desk]:
+    """What operations on keys work with, on this test's database and clock."""
+    pool = HashingPool(key_hasher, threads=2, queue_limit=500, name="test")
+    yield Desk(database, Issuer(SERVER_KEYS, "kd", pool), clock, mutations_per_minute=300)
+    pool.close()
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    """Acme and Globex."""
+    return await make_world(database)
 
 
 @pytest.fixture

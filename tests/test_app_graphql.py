@@ -8,7 +8,8 @@ import pytest
 import strawberry
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_graphql import GRAPHQL, JSON, Query, Tiny, code_of
+
+from tests.tiny_graphql import GRAPHQL, JSON, Query, Tiny, code_of
 
 NOT_EXECUTED = [
     pytest.param({"query": "{"}, "GRAPHQL_PARSE_FAILED", id="syntax"),
@@ -286,7 +287,8 @@ def test_a_schema_with_extensions_is_not_mounted() -> None:
 
 async def test_a_client_that_hangs_up_gets_no_answer() -> None:
     """A request that never became whole is neither executed nor answered."""
-    tiny, sent = Tiny(), []
+    tiny = Tiny()
+    sent: list[Any] = []
     parts = iter([{"type": "http.request", "body": b'{"query":', "more_body": True}, {"type": "http.disconnect"}])
     scope = {"type": "http", "method": "POST", "path": "/graphql", "headers": [(b"content-type", b"application/json")]}
 
@@ -299,6 +301,22 @@ async def test_a_client_that_hangs_up_gets_no_answer() -> None:
     await tiny(scope | {"query_string": b"", "root_path": "", "state": {}}, receive, send)  # type: ignore[arg-type]
 
     assert (sent, tiny.contexts) == ([], 0)
+
+
+async def test_a_websocket_is_turned_away() -> None:
+    """There is no GraphQL over WebSocket; the handshake is refused."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/graphql", "headers": [], "query_string": b"", "root_path": "", "state": {}}
+    await Tiny()(scope, receive, send)  # type: ignore[arg-type]
+
+    assert [message["type"] for message in sent] == ["websocket.close"]
 
 
 JSON_VALUES = st.recursive(

@@ -51,7 +51,7 @@ async def nothing(request: Request[Any, Any, Any]) -> None:
 def address() -> Iterator[str]:
     """Where a server answers for a schema of one field, everybody signed in."""
     route = graphql_route(strawberry.Schema(Query), context=nothing, is_signed_in=lambda _: True)
-    app = Litestar([route], openapi_config=None)
+    app = Litestar([route], openapi_config=None, logging_config=None)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
         thread = Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -68,4 +68,4 @@ def test_the_audit_finds_nothing_but_that_get_is_not_offered(address: str) -> No
     results = audit(address)
 
     assert len(results) == CHECKS
-    assert {result["id"]: result["reason"] for result in results if result["status"] != "ok"}.keys() == ABOUT_GET
+    assert {result["id"] for result in results if result["status"] != "ok"} == ABOUT_GET

@@ -130,7 +130,7 @@ class Tiny:
             limits=self.limits,
             answer_headers=lambda asker: [(b"x-signed-in", str(asker.signed_in).encode())],
         )
-        self.app: ASGIApp = Litestar([route], openapi_config=None)
+        self.app: ASGIApp = Litestar([route], openapi_config=None, logging_config=None)
 
     async def _context(self, request: Request[Any, Any, Any]) -> Asker:
         self.contexts += 1

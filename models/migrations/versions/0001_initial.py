@@ -116,10 +116,10 @@ def upgrade() -> None:
         sa.Column("live_key_count", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("key_limit >= 1", name="ck_organizations_key_limit"),
-        sa.CheckConstraint("live_key_count >= 0", name="ck_organizations_live_key_count"),
-        sa.CheckConstraint("monthly_quota >= 1", name="ck_organizations_monthly_quota"),
-        sa.CheckConstraint("rate_limit >= 1", name="ck_organizations_rate_limit"),
+        sa.CheckConstraint("key_limit >= 1", name=op.f("ck_organizations_key_limit")),
+        sa.CheckConstraint("live_key_count >= 0", name=op.f("ck_organizations_live_key_count")),
+        sa.CheckConstraint("monthly_quota >= 1", name=op.f("ck_organizations_monthly_quota")),
+        sa.CheckConstraint("rate_limit >= 1", name=op.f("ck_organizations_rate_limit")),
         sa.PrimaryKeyConstraint("id", name="pk_organizations"),
     )
     op.create_table(
@@ -236,14 +236,14 @@ def upgrade() -> None:
         sa.Column("created_by_id", sa.Uuid(), nullable=True),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deleted_by_id", sa.Uuid(), nullable=True),
-        sa.CheckConstraint("(deleted_at IS NULL) = (secret_hash IS NOT NULL)", name="ck_api_keys_living_has_secret"),
+        sa.CheckConstraint("(deleted_at IS NULL) = (secret_hash IS NOT NULL)", name=op.f("ck_api_keys_living_has_secret")),
         sa.CheckConstraint(
             "(previous_secret_hash IS NULL) = (previous_server_key_id IS NULL)"
             " AND (previous_secret_hash IS NULL) = (previous_works_until IS NULL)"
             " AND (deleted_at IS NULL OR previous_secret_hash IS NULL)",
-            name="ck_api_keys_previous_secret_whole",
+            name=op.f("ck_api_keys_previous_secret_whole"),
         ),
-        sa.CheckConstraint("(secret_hash IS NULL) = (server_key_id IS NULL)", name="ck_api_keys_secret_has_server_key"),
+        sa.CheckConstraint("(secret_hash IS NULL) = (server_key_id IS NULL)", name=op.f("ck_api_keys_secret_has_server_key")),
         sa.ForeignKeyConstraint(
             ["agent_id", "organization_id"], ["agents.id", "agents.organization_id"], name="fk_api_keys_agent"
         ),

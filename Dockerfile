@@ -1,0 +1,27 @@
+# Keydesk, served. Not built in CI: see docs/guide/operating.md.
+FROM python:3.11-slim
+
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1 PATH=/opt/keydesk/.venv/bin:$PATH
+WORKDIR /opt/keydesk
+RUN useradd --system --uid 10001 keydesk && install --directory --owner=keydesk /data
+
+COPY requirements-serve.lock ./
+RUN python -m venv .venv && .venv/bin/pip install --require-hashes -r requirements-serve.lock
+
+COPY pyproject.toml README.md LICENSE ./
+COPY app app
+COPY schema schema
+COPY resolvers resolvers
+COPY assistant assistant
+COPY keys keys
+COPY models models
+COPY docs docs
+RUN .venv/bin/pip install --no-deps --no-build-isolation -e . && python -m compileall -q app schema resolvers assistant keys models
+
+USER keydesk
+# For SQLite: KEYDESK_DATABASE_URL=sqlite+aiosqlite:////data/keydesk.db
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+CMD ["keydesk", "serve", "--host", "0.0.0.0", "--port", "8000"]
