@@ -1,0 +1,190 @@
+"""Wires: settings in, an ASGI application out. Importing it does nothing."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from litestar import Litestar, Request
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from app.addresses import Addresses
+from app.graphql import PATH as GRAPHQL_PATH
+from app.graphql import graphql_route
+from app.health import health
+from app.identity import Identity, Visit
+from app.logs import AccessLog
+from app.origins import OriginGuard
+from app.pages import pages
+from app.requests import RequestIds
+from app.settings import Settings, SettingsError
+from app.upkeep import keep_tidy
+from app.verify import VerifyDoor
+from keys.gate import Gate
+from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
+from keys.issuer import Issuer
+from keys.token import ServerKeys
+from models.database import POSTGRESQL, Database
+from models.reader import Reader
+from models.verification import KeyReader, PostgresKeyReader, SqliteKeyReader
+from resolvers.desk import Desk
+from resolvers.door import SignInDoor
+from schema import schema
+from schema.context import Context
+
+DOCS = Path(__file__).parent.parent / "docs"
+ROUTES = (GRAPHQL_PATH, "/docs", "/healthz", "/readyz", "/")
+HASHING_THREADS = max(1, (os.cpu_count() or 2) - 1)
+"""One core is left to the event loop."""
+COLD_KEYS_QUEUE = 500
+NEW_KEYS_QUEUE = 500
+PASSWORDS_QUEUE = 64
+
+
+def utc_now() -> datetime:
+    """The system's clock."""
+    return datetime.now(UTC)
+
+
+class Keydesk:
+    """
+    The whole application: the verification door, and the web framework behind it.
+
+    What it opens it opens when its lifespan begins, and closes at its end.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        server_keys: ServerKeys,
+        public_url: str,
+        clock: Callable[[], datetime],
+        key_hasher: PasswordHasher,
+        password_hasher: PasswordHasher,
+    ) -> None:
+        self._settings = settings
+        self._server_keys = server_keys
+        self._public_url = public_url
+        self._clock = clock
+        self._pools = (
+            HashingPool(key_hasher, threads=HASHING_THREADS, queue_limit=COLD_KEYS_QUEUE, name="cold-keys"),
+            HashingPool(key_hasher, threads=HASHING_THREADS, queue_limit=NEW_KEYS_QUEUE, name="new-keys"),
+            HashingPool(password_hasher, threads=1, queue_limit=PASSWORDS_QUEUE, name="passwords"),
+        )
+        cold_keys, new_keys, _ = self._pools
+        self.database = Database(settings.database_url)
+        self._reader = key_reader(self.database)
+        gate = Gate(
+            server_keys=server_keys,
+            prefixes=settings.key_prefixes,
+            reader=self._reader,
+            pool=cold_keys,
+            require_agent=settings.require_agent,
+        )
+        self._verify = VerifyDoor(gate, public_url=public_url, gateway_token=settings.gateway_token)
+        issuer = Issuer(server_keys, settings.key_prefixes[0], new_keys)
+        self._desk = Desk(self.database, issuer, clock, settings.mutations_per_minute)
+        self._identity: Identity | None = None
+        self._web = self._framework()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and self._verify.answers(scope["path"]):
+            await self._verify(scope, receive, send)
+        else:
+            await self._web(scope, receive, send)
+
+    def _framework(self) -> RequestIds:
+        litestar = Litestar(
+            route_handlers=[
+                graphql_route(
+                    schema,
+                    context=self._context,
+                    is_signed_in=lambda context: context.visit.signed_in is not None,
+                    answer_headers=_cookies,
+                    behind=self._guarded,
+                ),
+                *health(self.database),
+                *pages(docs_folder=DOCS, support_email=self._settings.support_email),
+            ],
+            lifespan=[self._lifespan],
+            openapi_config=None,
+            logging_config=None,
+        )
+        return RequestIds(AccessLog(litestar, ROUTES))
+
+    def _guarded(self, app: ASGIApp) -> ASGIApp:
+        return OriginGuard(app, public_url=self._public_url, allowed_origins=self._settings.allowed_origins)
+
+    async def _context(self, request: Request[Any, Any, Any]) -> Context:
+        if self._identity is None:
+            raise RuntimeError("the application's lifespan has not begun")
+        return Context(self._desk, await self._identity.visit(request.scope), self._settings.support_email)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _litestar: Litestar) -> AsyncIterator[None]:
+        passwords = self._pools[2]
+        sign_in_reader = Reader(self.database)
+        door = await SignInDoor.open(self.database, sign_in_reader, passwords, self._server_keys)
+        self._identity = Identity(
+            door,
+            addresses=Addresses(self._settings.trusted_proxies),
+            public_url=self._public_url,
+            clock=self._clock,
+        )
+        await self._reader.start()
+        upkeep = asyncio.create_task(keep_tidy(self.database, clock=self._clock, audit_days=self._settings.audit_days))
+        yield
+        upkeep.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await upkeep
+        await self._identity.close()
+        await self._reader.close()
+        await sign_in_reader.close()
+        for pool in self._pools:
+            pool.close()
+        await self.database.close()
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    key_hasher: PasswordHasher | None = None,
+    password_hasher: PasswordHasher | None = None,
+) -> Keydesk:
+    """
+    The ASGI application for these settings.
+
+    Raises SettingsError where the server key or the public address is missing: `keydesk serve` fills in the latter.
+    """
+    if settings.server_keys is None:
+        raise SettingsError("KEYDESK_SECRET_KEY is not set. Make a key with: openssl rand -hex 32")
+    if settings.public_url is None:
+        raise SettingsError("KEYDESK_PUBLIC_URL is not set. Give the address from outside, as https://keys.example.")
+    return Keydesk(
+        settings,
+        settings.server_keys,
+        settings.public_url,
+        clock,
+        key_hasher or KEY_PARAMETERS.hasher(),
+        password_hasher or PASSWORD_PARAMETERS.hasher(),
+    )
+
+
+def key_reader(database: Database) -> KeyReader:
+    """The reader of keys for verification that fits the database."""
+    if database.backend == POSTGRESQL:
+        return PostgresKeyReader(database.url.set(drivername=POSTGRESQL).render_as_string(hide_password=False))
+    if database.path is None:
+        raise ValueError("SQLite needs a file")
+    return SqliteKeyReader(database.path)
+
+
+def _cookies(context: Context) -> list[tuple[bytes, bytes]]:
+    visit = context.visit
+    return visit.answer_headers() if isinstance(visit, Visit) else []

@@ -19,9 +19,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 FORWARDED = b"forwarded"
 X_FORWARDED_FOR = b"x-forwarded-for"
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_PAIR = re.compile(rf"\s*({_TOKEN})=({_TOKEN}|{_QUOTED})\s*")
+_PAIR = re.compile(rf"\s*({_WORD})=({_WORD}|{_QUOTED})\s*")
 _WITH_PORT = re.compile(r"(?:\[([^\[\]]*)\]|([0-9.]+))(?::[0-9A-Za-z._-]+)?")
 
 
@@ -38,40 +38,40 @@ class Addresses:
 
         `gateway` is for a request with the right gateway token: whoever sent it is trusted, whatever its address.
         """
-        forwarded, x_forwarded_for = _values(headers, FORWARDED), _values(headers, X_FORWARDED_FOR)
+        forwarded: list[str] = []
+        x_forwarded_for: list[str] = []
+        for name, value in headers:
+            if name == FORWARDED:
+                forwarded.append(value.decode("latin-1"))
+            elif name == X_FORWARDED_FOR:
+                x_forwarded_for.append(value.decode("latin-1"))
+        here = _normalized_peer(peer)
         if not forwarded and not x_forwarded_for:
-            return normalized(peer)
-        if not gateway and not is_trusted(normalized(peer), self._trusted_proxies):
-            self._warn(peer)
-        return client_address(forwarded, x_forwarded_for, peer, self._trusted_proxies, gateway=gateway)
+            return here
+        if not gateway and not is_trusted(here, self._trusted_proxies):
+            self._warn(here)
+            return here
+        return told_address(here, forwarded, x_forwarded_for, self._trusted_proxies)
 
-    def _warn(self, peer: str | None) -> None:
+    def _warn(self, here: str | None) -> None:
         if not self._has_warned:
             self._has_warned = True
             logger.warning(
                 "Forwarding headers came from %s, which is not in KEYDESK_TRUSTED_PROXIES, and are ignored. If that is "
-                "your proxy, add it there; this is said once.",
-                normalized(peer) or "a peer without an address",
+                "your proxy, add it there. This is said once.",
+                here or "a peer without an address",
             )
 
 
-def client_address(
-    forwarded: Sequence[str],
-    x_forwarded_for: Sequence[str],
-    peer: str | None,
-    trusted_proxies: Sequence[Network],
-    *,
-    gateway: bool = False,
+def told_address(
+    here: str | None, forwarded: Sequence[str], x_forwarded_for: Sequence[str], trusted_proxies: Sequence[Network]
 ) -> str | None:
     """
-    The last address that can be believed, of the headers' values and the peer.
+    The last address that can be believed of what a trusted peer, which is `here`, says in the headers' values.
 
     A proxy that writes one of the two headers passes the other on as the client sent it. So where both are there and
     don't say the same, neither is believed.
     """
-    here = normalized(peer)
-    if not gateway and not is_trusted(here, trusted_proxies):
-        return here
     told = {
         _walk(here, hops, trusted_proxies)
         for hops in (_forwarded_hops(forwarded), _x_forwarded_hops(x_forwarded_for))
@@ -80,7 +80,12 @@ def client_address(
     return told.pop() if len(told) == 1 else here
 
 
+# A peer's address comes from the operating system. What headers say is not remembered: it is as long as anybody likes.
 @lru_cache(maxsize=1024)
+def _normalized_peer(peer: str | None) -> str | None:
+    return normalized(peer)
+
+
 def normalized(text: str | None) -> str | None:
     """An address in its shortest form, IPv4 where IPv6 only carries it, without a zone; None for what is none."""
     try:
@@ -109,10 +114,6 @@ def _walk(here: str | None, hops: Sequence[str | None], trusted_proxies: Sequenc
         if not is_trusted(hop, trusted_proxies):
             return here
     return here
-
-
-def _values(headers: Headers, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for header, value in headers if header == name]
 
 
 def _x_forwarded_hops(values: Sequence[str]) -> list[str | None] | None:

@@ -9,7 +9,7 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from litestar import Request
 from litestar.enums import ScopeType
 from litestar.handlers import ASGIRouteHandler, asgi
-from litestar.types import HTTPResponseStartEvent, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Receive, Scope, Send
 from strawberry.execution import optimized_is_awaitable
 
 from app.graphql_documents import Documents
@@ -59,17 +59,21 @@ def graphql_route(
     is_signed_in: Callable[[Context], bool],
     limits: Limits | None = None,
     answer_headers: Callable[[Context], Headers] = no_headers,
+    behind: Callable[[ASGIApp], ASGIApp] = lambda app: app,
 ) -> ASGIRouteHandler:
     """A Litestar route handler for /graphql.
 
     `context` makes each request's context once its document has passed parsing, limits and validation; it may raise
-    RequestRefused. `answer_headers` is asked after execution, for cookies. A schema's extensions and operation
+    RequestRefused. `answer_headers` is asked after execution, for cookies. `behind` puts the endpoint behind another
+    application, such as a guard. A schema's extensions and operation
     directives are not run, so one that has them is refused with ValueError.
     """
     endpoint = Endpoint(schema, context, is_signed_in, limits or Limits(), answer_headers)
 
+    guarded = behind(endpoint.answer)
+
     async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
-        await endpoint.answer(scope, receive, send)
+        await guarded(scope, receive, send)
 
     return asgi(PATH, copy_scope=False)(graphql)
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLError
 
+from keys.refusals import Refusal
+from schema.refusals import as_error
+
 logger = logging.getLogger("keydesk.graphql")
 
 MESSAGE_CHARACTERS = 500
@@ -79,14 +82,16 @@ def masked(request_id: str | None) -> dict[str, Any]:
 def execution_errors(errors: Iterable[GraphQLError], request_id: str | None) -> list[dict[str, Any]]:
     """The `errors` of an executed operation. What has no code of the contract's is masked and logged.
 
-    A schema says no by raising a GraphQLError whose `extensions` have one of the contract's codes; its message and
-    extensions are shown as they are.
+    A schema says no by raising a Refusal, or a GraphQLError whose `extensions` have one of the contract's codes; its
+    message and extensions are shown as they are.
     """
     answers: list[dict[str, Any]] = []
     logged: set[tuple[type[BaseException], str]] = set()
     for error in errors:
-        if _is_meant_for_clients(error):
-            answer: dict[str, Any] = {"message": _clipped(error.message), "extensions": error.extensions}
+        raised = error.original_error
+        meant = (as_error(raised) if isinstance(raised, Refusal) else None) or error
+        if _is_meant_for_clients(meant):
+            answer: dict[str, Any] = {"message": _clipped(meant.message), "extensions": meant.extensions}
         elif _is_about_arguments(error):
             answer = refusal(Code.BAD_USER_INPUT, error.message)
         else:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.requests import REQUEST_ID
@@ -39,6 +40,8 @@ def configure_logging(level: str) -> None:
     else:
         handler.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for quiet in ("alembic", "markdown_it"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
     for chatty in ("aiosqlite", "asyncio"):  # their debug lines hold statements and their parameters
         logging.getLogger(chatty).setLevel(max(logging.INFO, logging.getLogger().level))
 
@@ -55,7 +58,7 @@ class AccessLog:
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()

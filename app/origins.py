@@ -1,26 +1,40 @@
 """
 Owns which web pages may ask GraphQL: our own, and those of the front ends that the operator named.
 
-Every request is looked at, with a cookie or without, so that no other page can sign a browser in either. CORS is a few
-lines of our own: the framework's answers for every route of the application, and has no word in a request's refusal.
+Every POST is looked at, with a cookie or without, so that no other page can sign a browser in either. CORS is a few
+lines of our own: the framework's is for all routes of an application and knows nothing of a refused page.
 """
 
 from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from litestar.types import ASGIApp, Receive, Scope, Send
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Receive, Scope, Send
+
+from app.graphql_errors import Code, refusal
+from app.graphql_requests import AnswerForm, answer_form, header_values
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+DEFAULT_PORTS = {"http": 80, "https": 443}
 PREFLIGHT_SECONDS = 600
+REFUSED = "This page may not ask here: its origin is not this server's, nor one that the operator named."
 Headers = list[tuple[bytes, bytes]]
+
+_PREFLIGHT: Headers = [
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"Content-Type"),
+    (b"access-control-max-age", b"%d" % PREFLIGHT_SECONDS),
+]
 
 
 def own_origins(public_url: str) -> frozenset[str]:
-    """The origin of an address without a path; on loopback, the three names of it count as one."""
+    """The origin that our own pages have, as browsers write it; on loopback its three names count as one."""
     parts = urlsplit(public_url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    port = public_url.removeprefix(f"{parts.scheme}://").removeprefix(host)
+    hostname = parts.hostname or ""
+    host = f"[{hostname}]" if ":" in hostname else hostname
+    port = "" if parts.port in {None, DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"
     hosts = LOOPBACK_HOSTS if host in LOOPBACK_HOSTS else (host,)
     return frozenset(f"{parts.scheme}://{each}{port}" for each in hosts)
 
@@ -32,58 +46,68 @@ def origin_allowed(origin: str | None, public_url: str, allowed_origins: Collect
 
 class OriginGuard:
     """
-    An ASGI application in front of another: refuses the pages that may not ask, and says to browsers which may.
+    An ASGI application in front of that of /graphql: refuses pages that may not ask, and tells browsers which may.
 
-    `refuse` answers the former, with 403. `path` is what is guarded; everything else passes untouched.
+    It wraps that application itself and not a path, which the framework's routing reads in its own way.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, path: str, public_url: str, allowed_origins: Collection[str], refuse: ASGIApp
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, public_url: str, allowed_origins: Collection[str]) -> None:
+        own = own_origins(public_url)
         self._app = app
-        self._path = path
-        self._named = frozenset(allowed_origins) - own_origins(public_url)
-        self._allowed = own_origins(public_url) | self._named
-        self._refuse = refuse
+        self._named = frozenset(allowed_origins) - own
+        self._allowed = own | self._named
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].rstrip("/") != self._path:
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
-        answering = _adding(send, self._headers(origins))
-        if len(origins) > 1 or not self._allowed.issuperset(origins):
-            await self._refuse(scope, receive, answering)
-        elif scope["method"] == "OPTIONS" and self._named.issuperset(origins) and _is_preflight(scope):
-            await answering({"type": "http.response.start", "status": 204, "headers": _PREFLIGHT})
-            await answering({"type": "http.response.body", "body": b"", "more_body": False})
+        answer = _adding(send, self._headers(origins))
+        if scope["method"] == "POST" and (len(origins) > 1 or not self._allowed.issuperset(origins)):
+            await _refuse(scope, answer)
+        elif scope["method"] == "OPTIONS" and self._is_named(origins) and _is_preflight(scope):
+            await _answer(answer, 204, _PREFLIGHT)
         else:
-            await self._app(scope, receive, answering)
+            await self._app(scope, receive, answer)
+
+    def _is_named(self, origins: list[str]) -> bool:
+        return len(origins) == 1 and origins[0] in self._named
 
     def _headers(self, origins: list[str]) -> Headers:
-        """What every answer says, a refusal too: who may read it, and that it depends on who asks."""
+        """What every answer says: that it depends on who asks, and who may read it, be it a refusal."""
         if not self._named:
             return []
-        headers: Headers = [(b"vary", b"Origin")]
-        if len(origins) == 1 and origins[0] in self._named:
-            headers += [
-                (b"access-control-allow-origin", origins[0].encode("latin-1")),
-                (b"access-control-allow-credentials", b"true"),
-                (b"access-control-expose-headers", b"X-Request-Id"),
-            ]
-        return headers
+        if not self._is_named(origins):
+            return [(b"vary", b"Origin")]
+        return [
+            (b"vary", b"Origin"),
+            (b"access-control-allow-origin", origins[0].encode("latin-1")),
+            (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", b"X-Request-Id"),
+        ]
 
 
-_PREFLIGHT: Headers = [
-    (b"access-control-allow-methods", b"POST"),
-    (b"access-control-allow-headers", b"Content-Type"),
-    (b"access-control-max-age", b"%d" % PREFLIGHT_SECONDS),
-]
+async def _refuse(scope: HTTPScope, send: Send) -> None:
+    """A GraphQL response, in the form that was asked for, as every refusal at this address."""
+    form = answer_form(", ".join(header_values(scope, b"accept")) or "*/*") or AnswerForm.JSON
+    body = msgspec.json.encode({"errors": [refusal(Code.FORBIDDEN, REFUSED)]})
+    headers = [(b"content-type", f"{form.value}; charset=utf-8".encode()), (b"cache-control", b"no-store")]
+    await _answer(send, 403, headers, body)
+
+
+async def _answer(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
+    length = [] if status == 204 else [(b"content-length", b"%d" % len(body))]
+    start: HTTPResponseStartEvent = {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [*headers, *length],
+    }
+    await send(start)
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _is_preflight(scope: Any) -> bool:
-    names = {name for name, _ in scope["headers"]}
-    return {b"origin", b"access-control-request-method"} <= names
+    return any(name == b"access-control-request-method" for name, _ in scope["headers"])
 
 
 def _adding(send: Send, headers: Headers) -> Send:

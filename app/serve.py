@@ -42,7 +42,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, announce: C
         return
     os.environ["KEYDESK_PUBLIC_URL"] = settings.public_url or address
     config = _config(WORKER, factory=True, workers=workers)
-    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+    Multiprocess(config, [listener]).run()
 
 
 def worker_application() -> object:

@@ -41,7 +41,7 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Reads the KEYDESK_ variables; empty ones count as absent. Raises SettingsError for the first that does not fit."""
+    """Reads the KEYDESK_ variables; empty ones count as absent. Raises SettingsError for one that does not fit."""
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
     gateway_token, redis_url = given.get("KEYDESK_GATEWAY_TOKEN"), given.get("KEYDESK_REDIS_URL")
     return Settings(

@@ -156,7 +156,7 @@ def _first(rules: tuple[tuple[Fault, Rule], ...], look: Look) -> tuple[Fault, st
 
 
 def _uncover(look: Look) -> tuple[Fault, Look] | None:
-    """The text without the first disguise that it wears. A long text is not a key in disguise: its ends are trimmed."""
+    """The text without the first disguise that it wears. A long text is no key in disguise: it is trimmed at most."""
     for disguise, taken_off in DISGUISES if len(look.text) <= LOOKED_AT else TRIMMING:
         if (rest := taken_off(look)) != look.text:
             return disguise, Look(rest, look.prefixes)
@@ -266,6 +266,7 @@ def _several(look: Look) -> bool:
 INSTEAD: tuple[tuple[Fault, Rule], ...] = (
     (Fault.EMPTY, _begins(r"\Z")),
     (Fault.NO_VALUE, _begins(r"(?i)[\[(<]?(?:undefined|null|none|nil|nan|object object)[\])>]?\Z")),
+    (Fault.VARIABLE, _variable),
     (
         Fault.PLACEHOLDER,
         _begins(
@@ -277,7 +278,6 @@ INSTEAD: tuple[tuple[Fault, Rule], ...] = (
     (Fault.UUID, _begins(r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\Z")),
     (Fault.ADDRESS, _begins(r"(?i)[a-z][a-z0-9+.-]*://|www\.")),
     (Fault.VENDOR, _vendor),
-    (Fault.VARIABLE, _variable),
     (Fault.HINT, _hint),
     (Fault.MASKED, _masked),
     (Fault.DOUBLED, _doubled),
@@ -295,7 +295,7 @@ DISGUISE_WORDS: dict[Fault, tuple[str, str]] = {
     Fault.QUOTED: ("There are quotes or brackets around the key.", "quotes or brackets"),
     Fault.BEARER: (
         "The word Bearer is there twice, or in X-API-Key, which takes the key alone.",
-        "the second Bearer",
+        "the extra Bearer",
     ),
     Fault.PUNCTUATION: ("There is punctuation, or a backslash sequence, before or after the key.", "punctuation"),
     Fault.ASSIGNMENT: ("There is a name with = or : before the key.", "the name before it"),
@@ -309,7 +309,9 @@ _QUOTES = r"""(?:\\?["'`´“”„‟‘’‚‛«»‹›<>()\[\]{}])"""
 _AROUND = re.compile(rf"\A{_QUOTES}+|{_QUOTES}+\Z")
 _BEARER = re.compile(r"\A(?:bearer[\s:=,]*)+", re.IGNORECASE)
 _PUNCTUATION = re.compile(r"\A[,;:.=|]+|(?:\\[nrt0]?|[,;:.=|!?&/])+\Z")
-_ASSIGNMENT = re.compile(r"\A(?:(?:export|set|env|-H|--header)\s+)*[\"']?[A-Za-z_][\w.-]{0,63}[\"']?\s*[=:]\s*(?=\S)")
+_ASSIGNMENT = re.compile(
+    r"\A(?:(?:export|set|env)\s+|(?:-H|--header)\s+[\"']?)*[A-Za-z_][\w.-]{0,63}[\"']?\s*[=:]\s*(?=\S)"
+)
 _BLANKS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
@@ -356,11 +358,11 @@ DISGUISES: tuple[tuple[Fault, Callable[[Look], str]], ...] = (
     (Fault.INVISIBLE, _visible),
     *TRIMMING,
     (Fault.STRUCTURED, _structured),
-    (Fault.QUOTED, lambda look: _AROUND.sub("", look.text)),
     (Fault.BEARER, lambda look: _BEARER.sub("", look.text)),
+    (Fault.ASSIGNMENT, _unassigned),
+    (Fault.QUOTED, lambda look: _AROUND.sub("", look.text)),
     (Fault.BASE64, _from_base64),
     (Fault.PUNCTUATION, lambda look: _PUNCTUATION.sub("", look.text)),
-    (Fault.ASSIGNMENT, _unassigned),
     (Fault.PERCENT_ENCODED, lambda look: unquote(look.text)),
     (Fault.SURROUNDED, _surrounded),
     (Fault.WHITE_SPACE, _joined),
@@ -455,7 +457,7 @@ WORDS: dict[Fault, tuple[str, str]] = {
         "Check that it is set and gets replaced: a shell does not do so in single quotes, nor most files.",
     ),
     Fault.PLACEHOLDER: ("A placeholder was sent instead of the key.", "Put your key in its place."),
-    Fault.ID: ("{fact} was sent instead of a key.", "A key begins with {prefix}_. " + _SHOWN_ONCE),
+    Fault.ID: ("{fact} was sent instead of a key.", _SHOWN_ONCE),
     Fault.UUID: ("A UUID was sent instead of a key.", _FORM + "."),
     Fault.ADDRESS: ("An address was sent instead of a key.", _HEADER),
     Fault.VENDOR: (

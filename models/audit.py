@@ -16,6 +16,8 @@ from models.columns import instant, optional_instant, optional_reference, refere
 from models.ids import new_id
 from models.person import Person
 
+SUMMARY_LENGTH_AT_MOST = 500
+
 
 class AuditAction(StrEnum):
     """What kinds of event there are."""
@@ -55,7 +57,7 @@ class AuditEvent(SQLModel, table=True):
     ip_address: str | None = Field(default=None, max_length=45)
     api_key_id: UUID | None = optional_reference("api_keys.id")
     agent_id: UUID | None = optional_reference("agents.id")
-    summary: str = Field(max_length=500)
+    summary: str = Field(max_length=SUMMARY_LENGTH_AT_MOST)
     refused_reason: str | None = Field(default=None, max_length=40)
     refused_hour: datetime | None = optional_instant()
     count: int = Field(default=1, sa_column_kwargs={"server_default": "1"})

@@ -20,6 +20,8 @@ from models.session import SignInSession, drop_sessions, end_session, end_sessio
 from models.sign_in import drop_failure, drop_failures_before
 from resolvers.door import SignInDoor, admit, hash_password, matches
 
+ROUNDS = 2
+"""How often a password is looked at when its hash is another one afterwards."""
 WRONG_CURRENT_PASSWORD = "This is not your current password."  # noqa: S105 - a sentence
 SAME_PASSWORD = "Choose another password than the one that you have."  # noqa: S105 - a sentence
 
@@ -81,30 +83,33 @@ async def sign_in(
     attempt = Attempt(door.account(email), counted_address(address), door.devices.device_of(device_cookie, email))
     try:
         failure_id = await admit(door, attempt, now)
-        async with door.database.reading() as session:
-            person = await person_by_email(session, email)
-        usable = person is not None and not password_is_over(person.password_expires_at, now)
-        matched = await matches(door, failure_id, person.password_hash if person and usable else None, presented)
+        for _ in range(ROUNDS):
+            person = await _known_person(door, failure_id, email, presented, now)
+            rehashed = await _rehashed(door, person, presented)
+            token, digest = sessions.new_token()
+            if await _store(door, person, failure_id, digest, presented_token, rehashed=rehashed, now=now):
+                begun = await signed_in(door.reader, token.reveal(), now=now, address=address)
+                if begun is not None:
+                    return SignIn(begun, token, Secret(door.devices.remember(device_cookie, email)))
     except TooManyRequests as refusal:
         raise SignInRefused(refusal.message, refusal.retry_after_seconds) from None
-    if person is None or presented is None or not matched:
+    raise SignInRefused
+
+
+async def _known_person(door: SignInDoor, failure_id: UUID, email: str, password: str | None, now: datetime) -> Person:
+    """The person whose password it is. Raises SignInRefused after the same steps whatever is not right."""
+    async with door.database.reading() as session:
+        person = await person_by_email(session, email)
+    is_over = person is None or password_is_over(person.password_expires_at, now)
+    matched = await matches(door, failure_id, None if person is None or is_over else person.password_hash, password)
+    if person is None or not matched:
         raise SignInRefused
-    return await _begin(
-        door,
-        person,
-        email=email,
-        rehashed=await _rehashed(door, person, presented),
-        failure_id=failure_id,
-        address=address,
-        device_cookie=device_cookie,
-        presented_token=presented_token,
-        now=now,
-    )
+    return person
 
 
-async def _rehashed(door: SignInDoor, person: Person, password: str) -> str | None:
+async def _rehashed(door: SignInDoor, person: Person, password: str | None) -> str | None:
     """The password's hash with today's parameters where it has others; while the pool is full that can wait."""
-    if person.password_hash is None or not door.pool.needs_rehash(person.password_hash):
+    if person.password_hash is None or password is None or not door.pool.needs_rehash(person.password_hash):
         return None
     try:
         return await door.pool.hash(password)
@@ -112,34 +117,32 @@ async def _rehashed(door: SignInDoor, person: Person, password: str) -> str | No
         return None
 
 
-async def _begin(
+async def _store(
     door: SignInDoor,
     person: Person,
-    *,
-    email: str,
-    rehashed: str | None,
     failure_id: UUID,
-    address: str | None,
-    device_cookie: str | None,
+    digest: str,
     presented_token: str | None,
+    *,
+    rehashed: str | None,
     now: datetime,
-) -> SignIn:
-    """The session of a person whose password was right a moment ago, unless it has been changed since."""
-    token, digest = sessions.new_token()
+) -> bool:
+    """
+    Stores the session of a person whose password was right a moment ago; False where there is another hash by now.
+
+    The password was changed, or a sign-in at the same time has hashed it anew.
+    """
     presented_digest = sessions.token_digest(presented_token or "")
     async with door.database.transaction() as session:
         row = await person_for_update(session, person.id)
         if row is None or row.password_hash != person.password_hash:
-            raise SignInRefused
-        await drop_failure(session, failure_id)
+            return False
         row.password_hash = rehashed or row.password_hash
+        await drop_failure(session, failure_id)
         if presented_digest is not None:
             await end_session(session, presented_digest)
-        session.add(SignInSession(token_digest=digest, person_id=person.id, created_at=now, last_seen_at=now))
-    begun = await signed_in(door.reader, token.reveal(), now=now, address=address)
-    if begun is None:  # ended already, by the operator
-        raise SignInRefused
-    return SignIn(begun, token, Secret(door.devices.remember(device_cookie, email)))
+        session.add(SignInSession(token_digest=digest, person_id=row.id, created_at=now, last_seen_at=now))
+    return True
 
 
 async def sign_out(database: Database, token: str) -> None:

@@ -3,42 +3,45 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from resolvers.viewer import SignedIn
-
 from keys.policy import Actor
 from keys.refusals import PasswordChangeRequired, Unauthenticated
 from resolvers.desk import Desk
+from resolvers.viewer import SignedIn
 
 
-class Entrance(Protocol):
-    """How somebody comes in and goes out by this request: `app` knows its cookies, address and device."""
+class Visit(Protocol):
+    """Who is signed in by this request, and the way in and out: `app` knows its cookies, address and device."""
+
+    @property
+    def signed_in(self) -> SignedIn | None:
+        """Null for the signed-out. It follows what the document does."""
 
     async def sign_in(self, email: str, password: str) -> SignedIn:
-        """Begins a session and gives the browser its cookie. Raises SignInRefused."""
+        """Begins a session and gives the browser its cookies. Raises SignInRefused."""
 
     async def sign_out(self) -> None:
-        """Ends the session and takes the cookie back."""
+        """Ends the session, if there is one, and takes its cookie back."""
 
     async def change_password(self, signed_in: SignedIn, current_password: str, new_password: str) -> SignedIn:
-        """Raises InvalidInput."""
+        """Ends the person's other sessions. Raises InvalidInput and TooManyRequests."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Context:
-    """One request's. `signed_in` is null for the signed-out, and follows a sign-in within the document."""
+    """One request's."""
 
     desk: Desk
-    entrance: Entrance
-    signed_in: SignedIn | None
+    visit: Visit
     support_email: str | None
 
     def require_signed_in(self) -> SignedIn:
         """The signed-in person. Raises Unauthenticated or PasswordChangeRequired."""
-        if self.signed_in is None:
+        signed_in = self.visit.signed_in
+        if signed_in is None:
             raise Unauthenticated
-        if self.signed_in.password_change_required:
+        if signed_in.password_change_required:
             raise PasswordChangeRequired
-        return self.signed_in
+        return signed_in
 
     @property
     def actor(self) -> Actor:

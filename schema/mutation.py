@@ -84,25 +84,19 @@ DeleteApiKeyResult = Annotated[ApiKeyDeleted | ApiKeyNotFound, strawberry.union(
 class Mutation:
     @strawberry.mutation(description="Begins a new session; the browser gets its cookie.")
     async def sign_in(self, info: Info, input: SignInInput) -> SignInResult | None:
-        context = info.context
-        context.signed_in = await context.entrance.sign_in(input.email, input.password)
-        return to_viewer(context.signed_in)
+        return to_viewer(await info.context.visit.sign_in(input.email, input.password))
 
     @strawberry.mutation(description="Ends the session, if there is one.")
     async def sign_out(self, info: Info) -> bool | None:
-        await info.context.entrance.sign_out()
-        info.context.signed_in = None
+        await info.context.visit.sign_out()
         return True
 
     @strawberry.mutation(description="Ends the person's other sessions.")
     async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordResult | None:
-        context = info.context
-        if context.signed_in is None:
+        visit = info.context.visit
+        if visit.signed_in is None:
             raise Unauthenticated
-        context.signed_in = await context.entrance.change_password(
-            context.signed_in, input.current_password, input.new_password
-        )
-        return to_viewer(context.signed_in)
+        return to_viewer(await visit.change_password(visit.signed_in, input.current_password, input.new_password))
 
     @strawberry.mutation(
         permission_classes=[MayCreateKeys],

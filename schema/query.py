@@ -18,7 +18,7 @@ class Query:
         )
     )
     def viewer(self, info: Info) -> Viewer | None:
-        signed_in = info.context.signed_in
+        signed_in = info.context.visit.signed_in
         return None if signed_in is None else to_viewer(signed_in)
 
     @strawberry.field(

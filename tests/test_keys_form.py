@@ -1,6 +1,7 @@
 """What is wrong with a text that is not a key, and the sentences about it."""
 
 import base64
+import re
 from collections.abc import Callable
 from random import Random
 from urllib.parse import quote
@@ -9,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.form import DISGUISE_WORDS, LOOKED_AT, WORDS, Fault, examine, recognise
+from keys.form import DISGUISE_WORDS, IDS, LOOKED_AT, VENDORS, WORDS, Fault, examine, recognise
 from keys.token import ServerKeys, hint, mint, parse
 
 PREFIXES = ("kd", "old")
 SERVER_KEYS = ServerKeys((b"0123456789abcdef0123456789abcdef",))
-MINTED = mint(SERVER_KEYS, "kd", choose=Random(3).choice)  # noqa: S311
+MINTED = mint(SERVER_KEYS, "kd", choose=Random(3).choice)
 KEY = MINTED.token.reveal()
 OTHER_KEY = mint(SERVER_KEYS, "kd", choose=Random(4).choice).token.reveal()
 PUBLIC_ID = MINTED.public_id
@@ -96,6 +97,7 @@ TEXTS: list[tuple[str, Fault]] = [
     (f"org_{THIRTY_TWO}", Fault.ID),
     (f"agt_{THIRTY_TWO}", Fault.ID),
     (f"usr_{THIRTY_TWO}", Fault.ID),
+    (f"evt_{THIRTY_TWO}", Fault.ID),
     (f"Bearer req_{THIRTY_TWO}", Fault.ID),
     ("0199c0de-0199-7c0d-8199-0199c0de0199", Fault.UUID),
     (THIRTY_TWO, Fault.UUID),
@@ -189,6 +191,15 @@ def test_every_fault_is_met_here_and_has_words() -> None:
     assert WORDS.keys() | DISGUISE_WORDS.keys() == set(Fault)
 
 
+def test_each_vendor_and_kind_of_id_is_named() -> None:
+    """Whose key it is, or whose id, is said by name, and each name of the tables is met here."""
+    named = {recognise(text, PREFIXES).fact for text, fault in TEXTS if fault in {Fault.VENDOR, Fault.ID}}
+
+    assert named == {*VENDORS, *IDS}
+    assert recognise("sk-ant-api03-a1", PREFIXES).fact == "An Anthropic key"
+    assert recognise("sk-proj-a1", PREFIXES).fact == "An OpenAI key"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -197,7 +208,7 @@ def test_every_fault_is_met_here_and_has_words() -> None:
         (f"old_{KEY[3:-3]}", "The key is too short by 3 characters."),
         (f"{KEY}ab", "The key is too long by 2 characters."),
         (f"'{KEY[:-3]}'", "created, without quotes or brackets."),
-        (f'"Bearer {KEY}"', "Send the key without quotes or brackets and the second Bearer."),
+        (f'"Bearer {KEY}"', "Send the key without quotes or brackets and the extra Bearer."),
         (f"Bearer {KEY}", "The word Bearer is there twice"),
         (
             "glpat-" + "a1" * 10,
@@ -214,13 +225,13 @@ def test_the_sentence_says_what_and_how(text: str, said: str) -> None:
 
 @given(st.integers(min_value=0), st.sampled_from([disguise for _, disguise in DISGUISES]), st.integers(0, 20))
 def test_no_sentence_repeats_a_secret(seed: int, disguise: Callable[[str], str], missing: int) -> None:
-    """Whatever a key comes in, whole or cut short, no run of four of its characters is in the sentence."""
-    key = mint(SERVER_KEYS, "kd", choose=Random(seed).choice).token.reveal()  # noqa: S311
+    """Whatever a key comes in, whole or cut short, no run of six of its characters is in the sentence."""
+    key = mint(SERVER_KEYS, "kd", choose=Random(seed).choice).token.reveal()
     sent = disguise(key[: len(key) - missing])
 
     detail = examine(sent, PREFIXES).detail
 
-    assert not [key[start : start + 4] for start in range(3, len(key) - 3) if key[start : start + 4] in detail]
+    assert not [key[start : start + 6] for start in range(3, len(key) - 5) if key[start : start + 6] in detail]
 
 
 @given(
@@ -231,7 +242,7 @@ def test_any_text_has_a_fault(text: str) -> None:
     malformed = examine(text, PREFIXES)
 
     assert malformed == examine(text, PREFIXES)
-    assert malformed.detail.endswith(".")
+    assert 1 <= len(re.findall(r"\.(?: |\Z)", malformed.detail)) <= 2
     assert "{" not in malformed.detail
 
 

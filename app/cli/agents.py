@@ -1,0 +1,79 @@
+"""Owns `keydesk agent …`."""
+
+import typer
+
+from app.cli.forms import agent_form, ids_form, minute
+from app.cli.terminal import AgentArgument, AsJson, Name, OrganizationOption, Workplace, clock, show, table, work
+from models.agent import Agent, live_agents
+from models.ids import Prefix, external_id
+from resolvers import operator_agents
+from resolvers.operator import named_agent, named_organization
+from resolvers.operator_agents import DeletedAgent
+
+commands = typer.Typer(no_args_is_help=True, help="Agents: what agent-level API keys are for.")
+
+
+@commands.command()
+def create(name: Name, organization: OrganizationOption, as_json: AsJson = False) -> None:
+    """Make an agent in an organization."""
+
+    async def operation(workplace: Workplace) -> Agent:
+        async with workplace.database.transaction() as session:
+            return await operator_agents.create_agent(
+                session,
+                organization_id=(await named_organization(session, organization)).id,
+                name=name,
+                now=clock(),
+            )
+
+    row = work(operation)
+    show(agent_form(row), [f"Created {_words(row)}."], as_json=as_json)
+
+
+@commands.command("list")
+def list_(organization: OrganizationOption, as_json: AsJson = False) -> None:
+    """Show an organization's agents, by name."""
+
+    async def operation(workplace: Workplace) -> list[Agent]:
+        async with workplace.database.reading() as session:
+            return await live_agents(session, (await named_organization(session, organization)).id)
+
+    rows = work(operation)
+    lines = table(
+        ("ID", "NAME", "CREATED (UTC)"),
+        [(external_id(Prefix.AGENT, row.id), row.name, minute(row.created_at)) for row in rows],
+        empty="This organization has no agent yet. Make one: keydesk agent create NAME --organization ORG",
+    )
+    show([agent_form(row) for row in rows], lines, as_json=as_json)
+
+
+@commands.command()
+def rename(agent: AgentArgument, name: Name, as_json: AsJson = False) -> None:
+    """Give an agent another name."""
+
+    async def operation(workplace: Workplace) -> Agent:
+        async with workplace.database.transaction() as session:
+            found = await named_agent(session, agent)
+            return await operator_agents.rename_agent(session, agent_id=found.id, name=name)
+
+    row = work(operation)
+    show(agent_form(row), [f"Renamed {_words(row)}."], as_json=as_json)
+
+
+@commands.command()
+def delete(agent: AgentArgument, as_json: AsJson = False) -> None:
+    """Delete an agent with its API keys: no request with one of them passes any more."""
+
+    async def operation(workplace: Workplace) -> DeletedAgent:
+        async with workplace.database.transaction() as session:
+            found = await named_agent(session, agent)
+            return await operator_agents.delete_agent(session, agent_id=found.id, now=clock())
+
+    deleted = work(operation)
+    form = {**agent_form(deleted.agent), "deletedKeys": ids_form(Prefix.API_KEY, deleted.key_ids)}
+    gone = f"API keys deleted with it: {len(deleted.key_ids)}"
+    show(form, [f"Deleted {_words(deleted.agent)} ({gone})."], as_json=as_json)
+
+
+def _words(row: Agent) -> str:
+    return f"{external_id(Prefix.AGENT, row.id)} “{row.name}”"

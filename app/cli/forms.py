@@ -1,0 +1,102 @@
+"""Owns how rows look on the command line: as JSON, in the contract's camelCase, and as a few words."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from keys.allowance import Allowance
+from models.agent import Agent
+from models.api_key import ApiKeyRecord, NamedPerson
+from models.ids import Prefix, external_id
+from models.organization import Organization
+from resolvers.desk import hint_of, scope_of
+from resolvers.operator_people import Member
+
+Form = dict[str, Any]
+
+
+def instant_form(instant: datetime | None) -> str | None:
+    """ISO 8601 in UTC with a trailing Z."""
+    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def minute(instant: datetime | None) -> str:
+    """An instant for people: to the minute, in UTC."""
+    return "–" if instant is None else instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def ids_form(prefix: Prefix, ids: Iterable[UUID]) -> list[str]:
+    """External ids."""
+    return [external_id(prefix, each) for each in ids]
+
+
+def organization_form(row: Organization) -> Form:
+    """An organization with its limits and the keys that live in it."""
+    return {
+        "id": external_id(Prefix.ORGANIZATION, row.id),
+        "name": row.name,
+        "keyLimit": row.key_limit,
+        "rateLimit": row.rate_limit,
+        "monthlyQuota": row.monthly_quota,
+        "keysInUse": row.live_key_count,
+        "createdAt": instant_form(row.created_at),
+        "deletedAt": instant_form(row.deleted_at),
+    }
+
+
+def agent_form(row: Agent) -> Form:
+    """An agent."""
+    return {
+        "id": external_id(Prefix.AGENT, row.id),
+        "name": row.name,
+        "organizationId": external_id(Prefix.ORGANIZATION, row.organization_id),
+        "createdAt": instant_form(row.created_at),
+        "deletedAt": instant_form(row.deleted_at),
+    }
+
+
+def person_form(row: NamedPerson) -> Form:
+    """A person beside something else."""
+    return {"id": external_id(Prefix.PERSON, row.id), "email": row.email, "name": row.name}
+
+
+def member_form(member: Member, organization_id: UUID) -> Form:
+    """A person in an organization."""
+    person = member.person
+    return {
+        **person_form(NamedPerson(person.id, person.email, person.name)),
+        "organizationId": external_id(Prefix.ORGANIZATION, organization_id),
+        "role": member.role.value,
+        "agents": [{"id": external_id(Prefix.AGENT, agent.id), "name": agent.name} for agent in member.agents],
+    }
+
+
+def key_form(key: ApiKeyRecord, now: datetime) -> Form:
+    """A key, never its secret."""
+    agent, works_until = key.agent, key.previous_works_until
+    return {
+        "id": external_id(Prefix.API_KEY, key.id),
+        "name": key.name,
+        "organizationId": external_id(Prefix.ORGANIZATION, key.organization_id),
+        "scope": scope_of(None if agent is None else agent.id).value,
+        "agent": None if agent is None else {"id": external_id(Prefix.AGENT, agent.id), "name": agent.name},
+        "status": "active" if key.deleted_at is None else "deleted",
+        "hint": hint_of(key),
+        "createdAt": instant_form(key.created_at),
+        "createdBy": None if key.created_by is None else person_form(key.created_by),
+        "deletedAt": instant_form(key.deleted_at),
+        "deletedBy": None if key.deleted_by is None else person_form(key.deleted_by),
+        "previousSecretWorksUntil": instant_form(works_until) if works_until is not None and works_until > now else None,
+    }
+
+
+def key_words(key: ApiKeyRecord) -> str:
+    """Such as: key_0192… “deploy” (agent-level, Crawler)."""
+    scope = "organization-level" if key.agent is None else f"agent-level, {key.agent.name}"
+    return f"{external_id(Prefix.API_KEY, key.id)} “{key.name}” ({scope})"
+
+
+def allowance_form(allowance: Allowance) -> Form:
+    """How many slots are taken."""
+    return {"used": allowance.used, "limit": allowance.limit, "remaining": allowance.remaining}

@@ -1,0 +1,151 @@
+"""Owns `keydesk organization …`."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.forms import ids_form, instant_form, minute, organization_form
+from app.cli.terminal import (
+    AsJson,
+    Name,
+    OrganizationArgument,
+    Workplace,
+    checked_name,
+    clock,
+    show,
+    table,
+    work,
+)
+from models.ids import Prefix, external_id
+from models.organization import (
+    DEFAULT_KEY_LIMIT,
+    DEFAULT_MONTHLY_QUOTA,
+    DEFAULT_RATE_LIMIT,
+    Organization,
+    live_organizations,
+)
+from resolvers import operator_organizations
+from resolvers.operator import named_organization
+from resolvers.operator_organizations import LIMIT_AT_MOST, DeletedOrganization
+
+commands = typer.Typer(no_args_is_help=True, help="Organizations, and their limits.")
+
+
+def _limit(option: str, what: str) -> object:
+    return typer.Option(option, min=1, max=LIMIT_AT_MOST, metavar="N", help=what)
+
+
+KEY_LIMIT = _limit("--key-limit", "API keys that it may have at once.")
+RATE_LIMIT = _limit("--rate-limit", "Requests a minute that each of its API keys may make.")
+MONTHLY_QUOTA = _limit("--monthly-quota", "Requests a calendar month (UTC) that each of its API keys may make.")
+
+
+@commands.command()
+def create(
+    name: Name,
+    key_limit: Annotated[int, KEY_LIMIT] = DEFAULT_KEY_LIMIT,
+    rate_limit: Annotated[int, RATE_LIMIT] = DEFAULT_RATE_LIMIT,
+    monthly_quota: Annotated[int, MONTHLY_QUOTA] = DEFAULT_MONTHLY_QUOTA,
+    as_json: AsJson = False,
+) -> None:
+    """Make an organization."""
+
+    async def operation(workplace: Workplace) -> Organization:
+        async with workplace.database.transaction() as session:
+            return await operator_organizations.create_organization(
+                session,
+                name=name,
+                key_limit=key_limit,
+                rate_limit=rate_limit,
+                monthly_quota=monthly_quota,
+                now=clock(),
+            )
+
+    row = work(operation)
+    show(organization_form(row), [f"Created {_words(row)}."], as_json=as_json)
+
+
+@commands.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """Show every organization, oldest first."""
+
+    async def operation(workplace: Workplace) -> list[Organization]:
+        async with workplace.database.reading() as session:
+            return await live_organizations(session)
+
+    rows = work(operation)
+    lines = table(
+        ("ID", "NAME", "KEYS", "REQUESTS/MINUTE", "REQUESTS/MONTH", "CREATED (UTC)"),
+        [
+            (
+                external_id(Prefix.ORGANIZATION, row.id),
+                row.name,
+                f"{row.live_key_count} of {row.key_limit}",
+                row.rate_limit,
+                row.monthly_quota,
+                minute(row.created_at),
+            )
+            for row in rows
+        ],
+        empty="There is no organization yet. Make one: keydesk organization create NAME",
+    )
+    show([organization_form(row) for row in rows], lines, as_json=as_json)
+
+
+@commands.command()
+def update(
+    organization: OrganizationArgument,
+    name: Annotated[str | None, typer.Option(callback=checked_name, metavar="NAME", help="Another name.")] = None,
+    key_limit: Annotated[int | None, KEY_LIMIT] = None,
+    rate_limit: Annotated[int | None, RATE_LIMIT] = None,
+    monthly_quota: Annotated[int | None, MONTHLY_QUOTA] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an organization's name or limits. A lower key limit takes no key away: it refuses new ones."""
+    if name is key_limit is rate_limit is monthly_quota is None:
+        raise typer.BadParameter("say what to change: --name, --key-limit, --rate-limit or --monthly-quota.")
+
+    async def operation(workplace: Workplace) -> Organization:
+        async with workplace.database.transaction() as session:
+            return await operator_organizations.update_organization(
+                session,
+                organization_id=(await named_organization(session, organization)).id,
+                name=name,
+                key_limit=key_limit,
+                rate_limit=rate_limit,
+                monthly_quota=monthly_quota,
+                now=clock(),
+            )
+
+    row = work(operation)
+    show(organization_form(row), [f"Changed {_words(row)}."], as_json=as_json)
+
+
+@commands.command()
+def delete(organization: OrganizationArgument, as_json: AsJson = False) -> None:
+    """Delete an organization with its agents and API keys: no request with one of them passes any more."""
+
+    async def operation(workplace: Workplace) -> DeletedOrganization:
+        async with workplace.database.transaction() as session:
+            return await operator_organizations.delete_organization(
+                session, organization_id=(await named_organization(session, organization)).id, now=clock()
+            )
+
+    deleted = work(operation)
+    row = deleted.organization
+    form = {
+        "id": external_id(Prefix.ORGANIZATION, row.id),
+        "name": row.name,
+        "deletedAt": instant_form(row.deleted_at),
+        "deletedAgents": ids_form(Prefix.AGENT, deleted.agent_ids),
+        "deletedKeys": ids_form(Prefix.API_KEY, deleted.key_ids),
+    }
+    gone = f"agents: {len(deleted.agent_ids)}, API keys: {len(deleted.key_ids)}"
+    show(form, [f"Deleted {form['id']} “{row.name}” with what was in it ({gone})."], as_json=as_json)
+
+
+def _words(row: Organization) -> str:
+    return (
+        f"{external_id(Prefix.ORGANIZATION, row.id)} “{row.name}”: {row.live_key_count} of {row.key_limit} API keys "
+        f"in use, {row.rate_limit} requests a minute and {row.monthly_quota} a month for each"
+    )

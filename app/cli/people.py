@@ -1,0 +1,235 @@
+"""Owns `keydesk user …`."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.cli.forms import instant_form, member_form, minute, person_form
+from app.cli.terminal import (
+    AsJson,
+    Email,
+    OrganizationOption,
+    Workplace,
+    checked_name,
+    clock,
+    note,
+    show,
+    table,
+    work,
+)
+from app.failure import Failure
+from keys.hashing import PASSWORD_PARAMETERS
+from keys.passwords import BYTES_AT_MOST, new_one_time_password, one_time_expires_at, valid_password
+from keys.refusals import InvalidInput
+from keys.token import Secret
+from models.api_key import NamedPerson
+from models.ids import Prefix, external_id
+from models.person import Person, Role
+from resolvers import operator_people
+from resolvers.operator import named_agent, named_organization
+from resolvers.operator_people import AddedMember, Member, NewPassword
+
+commands = typer.Typer(no_args_is_help=True, help="The people who sign in, and what they are in an organization.")
+
+PasswordOnInput = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password, one line, from standard input.")
+]
+Agents = Annotated[
+    list[str] | None,
+    typer.Option("--agent", metavar="AGT", help="An agent that an agent admin administers; repeat it for several."),
+]
+_AGENTS_ARE_FOR_AGENT_ADMINS = f"--agent goes with --role {Role.AGENT_ADMIN} alone."
+
+
+class PasswordMaker:
+    """Makes the password when it is asked for, and keeps a one-time password to be shown."""
+
+    def __init__(self, *, from_input: bool) -> None:
+        self._from_input = from_input
+        self.one_time: Secret | None = None
+        self.expires_at: datetime | None = None
+
+    def __call__(self) -> NewPassword:
+        """Raises Failure for a password that is none."""
+        if self._from_input:
+            return NewPassword(_hashed(_read_password()))
+        self.one_time, self.expires_at = new_one_time_password(), one_time_expires_at(clock())
+        return NewPassword(_hashed(self.one_time), self.expires_at)
+
+    def form(self) -> dict[str, str | None]:
+        """The one-time password, where one was made."""
+        if self.one_time is None:
+            return {}
+        return {"oneTimePassword": self.one_time.reveal(), "oneTimePasswordExpiresAt": instant_form(self.expires_at)}
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        if self.one_time is None:
+            return []
+        return [
+            f"One-time password, to be changed at the first sign-in, good until {minute(self.expires_at)} UTC:",
+            "",
+            f"    {self.one_time.reveal()}",
+        ]
+
+
+@commands.command()
+def create(
+    email: Email,
+    name: Annotated[str, typer.Option(callback=checked_name, metavar="NAME", help="What the person is called.")],
+    organization: OrganizationOption,
+    role: Annotated[Role, typer.Option(help="What the person is there.")],
+    agent: Agents = None,
+    password_stdin: PasswordOnInput = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a person into an organization. One whose address is known keeps name and password."""
+    if agent and role is not Role.AGENT_ADMIN:
+        raise typer.BadParameter(_AGENTS_ARE_FOR_AGENT_ADMINS)
+    maker = PasswordMaker(from_input=password_stdin)
+
+    async def operation(workplace: Workplace) -> tuple[AddedMember, UUID]:
+        async with workplace.database.reading() as session:
+            organization_id = (await named_organization(session, organization)).id
+            agent_ids = await _agent_ids(session, agent or (), organization_id)
+        added = await operator_people.add_member(
+            workplace.database,
+            email=email,
+            name=name,
+            organization_id=organization_id,
+            role=role,
+            agent_ids=agent_ids,
+            new_password=maker,
+            now=clock(),
+        )
+        return added, organization_id
+
+    added, organization_id = work(operation)
+    shown = maker if added.is_new else PasswordMaker(from_input=False)
+    if not added.is_new:
+        note(f"{email} was known already: name and password stay as they are.")
+    form = {**member_form(added.member, organization_id), "isNew": added.is_new, **shown.form()}
+    show(form, [f"Added {_words(added.member)}.", *shown.lines()], as_json=as_json)
+
+
+@commands.command()
+def update(
+    email: Email,
+    organization: OrganizationOption,
+    role: Annotated[Role | None, typer.Option(help="Another role.")] = None,
+    agent: Agents = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what a person is in an organization; --agent replaces the agents. It holds from their next request on."""
+    if role is None and not agent:
+        raise typer.BadParameter("say what to change: --role or --agent.")
+    if agent and role not in (None, Role.AGENT_ADMIN):
+        raise typer.BadParameter(_AGENTS_ARE_FOR_AGENT_ADMINS)
+
+    async def operation(workplace: Workplace) -> tuple[Member, UUID]:
+        async with workplace.database.transaction() as session:
+            organization_id = (await named_organization(session, organization)).id
+            changed = await operator_people.change_member(
+                session,
+                email=email,
+                organization_id=organization_id,
+                role=role,
+                agent_ids=await _agent_ids(session, agent, organization_id) if agent else None,
+                now=clock(),
+            )
+        return changed, organization_id
+
+    member, organization_id = work(operation)
+    show(member_form(member, organization_id), [f"Changed {_words(member)}."], as_json=as_json)
+
+
+@commands.command("list")
+def list_(organization: OrganizationOption, as_json: AsJson = False) -> None:
+    """Show the people of an organization, by name."""
+
+    async def operation(workplace: Workplace) -> tuple[list[Member], UUID]:
+        async with workplace.database.reading() as session:
+            organization_id = (await named_organization(session, organization)).id
+            return await operator_people.members(session, organization_id=organization_id), organization_id
+
+    members, organization_id = work(operation)
+    lines = table(
+        ("ID", "EMAIL", "NAME", "ROLE", "AGENTS"),
+        [
+            (
+                external_id(Prefix.PERSON, member.person.id),
+                member.person.email,
+                member.person.name,
+                member.role.value,
+                ", ".join(agent.name for agent in member.agents),
+            )
+            for member in members
+        ],
+        empty="Nobody is in this organization yet. Add somebody: keydesk user create EMAIL --organization ORG …",
+    )
+    show([member_form(member, organization_id) for member in members], lines, as_json=as_json)
+
+
+@commands.command()
+def remove(email: Email, organization: OrganizationOption, as_json: AsJson = False) -> None:
+    """Take a person out of an organization and end their sessions. The API keys they made live on."""
+
+    async def operation(workplace: Workplace) -> tuple[Person, UUID]:
+        async with workplace.database.transaction() as session:
+            organization_id = (await named_organization(session, organization)).id
+            person = await operator_people.remove_member(
+                session, email=email, organization_id=organization_id, now=clock()
+            )
+        return person, organization_id
+
+    person, organization_id = work(operation)
+    form = {**_person_form(person), "organizationId": external_id(Prefix.ORGANIZATION, organization_id)}
+    show(form, [f"Removed {person.email} from the organization, and ended their sessions."], as_json=as_json)
+
+
+@commands.command()
+def password(email: Email, password_stdin: PasswordOnInput = False, as_json: AsJson = False) -> None:
+    """Give a person a new password, one-time unless it is read from standard input, and end their sessions."""
+    maker = PasswordMaker(from_input=password_stdin)
+
+    async def operation(workplace: Workplace) -> Person:
+        return await operator_people.set_password(workplace.database, email=email, new_password=maker)
+
+    person = work(operation)
+    lines = [f"{person.email} has a new password; their sessions have ended.", *maker.lines()]
+    show({**_person_form(person), **maker.form()}, lines, as_json=as_json)
+
+
+async def _agent_ids(session: AsyncSession, agents: Sequence[str], organization_id: UUID) -> list[UUID]:
+    return [(await named_agent(session, text, organization_id=organization_id)).id for text in agents]
+
+
+def _read_password() -> Secret:
+    """One line, without its end. Raises Failure."""
+    line = sys.stdin.buffer.readline(4 * BYTES_AT_MOST)
+    try:
+        return Secret(valid_password(line.decode().rstrip("\r\n"), field="password"))
+    except UnicodeDecodeError:
+        raise Failure("The password on standard input is not UTF-8.") from None
+    except InvalidInput as refusal:
+        raise Failure(f"The password on standard input can't be used. {refusal.message}") from None
+
+
+def _hashed(password: Secret) -> str:
+    return PASSWORD_PARAMETERS.hasher().hash(password.reveal())
+
+
+def _person_form(person: Person) -> dict[str, str]:
+    return person_form(NamedPerson(person.id, person.email, person.name))
+
+
+def _words(member: Member) -> str:
+    person = member.person
+    agents = ", ".join(f"“{agent.name}”" for agent in member.agents)
+    of_agents = f" of {agents}" if agents else ""
+    return f"{external_id(Prefix.PERSON, person.id)} {person.name} ({person.email}) as {member.role}{of_agents}"

@@ -1,0 +1,117 @@
+"""Owns what every command shares: its options, what it prints and where, and how it reaches the database."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+import typer
+from app.demo import kept_server_keys
+
+from app.failure import DATABASE_ERRORS, Failure, database_failure
+from app.preflight import HOW_TO_MAKE_A_SECRET, require_file, require_schema
+from app.settings import Settings, read_settings
+from keys.allowance import valid_name
+from keys.email_address import valid_email
+from keys.refusals import InvalidInput
+from keys.token import ServerKeys
+from models.database import Database
+
+Result = TypeVar("Result")
+
+
+def _checked(check: Callable[[str], str]) -> Callable[[str | None], str | None]:
+    """A callback for Typer: what the rule refuses is wrong usage."""
+
+    def callback(text: str | None) -> str | None:
+        try:
+            return None if text is None else check(text)
+        except InvalidInput as refusal:
+            raise typer.BadParameter(refusal.message) from None
+
+    return callback
+
+
+checked_name = _checked(valid_name)
+checked_email = _checked(valid_email)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, and nothing else, on standard output.")]
+Name = Annotated[str, typer.Argument(callback=checked_name, metavar="NAME", help="1 to 64 characters.")]
+Email = Annotated[str, typer.Argument(callback=checked_email, metavar="EMAIL", help="The person's address.")]
+OrganizationArgument = Annotated[str, typer.Argument(metavar="ORG", help="Its id, or its name where that is unique.")]
+OrganizationOption = Annotated[
+    str, typer.Option("--organization", metavar="ORG", help="The organization: its id, or its name where unique.")
+]
+AgentArgument = Annotated[str, typer.Argument(metavar="AGT", help="Its id, or its name where that is unique.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a command works with: the settings, and a database whose schema is this program's."""
+
+    settings: Settings
+    database: Database
+
+    def server_keys(self) -> ServerKeys:
+        """Those of the settings, else the demo's where it keeps some beside this database. Raises Failure."""
+        server_keys = self.settings.server_keys or kept_server_keys(self.database)
+        if server_keys is None:
+            raise Failure(f"KEYDESK_SECRET_KEY is not set. Set it as it is for the server. {HOW_TO_MAKE_A_SECRET}")
+        return server_keys
+
+
+def clock() -> datetime:
+    """This moment."""
+    return datetime.now(UTC)
+
+
+def work(operation: Callable[[Workplace], Awaitable[Result]]) -> Result:
+    """Runs an operation on the database that the environment names. Raises Failure, SettingsError and Refusals."""
+    settings = read_settings(os.environ)
+
+    async def operate(database: Database) -> Result:
+        await require_schema(database)
+        return await operation(Workplace(settings, database))
+
+    return with_database(settings, operate)
+
+
+def with_database(
+    settings: Settings, operation: Callable[[Database], Awaitable[Result]], *, may_be_new: bool = False
+) -> Result:
+    """Runs an operation on the database whatever its schema is; what the driver raises becomes a Failure."""
+
+    async def operate() -> Result:
+        database = Database(settings.database_url)
+        require_file(database, may_be_new=may_be_new)
+        try:
+            return await operation(database)
+        except DATABASE_ERRORS as error:
+            raise database_failure(database.url, error) from error
+        finally:
+            await database.close()
+
+    return asyncio.run(operate())
+
+
+def show(value: Any, lines: Iterable[str], *, as_json: bool) -> None:
+    """Prints the value for scripts or the lines for people."""
+    print(json.dumps(value) if as_json else "\n".join(lines), flush=True)
+
+
+def note(sentence: str) -> None:
+    """Tells the person at the terminal something that is no result."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> list[str]:
+    """Plain columns, two spaces apart; the sentence where there is no row."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    if not cells:
+        return [empty]
+    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [list(titles), *cells]]
