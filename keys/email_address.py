@@ -7,7 +7,7 @@ from models.person import EMAIL_LENGTH_AT_MOST, canonical_email
 
 _NOT_IN_AN_ADDRESS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 """Unicode categories: what can't be seen, and white space."""
-_NOT_TAKEN = frozenset("<>()[],;:\\\"\ufffd")
+_NOT_TAKEN = frozenset('<>()[],;:\\"\ufffd')
 """What is written around an address, not in it; and what stands for text that was none."""
 
 

@@ -60,7 +60,7 @@ class Gate:
         memo_entries: int = MEMO_ENTRIES,
     ) -> None:
         self._server_keys = server_keys
-        self._prefixes = frozenset(prefixes)
+        self._prefixes = tuple(prefixes)
         self._reader = reader
         self._pool = pool
         self._require_agent = require_agent

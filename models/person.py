@@ -143,7 +143,7 @@ def canonical_email(text: str) -> str:
     """
     storable = text.strip()[: EMAIL_LENGTH_AT_MOST + 1].replace("\x00", "\ufffd")
     storable = storable.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", storable).lower())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", storable).lower()).strip()
 
 
 async def person_by_email(session: AsyncSession, email: str) -> Person | None:

@@ -25,7 +25,13 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 Rows = list[Sequence[Any]]
 _TOOLKITS_OWN = frozenset({"prepared_statement_cache_size", "prepared_statement_name_func", "async_creator_fn"})
 """What an address may say to SQLAlchemy, and asyncpg has no ear for."""
-_LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, OSError)
+_LOST = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection says that was closed a moment ago
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    OSError,
+)
 _SERVER_SETTINGS = {
     "application_name": "keydesk reading",
     "timezone": "UTC",

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.form import DISGUISE_WORDS, IDS, LOOKED_AT, VENDORS, WORDS, Fault, examine, recognise
+from keys.form import DISGUISE_WORDS, WORDS, examine, recognise
+from keys.form_rules import IDS, LOOKED_AT, VENDORS, Fault
 from keys.token import ServerKeys, hint, mint, parse
 
 PREFIXES = ("kd", "old")

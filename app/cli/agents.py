@@ -2,8 +2,9 @@
 
 import typer
 
+from app import utc_now
 from app.cli.forms import agent_form, ids_form, minute
-from app.cli.terminal import AgentArgument, AsJson, Name, OrganizationOption, Workplace, clock, show, table, work
+from app.cli.terminal import AgentArgument, AsJson, Name, OrganizationOption, Workplace,  show, table, work
 from models.agent import Agent, live_agents
 from models.ids import Prefix, external_id
 from resolvers import operator_agents
@@ -23,7 +24,7 @@ def create(name: Name, organization: OrganizationOption, as_json: AsJson = False
                 session,
                 organization_id=(await named_organization(session, organization)).id,
                 name=name,
-                now=clock(),
+                now=utc_now(),
             )
 
     row = work(operation)
@@ -67,7 +68,7 @@ def delete(agent: AgentArgument, as_json: AsJson = False) -> None:
     async def operation(workplace: Workplace) -> DeletedAgent:
         async with workplace.database.transaction() as session:
             found = await named_agent(session, agent)
-            return await operator_agents.delete_agent(session, agent_id=found.id, now=clock())
+            return await operator_agents.delete_agent(session, agent_id=found.id, now=utc_now())
 
     deleted = work(operation)
     form = {**agent_form(deleted.agent), "deletedKeys": ids_form(Prefix.API_KEY, deleted.key_ids)}

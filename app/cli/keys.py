@@ -1,29 +1,173 @@
-"""Owns `keydesk key …` and `keydesk verify`."""
+"""Owns `keydesk key …`."""
 
 import secrets
-import sys
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
+from app import utc_now
 from app.cli.forms import Form, allowance_form, key_form, key_words, minute
-from app.cli.terminal import AsJson, Name, OrganizationOption, Workplace, clock, note, show, table, work
-from keys.gate import Gate
+from app.cli.terminal import AsJson, Name, OrganizationOption, Workplace,  note, show, table, work
 from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.issuer import Issuer
 from keys.policy import operator
 from keys.refusals import ApiKeyNotFound
 from keys.token import ServerKeys
-from keys.verdict import Outcome, Verdict, Wanted
 from models.api_key import ApiKeyRecord
-from models.database import Database
 from models.ids import Prefix, external_id, parse_external_id
-from models.verification import KeyReader, PostgresKeyReader, SqliteKeyReader
 from resolvers import api_keys
 from resolvers.api_keys import OVERLAP_SECONDS_AT_MOST, Deleted
 from resolvers.desk import Desk, Issued, hint_of, scope_of
 from resolvers.key_creation import create_api_key
 from resolvers.operator import named_agent, named_organization
+
+commands = typer.Typer(no_args_is_help=True, help="API keys, for provisioning and for emergencies.")
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The key's id, such as key_0192…; never the secret.")]
+
+
+@commands.command()
+def create(
+    name: Name,
+    organization: OrganizationOption,
+    agent: Annotated[
+        str | None, typer.Option(metavar="AGT", help="The agent that it is for: its id, or its name. Else it is for all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an API key and print its secret, this once."""
+
+    async def operation(workplace: Workplace) -> Issued:
+        async with workplace.database.reading() as session:
+            organization_id = (await named_organization(session, organization)).id
+            agent_id = (
+                None if agent is None else (await named_agent(session, agent, organization_id=organization_id)).id
+            )
+        with _desk(workplace, workplace.server_keys()) as desk:
+            return await create_api_key(
+                desk,
+                operator(),
+                organization_id=organization_id,
+                name=name,
+                scope=scope_of(agent_id),
+                agent_id=agent_id,
+            )
+
+    _show_issued("Created", work(operation), as_json=as_json)
+
+
+@commands.command()
+def rotate(
+    key: Key,
+    overlap: Annotated[
+        int,
+        typer.Option(
+            min=0, max=OVERLAP_SECONDS_AT_MOST, metavar="SECONDS", help="How long the secret before works on; 0: it ends."
+        ),
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Give an API key a new secret and print it, this once. The key keeps its id, name and slot."""
+
+    async def operation(workplace: Workplace) -> Issued:
+        with _desk(workplace, workplace.server_keys()) as desk:
+            return await api_keys.rotate_api_key(desk, operator(), key_id=_key_id(key), overlap_seconds=overlap)
+
+    _show_issued("Rotated", work(operation), as_json=as_json)
+
+
+@commands.command()
+def rename(key: Key, name: Name, as_json: AsJson = False) -> None:
+    """Give an API key another name."""
+
+    async def operation(workplace: Workplace) -> ApiKeyRecord:
+        with _desk(workplace) as desk:
+            return await api_keys.rename_api_key(desk, operator(), key_id=_key_id(key), name=name)
+
+    record = work(operation)
+    show(key_form(record, utc_now()), [f"Renamed {key_words(record)}."], as_json=as_json)
+
+
+@commands.command("list")
+def list_(
+    organization: OrganizationOption,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Show the 100 newest deleted ones too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show an organization's API keys, newest first."""
+
+    async def operation(workplace: Workplace) -> list[ApiKeyRecord]:
+        async with workplace.database.reading() as session:
+            return await api_keys.api_keys(
+                session,
+                operator(),
+                organization_id=(await named_organization(session, organization)).id,
+                include_deleted=deleted,
+            )
+
+    records = work(operation)
+    lines = table(
+        ("ID", "NAME", "FOR", "HINT", "CREATED (UTC)", "BY", "DELETED (UTC)"),
+        [
+            (
+                external_id(Prefix.API_KEY, record.id),
+                record.name,
+                "every agent" if record.agent is None else record.agent.name,
+                hint_of(record),
+                minute(record.created_at),
+                "the operator" if record.created_by is None else record.created_by.email,
+                minute(record.deleted_at),
+            )
+            for record in records
+        ],
+        empty="This organization has no API key yet. Make one: keydesk key create NAME --organization ORG",
+    )
+    now = utc_now()
+    show([key_form(record, now) for record in records], lines, as_json=as_json)
+
+
+@commands.command()
+def delete(key: Key, as_json: AsJson = False) -> None:
+    """Revoke an API key: no request with it that starts from now on passes."""
+
+    async def operation(workplace: Workplace) -> Deleted:
+        with _desk(workplace) as desk:
+            return await api_keys.delete_api_key(desk, operator(), key_id=_key_id(key))
+
+    deleted = work(operation)
+    form: Form = {**key_form(deleted.record, utc_now()), "keyAllowance": allowance_form(deleted.allowance)}
+    in_use = f"{deleted.allowance.used} of {deleted.allowance.limit} API keys are in use now"
+    show(form, [f"Deleted {key_words(deleted.record)}. {in_use}."], as_json=as_json)
+
+
+@contextmanager
+def _desk(workplace: Workplace, server_keys: ServerKeys | None = None) -> Iterator[Desk]:
+    """
+    What operations on keys work with. Those that make no secret need no server key: in an emergency a key can be
+    deleted by whoever reaches the database. What stands in for one signs nothing.
+    """
+    pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
+    issuer = Issuer(server_keys or ServerKeys((secrets.token_bytes(32),)), workplace.settings.key_prefixes[0], pool)
+    try:
+        yield Desk(workplace.database, issuer,  workplace.settings.mutations_per_minute)
+    finally:
+        pool.close()
+
+
+def _key_id(text: str) -> UUID:
+    key_id = parse_external_id(Prefix.API_KEY, text)
+    if key_id is None:
+        raise ApiKeyNotFound("This is no API key's id, which looks like key_0192… : see keydesk key list.")
+    return key_id
+
+
+def _show_issued(done: str, issued: Issued, *, as_json: bool) -> None:
+    lines = [f"{done} {key_words(issued.record)}. Its secret is shown this once:", "", f"    {issued.secret.reveal()}"]
+    works_until = issued.record.previous_works_until
+    if works_until is not None:
+        note(f"The secret before works until {works_until:%Y-%m-%d %H:%M:%S} UTC.")
+    form = {**key_form(issued.record, utc_now()), "secret": issued.secret.reveal()}
+    show(form, lines, as_json=as_json)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from app import utc_now
 from app.cli.forms import ids_form, instant_form, minute, organization_form
 from app.cli.terminal import (
     AsJson,
@@ -11,7 +12,6 @@ from app.cli.terminal import (
     OrganizationArgument,
     Workplace,
     checked_name,
-    clock,
     show,
     table,
     work,
@@ -58,7 +58,7 @@ def create(
                 key_limit=key_limit,
                 rate_limit=rate_limit,
                 monthly_quota=monthly_quota,
-                now=clock(),
+                now=utc_now(),
             )
 
     row = work(operation)
@@ -114,7 +114,7 @@ def update(
                 key_limit=key_limit,
                 rate_limit=rate_limit,
                 monthly_quota=monthly_quota,
-                now=clock(),
+                now=utc_now(),
             )
 
     row = work(operation)
@@ -128,7 +128,7 @@ def delete(organization: OrganizationArgument, as_json: AsJson = False) -> None:
     async def operation(workplace: Workplace) -> DeletedOrganization:
         async with workplace.database.transaction() as session:
             return await operator_organizations.delete_organization(
-                session, organization_id=(await named_organization(session, organization)).id, now=clock()
+                session, organization_id=(await named_organization(session, organization)).id, now=utc_now()
             )
 
     deleted = work(operation)

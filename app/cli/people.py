@@ -16,7 +16,6 @@ from app.cli.terminal import (
     OrganizationOption,
     Workplace,
     checked_name,
-    clock,
     note,
     show,
     table,
@@ -58,7 +57,7 @@ class PasswordMaker:
         """Raises Failure for a password that is none."""
         if self._from_input:
             return NewPassword(_hashed(_read_password()))
-        self.one_time, self.expires_at = new_one_time_password(), one_time_expires_at(clock())
+        self.one_time, self.expires_at = new_one_time_password(), one_time_expires_at(utc_now())
         return NewPassword(_hashed(self.one_time), self.expires_at)
 
     def form(self) -> dict[str, str | None]:
@@ -105,7 +104,7 @@ def create(
             role=role,
             agent_ids=agent_ids,
             new_password=maker,
-            now=clock(),
+            now=utc_now(),
         )
         return added, organization_id
 
@@ -140,7 +139,7 @@ def update(
                 organization_id=organization_id,
                 role=role,
                 agent_ids=await _agent_ids(session, agent, organization_id) if agent else None,
-                now=clock(),
+                now=utc_now(),
             )
         return changed, organization_id
 
@@ -183,7 +182,7 @@ def remove(email: Email, organization: OrganizationOption, as_json: AsJson = Fal
         async with workplace.database.transaction() as session:
             organization_id = (await named_organization(session, organization)).id
             person = await operator_people.remove_member(
-                session, email=email, organization_id=organization_id, now=clock()
+                session, email=email, organization_id=organization_id, now=utc_now()
             )
         return person, organization_id
 

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -62,11 +61,6 @@ class Workplace:
         if server_keys is None:
             raise Failure(f"KEYDESK_SECRET_KEY is not set. Set it as it is for the server. {HOW_TO_MAKE_A_SECRET}")
         return server_keys
-
-
-def clock() -> datetime:
-    """This moment."""
-    return datetime.now(UTC)
 
 
 def work(operation: Callable[[Workplace], Awaitable[Result]]) -> Result:

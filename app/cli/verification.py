@@ -1,0 +1,121 @@
+"""Owns `keydesk verify`: the verdict on one key, with the reason that callers are not told."""
+
+import sys
+from typing import Annotated, assert_never
+
+import typer
+
+from app import key_reader
+from app.cli.forms import Form, key_words
+from app.cli.terminal import AsJson, Workplace, note, show, work
+from keys.gate import Gate
+from keys.hashing import KEY_PARAMETERS, HashingPool
+from keys.verdict import Outcome, Verdict, Wanted
+from models.api_key import ApiKeyRecord, key_record
+from models.ids import Prefix, external_id, parse_external_id
+from resolvers.operator import named_agent
+
+READ_AT_MOST = 16_384
+"""Bytes of standard input: far more than a key has, so that what is wrong with a longer text can be said."""
+
+
+def verify(
+    agent: Annotated[
+        str | None, typer.Option(metavar="AGT", help="The agent that the request is for: its id, or its name.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read an API key on standard input and tell whether it is good, and why not; exit status 1 when it is not."""
+    key = _read_key()
+
+    async def operation(workplace: Workplace) -> tuple[Verdict, ApiKeyRecord | None]:
+        wanted = await _wanted(workplace, agent)
+        verdict = await _check(workplace, key, wanted)
+        if verdict.key is None:
+            return verdict, None
+        async with workplace.database.reading() as session:
+            key_id = parse_external_id(Prefix.API_KEY, f"{Prefix.API_KEY}_{verdict.key.key_id}")
+            return verdict, None if key_id is None else await key_record(session, key_id)
+
+    verdict, record = work(operation)
+    code = "good" if verdict.outcome is Outcome.GOOD else verdict.outcome.value
+    lines = [f"{code}: {verdict.reason}"]
+    if record is not None:
+        lines.append(f"The key is {key_words(record)}.")
+    show(_form(verdict, record), lines, as_json=as_json)
+    if verdict.outcome is not Outcome.GOOD:
+        note(_advice(verdict))
+        raise typer.Exit(1)
+
+
+def _read_key() -> str:
+    """What a gateway would take from a header: one line, without the white space around it."""
+    return sys.stdin.buffer.readline(READ_AT_MOST).strip(b" \t\r\n").decode("latin-1")
+
+
+async def _wanted(workplace: Workplace, agent: str | None) -> Wanted:
+    """An id is taken as it is, since one that is not there is a verdict of its own; a name must be somebody's."""
+    if agent is None:
+        return Wanted()
+    agent_id = parse_external_id(Prefix.AGENT, agent)
+    if agent_id is None:
+        async with workplace.database.reading() as session:
+            agent_id = (await named_agent(session, agent)).id
+    return Wanted(agent_id.hex)
+
+
+async def _check(workplace: Workplace, key: str, wanted: Wanted) -> Verdict:
+    if not key:
+        return Verdict(Outcome.MISSING_KEY, "there is no key on standard input")
+    reader = key_reader(workplace.database)
+    pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
+    gate = Gate(
+        server_keys=workplace.server_keys(),
+        prefixes=workplace.settings.key_prefixes,
+        reader=reader,
+        pool=pool,
+        require_agent=workplace.settings.require_agent,
+        memo_entries=2,
+    )
+    await reader.start()
+    try:
+        return await gate.check(key, wanted)
+    finally:
+        await reader.close()
+        pool.close()
+
+
+def _form(verdict: Verdict, record: ApiKeyRecord | None) -> Form:
+    state = verdict.key
+    return {
+        "good": verdict.outcome is Outcome.GOOD,
+        "code": None if verdict.outcome is Outcome.GOOD else verdict.outcome.value,
+        "reason": verdict.reason,
+        "detail": None if verdict.malformed is None else verdict.malformed.detail,
+        "keyId": None if record is None else external_id(Prefix.API_KEY, record.id),
+        "keyName": None if record is None else record.name,
+        "organizationId": None if record is None else external_id(Prefix.ORGANIZATION, record.organization_id),
+        "scope": None if state is None else ("organization" if state.agent_id is None else "agent"),
+        "agentId": None if state is None or state.agent_id is None else f"{Prefix.AGENT}_{state.agent_id}",
+    }
+
+
+def _advice(verdict: Verdict) -> str:
+    """How to go on, for each way of being refused."""
+    match verdict.outcome:
+        case Outcome.GOOD:
+            return "The key is good."
+        case Outcome.MISSING_KEY:
+            return "The key is refused. Give it on standard input: keydesk verify < FILE"
+        case Outcome.MALFORMED_KEY:
+            return f"The key is refused. {'' if verdict.malformed is None else verdict.malformed.detail}"
+        case Outcome.INVALID_KEY:
+            return "The key is refused. Compare it with the list: keydesk key list --organization ORG"
+        case Outcome.DELETED_KEY | Outcome.REPLACED_SECRET:
+            return "The key is refused. Its caller needs the current secret, or a new key."
+        case Outcome.AGENT_NOT_IN_SCOPE:
+            return "The key is refused. Its caller needs a key for this agent, or the agent that the key is for."
+        case Outcome.UNAVAILABLE:
+            return "The key could not be checked. Try again."
+        case _:
+            assert_never(verdict.outcome)

@@ -1,0 +1,146 @@
+"""Owns `keydesk doctor`'s checks: each finds one thing well or not, in words that hold no secret."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from app.demo import kept_server_keys
+from app.failure import DATABASE_ERRORS, Failure, database_failure, database_place
+from app.preflight import limits_warning, missing_server_keys, missing_words, require_file, schema_fault
+from app.settings import Settings, SettingsError, read_settings
+from keys.token import Secret
+from models.database import Database, database_now
+from models.migrations import newest_revision
+
+SKEW_SECONDS = 2.0
+"""How far the clocks of process and database may be apart without a word."""
+REDIS_TIMEOUT_SECONDS = 3.0
+NEEDS_DATABASE = ("schema", "clock", "server keys")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found. A warning is no failure."""
+
+    check: str
+    is_ok: bool
+    detail: str
+
+
+async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetime]) -> list[Finding]:
+    """Every check, in the order in which to put things right."""
+    try:
+        settings = read_settings(environment)
+    except SettingsError as error:
+        names = ("database", *NEEDS_DATABASE, "redis", "proxies")
+        return [
+            Finding("settings", False, str(error)),
+            *(Finding(name, False, "not checked, since the settings can't be read") for name in names),
+        ]
+    return [
+        _settings(settings),
+        *await _of_database(settings, clock),
+        await _redis(settings.redis_url),
+        _proxies(settings),
+    ]
+
+
+def _settings(settings: Settings) -> Finding:
+    public_url = settings.public_url or "not set, so serving is for this machine alone"
+    return Finding("settings", True, f"can be read; public address: {public_url}")
+
+
+async def _of_database(settings: Settings, clock: Callable[[], datetime]) -> list[Finding]:
+    database = Database(settings.database_url)
+    try:
+        require_file(database)
+        async with database.reading() as session:
+            await database_now(session)
+        place = f"{database.backend} at {database_place(database.url)} answers"
+        warning = limits_warning(settings, database)
+        return [
+            Finding("database", True, place if warning is None else f"{place}; warning: {warning}"),
+            await _schema(database),
+            await _clock(database, clock),
+            await _server_keys(settings, database),
+        ]
+    except (Failure, *DATABASE_ERRORS) as error:
+        failure = error if isinstance(error, Failure) else database_failure(database.url, error)
+        return [
+            Finding("database", False, str(failure)),
+            *(Finding(name, False, "not checked, since the database can't be used") for name in NEEDS_DATABASE),
+        ]
+    finally:
+        await database.close()
+
+
+async def _schema(database: Database) -> Finding:
+    fault = await schema_fault(database)
+    return Finding("schema", fault is None, fault or f"current, at {newest_revision()}")
+
+
+async def _clock(database: Database, clock: Callable[[], datetime]) -> Finding:
+    async with database.reading() as session:
+        before = clock()
+        theirs = await database_now(session)
+        after = clock()
+    skew = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0.0)
+    if skew <= SKEW_SECONDS:
+        return Finding("clock", True, f"within {SKEW_SECONDS:g} s of the database's")
+    return Finding(
+        "clock", True, f"warning: {skew:.1f} s apart from the database's, by which overlaps end; synchronise both"
+    )
+
+
+async def _server_keys(settings: Settings, database: Database) -> Finding:
+    server_keys = settings.server_keys or kept_server_keys(database)
+    if server_keys is None:
+        return Finding("server keys", False, "KEYDESK_SECRET_KEY is not set; make one with `openssl rand -hex 32`")
+    kept = "" if settings.server_keys else " (the demo's, from the file beside the database)"
+    try:
+        missing = await missing_server_keys(database, server_keys.ids)
+    except DATABASE_ERRORS:
+        return Finding("server keys", False, "not checked, since the schema is not current")
+    if missing:
+        return Finding(
+            "server keys", False, f"living API keys need {missing_words(missing)}; put it back into KEYDESK_SECRET_KEY"
+        )
+    signing = server_keys.signing_id
+    return Finding("server keys", True, f"{len(server_keys.ids)} set{kept}, {signing} signs; none is missing")
+
+
+async def _redis(url: Secret | None) -> Finding:
+    if url is None:
+        return Finding("redis", True, "not set; limits are counted by each process for itself")
+    try:
+        client = redis.asyncio.from_url(url.reveal(), socket_connect_timeout=REDIS_TIMEOUT_SECONDS)
+    except ValueError:
+        return Finding("redis", False, "KEYDESK_REDIS_URL can't be read as an address such as redis://host:6379/0")
+    try:
+        ping: Awaitable[bool] = client.ping()
+        await asyncio.wait_for(ping, REDIS_TIMEOUT_SECONDS)
+    except (RedisError, OSError) as error:
+        return Finding("redis", False, f"does not answer ({type(error).__name__}); check KEYDESK_REDIS_URL")
+    finally:
+        await client.aclose()
+    return Finding("redis", True, "answers")
+
+
+def _proxies(settings: Settings) -> Finding:
+    if settings.trusted_proxies:
+        networks = ", ".join(map(str, settings.trusted_proxies))
+        return Finding("proxies", True, f"forwarding headers are believed from {networks}")
+    if settings.public_url is not None and settings.public_url.startswith("https:"):
+        return Finding(
+            "proxies",
+            True,
+            "warning: the public address is https, so a proxy is in front, and KEYDESK_TRUSTED_PROXIES is not set: "
+            "every caller seems to come from the proxy",
+        )
+    return Finding("proxies", True, "none: forwarding headers are not believed")
+
+
