@@ -17,6 +17,7 @@ from markdown_it.token import Token
 
 CONTENTS = "README.md"
 """The documentation's table of contents: the files that it links to are served, in the order in which it does."""
+SECTIONS_WORTH_A_LIST = 4
 STYLE = Path(__file__).with_name("pages.css")
 STYLE_ADDRESS = "/docs/style.css"
 HEADERS: Mapping[str, str] = {
@@ -87,7 +88,7 @@ def _assets(docs_folder: Path, support_email: str | None) -> dict[str, Asset]:
     chapters = read_chapters(docs_folder)
     navigation = {address: chapter.title for address, chapter in chapters.items()}
     found = {
-        address: _asset(_document(chapter.title, _sections(chapter) + chapter.html, navigation, support_email, address))
+        address: _asset(_document(chapter.title, _main(chapter), navigation, support_email, address))
         for address, chapter in chapters.items()
     }
     found["/"] = _asset(_document("Keydesk", _WHAT_RUNS_HERE, {}, support_email, "/"))
@@ -139,7 +140,9 @@ def _render(markdown: MarkdownIt, tokens: list[Token], folder: str, addresses: M
                 if child.type == "link_open":
                     child.attrSet("href", _link(str(child.attrGet("href")), folder, addresses))
     html = markdown.renderer.render(tokens, markdown.options, {})
-    html = html.replace("<table>", '<div class="wide" tabindex="0"><table>').replace("</table>", "</table></div>")
+    html = html.replace("<table>", '<div class="wide" role="region" aria-label="Table" tabindex="0"><table>').replace(
+        "</table>", "</table></div>"
+    )
     title = next((words for tag, _, words in headings if tag == "h1"), "Documentation")
     return Chapter(title, html, tuple((anchor, words) for tag, anchor, words in headings if tag == "h2"))
 
@@ -160,18 +163,20 @@ def _link(href: str, folder: str, addresses: Mapping[str, str]) -> str:
     return href if address is None else f"{address}{hash_sign}{anchor}"
 
 
-def _sections(chapter: Chapter) -> str:
-    if len(chapter.sections) < 4:
-        return ""
+def _main(chapter: Chapter) -> str:
+    """The chapter, with its sections listed below its title where there are many."""
+    if len(chapter.sections) < SECTIONS_WORTH_A_LIST:
+        return chapter.html
     entries = "".join(f'<li><a href="#{anchor}">{escape(words)}</a></li>' for anchor, words in chapter.sections)
-    return f'<nav class="sections" aria-label="On this page"><ul>{entries}</ul></nav>'
+    listed = f'<nav class="sections" aria-label="On this page"><ul>{entries}</ul></nav>'
+    return chapter.html.replace("</h1>", f"</h1>\n{listed}", 1)
 
 
 def _document(
     title: str, main: str, navigation: Mapping[str, str], support_email: str | None, address: str | None = None
 ) -> str:
     entries = "".join(
-        f'<li><a href="{to}"{" aria-current=page" if to == address else ""}>{escape(name)}</a></li>'
+        f'<li><a href="{to}"{_CURRENT if to == address else ""}>{escape(name)}</a></li>'
         for to, name in navigation.items()
     )
     menu = f'<nav aria-label="Documentation"><ul>{entries}</ul></nav>' if entries else ""
@@ -183,6 +188,7 @@ def _document(
     return _DOCUMENT.format(title=whole_title, style=STYLE_ADDRESS, menu=menu, main=main, support=support)
 
 
+_CURRENT = ' aria-current="page"'
 _DOCUMENT = """<!doctype html>
 <html lang="en">
 <head>

@@ -1,35 +1,37 @@
-"""Keys as strings: minted, taken apart, and their tag checked; and `Secret`, the type for what must never be printed.
+"""
+Owns the form of a key: minting, parsing, and the tag by which what was not issued here is refused at once.
 
-A key is `kd_<public id>_<secret><tag>`, fixed in length. The public id finds the row and may be logged. The secret has
-190 bits from the operating system's generator. The tag is a MAC over everything before it: a key that was not issued
-here, or was altered on the way, is refused without a look at the database and without a password hash.
+    kd_<public id: 16>_<secret: 32><tag: 10>        letters and digits throughout, 62 characters with the prefix kd
+
+The secret has 32 characters of 62, 190.5 bits. The tag is HMAC-SHA-256 (RFC 2104) under a key derived from the server
+key, over everything before it, reduced to 10 characters: 59.5 bits.
 """
 
-import hashlib
 import hmac
-import re
 import secrets
-from collections.abc import Callable, Sequence
+import string
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn, final
+from typing import NoReturn
 
-from keys.form import PATTERN as PATTERN
-from keys.form import PUBLIC_ID_LENGTH, SECRET_LENGTH, TAG_LENGTH, Malformed, find_fault
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+PUBLIC_ID_LENGTH = 16
+SECRET_LENGTH = 32
+TAG_LENGTH = 10
+TAIL_LENGTH = SECRET_LENGTH + TAG_LENGTH
+HINT_BEGINNING = 6
+PREFIX_LENGTH_AT_MOST = 12
+PATTERN = (
+    rf"[a-z][a-z0-9]{{0,{PREFIX_LENGTH_AT_MOST - 1}}}_[0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}}_[0-9A-Za-z]{{{TAIL_LENGTH}}}"
+)
+"""Every key, whatever its prefix; with the prefix as it comes: kd_[0-9A-Za-z]{16}_[0-9A-Za-z]{42}."""
 
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_PAIRS = tuple(first + second for first in _BASE62 for second in _BASE62)
-_PREFIX = re.compile(r"[a-z][a-z0-9]{0,11}", re.ASCII)
-_TAG_SPACE = 62**TAG_LENGTH
-_HINT_LENGTH = 6
-_SERVER_KEY_BYTES = 32
-
-RandBelow = Callable[[int], int]
-"""A source of randomness: a uniform whole number in [0, n), as `secrets.randbelow` gives."""
+_CHARACTERS = frozenset(ALPHABET)
+_TAG_RANGE = len(ALPHABET) ** TAG_LENGTH
 
 
-@final
 class Secret:
-    """A text that nothing prints: not repr, str or format, no pickle, no copy. `reveal()` is the one way to it."""
+    """A text that prints as nothing: not in a log, an error, a debugger's dump or a pickle."""
 
     __slots__ = ("_text",)
 
@@ -37,81 +39,83 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
+        """The text itself. Every call of this is a place where a secret leaves its type."""
         return self._text
 
     def __repr__(self) -> str:
-        return "<secret>"
+        return "Secret()"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return ""
 
     def __format__(self, specification: str) -> str:
-        return "<secret>"
+        return ""
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return hmac.compare_digest(
-            self._text.encode("utf-8", "surrogatepass"), other._text.encode("utf-8", "surrogatepass")
-        )
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
 
-    __hash__ = None  # type: ignore[assignment]  # a hash would be a place where the secret is looked up and leaks
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a secret can't be pickled or copied")
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written anywhere")
 
 
-@final
 class ServerKeys:
-    """The server's own keys: the first signs, all verify; what they are used for, each use has derived keys of its own.
+    """The operator's server keys: the first signs, all verify. Printed, they show ids alone."""
 
-    `ids` are fingerprints that may be stored and shown: each living secret knows by them which server key tagged it.
-    """
+    __slots__ = ("_keys", "_tag_keys", "ids")
 
-    __slots__ = ("_derived", "_raw", "ids", "signing_id")
+    def __init__(self, keys: tuple[bytes, ...]) -> None:
+        if not keys or any(len(key) < 32 for key in keys):
+            raise ValueError("a server key has at least 32 bytes, and there is at least one")
+        self._keys = keys
+        self._tag_keys = self.derive("api key tag")
+        self.ids = tuple(derived.hex()[:16] for derived in self.derive("server key id"))
 
-    def __init__(self, raw: Sequence[bytes]) -> None:
-        """Raises ValueError for none, for one shorter than 32 bytes, and for the same one twice."""
-        if not raw:
-            raise ValueError("at least one server key is needed")
-        if any(len(key) < _SERVER_KEY_BYTES for key in raw):
-            raise ValueError(f"a server key has at least {_SERVER_KEY_BYTES} bytes")
-        self._raw = tuple(bytes(key) for key in raw)
-        self._derived: dict[str, tuple[bytes, ...]] = {}
-        self.ids: tuple[str, ...] = tuple(key.hex()[:16] for key in self.derive("fingerprint"))
-        self.signing_id: str = self.ids[0]
-        if len(set(self.ids)) < len(self.ids):
-            raise ValueError("the same server key is there twice")
+    @property
+    def signing_id(self) -> str:
+        """The id of the key that signs."""
+        return self.ids[0]
 
     def derive(self, purpose: str) -> tuple[bytes, ...]:
-        """32 bytes for this purpose from each server key, in their order: sign with the first, verify with all."""
-        if (known := self._derived.get(purpose)) is not None:
-            return known
-        label = b"keydesk: " + purpose.encode()
-        derived = tuple(hmac.digest(key, label, hashlib.sha256) for key in self._raw)
-        self._derived[purpose] = derived
-        return derived
+        """A key of 32 bytes for this purpose alone from each server key, in their order."""
+        return tuple(hmac.digest(key, b"keydesk " + purpose.encode(), "sha256") for key in self._keys)
+
+    def tag(self, text: str) -> str:
+        """The signing key's tag over the text."""
+        return _tag(self._tag_keys[0], text)
+
+    def tagged_by(self, text: str, tag: str) -> str | None:
+        """The id of the server key that made this tag over the text, or None. Takes the same time whichever it is."""
+        found = None
+        for key_id, key in zip(self.ids, self._tag_keys, strict=True):
+            if hmac.compare_digest(_tag(key, text), tag):
+                found = key_id
+        return found
 
     def __repr__(self) -> str:
-        return f"ServerKeys(ids={self.ids!r})"
+        return f"ServerKeys(ids={self.ids})"
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("server keys can't be pickled or copied")
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("server keys are not written anywhere")
 
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """A key just made: `token` is what its owner is given, `secret` the part that is hashed and stored."""
+    """A new key: `token` is the whole, `secret` the part that is hashed."""
 
+    prefix: str
     public_id: str
     token: Secret
     secret: Secret
-    prefix: str
     last_four: str
     server_key_id: str
 
 
-class Token(NamedTuple):
-    """A text that has the form of a key, taken apart. Whether it was issued here, `verify_tag` tells."""
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What was presented, in the form of a key. Whether it was issued here is for `verify_tag` to say."""
 
     prefix: str
     public_id: str
@@ -119,62 +123,61 @@ class Token(NamedTuple):
     tag: Secret
 
 
-def is_prefix(text: str) -> bool:
-    """Whether keys may begin with this: 1 to 12 lowercase letters and digits, a letter first."""
-    return _PREFIX.fullmatch(text) is not None
-
-
 def mint(
-    server_keys: ServerKeys, prefix: str, *, public_id: str | None = None, randbelow: RandBelow = secrets.randbelow
+    server_keys: ServerKeys,
+    prefix: str,
+    *,
+    public_id: str | None = None,
+    choose: Callable[[str], str] = secrets.choice,
 ) -> Minted:
-    """A new key; with `public_id`, a new secret for the key that has it. Raises ValueError for a prefix that isn't one."""
-    if not is_prefix(prefix):
-        raise ValueError("a key's prefix has 1 to 12 lowercase letters and digits and begins with a letter")
-    public_id = public_id or _random_text(PUBLIC_ID_LENGTH, randbelow)
-    secret = _random_text(SECRET_LENGTH, randbelow)
+    """A new key or, with a `public_id`, a new secret for the key that has it. `choose` is the randomness."""
+    public_id = public_id or "".join(choose(ALPHABET) for _ in range(PUBLIC_ID_LENGTH))
+    secret = "".join(choose(ALPHABET) for _ in range(SECRET_LENGTH))
     body = f"{prefix}_{public_id}_{secret}"
-    tag = _tag(server_keys.derive("key tag")[0], body)
-    return Minted(public_id, Secret(body + tag), Secret(secret), prefix, tag[-4:], server_keys.signing_id)
+    token = body + server_keys.tag(body)
+    return Minted(prefix, public_id, Secret(token), Secret(secret), token[-4:], server_keys.signing_id)
 
 
-def parse(text: str, prefixes: Sequence[str]) -> Token | Malformed:
-    """Take a key apart, or say what is wrong with its form. Never looks at the tag."""
-    if PATTERN.fullmatch(text) is None:
-        return find_fault(text, prefixes)
-    prefix, public_id, rest = text.split("_")
-    if prefix not in prefixes:
-        return find_fault(text, prefixes)
-    return Token(prefix, public_id, Secret(rest[:SECRET_LENGTH]), Secret(rest[SECRET_LENGTH:]))
+def parse(text: str, prefixes: Collection[str]) -> Token | None:
+    """The parts of a key, or None where the text can't be one by its form."""
+    prefix, _, rest = text.partition("_")
+    public_id, _, tail = rest.partition("_")
+    if (
+        prefix not in prefixes
+        or len(public_id) != PUBLIC_ID_LENGTH
+        or len(tail) != TAIL_LENGTH
+        or not _CHARACTERS.issuperset(public_id)
+        or not _CHARACTERS.issuperset(tail)
+    ):
+        return None
+    return Token(prefix, public_id, Secret(tail[:SECRET_LENGTH]), Secret(tail[SECRET_LENGTH:]))
 
 
 def verify_tag(server_keys: ServerKeys, token: Token) -> str | None:
-    """The id of the server key that tagged this key, None when none of them did: it was not issued here as it stands."""
-    body = f"{token.prefix}_{token.public_id}_{token.secret.reveal()}"
-    presented = token.tag.reveal()
-    for key, server_key_id in zip(server_keys.derive("key tag"), server_keys.ids, strict=True):
-        if hmac.compare_digest(_tag(key, body), presented):
-            return server_key_id
-    return None
+    """The id of the server key that tagged it, or None where it was not issued here as it stands."""
+    return server_keys.tagged_by(f"{token.prefix}_{token.public_id}_{token.secret.reveal()}", token.tag.reveal())
 
 
 def hint(prefix: str, public_id: str, last_four: str) -> str:
-    """Enough of a key to recognise it by, never enough to use it: `kd_Ab3dEf…x9Qz`."""
-    return f"{prefix}_{public_id[:_HINT_LENGTH]}…{last_four}"
+    """Enough of a key to recognise it by, such as kd_Ab3dEf…x9Qz."""
+    return f"{prefix}_{public_id[:HINT_BEGINNING]}…{last_four}"
 
 
-def _random_text(length: int, randbelow: RandBelow) -> str:
-    return _in_base62(randbelow(62**length), length)
+def valid_prefix(text: str) -> bool:
+    """1 to 12 small letters and digits, a letter first."""
+    return (
+        1 <= len(text) <= PREFIX_LENGTH_AT_MOST
+        and text.isascii()
+        and text.isalnum()
+        and text == text.lower()
+        and text[0].isalpha()
+    )
 
 
-def _tag(key: bytes, body: str) -> str:
-    digest = hmac.digest(key, body.encode(), "sha256")
-    # 16 bytes into 59.5 bits: the remainder's bias is 2 to the -68, so every tag is as likely as another.
-    return _in_base62(int.from_bytes(digest[:16], "big") % _TAG_SPACE, TAG_LENGTH)
-
-
-def _in_base62(number: int, length: int) -> str:
-    pairs = []
-    for _ in range(length // 2):
-        number, pair = divmod(number, 3844)
-        pairs.append(_PAIRS[pair])
-    return "".join(reversed(pairs))
+def _tag(key: bytes, text: str) -> str:
+    number = int.from_bytes(hmac.digest(key, text.encode(), "sha256")) % _TAG_RANGE
+    characters = []
+    for _ in range(TAG_LENGTH):
+        number, index = divmod(number, len(ALPHABET))
+        characters.append(ALPHABET[index])
+    return "".join(characters)

@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import utc_now
 from app.cli.forms import instant_form, member_form, minute, person_form
 from app.cli.terminal import (
     AsJson,
