@@ -79,6 +79,7 @@ class Keydesk:
         cold_keys, new_keys, _ = self._pools
         self.database = Database(settings.database_url)
         self._reader = key_reader(self.database)
+        self._viewer_reader = Reader(self.database)
         gate = Gate(
             server_keys=server_keys,
             prefixes=settings.key_prefixes,
@@ -123,13 +124,13 @@ class Keydesk:
     async def _context(self, request: Request[Any, Any, Any]) -> Context:
         if self._identity is None:
             raise RuntimeError("the application's lifespan has not begun")
-        return Context(self._desk, await self._identity.visit(request.scope), self._settings.support_email)
+        visit = await self._identity.visit(request.scope)
+        return Context(self._desk, self._viewer_reader, visit, self._settings.support_email)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _litestar: Litestar) -> AsyncIterator[None]:
         passwords = self._pools[2]
-        sign_in_reader = Reader(self.database)
-        door = await SignInDoor.open(self.database, sign_in_reader, passwords, self._server_keys)
+        door = await SignInDoor.open(self.database, self._viewer_reader, passwords, self._server_keys)
         self._identity = Identity(
             door,
             addresses=Addresses(self._settings.trusted_proxies),
@@ -144,7 +145,7 @@ class Keydesk:
             await upkeep
         await self._identity.close()
         await self._reader.close()
-        await sign_in_reader.close()
+        await self._viewer_reader.close()
         for pool in self._pools:
             pool.close()
         await self.database.close()

@@ -1,19 +1,18 @@
 """Owns what the demo's organization is made of: who and what is in it, and what happened there in the last months."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from argon2 import PasswordHasher
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel
 from uuid_utils.compat import uuid7
 
 from keys.policy import Scope
 from keys.token import ServerKeys, mint
 from models import AdministeredAgent, Agent, ApiKey, AuditAction, AuditEvent, Membership, Organization, Person, Role
-from resolvers.operator_people import ROLE_WORDS
 
 ORGANIZATION_ID = UUID("0199b3c0-7a00-7de0-8de0-0000000de300")
 """By this the demo knows the organization that it made."""
@@ -51,6 +50,18 @@ PEOPLE = (
     DemoPerson("Amir Haddad", AMIR, "demo-amir-northwind", Role.AGENT_ADMIN, ("Customs Clerk", "Route Planner")),
     DemoPerson("Mia Torres", MIA, "demo-mia-northwind", Role.MEMBER),
 )
+MEMBERSHIP_CHANGES = (
+    (209, f"Nora Lindqvist ({NORA}) was added as organization admin."),
+    (206, f"Amir Haddad ({AMIR}) was added as agent admin of “Route Planner”."),
+    (
+        130,
+        f"Amir Haddad ({AMIR}) is now agent admin of “Customs Clerk”, “Route Planner” "
+        "and was agent admin of “Route Planner” before.",
+    ),
+    (57, f"Mia Torres ({MIA}) was added as member."),
+)
+REFUSED_CREATION = (33, MIA, 3)
+"""When, whose, and how often within the hour: members create no keys."""
 AGENTS = {"Route Planner": 208, "Invoice Reader": 190, "Customs Clerk": 131, "Fleet Dispatcher": 38}
 KEYS = (
     DemoKey("Warehouse integration", None, NORA, 203),
@@ -65,116 +76,120 @@ KEYS = (
 )
 
 
-@dataclass
-class Story:
-    """Writes the rows, with ids as old as what they tell of, since lists are in the order of their ids."""
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Makes the rows, with ids as old as what they tell of, since lists are in the order of their ids."""
 
     now: datetime
     server_keys: ServerKeys
     prefix: str
     key_hasher: PasswordHasher
     password_hasher: PasswordHasher
-    people: dict[str, Person] = field(init=False)
-    agents: dict[str, Agent] = field(init=False)
 
-    def __post_init__(self) -> None:
-        began = self.day(210)
-        self.people = {
-            each.email: Person(
-                id=_id_of(began),
-                email=each.email,
-                name=each.name,
-                password_hash=self.password_hasher.hash(each.password),
-                created_at=began,
-            )
-            for each in PEOPLE
-        }
-        self.agents = {
-            name: Agent(id=_id_of(self.day(days)), organization_id=ORGANIZATION_ID, name=name, created_at=self.day(days))
-            for name, days in AGENTS.items()
-        }
+    def rows(self) -> Iterator[list[SQLModel]]:
+        """Everything, in stages that refer to earlier ones alone. Costs a hash for each person and living key."""
+        began = self._day(210)
+        people = {each.email: self._person(each, began) for each in PEOPLE}
+        agents = {name: self._agent(name, self._day(days)) for name, days in AGENTS.items()}
+        keys = [self._key(number, key, people, agents) for number, key in enumerate(KEYS)]
+        yield [Organization(id=ORGANIZATION_ID, name=ORGANIZATION_NAME, created_at=began), *people.values()]
+        yield [*agents.values(), *(_membership(each, people[each.email], began) for each in PEOPLE)]
+        yield [_administered(people[each.email], agents[name]) for each in PEOPLE for name in each.agents]
+        yield [*keys]
+        yield [*self._key_events(keys, people), *self._other_events(people)]
 
-    async def write(self, session: AsyncSession) -> None:
-        """All of it, into one transaction: the demo is there whole or not at all."""
-        began = self.day(210)
-        session.add(Organization(id=ORGANIZATION_ID, name=ORGANIZATION_NAME, created_at=began))
-        session.add_all(self.people.values())
-        await session.flush()
-        session.add_all(self.agents.values())
-        session.add_all(
-            Membership(
-                organization_id=ORGANIZATION_ID, person_id=self.people[each.email].id, role=each.role, created_at=began
-            )
-            for each in PEOPLE
-        )
-        await session.flush()
-        session.add_all(
-            AdministeredAgent(
-                person_id=self.people[each.email].id, agent_id=self.agents[name].id, organization_id=ORGANIZATION_ID
-            )
-            for each in PEOPLE
-            for name in each.agents
-        )
-        rows = [self._key(number, key) for number, key in enumerate(KEYS)]
-        session.add_all(rows)
-        await session.flush()
-        session.add_all(self._member_events())
-        for number, (key, row) in enumerate(zip(KEYS, rows, strict=True)):
-            session.add_all(self._key_events(number, key, row))
-        session.add(self._refused_creation())
-
-    def day(self, days_ago: int, number: int = 0) -> datetime:
+    def _day(self, days_ago: int, number: int = 0) -> datetime:
         """A moment in the working hours of that day, another for each number."""
         morning = (self.now - timedelta(days=days_ago)).replace(hour=8, minute=12, second=0, microsecond=0)
         return morning + timedelta(minutes=37 * number, seconds=(days_ago * 7 + number * 11) % 60)
 
-    def _key(self, number: int, key: DemoKey) -> ApiKey:
+    def _person(self, person: DemoPerson, at: datetime) -> Person:
+        hashed = self.password_hasher.hash(person.password)
+        return Person(id=_id_of(at), email=person.email, name=person.name, password_hash=hashed, created_at=at)
+
+    def _agent(self, name: str, at: datetime) -> Agent:
+        return Agent(id=_id_of(at), organization_id=ORGANIZATION_ID, name=name, created_at=at)
+
+    def _key(self, number: int, key: DemoKey, people: dict[str, Person], agents: dict[str, Agent]) -> ApiKey:
         """A key whose secret nobody has seen, or its tombstone."""
         minted = mint(self.server_keys, self.prefix)
-        created, is_deleted = self.day(key.created, number), key.deleted is not None
+        created, lives = self._day(key.created, number), key.deleted is None
         return ApiKey(
             id=_id_of(created),
             organization_id=ORGANIZATION_ID,
-            agent_id=None if key.agent is None else self.agents[key.agent].id,
+            agent_id=None if key.agent is None else agents[key.agent].id,
             name=key.name,
             prefix=minted.prefix,
             public_id=minted.public_id,
             last_four=minted.last_four,
-            secret_hash=None if is_deleted else self.key_hasher.hash(minted.secret.reveal()),
-            server_key_id=None if is_deleted else minted.server_key_id,
-            rotated_at=None if key.rotated is None else self.day(key.rotated, number),
+            secret_hash=self.key_hasher.hash(minted.secret.reveal()) if lives else None,
+            server_key_id=minted.server_key_id if lives else None,
+            rotated_at=None if key.rotated is None else self._day(key.rotated, number),
             created_at=created,
-            created_by_id=self.people[key.by].id,
-            deleted_at=None if key.deleted is None else self.day(key.deleted, number),
-            deleted_by_id=self.people[key.by].id if is_deleted else None,
+            created_by_id=people[key.by].id,
+            deleted_at=None if key.deleted is None else self._day(key.deleted, number),
+            deleted_by_id=None if lives else people[key.by].id,
         )
 
-    def _key_events(self, number: int, key: DemoKey, row: ApiKey) -> Iterator[AuditEvent]:
-        scope = Scope.ORGANIZATION if key.agent is None else Scope.AGENT
-        born_as = key.name if key.renamed is None else key.renamed[1]
-        happened = [(key.created, AuditAction.API_KEY_CREATED, f"The {scope}-level API key “{born_as}” was created.")]
-        if key.renamed is not None:
-            words = f"The API key “{born_as}” was renamed to “{key.name}”."
-            happened.append((key.renamed[0], AuditAction.API_KEY_RENAMED, words))
-        if key.rotated is not None:
-            happened.append(
-                (key.rotated, AuditAction.API_KEY_ROTATED, f"The API key “{key.name}” was given a new secret.")
-            )
-        if key.deleted is not None:
-            happened.append((key.deleted, AuditAction.API_KEY_DELETED, f"The API key “{key.name}” was deleted."))
-        for days_ago, action, summary in happened:
-            yield self._event(
-                self.day(days_ago, number),
-                action,
-                summary,
-                actor_id=self.people[key.by].id,
-                ip_address=OFFICE,
-                api_key_id=row.id,
-                agent_id=row.agent_id,
-            )
+    def _key_events(self, rows: list[ApiKey], people: dict[str, Person]) -> Iterator[AuditEvent]:
+        for number, (key, row) in enumerate(zip(KEYS, rows, strict=True)):
+            for days_ago, action, summary in _life(key):
+                at = self._day(days_ago, number)
+                yield AuditEvent(
+                    id=_id_of(at),
+                    organization_id=ORGANIZATION_ID,
+                    action=action,
+                    at=at,
+                    actor_id=people[key.by].id,
+                    ip_address=OFFICE,
+                    api_key_id=row.id,
+                    agent_id=row.agent_id,
+                    summary=summary,
+                )
 
-    def _member_events(self) -> Iterator[AuditEvent]:
-        for each in PEOPLE:
-            of_agents = f" of {', '.join(f'“{name}”' for name in each.agents)}" if each.agents else ""
-            summary = f"{each.name} ({each.email}) was added as {ROLE_WORDS[each.role]}{of_agents}."
-            yield self._event(self.day(130 if each.agents else 209), AuditAction.MEMBERSHIP_CHANGED, summary)
+    def _other_events(self, people: dict[str, Person]) -> Iterator[AuditEvent]:
+        for days_ago, summary in MEMBERSHIP_CHANGES:
+            at = self._day(days_ago)
+            action = AuditAction.MEMBERSHIP_CHANGED
+            yield AuditEvent(id=_id_of(at), organization_id=ORGANIZATION_ID, action=action, at=at, summary=summary)
+        days_ago, email, count = REFUSED_CREATION
+        at = self._day(days_ago)
+        yield AuditEvent(
+            id=_id_of(at),
+            organization_id=ORGANIZATION_ID,
+            action=AuditAction.API_KEY_CREATION_REFUSED,
+            at=at,
+            actor_id=people[email].id,
+            ip_address=OFFICE,
+            summary="Creating an API key was refused: the role does not allow it.",
+            refused_reason="role",
+            refused_hour=at.replace(minute=0, second=0),
+            count=count,
+        )
+
+
+def _life(key: DemoKey) -> Iterator[tuple[int, AuditAction, str]]:
+    """What happened to the key, in the words of the operations themselves."""
+    scope = Scope.ORGANIZATION if key.agent is None else Scope.AGENT
+    born_as = key.name if key.renamed is None else key.renamed[1]
+    yield key.created, AuditAction.API_KEY_CREATED, f"The {scope}-level API key “{born_as}” was created."
+    if key.renamed is not None:
+        renamed = f"The API key “{born_as}” was renamed to “{key.name}”."
+        yield key.renamed[0], AuditAction.API_KEY_RENAMED, renamed
+    if key.rotated is not None:
+        yield key.rotated, AuditAction.API_KEY_ROTATED, f"The API key “{key.name}” was given a new secret."
+    if key.deleted is not None:
+        yield key.deleted, AuditAction.API_KEY_DELETED, f"The API key “{key.name}” was deleted."
+
+
+def _membership(each: DemoPerson, person: Person, at: datetime) -> Membership:
+    return Membership(organization_id=ORGANIZATION_ID, person_id=person.id, role=each.role, created_at=at)
+
+
+def _administered(person: Person, agent: Agent) -> AdministeredAgent:
+    return AdministeredAgent(person_id=person.id, agent_id=agent.id, organization_id=ORGANIZATION_ID)
+
+
+def _id_of(at: datetime) -> UUID:
+    """A UUIDv7 as it would have been made then."""
+    return uuid7(nanoseconds=int(at.timestamp()) * 1_000_000_000)

@@ -142,5 +142,3 @@ def _proxies(settings: Settings) -> Finding:
             "every caller seems to come from the proxy",
         )
     return Finding("proxies", True, "none: forwarding headers are not believed")
-
-

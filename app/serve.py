@@ -82,5 +82,3 @@ def _listen(host: str, port: int) -> socket.socket:
         raise PortTaken(f"{host}:{port} can't be used ({error.strerror}). Choose another with --port.") from None
     listener.listen(BACKLOG)
     return listener
-
-

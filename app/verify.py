@@ -50,7 +50,7 @@ class VerifyDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = new_request_id()
-        headers: Iterable[tuple[bytes, bytes]] = scope["headers"] 
+        headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
         status, answer_headers, body = await self._answer(headers, request_id)
         answer_headers += [
             (b"content-length", b"%d" % len(body)),

@@ -1,11 +1,12 @@
 """Owns the API keys table: what is kept of a key and its tombstone, and every management query on it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Row, Select, func, update
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Select, Uuid, bindparam, func, update
 from sqlalchemy import select as columns
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +17,7 @@ from models.agent import Agent
 from models.columns import instant, optional_instant, optional_reference, reference
 from models.ids import new_id
 from models.person import Person
+from models.reader import Source, fetch
 
 DELETED_LISTED_AT_MOST = 100
 
@@ -133,9 +135,8 @@ _RECORD: Select[Any] = (
 )
 
 
-def _record(row: Row[Any]) -> ApiKeyRecord:
+def _record(values: Sequence[Any]) -> ApiKeyRecord:
     """Folds the joined columns, which have the order of the fields, into the values around the key."""
-    values: tuple[Any, ...] = tuple(row)
     agent, creator, deleter = values[10:13], values[13:16], values[16:19]
     return ApiKeyRecord._make(
         (
@@ -147,13 +148,24 @@ def _record(row: Row[Any]) -> ApiKeyRecord:
     )
 
 
-def _of_agents(statement: Select[Any], agent_ids: Collection[UUID] | None) -> Select[Any]:
-    """Leaves what belongs to these agents; None is for everything, organization-level keys included."""
-    return statement if agent_ids is None else statement.where(col(ApiKey.agent_id).in_(agent_ids))
+@cache
+def _in_organization(agents: int | None, *, deleted: bool) -> Select[Any]:
+    """The keys of an organization, of that many agents or all with None; of the tombstones, the newest ones."""
+    statement = _RECORD.where(col(ApiKey.organization_id) == bindparam("organization_id", type_=Uuid()))
+    if agents is not None:
+        names = [bindparam(f"agent_{number}", type_=Uuid()) for number in range(agents)]
+        statement = statement.where(col(ApiKey.agent_id).in_(names))
+    if not deleted:
+        return statement.where(col(ApiKey.deleted_at).is_(None))
+    newest = col(ApiKey.deleted_at).desc()
+    return statement.where(col(ApiKey.deleted_at).is_not(None)).order_by(newest).limit(DELETED_LISTED_AT_MOST)
+
+
+_BY_ID: Select[Any] = _RECORD.where(col(ApiKey.id) == bindparam("key_id", type_=Uuid()))
 
 
 async def visible_keys(
-    session: AsyncSession,
+    source: Source,
     organization_id: UUID,
     *,
     of_agents: Collection[UUID] | None,
@@ -164,20 +176,26 @@ async def visible_keys(
 
     `of_agents` is what the actor may see: keys of these agents alone, or all with None.
     """
-    in_organization = _of_agents(_RECORD.where(col(ApiKey.organization_id) == organization_id), of_agents)
-    living = in_organization.where(col(ApiKey.deleted_at).is_(None))
-    rows = list((await session.execute(living)).all())
+    parameters: dict[str, UUID] = {"organization_id": organization_id}
+    agents = None
+    if of_agents is not None:
+        if not of_agents:
+            return []
+        # Filled up to a power of two with one that is there already, so that few statements serve any number.
+        named = sorted(of_agents)
+        agents = 1 << (len(named) - 1).bit_length()
+        named += named[-1:] * (agents - len(named))
+        parameters |= {f"agent_{number}": agent_id for number, agent_id in enumerate(named)}
+    rows = await fetch(source, _in_organization(agents, deleted=False), parameters)
     if include_deleted:
-        dead = in_organization.where(col(ApiKey.deleted_at).is_not(None))
-        newest = dead.order_by(col(ApiKey.deleted_at).desc()).limit(DELETED_LISTED_AT_MOST)
-        rows += (await session.execute(newest)).all()
-    return sorted((_record(row) for row in rows), key=lambda record: record.id, reverse=True)
+        rows += await fetch(source, _in_organization(agents, deleted=True), parameters)
+    return sorted(map(_record, rows), key=lambda record: record.id, reverse=True)
 
 
-async def key_record(session: AsyncSession, key_id: UUID) -> ApiKeyRecord | None:
+async def key_record(source: Source, key_id: UUID) -> ApiKeyRecord | None:
     """One key or tombstone, whoever asks: the caller decides whether the actor may see it."""
-    row = (await session.execute(_RECORD.where(col(ApiKey.id) == key_id))).one_or_none()
-    return None if row is None else _record(row)
+    rows = await fetch(source, _BY_ID, {"key_id": key_id})
+    return _record(rows[0]) if rows else None
 
 
 async def key_records(session: AsyncSession, key_ids: Collection[UUID]) -> dict[UUID, ApiKeyRecord]:
@@ -185,7 +203,7 @@ async def key_records(session: AsyncSession, key_ids: Collection[UUID]) -> dict[
     if not key_ids:
         return {}
     rows = (await session.execute(_RECORD.where(col(ApiKey.id).in_(key_ids)))).all()
-    return {record.id: record for record in map(_record, rows)}
+    return {record.id: record for record in (_record(tuple(row)) for row in rows)}
 
 
 async def living_key_for_update(session: AsyncSession, key_id: UUID) -> ApiKey | None:

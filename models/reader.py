@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import asyncpg
 from sqlalchemy import Dialect, Select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
 from models.database import SQLITE, Database
@@ -64,6 +65,17 @@ class Reader:
     async def close(self) -> None:
         """Closes its connections; a read after it opens new ones."""
         await self._driver.close()
+
+
+Source = Reader | AsyncSession
+"""Where a query may read: beside everything, or within a transaction, which sees its own changes."""
+
+
+async def fetch(source: Source, statement: Select[*tuple[Any, ...]], parameters: Mapping[str, Any]) -> Rows:
+    """What the statement selects, from either. As with `Reader.rows`, a statement that a module made once."""
+    if isinstance(source, Reader):
+        return await source.rows(statement, parameters)
+    return [tuple(row) for row in await source.execute(statement, parameters)]
 
 
 class _Compiled:

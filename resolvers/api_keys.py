@@ -14,6 +14,7 @@ from models.api_key import ApiKey, ApiKeyRecord, delete_living_keys, key_record,
 from models.audit import AuditAction
 from models.database import database_now
 from models.organization import live_organization, lock_organization
+from models.reader import Source
 from resolvers.audit import record
 from resolvers.desk import Desk, Issued, as_of_now, check_pace, hint_of, may_on, record_of
 
@@ -29,7 +30,7 @@ class Deleted:
 
 
 async def api_keys(
-    session: AsyncSession,
+    source: Source,
     actor: Actor,
     *,
     organization_id: UUID,
@@ -43,14 +44,14 @@ async def api_keys(
         of_agents = frozenset({agent_id}) if of_agents is None else of_agents & {agent_id}
     if of_agents is not None and not of_agents:
         return []
-    records = await visible_keys(session, organization_id, of_agents=of_agents, include_deleted=include_deleted)
+    records = await visible_keys(source, organization_id, of_agents=of_agents, include_deleted=include_deleted)
     wanted = (search or "").strip().casefold()
     return [each for each in records if wanted in each.name.casefold() or wanted in hint_of(each).casefold()]
 
 
-async def api_key(session: AsyncSession, actor: Actor, *, key_id: UUID) -> ApiKeyRecord | None:
+async def api_key(source: Source, actor: Actor, *, key_id: UUID) -> ApiKeyRecord | None:
     """The key or tombstone, or None where there is none that the actor may see."""
-    found = await key_record(session, key_id)
+    found = await key_record(source, key_id)
     return found if found is not None and may_on(actor, Action.SEE_KEY, found) else None
 
 

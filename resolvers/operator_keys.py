@@ -10,7 +10,9 @@ from models.organization import lock_organization
 from resolvers.operator import record_deleted_keys
 
 
-async def drop_keys_tagged_otherwise(database: Database, server_key_ids: Collection[str], *, now: datetime) -> list[UUID]:
+async def drop_keys_tagged_otherwise(
+    database: Database, server_key_ids: Collection[str], *, now: datetime
+) -> list[UUID]:
     """
     Deletes the living keys that none of these server keys tagged, and ends overlaps of such secrets; returns the keys.
 

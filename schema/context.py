@@ -5,6 +5,7 @@ from typing import Protocol
 
 from keys.policy import Actor
 from keys.refusals import PasswordChangeRequired, Unauthenticated
+from models.reader import Reader
 from resolvers.desk import Desk
 from resolvers.viewer import SignedIn
 
@@ -31,6 +32,7 @@ class Context:
     """One request's."""
 
     desk: Desk
+    reader: Reader
     visit: Visit
     support_email: str | None
 

@@ -47,6 +47,5 @@ class Query:
         key_id = parse_external_id(Prefix.API_KEY, id)
         if key_id is None:
             return None
-        async with context.desk.database.reading() as session:
-            record = await api_keys.api_key(session, context.actor, key_id=key_id)
+        record = await api_keys.api_key(context.reader, context.actor, key_id=key_id)
         return None if record is None else to_api_key(record, context.actor, context.desk.clock())

@@ -3,13 +3,13 @@
 from uuid import UUID
 
 import strawberry
-from resolvers.viewer import SignedIn
 
 from keys.allowance import Allowance
 from models.api_key import NamedAgent, NamedPerson
 from models.ids import Prefix, external_id, parse_external_id
 from models.person import MembershipRecord
 from resolvers import api_keys, audit, organizations
+from resolvers.viewer import SignedIn
 from schema.api_key import ApiKey, to_api_key
 from schema.audit import AuditEventConnection, to_connection
 from schema.organization import Agent, KeyAllowance, Role, User, to_agent, to_allowance, to_users
@@ -61,16 +61,15 @@ class Organization:
         only_agent = None if agent_id is None else parse_external_id(Prefix.AGENT, agent_id)
         if agent_id is not None and only_agent is None:
             return []
-        async with context.desk.database.reading() as session:
-            records = await api_keys.api_keys(
-                session,
-                context.actor,
-                organization_id=self.internal_id,
-                include_deleted=include_deleted,
-                agent_id=only_agent,
-                search=search,
-            )
         actor, now = context.actor, context.desk.clock()
+        records = await api_keys.api_keys(
+            context.reader,
+            actor,
+            organization_id=self.internal_id,
+            include_deleted=include_deleted,
+            agent_id=only_agent,
+            search=search,
+        )
         return [to_api_key(record, actor, now) for record in records]
 
     @strawberry.field(

@@ -171,7 +171,6 @@ async def test_a_failed_sign_in_leaves_the_session_that_was_there(browser: Calla
         ("\udcffada@example.com", PASSWORD, {}),
         ("a" * 100_000, PASSWORD, {}),
         ("ada@example.com", PASSWORD, {"password_hash": None}),
-        ("ada@example.com", PASSWORD, {"password_hash": "not a hash"}),
         ("ada@example.com", PASSWORD, {"password_expires_at": datetime.fromisoformat("2026-11-24T12:00:00Z")}),
         ("ada@example.com", "x" * 1025, {}),
         ("nobody@example.com", "x" * 1025, {}),
@@ -187,7 +186,7 @@ async def test_whatever_is_wrong_the_answer_is_the_same(
     values: dict[str, object],
 ) -> None:
     """In words, in what it costs, and in what is counted: one hash is looked at, one failure is kept."""
-    await set_person(database, "ada@example.com", **values)
+    await set_person(database, "ada@example.com", name="Ada", **values)
 
     with pytest.raises(SignInRefused) as refused:
         await browser().sign_in(email, password)

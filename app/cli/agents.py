@@ -4,7 +4,7 @@ import typer
 
 from app import utc_now
 from app.cli.forms import agent_form, ids_form, minute
-from app.cli.terminal import AgentArgument, AsJson, Name, OrganizationOption, Workplace,  show, table, work
+from app.cli.terminal import AgentArgument, AsJson, Name, OrganizationOption, Workplace, show, table, work
 from models.agent import Agent, live_agents
 from models.ids import Prefix, external_id
 from resolvers import operator_agents

@@ -87,7 +87,9 @@ def key_form(key: ApiKeyRecord, now: datetime) -> Form:
         "createdBy": None if key.created_by is None else person_form(key.created_by),
         "deletedAt": instant_form(key.deleted_at),
         "deletedBy": None if key.deleted_by is None else person_form(key.deleted_by),
-        "previousSecretWorksUntil": instant_form(works_until) if works_until is not None and works_until > now else None,
+        "previousSecretWorksUntil": instant_form(works_until)
+        if works_until is not None and works_until > now
+        else None,
     }
 
 

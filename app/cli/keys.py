@@ -10,7 +10,7 @@ import typer
 
 from app import utc_now
 from app.cli.forms import Form, allowance_form, key_form, key_words, minute
-from app.cli.terminal import AsJson, Name, OrganizationOption, Workplace,  note, show, table, work
+from app.cli.terminal import AsJson, Name, OrganizationOption, Workplace, note, show, table, work
 from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.issuer import Issuer
 from keys.policy import operator
@@ -34,7 +34,8 @@ def create(
     name: Name,
     organization: OrganizationOption,
     agent: Annotated[
-        str | None, typer.Option(metavar="AGT", help="The agent that it is for: its id, or its name. Else it is for all.")
+        str | None,
+        typer.Option(metavar="AGT", help="The agent that it is for: its id, or its name. Else it is for all."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -65,7 +66,10 @@ def rotate(
     overlap: Annotated[
         int,
         typer.Option(
-            min=0, max=OVERLAP_SECONDS_AT_MOST, metavar="SECONDS", help="How long the secret before works on; 0: it ends."
+            min=0,
+            max=OVERLAP_SECONDS_AT_MOST,
+            metavar="SECONDS",
+            help="How long the secret before works on; 0: it ends.",
         ),
     ] = 0,
     as_json: AsJson = False,
@@ -152,7 +156,7 @@ def _desk(workplace: Workplace, server_keys: ServerKeys | None = None) -> Iterat
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
     issuer = Issuer(server_keys or ServerKeys((secrets.token_bytes(32),)), workplace.settings.key_prefixes[0], pool)
     try:
-        yield Desk(workplace.database, issuer,  workplace.settings.mutations_per_minute)
+        yield Desk(workplace.database, issuer, workplace.settings.mutations_per_minute)
     finally:
         pool.close()
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import typer
-from app.demo import kept_server_keys
 
+from app.demo import kept_server_keys
 from app.failure import DATABASE_ERRORS, Failure, database_failure
 from app.preflight import HOW_TO_MAKE_A_SECRET, require_file, require_schema
 from app.settings import Settings, read_settings

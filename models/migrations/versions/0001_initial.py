@@ -236,14 +236,18 @@ def upgrade() -> None:
         sa.Column("created_by_id", sa.Uuid(), nullable=True),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deleted_by_id", sa.Uuid(), nullable=True),
-        sa.CheckConstraint("(deleted_at IS NULL) = (secret_hash IS NOT NULL)", name=op.f("ck_api_keys_living_has_secret")),
+        sa.CheckConstraint(
+            "(deleted_at IS NULL) = (secret_hash IS NOT NULL)", name=op.f("ck_api_keys_living_has_secret")
+        ),
         sa.CheckConstraint(
             "(previous_secret_hash IS NULL) = (previous_server_key_id IS NULL)"
             " AND (previous_secret_hash IS NULL) = (previous_works_until IS NULL)"
             " AND (deleted_at IS NULL OR previous_secret_hash IS NULL)",
             name=op.f("ck_api_keys_previous_secret_whole"),
         ),
-        sa.CheckConstraint("(secret_hash IS NULL) = (server_key_id IS NULL)", name=op.f("ck_api_keys_secret_has_server_key")),
+        sa.CheckConstraint(
+            "(secret_hash IS NULL) = (server_key_id IS NULL)", name=op.f("ck_api_keys_secret_has_server_key")
+        ),
         sa.ForeignKeyConstraint(
             ["agent_id", "organization_id"], ["agents.id", "agents.organization_id"], name="fk_api_keys_agent"
         ),

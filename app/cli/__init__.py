@@ -1,0 +1,64 @@
+"""Owns the `keydesk` command: what there is, and how a failure is told. One module for each group of commands."""
+
+import contextlib
+import io
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from app.cli import agents, keys, organizations, people
+from app.cli.demonstration import demo
+from app.cli.serving import doctor, migrate, serve
+from app.cli.terminal import note
+from app.cli.verification import verify
+from app.failure import Failure
+from app.serve import PortTaken
+from app.settings import SettingsError
+from keys.refusals import Refusal
+
+EXPECTED = (Failure, PortTaken, Refusal, SettingsError)
+"""What carries a sentence for the operator."""
+
+cli = typer.Typer(
+    name="keydesk",
+    help="Self-service API keys: runs the server, and does what an operator may do.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (demo, serve, migrate, doctor, verify):
+    cli.command()(command)
+cli.add_typer(organizations.commands, name="organization")
+cli.add_typer(agents.commands, name="agent")
+cli.add_typer(people.commands, name="user")
+cli.add_typer(keys.commands, name="key")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command and exits: 0 done, 1 refused or failed with a sentence on standard error, 2 wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names are in every script, terminals are not
+    try:
+        cli(arguments, prog_name="keydesk")
+    except EXPECTED as error:
+        note(str(error))
+        sys.exit(1)
+    except Exception as error:
+        note(f"This is a fault of Keydesk's: {type(error).__name__} in {_place(error)}. Please report it.")
+        sys.exit(1)
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of ours, in place of a traceback, whose words might hold what is nobody's business."""
+    root = Path(__file__).parents[2]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        with contextlib.suppress(ValueError):
+            path = Path(frame.filename).relative_to(root)
+            if path.parts[0] in {"app", "schema", "resolvers", "assistant", "keys", "models"}:
+                return f"{path}, line {frame.lineno}"
+    return "a place unknown"

@@ -1,0 +1,100 @@
+"""Owns `keydesk demo`: starts it, and tells how to sign in and which key to try."""
+
+import os
+import shlex
+from collections.abc import Sequence
+
+from app import utc_now
+from app.cli.forms import Form, key_form
+from app.cli.serving import Port
+from app.cli.terminal import AsJson, show, table, with_database
+from app.demo import Demo, fresh_key, prepare
+from app.demo_story import ORGANIZATION_ID, ORGANIZATION_NAME
+from app.serve import serve as run_server
+from app.settings import Settings, read_settings
+from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
+from keys.issuer import Issuer
+from models.database import Database
+from models.ids import Prefix, external_id
+from resolvers.desk import Desk, Issued
+from resolvers.operator_people import ROLE_WORDS
+
+LOOPBACK = "127.0.0.1"
+
+
+def demo(port: Port = 8000, as_json: AsJson = False) -> None:
+    """
+    Serve a small demo organization, on this machine alone.
+
+    It is made in ./keydesk.db, or where KEYDESK_DATABASE_URL says, and is there again at the next start.
+    """
+    settings = read_settings(os.environ)
+
+    async def operation(database: Database) -> Demo:
+        return await prepare(
+            settings,
+            database,
+            clock=utc_now,
+            key_hasher=KEY_PARAMETERS.hasher(),
+            password_hasher=PASSWORD_PARAMETERS.hasher(),
+        )
+
+    prepared = with_database(settings, operation, may_be_new=True)
+
+    def announce(address: str) -> None:
+        # Only once the port is ours: a second start must not take the running demo's key away.
+        issued = with_database(prepared.settings, lambda database: _fresh_key(prepared, database))
+        curl = _curl(prepared.settings, address, issued)
+        show(_form(prepared, address, issued, curl), _lines(prepared, address, curl), as_json=as_json)
+
+    run_server(prepared.settings, host=LOOPBACK, port=port, workers=1, announce=announce)
+
+
+async def _fresh_key(prepared: Demo, database: Database) -> Issued:
+    settings = prepared.settings
+    pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
+    try:
+        issuer = Issuer(prepared.server_keys, settings.key_prefixes[0], pool)
+        return await fresh_key(Desk(database, issuer, utc_now, settings.mutations_per_minute))
+    finally:
+        pool.close()
+
+
+def _curl(settings: Settings, address: str, issued: Issued) -> str:
+    words = ["curl", "-i", "-H", f"Authorization: Bearer {issued.secret.reveal()}"]
+    if issued.record.agent is not None:
+        words += ["-H", f"X-Agent-Id: {external_id(Prefix.AGENT, issued.record.agent.id)}"]
+    gateway = ' -H "X-Gateway-Token: $KEYDESK_GATEWAY_TOKEN"' if settings.gateway_token is not None else ""
+    return f"{shlex.join([*words, f'{address}/v1/verify'])}{gateway}"
+
+
+def _form(prepared: Demo, address: str, issued: Issued, curl: str) -> Form:
+    return {
+        "address": address,
+        "organization": {"id": external_id(Prefix.ORGANIZATION, ORGANIZATION_ID), "name": ORGANIZATION_NAME},
+        "signIns": [
+            {"email": each.email, "password": each.password, "name": each.name, "role": each.role.value}
+            for each in prepared.people
+        ],
+        "key": {**key_form(issued.record, utc_now()), "secret": issued.secret.reveal()},
+        "curl": curl,
+    }
+
+
+def _lines(prepared: Demo, address: str, curl: str) -> Sequence[str]:
+    people = table(
+        ("E-MAIL", "PASSWORD", "WHO"),
+        [(each.email, each.password, f"{each.name}, {ROLE_WORDS[each.role]}") for each in prepared.people],
+        empty="Nobody is left in the demo's organization. Add somebody: keydesk user create",
+    )
+    return [
+        f"Keydesk's demo, {ORGANIZATION_NAME}, runs at {address} (GraphQL at {address}/graphql).",
+        "",
+        "Sign in as:",
+        *(f"  {line}" for line in people),
+        "",
+        "Is this API key good? (It gets a new secret at every start.)",
+        f"  {curl}",
+        "",
+        "Stop with Ctrl-C.",
+    ]

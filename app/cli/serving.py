@@ -1,0 +1,123 @@
+"""Owns the commands that run the server and look after its database: `serve`, `migrate`, `doctor`."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from app import utc_now
+from app.cli.terminal import AsJson, note, show, table, with_database
+from app.demo_story import ORGANIZATION_ID
+from app.doctor import examine
+from app.failure import Failure
+from app.preflight import (
+    is_loopback,
+    limits_warning,
+    missing_server_keys,
+    missing_words,
+    require_schema,
+    require_servable,
+    schema_fault,
+)
+from app.serve import serve as run_server
+from app.settings import Settings, read_settings
+from keys.token import ServerKeys
+from models.database import Database
+from models.migrations import current_revision, known_revisions
+from models.migrations import migrate as migrate_database
+from models.organization import live_organization
+from resolvers.operator_keys import drop_keys_tagged_otherwise
+
+BASE = "base"
+HEAD = "head"
+PORT_AT_MOST = 65_535
+Port = Annotated[int, typer.Option(min=0, max=PORT_AT_MOST, metavar="PORT", help="With 0, the system chooses one.")]
+
+
+def serve(
+    host: Annotated[str, typer.Option(metavar="HOST", help="The address to listen on.")] = "127.0.0.1",
+    port: Port = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Processes; several need Redis.")] = 1,
+    drop_keys: Annotated[
+        bool, typer.Option("--drop-keys", help="Delete the API keys whose server key is no longer there.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Serve until told to stop. With --json, one line with the address comes first."""
+    settings = read_settings(os.environ)
+    server_keys = require_servable(settings, host=host, workers=workers)
+
+    async def check(database: Database) -> None:
+        await require_schema(database)
+        await _require_no_demo(database, host)
+        await _settle_server_keys(database, server_keys, drop_keys=drop_keys)
+        if (warning := limits_warning(settings, database)) is not None:
+            note(f"Warning: {warning}")
+
+    with_database(settings, check)
+
+    def announce(address: str) -> None:
+        show({"address": address}, [f"Keydesk serves at {address}"], as_json=as_json)
+
+    run_server(settings, host=host, port=port, workers=workers, announce=announce)
+
+
+def migrate(
+    to: Annotated[str, typer.Option("--to", metavar="REVISION", help="Another revision than the newest.")] = HEAD,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the database's schema up to date."""
+    revisions = [BASE, *known_revisions()]
+    if to != HEAD and to not in revisions:
+        raise typer.BadParameter(f"--to: there is no revision {to}; there are {', '.join(revisions)}.")
+
+    async def operation(database: Database) -> tuple[str | None, str | None]:
+        before = await current_revision(database)
+        if before is not None and before not in revisions:
+            raise Failure(await schema_fault(database) or "")
+        return await migrate_database(database, to)
+
+    before, after = with_database(read_settings(os.environ), operation, may_be_new=True)
+    if before == after:
+        said = f"The schema is at {after or BASE} already; there was nothing to do."
+    else:
+        said = f"The schema was brought from {before or 'nothing'} to {after or 'nothing'}."
+    show({"from": before, "to": after}, [said], as_json=as_json)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Check settings, database, schema, clock, server keys, Redis and proxies; exit status 1 when one fails."""
+    findings = asyncio.run(examine(os.environ, clock=utc_now))
+    form = [{"check": each.check, "ok": each.is_ok, "detail": each.detail} for each in findings]
+    rows = [("ok" if each.is_ok else "FAILED", each.check, each.detail) for each in findings]
+    show(form, table(("", "CHECK", "FOUND"), rows, empty=""), as_json=as_json)
+    failed = [each.check for each in findings if not each.is_ok]
+    if failed:
+        note(f"Not in order: {', '.join(failed)}. What was found says how to go on.")
+        raise typer.Exit(1)
+
+
+async def _settle_server_keys(database: Database, server_keys: ServerKeys, *, drop_keys: bool) -> None:
+    """Raises Failure where living keys need a server key that is gone, unless the operator gives them up."""
+    missing = await missing_server_keys(database, server_keys.ids)
+    if missing and not drop_keys:
+        raise Failure(
+            f"Living API keys need {missing_words(missing)}, which KEYDESK_SECRET_KEY does not hold any more. Add it "
+            "again, behind a comma, or give up those API keys with --drop-keys."
+        )
+    if drop_keys:
+        dropped = await drop_keys_tagged_otherwise(database, server_keys.ids, now=utc_now())
+        note(f"API keys deleted, since their server key is gone: {len(dropped)}.")
+
+
+async def _require_no_demo(database: Database, host: str) -> None:
+    """Raises Failure before the demo's people, whose passwords are known to everybody, can be reached from outside."""
+    if is_loopback(host):
+        return
+    async with database.reading() as session:
+        if await live_organization(session, ORGANIZATION_ID) is not None:
+            raise Failure(
+                f"This database holds the demo, whose passwords are no secret: it is not served on {host}. Set "
+                "KEYDESK_DATABASE_URL to another, or delete the demo's organization."
+            )
