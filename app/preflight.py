@@ -29,7 +29,7 @@ def require_file(database: Database, *, may_be_new: bool = False) -> None:
         return
     if not may_be_new and not path.exists():
         raise Failure(
-            f"There is no database at {path}. Make it with `keydesk migrate`, or set KEYDESK_DATABASE_URL to where it is."
+            f"There is no database at {path}. Make one with `keydesk migrate`, or set KEYDESK_DATABASE_URL right."
         )
     # Asked first without the pool, whose threads complain by themselves when a file can't be opened.
     try:
@@ -40,7 +40,7 @@ def require_file(database: Database, *, may_be_new: bool = False) -> None:
             connection.close()
     except sqlite3.Error as error:
         raise Failure(
-            f"The database at {path} can't be used: {error}. Check its folder and permissions, and KEYDESK_DATABASE_URL."
+            f"The database at {path} can't be used: {error}. Check its folder, permissions and KEYDESK_DATABASE_URL."
         ) from None
 
 

@@ -156,7 +156,7 @@ def _desk(workplace: Workplace, server_keys: ServerKeys | None = None) -> Iterat
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
     issuer = Issuer(server_keys or ServerKeys((secrets.token_bytes(32),)), workplace.settings.key_prefixes[0], pool)
     try:
-        yield Desk(workplace.database, issuer, workplace.settings.mutations_per_minute)
+        yield Desk(workplace.database, issuer, utc_now, workplace.settings.mutations_per_minute)
     finally:
         pool.close()
 

@@ -102,7 +102,7 @@ def update(
     as_json: AsJson = False,
 ) -> None:
     """Change an organization's name or limits. A lower key limit takes no key away: it refuses new ones."""
-    if name is key_limit is rate_limit is monthly_quota is None:
+    if name is None and key_limit is None and rate_limit is None and monthly_quota is None:
         raise typer.BadParameter("say what to change: --name, --key-limit, --rate-limit or --monthly-quota.")
 
     async def operation(workplace: Workplace) -> Organization:

@@ -34,7 +34,7 @@ from resolvers import operator_people
 from resolvers.operator import named_agent, named_organization
 from resolvers.operator_people import AddedMember, Member, NewPassword
 
-commands = typer.Typer(no_args_is_help=True, help="The people who sign in, and what they are in an organization.")
+commands = typer.Typer(no_args_is_help=True, help="People who sign in, and their roles.")
 
 PasswordOnInput = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password, one line, from standard input.")

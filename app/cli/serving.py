@@ -21,7 +21,7 @@ from app.preflight import (
     schema_fault,
 )
 from app.serve import serve as run_server
-from app.settings import Settings, read_settings
+from app.settings import read_settings
 from keys.token import ServerKeys
 from models.database import Database
 from models.migrations import current_revision, known_revisions
@@ -44,7 +44,11 @@ def serve(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Serve until told to stop. With --json, one line with the address comes first."""
+    """
+    Serve until told to stop.
+
+    With --json, prints one line with the address first.
+    """
     settings = read_settings(os.environ)
     server_keys = require_servable(settings, host=host, workers=workers)
 
@@ -87,7 +91,11 @@ def migrate(
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check settings, database, schema, clock, server keys, Redis and proxies; exit status 1 when one fails."""
+    """
+    Look for what is not in order.
+
+    Checks settings, database, schema, clock, server keys, Redis and proxies; the exit status is 1 when one fails.
+    """
     findings = asyncio.run(examine(os.environ, clock=utc_now))
     form = [{"check": each.check, "ok": each.is_ok, "detail": each.detail} for each in findings]
     rows = [("ok" if each.is_ok else "FAILED", each.check, each.detail) for each in findings]

@@ -25,7 +25,11 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read an API key on standard input and tell whether it is good, and why not; exit status 1 when it is not."""
+    """
+    Tell whether an API key is good.
+
+    Reads the key on standard input, and tells why it is refused where it is; the exit status is 1 then.
+    """
     key = _read_key()
 
     async def operation(workplace: Workplace) -> tuple[Verdict, ApiKeyRecord | None]:

@@ -1,0 +1,238 @@
+"""What the documentation says is what the code does."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from graphql import OperationDefinitionNode, build_schema, parse, validate
+from graphql.execution.values import get_variable_values
+from markdown_it import MarkdownIt
+
+from app.graphql_errors import Code
+from app.graphql_limits import Limits
+from app.pages import slug
+from app.settings import Settings
+from keys import throttle
+from keys.allowance import NAME_LENGTH_AT_MOST
+from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS
+from keys.passwords import BYTES_AT_MOST, CHARACTERS_AT_LEAST
+from keys.policy import Action, Actor, Role, Scope, Standing, may
+from keys.sessions import IDLE_AT_MOST, LIFETIME
+from keys.token import PATTERN, ServerKeys, mint
+from keys.verdict import Outcome
+from models.api_key import DELETED_LISTED_AT_MOST
+from models.ids import new_id
+from resolvers.api_keys import OVERLAP_SECONDS_AT_MOST
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+OPERATING = "docs/guide/operating.md"
+
+
+def text_of(name: str) -> str:
+    """A file of the checkout, in one line: where it is folded says nothing."""
+    return " ".join((ROOT / name).read_text(encoding="utf-8").split())
+
+
+def sections(name: str) -> dict[str, str]:
+    """The second-level sections of a file, by the words of their headings."""
+    parts = re.split(r"^## (.+)$", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def rows(section: str) -> list[list[str]]:
+    """The rows of the table in a section, without the heading's."""
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+VERIFY_CODES = {outcome.value for outcome in Outcome if outcome is not Outcome.GOOD} | {"gateway_not_allowed"}
+
+
+@pytest.mark.parametrize("code", sorted(VERIFY_CODES))
+def test_every_code_of_a_refused_verification_has_its_section(code: str) -> None:
+    """The section is named as the code, says its status and what to do, for callers and for admins."""
+    section = sections("docs/errors.md")[code]
+
+    status = {"agent_not_in_scope": 403, "gateway_not_allowed": 403, "unavailable": 503}.get(code, 401)
+    assert section.strip().startswith(f"**{status}.**")
+    for part in ("**Why.**", "**For callers.**", "**For admins.**"):
+        assert part in section
+
+
+def test_every_code_of_graphql_is_explained() -> None:
+    """The table has the codes that an answer can carry, and no others."""
+    explained = [row[0].strip("`") for row in rows(sections("docs/errors.md")["Codes of GraphQL errors"])]
+
+    assert sorted(explained) == sorted(Code)
+
+
+def test_every_setting_is_in_the_table() -> None:
+    """The table of settings has those that the program reads, with the defaults that it has."""
+    table = {row[0].strip("`"): row[1].strip("`") for row in rows(sections(OPERATING)["Settings"])}
+    settings = Settings(server_keys=None)
+
+    read = set(re.findall(r"KEYDESK_[A-Z_]+[A-Z]", (ROOT / "app" / "settings.py").read_text()))
+    assert set(table) == read
+    assert table["KEYDESK_DATABASE_URL"] == settings.database_url
+    assert table["KEYDESK_MUTATIONS_PER_MINUTE"] == str(settings.mutations_per_minute)
+    assert table["KEYDESK_KEY_PREFIX"] == settings.key_prefixes[0]
+    assert table["KEYDESK_REQUIRE_AGENT"] == str(settings.require_agent).lower()
+    assert table["KEYDESK_AUDIT_DAYS"] == str(settings.audit_days)
+    assert table["KEYDESK_LOG"] == settings.log_level
+
+
+def test_the_expression_for_scanners_matches_what_is_issued() -> None:
+    """Every key with the usual prefix matches the documented expression, which is the program's own for that prefix."""
+    documented = re.search(r"^ {4}(kd_\[.+)$", (ROOT / "docs/guide/keys.md").read_text(), flags=re.MULTILINE)
+    assert documented is not None
+    server_keys = ServerKeys((b"a server key of thirty-two bytes",))
+
+    issued = mint(server_keys, "kd").token.reveal()
+
+    assert re.fullmatch(documented[1], issued)
+    assert documented[1].removeprefix("kd") == PATTERN.partition("}")[2]
+    assert f"{len(issued)} characters" in text_of("docs/guide/keys.md")
+    assert f"{len(issued)} characters" in text_of("docs/errors.md")
+
+
+MATRIX = {
+    f"{verb} {scope}-level keys": (action, scope)
+    for scope in Scope
+    for verb, action in {
+        "see": Action.SEE_KEY,
+        "create": Action.CREATE_KEY,
+        "rename": Action.RENAME_KEY,
+        "rotate": Action.ROTATE_KEY,
+        "delete": Action.DELETE_KEY,
+        "read the audit log of": Action.SEE_AUDIT_LOG,
+    }.items()
+}
+
+
+def test_the_matrix_of_roles_is_the_table_of_the_program() -> None:
+    """Each cell of the documented matrix is what the policy answers."""
+    documented = {row[0]: row[1:] for row in rows(sections("docs/guide/roles.md")["Who may do what"])}
+
+    assert documented == {
+        label: [cell(role, action, scope) for role in (Role.ORGANIZATION_ADMIN, Role.AGENT_ADMIN, Role.MEMBER)]
+        for label, (action, scope) in MATRIX.items()
+    }
+
+
+def cell(role: Role, action: Action, scope: Scope) -> str:
+    """What a role may do to keys of a scope, in the matrix's words."""
+    organization_id, own, other = new_id(), new_id(), new_id()
+    actor = Actor(new_id(), {organization_id: Standing(role, frozenset({own}))})
+    agents = (None,) if scope is Scope.ORGANIZATION else (own, other)
+    answers = [may(actor, action, organization_id, scope=scope, agent_id=agent_id) for agent_id in agents]
+    return {(True,): "yes", (False,): "no", (True, True): "yes", (True, False): "own agents", (False, False): "no"}[
+        tuple(answers)
+    ]
+
+
+LIMITS = Limits()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("docs/guide/keys.md", f"up to a day ({OVERLAP_SECONDS_AT_MOST:,} seconds)"),
+        ("docs/guide/keys.md", f"the {DELETED_LISTED_AT_MOST} newest are shown"),
+        ("docs/guide/keys.md", f"1 to {NAME_LENGTH_AT_MOST} characters"),
+        ("docs/guide/graphql.md", f"at most {LIMITS.body_bytes // 1024} KB (413 beyond), {LIMITS.tokens:,} tokens"),
+        ("docs/guide/graphql.md", f"a depth of {LIMITS.depth_levels}, {LIMITS.aliases} aliases"),
+        ("docs/guide/graphql.md", f"at most {Settings(server_keys=None).mutations_per_minute} keys a minute"),
+        ("docs/guide/graphql.md", f"after {IDLE_AT_MOST.seconds // 3600} hours without a request"),
+        ("docs/guide/graphql.md", f"after {LIFETIME.days} days"),
+        (OPERATING, f"at least {CHARACTERS_AT_LEAST} characters and at most {BYTES_AT_MOST:,} bytes"),
+        (OPERATING, f"{PASSWORD_PARAMETERS.memory_kib // 1024} MiB, {PASSWORD_PARAMETERS.time_cost} passes"),
+        (OPERATING, f"within {throttle.WINDOW.seconds // 60} minutes"),
+        (OPERATING, f"| an account from one address | {throttle.PER_ACCOUNT_AND_ADDRESS} |"),
+        (OPERATING, f"| one address, whatever the account | {throttle.PER_ADDRESS} |"),
+        (OPERATING, f"was not signed in on before | {throttle.PER_ACCOUNT} |"),
+        (OPERATING, f"was signed in on before | {throttle.PER_DEVICE}, and none of the above count |"),
+        (
+            "docs/decisions/tag-argon2-memo.md",
+            f"time cost {KEY_PARAMETERS.time_cost}, {KEY_PARAMETERS.memory_kib // 1024} MiB, "
+            f"parallelism {KEY_PARAMETERS.parallelism}",
+        ),
+        (
+            "docs/decisions/tag-argon2-memo.md",
+            f"time cost {PASSWORD_PARAMETERS.time_cost}, {PASSWORD_PARAMETERS.memory_kib // 1024} MiB, "
+            f"parallelism {PASSWORD_PARAMETERS.parallelism}",
+        ),
+    ],
+)
+def test_documented_numbers_are_the_programs(name: str, words: str) -> None:
+    """A number in the documentation is the one in the code."""
+    assert words in text_of(name)
+
+
+@pytest.mark.parametrize(("name", "examples"), [("README.md", 3), ("docs/guide/graphql.md", 7)])
+def test_every_graphql_example_fits_the_schema(name: str, examples: int) -> None:
+    """The document and the variables of each example are valid, so that it can be copied."""
+    schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
+
+    bodies = re.findall(r"-d '(\{.*?\})'\n", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+
+    assert len(bodies) == examples
+    for body in map(json.loads, bodies):
+        document = parse(body["query"])
+        (operation,) = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+        assert validate(schema, document) == []
+        assert not isinstance(get_variable_values(schema, operation.variable_definitions, body["variables"]), list)
+
+
+def test_the_readme_opens_with_the_architecture() -> None:
+    """The first thing that is said of the project is how it is built."""
+    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line]
+
+    assert lines[1] == (
+        "**Decide in `keys`, do in `resolvers`, keep in `models`, show in `schema`, explain in `assistant`, "
+        "wire in `app`.**"
+    )
+
+
+def test_the_readme_sends_nobody_to_a_file_that_is_not_there() -> None:
+    """Each path in the table of where to change what is in the checkout."""
+    paths = [
+        path
+        for _, where in rows(sections("README.md")["Where do I change …?"])
+        for path in re.findall(r"`([^` ]+)`", where)
+    ]
+
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_files_are_whole(source: Path) -> None:
+    """A link to another file names one that is there, and a heading that it has."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(source.read_text(encoding="utf-8"))
+    links = [str(child.attrGet("href")) for token in tokens for child in token.children or () if child.tag == "a"]
+    local = [link for link in links if link != "None" and not re.match(r"[a-z]+:", link)]
+
+    broken = []
+    for target, _, anchor in (link.partition("#") for link in local):
+        path = source.parent / target if target else source
+        if not path.exists() or (anchor and anchor not in anchors(path)):
+            broken.append(f"{target}#{anchor}")
+    assert broken == []
+
+
+def anchors(path: Path) -> set[str]:
+    """Those of a file's headings."""
+    taken: dict[str, int] = {}
+    return {slug(words, taken) for words in re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)}
+
+
+@pytest.mark.parametrize("folder", ["guide", "decisions"])
+def test_every_page_is_in_its_table_of_contents(folder: str) -> None:
+    """A page that nothing leads to is read by nobody."""
+    contents = (ROOT / "docs" / ("README.md" if folder == "guide" else "decisions/README.md")).read_text()
+    pages = {path.name for path in (ROOT / "docs" / folder).glob("*.md")} - {"README.md"}
+
+    assert pages
+    assert {name for name in pages if f"{name})" not in contents} == set()

@@ -1,0 +1,120 @@
+"""What is installed and what is written down about it: locks with hashes and without addresses, and our folders' names."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("app", "schema", "resolvers", "assistant", "keys", "models", "tests", "benchmarks", "docs", "console")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCKS = ("requirements.lock", "requirements-serve.lock")
+NOT_OURS = {".git", ".venv", ".make", "node_modules", "__pycache__"}
+REGISTRY_HOSTS = [
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("registry", "npmjs", "org"),
+        ("registry", "yarnpkg", "com"),
+        ("npm", "pkg", "github", "com"),
+        ("pkgs", "dev", "azure", "com"),
+        ("jfrog", "io"),
+    )
+]
+"""Put together here, so that this file does not hold what it looks for."""
+
+
+def locked(name: str) -> dict[str, tuple[Version, Marker | None, list[str]]]:
+    """What a lock says of each distribution: its version, where it is needed, its hashes."""
+    text = re.sub(r"\\\n\s+", " ", (ROOT / name).read_text())
+    found = {}
+    for line in text.splitlines():
+        requirement, *hashes = line.split(" --hash=")
+        parsed = Requirement(requirement.strip())
+        (specifier,) = parsed.specifier
+        assert specifier.operator == "=="
+        found[canonicalize_name(parsed.name)] = (Version(specifier.version), parsed.marker, hashes)
+    return found
+
+
+def test_nobody_else_claims_a_folder_of_ours() -> None:
+    """No installed distribution has a top-level name that is one of our folders': it would be imported in its place."""
+    claimed = {name: owners for name, owners in packages_distributions().items() if name in FOLDERS}
+
+    assert claimed == {}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_locked_distribution_has_its_hashes(name: str) -> None:
+    """Whatever is installed is what was locked, byte for byte."""
+    entries = locked(name)
+
+    assert len(entries) > 20
+    for version, _, hashes in entries.values():
+        assert version
+        assert hashes
+        assert [each for each in hashes if not re.fullmatch(r"sha256:[0-9a-f]{64}", each)] == []
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_locks_say_what_and_not_from_where(name: str) -> None:
+    """A lock holds no address and no option: from where is the installer's own setting."""
+    lines = (ROOT / name).read_text().splitlines()
+
+    assert [line for line in lines if "//" in line or "@" in line or line.startswith(("-", "#"))] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "groups"), [("requirements.lock", ("build", "dev")), ("requirements-serve.lock", ("build",))]
+)
+def test_what_the_project_asks_for_is_locked(name: str, groups: tuple[str, ...]) -> None:
+    """Each dependency of pyproject.toml is in the lock, in a version that it allows."""
+    entries = locked(name)
+    asked = [
+        *PROJECT["project"]["dependencies"],
+        *(each for group in groups for each in PROJECT["dependency-groups"][group]),
+    ]
+
+    missing = []
+    for requirement in map(Requirement, asked):
+        version = entries.get(canonicalize_name(requirement.name), (None,))[0]
+        if version is None or not requirement.specifier.contains(version):
+            missing.append(str(requirement))
+    assert missing == []
+
+
+def test_the_served_lock_is_a_part_of_the_tested_one() -> None:
+    """What the image runs is what the tests ran with."""
+    tested, served = locked("requirements.lock"), locked("requirements-serve.lock")
+
+    assert {name: served[name] for name in served} == {name: tested.get(name) for name in served}
+    assert served.keys() < tested.keys()
+
+
+def files_of_ours() -> Iterator[Path]:
+    """What is in the checkout and was not installed or made by a tool."""
+    ignored = [line.strip("/*") for line in (ROOT / ".gitignore").read_text().splitlines()]
+    for path in ROOT.rglob("*"):
+        parts = path.relative_to(ROOT).parts
+        if path.is_file() and NOT_OURS.isdisjoint(parts) and not any(part in ignored for part in parts):
+            yield path
+
+
+def test_no_file_names_the_host_of_a_package_registry() -> None:
+    """From where packages come is the machine's to know, and no file's."""
+    naming = [
+        str(path.relative_to(ROOT))
+        for path in files_of_ours()
+        for text in [path.read_text(encoding="utf-8", errors="ignore")]
+        if any(host in text for host in REGISTRY_HOSTS)
+    ]
+
+    assert naming == []
