@@ -21,7 +21,7 @@ from app.identity import Identity, Visit
 from app.logs import AccessLog
 from app.origins import OriginGuard
 from app.pages import pages
-from app.requests import RequestIds
+from app.requests import CommonHeaders
 from app.settings import Settings, SettingsError
 from app.upkeep import keep_tidy
 from app.verify import VerifyDoor
@@ -99,7 +99,7 @@ class Keydesk:
         else:
             await self._web(scope, receive, send)
 
-    def _framework(self) -> RequestIds:
+    def _framework(self) -> CommonHeaders:
         litestar = Litestar(
             route_handlers=[
                 graphql_route(
@@ -116,7 +116,7 @@ class Keydesk:
             openapi_config=None,
             logging_config=None,
         )
-        return RequestIds(AccessLog(litestar, ROUTES))
+        return CommonHeaders(AccessLog(litestar, ROUTES), public_url=self._public_url)
 
     def _guarded(self, app: ASGIApp) -> ASGIApp:
         return OriginGuard(app, public_url=self._public_url, allowed_origins=self._settings.allowed_origins)

@@ -55,7 +55,8 @@ def read_cookies(headers: Headers) -> dict[str, str]:
         if name == b"cookie":
             for pair in value.decode("latin-1").split(";"):
                 cookie, _, text = pair.strip().partition("=")
-                found.setdefault(cookie, text)
+                if cookie:
+                    found.setdefault(cookie, text)
     return found
 
 

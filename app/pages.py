@@ -60,15 +60,11 @@ def pages(*, docs_folder: Path, support_email: str | None) -> list[HTTPRouteHand
     assets = _assets(docs_folder, support_email)
     methods = [HttpMethod.GET, HttpMethod.HEAD]
 
-    @route(["/", "/docs"], http_method=methods, status_code=200, include_in_schema=False)
-    async def entrance(request: Request[Any, Any, Any]) -> Response[bytes]:
+    @route(["/", "/docs", "/docs/{rest:path}"], http_method=methods, status_code=200, include_in_schema=False)
+    async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
         return _answer(request, assets, request.scope["path"].rstrip("/") or "/")
 
-    @route("/docs/{page:path}", http_method=methods, status_code=200, include_in_schema=False)
-    async def page(request: Request[Any, Any, Any], page: str) -> Response[bytes]:
-        return _answer(request, assets, f"/docs{page}")
-
-    return [entrance, page]
+    return [page]
 
 
 def _answer(request: Request[Any, Any, Any], assets: Mapping[str, Asset], address: str) -> Response[bytes]:

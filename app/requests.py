@@ -1,4 +1,4 @@
-"""Owns request ids: made here, unguessable, in every answer, and what support is told."""
+"""Owns what every request gets: an id, unguessable and made here, and the headers that every answer carries."""
 
 import secrets
 from typing import Any
@@ -15,11 +15,16 @@ def new_request_id() -> str:
     return f"req_{secrets.token_hex(16)}"
 
 
-class RequestIds:
-    """Names every request and adds `X-Request-Id` to its answer."""
+HSTS = (b"strict-transport-security", b"max-age=31536000")
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class CommonHeaders:
+    """Names every request; adds `X-Request-Id` to its answer and, where we are reached by https, HSTS (RFC 6797)."""
+
+    def __init__(self, app: ASGIApp, *, public_url: str) -> None:
         self._app = app
+        self._always = [NO_SNIFFING, HSTS] if public_url.startswith("https://") else [NO_SNIFFING]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -27,11 +32,12 @@ class RequestIds:
             return
         request_id = new_request_id()
         scope[REQUEST_ID] = request_id  # type: ignore[literal-required]  # a key of ours beside ASGI's
-        header = (b"x-request-id", request_id.encode())
+        headers = [(b"x-request-id", request_id.encode()), *self._always]
 
         async def send_named(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], header]
+                there = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(each for each in headers if each[0] not in there)]
             await send(message)
 
         await self._app(scope, receive, send_named)

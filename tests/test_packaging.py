@@ -1,4 +1,4 @@
-"""What is installed and what is written down about it: locks with hashes and without addresses, and our folders' names."""
+"""What is installed and what is written down about it: locks with hashes and no address, and our folders' names."""
 
 import re
 import tomllib
@@ -37,7 +37,7 @@ def locked(name: str) -> dict[str, tuple[Version, Marker | None, list[str]]]:
     text = re.sub(r"\\\n\s+", " ", (ROOT / name).read_text())
     found = {}
     for line in text.splitlines():
-        requirement, *hashes = line.split(" --hash=")
+        requirement, *hashes = re.split(r"\s+--hash=", line.rstrip())
         parsed = Requirement(requirement.strip())
         (specifier,) = parsed.specifier
         assert specifier.operator == "=="
