@@ -123,13 +123,12 @@ async def _same_server_keys(settings: Settings, database: Database) -> ServerKey
     """Those that the demo's living keys were tagged with. Raises Failure where they are gone."""
     server_keys = settings.server_keys or kept_server_keys(database)
     missing = await missing_server_keys(database, () if server_keys is None else server_keys.ids)
-    if server_keys is None or missing:
-        wanted = f" ({missing_words(missing)})" if missing else ""
+    if missing:
         raise Failure(
-            f"The server key that the demo's API keys were made with{wanted} is not there. Put back {SECRET_FILE} or "
+            f"The demo's API keys need {missing_words(missing)}, which is not there. Put back {SECRET_FILE} or "
             f"KEYDESK_SECRET_KEY, or start anew: {_anew(database)}."
         )
-    return server_keys
+    return server_keys or _make_server_keys(database)
 
 
 async def _fill(database: Database, teller: Teller) -> None:

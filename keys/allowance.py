@@ -10,6 +10,8 @@ from uuid import UUID
 from keys.refusals import InvalidInput
 
 NAME_LENGTH_AT_MOST = 64
+DECOMPOSED_LENGTH_AT_MOST = 4 * NAME_LENGTH_AT_MOST
+"""No character of a name is composed of more than four."""
 _NOT_IN_A_NAME = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories: control, format, surrogate, private, unassigned, and line and paragraph separators."""
 
@@ -33,7 +35,9 @@ def valid_name(text: str, *, field: str = "name") -> str:
 
     Raises InvalidInput of the field, saying what is wrong.
     """
-    name = unicodedata.normalize("NFC", text.strip())
+    name = text.strip()
+    if len(name) <= DECOMPOSED_LENGTH_AT_MOST:  # composing takes time with the square of the length
+        name = unicodedata.normalize("NFC", name)
     if not name:
         raise InvalidInput(field, "Give it a name of 1 to 64 characters.")
     if len(name) > NAME_LENGTH_AT_MOST:

@@ -23,6 +23,7 @@ from models import metadata
 from models.database import Database, database_url
 from models.migrations import migrate
 from resolvers.desk import Desk
+from tests.client import Site, open_site
 from tests.world import World, make_world
 
 POSTGRES_URL = os.environ.get("KEYDESK_TEST_POSTGRES_URL")
@@ -209,3 +210,10 @@ async def database(database_address: str) -> AsyncIterator[Database]:
     opened = Database(database_address)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def site(database_address: str, clock: Clock) -> AsyncIterator[Site]:
+    """The whole application on Acme and Globex."""
+    async with open_site(database_address, clock) as opened:
+        yield opened

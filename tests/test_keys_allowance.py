@@ -45,6 +45,14 @@ def test_a_name_that_cannot_be_shown_is_refused(text: str) -> None:
     assert refused.value.field == "name"
 
 
+def test_a_very_long_text_is_refused_by_its_length_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Composing is quadratic in runs of marks: a text of a quarter of a megabyte never gets there."""
+    monkeypatch.setattr("keys.allowance.unicodedata.normalize", lambda *_: pytest.fail("composed"))
+
+    with pytest.raises(InvalidInput, match="200001 characters"):
+        valid_name("e" + "\u0301\u0327" * 100_000)
+
+
 @given(st.text(max_size=80))
 def test_a_name_once_kept_is_kept_as_it_is(text: str) -> None:
     """Keeping a kept name changes nothing."""

@@ -11,10 +11,11 @@ import typer
 from app import utc_now
 from app.cli.forms import Form, allowance_form, key_form, key_words, minute
 from app.cli.terminal import AsJson, Name, OrganizationOption, Workplace, note, show, table, work
+from app.failure import Failure
 from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.issuer import Issuer
 from keys.policy import operator
-from keys.refusals import ApiKeyNotFound
+from keys.refusals import ApiKeyNotFound, KeyLimitReached
 from keys.token import ServerKeys
 from models.api_key import ApiKeyRecord
 from models.ids import Prefix, external_id, parse_external_id
@@ -48,14 +49,18 @@ def create(
                 None if agent is None else (await named_agent(session, agent, organization_id=organization_id)).id
             )
         with _desk(workplace, workplace.server_keys()) as desk:
-            return await create_api_key(
-                desk,
-                operator(),
-                organization_id=organization_id,
-                name=name,
-                scope=scope_of(agent_id),
-                agent_id=agent_id,
-            )
+            try:
+                return await create_api_key(
+                    desk,
+                    operator(),
+                    organization_id=organization_id,
+                    name=name,
+                    scope=scope_of(agent_id),
+                    agent_id=agent_id,
+                )
+            except KeyLimitReached as refusal:
+                oldest = f" The oldest is {key_words(refusal.candidates[0])}." if refusal.candidates else ""
+                raise Failure(f"{refusal.message}{oldest}") from None
 
     _show_issued("Created", work(operation), as_json=as_json)
 

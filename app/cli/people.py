@@ -232,4 +232,4 @@ def _words(member: Member) -> str:
     person = member.person
     agents = ", ".join(f"“{agent.name}”" for agent in member.agents)
     of_agents = f" of {agents}" if agents else ""
-    return f"{external_id(Prefix.PERSON, person.id)} {person.name} ({person.email}) as {member.role}{of_agents}"
+    return f"{external_id(Prefix.PERSON, person.id)} {person.name} ({person.email}), {member.role}{of_agents}"

@@ -42,12 +42,12 @@ def verify(
             return verdict, None if key_id is None else await key_record(session, key_id)
 
     verdict, record = work(operation)
-    code = "good" if verdict.outcome is Outcome.GOOD else verdict.outcome.value
-    lines = [f"{code}: {verdict.reason}"]
+    is_good = verdict.outcome is Outcome.GOOD
+    lines = [verdict.reason if is_good else f"{verdict.outcome.value}: {verdict.reason}"]
     if record is not None:
         lines.append(f"The key is {key_words(record)}.")
     show(_form(verdict, record), lines, as_json=as_json)
-    if verdict.outcome is not Outcome.GOOD:
+    if not is_good:
         note(_advice(verdict))
         raise typer.Exit(1)
 

@@ -1,0 +1,263 @@
+"""
+What is promised of keys, as a model in memory that the real application is compared with.
+
+It is written from the promises, not from the code, and imports nothing of the application. Where several reasons
+speak against a request, the promises don't say which one is named: `refusals_of_…` give all that are true, and none
+means that it must succeed.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+ADMIN, AGENT_ADMIN, MEMBER = "ORGANIZATION_ADMIN", "AGENT_ADMIN", "MEMBER"
+ORGANIZATION, AGENT = "ORGANIZATION", "AGENT"
+OPERATOR = None
+"""Who did it, where it was done on the command line."""
+OVERLAP_AT_MOST = 86_400
+NOT_FOUND, FORBIDDEN, NO_SUCH_KEY = "NOT_FOUND", "FORBIDDEN", "ApiKeyNotFound"
+LIMIT_REACHED, WRONG_NAME, WRONG_AGENT = "KeyLimitReached", "InvalidInput(name)", "InvalidInput(agentId)"
+WRONG_OVERLAP = "InvalidInput(overlapSeconds)"
+
+NAMES = {
+    "deploy": "deploy",
+    "Deploy (old)": "Deploy (old)",
+    " \t nightly\n": "nightly",
+    "Cafe\u0301": "Café",
+    "夜 🌙": "夜 🌙",
+    "n" * 64: "n" * 64,
+    " " + "e\u0301" * 64 + " ": "é" * 64,
+    "": None,
+    " \t\n ": None,
+    "n" * 65: None,
+    "two\nlines": None,
+    "NUL\x00": None,
+    "zero\u200bwidth": None,
+    "right\u202eto left": None,
+    "line\u2028separator": None,
+    "private\ue000": None,
+    "unassigned\u0378": None,
+}
+"""What somebody may type, and the name as it is kept; None where it can't be one."""
+
+
+@dataclass(eq=False)
+class Organization:
+    """A tenant, with its log: what was done, by whom, to which key. Refusals count under one event each."""
+
+    id: str
+    limit: int = 10
+    is_deleted: bool = False
+    log: Counter[tuple[str, str | None, str | None]] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+@dataclass(eq=False)
+class Agent:
+    """An agent, or what is left of it."""
+
+    id: str
+    organization: Organization
+    is_deleted: bool = False
+
+
+@dataclass(eq=False)
+class Standing:
+    """What a person is in one organization; the agents administered may be deleted ones."""
+
+    role: str
+    agents: set[Agent] = field(default_factory=set)
+
+
+@dataclass(eq=False)
+class Key:
+    """A key with every secret that it ever had; one or two of them live."""
+
+    id: str
+    organization: Organization
+    agent: Agent | None
+    name: str
+    creator: str
+    secrets: list[str]
+    current: str
+    previous: str | None = None
+    is_deleted: bool = False
+    deleter: str | None = None
+
+    @property
+    def living_secrets(self) -> set[str]:
+        """Those that must work; all others must not."""
+        return set() if self.is_deleted else {self.current} | ({self.previous} - {None})
+
+
+@dataclass
+class Model:
+    """Organizations, agents and people by the names that the tests call them by; keys in the order of creation."""
+
+    organizations: dict[str, Organization]
+    agents: dict[str, Agent]
+    people: dict[str, dict[Organization, Standing]]
+    keys: list[Key] = field(default_factory=list)
+
+    # What people may see and do.
+
+    def standing(self, person: str, organization: Organization | None) -> Standing | None:
+        """What the person is there, if anything."""
+        if organization is None or organization.is_deleted:
+            return None
+        return self.people[person].get(organization)
+
+    def sees(self, person: str, key: Key) -> bool:
+        """An organization admin sees all keys, an agent admin those of the agents administered."""
+        standing = self.standing(person, key.organization)
+        if standing is None or standing.role == MEMBER:
+            return False
+        return standing.role == ADMIN or (key.agent is not None and key.agent in standing.agents)
+
+    def manages(self, person: str, key: Key) -> bool:
+        """Who sees a living key may rename, rotate and delete it."""
+        return not key.is_deleted and self.sees(person, key)
+
+    def manages_keys_somewhere(self, person: str) -> bool:
+        """Whether the person's role lets them manage keys at all."""
+        standings = (self.standing(person, organization) for organization in self.people[person])
+        return any(standing is not None and standing.role != MEMBER for standing in standings)
+
+    def usable_agents(self, person: str, organization: Organization) -> set[Agent]:
+        """The living agents that the person may scope a key to."""
+        standing = self.standing(person, organization)
+        if standing is None or standing.role == MEMBER:
+            return set()
+        living = {agent for agent in self.agents.values() if agent.organization is organization and not agent.is_deleted}
+        return living if standing.role == ADMIN else living & standing.agents
+
+    def living(self, organization: Organization) -> list[Key]:
+        """The keys that take slots, oldest first."""
+        return [key for key in self.keys if key.organization is organization and not key.is_deleted]
+
+    def allowance(self, organization: Organization) -> dict[str, int]:
+        """The slots; after a limit was lowered more may be used than there are."""
+        used = len(self.living(organization))
+        return {"used": used, "limit": organization.limit, "remaining": max(0, organization.limit - used)}
+
+    def listed(self, person: str, organization: Organization, *, deleted: bool, agent: Agent | None) -> list[Key]:
+        """What the person's list shows, newest first."""
+        return [
+            key
+            for key in reversed(self.keys)
+            if key.organization is organization
+            and self.sees(person, key)
+            and (deleted or not key.is_deleted)
+            and agent in (None, key.agent)
+        ]
+
+    # What speaks against a request.
+
+    def refusals_of_creation(
+        self, person: str, organization: Organization | None, *, name: str, scope: str, agent_id: str | None
+    ) -> set[str]:
+        """A role that can't is told so whatever else is wrong."""
+        standing = self.standing(person, organization)
+        if organization is None or standing is None:
+            return {NOT_FOUND}
+        if standing.role == MEMBER or (standing.role == AGENT_ADMIN and scope == ORGANIZATION):
+            return {FORBIDDEN}
+        usable = {agent.id for agent in self.usable_agents(person, organization)}
+        agent_fits = agent_id is None if scope == ORGANIZATION else agent_id in usable
+        reasons = {
+            WRONG_AGENT: not agent_fits,
+            WRONG_NAME: NAMES[name] is None,
+            LIMIT_REACHED: len(self.living(organization)) >= organization.limit,
+        }
+        return {reason for reason, holds in reasons.items() if holds}
+
+    def refusals_of_change(self, person: str, key: Key, *, name: str | None = None, overlap: int = 0) -> set[str]:
+        """Of renaming, rotating and deleting: what is not to be seen or was deleted is not there."""
+        if not self.manages_keys_somewhere(person):
+            return {FORBIDDEN}
+        reasons = {
+            NO_SUCH_KEY: not self.manages(person, key),
+            WRONG_NAME: name is not None and NAMES[name] is None,
+            WRONG_OVERLAP: not 0 <= overlap <= OVERLAP_AT_MOST,
+        }
+        return {reason for reason, holds in reasons.items() if holds}
+
+    def verdict(self, key: Key, secret: str, agent_header: str | None) -> str:
+        """The code of the answer to a request with one of the key's secrets; "good" for a 200."""
+        if key.is_deleted:
+            return "deleted_key"
+        if secret not in key.living_secrets:
+            return "replaced_secret"
+        if agent_header is not None:
+            [wanted] = [agent for agent in self.agents.values() if agent.id == agent_header] or [None]
+            if wanted is None or wanted.is_deleted or wanted.organization is not key.organization:
+                return "agent_not_in_scope"
+            if key.agent not in (None, wanted):
+                return "agent_not_in_scope"
+        return "good"
+
+    # What happens.
+
+    def created(self, person: str, key: Key) -> None:
+        """The key took a slot."""
+        self.keys.append(key)
+        key.organization.log["API_KEY_CREATED", person, key.id] += 1
+
+    def creation_refused(self, person: str, organization: Organization | None, reason: str) -> None:
+        """For the limit or the role there is one event a person, reason and hour; for other reasons none."""
+        if organization is not None and reason in (FORBIDDEN, LIMIT_REACHED):
+            organization.log["API_KEY_CREATION_REFUSED", person, None] += not organization.refused[person, reason]
+            organization.refused[person, reason] += 1
+
+    def renamed(self, person: str, key: Key, name: str | None) -> None:
+        """The name as it is kept."""
+        assert name is not None
+        key.name = name
+        key.organization.log["API_KEY_RENAMED", person, key.id] += 1
+
+    def rotated(self, person: str | None, key: Key, secret: str, *, overlap: int) -> None:
+        """The secret before lives on with an overlap, the one before that ends in any case."""
+        key.previous = key.current if overlap else None
+        key.current = secret
+        key.secrets.append(secret)
+        key.organization.log["API_KEY_ROTATED", person, key.id] += 1
+
+    def deleted(self, person: str | None, keys: Iterable[Key]) -> None:
+        """Their slots are free at once."""
+        for key in keys:
+            key.is_deleted, key.deleter, key.previous = True, person, None
+            key.organization.log["API_KEY_DELETED", person, key.id] += 1
+
+    def agent_deleted(self, agent: Agent) -> None:
+        """Its keys go with it. Who administered it still sees what is left."""
+        self.deleted(OPERATOR, [key for key in self.living(agent.organization) if key.agent is agent])
+        agent.is_deleted = True
+        agent.organization.log["AGENT_DELETED", OPERATOR, None] += 1
+
+    def organization_deleted(self, organization: Organization) -> None:
+        """Nobody is in it any more."""
+        self.deleted(OPERATOR, self.living(organization))
+        organization.is_deleted = True
+
+    def limit_changed(self, organization: Organization, limit: int) -> None:
+        """One below what is used takes no key away."""
+        organization.log["ORGANIZATION_LIMITS_CHANGED", OPERATOR, None] += limit != organization.limit
+        organization.limit = limit
+
+    def member_changed(self, person: str, organization: Organization, role: str, agents: set[Agent]) -> None:
+        """The living agents administered are these; a deleted one stays with who administered it."""
+        before = self.people[person].get(organization, Standing("none"))
+        kept = {agent for agent in before.agents if agent.is_deleted}
+        after = Standing(role, agents | kept)
+        changed = (before.role, before.agents) != (after.role, after.agents)
+        organization.log["MEMBERSHIP_CHANGED", OPERATOR, None] += changed
+        self.people[person][organization] = after
+
+    def member_removed(self, person: str, organization: Organization) -> None:
+        """The keys that they made live on."""
+        del self.people[person][organization]
+        organization.log["MEMBERSHIP_CHANGED", OPERATOR, None] += 1
+
+    def secrets(self) -> Iterator[tuple[Key, str]]:
+        """Every secret that was ever issued."""
+        return ((key, secret) for key in self.keys for secret in key.secrets)
