@@ -230,6 +230,16 @@ class Site:
         presented = {"authorization": f"Bearer {secret}", **headers}
         return await (await self.person(NOBODY)).http.get("/v1/verify", headers=presented)
 
+    async def code_at_gateway(self, secret: str) -> str:
+        """What a gateway is told, in a word: `good`, or why not."""
+        answer = await self.verify(secret)
+        return "good" if answer.status_code == 200 else str(answer.json()["code"])
+
+    async def fill(self, *names: str) -> dict[str, Any]:
+        """Ada's organization-level keys of Acme with these names: what was issued, by name."""
+        ada = await self.person("ada")
+        return {name: (await ada.create(self.organization("acme"), name)).value for name in names}
+
 
 def application(
     database_address: str, clock: Callable[[], datetime] | None = None, environment: Mapping[str, str] | None = None
