@@ -4,12 +4,14 @@ import ipaddress
 import sqlite3
 from collections.abc import Collection
 
+from app.demo_story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
 from app.failure import Failure
 from app.settings import Settings
 from keys.token import ServerKeys
 from models.api_key import server_keys_in_use
 from models.database import POSTGRESQL, Database, database_now
 from models.migrations import current_revision, known_revisions, newest_revision
+from models.organization import live_organization
 
 HOW_TO_MAKE_A_SECRET = "Make one with `openssl rand -hex 32`, and keep it: API keys are only good together with it."  # noqa: S105
 
@@ -96,3 +98,15 @@ def limits_warning(settings: Settings, database: Database) -> str | None:
     if database.backend == POSTGRESQL and settings.redis_url is None:
         return "Without KEYDESK_REDIS_URL, rate limits and quotas are counted by each process for itself."
     return None
+
+
+async def require_no_demo(database: Database, host: str) -> None:
+    """Raises Failure before the demo's people, whose passwords are known to everybody, can be reached from outside."""
+    if is_loopback(host):
+        return
+    async with database.reading() as session:
+        if await live_organization(session, DEMO_ORGANIZATION_ID) is not None:
+            raise Failure(
+                f"This database holds the demo, whose passwords are no secret: it is not served on {host}. Set "
+                "KEYDESK_DATABASE_URL to another, or delete the demo's organization."
+            )

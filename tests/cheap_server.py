@@ -1,13 +1,14 @@
 """
 One server process of the application that hashes cheaply; says its address on standard output as `keydesk serve` does.
 
-With TESTS_HASHING_FOLDER set, each new key's hash leaves a byte in that folder's file `hashed`, and waits while there is
-a file `closed` beside it: so a test can have many creations under way at the same time, and count what they cost.
+With TESTS_HASHING_FOLDER set, each new key's hash leaves a byte in that folder's file `hashed`, and waits while there
+is a file `closed` beside it: so a test can have many creations under way at the same time, and count what they cost.
 """
 
 import json
 import os
 import socket
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +52,8 @@ def main() -> None:
         key_hasher=cheap if folder is None else WatchedHasher(Path(folder)),
         password_hasher=cheap,
     )
-    print(json.dumps({"address": address}), flush=True)
+    sys.stdout.write(json.dumps({"address": address}) + "\n")
+    sys.stdout.flush()
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]  # an ASGI application
         loop="uvloop",

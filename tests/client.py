@@ -5,16 +5,19 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import httpx
+from sqlalchemy import update
 
-from app import Keydesk, create_app
+from app import Keydesk, create_app, utc_now
 from app.settings import read_settings
 from keys.hashing import Argon2Parameters
+from models import Organization
 from models.database import Database
 from models.ids import Prefix, external_id
+from tests.documents import CREATE, DELETE, LIST, RENAME, ROTATE, SEE, SIGN_IN
 from tests.world import World, make_world
 
 PUBLIC_URL = "http://keydesk.test"
@@ -25,82 +28,6 @@ CHEAP = Argon2Parameters(time_cost=1, memory_kib=8, parallelism=1)
 NEVER_WAS = UUID("01a00000-0000-7000-8000-000000000000")
 PEOPLE = ("ada", "grace", "mel", "eve")
 NOBODY = "nobody"
-
-KEY = """
-fragment Key on ApiKey {
-  id name scope status hint createdAt deletedAt previousSecretWorksUntil viewerCanManage
-  agent { id name deletedAt } createdBy { id email name } deletedBy { id email name }
-}
-"""
-SIGN_IN = """
-mutation ($email: String!, $password: String!) {
-  signIn(input: {email: $email, password: $password}) {
-    __typename
-    ... on Viewer { user { email } passwordChangeRequired }
-    ... on SignInRefused { message retryAfterSeconds }
-  }
-}
-"""
-CREATE = (
-    """
-mutation ($input: CreateApiKeyInput!) {
-  createApiKey(input: $input) {
-    __typename
-    ... on ApiKeyIssued { secret apiKey { ...Key } }
-    ... on KeyLimitReached { message keyAllowance { used limit remaining } candidates { ...Key } }
-    ... on InvalidInput { field message }
-  }
-}
-"""
-    + KEY
-)
-RENAME = (
-    """
-mutation ($input: RenameApiKeyInput!) {
-  renameApiKey(input: $input) {
-    __typename ...Key ... on InvalidInput { field message } ... on ApiKeyNotFound { message }
-  }
-}
-"""
-    + KEY
-)
-ROTATE = (
-    """
-mutation ($input: RotateApiKeyInput!) {
-  rotateApiKey(input: $input) {
-    __typename
-    ... on ApiKeyIssued { secret apiKey { ...Key } }
-    ... on InvalidInput { field message }
-    ... on ApiKeyNotFound { message }
-  }
-}
-"""
-    + KEY
-)
-DELETE = (
-    """
-mutation ($input: DeleteApiKeyInput!) {
-  deleteApiKey(input: $input) {
-    __typename
-    ... on ApiKeyDeleted { apiKey { ...Key } keyAllowance { used limit remaining } }
-    ... on ApiKeyNotFound { message }
-  }
-}
-"""
-    + KEY
-)
-SEE = "query ($id: ID!) { apiKey(id: $id) { __typename ...Key } }" + KEY
-LIST = (
-    """
-query ($id: ID!, $includeDeleted: Boolean! = false, $agentId: ID, $search: String) {
-  organization(id: $id) {
-    keyAllowance { used limit remaining }
-    apiKeys(includeDeleted: $includeDeleted, agentId: $agentId, search: $search) { ...Key }
-  }
-}
-"""
-    + KEY
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +130,7 @@ class Site:
 
     async def browser(self, **headers: str) -> Client:
         """A browser that nobody has used yet; `headers` go with every request."""
-        transport = httpx.ASGITransport(self.app)
+        transport = httpx.ASGITransport(cast(Any, self.app))
         http = httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL, headers=headers)
         return Client(await self._stack.enter_async_context(http))
 
@@ -225,6 +152,11 @@ class Site:
         row = getattr(self.world, name, None)
         return external_id(Prefix.AGENT, NEVER_WAS if row is None else row.id)
 
+    async def set_key_limit(self, key_limit: int) -> None:
+        """What the operator can do: another limit for every organization."""
+        async with self.database.transaction() as session:
+            await session.execute(update(Organization).values(key_limit=key_limit))
+
     async def verify(self, secret: str, **headers: str) -> httpx.Response:
         """What a gateway is told of the key."""
         presented = {"authorization": f"Bearer {secret}", **headers}
@@ -242,7 +174,7 @@ class Site:
 
 
 def application(
-    database_address: str, clock: Callable[[], datetime] | None = None, environment: Mapping[str, str] | None = None
+    database_address: str, clock: Callable[[], datetime] = utc_now, environment: Mapping[str, str] | None = None
 ) -> Keydesk:
     """The application with these settings beside the usual ones, hashing at no cost."""
     settings = read_settings(
@@ -253,8 +185,7 @@ def application(
             **(environment or {}),
         }
     )
-    hashers = {"key_hasher": CHEAP.hasher(), "password_hasher": CHEAP.hasher()}
-    return create_app(settings, **hashers) if clock is None else create_app(settings, clock=clock, **hashers)
+    return create_app(settings, clock=clock, key_hasher=CHEAP.hasher(), password_hasher=CHEAP.hasher())
 
 
 @asynccontextmanager

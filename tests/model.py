@@ -15,6 +15,7 @@ ORGANIZATION, AGENT = "ORGANIZATION", "AGENT"
 OPERATOR = None
 """Who did it, where it was done on the command line."""
 OVERLAP_AT_MOST = 86_400
+PREFIX = "kd_"
 NOT_FOUND, FORBIDDEN, NO_SUCH_KEY = "NOT_FOUND", "FORBIDDEN", "ApiKeyNotFound"
 LIMIT_REACHED, WRONG_NAME, WRONG_AGENT = "KeyLimitReached", "InvalidInput(name)", "InvalidInput(agentId)"
 WRONG_OVERLAP = "InvalidInput(overlapSeconds)"
@@ -77,7 +78,7 @@ class Key:
     organization: Organization
     agent: Agent | None
     name: str
-    creator: str
+    creator: str | None
     secrets: list[str]
     current: str
     previous: str | None = None
@@ -140,15 +141,25 @@ class Model:
         used = len(self.living(organization))
         return {"used": used, "limit": organization.limit, "remaining": max(0, organization.limit - used)}
 
-    def listed(self, person: str, organization: Organization, *, deleted: bool, agent: Agent | None) -> list[Key]:
-        """What the person's list shows, newest first."""
+    def listed(
+        self,
+        person: str,
+        organization: Organization,
+        *,
+        deleted: bool = False,
+        agent_id: str | None = None,
+        search: str | None = None,
+    ) -> list[Key]:
+        """What the person's list shows, newest first; hints begin with the prefix, so that a search for it finds all."""
+        wanted = (search or "").lower()
         return [
             key
             for key in reversed(self.keys)
             if key.organization is organization
             and self.sees(person, key)
             and (deleted or not key.is_deleted)
-            and agent in (None, key.agent)
+            and (agent_id is None or (key.agent is not None and key.agent.id == agent_id))
+            and (wanted in key.name.lower() or wanted in PREFIX)
         ]
 
     # What speaks against a request.
@@ -198,7 +209,7 @@ class Model:
 
     # What happens.
 
-    def created(self, person: str, key: Key) -> None:
+    def created(self, person: str | None, key: Key) -> None:
         """The key took a slot."""
         self.keys.append(key)
         key.organization.log["API_KEY_CREATED", person, key.id] += 1

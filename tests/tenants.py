@@ -1,4 +1,4 @@
-"""Owns organizations of a test's own, in a database that servers and other tests share, and what is true of one's slots."""
+"""Owns organizations of a test's own, in a database that servers and other tests share, and the state of one's slots."""
 
 import json
 from collections.abc import Sequence

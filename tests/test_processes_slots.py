@@ -1,25 +1,38 @@
 """The ten slots hold while several server processes, and many people, ask for the last one at the same time."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from itertools import accumulate, cycle
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import func, select
 
+from app import key_reader
+from keys.gate import Gate
+from keys.hashing import HashingPool
+from keys.policy import Scope
+from keys.verdict import Outcome, Wanted
 from models import AuditEvent
 from models.database import Database
+from resolvers.api_keys import delete_api_key, rotate_api_key
+from resolvers.desk import Desk, Issued
+from resolvers.key_creation import create_api_key
 from tests.cheap_server import FOLDER
-from tests.conftest import Databases
+from tests.conftest import SERVER_KEYS, Databases
 from tests.servers import Server, Servers
 from tests.tenants import ISSUED, LIMIT_REACHED, Console, Tenant, Told, make_tenant, slots
 from tests.wire import connected, verification
+from tests.world import World
 
 PROCESSES = 4
 CREATIONS = 200
+COME_AND_GO = 100
 LIMIT = 10
 DATABASE_NUMBER = 100
 """A database that the tests of this file share: none of conftest's, which are emptied for each test."""
@@ -86,7 +99,7 @@ def hashes(hashing: Path) -> int:
 async def test_of_two_hundred_creations_at_once_one_gets_the_last_slot(
     shared: Database, servers: list[Server], tenant: Tenant, hashing: Path
 ) -> None:
-    """At 9 of 10, whichever server is asked: one is issued, 199 are told of the limit, and none is told anything else."""
+    """At 9 of 10, whichever server is asked: one is issued, 199 are told of the limit, none is told anything else."""
     async with AsyncExitStack() as stack:
         asking = await consoles(stack, servers, tenant, CREATIONS)
         earlier = [await asking[number].create() for number in range(LIMIT - 1)]
@@ -104,7 +117,6 @@ async def test_of_two_hundred_creations_at_once_one_gets_the_last_slot(
         late = await asking[0].create()
 
     assert Counter(each.outcome for each in told) == {ISSUED: 1, LIMIT_REACHED: CREATIONS - 1}
-    print("HASHED", hashed)
     assert hashed <= CREATIONS, "the loser of a race costs one hash at most"
     assert late.outcome == LIMIT_REACHED
     assert hashes(hashing) - hashed_before == hashed, "one refused for a limit already reached costs none"
@@ -156,7 +168,7 @@ async def test_there_are_never_eleven_while_keys_come_and_go(
     """When a key was certainly there: from the answer that issued it until the request that deleted it."""
 
     async def come_and_go(console: Console) -> None:
-        while len(issued) < CREATIONS:
+        while len(issued) < COME_AND_GO:
             told = await console.create()
             if told.outcome == ISSUED:
                 issued.append(told)
@@ -180,7 +192,7 @@ async def test_there_are_never_eleven_while_keys_come_and_go(
                 return seen
 
     async with AsyncExitStack() as stack:
-        people = await consoles(stack, servers, tenant, 6 * PROCESSES)
+        people = await consoles(stack, servers, tenant, 4 * PROCESSES)
         coming_and_going = asyncio.gather(*(come_and_go(console) for console in people))
         seen = await watch()
         await coming_and_going
@@ -191,3 +203,61 @@ async def test_there_are_never_eleven_while_keys_come_and_go(
     alive = len(issued) - len(deleted)
     assert (await slots(shared, tenant))[:2] == (alive, alive)
     assert len(await good_secrets(servers[0], [told.secret for told in issued])) == alive
+
+
+class HeldHasher(PasswordHasher):
+    """Says that it was asked for a hash, and waits until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.asked, self.let_go = threading.Event(), threading.Event()
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        self.asked.set()
+        self.let_go.wait()
+        return super().hash(password, salt=salt)
+
+
+@pytest.mark.parametrize("held", ["create", "rotate"])
+async def test_nothing_waits_for_another_ones_hash(held: str, desk: Desk, world: World) -> None:
+    """While argon2 runs for one key of an organization, others of it are created, rotated, deleted and verified."""
+    ada = world.actor("ada")
+
+    async def create(at: Desk) -> Issued:
+        return await create_api_key(
+            at, ada, organization_id=world.acme.id, name="deploy", scope=Scope.ORGANIZATION, agent_id=None
+        )
+
+    rotated, deleted = await create(desk), await create(desk)
+    hasher = HeldHasher()
+    pools = [HashingPool(each, threads=1, queue_limit=1, name="held") for each in (hasher, PasswordHasher(1, 8, 1))]
+    holding = replace(desk, issuer=replace(desk.issuer, pool=pools[0]))
+    reader = key_reader(desk.database)
+    gate = Gate(server_keys=SERVER_KEYS, prefixes=["kd"], reader=reader, pool=pools[1])
+    try:
+        held_key = create(holding) if held == "create" else rotate_api_key(holding, ada, key_id=rotated.record.id)
+        waiting = asyncio.ensure_future(held_key)
+        await asyncio.to_thread(hasher.asked.wait)
+
+        created = await create(desk)
+        replaced = await rotate_api_key(desk, ada, key_id=rotated.record.id)
+        await delete_api_key(desk, ada, key_id=deleted.record.id)
+        verdicts = [await gate.check(each.secret.reveal(), Wanted()) for each in (created, replaced, rotated, deleted)]
+        is_still_held = not waiting.done()
+        hasher.let_go.set()
+        last = await waiting
+        verdicts.append(await gate.check(last.secret.reveal(), Wanted()))
+    finally:
+        hasher.let_go.set()
+        await reader.close()
+        for pool in pools:
+            pool.close()
+
+    assert is_still_held
+    assert [verdict.outcome for verdict in verdicts] == [
+        Outcome.GOOD,
+        Outcome.GOOD,
+        Outcome.REPLACED_SECRET,
+        Outcome.DELETED_KEY,
+        Outcome.GOOD,
+    ]

@@ -8,7 +8,8 @@ import pytest
 
 from models import ApiKey
 from models.ids import Prefix, external_id
-from tests.client import CREATE, LIST, NEVER_WAS, NOBODY, PEOPLE, Site
+from tests.client import NEVER_WAS, NOBODY, PEOPLE, Site
+from tests.documents import CREATE, LIST
 
 EVERYBODY = (*PEOPLE, NOBODY)
 ORGANIZATIONS = ("acme", "globex", "never was")
@@ -218,7 +219,10 @@ async def test_an_organization_that_is_no_id_is_not_found(site: Site, organizati
     shown = await client.graphql("query ($id: ID!) { organization(id: $id) { name } }", id=organization)
 
     assert created.outcome == "NOT_FOUND"
-    assert created.body["errors"][0]["message"] == (await client.create(site.organization("globex"))).body["errors"][0]["message"]
+    assert (
+        created.body["errors"][0]["message"]
+        == (await client.create(site.organization("globex"))).body["errors"][0]["message"]
+    )
     assert shown.value is None
 
 

@@ -1,10 +1,12 @@
 """A person's role over GraphQL: one in each organization, and as it is at this moment."""
 
 from sqlalchemy import delete, update
+from sqlmodel import col
 
 from app import utc_now
 from models import Membership, Organization, Role
-from tests.client import LIST, Site
+from tests.client import Site
+from tests.documents import LIST
 
 
 async def test_a_person_in_two_organizations_has_a_role_in_each(site: Site) -> None:
@@ -28,9 +30,11 @@ async def test_a_person_in_two_organizations_has_a_role_in_each(site: Site) -> N
 async def set_role(site: Site, name: str, role: Role | None) -> None:
     """Changes the membership in Acme, or takes it away, behind the application's back."""
     person, acme = site.world.people[name], site.world.acme
-    where = (Membership.person_id == person.id) & (Membership.organization_id == acme.id)
+    where = (col(Membership.person_id) == person.id) & (col(Membership.organization_id) == acme.id)
     async with site.database.transaction() as session:
-        await session.execute(delete(Membership).where(where) if role is None else update(Membership).where(where).values(role=role))
+        await session.execute(
+            delete(Membership).where(where) if role is None else update(Membership).where(where).values(role=role)
+        )
 
 
 async def test_another_role_holds_from_the_next_request_on(site: Site) -> None:
@@ -85,7 +89,7 @@ async def test_a_deleted_organization_is_not_there(site: Site) -> None:
     acme = site.organization("acme")
     key_id = (await ada.create(acme)).value["apiKey"]["id"]
     async with site.database.transaction() as session:
-        await session.execute(update(Organization).where(Organization.name == "Acme").values(deleted_at=utc_now()))
+        await session.execute(update(Organization).where(col(Organization.name) == "Acme").values(deleted_at=utc_now()))
 
     assert (await ada.graphql("{ viewer { organizations { name } } }")).value == {"organizations": []}
     assert (await ada.graphql(LIST, id=acme)).value is None

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import update
 
-from models import Organization
-from tests.client import LIST, Site, open_site
+from tests.client import Site, open_site
 from tests.conftest import Clock
+from tests.documents import LIST
 
 
 @pytest.fixture
@@ -18,14 +17,9 @@ async def site_of_few_changes(database_address: str, clock: Clock) -> AsyncItera
         yield opened
 
 
-async def set_limit(site: Site, key_limit: int) -> None:
-    async with site.database.transaction() as session:
-        await session.execute(update(Organization).values(key_limit=key_limit))
-
-
 async def test_keys_that_one_may_not_see_take_slots_too(site: Site) -> None:
     """An agent admin and a member are told how many are left, and not of which."""
-    ada, grace, mel = [await site.person(name) for name in ("ada", "grace", "mel")]
+    grace, mel = await site.person("grace"), await site.person("mel")
     acme = site.organization("acme")
     await site.fill("one", "two")
     await grace.create(acme, "hers", site.agent("own"))
@@ -45,7 +39,7 @@ async def test_at_the_limit_one_is_told_which_keys_one_could_delete(site: Site, 
     hers = (await grace.create(acme, "hers", own)).value["apiKey"]
     clock.advance(minutes=1)
     await ada.create(acme, "biller's", site.agent("other"))
-    await set_limit(site, 3)
+    await site.set_key_limit(3)
 
     to_ada, to_grace = await ada.create(acme), await grace.create(acme, "second", own)
 
@@ -61,7 +55,7 @@ async def test_a_limit_below_what_is_used_refuses_new_keys_and_breaks_none(site:
     """Until enough are gone; what remains is never below nothing."""
     ada = await site.person("ada")
     keys = await site.fill("one", "two", "three")
-    await set_limit(site, 2)
+    await site.set_key_limit(2)
     refused = await ada.create(site.organization("acme"))
     at_limit = (await ada.delete(keys["one"]["apiKey"]["id"])).value["keyAllowance"]
     still_refused = await ada.create(site.organization("acme"))
@@ -75,21 +69,35 @@ async def test_a_limit_below_what_is_used_refuses_new_keys_and_breaks_none(site:
     assert (await ada.create(site.organization("acme"))).outcome == "ApiKeyIssued"
 
 
-def fifty_creations(organization_id: str, names: list[str]) -> str:
-    fields = "\n".join(
-        f'm{number}: createApiKey(input: {{organizationId: "{organization_id}", name: "{name}", scope: ORGANIZATION}}) {{'
-        " __typename ... on ApiKeyIssued { secret } ... on KeyLimitReached { keyAllowance { used } } }"
-        for number, name in enumerate(names)
-    )
-    return f"mutation {{ {fields} }}"
+async def test_of_many_requests_at_once_for_the_last_slot_one_gets_it(site: Site) -> None:
+    """The others are told of the limit, and no slot is lost."""
+    ada = await site.person("ada")
+    acme = site.organization("acme")
+    await site.fill(*"abcdefghi")
+
+    answers = await asyncio.gather(*(ada.create(acme, "racer") for _ in range(20)))
+
+    assert sorted(answer.outcome for answer in answers) == ["ApiKeyIssued"] + ["KeyLimitReached"] * 19
+    assert len(await ada.list_names(acme)) == 10
 
 
 async def test_fifty_creations_in_one_document_at_nine_of_ten_issue_one_key(site: Site) -> None:
     """Which works, and the forty-nine others are told of the limit."""
     ada = await site.person("ada")
-    await site.fill(f"key {number}" for number in range(9))
+    await site.fill(*"abcdefghi")
 
-    answer = await ada.graphql(fifty_creations(site.organization("acme"), ["racer"] * 50))
+    wanted = {"organizationId": site.organization("acme"), "name": "racer", "scope": "ORGANIZATION"}
+    fields = " ".join(f"m{number}: createApiKey(input: $input) {{ ...Result }}" for number in range(50))
+
+    answer = await ada.graphql(
+        f"""
+        mutation ($input: CreateApiKeyInput!) {{ {fields} }}
+        fragment Result on CreateApiKeyResult {{
+          __typename ... on ApiKeyIssued {{ secret }} ... on KeyLimitReached {{ keyAllowance {{ used }} }}
+        }}
+        """,
+        input=wanted,
+    )
 
     outcomes = [each["__typename"] for each in answer.data.values()]
     assert sorted(outcomes) == ["ApiKeyIssued"] + ["KeyLimitReached"] * 49
@@ -99,21 +107,28 @@ async def test_fifty_creations_in_one_document_at_nine_of_ten_issue_one_key(site
 
 
 @pytest.mark.parametrize("operation", ["create", "rename", "rotate", "delete"])
-async def test_changes_beyond_the_pace_are_rate_limited(site_of_few_changes: Site, clock: Clock, operation: str) -> None:
+async def test_changes_beyond_the_pace_are_rate_limited(
+    site_of_few_changes: Site, clock: Clock, operation: str
+) -> None:
     """After so many in a minute, each of the four waits as long as it is told; a limit reached is not counted."""
     site = site_of_few_changes
     ada = await site.person("ada")
     acme = site.organization("acme")
     key_id = (await ada.create(acme)).value["apiKey"]["id"]
-    await set_limit(site, 1)
+    await site.set_key_limit(1)
     refused_at_limit = {(await ada.create(acme)).outcome for _ in range(5)}
     clock.advance(seconds=20)
     await ada.rename(key_id, "one")
     await ada.rename(key_id, "two")
-    await set_limit(site, 10)
-    asked = {"create": lambda: ada.create(acme), "rename": lambda: ada.rename(key_id), "rotate": lambda: ada.rotate(key_id), "delete": lambda: ada.delete(key_id)}[operation]
+    await site.set_key_limit(10)
+    asked = {
+        "create": lambda: ada.create(acme),
+        "rename": lambda: ada.rename(key_id),
+        "rotate": lambda: ada.rotate(key_id),
+        "delete": lambda: ada.delete(key_id),
+    }[operation]
 
-    limited: Answer = await asked()
+    limited = await asked()
     others = await (await site.person("grace")).create(acme, "hers", site.agent("own"))
     clock.advance(seconds=limited.body["errors"][0]["extensions"]["retryAfterSeconds"])
     later = await asked()

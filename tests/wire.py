@@ -13,7 +13,7 @@ HEAD_END = b"\r\n\r\n"
 
 
 class Answer(NamedTuple):
-    """What came back, and when, in seconds of time.monotonic: noted before the request is written, and as it is read."""
+    """What came back, and when by time.monotonic: noted before the request is written, and as its answer is read."""
 
     sent: float
     arrived: float

@@ -8,14 +8,13 @@ import typer
 
 from app import utc_now
 from app.cli.terminal import AsJson, note, show, table, with_database
-from app.demo_story import ORGANIZATION_ID
 from app.doctor import examine
 from app.failure import Failure
 from app.preflight import (
-    is_loopback,
     limits_warning,
     missing_server_keys,
     missing_words,
+    require_no_demo,
     require_schema,
     require_servable,
     schema_fault,
@@ -26,7 +25,6 @@ from keys.token import ServerKeys
 from models.database import Database
 from models.migrations import current_revision, known_revisions
 from models.migrations import migrate as migrate_database
-from models.organization import live_organization
 from resolvers.operator_keys import drop_keys_tagged_otherwise
 
 BASE = "base"
@@ -54,7 +52,7 @@ def serve(
 
     async def check(database: Database) -> None:
         await require_schema(database)
-        await _require_no_demo(database, host)
+        await require_no_demo(database, host)
         await _settle_server_keys(database, server_keys, drop_keys=drop_keys)
         if (warning := limits_warning(settings, database)) is not None:
             note(f"Warning: {warning}")
@@ -117,15 +115,3 @@ async def _settle_server_keys(database: Database, server_keys: ServerKeys, *, dr
     if drop_keys:
         dropped = await drop_keys_tagged_otherwise(database, server_keys.ids, now=utc_now())
         note(f"API keys deleted, since their server key is gone: {len(dropped)}.")
-
-
-async def _require_no_demo(database: Database, host: str) -> None:
-    """Raises Failure before the demo's people, whose passwords are known to everybody, can be reached from outside."""
-    if is_loopback(host):
-        return
-    async with database.reading() as session:
-        if await live_organization(session, ORGANIZATION_ID) is not None:
-            raise Failure(
-                f"This database holds the demo, whose passwords are no secret: it is not served on {host}. Set "
-                "KEYDESK_DATABASE_URL to another, or delete the demo's organization."
-            )

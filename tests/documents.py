@@ -1,0 +1,77 @@
+"""The GraphQL documents that the tests of the whole application ask most."""
+
+KEY = """
+fragment Key on ApiKey {
+  id name scope status hint createdAt deletedAt previousSecretWorksUntil viewerCanManage
+  agent { id name deletedAt } createdBy { id email name } deletedBy { id email name }
+}
+"""
+SIGN_IN = """
+mutation ($email: String!, $password: String!) {
+  signIn(input: {email: $email, password: $password}) {
+    __typename
+    ... on Viewer { user { email } passwordChangeRequired }
+    ... on SignInRefused { message retryAfterSeconds }
+  }
+}
+"""
+CREATE = (
+    """
+mutation ($input: CreateApiKeyInput!) {
+  createApiKey(input: $input) {
+    __typename
+    ... on ApiKeyIssued { secret apiKey { ...Key } }
+    ... on KeyLimitReached { message keyAllowance { used limit remaining } candidates { ...Key } }
+    ... on InvalidInput { field message }
+  }
+}
+"""
+    + KEY
+)
+RENAME = (
+    """
+mutation ($input: RenameApiKeyInput!) {
+  renameApiKey(input: $input) {
+    __typename ...Key ... on InvalidInput { field message } ... on ApiKeyNotFound { message }
+  }
+}
+"""
+    + KEY
+)
+ROTATE = (
+    """
+mutation ($input: RotateApiKeyInput!) {
+  rotateApiKey(input: $input) {
+    __typename
+    ... on ApiKeyIssued { secret apiKey { ...Key } }
+    ... on InvalidInput { field message }
+    ... on ApiKeyNotFound { message }
+  }
+}
+"""
+    + KEY
+)
+DELETE = (
+    """
+mutation ($input: DeleteApiKeyInput!) {
+  deleteApiKey(input: $input) {
+    __typename
+    ... on ApiKeyDeleted { apiKey { ...Key } keyAllowance { used limit remaining } }
+    ... on ApiKeyNotFound { message }
+  }
+}
+"""
+    + KEY
+)
+SEE = "query ($id: ID!) { apiKey(id: $id) { __typename ...Key } }" + KEY
+LIST = (
+    """
+query ($id: ID!, $includeDeleted: Boolean! = false, $agentId: ID, $search: String) {
+  organization(id: $id) {
+    keyAllowance { used limit remaining }
+    apiKeys(includeDeleted: $includeDeleted, agentId: $agentId, search: $search) { ...Key }
+  }
+}
+"""
+    + KEY
+)

@@ -1,0 +1,61 @@
+"""What must hold before the server starts."""
+
+import pytest
+
+from app.demo_story import ORGANIZATION_ID
+from app.failure import Failure
+from app.preflight import is_loopback, limits_warning, require_no_demo, require_servable
+from app.settings import read_settings
+from models import Organization
+from models.database import Database
+from tests.world import THEN
+
+SECRET_KEY = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
+def test_this_machine_alone_is_loopback(host: str) -> None:
+    """There, no public address is needed."""
+    settings = read_settings({"KEYDESK_SECRET_KEY": SECRET_KEY})
+
+    assert is_loopback(host)
+    assert require_servable(settings, host=host, workers=1) is settings.server_keys
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "keys.example", "localhost.example", ""])
+def test_what_others_reach_is_not_loopback(host: str) -> None:
+    """With a public address it is served, without one it is refused."""
+    environment = {"KEYDESK_SECRET_KEY": SECRET_KEY}
+    public = read_settings({**environment, "KEYDESK_PUBLIC_URL": "https://keys.example"})
+
+    assert not is_loopback(host)
+    assert require_servable(public, host=host, workers=1) is public.server_keys
+    with pytest.raises(Failure, match="KEYDESK_PUBLIC_URL"):
+        require_servable(read_settings(environment), host=host, workers=1)
+
+
+@pytest.mark.parametrize(
+    ("address", "redis", "warns"),
+    [
+        ("sqlite:///keydesk.db", "", False),
+        ("postgresql://127.0.0.1/keydesk", "", True),
+        ("postgresql://127.0.0.1/keydesk", "redis://127.0.0.1", False),
+    ],
+)
+def test_postgresql_without_redis_is_warned_of(address: str, redis: str, warns: bool) -> None:
+    """There, limits are counted by each process for itself, and the operator is told; Redis also allows workers."""
+    settings = read_settings({"KEYDESK_SECRET_KEY": SECRET_KEY, "KEYDESK_REDIS_URL": redis})
+
+    assert (limits_warning(settings, Database(address)) is not None) is warns
+    if redis:
+        assert require_servable(settings, host="127.0.0.1", workers=4) is settings.server_keys
+
+
+async def test_the_demo_is_not_served_to_others(database: Database) -> None:
+    """Its passwords are known to everybody."""
+    async with database.transaction() as session:
+        session.add(Organization(id=ORGANIZATION_ID, name="Northwind Logistics", created_at=THEN))
+
+    await require_no_demo(database, "127.0.0.1")
+    with pytest.raises(Failure, match="passwords are no secret"):
+        await require_no_demo(database, "0.0.0.0")
