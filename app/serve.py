@@ -16,6 +16,8 @@ BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 """Longer than gateways keep an idle connection (nginx 60, Envoy and Caddy less), so that they close it and not we."""
 GRACE_SECONDS = 10
+WORKER_SILENCE_SECONDS = 30
+"""After which a worker counts as stuck. One that is starting on a busy machine is silent for a while, too."""
 WORKER = "app.serve:worker_application"
 
 
@@ -68,6 +70,7 @@ def _config(app: object, *, factory: bool = False, workers: int = 1) -> uvicorn.
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=WORKER_SILENCE_SECONDS,
     )
 
 

@@ -1,7 +1,6 @@
 """Owns callers that never pause: each of their connections has one verification under way, always."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
@@ -55,16 +54,6 @@ class Crowd:
             return not missing
 
         await self.until(is_warm)
-
-    async def verified_after(self, instant: float, *, count: int) -> list[Verified]:
-        """Waits for so many answers to verifications that were sent after the instant, some of every server's."""
-
-        def is_enough() -> bool:
-            later = self.sent_after(instant)
-            return len(later) >= count and {each.server for each in later} == set(self._servers)
-
-        await self.until(is_enough)
-        return self.sent_after(instant)
 
     def sent_after(self, instant: float) -> list[Verified]:
         """Those that were answered by now and sent after the instant."""

@@ -30,7 +30,7 @@ CREATE = f"mutation ($input: CreateApiKeyInput!) {{ done: createApiKey(input: $i
 ROTATE = f"""
 mutation ($input: RotateApiKeyInput!) {{
   done: rotateApiKey(input: $input) {{
-    __typename ... on ApiKeyIssued {{ secret apiKey {{ id }} }} ... on ApiKeyNotFound {{ message }} {_REFUSALS}
+    __typename ... on ApiKeyIssued {{ secret apiKey {{ id previousSecretWorksUntil }} }} ... on ApiKeyNotFound {{ message }} {_REFUSALS}
   }}
 }}
 """
@@ -103,6 +103,11 @@ class Told(NamedTuple):
         """Of a key just issued."""
         key_id: str = self.value["apiKey"]["id"]
         return key_id
+
+    @property
+    def previous_works_until(self) -> datetime:
+        """Of a key just rotated with an overlap: when that ends, by the database's clock."""
+        return datetime.fromisoformat(self.value["apiKey"]["previousSecretWorksUntil"])
 
 
 class Console:

@@ -16,6 +16,9 @@ query ($id: ID!, $first: Int! = 50, $after: String) {
 }
 """
 
+ROLE = "Creating an API key was refused: the role does not allow it."
+LIMIT = "Creating an API key was refused: every slot was taken."
+
 
 async def page_of(client: Client, organization_id: str, **arguments: Any) -> dict[str, Any]:
     answer = await client.graphql(AUDIT_LOG, id=organization_id, **arguments)
@@ -167,10 +170,6 @@ async def test_creations_refused_to_a_role_are_counted(site: Site, clock: Clock)
         ("API_KEY_CREATION_REFUSED", "mel@example.com", f"{ROLE} 3 times within the hour."),
     ]
     assert await events(mel, acme) == []
-
-
-ROLE = "Creating an API key was refused: the role does not allow it."
-LIMIT = "Creating an API key was refused: every slot was taken."
 
 
 async def test_creations_refused_for_the_limit_are_counted(site: Site) -> None:

@@ -43,8 +43,9 @@ from resolvers.operator_agents import create_agent, delete_agent
 from resolvers.operator_organizations import delete_organization, update_organization
 from resolvers.operator_people import add_member, change_member, remove_member
 from tests import model
-from tests.client import CHEAP, CREATE, KEY, NOBODY, PEOPLE, SERVER_KEY, Answer, open_site
+from tests.client import CHEAP, NOBODY, PEOPLE, SERVER_KEY, Answer, open_site
 from tests.conftest import Databases
+from tests.documents import CREATE, KEY
 from tests.model import NAMES, Key, Model
 
 EXAMPLES = os.environ.get("KEYDESK_TEST_EXAMPLES")
