@@ -28,6 +28,7 @@ from app.verify import VerifyDoor
 from keys.gate import Gate
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
+from keys.refusals import Refusal
 from keys.token import ServerKeys
 from models.database import POSTGRESQL, Database
 from models.reader import Reader
@@ -105,7 +106,7 @@ class Keydesk:
                 graphql_route(
                     schema,
                     context=self._context,
-                    is_signed_in=lambda context: context.visit.signed_in is not None,
+                    introspection_refusal=_introspection_refusal,
                     answer_headers=_cookies,
                     behind=self._guarded,
                 ),
@@ -184,6 +185,15 @@ def key_reader(database: Database) -> KeyReader:
     if database.path is None:
         raise ValueError("SQLite needs a file")
     return SqliteKeyReader(database.path)
+
+
+def _introspection_refusal(context: Context) -> Refusal | None:
+    """Introspection is for the signed-in."""
+    try:
+        context.require_signed_in()
+    except Refusal as refusal:
+        return refusal
+    return None
 
 
 def _cookies(context: Context) -> list[tuple[bytes, bytes]]:

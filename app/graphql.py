@@ -35,6 +35,8 @@ from app.graphql_requests import (
     read_body,
     read_request,
 )
+from keys.refusals import Refusal
+from schema.refusals import CODES
 
 Context = TypeVar("Context")
 Headers = Iterable[tuple[bytes, bytes]]
@@ -56,7 +58,7 @@ def graphql_route(
     schema: strawberry.Schema,
     *,
     context: Callable[[Request[Any, Any, Any]], Awaitable[Context]],
-    is_signed_in: Callable[[Context], bool],
+    introspection_refusal: Callable[[Context], Refusal | None],
     limits: Limits | None = None,
     answer_headers: Callable[[Context], Headers] = no_headers,
     behind: Callable[[ASGIApp], ASGIApp] = lambda app: app,
@@ -68,7 +70,7 @@ def graphql_route(
     application, such as a guard. A schema's extensions and operation
     directives are not run, so one that has them is refused with ValueError.
     """
-    endpoint = Endpoint(schema, context, is_signed_in, limits or Limits(), answer_headers)
+    endpoint = Endpoint(schema, context, introspection_refusal, limits or Limits(), answer_headers)
 
     guarded = behind(endpoint.answer)
 
@@ -89,7 +91,7 @@ class Endpoint(Generic[Context]):
         self,
         schema: strawberry.Schema,
         context: Callable[[Request[Any, Any, Any]], Awaitable[Context]],
-        is_signed_in: Callable[[Context], bool],
+        introspection_refusal: Callable[[Context], Refusal | None],
         limits: Limits,
         answer_headers: Callable[[Context], Headers],
     ) -> None:
@@ -97,7 +99,7 @@ class Endpoint(Generic[Context]):
             raise ValueError("Schema extensions and operation directives are not run here.")
         self._schema = schema._schema
         self._context = context
-        self._is_signed_in = is_signed_in
+        self._introspection_refusal = introspection_refusal
         self._limits = limits
         self._answer_headers = answer_headers
         self._documents = Documents(self._schema, limits)
@@ -146,8 +148,9 @@ class Endpoint(Generic[Context]):
         self._documents.check_size(document, operation, asked.variables or {})
         # Only now: who is asking costs a look at the database, and a refused document is worth none.
         context = await self._context(request)
-        if operation.is_introspection and not self._is_signed_in(context):
-            raise ExecutionRefused(Code.UNAUTHENTICATED, [GraphQLError("Introspection is for the signed-in.")])
+        refused = self._introspection_refusal(context) if operation.is_introspection else None
+        if refused is not None:
+            raise ExecutionRefused(Code(CODES[type(refused)]), [GraphQLError(refused.message)])
         executor = PlainFirstExecutor.build(
             self._schema,
             document.tree,

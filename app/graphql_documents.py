@@ -111,9 +111,12 @@ class Documents:
             raise ExecutionRefused(_syntax_code(error), [error]) from None
 
     def _measured(self, tree: DocumentNode) -> Document:
+        nodes = list(operations_of(tree))
+        if len(nodes) > self._limits.operations:
+            raise too_complex(f"The document has {len(nodes)} operations; {self._limits.operations} are allowed.")
         fragments = fragments_of(tree)
         operations: dict[str | None, Operation] = {}
-        for node in operations_of(tree):
+        for node in nodes:
             measuring = Measuring(self._schema, fragments, self._limits, None)
             try:
                 cost = measuring.operation(node)

@@ -45,6 +45,8 @@ class Limits:
     tokens: int = 5_000
     depth_levels: int = 12
     aliases: int = 60
+    operations: int = 20
+    """In one document, of which one is executed: each is measured and validated by itself."""
     complexity_fields: int = 20_000
     introspection_fields: int = 100_000
     assumed_list_items: int = 10

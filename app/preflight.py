@@ -3,6 +3,7 @@
 import ipaddress
 import sqlite3
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from app.demo_story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
 from app.failure import Failure
@@ -100,13 +101,14 @@ def limits_warning(settings: Settings, database: Database) -> str | None:
     return None
 
 
-async def require_no_demo(database: Database, host: str) -> None:
+async def require_no_demo(database: Database, host: str, public_url: str | None) -> None:
     """Raises Failure before the demo's people, whose passwords are known to everybody, can be reached from outside."""
-    if is_loopback(host):
+    outside = host if public_url is None else urlsplit(public_url).hostname or ""
+    if is_loopback(host) and is_loopback(outside):
         return
     async with database.reading() as session:
         if await live_organization(session, DEMO_ORGANIZATION_ID) is not None:
             raise Failure(
-                f"This database holds the demo, whose passwords are no secret: it is not served on {host}. Set "
-                "KEYDESK_DATABASE_URL to another, or delete the demo's organization."
+                "This database holds the demo, whose passwords are no secret: it is not served to others "
+                f"({outside}). Set KEYDESK_DATABASE_URL to another, or delete the demo's organization."
             )

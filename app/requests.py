@@ -12,9 +12,11 @@ REQUEST_ID = "keydesk.request_id"
 
 def new_request_id() -> str:
     """128 bits from the operating system's generator, as `req_` and 32 hexadecimal digits."""
-    return f"req_{secrets.token_hex(16)}"
+    return f"req_{secrets.token_bytes(16).hex()}"
 
 
+HEADER_BYTES_AT_MOST = 32 * 1024
+"""Names and values together: what gateways allow (nginx four times 8 KB). The server below us sets no bound."""
 HSTS = (b"strict-transport-security", b"max-age=31536000")
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
@@ -31,6 +33,9 @@ class CommonHeaders:
             await self._app(scope, receive, send)
             return
         request_id = new_request_id()
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES_AT_MOST:
+            await _refuse_headers(send, request_id)
+            return
         scope[REQUEST_ID] = request_id  # type: ignore[literal-required]  # a key of ours beside ASGI's
         headers = [(b"x-request-id", request_id.encode()), *self._always]
 
@@ -41,3 +46,16 @@ class CommonHeaders:
             await send(message)
 
         await self._app(scope, receive, send_named)
+
+
+async def _refuse_headers(send: Send, request_id: str) -> None:
+    """431 (RFC 6585), before anything looks into them."""
+    body = b'{"status_code":431,"detail":"The request\'s headers are too large. Send less in cookies and headers."}'
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id.encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,14 +1,17 @@
 """Owns the server process: the socket, its workers, and the moment at which the address is told."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from types import FrameType
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from app import create_app
+from app.failure import Failure
 from app.logs import configure_logging
 from app.settings import Settings, read_settings
 
@@ -39,8 +42,13 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, announce: C
     settings = replace(settings, public_url=settings.public_url or address)
     configure_logging(settings.log_level)
     announce(address)
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, _stopped)
     if workers == 1:
-        uvicorn.Server(_config(create_app(settings))).run(sockets=[listener])
+        server = uvicorn.Server(_config(create_app(settings)))
+        server.run(sockets=[listener])
+        if not server.started:
+            raise Failure("The server could not start; the log above says why.")
         return
     os.environ["KEYDESK_PUBLIC_URL"] = settings.public_url or address
     config = _config(WORKER, factory=True, workers=workers)
@@ -52,6 +60,11 @@ def worker_application() -> object:
     settings = read_settings(os.environ)
     configure_logging(settings.log_level)
     return create_app(settings)
+
+
+def _stopped(_signal: int, _frame: FrameType | None) -> None:
+    """Being told to stop is how serving ends well; the server has closed what it had open before this is called."""
+    raise SystemExit(0)
 
 
 def _config(app: object, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:

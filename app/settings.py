@@ -12,6 +12,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///keydesk.db"
 SERVER_KEY_BYTES_AT_LEAST = 32
+AUDIT_DAYS_AT_MOST = 36_500
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -43,11 +45,11 @@ class Settings:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Reads the KEYDESK_ variables; empty ones count as absent. Raises SettingsError for one that does not fit."""
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
-    gateway_token, redis_url = given.get("KEYDESK_GATEWAY_TOKEN"), given.get("KEYDESK_REDIS_URL")
+    gateway_token = given.get("KEYDESK_GATEWAY_TOKEN")
     return Settings(
         server_keys=_server_keys(given.get("KEYDESK_SECRET_KEY")),
         database_url=_database(given.get("KEYDESK_DATABASE_URL", DEFAULT_DATABASE_URL)),
-        redis_url=None if redis_url is None else Secret(redis_url),
+        redis_url=_redis(given.get("KEYDESK_REDIS_URL")),
         public_url=None if (url := given.get("KEYDESK_PUBLIC_URL")) is None else _origin("KEYDESK_PUBLIC_URL", url),
         allowed_origins=tuple(
             _origin("KEYDESK_ALLOWED_ORIGINS", origin) for origin in _list(given, "KEYDESK_ALLOWED_ORIGINS")
@@ -58,7 +60,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         require_agent=_boolean(given, "KEYDESK_REQUIRE_AGENT"),
         trusted_proxies=tuple(_network(text) for text in _list(given, "KEYDESK_TRUSTED_PROXIES")),
         support_email=_email(given.get("KEYDESK_SUPPORT_EMAIL")),
-        audit_days=_whole(given, "KEYDESK_AUDIT_DAYS", 400),
+        audit_days=_whole(given, "KEYDESK_AUDIT_DAYS", 400, at_most=AUDIT_DAYS_AT_MOST),
         log_level=_choice(given, "KEYDESK_LOG", LOG_LEVELS, "info"),
     )
 
@@ -87,16 +89,24 @@ def _database(text: str) -> str:
         raise SettingsError(f"KEYDESK_DATABASE_URL: {error}.") from None
 
 
+def _redis(text: str | None) -> Secret | None:
+    if text is None:
+        return None
+    if not text.startswith(REDIS_SCHEMES):
+        raise SettingsError("KEYDESK_REDIS_URL: give an address such as redis://localhost:6379.")
+    return Secret(text)
+
+
 def _list(given: Mapping[str, str], name: str) -> list[str]:
     return [part.strip() for part in given.get(name, "").split(",") if part.strip()]
 
 
-def _whole(given: Mapping[str, str], name: str, default: int) -> int:
+def _whole(given: Mapping[str, str], name: str, default: int, *, at_most: int = 2**31 - 1) -> int:
     text = given.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 2**31 - 1):
-        raise SettingsError(f"{name}: give a whole number of at least 1.")
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= at_most):
+        raise SettingsError(f"{name}: give a whole number from 1 to {at_most}.")
     return int(text)
 
 
@@ -123,6 +133,8 @@ def _origin(name: str, text: str) -> str:
         raise SettingsError(f"{name}: it can't be read as an address such as https://keys.example.") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise SettingsError(f"{name}: give an address such as https://keys.example.")
+    if not parts.netloc.isascii() or any(character.isspace() for character in parts.netloc):
+        raise SettingsError(f"{name}: write the host in ASCII, without spaces; a name such as bücher.example is xn--….")
     if parts.path not in {"", "/"}:
         raise SettingsError(f"{name}: leave out the path; Keydesk is served at the root of its host.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

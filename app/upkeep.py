@@ -10,14 +10,17 @@ from models.database import Database
 from resolvers.viewer import drop_expired
 
 EVERY_SECONDS = 3600
+EVENTS_AT_A_TIME = 1000
 logger = logging.getLogger("keydesk.upkeep")
 
 
 async def tidy(database: Database, *, now: datetime, audit_days: int) -> None:
     """Drops sessions that are over, failed sign-ins that no longer count, and events past their time."""
     await drop_expired(database, now=now)
-    async with database.transaction() as session:
-        await drop_events_before(session, now - timedelta(days=audit_days))
+    dropped = EVENTS_AT_A_TIME
+    while dropped == EVENTS_AT_A_TIME:
+        async with database.transaction() as session:
+            dropped = await drop_events_before(session, now - timedelta(days=audit_days), at_most=EVENTS_AT_A_TIME)
 
 
 async def keep_tidy(database: Database, *, clock: Callable[[], datetime], audit_days: int) -> None:

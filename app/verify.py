@@ -1,7 +1,8 @@
 """Owns /v1/verify: headers in, Verdict out as 200, 401, 403 or 503. Rate limit and quota will be 429."""
 
 import hmac
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, assert_never
 
 import msgspec
@@ -14,11 +15,17 @@ from keys.verdict import Outcome, Verdict, Wanted
 from models.ids import Prefix, parse_external_id
 from models.verification import KeyState
 
+logger = logging.getLogger("keydesk.verification")
+
 PATH = "/v1/verify"
 RETRY_AFTER_SECONDS = 5
 NOT_PERMITTED = "access not permitted"
-BEARER = "bearer"
+BEARER = b"bearer"
+AUTHORIZATION, API_KEY, AGENT, GATEWAY_TOKEN = b"authorization", b"x-api-key", b"x-agent-id", b"x-gateway-token"
+READ = frozenset({AUTHORIZATION, API_KEY, AGENT, GATEWAY_TOKEN})
 Headers = list[tuple[bytes, bytes]]
+Answer = tuple[int, Headers, bytes]
+NO_AGENT = Wanted()
 
 
 class Presented(NamedTuple):
@@ -50,8 +57,11 @@ class VerifyDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = new_request_id()
-        headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
-        status, answer_headers, body = await self._answer(headers, request_id)
+        try:
+            status, answer_headers, body = await self._answer(scope["headers"], request_id)
+        except Exception:
+            logger.exception("A verification failed", extra={"facts": {"requestId": request_id}})
+            status, answer_headers, body = self._unavailable(request_id)
         answer_headers += [
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
@@ -61,25 +71,17 @@ class VerifyDoor:
         shown = b"" if scope.get("method") == "HEAD" else body
         await send({"type": "http.response.body", "body": shown, "more_body": False})
 
-    async def _answer(self, headers: Iterable[tuple[bytes, bytes]], request_id: str) -> tuple[int, Headers, bytes]:
-        authorizations: list[bytes] = []
-        api_keys: list[bytes] = []
-        agents: list[bytes] = []
-        gateway_tokens: list[bytes] = []
+    async def _answer(self, headers: Iterable[tuple[bytes, bytes]], request_id: str) -> Answer:
+        values: dict[bytes, list[bytes]] = {}
         for name, value in headers:
-            if name == b"authorization":
-                authorizations.append(value)
-            elif name == b"x-api-key":
-                api_keys.append(value)
-            elif name == b"x-agent-id":
-                agents.append(value)
-            elif name == b"x-gateway-token":
-                gateway_tokens.append(value)
-        if self._gateway_token is not None and not self._came_by_gateway(gateway_tokens):
+            # An empty header counts as absent.
+            if name in READ and (text := value.strip()):
+                values.setdefault(name, []).append(text)
+        if self._gateway_token is not None and not self._came_by_gateway(values.get(GATEWAY_TOKEN, [])):
             return self._problem(
                 403, "gateway_not_allowed", "This request did not come by way of the gateway.", request_id
             )
-        presented = read_presented(authorizations, api_keys, agents)
+        presented = read_presented(values)
         if presented.key is None:
             code = Outcome.MISSING_KEY if presented.refused is None else presented.refused
             return self._unauthorized(code.value, presented.detail, request_id, was_sent=presented.was_sent)
@@ -88,9 +90,9 @@ class VerifyDoor:
 
     def _came_by_gateway(self, tokens: list[bytes]) -> bool:
         expected = self._gateway_token
-        return expected is not None and len(tokens) == 1 and hmac.compare_digest(tokens[0].strip(), expected)
+        return expected is not None and len(tokens) == 1 and hmac.compare_digest(tokens[0], expected)
 
-    def _of_verdict(self, verdict: Verdict, request_id: str) -> tuple[int, Headers, bytes]:
+    def _of_verdict(self, verdict: Verdict, request_id: str) -> Answer:
         match verdict.outcome:
             case Outcome.GOOD:
                 return _good(verdict, request_id)
@@ -113,24 +115,20 @@ class VerifyDoor:
             case _:
                 assert_never(verdict.outcome)
 
-    def _unauthorized(
-        self, code: str, detail: str, request_id: str, *, was_sent: bool = True
-    ) -> tuple[int, Headers, bytes]:
+    def _unauthorized(self, code: str, detail: str, request_id: str, *, was_sent: bool = True) -> Answer:
         """A 401 with its challenge (RFC 6750)."""
         status, headers, body = self._problem(401, code, detail, request_id)
         challenge = b'Bearer realm="keydesk"' + (b', error="invalid_token"' if was_sent else b"")
         headers.append((b"www-authenticate", challenge))
         return status, headers, body
 
-    def _unavailable(self, request_id: str) -> tuple[int, Headers, bytes]:
+    def _unavailable(self, request_id: str) -> Answer:
         detail = "The key could not be checked just now. It is not the cause; try again in a few seconds."
         status, headers, body = self._problem(503, "unavailable", detail, request_id, title="verification unavailable")
         headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
         return status, headers, body
 
-    def _problem(
-        self, status: int, code: str, detail: str, request_id: str, *, title: str = NOT_PERMITTED
-    ) -> tuple[int, Headers, bytes]:
+    def _problem(self, status: int, code: str, detail: str, request_id: str, *, title: str = NOT_PERMITTED) -> Answer:
         """A refusal as problem details (RFC 9457)."""
         problem: dict[str, Any] = {
             "type": f"{self._errors_url}#{code}",
@@ -145,7 +143,7 @@ class VerifyDoor:
         return status, [(b"content-type", b"application/problem+json")], msgspec.json.encode(problem)
 
 
-def _good(verdict: Verdict, request_id: str) -> tuple[int, Headers, bytes]:
+def _good(verdict: Verdict, request_id: str) -> Answer:
     key = verdict.key
     if key is None:
         raise ValueError("a good verdict has its key")
@@ -168,49 +166,41 @@ def _good_body(key: KeyState, request_id: str) -> bytes:
     ).encode()
 
 
-def read_presented(authorizations: list[bytes], api_keys: list[bytes], agents: list[bytes]) -> Presented:
-    """Reads the headers' values. An empty one counts as absent; a key in the URL is never read."""
-    wanted = _wanted(agents)
-    authorizations = [value for value in map(bytes.strip, authorizations) if value]
-    api_keys = [value for value in map(bytes.strip, api_keys) if value]
+def read_presented(values: Mapping[bytes, list[bytes]]) -> Presented:
+    """Reads the values of the headers that are not empty, by their names. A key in the URL is never read."""
+    authorizations, api_keys = values.get(AUTHORIZATION, []), values.get(API_KEY, [])
+    wanted = _wanted(values[AGENT]) if AGENT in values else NO_AGENT
+    bearers = [bearer for value in authorizations if (bearer := _bearer(value)) is not None]
     if len(api_keys) > 1:
         return _malformed("X-API-Key is there more than once. Send it once.", wanted)
-    api_key = api_keys[0].decode("latin-1") if api_keys else None
-    bearers = [bearer for bearer in map(_bearer, authorizations) if bearer is not None]
-    if api_key is None and len(bearers) < len(authorizations):
+    if not api_keys and len(bearers) < len(authorizations):
         return _malformed(
             "Authorization has another scheme than Bearer. Send the key as: Authorization: Bearer KEY.", wanted
         )
-    if len(bearers) > 1 or (bearers and len(authorizations) > 1):
+    if bearers and len(authorizations) > 1:
         return _malformed("Authorization is there more than once. Send it once.", wanted)
-    bearer = bearers[0] if bearers and bearers[0] else None
-    if api_key is not None and bearer is not None and api_key != bearer:
+    keys = {key for key in (*api_keys, *bearers) if key}
+    if len(keys) > 1:
         return _malformed("Authorization and X-API-Key carry different keys. Send one of them.", wanted)
-    key = api_key or bearer
-    if key is None and bearers:
+    if keys:
+        return Presented(keys.pop().decode("latin-1"), None, "", True, wanted)
+    if bearers:
         detail = "Authorization says Bearer, but no key comes after it. Is the variable that should hold it empty?"
-        return Presented(None, None, detail, False, wanted)
-    if key is None:
+    else:
         detail = "The request carries no key. Send it as: Authorization: Bearer KEY, or as X-API-Key: KEY."
-        return Presented(None, None, detail, False, wanted)
-    return Presented(key, None, "", True, wanted)
+    return Presented(None, None, detail, False, wanted)
 
 
 def _malformed(detail: str, wanted: Wanted) -> Presented:
     return Presented(None, Outcome.MALFORMED_KEY, detail, True, wanted)
 
 
-def _bearer(value: bytes) -> str | None:
+def _bearer(value: bytes) -> bytes | None:
     """What comes after the scheme, which may be in any case; None for another scheme."""
-    scheme, _, rest = value.decode("latin-1").partition(" ")
+    scheme, _, rest = value.partition(b" ")
     return rest.strip() if scheme.lower() == BEARER else None
 
 
 def _wanted(agents: list[bytes]) -> Wanted:
-    values = [value for value in map(bytes.strip, agents) if value]
-    if not values:
-        return Wanted()
-    agent_id = parse_external_id(Prefix.AGENT, values[0].decode("latin-1"))
-    if agent_id is None or len(values) > 1:
-        return Wanted(is_unreadable=True)
-    return Wanted(agent_id.hex)
+    agent_id = parse_external_id(Prefix.AGENT, agents[0].decode("latin-1")) if len(agents) == 1 else None
+    return Wanted(is_unreadable=True) if agent_id is None else Wanted(agent_id.hex)

@@ -2,8 +2,8 @@
 Owns the hot path: what was presented -> Verdict.
 
 By rising cost: the form, the tag, one shared read of the row, and argon2id once a key and process. What argon2 found
-is remembered as *this secret matched, or did not match, that stored hash*; the stored hash is read again every time,
-so nothing is ever invalidated and there is no time to live.
+is remembered as *this text matched, or did not match, that stored hash*; the stored hash is read again every time, so
+nothing is ever invalidated and there is no time to live.
 """
 
 import asyncio
@@ -13,12 +13,13 @@ from hashlib import blake2b
 
 from keys.form import examine
 from keys.hashing import HashingPool, HashingQueueFull
-from keys.token import ServerKeys, Token, parse, verify_tag
+from keys.token import PREFIX_LENGTH_AT_MOST, PUBLIC_ID_LENGTH, TAIL_LENGTH, ServerKeys, parse, verify_tag
 from keys.verdict import Outcome, Verdict, Wanted, judge_agent
 from models.verification import DatabaseUnavailable, KeyReader, KeyState
 
+KEY_LENGTH_AT_MOST = PREFIX_LENGTH_AT_MOST + 1 + PUBLIC_ID_LENGTH + 1 + TAIL_LENGTH
 MEMO_ENTRIES = 400_000
-"""What argon2 found about pairs of secret and stored hash; an entry takes about 150 bytes."""
+"""Two for a key that is used; an entry takes about 150 bytes."""
 
 
 class Memo:
@@ -32,10 +33,13 @@ class Memo:
         self._young: dict[bytes, bool] = {}
         self._old: dict[bytes, bool] = {}
 
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
     def get(self, digest: bytes) -> bool | None:
         """What was found, or None."""
         found = self._young.get(digest)
-        if found is None and (found := self._old.get(digest)) is not None:
+        if found is None and (found := self._old.pop(digest, None)) is not None:
             self.put(digest, found)
         return found
 
@@ -70,19 +74,26 @@ class Gate:
 
     async def check(self, key: str, wanted: Wanted) -> Verdict:
         """The verdict on one presented key, for the agent that the request is for."""
-        token = parse(key, self._prefixes)
-        if token is None:
-            malformed = examine(key, self._prefixes)
-            return Verdict(Outcome.MALFORMED_KEY, f"malformed: {malformed.fault}", malformed=malformed)
-        if verify_tag(self._server_keys, token) is None:
-            return Verdict(Outcome.INVALID_KEY, "the tag is not ours: mistyped, invented, or another installation's")
+        if len(key) > KEY_LENGTH_AT_MOST:
+            return self._malformed(key)
+        text = self._digest(key)
+        if self._memo.get(text) is None:
+            if (refused := self._refused_by_itself(key)) is not None:
+                return refused
+            self._memo.put(text, True)
+        public_id = key.split("_", 2)[1]
         try:
-            state = await self._reader.read(token.public_id, wanted.agent_id)
+            state = await self._reader.read(public_id, wanted.agent_id)
             if state is None:
+                # At the cost of a wrong secret, so that nobody learns from the time which ids there are.
+                await self._matches(public_id, key, text, None)
                 return Verdict(Outcome.INVALID_KEY, "tagged by us, but no key has this public id")
             if state.is_deleted:
                 return Verdict(Outcome.DELETED_KEY, "the key was deleted", state)
-            if not await self._has_living_secret(state, token):
+            if not await self._matches(public_id, key, text, state.secret_hash) and not (
+                state.previous_secret_hash is not None
+                and await self._matches(public_id, key, text, state.previous_secret_hash)
+            ):
                 return _without_living_secret(state)
         except DatabaseUnavailable:
             return Verdict(Outcome.UNAVAILABLE, "the database can't be asked")
@@ -90,40 +101,57 @@ class Gate:
             return Verdict(Outcome.UNAVAILABLE, "too many keys wait for their first hash")
         return judge_agent(state, wanted, require_agent=self._require_agent)
 
-    async def _has_living_secret(self, state: KeyState, token: Token) -> bool:
-        for hashed in (state.secret_hash, state.previous_secret_hash):
-            if hashed is None:
-                continue
-            secret = token.secret.reveal()
-            digest = blake2b(f"{secret}{hashed}".encode(), digest_size=32, key=self._digest_key).digest()
-            found = self._memo.get(digest)
-            if found is None:
-                found = await self._find_out(state.key_id, digest, hashed, secret)
-            if found:
-                return True
-        return False
+    def _refused_by_itself(self, key: str) -> Verdict | None:
+        """What form and tag alone say against a key: the same for as long as the process has its server keys."""
+        token = parse(key, self._prefixes)
+        if token is None:
+            return self._malformed(key)
+        if verify_tag(self._server_keys, token) is None:
+            return Verdict(Outcome.INVALID_KEY, "the tag is not ours: mistyped, invented, or another installation's")
+        return None
 
-    async def _find_out(self, key_id: str, digest: bytes, hashed: str, secret: str) -> bool:
+    def _malformed(self, key: str) -> Verdict:
+        malformed = examine(key, self._prefixes)
+        return Verdict(Outcome.MALFORMED_KEY, f"malformed: {malformed.fault}", malformed=malformed)
+
+    async def _matches(self, public_id: str, key: str, text: bytes, hashed: str | None) -> bool:
+        """Whether the key's secret is the one that was hashed; None is a hash that no secret matches."""
+        pair = self._digest(hashed or "", text)
+        found = self._memo.get(pair)
+        return await self._find_out(public_id, key, pair, hashed) if found is None else found
+
+    async def _find_out(self, public_id: str, key: str, pair: bytes, hashed: str | None) -> bool:
         """Runs argon2, one run at a time for a key; who waited for another's run looks at the memo first."""
-        while (running := self._running.get(key_id)) is not None:
+        while (running := self._running.get(public_id)) is not None:
             await asyncio.wait([running])
-            if (found := self._memo.get(digest)) is not None:
+            if (found := self._memo.get(pair)) is not None:
                 return found
         # A task of its own: when the caller hangs up, what was found is remembered all the same.
-        task = asyncio.ensure_future(self._verify(digest, hashed, secret))
-        self._running[key_id] = task
-        task.add_done_callback(lambda done: self._finished(key_id, done))
+        task = asyncio.ensure_future(self._hash(key, pair, hashed))
+        self._running[public_id] = task
+        task.add_done_callback(lambda done: self._finished(public_id, done))
         return await asyncio.shield(task)
 
-    async def _verify(self, digest: bytes, hashed: str, secret: str) -> bool:
-        found = await self._pool.verify(hashed, secret)
-        self._memo.put(digest, found)
+    async def _hash(self, key: str, pair: bytes, hashed: str | None) -> bool:
+        token = parse(key, self._prefixes)
+        if token is None:
+            raise ValueError("only what has a key's form is hashed")
+        if hashed is None:
+            await self._pool.hash(token.secret.reveal())
+            found = False
+        else:
+            found = await self._pool.verify(hashed, token.secret.reveal())
+        self._memo.put(pair, found)
         return found
 
-    def _finished(self, key_id: str, task: asyncio.Task[bool]) -> None:
-        del self._running[key_id]
+    def _finished(self, public_id: str, task: asyncio.Task[bool]) -> None:
+        del self._running[public_id]
         if not task.cancelled():
             task.exception()  # asked for, so that a caller that hung up leaves no complaint
+
+    def _digest(self, text: str, context: bytes = b"") -> bytes:
+        """A keyed digest: what is remembered can't be read as a secret, nor chosen by a stranger to collide."""
+        return blake2b(context + text.encode(), digest_size=32, key=self._digest_key).digest()
 
 
 def _without_living_secret(state: KeyState) -> Verdict:

@@ -120,7 +120,8 @@ async def count_refused(session: AsyncSession, event: AuditEvent) -> None:
     )
 
 
-async def drop_events_before(session: AsyncSession, instant_: datetime) -> int:
-    """Drops what is older; returns how many."""
-    result = await session.execute(delete(AuditEvent).where(col(AuditEvent.at) < instant_))
+async def drop_events_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:
+    """Drops what is older, so many at a time that no writer has to wait long; returns how many."""
+    oldest = select(AuditEvent.id).where(col(AuditEvent.at) < moment).order_by(col(AuditEvent.at)).limit(at_most)
+    result = await session.execute(delete(AuditEvent).where(col(AuditEvent.id).in_(oldest)))
     return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it

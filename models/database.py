@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 DRIVERS = {SQLITE: "sqlite+aiosqlite", POSTGRESQL: "postgresql+asyncpg"}
+OPTIONS = {SQLITE: frozenset[str](), POSTGRESQL: frozenset({"ssl", "host", "port"})}
+"""What may stand behind the question mark of an address: `ssl=require`, or `host=/var/run/postgresql` for a socket."""
 BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite writer waits for the one before it."""
-LOCK_TIMEOUT_MS = 30_000
+LOCK_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 30_000
 """PostgreSQL's: what takes longer than this is a fault, and is answered as one."""
 
@@ -44,7 +46,17 @@ def database_url(address: str) -> URL:
         raise UnsupportedDatabase(f"{url.drivername} is not one of {', '.join(DRIVERS.values())}")
     if url.get_backend_name() == SQLITE and url.database in (None, "", ":memory:"):
         raise UnsupportedDatabase("SQLite needs a file: several connections share the database")
-    return url
+    return _with_known_options(url)
+
+
+def _with_known_options(url: URL) -> URL:
+    """The address with libpq's name for `ssl`, which hosts hand out, put into the driver's."""
+    query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
+    unknown = sorted(query.keys() - OPTIONS[url.get_backend_name()])
+    if unknown:
+        known = ", ".join(sorted(OPTIONS[url.get_backend_name()])) or "none"
+        raise UnsupportedDatabase(f"{unknown[0][:40]} is no option that is known here (known: {known})")
+    return url.set(query=query)
 
 
 class Database:
@@ -59,8 +71,9 @@ class Database:
     def __init__(self, address: str | URL, *, pool_size: int = 5) -> None:
         self.url = address if isinstance(address, URL) else database_url(address)
         self.backend = self.url.get_backend_name()
-        self.engine = _engine(self.url, pool_size)
-        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.engine = _engine(self.url, pool_size, is_reading=False)
+        # Connections of their own: who only reads waits for no writer, nor for those who wait to write.
+        self.reading_engine = _engine(self.url, pool_size, is_reading=True)
 
     @property
     def path(self) -> Path | None:
@@ -70,7 +83,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session for queries alone."""
-        async with AsyncSession(self._reading, expire_on_commit=False, autoflush=False) as session:
+        async with AsyncSession(self.reading_engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @asynccontextmanager
@@ -83,6 +96,7 @@ class Database:
     async def close(self) -> None:
         """Closes every connection."""
         await self.engine.dispose()
+        await self.reading_engine.dispose()
 
 
 async def database_now(session: AsyncSession) -> datetime:
@@ -94,11 +108,18 @@ async def database_now(session: AsyncSession) -> datetime:
     return datetime.fromisoformat(stored).replace(tzinfo=UTC)
 
 
-def _engine(url: URL, pool_size: int) -> AsyncEngine:
+def _engine(url: URL, pool_size: int, *, is_reading: bool) -> AsyncEngine:
+    common: dict[str, Any] = {
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "hide_parameters": True,  # they hold hashes and people's words: never in an error's text
+        **({"isolation_level": "AUTOCOMMIT"} if is_reading else {}),
+    }
     if url.get_backend_name() == SQLITE:
-        engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
+        engine = create_async_engine(url, **common)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        if not is_reading:
+            event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
     settings = {
         "application_name": "keydesk",
@@ -108,10 +129,8 @@ def _engine(url: URL, pool_size: int) -> AsyncEngine:
     }
     return create_async_engine(
         url,
-        pool_size=pool_size,
-        max_overflow=pool_size,
+        **common,
         pool_pre_ping=True,
-        hide_parameters=True,  # a statement's parameters hold hashes and people's words: never in an error's text
         connect_args={"server_settings": settings, "timeout": 5},
     )
 
@@ -130,5 +149,4 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

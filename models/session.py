@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, delete, update
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import Field, SQLModel, col
+from sqlmodel import Field, SQLModel, col, select
 
 from models.api_key import NamedPerson
 from models.columns import instant, reference
@@ -114,9 +114,10 @@ async def mark_seen(session: AsyncSession, session_id: UUID, *, at: datetime, un
 
 async def drop_sessions(session: AsyncSession, *, created_before: datetime, seen_before: datetime) -> int:
     """Drops those that are over by their age or for want of use; returns how many."""
-    result = await session.execute(
-        delete(SignInSession).where(
-            (col(SignInSession.created_at) <= created_before) | (col(SignInSession.last_seen_at) <= seen_before)
-        )
+    over = select(SignInSession.id).where(
+        (col(SignInSession.created_at) <= created_before) | (col(SignInSession.last_seen_at) <= seen_before)
     )
+    # Rows that somebody is ending at this moment are left to them: waiting for each other could become a deadlock.
+    over = over.with_for_update(skip_locked=True)
+    result = await session.execute(delete(SignInSession).where(col(SignInSession.id).in_(over)))
     return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it

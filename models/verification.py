@@ -5,11 +5,17 @@ The read starts after the request arrived, so a deletion that was answered befor
 """
 
 import asyncio
+import logging
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import asyncpg
+
+from models.database import database_url
+
+logger = logging.getLogger("keydesk.verification")
 
 READ_TIMEOUT_SECONDS = 2.0
 LANES = 3
@@ -46,25 +52,48 @@ class KeyReader(Protocol):
         """None where no key has this public id. Raises DatabaseUnavailable."""
 
     async def close(self) -> None:
-        """Closes it."""
+        """Closes it; a read after it opens it anew."""
 
 
+class _Outage:
+    """Says in the log when the database can't be asked and when it can again, once each and not for every request."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+
+    def begins(self, error: BaseException) -> None:
+        if not self.is_on:
+            self.is_on = True
+            # The name alone: a driver's words hold addresses and names of users.
+            logger.error("Keys can't be verified: the database can't be asked (%s)", type(error).__name__)
+
+    def ends(self) -> None:
+        self.is_on = False
+        logger.warning("Keys can be verified again")
+
+
+# The agent is looked up by its id alone and compared afterwards: a planner that knows little of the tables might
+# otherwise go through all agents of the organization.
 _SQLITE = """
     SELECT k.id, k.organization_id, k.agent_id, k.secret_hash,
            CASE WHEN k.previous_works_until > strftime('%Y-%m-%d %H:%M:%f000', 'now') THEN k.previous_secret_hash END,
-           k.rotated_at IS NOT NULL, k.deleted_at IS NOT NULL, a.id IS NOT NULL
-    FROM api_keys k
-    LEFT JOIN agents a ON a.id = ?2 AND a.organization_id = k.organization_id AND a.deleted_at IS NULL
+           k.rotated_at IS NOT NULL, k.deleted_at IS NOT NULL,
+           a.id IS NOT NULL AND a.deleted_at IS NULL AND a.organization_id = k.organization_id
+    FROM api_keys k LEFT JOIN agents a ON a.id = ?2
     WHERE k.public_id = ?1
 """
 
+# One text each for all ids that are asked for, and hexadecimal digits back: half of what arrays and UUIDs cost us.
 _POSTGRESQL = """
-    SELECT wanted.number, k.id, k.organization_id, k.agent_id, k.secret_hash,
+    SELECT wanted.number, encode(uuid_send(k.id), 'hex'), encode(uuid_send(k.organization_id), 'hex'),
+           encode(uuid_send(k.agent_id), 'hex'), k.secret_hash,
            CASE WHEN k.previous_works_until > clock_timestamp() THEN k.previous_secret_hash END,
-           k.rotated_at IS NOT NULL, k.deleted_at IS NOT NULL, a.id IS NOT NULL
-    FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS wanted(public_id, agent_id, number)
+           k.rotated_at IS NOT NULL, k.deleted_at IS NOT NULL,
+           a.id IS NOT NULL AND a.deleted_at IS NULL AND a.organization_id = k.organization_id
+    FROM unnest(string_to_array($1, ','), string_to_array($2, ',', '')::uuid[])
+         WITH ORDINALITY AS wanted(public_id, agent_id, number)
     JOIN api_keys k ON k.public_id = wanted.public_id
-    LEFT JOIN agents a ON a.id = wanted.agent_id AND a.organization_id = k.organization_id AND a.deleted_at IS NULL
+    LEFT JOIN agents a ON a.id = wanted.agent_id
 """
 
 
@@ -78,6 +107,7 @@ class SqliteKeyReader:
     def __init__(self, path: Path) -> None:
         self._uri = f"{path.resolve().as_uri()}?mode=rw"
         self._connection: sqlite3.Connection | None = None
+        self._outage = _Outage()
 
     async def start(self) -> None:
         """Opening waits for the first read, so that the server can start before its database is there."""
@@ -87,9 +117,12 @@ class SqliteKeyReader:
         try:
             connection = self._connection or self._open()
             row = connection.execute(_SQLITE, (public_id, agent_id)).fetchone()
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             self._drop()
+            self._outage.begins(error)
             raise DatabaseUnavailable from None
+        if self._outage.is_on:
+            self._outage.ends()
         return None if row is None else KeyState._make(row)
 
     async def close(self) -> None:
@@ -98,9 +131,9 @@ class SqliteKeyReader:
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._uri, uri=True, isolation_level=None, check_same_thread=False)
+        self._connection = connection
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA query_only = ON")
-        self._connection = connection
         return connection
 
     def _drop(self) -> None:
@@ -115,41 +148,51 @@ class _Waiting(NamedTuple):
     answer: asyncio.Future[KeyState | None]
 
 
+_SERVER_SETTINGS = {
+    "application_name": "keydesk verification",
+    "statement_timeout": str(round(READ_TIMEOUT_SECONDS * 1000)),
+    "default_transaction_read_only": "on",
+    # A handful of keys by their index, whatever the tables' statistics say at this moment.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+_TOOLKITS_OWN = frozenset({"prepared_statement_cache_size", "prepared_statement_name_func", "async_creator_fn"})
+"""What an address may say to SQLAlchemy, and asyncpg has no ear for."""
+_REFUSALS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
+
 class _Lane:
     """One connection, which reads one batch at a time."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        self._arguments = arguments
         self._connection: asyncpg.Connection | None = None
         self._statement: Any = None
 
-    async def fetch(self, public_ids: list[str], agent_ids: list[str | None]) -> list[Any]:
-        """The rows; on a connection that was lost since it was used last, a second time on a new one."""
-        if self._statement is not None and not self._connection.is_closed():
+    async def states(self, batch: list[_Waiting]) -> list[KeyState | None]:
+        """
+        The state of each. Where a connection from before says no, a second time on a new one: it may have been lost
+        since it was used last, or have planned for tables that a migration changed.
+        """
+        public_ids = ",".join([each.public_id for each in batch])
+        agent_ids = ",".join([each.agent_id or "" for each in batch])
+        if self._statement is not None:
             try:
-                return list(await self._statement.fetch(public_ids, agent_ids))
-            except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, OSError):
-                await self.close()
+                return _states(len(batch), await self._statement.fetch(public_ids, agent_ids))
+            except _REFUSALS:
+                pass
         await self._connect()
-        return list(await self._statement.fetch(public_ids, agent_ids))
+        return _states(len(batch), await self._statement.fetch(public_ids, agent_ids))
 
     async def _connect(self) -> None:
-        await self.close()
-        self._connection = await asyncpg.connect(
-            self._dsn,
-            server_settings={
-                "application_name": "keydesk verification",
-                # A handful of keys by their index, whatever the tables' statistics say at this moment.
-                "enable_seqscan": "off",
-                "enable_hashjoin": "off",
-                "enable_mergejoin": "off",
-                "jit": "off",
-                "plan_cache_mode": "force_generic_plan",
-            },
-        )
+        self.close()
+        self._connection = await asyncpg.connect(**self._arguments, server_settings=_SERVER_SETTINGS)
         self._statement = await self._connection.prepare(_POSTGRESQL)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Drops the connection without waiting for the server."""
         connection, self._connection, self._statement = self._connection, None, None
         if connection is not None:
@@ -163,19 +206,25 @@ class PostgresKeyReader:
     Each waits for itself: one that hangs up takes nobody along, and a query that fails answers all it was for.
     """
 
-    def __init__(self, dsn: str, *, lanes: int = LANES, timeout_seconds: float = READ_TIMEOUT_SECONDS) -> None:
-        self._idle = [_Lane(dsn) for _ in range(lanes)]
-        self._lanes = tuple(self._idle)
+    def __init__(self, address: str, *, lanes: int = LANES, timeout_seconds: float = READ_TIMEOUT_SECONDS) -> None:
+        url = database_url(address)
+        _, arguments = url.get_dialect()().create_connect_args(url)
+        arguments = {name: given for name, given in arguments.items() if name not in _TOOLKITS_OWN}
+        self._lanes = tuple(_Lane(arguments) for _ in range(lanes))
+        self._idle = list(self._lanes)
         self._timeout_seconds = timeout_seconds
         self._waiting: list[_Waiting] = []
-        self._batches: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], list[_Waiting]] = {}
         self._is_scheduled = False
+        self._outage = _Outage()
 
     async def start(self) -> None:
         """Connections are opened by the first reads."""
 
     async def read(self, public_id: str, agent_id: str | None) -> KeyState | None:
         """Joins the next batch, which starts after this. Raises DatabaseUnavailable."""
+        if not public_id.isalnum() or not (agent_id is None or agent_id.isalnum()):
+            raise ValueError("an id has letters and digits alone, so that many can stand in one text")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[KeyState | None] = loop.create_future()
         self._waiting.append(_Waiting(public_id, agent_id, answer))
@@ -186,46 +235,56 @@ class PostgresKeyReader:
 
     async def close(self) -> None:
         """Ends the batches and the connections; who still waits is answered DatabaseUnavailable."""
-        for batch in self._batches:
-            batch.cancel()
-        await asyncio.gather(*self._batches, return_exceptions=True)
-        _fail(self._waiting)
+        waiting, self._waiting = self._waiting, []
+        under_way, self._under_way = self._under_way, {}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        for batch in (waiting, *under_way.values()):
+            _answer(batch, None)
         for lane in self._lanes:
-            await lane.close()
+            lane.close()
+        self._idle = list(self._lanes)
 
     def _dispatch(self) -> None:
         self._is_scheduled = False
         if self._waiting and self._idle:
             batch, self._waiting = self._waiting, []
-            task = asyncio.ensure_future(self._answer(self._idle.pop(), batch))
-            self._batches.add(task)
-            task.add_done_callback(self._batches.discard)
+            task = asyncio.ensure_future(self._read(self._idle.pop(), batch))
+            self._under_way[task] = batch
+            task.add_done_callback(lambda done: self._under_way.pop(done, None))
 
-    async def _answer(self, lane: _Lane, batch: list[_Waiting]) -> None:
+    async def _read(self, lane: _Lane, batch: list[_Waiting]) -> None:
+        states: list[KeyState | None] | None = None
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                rows = await lane.fetch([each.public_id for each in batch], [each.agent_id for each in batch])
-        except Exception:
-            await lane.close()
-            _fail(batch)
-        except asyncio.CancelledError:
-            _fail(batch)
-            raise
+                states = await lane.states(batch)
+        except Exception as error:
+            lane.close()
+            self._outage.begins(error)
         else:
-            states: list[KeyState | None] = [None] * len(batch)
-            for number, key_id, organization_id, agent_id, *rest in rows:
-                states[number - 1] = KeyState(
-                    key_id.hex, organization_id.hex, None if agent_id is None else agent_id.hex, *rest
-                )
-            for each, state in zip(batch, states, strict=True):
-                if not each.answer.done():
-                    each.answer.set_result(state)
-        finally:
-            self._idle.append(lane)
-            self._dispatch()
+            if self._outage.is_on:
+                self._outage.ends()
+        # The next batch is on its way before this one is answered: the database works on meanwhile.
+        self._idle.append(lane)
+        self._dispatch()
+        _answer(batch, states)
 
 
-def _fail(batch: list[_Waiting]) -> None:
-    for each in batch:
-        if not each.answer.done():
+def _states(count: int, rows: Sequence[Any]) -> list[KeyState | None]:
+    """In the order in which they were asked for, from rows that are numbered from 1."""
+    states: list[KeyState | None] = [None] * count
+    for row in rows:
+        states[row[0] - 1] = KeyState._make(row[1:])
+    return states
+
+
+def _answer(batch: list[_Waiting], states: list[KeyState | None] | None) -> None:
+    """Answers each that still waits; without states, that the database can't be asked."""
+    for place, each in enumerate(batch):
+        if each.answer.done():
+            continue
+        if states is None:
             each.answer.set_exception(DatabaseUnavailable())
+        else:
+            each.answer.set_result(states[place])

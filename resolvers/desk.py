@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from keys.token import Secret, hint
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys import policy
 from keys.issuer import Issuer
 from keys.policy import Action, Actor, Scope, Standing
 from keys.refusals import TooManyRequests
+from keys.token import Secret, hint
 from models.api_key import ApiKeyRecord, key_record
 from models.audit import AuditAction, instants_by_actor
 from models.database import Database

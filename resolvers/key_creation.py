@@ -12,7 +12,7 @@ from keys.issuer import Prepared
 from keys.policy import Action, Actor, Scope
 from keys.refusals import Forbidden, InvalidInput, KeyLimitReached, NotFound
 from models.agent import Agent, live_agent
-from models.api_key import ApiKey, insert_key, visible_keys
+from models.api_key import ApiKey, SlotUnavailable, insert_key, visible_keys
 from models.audit import AuditAction
 from models.organization import Organization, live_organization, lock_organization
 from resolvers.audit import record, record_refused_creation
@@ -42,6 +42,11 @@ async def create_api_key(
             actor = await as_of_now(session, actor)
             await _check_creation(session, actor, desk, organization, wanted)
             return await _store(session, actor, wanted, prepared, desk.clock())
+    except SlotUnavailable:
+        # The database's own no. The lock above leaves it nothing to say, but it is the one that counts.
+        async with desk.database.reading() as session:
+            organization = await live_organization(session, organization_id)
+            raise (NotFound() if organization is None else await _limit_reached(session, actor, organization)) from None
     except (Forbidden, KeyLimitReached) as refusal:
         await refused_creation(desk, actor, refusal, organization_id=organization_id, agent_id=agent_id)
         raise

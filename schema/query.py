@@ -25,6 +25,8 @@ class Query:
         description="Where support by e-mail is, if the operator set an address. Also for the signed-out."
     )
     def support_email(self, info: Info) -> str | None:
+        if info.context.visit.signed_in is not None:
+            info.context.require_signed_in()
         return info.context.support_email
 
     @strawberry.field(

@@ -50,7 +50,7 @@ async def nothing(request: Request[Any, Any, Any]) -> None:
 @pytest.fixture
 def address() -> Iterator[str]:
     """Where a server answers for a schema of one field, everybody signed in."""
-    route = graphql_route(strawberry.Schema(Query), context=nothing, is_signed_in=lambda _: True)
+    route = graphql_route(strawberry.Schema(Query), context=nothing, introspection_refusal=lambda _: None)
     app = Litestar([route], openapi_config=None, logging_config=None)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))

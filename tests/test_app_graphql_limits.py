@@ -62,6 +62,15 @@ async def test_a_limit_holds_at_its_edge(within: str, over: str) -> None:
     assert refused.json().keys() == {"errors"}
 
 
+async def test_a_document_has_room_for_twenty_operations() -> None:
+    """Each is measured and validated by itself, so their number is bounded before either begins."""
+    twenty, one_more = (" ".join(f"query Q{i} {{ echo }}" for i in range(number)) for number in (20, 21))
+
+    unnamed, refused = await Tiny().ask(twenty), await Tiny().ask(one_more)
+
+    assert (code_of(unnamed), code_of(refused)) == ("GRAPHQL_VALIDATION_FAILED", "TOO_COMPLEX")
+
+
 @pytest.mark.parametrize(
     ("document", "variables", "fields"),
     [

@@ -56,6 +56,9 @@ async def test_the_demo_is_not_served_to_others(database: Database) -> None:
     async with database.transaction() as session:
         session.add(Organization(id=ORGANIZATION_ID, name="Northwind Logistics", created_at=THEN))
 
-    await require_no_demo(database, "127.0.0.1")
+    await require_no_demo(database, "127.0.0.1", None)
+    await require_no_demo(database, "127.0.0.1", "http://localhost:8000")
     with pytest.raises(Failure, match="passwords are no secret"):
-        await require_no_demo(database, "0.0.0.0")
+        await require_no_demo(database, "0.0.0.0", None)
+    with pytest.raises(Failure, match=r"keys\.example"):
+        await require_no_demo(database, "127.0.0.1", "https://keys.example")

@@ -1,5 +1,7 @@
 """The database itself holds what no code path may get around."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -189,6 +191,46 @@ async def test_the_databases_clock_is_aware(database: Database) -> None:
         now = await database_now(session)
 
     assert now.utcoffset() == NOW.utcoffset()
+
+
+@pytest.mark.parametrize(
+    ("address", "read"),
+    [
+        ("postgres://u@h/d?sslmode=require", "postgresql+asyncpg://u@h/d?ssl=require"),
+        ("postgresql:///d?host=/var/run/postgresql", "postgresql+asyncpg:///d?host=%2Fvar%2Frun%2Fpostgresql"),
+        ("sqlite:///x.db", "sqlite+aiosqlite:///x.db"),
+    ],
+)
+def test_addresses_are_read_as_hosts_hand_them_out(address: str, read: str) -> None:
+    """The driver is named where it was left out, and libpq's sslmode is understood."""
+    assert database_url(address).render_as_string() == read
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://h/d?timeout=3", "postgresql://h/d?options=-c", "sqlite:///x?mode=ro"]
+)
+def test_an_option_that_only_a_part_would_understand_is_refused(address: str) -> None:
+    """Every connection takes the same address, so an option counts for all of them or is not taken."""
+    with pytest.raises(UnsupportedDatabase, match="no option"):
+        database_url(address)
+
+
+async def test_reading_waits_for_no_writer(database: Database) -> None:
+    """While writers hold every connection of theirs, queries and the schema's revision are answered."""
+    async with AsyncExitStack() as stack:
+        await (await stack.enter_async_context(database.transaction())).execute(text("SELECT 1"))
+        waiting = [asyncio.ensure_future(_write(database)) for _ in range(8)]
+        await asyncio.sleep(0)
+
+        async with asyncio.timeout(20), database.reading() as session:
+            assert (await session.execute(text("SELECT count(*) FROM organizations"))).scalar_one() == 0
+        assert await current_revision(database) == newest_revision()
+    await asyncio.gather(*waiting)
+
+
+async def _write(database: Database) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("SELECT 1"))
 
 
 @pytest.mark.parametrize("address", ["mysql://root@localhost/x", "sqlite://", "nonsense", "postgresql+psycopg://x/y"])

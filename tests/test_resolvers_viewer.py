@@ -200,7 +200,8 @@ async def test_whatever_is_wrong_the_answer_is_the_same(
 async def test_each_wrong_answer_asks_the_database_alike(browser: Callable[..., Browser], database: Database) -> None:
     """An unknown address costs the same statements as a wrong password."""
     statements: list[str] = []
-    event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    for engine in (database.engine, database.reading_engine):
+        event.listen(engine.sync_engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     said = []
 
     for email, password in [
@@ -224,7 +225,8 @@ async def test_nothing_is_locked_while_a_password_is_looked_at(
     verify = door.pool.verify
 
     async def watched(hashed: str, text: str) -> bool:
-        taken.append(database.engine.pool.checkedout())  # type: ignore[attr-defined]
+        pools = [database.engine.pool, database.reading_engine.pool]
+        taken.append(sum(pool.checkedout() for pool in pools))  # type: ignore[attr-defined]
         return await verify(hashed, text)
 
     monkeypatch.setattr(door.pool, "verify", watched)

@@ -40,7 +40,8 @@ query ($id: ID!) {
 def counted(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The SQL statements that the application issues within the block, by its engine and by its reader."""
     statements: list[str] = []
-    engine = site.app.database.engine.sync_engine
+    database = site.app.database
+    engines = [database.engine.sync_engine, database.reading_engine.sync_engine]
     rows = Reader.rows
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -50,14 +51,16 @@ def counted(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         statements.append(str(statement))
         return await rows(reader, statement, parameters)
 
-    event.listen(engine, "before_cursor_execute", note)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
     with monkeypatch.context() as patched:
         patched.setattr(Reader, "rows", noted)
         yield statements
-    event.remove(engine, "before_cursor_execute", note)
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", note)
 
 
-async def store_keys(site: Site, number: int, *, with_tombstones: bool = True) -> None:
+async def store_keys(site: Site, number: int) -> None:
     """So many living keys and tombstones, each with an agent, a creator and a deleter of its own, and an event each."""
     world = site.world
     common: dict[str, Any] = {"organization_id": world.acme.id, "prefix": "kd", "last_four": "4444"}

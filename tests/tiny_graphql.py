@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.graphql import graphql_route
 from app.graphql_limits import Limits
+from keys.refusals import Unauthenticated
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -126,7 +127,7 @@ class Tiny:
         route = graphql_route(
             self.schema,
             context=self.context or self._context,
-            is_signed_in=lambda asker: asker.signed_in,
+            introspection_refusal=lambda asker: None if asker.signed_in else Unauthenticated(),
             limits=self.limits,
             answer_headers=lambda asker: [(b"x-signed-in", str(asker.signed_in).encode())],
         )

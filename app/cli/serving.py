@@ -52,7 +52,7 @@ def serve(
 
     async def check(database: Database) -> None:
         await require_schema(database)
-        await require_no_demo(database, host)
+        await require_no_demo(database, host, settings.public_url)
         await _settle_server_keys(database, server_keys, drop_keys=drop_keys)
         if (warning := limits_warning(settings, database)) is not None:
             note(f"Warning: {warning}")

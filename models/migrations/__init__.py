@@ -37,7 +37,7 @@ def known_revisions() -> list[str]:
 
 async def current_revision(database: Database) -> str | None:
     """The revision that the database is at, or None where it was never migrated."""
-    async with database.engine.connect() as connection:
+    async with database.reading_engine.connect() as connection:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 
@@ -51,6 +51,9 @@ async def migrate(database: Database, revision: str = "head") -> tuple[str | Non
     move = command.downgrade if going_down else command.upgrade
     async with database.engine.begin() as connection:
         if database.backend == "postgresql":
+            # A table may take longer to change than a request may take.
+            await connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            await connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7065171)")
         await connection.run_sync(lambda sync: move(_config(sync), revision))
     return before, await current_revision(database)
