@@ -1,6 +1,7 @@
 """Owns what clients are told when a GraphQL request fails, and what the log is told instead."""
 
 import logging
+import re
 import traceback
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -9,12 +10,17 @@ from typing import Any
 from graphql import FieldNode, GraphQLError
 
 from keys.refusals import Refusal
+from keys.token import PATTERN
 from schema.refusals import as_error
 
 logger = logging.getLogger("keydesk.graphql")
 
 MESSAGE_CHARACTERS = 500
 LOGGED_FRAMES = 40
+SAID_BACK = re.compile(
+    r"[,;] found: .*|(?<=value): .*|(?<=String) '.*'|(?<=Value) '.*'(?= does not exist)|" + PATTERN, re.DOTALL
+)
+"""Where GraphQL's own messages quote a value, and keys that were pasted into a document."""
 
 
 class Code(StrEnum):
@@ -65,7 +71,7 @@ def refusal(code: Code, message: str) -> dict[str, Any]:
 
 def located_refusal(code: Code, error: GraphQLError) -> dict[str, Any]:
     """One member of `errors` about a place in the document."""
-    answer = refusal(code, error.message)
+    answer = refusal(code, without_values(error.message))
     if error.locations:
         answer["locations"] = [location.formatted for location in error.locations]
     return answer
@@ -93,7 +99,7 @@ def execution_errors(errors: Iterable[GraphQLError], request_id: str | None) -> 
         if _is_meant_for_clients(meant):
             answer: dict[str, Any] = {"message": _clipped(meant.message), "extensions": meant.extensions}
         elif _is_about_arguments(error):
-            answer = refusal(Code.BAD_USER_INPUT, error.message)
+            answer = refusal(Code.BAD_USER_INPUT, without_values(error.message))
         else:
             answer = masked(request_id)
             cause, field = error.original_error or error, _field_name(error)
@@ -123,6 +129,11 @@ def log_failure(error: BaseException, where: str, request_id: str | None) -> Non
         story.append(f"{frames}{type(link).__module__}.{type(link).__qualname__}")
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     logger.error("GraphQL: %s failed, request %s\n%s", where, request_id or "-", "\ncaused by\n".join(story))
+
+
+def without_values(message: str) -> str:
+    """One of GraphQL's messages without what was sent: browsers log it, and it may be a misplaced password."""
+    return SAID_BACK.sub("", message)
 
 
 def _clipped(message: str) -> str:

@@ -37,7 +37,7 @@ class Limits:
     Complexity is how many fields an answer could have: each field counts one, and what is below a list counts as often
     as the list can be long, which is `first` or `last` where the field takes one (a connection's page counts once, not
     again at its edges) and `assumed_list_items` elsewhere. A console page comes to some hundreds; everything a person
-    can see of ten organizations, in one query, to some 12,000. Introspection has a budget of its own: GraphiQL's comes
+    can see of five organizations, in one query, to some 11,000. Introspection has a budget of its own: GraphiQL's comes
     to some 50,000 by this count.
     """
 

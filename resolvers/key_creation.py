@@ -36,17 +36,7 @@ async def create_api_key(
         async with desk.database.reading() as session:
             organization = await live_organization(session, organization_id)
             wanted = replace(wanted, name=await _check_creation(session, actor, desk, organization, wanted))
-        prepared = await desk.issuer.prepare()
-        async with desk.database.transaction() as session:
-            organization = await lock_organization(session, organization_id)
-            actor = await as_of_now(session, actor)
-            await _check_creation(session, actor, desk, organization, wanted)
-            return await _store(session, actor, wanted, prepared, desk.clock())
-    except SlotUnavailable:
-        # The database's own no. The lock above leaves it nothing to say, but it is the one that counts.
-        async with desk.database.reading() as session:
-            organization = await live_organization(session, organization_id)
-            raise (NotFound() if organization is None else await _limit_reached(session, actor, organization)) from None
+        return await _take_slot(desk, actor, wanted, await desk.issuer.prepare())
     except (Forbidden, KeyLimitReached) as refusal:
         await refused_creation(desk, actor, refusal, organization_id=organization_id, agent_id=agent_id)
         raise
@@ -125,6 +115,21 @@ async def _limit_reached(session: AsyncSession, actor: Actor, organization: Orga
         else await visible_keys(session, organization.id, of_agents=deletable)
     )
     return KeyLimitReached(organization.live_key_count, organization.key_limit, candidates_to_free(keys))
+
+
+async def _take_slot(desk: Desk, actor: Actor, wanted: _Wanted, prepared: Prepared) -> Issued:
+    """Stores the key, if things still stand as they did before its secret was hashed."""
+    try:
+        async with desk.database.transaction() as session:
+            organization = await lock_organization(session, wanted.organization_id)
+            actor = await as_of_now(session, actor)
+            await _check_creation(session, actor, desk, organization, wanted)
+            return await _store(session, actor, wanted, prepared, desk.clock())
+    except SlotUnavailable:
+        # The database's own no. The lock above leaves it nothing to say, but it is the one that counts.
+        async with desk.database.reading() as session:
+            organization = await live_organization(session, wanted.organization_id)
+            raise (NotFound() if organization is None else await _limit_reached(session, actor, organization)) from None
 
 
 async def _store(session: AsyncSession, actor: Actor, wanted: _Wanted, prepared: Prepared, now: datetime) -> Issued:

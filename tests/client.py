@@ -1,7 +1,7 @@
 """The whole application on a database of its own, with its lifespan, and people who ask it as browsers do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -127,11 +127,14 @@ class Site:
     """For changing rows behind the application's back."""
     _stack: AsyncExitStack
     _people: dict[str, Client] = field(default_factory=dict)
+    listeners: list[Callable[[httpx.Response], Awaitable[None]]] = field(default_factory=list)
+    """Told of every answer to the browsers that are opened from now on."""
 
     async def browser(self, **headers: str) -> Client:
         """A browser that nobody has used yet; `headers` go with every request."""
         transport = httpx.ASGITransport(cast(Any, self.app))
-        http = httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL, headers=headers)
+        hooks = {"response": self.listeners}
+        http = httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL, headers=headers, event_hooks=hooks)
         return Client(await self._stack.enter_async_context(http))
 
     async def person(self, name: str) -> Client:

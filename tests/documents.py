@@ -15,6 +15,15 @@ mutation ($email: String!, $password: String!) {
   }
 }
 """
+CHANGE_PASSWORD = """
+mutation ($current: String!, $new: String!) {
+  changePassword(input: {currentPassword: $current, newPassword: $new}) {
+    __typename
+    ... on Viewer { passwordChangeRequired organizations { name } }
+    ... on InvalidInput { field message }
+  }
+}
+"""
 CREATE = (
     """
 mutation ($input: CreateApiKeyInput!) {

@@ -180,6 +180,23 @@ async def test_of_fifty_at_once_for_the_last_slot_one_gets_it(
         ).scalar_one() == 10
 
 
+async def test_the_databases_own_no_is_the_same_refusal(
+    desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Should a creation get past the lock and the count, the trigger's no is KeyLimitReached, and is counted."""
+    await fill(desk, world, 10)
+
+    async def say_it_fits(*_arguments: object) -> str:
+        return "deploy"
+
+    monkeypatch.setattr("resolvers.key_creation._check_creation", say_it_fits)
+    with pytest.raises(KeyLimitReached) as refused:
+        await create(desk, world.actor("ada"), world.acme)
+
+    assert (refused.value.used, refused.value.limit, len(refused.value.candidates)) == (10, 10, 10)
+    assert len(await events(desk, "api-key-creation-refused")) == 1
+
+
 async def test_a_failure_between_hash_and_commit_costs_no_slot(
     desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

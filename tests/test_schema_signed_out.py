@@ -10,17 +10,8 @@ from models import Person
 from models.ids import Prefix, external_id
 from tests.client import NEVER_WAS, NOBODY, PASSWORD, Client, Site, open_site
 from tests.conftest import Clock
-from tests.documents import CREATE, DELETE, LIST, RENAME, ROTATE, SEE
+from tests.documents import CHANGE_PASSWORD, CREATE, DELETE, LIST, RENAME, ROTATE, SEE
 
-CHANGE_PASSWORD = """
-mutation ($current: String!, $new: String!) {
-  changePassword(input: {currentPassword: $current, newPassword: $new}) {
-    __typename
-    ... on Viewer { passwordChangeRequired organizations { name } }
-    ... on InvalidInput { field }
-  }
-}
-"""
 VIEWER = "{ viewer { user { email } passwordChangeRequired organizations { name } } }"
 A_KEY = external_id(Prefix.API_KEY, NEVER_WAS)
 AN_ORGANIZATION = external_id(Prefix.ORGANIZATION, NEVER_WAS)
@@ -159,6 +150,17 @@ async def test_a_one_time_password_opens_nothing(newcomer: Client, field: str) -
 
     assert answer.codes == ["PASSWORD_CHANGE_REQUIRED"]
     assert answer.body["data"] == {field: None}
+
+
+async def test_a_one_time_password_shows_no_more_than_who_one_is(newcomer: Client) -> None:
+    """Not the support address, which the signed-out are shown, and not the schema; the names of types are for all."""
+    closed = [
+        await newcomer.graphql(document) for document in ("{ supportEmail }", "{ __schema { queryType { name } } }")
+    ]
+    open_to_all = await newcomer.graphql("{ __typename viewer { __typename } }")
+
+    assert [answer.codes for answer in closed] == [["PASSWORD_CHANGE_REQUIRED"]] * 2
+    assert open_to_all.data == {"__typename": "Query", "viewer": {"__typename": "Viewer"}}
 
 
 async def test_a_password_of_one_s_own_opens_everything(site: Site, newcomer: Client) -> None:

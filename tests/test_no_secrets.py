@@ -1,0 +1,256 @@
+"""No secret of any kind is in a log, an answer that must not have it, or the database: over a whole life of keys."""
+
+import logging
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from app.logs import configure_logging
+from models import metadata
+from models.ids import Prefix, external_id
+from tests.client import NEVER_WAS, PASSWORD, Site, open_site
+from tests.conftest import Clock
+from tests.documents import CHANGE_PASSWORD, CREATE
+
+SERVER_KEYS = ("7d1f0c5e9ab24d38a6f1c3e5b7d90214", "e3b8f2a1c4d7469085b2d1f6a3c9e807")
+GATEWAY_TOKEN = "gateway-token-0a8f3c5d7e"
+NEW_PASSWORD = "entirely new pass phrase of ada"
+WRONG_PASSWORDS = ("a wrong password that is not hers", "correct horse battery stapler")
+ISSUED = re.compile(r'"secret":"(kd_\w{16}_(\w{32})\w{10})"')
+
+
+@dataclass
+class Eavesdropper:
+    """What the application said, and all the secrets that were about."""
+
+    secrets: set[str] = field(default_factory=lambda: {*SERVER_KEYS, GATEWAY_TOKEN, PASSWORD, NEW_PASSWORD})
+    issued: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+
+    async def hear(self, response: httpx.Response) -> None:
+        """Notes the secrets that an answer may have, the issued and the cookies, and the answer without them."""
+        await response.aread()
+        headers = [f"{name}: {value}" for name, value in response.headers.multi_items() if name != "set-cookie"]
+        self.secrets.update(value for value in response.cookies.values() if value)
+        for key, secret in ISSUED.findall(response.text):
+            self.issued.append(key)
+            self.secrets.update({key, secret})
+        body = ISSUED.sub("", response.text) if '"ApiKeyIssued"' in response.text else response.text
+        self.answers.append("\n".join([*headers, body]))
+
+    def found_in(self, said: str) -> list[str]:
+        """The secrets that are in the text."""
+        return [secret for secret in sorted(self.secrets) if secret in said]
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
+    """What goes to standard error, with the log as an operator has it who asked for everything."""
+    root, own, of_the_browsers = logging.getLogger(), ("alembic", "markdown_it", "aiosqlite", "asyncio"), "httpx"
+    handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in (None, *own, of_the_browsers)}
+    said = StringIO()
+    monkeypatch.setattr(sys, "stderr", said)
+    configure_logging("debug")
+    logging.getLogger(of_the_browsers).setLevel(logging.WARNING)
+    yield said
+    root.handlers[:] = handlers
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.fixture
+def heard() -> Eavesdropper:
+    """Who listens to every browser of the test."""
+    return Eavesdropper()
+
+
+@pytest.fixture
+async def secretive(database_address: str, clock: Clock, log: StringIO, heard: Eavesdropper) -> AsyncIterator[Site]:
+    """A site with every secret that an operator can set."""
+    environment = {"KEYDESK_SECRET_KEY": ",".join(SERVER_KEYS), "KEYDESK_GATEWAY_TOKEN": GATEWAY_TOKEN}
+    async with open_site(database_address, clock, environment) as site:
+        site.listeners.append(heard.hear)
+        yield site
+
+
+async def change_keys(site: Site) -> list[str]:
+    """A key is made, used, rotated with overlap and without, renamed and deleted; returns its secrets."""
+    ada = await site.person("ada")
+    issued = (await ada.create(site.organization("acme"))).value
+    key_id, secrets = issued["apiKey"]["id"], [issued["secret"]]
+    for overlap_seconds in (3600, 60, 0):
+        secrets.append((await ada.rotate(key_id, overlap_seconds)).value["secret"])
+    await ada.rename(key_id, "nightly")
+    for secret in secrets:
+        await site.verify(secret, **{"x-gateway-token": GATEWAY_TOKEN})
+    await ada.delete(key_id)
+    for secret in secrets:
+        await site.verify(secret, **{"x-gateway-token": GATEWAY_TOKEN})
+    secrets.append((await ada.create(site.organization("acme"), "lives on")).value["secret"])
+    return secrets
+
+
+async def present_oddly(site: Site, secret: str) -> None:
+    """A real secret where it does not belong: in headers, paths, queries and methods of every door."""
+    http = (await site.browser()).http
+    gateway = {"x-gateway-token": GATEWAY_TOKEN}
+    for headers in (
+        {"authorization": f"Basic {secret}"},
+        {"authorization": f"Bearer Bearer {secret}"},
+        {"authorization": f'Bearer "{secret}"'},
+        {"authorization": secret},
+        {"authorization": f"Bearer {secret[:-1]}"},
+        {"authorization": f"Bearer {secret}x"},
+        {"authorization": f"Bearer {secret.swapcase()}"},
+        {"x-api-key": secret, "authorization": f"Bearer {secret[::-1]}"},
+        {"x-api-key": secret, "x-agent-id": secret},
+        {"user-agent": secret, "referer": f"http://keydesk.test/{secret}", "x-request-id": secret},
+        {"cookie": f"keydesk_session={secret}; keydesk_device={secret}"},
+        {"x-forwarded-for": secret, "forwarded": f"for={secret}", "origin": secret, "accept": secret},
+    ):
+        await http.get("/v1/verify", headers={**gateway, **headers})
+        await http.get("/v1/verify", headers={**headers, "x-gateway-token": f"{GATEWAY_TOKEN}x"})
+        await http.post("/graphql", headers=headers, json={"query": "{ viewer { user { id } } }"})
+        await http.get("/readyz", headers=headers)
+    for path in ("/v1/verify/{}", "/v1/verify?key={}", "/{}", "/docs/{}", "/graphql?query={}", "/healthz/{}"):
+        await http.get(path.format(secret), headers=gateway)
+        await http.request(secret.partition("_")[2].replace("_", ""), path.format(secret), headers=gateway)
+
+
+async def sign_in_and_out(site: Site, secret: str) -> None:
+    """Right and wrong passwords, in each other's place too, and a change of password."""
+    browser = await site.browser()
+    for password in (*WRONG_PASSWORDS, secret):
+        await browser.sign_in("mel@example.com", password)
+        await browser.sign_in(password, password)
+    await browser.sign_in("mel@example.com", PASSWORD)
+    for current, new in ((WRONG_PASSWORDS[0], NEW_PASSWORD), (PASSWORD, PASSWORD), (PASSWORD, NEW_PASSWORD)):
+        await browser.graphql(CHANGE_PASSWORD, current=current, new=new)
+    await browser.graphql("mutation { signOut }")
+    await browser.sign_in("mel@example.com", NEW_PASSWORD)
+
+
+async def fail_inside(site: Site, secret: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Failures of our own whose exceptions are full of secrets; returns the codes that the client saw."""
+    ada = await site.person("ada")
+
+    async def fail(*_arguments: object, **_named: object) -> None:
+        parameters = {"secret": secret, "password": PASSWORD}
+        cause = ValueError(f"duplicate key: {secret}")
+        raise IntegrityError(f"INSERT INTO t VALUES ('{secret}')", parameters, cause) from cause
+
+    key_id = external_id(Prefix.API_KEY, NEVER_WAS)
+    codes: list[str] = []
+    for place, ask in (
+        ("resolvers.key_creation.record", lambda: ada.create(site.organization("acme"))),
+        ("resolvers.api_keys.key_record", lambda: ada.rename(key_id)),
+        ("resolvers.viewer.session_record", lambda: ada.see(key_id)),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(place, fail)
+            codes += (await ask()).codes
+    return codes
+
+
+async def stored(site: Site) -> str:
+    """All that the database has: every byte of SQLite's files, every column of every row elsewhere."""
+    path = site.app.database.path
+    if path is not None:
+        files = [path, *path.parent.glob(f"{path.name}-*")]
+        assert len(files) > 1, "the write-ahead log is missing"
+        return "".join(file.read_bytes().decode("latin-1") for file in files)
+    async with site.database.reading() as session:
+        tables = [
+            (await session.execute(text(f"SELECT t::text FROM {name} t"))).scalars().all() for name in metadata.tables
+        ]
+    return "\n".join(row for rows in tables for row in rows)
+
+
+async def test_no_secret_is_said_where_it_does_not_belong(
+    secretive: Site, heard: Eavesdropper, log: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Neither keys, passwords, session tokens, the gateway's token nor server keys: not in the log at its most talkative,
+    not in any answer but those that issue a key, and nowhere in the database.
+    """
+    secrets = await change_keys(secretive)
+    for secret in secrets:
+        await present_oddly(secretive, secret)
+    await sign_in_and_out(secretive, secrets[-1])
+    codes = await fail_inside(secretive, secrets[-1], monkeypatch)
+    kept = await stored(secretive)
+    logged = log.getvalue()
+
+    assert heard.issued == secrets
+    assert len(heard.secrets) >= 2 * len(secrets) + 8
+    assert codes == ["INTERNAL_SERVER_ERROR"] * 3
+    assert "IntegrityError" in logged
+    assert secrets[-1][-4:] in kept
+    assert {"log": heard.found_in(logged), "database": heard.found_in(kept)} == {"log": [], "database": []}
+    assert [answer for answer in heard.answers if heard.found_in(answer)] == []
+
+
+PASTED = "kd_0123456789abcdef_0123456789abcdefghijklmnopqrstuvwxyzABCDEF"
+TYPED = "a pass phrase in the wrong field"
+
+
+def refused_documents() -> list[str]:
+    """A pasted key or a password wherever a document can't have it."""
+    return [
+        f"{{ {PASTED} }}",
+        f"{PASTED}",
+        f'"{TYPED}"',
+        f'{{ apiKey("{TYPED}") {{ id }} }}',
+        f'{{ apiKey(id: """{TYPED}""" "{TYPED}") {{ id }} }}',
+        f'{{ apiKey(id: "{TYPED}) }}',
+        f'{{ apiKey(id: "{PASTED}") {{ {PASTED} }} }}',
+        f'{{ apiKey({PASTED}: "{PASTED}") {{ id }} }}',
+        f"{{ apiKey(id: {PASTED}) {{ id }} }}",
+        f"{{ ...{PASTED} }}",
+        f"query (${PASTED}: {PASTED}) {{ supportEmail }}",
+        f"{{ supportEmail @{PASTED} }}",
+        f"fragment {PASTED} on {PASTED} {{ id }}",
+        f"{{ a: supportEmail a: apiKey(id: 1) {{ {PASTED}: id }} }}",
+        f'mutation {{ signIn(input: {{email: "{TYPED}"}}) {{ __typename }} }}',
+        f'mutation {{ signIn(input: {{email: "a", pasword: "{TYPED}"}}) {{ __typename }} }}',
+        f'mutation {{ signIn(input: {{email: ["{TYPED}"], password: {{a: "{TYPED}"}}}}) {{ __typename }} }}',
+        f'mutation {{ signIn(input: "{TYPED}") {{ __typename }} }}',
+        f'mutation {{ createApiKey(input: {{organizationId: 1, name: 1, scope: "{TYPED}"}}) {{ __typename }} }}',
+        f"mutation {{ createApiKey(input: {{organizationId: 1, name: 1, scope: {PASTED}}}) {{ __typename }} }}",
+    ]
+
+
+def refused_variables() -> list[tuple[str, Any]]:
+    """The same in variables, with the document that they do not fit."""
+    sign_in = "mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }"
+    account = {"email": "ada@example.com"}
+    inputs: list[Any] = [
+        TYPED,
+        [TYPED],
+        account | {"pasword": TYPED},
+        account | {"password": [TYPED]},
+        account | {"password": {"password": TYPED}},
+        {"password": TYPED},
+        {PASTED: PASTED},
+    ]
+    scoped = {"organizationId": "org_1", "name": "x", "scope": TYPED}
+    return [*((sign_in, each) for each in inputs), (CREATE, scoped), (CREATE, scoped | {"scope": PASTED})]
+
+
+async def test_what_is_refused_is_not_said_back(site: Site) -> None:
+    """A password in a misspelt field, a key pasted into a document: the refusal does not quote it for a log to keep."""
+    browser = await site.browser()
+
+    answers = [await browser.graphql(document) for document in refused_documents()]
+    answers += [await browser.graphql(document, input=wrong) for document, wrong in refused_variables()]
+
+    assert {answer.response.status_code for answer in answers} == {400}
+    assert [answer.body for answer in answers if PASTED in answer.response.text or TYPED in answer.response.text] == []
