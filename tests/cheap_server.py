@@ -18,10 +18,10 @@ from argon2 import PasswordHasher
 
 from app import create_app
 from app.logs import configure_logging
+from app.serve import BACKLOG, KEEP_ALIVE_SECONDS
 from app.settings import read_settings
 
 FOLDER = "TESTS_HASHING_FOLDER"
-BACKLOG = 2048
 
 
 class WatchedHasher(PasswordHasher):
@@ -62,6 +62,7 @@ def main() -> None:
         lifespan="on",
         log_config=None,
         access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=5,
     )
     uvicorn.Server(config).run(sockets=[listener])

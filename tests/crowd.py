@@ -39,31 +39,32 @@ class Crowd:
 
     async def warm(self, secrets: Sequence[str]) -> None:
         """Presents these, and waits until each was good twice at every server: what argon2 found is remembered."""
-        begun = len(self.verified)
-        self.present(secrets)
+        unread = self.unread()
         missing = {(secret, server): 2 for secret in secrets for server in self._servers}
+        self.present(secrets)
 
         def is_warm() -> bool:
-            nonlocal begun
-            for each in self.verified[begun:]:
-                if each.status == GOOD and (place := (each.secret, each.server)) in missing:
+            for each in unread():
+                place = each.secret, each.server
+                if each.status == GOOD and place in missing:
                     missing[place] -= 1
                     if not missing[place]:
                         del missing[place]
-            begun = len(self.verified)
             return not missing
 
         await self.until(is_warm)
 
-    def sent_after(self, instant: float) -> list[Verified]:
-        """Those that were answered by now and sent after the instant."""
-        later = []
-        for each in reversed(self.verified):
-            if each.arrived < instant:
-                break
-            if each.sent > instant:
-                later.append(each)
-        return later
+    def unread(self) -> Callable[[], list[Verified]]:
+        """Gives at each call what was answered since the one before, or since now."""
+        seen = len(self.verified)
+
+        def read() -> list[Verified]:
+            nonlocal seen
+            fresh = self.verified[seen:]
+            seen += len(fresh)
+            return fresh
+
+        return read
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Lets the callers go on until the condition holds. Raises what stopped one of them."""

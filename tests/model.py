@@ -129,7 +129,9 @@ class Model:
         standing = self.standing(person, organization)
         if standing is None or standing.role == MEMBER:
             return set()
-        living = {agent for agent in self.agents.values() if agent.organization is organization and not agent.is_deleted}
+        living = {
+            agent for agent in self.agents.values() if agent.organization is organization and not agent.is_deleted
+        }
         return living if standing.role == ADMIN else living & standing.agents
 
     def living(self, organization: Organization) -> list[Key]:
@@ -150,7 +152,7 @@ class Model:
         agent_id: str | None = None,
         search: str | None = None,
     ) -> list[Key]:
-        """What the person's list shows, newest first; hints begin with the prefix, so that a search for it finds all."""
+        """What the person's list shows, newest first. A search for the prefix, with which hints begin, finds all."""
         wanted = (search or "").lower()
         return [
             key
@@ -246,7 +248,10 @@ class Model:
         agent.organization.log["AGENT_DELETED", OPERATOR, None] += 1
 
     def organization_deleted(self, organization: Organization) -> None:
-        """Nobody is in it any more."""
+        """With its keys and agents; nobody is in it any more."""
+        for agent in self.agents.values():
+            if agent.organization is organization and not agent.is_deleted:
+                self.agent_deleted(agent)
         self.deleted(OPERATOR, self.living(organization))
         organization.is_deleted = True
 

@@ -619,7 +619,6 @@ def test_doctor_finds_a_sound_installation_sound(keydesk: Keydesk) -> None:
     [
         ("KEYDESK_SECRET_KEY", "", {"server keys"}),
         ("KEYDESK_REDIS_URL", "redis://:hunter2hunter2@127.0.0.1:9/0", {"redis"}),
-        ("KEYDESK_REDIS_URL", "hunter2hunter2", {"redis"}),
         (
             "KEYDESK_DATABASE_URL",
             "postgresql://keydesk:hunter2hunter2@127.0.0.1:9/keydesk",
