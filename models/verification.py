@@ -159,8 +159,6 @@ _SERVER_SETTINGS = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
-_TOOLKITS_OWN = frozenset({"prepared_statement_cache_size", "prepared_statement_name_func", "async_creator_fn"})
-"""What an address may say to SQLAlchemy, and asyncpg has no ear for."""
 _REFUSALS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
@@ -209,8 +207,7 @@ class PostgresKeyReader:
     def __init__(self, address: str, *, lanes: int = LANES, timeout_seconds: float = READ_TIMEOUT_SECONDS) -> None:
         url = database_url(address)
         _, arguments = url.get_dialect()().create_connect_args(url)
-        arguments = {name: given for name, given in arguments.items() if name not in _TOOLKITS_OWN}
-        self._lanes = tuple(_Lane(arguments) for _ in range(lanes))
+        self._lanes = tuple(_Lane(dict(arguments)) for _ in range(lanes))
         self._idle = list(self._lanes)
         self._timeout_seconds = timeout_seconds
         self._waiting: list[_Waiting] = []

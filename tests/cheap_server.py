@@ -55,7 +55,7 @@ def main() -> None:
     sys.stdout.write(json.dumps({"address": address}) + "\n")
     sys.stdout.flush()
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]  # an ASGI application
+        app,
         loop="uvloop",
         http="httptools",
         ws="none",

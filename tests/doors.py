@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from app import Keydesk
 from app.verify import VerifyDoor
 
 PUBLIC_URL = "https://keys.example"
@@ -73,15 +74,15 @@ def _bytes(text: str | bytes) -> bytes:
 
 
 @contextmanager
-def served(door: VerifyDoor) -> Iterator[tuple[str, int]]:
-    """The door behind uvicorn with httptools, as it is served, in a thread of its own; gives host and port."""
+def served(application: VerifyDoor | Keydesk) -> Iterator[tuple[str, int]]:
+    """Behind uvicorn with httptools, as it is served, in a thread of its own; gives host and port."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        door,  # type: ignore[arg-type]  # an ASGI application
+        application,  # type: ignore[arg-type]  # an ASGI application
         loop="uvloop",
         http="httptools",
         ws="none",
-        lifespan="off",
+        lifespan="on" if isinstance(application, Keydesk) else "off",
         log_config=None,
         access_log=False,
         server_header=False,

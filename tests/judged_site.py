@@ -1,13 +1,11 @@
 """Judging what a site answers by its model, and entering into the model what has happened."""
 
-import re
-from collections import Counter
 from typing import Any
 
 import httpx
 
 from tests import model
-from tests.client import Answer
+from tests.client import PEOPLE, Answer
 from tests.documents import KEY
 from tests.model import NAMES, Key
 from tests.modelled_site import ModelledSite, email
@@ -136,13 +134,30 @@ class JudgedSite(ModelledSite):
         for key, each in zip(listed, shown["apiKeys"], strict=True):
             self.assert_shown(person, key, each)
 
-    def assert_refusals_counted(self, row: model.Organization, events: list[dict[str, Any]]) -> None:
-        """One event a person and reason, with the count in its summary where it is more than one."""
-        refused = [each for each in events if each["action"] == "API_KEY_CREATION_REFUSED"]
-        assert Counter(name_of(each["actor"]) for each in refused) == Counter(person for person, _ in row.refused)
-        for (person, _), count in row.refused.items():
-            summaries = [each["summary"] for each in refused if name_of(each["actor"]) == person]
-            assert count == 1 or any(re.search(rf"\b{count}\b", summary) for summary in summaries)
+    def assert_seen_by_those_who_may(self, key: Key) -> None:
+        """Everybody asks for the key; to who may not see it, it is not there."""
+        for person in PEOPLE:
+            answer = self.ask(person, lambda client: client.see(key.id))
+            if self.model.sees(person, key):
+                self.assert_shown(person, key, answer.value)
+            else:
+                assert answer.outcome == "null"
+
+    def assert_verified(self, key: Key, secret: str, agent_id: str | None, answer: httpx.Response) -> None:
+        """What a gateway is told of one of the key's secrets, for this agent."""
+        verdict = self.model.verdict(key, secret, agent_id)
+        assert code_of(answer) == verdict
+        if verdict == "good":
+            own = None if key.agent is None else key.agent.id
+            assert answer.json() == {
+                "keyId": key.id,
+                "organizationId": key.organization.id,
+                "scope": "organization" if own is None else "agent",
+                "agentId": own,
+                "requestId": answer.headers["x-request-id"],
+            }
+            copied = [answer.headers[f"x-keydesk-{name}"] for name in ("key", "organization", "agent")]
+            assert copied == [key.id, key.organization.id, agent_id or own or "none"]
 
     def log(self, person: str, organization_id: str) -> list[dict[str, Any]] | None:
         """Every page of the log, newest first; None where the organization is."""

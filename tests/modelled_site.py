@@ -189,7 +189,15 @@ def inside(external: str) -> UUID:
     return found
 
 
-def as_headers(secret: str, agent_id: str | None, *, as_bearer: bool = False) -> dict[str, str]:
+def as_headers(secret: str, agent_id: str | None) -> dict[str, str]:
     """A gateway's request with this key, for this agent."""
-    headers = {"authorization": f"bearer {secret}"} if as_bearer else {"x-api-key": secret}
-    return headers if agent_id is None else {**headers, "x-agent-id": agent_id}
+    if agent_id is None:
+        return {"authorization": f"bearer {secret}"}
+    return {"x-api-key": secret, "x-agent-id": agent_id}
+
+
+def altered(secret: str, position: int) -> str:
+    """With another letter or digit there, counted round and round over all three parts but the prefix."""
+    places = [place for place, character in enumerate(secret) if character != "_" and place >= len(model.PREFIX)]
+    place = chosen(places, position)
+    return f"{secret[:place]}{'A' if secret[place] != 'A' else 'B'}{secret[place + 1 :]}"

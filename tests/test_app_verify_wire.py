@@ -1,5 +1,6 @@
 """What strangers can put on the wire: never a fault of the server's, never a wait without end."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -8,18 +9,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app import create_app
+from app.settings import read_settings
 from app.verify import VerifyDoor
 from keys.gate import Gate
 from keys.token import Secret, mint
 from models.database import Database
 from models.verification import KeyState
 from resolvers.desk import Desk
-from tests.conftest import SERVER_KEYS
+from tests.conftest import SERVER_KEYS, CountingHasher
 from tests.doors import PUBLIC_URL, Answer, Header, ask, exchange, served
 from tests.presented import Gates, SpyReader, issue
 from tests.world import World
 
 MEGABYTE = 1_000_000
+SECRET_KEY = "0123456789abcdef0123456789abcdef"
 REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")
 KEY = mint(SERVER_KEYS, "kd").token.reveal()
 STATE = KeyState("0" * 32, "1" * 32, None, None, None, False, True, False)
@@ -173,15 +177,21 @@ def test_a_head_over_the_wire(address: tuple[str, int]) -> None:
     assert answer.content.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
 
 
-async def test_a_good_key_over_the_wire(database: Database, desk: Desk, world: World) -> None:
-    """From the database through the server, on one connection after another."""
+async def test_a_good_key_over_the_wire(database_address: str, desk: Desk, world: World) -> None:
+    """From the database through the whole application and its server, on one connection after another."""
     issued = await issue(desk, world, world.own)
-    gates = Gates(database)
+    setting = {"DATABASE_URL": database_address, "SECRET_KEY": SECRET_KEY, "PUBLIC_URL": PUBLIC_URL}
+    application = create_app(
+        read_settings({f"KEYDESK_{name}": value for name, value in setting.items()}),
+        key_hasher=CountingHasher(),
+        password_hasher=CountingHasher(),
+    )
+    head = request(("authorization", b"bearer " + issued.secret.reveal().encode()))
 
-    with served(VerifyDoor(gates.make(), public_url=PUBLIC_URL)) as address:
-        token = issued.secret.reveal().encode()
-        answers = [exchange(address, request(("authorization", b"bearer " + token))) for _ in range(3)]
-    await gates.close()
+    with served(application) as address:
+        answers = [await asyncio.to_thread(exchange, address, head) for _ in range(3)]
+        beside = await asyncio.to_thread(exchange, address, head.replace(b"/verify ", b"/verifyx "))
 
     assert [answer.status for answer in answers] == [200] * 3
     assert {answer.header("X-Keydesk-Agent") for answer in answers} == {f"agt_{world.own.id.hex}"}
+    assert beside.status == 404

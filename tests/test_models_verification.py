@@ -296,9 +296,9 @@ async def test_closing_answers_who_waits(postgresql: Database, desk: Desk, world
 
 
 async def test_an_address_may_have_options(postgresql: Database, desk: Desk, world: World) -> None:
-    """What SQLAlchemy takes in an address is understood here, too."""
+    """What the application takes in an address is understood here, too."""
     issued = await issue(desk, world)
-    reader = PostgresKeyReader(dsn(postgresql) + "?ssl=disable&prepared_statement_cache_size=0")
+    reader = PostgresKeyReader(dsn(postgresql) + "?sslmode=disable")
 
     state = await state_of(reader, issued)
     await reader.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import func, select
+from sqlmodel import col
 
 from app import key_reader
 from keys.gate import Gate
@@ -84,7 +85,7 @@ async def good_secrets(server: Server, secrets: list[str]) -> list[str]:
 async def refused_creations(database: Database, tenant: Tenant) -> int:
     """How many the audit log has counted."""
     statement = select(func.sum(AuditEvent.count)).where(
-        AuditEvent.organization_id == tenant.organization_id, AuditEvent.refused_reason == "limit"
+        col(AuditEvent.organization_id) == tenant.organization_id, col(AuditEvent.refused_reason) == "limit"
     )
     async with database.reading() as session:
         return (await session.execute(statement)).scalar_one() or 0

@@ -1,0 +1,183 @@
+"""Owns what a benchmark needs around it: databases with keys in them, and servers as processes of their own."""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy import URL
+
+from keys.hashing import KEY_PARAMETERS
+from keys.token import Minted, ServerKeys, mint
+from models import Agent, ApiKey, Organization
+from models.database import POSTGRESQL, Database, database_url
+from models.migrations import migrate
+
+ROOT = Path(__file__).parent.parent
+SECRET_KEY = "0123456789abcdef0123456789abcdef"
+SERVER_KEYS = ServerKeys((SECRET_KEY.encode(),))
+START_SECONDS = 60.0
+
+
+def mint_keys(number: int) -> list[tuple[Minted, str]]:
+    """So many keys with their hashes, at the real cost: about 23 ms of a core each."""
+    minted = [mint(SERVER_KEYS, "kd") for _ in range(number)]
+    hasher = KEY_PARAMETERS.hasher()
+    with ThreadPoolExecutor(os.cpu_count()) as executor:
+        return list(zip(minted, executor.map(lambda key: hasher.hash(key.secret.reveal()), minted), strict=True))
+
+
+async def fill(address: str, keys: Sequence[tuple[Minted, str]]) -> None:
+    """Migrates a database and stores the keys in it, every other one for an agent."""
+    database = Database(address)
+    await migrate(database)
+    now = datetime.now(UTC)
+    organization = Organization(name="Benchmark", key_limit=len(keys), created_at=now)
+    agent = Agent(organization_id=organization.id, name="Crawler", created_at=now)
+    async with database.transaction() as session:
+        session.add(organization)
+        await session.flush()
+        session.add(agent)
+        await session.flush()
+        session.add_all(
+            ApiKey(
+                organization_id=organization.id,
+                agent_id=agent.id if place % 2 else None,
+                name=f"key {place}",
+                prefix=minted.prefix,
+                public_id=minted.public_id,
+                last_four=minted.last_four,
+                secret_hash=secret_hash,
+                server_key_id=minted.server_key_id,
+                created_at=now,
+            )
+            for place, (minted, secret_hash) in enumerate(keys)
+        )
+    await database.close()
+
+
+@asynccontextmanager
+async def postgresql_database(server: str) -> AsyncIterator[str]:
+    """The address of a database of our own on this server, which is dropped at the end."""
+    url, name = database_url(server), f"keydesk_benchmark_{uuid4().hex[:12]}"
+    await _execute(url, f'CREATE DATABASE "{name}"')
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        await _execute(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def analyze(address: str) -> None:
+    """Gathers statistics, as a database that lives for a while does by itself."""
+    await _execute(database_url(address), "ANALYZE")
+
+
+async def postgresql_version(server: str) -> str:
+    """As the server names it."""
+    connection = await _connect(database_url(server))
+    try:
+        return str(await connection.fetchval("SHOW server_version")).split()[0]
+    finally:
+        await connection.close()
+
+
+async def _execute(url: URL, statement: str) -> None:
+    connection = await _connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _connect(url: URL) -> asyncpg.Connection:
+    return await asyncpg.connect(url.set(drivername=POSTGRESQL).render_as_string(hide_password=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server process that takes connections on this port of loopback."""
+
+    process: subprocess.Popen[str]
+    port: int
+
+    def pin(self, core: int | None) -> None:
+        """Keeps all its threads on one core, where the system can; None lets them run anywhere."""
+        if hasattr(os, "sched_setaffinity"):
+            cores = range(os.cpu_count() or 1) if core is None else {core}
+            for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), cores)
+
+    def stop(self) -> None:
+        """Ends it."""
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        finally:
+            self.process.kill()
+
+
+async def start(command: Sequence[str], environment: Mapping[str, str] | None = None, *, port: int | None) -> Server:
+    """Starts it and waits until it answers. Without a port, the server says its address in JSON on its first line."""
+    process = subprocess.Popen(  # noqa: ASYNC220 - before anything is measured
+        command,
+        cwd=ROOT,
+        env={**_environment(), **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    if port is None:
+        if process.stdout is None or not (line := await asyncio.to_thread(process.stdout.readline)):
+            raise RuntimeError(f"{command} did not start")
+        port = urlsplit(json.loads(line)["address"]).port
+    if port is None:
+        raise RuntimeError(f"{command} has no port")
+    server = Server(process, port)
+    await _wait_for(server)
+    return server
+
+
+async def _wait_for(server: Server) -> None:
+    give_up_at = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up_at and server.process.poll() is None:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.close()
+            return
+        await asyncio.sleep(0.05)
+    raise RuntimeError("a server did not start")
+
+
+async def start_keydesk(address: str) -> Server:
+    """`keydesk serve`, as an operator runs it."""
+    command = [sys.executable, "-c", "from app.cli import main; main()", "serve", "--port", "0", "--json"]
+    return await start(
+        command,
+        {"KEYDESK_DATABASE_URL": address, "KEYDESK_SECRET_KEY": SECRET_KEY, "KEYDESK_LOG": "warning"},
+        port=None,
+    )
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("KEYDESK_")}
