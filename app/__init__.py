@@ -1,6 +1,5 @@
 """Wires: settings in, an ASGI application out. Importing it does nothing."""
 
-import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +22,7 @@ from app.origins import OriginGuard
 from app.pages import pages
 from app.requests import CommonHeaders
 from app.settings import Settings, SettingsError
-from app.upkeep import keep_tidy
+from app.upkeep import kept_tidy
 from app.verify import VerifyDoor
 from keys.gate import Gate
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
@@ -139,11 +138,8 @@ class Keydesk:
             clock=self._clock,
         )
         await self._reader.start()
-        upkeep = asyncio.create_task(keep_tidy(self.database, clock=self._clock, audit_days=self._settings.audit_days))
-        yield
-        upkeep.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await upkeep
+        async with kept_tidy(self.database, clock=self._clock, audit_days=self._settings.audit_days):
+            yield
         await self._identity.close()
         await self._reader.close()
         await self._viewer_reader.close()
