@@ -2,13 +2,13 @@
 
 import logging
 import re
-import traceback
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
 from graphql import FieldNode, GraphQLError
 
+from app.logs import failure_story
 from keys.refusals import Refusal
 from keys.token import PATTERN
 from schema.refusals import as_error
@@ -16,7 +16,6 @@ from schema.refusals import as_error
 logger = logging.getLogger("keydesk.graphql")
 
 MESSAGE_CHARACTERS = 500
-LOGGED_FRAMES = 40
 SAID_BACK = re.compile(
     r"[,;] found: .*|(?<=value): .*|(?<=String) '.*'|(?<=Value) '.*'(?= does not exist)|" + PATTERN, re.DOTALL
 )
@@ -115,20 +114,8 @@ def execution_errors(errors: Iterable[GraphQLError], request_id: str | None) -> 
 
 
 def log_failure(error: BaseException, where: str, request_id: str | None) -> None:
-    """Writes the types and frames of an exception and of what caused it, never its words.
-
-    The words of a driver's or a validator's exception carry what a person typed (SQLAlchemy's have the statement's
-    parameters, PostgreSQL's the value that was not unique), and documents, variables and arguments enter no log.
-    """
-    story: list[str] = []
-    told: set[int] = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in told:
-        told.add(id(link))
-        frames = "".join(traceback.format_tb(link.__traceback__, limit=-LOGGED_FRAMES))
-        story.append(f"{frames}{type(link).__module__}.{type(link).__qualname__}")
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-    logger.error("GraphQL: %s failed, request %s\n%s", where, request_id or "-", "\ncaused by\n".join(story))
+    """Writes down where it failed and how, and nothing that anybody sent."""
+    logger.error("GraphQL: %s failed, request %s\n%s", where, request_id or "-", failure_story(error))
 
 
 def without_values(message: str) -> str:

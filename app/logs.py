@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+import traceback
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from app.requests import REQUEST_ID
 
 logger = logging.getLogger("keydesk.access")
+LOGGED_FRAMES = 40
 
 
 class JsonLines(logging.Formatter):
@@ -44,6 +46,23 @@ def configure_logging(level: str) -> None:
         logging.getLogger(quiet).setLevel(logging.WARNING)
     for chatty in ("aiosqlite", "asyncio"):  # their debug lines hold statements and their parameters
         logging.getLogger(chatty).setLevel(max(logging.INFO, logging.getLogger().level))
+
+
+def failure_story(error: BaseException) -> str:
+    """The types and frames of an exception and of what caused it, never its words.
+
+    The words of a driver's or a validator's exception carry what a person typed (SQLAlchemy's have the statement's
+    parameters, PostgreSQL's the value that was not unique), and documents, variables, arguments and keys enter no log.
+    """
+    story: list[str] = []
+    told: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in told:
+        told.add(id(link))
+        frames = "".join(traceback.format_tb(link.__traceback__, limit=-LOGGED_FRAMES))
+        story.append(f"{frames}{type(link).__module__}.{type(link).__qualname__}")
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return "\ncaused by\n".join(story)
 
 
 class AccessLog:

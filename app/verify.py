@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, assert_never
 import msgspec
 from litestar.types import Receive, Scope, Send
 
-from app.requests import new_request_id
+from app.logs import failure_story
+from app.requests import HSTS, new_request_id
 from keys.gate import Gate
 from keys.token import Secret
 from keys.verdict import Outcome, Verdict, Wanted
@@ -47,6 +48,7 @@ class VerifyDoor:
 
     def __init__(self, gate: Gate, *, public_url: str, gateway_token: Secret | None = None) -> None:
         self._gate = gate
+        self._always = (HSTS,) if public_url.startswith("https://") else ()
         self._errors_url = f"{public_url}/docs/errors"
         self._gateway_token = None if gateway_token is None else gateway_token.reveal().encode()
 
@@ -59,13 +61,16 @@ class VerifyDoor:
         request_id = new_request_id()
         try:
             status, answer_headers, body = await self._answer(scope["headers"], request_id)
-        except Exception:
-            logger.exception("A verification failed", extra={"facts": {"requestId": request_id}})
+        except Exception as error:
+            # Not with the exception itself, whose words may hold what was sent.
+            facts = {"requestId": request_id}
+            logger.error("A verification failed\n%s", failure_story(error), extra={"facts": facts})  # noqa: TRY400
             status, answer_headers, body = self._unavailable(request_id)
         answer_headers += [
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
             (b"x-request-id", request_id.encode()),
+            *self._always,
         ]
         await send({"type": "http.response.start", "status": status, "headers": answer_headers})
         shown = b"" if scope.get("method") == "HEAD" else body
