@@ -131,7 +131,7 @@ async def start_keyshield(folder: Path) -> tuple[Server, list[str]]:
     """Installs it into an environment of its own and starts it as its README has it; gives its keys, too."""
     say(f"installing keyshield {KEYSHIELD}")
     environment = folder / "keyshield"
-    wanted = [f"keyshield[core,fastapi]=={KEYSHIELD}", "uvicorn", "uvloop", "httptools", "aiosqlite"]
+    wanted = [f"keyshield[core,fastapi]=={KEYSHIELD}", "uvicorn", "uvloop", "httptools", "aiosqlite", "greenlet"]
     for command in (
         [sys.executable, "-m", "venv", str(environment)],
         [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", *wanted],

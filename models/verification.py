@@ -76,7 +76,8 @@ class _Outage:
 # otherwise go through all agents of the organization.
 _SQLITE = """
     SELECT k.id, k.organization_id, k.agent_id, k.secret_hash,
-           CASE WHEN k.previous_works_until > strftime('%Y-%m-%d %H:%M:%f000', 'now') THEN k.previous_secret_hash END,
+           CASE WHEN k.previous_works_until IS NULL THEN NULL
+                WHEN k.previous_works_until > strftime('%Y-%m-%d %H:%M:%f000', 'now') THEN k.previous_secret_hash END,
            k.rotated_at IS NOT NULL, k.deleted_at IS NOT NULL,
            a.id IS NOT NULL AND a.deleted_at IS NULL AND a.organization_id = k.organization_id
     FROM api_keys k LEFT JOIN agents a ON a.id = ?2

@@ -1,5 +1,6 @@
 """The verification door, asked directly as a server would ask it, and behind a real server on loopback."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -74,13 +75,15 @@ def _bytes(text: str | bytes) -> bytes:
 
 
 @contextmanager
-def served(application: VerifyDoor | Keydesk) -> Iterator[tuple[str, int]]:
+def served(
+    application: VerifyDoor | Keydesk, *, http: str | type[asyncio.Protocol] = "httptools"
+) -> Iterator[tuple[str, int]]:
     """Behind uvicorn with httptools, as it is served, in a thread of its own; gives host and port."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         application,  # type: ignore[arg-type]  # an ASGI application
         loop="uvloop",
-        http="httptools",
+        http=http,
         ws="none",
         lifespan="on" if isinstance(application, Keydesk) else "off",
         log_config=None,

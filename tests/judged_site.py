@@ -1,12 +1,15 @@
-"""Judging what a site answers by its model, and entering into the model what has happened."""
+"""Doing things as people do, judging each answer by the model, and entering into it what has happened."""
 
+import re
+from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import httpx
 
 from tests import model
 from tests.client import PEOPLE, Answer
-from tests.documents import KEY
+from tests.documents import CREATE, KEY
 from tests.model import NAMES, Key
 from tests.modelled_site import ModelledSite, email
 
@@ -35,6 +38,56 @@ query ($id: ID!, $after: String) {
 
 class JudgedSite(ModelledSite):
     """What must be so in every answer, whatever step asked."""
+
+    # What people do.
+
+    def create_keys(
+        self,
+        person: str,
+        organization: str,
+        name: str,
+        agent: str | None,
+        *,
+        scope: str | None = None,
+        times: int = 1,
+    ) -> list[Key]:
+        """The keys that came of it. Those that are created at once are there in the order of their times."""
+        wanted = {
+            "organizationId": self.site.organization(organization),
+            "name": name,
+            "scope": scope or (model.ORGANIZATION if agent is None else model.AGENT),
+            "agentId": self.agent_id(agent),
+        }
+        answers = self.ask_at_once(person, lambda client: client.graphql(CREATE, input=wanted), times=times)
+        issued = [answer for answer in answers if answer.outcome == "ApiKeyIssued"]
+        issued.sort(key=lambda answer: datetime.fromisoformat(answer.value["apiKey"]["createdAt"]))
+        in_order = [*issued, *(answer for answer in answers if answer not in issued)]
+        judged = [self.judge_creation(person, organization, wanted, answer) for answer in in_order]
+        return [key for key in judged if key is not None]
+
+    def change_name(self, person: str, key: Key, name: str) -> None:
+        answer = self.ask(person, lambda client: client.rename(key.id, name))
+        if self.agrees(answer, self.model.refusals_of_change(person, key, name=name), "ApiKey"):
+            self.model.renamed(person, key, NAMES[name])
+            self.assert_shown(person, key, answer.value)
+        self.assert_seen_by_those_who_may(key)
+
+    def change_secret(self, person: str, key: Key, overlap: int) -> None:
+        answer = self.ask(person, lambda client: client.rotate(key.id, overlap))
+        if self.agrees(answer, self.model.refusals_of_change(person, key, overlap=overlap), "ApiKeyIssued"):
+            self.model.rotated(person, key, answer.value["secret"], overlap=overlap)
+            self.assert_shown(person, key, answer.value["apiKey"])
+        self.assert_seen_by_those_who_may(key)
+
+    def delete_key(self, person: str, key: Key) -> None:
+        answer = self.ask(person, lambda client: client.delete(key.id))
+        if self.agrees(answer, self.model.refusals_of_change(person, key), "ApiKeyDeleted"):
+            self.model.deleted(person, [key])
+            self.assert_shown(person, key, answer.value["apiKey"])
+            assert answer.value["keyAllowance"] == self.model.allowance(key.organization)
+        self.assert_seen_by_those_who_may(key)
+
+    # What must be so.
 
     def agrees(self, answer: Answer, refusals: set[str], done: str) -> bool:
         """Whether it was done; it must be exactly where no reason speaks against it, and else one of them is named."""
@@ -143,6 +196,28 @@ class JudgedSite(ModelledSite):
             else:
                 assert answer.outcome == "null"
 
+    def assert_logged(self, person: str, row: model.Organization | None) -> None:
+        """Admins see all; agent admins what concerns their agents' keys, and nothing of members and limits."""
+        events, standing = self.log(person, row), self.model.standing(person, row)
+        if row is None or standing is None or events is None:
+            assert (events, standing) == (None, None)
+            return
+        times = [datetime.fromisoformat(each["at"]) for each in events]
+        assert times == sorted(times, reverse=True)
+        logged = Counter(
+            (each["action"], name_of(each["actor"]), (each["apiKey"] or {"id": None})["id"]) for each in events
+        )
+        if standing.role == model.ADMIN:
+            assert logged == Counter(event[:3] for event in row.events().elements())
+            summaries = " ".join(each["summary"] for each in events if each["action"] == model.REFUSED)
+            assert {str(count) for count in row.refused.values() if count > 1} <= set(re.findall(r"\d+", summaries))
+        else:
+            seen = {key.id for key in self.model.keys if self.model.sees(person, key)}
+            of_keys = Counter({event: times for event, times in logged.items() if event[2] is not None})
+            assert of_keys == Counter({event: times for event, times in row.log.items() if event[2] in seen})
+            others = {action for action, _, key_id in logged if key_id is None}
+            assert others <= ({"AGENT_DELETED", model.REFUSED} if standing.role == model.AGENT_ADMIN else set())
+
     def assert_verified(self, key: Key, secret: str, agent_id: str | None, answer: httpx.Response) -> None:
         """What a gateway is told of one of the key's secrets, for this agent."""
         verdict = self.model.verdict(key, secret, agent_id)
@@ -159,8 +234,9 @@ class JudgedSite(ModelledSite):
             copied = [answer.headers[f"x-keydesk-{name}"] for name in ("key", "organization", "agent")]
             assert copied == [key.id, key.organization.id, agent_id or own or "none"]
 
-    def log(self, person: str, organization_id: str) -> list[dict[str, Any]] | None:
+    def log(self, person: str, row: model.Organization | None) -> list[dict[str, Any]] | None:
         """Every page of the log, newest first; None where the organization is."""
+        organization_id = self.site.organization("nowhere") if row is None else row.id
         events: list[dict[str, Any]] = []
         has_next, after = True, None
         while has_next:

@@ -144,12 +144,21 @@ class ModelledSite(RuleBasedStateMachine):
         agent = self.model.agents.get(name)
         return self.site.agent("never") if agent is None else agent.id
 
-    def whoever(self, person: str, key: Key) -> str:
-        """Resolves “the first who may” and “the last who may” to those who manage the key, or else to its creator."""
-        if person in PEOPLE:
-            return person
-        managers = [each for each in PEOPLE if self.model.manages(each, key)]
-        return managers[0 if person.startswith("the first") else -1] if managers else key.creator or PEOPLE[0]
+    def who_may_change(self) -> list[tuple[str, Key]]:
+        """Everybody with every living key that they manage."""
+        return [(person, key) for key in self.model.keys for person in PEOPLE if self.model.manages(person, key)]
+
+    def who_may_create(self) -> list[tuple[str, str, str | None]]:
+        """Everybody with every organization and agent, or none, that they may scope a key to."""
+        names = {agent: name for name, agent in self.model.agents.items()}
+        of_organizations = [(person, organization, None) for person, organization in self.admins()]
+        return of_organizations + [
+            (person, organization, names[agent])
+            for person, organization in self.members()
+            for agent in sorted(
+                self.model.usable_agents(person, self.model.organizations[organization]), key=names.__getitem__
+            )
+        ]
 
     def living_organizations(self) -> list[model.Organization]:
         return [row for row in self.model.organizations.values() if not row.is_deleted]

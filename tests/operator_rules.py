@@ -19,7 +19,7 @@ from tests.client import PEOPLE
 from tests.judged_site import JudgedSite
 from tests.modelled_site import chosen, email, inside, keys
 
-picks = st.integers(0, 11)
+picks = st.integers(0, 23)
 """Which of the things there are, counted round and round."""
 
 
@@ -63,7 +63,9 @@ class OperatorRules(JudgedSite):
     @precondition(lambda self: self.living_organizations())
     @rule(pick=picks, limit=st.integers(1, 6))
     def operator_changes_limit(self, pick: int, limit: int) -> None:
-        row = chosen(self.living_organizations(), pick)
+        self.change_limit(chosen(self.living_organizations(), pick), limit)
+
+    def change_limit(self, row: model.Organization, limit: int) -> None:
         wanted: dict[str, Any] = {"organization_id": inside(row.id), "key_limit": limit, "now": self.clock()}
         self.operate(lambda session: update_organization(session, **wanted))
         self.model.limit_changed(row, limit)

@@ -77,6 +77,7 @@ def assert_common(answer: Answer) -> None:
     assert REQUEST_ID.fullmatch(answer.body["requestId"])
     assert answer.header("Content-Length") == str(len(answer.content))
     assert answer.header("Cache-Control") == "no-store"
+    assert (answer.header("Strict-Transport-Security") or "").startswith("max-age=")
 
 
 async def test_a_good_organization_level_key(door: VerifyDoor, desk: Desk, world: World) -> None:
@@ -417,6 +418,14 @@ async def test_head_has_no_body(door: VerifyDoor, desk: Desk, world: World) -> N
 def test_which_paths_are_the_door_s(path: str, is_answered: bool) -> None:
     """/v1/verify and what is below it, nothing that only begins like it."""
     assert VerifyDoor.answers(path) is is_answered
+
+
+async def test_without_https_nobody_is_told_to_use_it(gates: Gates) -> None:
+    """HSTS is for where the address from outside is https."""
+    answer = await ask(VerifyDoor(gates.make(), public_url="http://localhost:8000"))
+
+    assert answer.body["type"] == "http://localhost:8000/docs/errors#missing_key"
+    assert answer.header("Strict-Transport-Security") is None
 
 
 async def test_request_ids_are_never_the_same(door: VerifyDoor) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,56 @@ async def test_a_database_that_does_not_answer(postgresql: Database, desk: Desk,
 
     assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 9
     assert again.key_id == issued.record.id.hex
+
+
+class HeldWire:
+    """The way to the database, on which answers can be held up; for one connection."""
+
+    def __init__(self, database: Database) -> None:
+        self._there = database.url.host or "", database.url.port or 5432
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+        self.has_held = asyncio.Event()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Both directions, until either ends."""
+        there = await asyncio.open_connection(*self._there)
+        with suppress(ConnectionError):
+            await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer, is_answer=True))
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool = False
+    ) -> None:
+        while part := await reader.read(65536):
+            if is_answer and not self.is_open.is_set():
+                self.has_held.set()
+                await self.is_open.wait()
+            writer.write(part)
+        writer.close()
+
+
+async def test_nobody_rides_on_a_read_that_began_before(postgresql: Database, desk: Desk, world: World) -> None:
+    """Who asks after a deletion was answered is told of it, although a read from before it is still under way."""
+    issued = await issue(desk, world)
+    wire = HeldWire(postgresql)
+    server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
+    address = postgresql.url.set(host="127.0.0.1", port=server.sockets[0].getsockname()[1])
+    reader = PostgresKeyReader(address.render_as_string(hide_password=False), lanes=1, timeout_seconds=30)
+    await state_of(reader, issued)
+
+    wire.is_open.clear()
+    before = asyncio.create_task(state_of(reader, issued))
+    await wire.has_held.wait()
+    await delete_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+    after = asyncio.create_task(state_of(reader, issued))
+    await asyncio.sleep(0.02)
+    wire.is_open.set()
+    seen = [(await before).is_deleted, (await after).is_deleted]
+    await reader.close()
+    server.close()
+    await server.wait_closed()
+
+    assert seen == [False, True]
 
 
 async def test_a_migration_beneath_it(postgresql: Database, reader: KeyReader, desk: Desk, world: World) -> None:
