@@ -14,6 +14,7 @@ from app import create_app
 from app.failure import Failure
 from app.logs import configure_logging
 from app.settings import Settings, read_settings
+from app.wire import BoundedHttp
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
@@ -73,7 +74,7 @@ def _config(app: object, *, factory: bool = False, workers: int = 1) -> uvicorn.
         factory=factory,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
         lifespan="on",
         log_config=None,

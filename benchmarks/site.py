@@ -137,7 +137,6 @@ async def start(command: Sequence[str], environment: Mapping[str, str] | None = 
         env={**_environment(), **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         text=True,
     )
     if port is None:

@@ -136,7 +136,9 @@ async def start_keyshield(folder: Path) -> tuple[Server, list[str]]:
         [sys.executable, "-m", "venv", str(environment)],
         [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", *wanted],
     ):
-        subprocess.run(command, check=True)  # noqa: ASYNC221 - before anything is measured
+        done = subprocess.run(command, capture_output=True, text=True)  # noqa: ASYNC221 - before anything is measured
+        if done.returncode:
+            raise RuntimeError(f"{command[-1]} failed: {done.stderr}")
     port = free_port()
     script = str(ROOT / "benchmarks" / "keyshield_application.py")
     command = [str(environment / "bin" / "python"), script, str(port), str(folder), str(KEYSHIELD_CALLERS)]

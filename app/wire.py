@@ -1,0 +1,43 @@
+"""
+Owns the bound on a request's head. The server below us has none: it puts a long header together anew with each piece
+that arrives, so that a single one of 200 MB kept a whole process busy for a minute.
+"""
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_BYTES_AT_MOST = 2 * 1024 * 1024
+"""
+Request line and headers, or the trailers after a body; somewhat more where one piece brings it all. Wide, since who is
+hung up on in the middle of sending often does not read why: what is merely too long is told so by the application.
+"""
+_BODY = b"The request's headers are too large."
+_REFUSAL = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_BODY), _BODY)
+)
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1, which hangs up on a head without an end: with 431 (RFC 6585) where it can be said."""
+
+    _undelivered = 0
+    """Bytes that have arrived since the last head or piece of a body was whole."""
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what arrives until it is of use to somebody."""
+        self._undelivered += len(data)
+        super().data_received(data)
+        if self._undelivered > HEAD_BYTES_AT_MOST and not self.transport.is_closing():
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.write(_REFUSAL)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        """A head is whole."""
+        self._undelivered = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """So is a piece of a body."""
+        self._undelivered = 0
+        super().on_body(body)
