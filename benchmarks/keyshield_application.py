@@ -1,8 +1,12 @@
-"""keyshield as its README sets it up with FastAPI and SQLite, with keys to try; run in an environment of its own."""
+"""
+keyshield as its README sets it up with FastAPI, with keys to try; run in an environment of its own.
+
+Its keys are kept in memory: on SQLite each verification writes `last_used_at`, and twenty callers at once found the
+database locked.
+"""
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import uvicorn
@@ -10,25 +14,19 @@ from fastapi import Depends, FastAPI
 from keyshield import ApiKey, ApiKeyService
 from keyshield.api import create_depends_api_key
 from keyshield.hasher.argon2 import Argon2ApiKeyHasher
-from keyshield.repositories.sql import SqlAlchemyApiKeyRepository
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from keyshield.repositories.in_memory import InMemoryApiKeyRepository
 
 port, folder, number = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-hasher = Argon2ApiKeyHasher(pepper="a pepper for a benchmark")
-engine = create_async_engine(f"sqlite+aiosqlite:///{folder / 'keyshield.db'}", future=True)
-sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
+service = ApiKeyService(repo=InMemoryApiKeyRepository(), hasher=Argon2ApiKeyHasher(pepper="a pepper for a benchmark"))
 app = FastAPI()
 
 
-async def service() -> AsyncIterator[ApiKeyService]:
-    """A service on a session of its own."""
-    async with sessions() as session, session.begin():
-        repository = SqlAlchemyApiKeyRepository(session)
-        await repository.ensure_table(async_engine=engine)
-        yield ApiKeyService(repo=repository, hasher=hasher)
+async def provide() -> ApiKeyService:
+    """The one service."""
+    return service
 
 
-verified = create_depends_api_key(service)
+verified = create_depends_api_key(provide)
 
 
 @app.get("/v1/verify")
@@ -39,13 +37,8 @@ async def verify(api_key: ApiKey = Depends(verified)) -> dict[str, str]:  # noqa
 
 async def make_keys() -> None:
     """Writes as many keys as were asked for into a file, for the callers."""
-    tokens = []
-    for place in range(number):
-        async for made in service():
-            _, token = await made.create(name=f"key {place}")
-            tokens.append(token)
+    tokens = [(await service.create(name=f"key {place}"))[1] for place in range(number)]
     (folder / "keyshield-tokens").write_text("\n".join(tokens))
-    await engine.dispose()
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ class Contender:
     keys: Sequence[str]
     connections: int
     seen: list[Measured] = field(default_factory=list)
+    processor_us: list[float] = field(default_factory=list)
+    """Of the server's processor time, for one request."""
 
 
 def read_arguments() -> argparse.Namespace:
@@ -131,7 +133,7 @@ async def start_keyshield(folder: Path) -> tuple[Server, list[str]]:
     """Installs it into an environment of its own and starts it as its README has it; gives its keys, too."""
     say(f"installing keyshield {KEYSHIELD}")
     environment = folder / "keyshield"
-    wanted = [f"keyshield[core,fastapi]=={KEYSHIELD}", "uvicorn", "uvloop", "httptools", "aiosqlite", "greenlet"]
+    wanted = [f"keyshield[core,fastapi]=={KEYSHIELD}", "greenlet", "uvicorn", "uvloop", "httptools"]
     for command in (
         [sys.executable, "-m", "venv", str(environment)],
         [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", *wanted],
@@ -151,11 +153,15 @@ async def measure(contenders: Sequence[Contender], folder: Path, arguments: argp
     for number in range(arguments.rounds + 1):
         for each in contenders:
             load = Load(each.server.port, each.keys, each.connections, arguments.seconds if number else 2)
+            used = each.server.processor_seconds()
             seen = await load.run(folder)
             if seen.failed:
                 raise RuntimeError(f"{each.name}: {seen.failed} requests failed")
             if number:
                 each.seen.append(seen)
+            if number and used is not None:
+                used = (each.server.processor_seconds() or used) - used
+                each.processor_us.append(used / (seen.per_second * load.seconds) * 1e6)
         say(f"round {number} of {arguments.rounds}")
 
 
@@ -196,13 +202,23 @@ async def measure_cold(contender: Contender, cold: Sequence[str], folder: Path, 
 def table(contenders: Sequence[Contender]) -> str:
     """Medians of the rounds; a ratio is that of its own round."""
     bare = next(each for each in contenders if each.name == BARE)
-    lines = ["| | requests/s | to bare ASGI | p50 ms | p99 ms |", "|---|---:|---:|---:|---:|"]
+    lines = [
+        "| | requests/s | to bare ASGI | p50 ms | p99 ms | µs of processor a request | bare ASGI to it |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
     for each in contenders:
         ratio = median(ours.per_second / theirs.per_second for ours, theirs in zip(each.seen, bare.seen, strict=True))
-        lines.append(
-            f"| {each.name} | {median(seen.per_second for seen in each.seen):,.0f} | {ratio:.2g} "
-            f"| {median(seen.p50_ms for seen in each.seen):.2f} | {median(seen.p99_ms for seen in each.seen):.2f} |"
-        )
+        row = [
+            each.name,
+            f"{median(seen.per_second for seen in each.seen):,.0f}",
+            f"{ratio:.2g}",
+            f"{median(seen.p50_ms for seen in each.seen):.2f}",
+            f"{median(seen.p99_ms for seen in each.seen):.2f}",
+        ]
+        if each.processor_us:
+            costs = zip(each.processor_us, bare.processor_us, strict=True)
+            row += [f"{median(each.processor_us):,.0f}", f"{median(theirs / ours for ours, theirs in costs):.2g}"]
+        lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines) + "\n"
 
 
