@@ -37,6 +37,8 @@ class ApiKey(SQLModel, table=True):
         ),
         CheckConstraint("(deleted_at IS NULL) = (secret_hash IS NOT NULL)", name="living_has_secret"),
         CheckConstraint("(secret_hash IS NULL) = (server_key_id IS NULL)", name="secret_has_server_key"),
+        CheckConstraint("rate_limit >= 1", name="rate_limit"),
+        CheckConstraint("monthly_quota >= 1", name="monthly_quota"),
         CheckConstraint(
             "(previous_secret_hash IS NULL) = (previous_server_key_id IS NULL)"
             " AND (previous_secret_hash IS NULL) = (previous_works_until IS NULL)"
@@ -64,6 +66,9 @@ class ApiKey(SQLModel, table=True):
     created_by_id: UUID | None = optional_reference("people.id")
     deleted_at: datetime | None = optional_instant()
     deleted_by_id: UUID | None = optional_reference("people.id")
+    rate_limit: int | None = None
+    """The key's own, by the operator; without one the organization's holds."""
+    monthly_quota: int | None = None
 
 
 class NamedPerson(NamedTuple):

@@ -1,0 +1,22 @@
+"""Owns ledger writers: the processes that write down what they counted, and how far each has come."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Field, SQLModel
+
+from models.columns import instant
+from models.ids import new_id
+
+
+class LedgerWriter(SQLModel, table=True):
+    """
+    One process. `batch` is the number of the last batch that it wrote, in the same transaction as the batch: when the
+    connection is lost during the commit, the number tells whether to write it again.
+    """
+
+    __tablename__ = "ledger_writers"
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    batch: int = 0
+    seen_at: datetime = instant()
