@@ -1,0 +1,39 @@
+"""Owns what a limiter is: it says whether one more request of a key passes, and counts it if so."""
+
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from keys.limits import Balance, Limits
+
+
+class Exceeded(Enum):
+    """Which limit a request was over."""
+
+    RATE_LIMIT = "rate limit"
+    QUOTA = "quota"
+
+
+class Decision(NamedTuple):
+    """
+    None for a request that passes and was counted; else the limit that it was over, and nothing was counted.
+
+    `retry_in` is in milliseconds, 0 for a request that passes.
+    """
+
+    exceeded: Exceeded | None
+    balance: Balance
+    retry_in: int = 0
+
+
+class LimiterUnavailable(Exception):
+    """Neither limit can be told, and the operator wants no verification without."""
+
+
+class Limiter(Protocol):
+    """Counts the requests of keys, whose ids are 32 hexadecimal digits."""
+
+    async def take(self, key_id: str, limits: Limits) -> Decision:
+        """Counts one more where both limits allow it. Raises LimiterUnavailable."""
+
+    async def look(self, key_id: str, limits: Limits) -> Balance:
+        """Where the key stands, nothing counted. Raises LimiterUnavailable."""
