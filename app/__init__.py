@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,15 @@ from app.verify import VerifyDoor
 from keys.gate import Gate
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
+from keys.ledger import Ledger
+from keys.limits import Month
+from keys.local_limiter import LocalLimiter
 from keys.refusals import Refusal
 from keys.token import ServerKeys
 from models.database import POSTGRESQL, Database
+from models.ledger_postgresql import PostgresLedgerStore
+from models.ledger_sqlite import SqliteLedgerStore
+from models.ledger_store import LedgerStore
 from models.reader import Reader
 from models.verification import KeyReader, PostgresKeyReader, SqliteKeyReader
 from resolvers.desk import Desk
@@ -80,14 +86,24 @@ class Keydesk:
         self.database = Database(settings.database_url)
         self._reader = key_reader(self.database)
         self._viewer_reader = Reader(self.database)
+        self.ledger = Ledger(ledger_store(self.database), clock=clock, learn=self._learn)
+        self._limiter = LocalLimiter(self.ledger, clock=clock)
+        self._addresses = Addresses(settings.trusted_proxies)
         gate = Gate(
             server_keys=server_keys,
             prefixes=settings.key_prefixes,
             reader=self._reader,
             pool=cold_keys,
+            limiter=self._limiter,
             require_agent=settings.require_agent,
         )
-        self._verify = VerifyDoor(gate, public_url=public_url, gateway_token=settings.gateway_token)
+        self._verify = VerifyDoor(
+            gate,
+            public_url=public_url,
+            ledger=self.ledger,
+            addresses=self._addresses,
+            gateway_token=settings.gateway_token,
+        )
         issuer = Issuer(server_keys, settings.key_prefixes[0], new_keys)
         self._desk = Desk(self.database, issuer, clock, settings.mutations_per_minute)
         self._identity: Identity | None = None
@@ -127,18 +143,24 @@ class Keydesk:
         visit = await self._identity.visit(request.scope)
         return Context(self._desk, self._viewer_reader, visit, self._settings.support_email)
 
+    def _learn(self, month: Month, used: Mapping[str, int]) -> None:
+        self._limiter.learn(month, used)
+
     @contextlib.asynccontextmanager
     async def _lifespan(self, _litestar: Litestar) -> AsyncIterator[None]:
         passwords = self._pools[2]
         door = await SignInDoor.open(self.database, self._viewer_reader, passwords, self._server_keys)
         self._identity = Identity(
             door,
-            addresses=Addresses(self._settings.trusted_proxies),
+            addresses=self._addresses,
             public_url=self._public_url,
             clock=self._clock,
         )
         await self._reader.start()
-        async with kept_tidy(self.database, clock=self._clock, audit_days=self._settings.audit_days):
+        async with (
+            self.ledger.kept(),
+            kept_tidy(self.database, clock=self._clock, audit_days=self._settings.audit_days),
+        ):
             yield
         await self._identity.close()
         await self._reader.close()
@@ -181,6 +203,15 @@ def key_reader(database: Database) -> KeyReader:
     if database.path is None:
         raise ValueError("SQLite needs a file")
     return SqliteKeyReader(database.path)
+
+
+def ledger_store(database: Database) -> LedgerStore:
+    """Where the ledger writes."""
+    if database.backend == POSTGRESQL:
+        return PostgresLedgerStore(database.url.set(drivername=POSTGRESQL).render_as_string(hide_password=False))
+    if database.path is None:
+        raise ValueError("SQLite needs a file")
+    return SqliteLedgerStore(database.path)
 
 
 def _introspection_refusal(context: Context) -> Refusal | None:

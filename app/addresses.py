@@ -38,20 +38,31 @@ class Addresses:
 
         `gateway` is for a request with the right gateway token: whoever sent it is trusted, whatever its address.
         """
-        forwarded: list[str] = []
-        x_forwarded_for: list[str] = []
+        forwarded: list[bytes] = []
+        x_forwarded_for: list[bytes] = []
         for name, value in headers:
             if name == FORWARDED:
-                forwarded.append(value.decode("latin-1"))
+                forwarded.append(value)
             elif name == X_FORWARDED_FOR:
-                x_forwarded_for.append(value.decode("latin-1"))
+                x_forwarded_for.append(value)
+        return self.told(peer, forwarded, x_forwarded_for, gateway=gateway)
+
+    def told(
+        self, peer: str | None, forwarded: Sequence[bytes], x_forwarded_for: Sequence[bytes], *, gateway: bool = False
+    ) -> str | None:
+        """The same from the values of the two headers."""
         here = _normalized_peer(peer)
         if not forwarded and not x_forwarded_for:
             return here
         if not gateway and not is_trusted(here, self._trusted_proxies):
             self._warn(here)
             return here
-        return told_address(here, forwarded, x_forwarded_for, self._trusted_proxies)
+        return told_address(
+            here,
+            [value.decode("latin-1") for value in forwarded],
+            [value.decode("latin-1") for value in x_forwarded_for],
+            self._trusted_proxies,
+        )
 
     def _warn(self, here: str | None) -> None:
         if not self._has_warned:

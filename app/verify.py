@@ -1,31 +1,34 @@
-"""Owns /v1/verify: headers in, Verdict out as 200, 401, 403 or 503. Rate limit and quota will be 429."""
+"""Owns /v1/verify: headers in, a Verdict out, and the ledger told of it."""
 
 import hmac
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, assert_never
+from typing import NamedTuple
 
-import msgspec
 from litestar.types import Receive, Scope, Send
 
+from app.addresses import FORWARDED, X_FORWARDED_FOR, Addresses
 from app.logs import failure_story
 from app.requests import HSTS, new_request_id
+from app.verify_answers import Answer, Answers
 from keys.gate import Gate
+from keys.ledger import Ledger
+from keys.tally import Sender
 from keys.token import Secret
-from keys.verdict import Outcome, Verdict, Wanted
+from keys.verdict import Outcome, Wanted
 from models.ids import Prefix, parse_external_id
-from models.verification import KeyState
+from models.refused_request import RefusedReason
 
 logger = logging.getLogger("keydesk.verification")
 
 PATH = "/v1/verify"
-RETRY_AFTER_SECONDS = 5
-NOT_PERMITTED = "access not permitted"
 BEARER = b"bearer"
 AUTHORIZATION, API_KEY, AGENT, GATEWAY_TOKEN = b"authorization", b"x-api-key", b"x-agent-id", b"x-gateway-token"
-READ = frozenset({AUTHORIZATION, API_KEY, AGENT, GATEWAY_TOKEN})
-Headers = list[tuple[bytes, bytes]]
-Answer = tuple[int, Headers, bytes]
+USER_AGENT = b"user-agent"
+READ = frozenset({AUTHORIZATION, API_KEY, AGENT, GATEWAY_TOKEN, FORWARDED, X_FORWARDED_FOR, USER_AGENT})
+REQUEST_ID_PREFIX = len("req_")
+USER_AGENT_BYTES_AT_MOST = 1024
+Peer = tuple[str, int]
 NO_AGENT = Wanted()
 
 
@@ -43,13 +46,24 @@ class VerifyDoor:
     """
     An ASGI application for /v1/verify and every path below it, any method, the body unread.
 
-    It stands in front of the web framework, whose routing would cost as much as half of a verification.
+    It stands in front of the web framework, whose routing would cost as much as half of a verification. Without a
+    ledger, nothing is remembered.
     """
 
-    def __init__(self, gate: Gate, *, public_url: str, gateway_token: Secret | None = None) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        public_url: str,
+        ledger: Ledger | None = None,
+        addresses: Addresses | None = None,
+        gateway_token: Secret | None = None,
+    ) -> None:
         self._gate = gate
+        self._ledger = ledger
+        self._addresses = addresses or Addresses(())
         self._always = (HSTS,) if public_url.startswith("https://") else ()
-        self._errors_url = f"{public_url}/docs/errors"
+        self._answers = Answers(public_url)
         self._gateway_token = None if gateway_token is None else gateway_token.reveal().encode()
 
     @staticmethod
@@ -60,12 +74,12 @@ class VerifyDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = new_request_id()
         try:
-            status, answer_headers, body = await self._answer(scope["headers"], request_id)
+            status, answer_headers, body = await self._answer(scope["headers"], scope.get("client"), request_id)
         except Exception as error:
             # Not with the exception itself, whose words may hold what was sent.
             facts = {"requestId": request_id}
             logger.error("A verification failed\n%s", failure_story(error), extra={"facts": facts})  # noqa: TRY400
-            status, answer_headers, body = self._unavailable(request_id)
+            status, answer_headers, body = self._answers.unavailable(request_id)
         answer_headers += [
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
@@ -76,99 +90,48 @@ class VerifyDoor:
         shown = b"" if scope.get("method") == "HEAD" else body
         await send({"type": "http.response.body", "body": shown, "more_body": False})
 
-    async def _answer(self, headers: Iterable[tuple[bytes, bytes]], request_id: str) -> Answer:
+    async def _answer(self, headers: Iterable[tuple[bytes, bytes]], peer: Peer | None, request_id: str) -> Answer:
         values: dict[bytes, list[bytes]] = {}
         for name, value in headers:
             # An empty header counts as absent.
             if name in READ and (text := value.strip()):
                 values.setdefault(name, []).append(text)
-        if self._gateway_token is not None and not self._came_by_gateway(values.get(GATEWAY_TOKEN, [])):
-            return self._problem(
-                403, "gateway_not_allowed", "This request did not come by way of the gateway.", request_id
-            )
+        by_gateway = self._gateway_token is not None and self._came_by_gateway(values.get(GATEWAY_TOKEN, []))
+        if self._gateway_token is not None and not by_gateway:
+            self._refused(RefusedReason.GATEWAY_NOT_ALLOWED, request_id, self._sender(values, peer), NO_AGENT)
+            detail = "This request did not come by way of the gateway."
+            return self._answers.problem(403, "gateway_not_allowed", detail, request_id)
+        sender = self._sender(values, peer, by_gateway=by_gateway)
         presented = read_presented(values)
         if presented.key is None:
-            code = Outcome.MISSING_KEY if presented.refused is None else presented.refused
-            return self._unauthorized(code.value, presented.detail, request_id, was_sent=presented.was_sent)
+            outcome = Outcome.MISSING_KEY if presented.refused is None else presented.refused
+            reason = RefusedReason(outcome.value)
+            self._refused(reason, request_id, sender, presented.wanted, detail=presented.detail)
+            return self._answers.unauthorized(outcome.value, presented.detail, request_id, was_sent=presented.was_sent)
         verdict = await self._gate.check(presented.key, presented.wanted)
-        return self._of_verdict(verdict, request_id)
+        if self._ledger is not None:
+            self._ledger.note(verdict, request_id[REQUEST_ID_PREFIX:], sender, presented.wanted)
+        return self._answers.of(verdict, request_id)
 
     def _came_by_gateway(self, tokens: list[bytes]) -> bool:
         expected = self._gateway_token
         return expected is not None and len(tokens) == 1 and hmac.compare_digest(tokens[0], expected)
 
-    def _of_verdict(self, verdict: Verdict, request_id: str) -> Answer:
-        match verdict.outcome:
-            case Outcome.GOOD:
-                return _good(verdict, request_id)
-            case Outcome.MISSING_KEY | Outcome.INVALID_KEY:
-                detail = "This key was not issued here as it stands: it may be mistyped, altered or invented."
-                return self._unauthorized("invalid_key", detail, request_id)
-            case Outcome.MALFORMED_KEY:
-                detail = "" if verdict.malformed is None else verdict.malformed.detail
-                return self._unauthorized("malformed_key", detail, request_id)
-            case Outcome.DELETED_KEY:
-                return self._unauthorized("deleted_key", "This key was deleted.", request_id)
-            case Outcome.REPLACED_SECRET:
-                detail = "This key was given a new secret, and the one that was sent no longer works."
-                return self._unauthorized("replaced_secret", detail, request_id)
-            case Outcome.AGENT_NOT_IN_SCOPE:
-                detail = "This key is good, but not for the agent that the request is for."
-                return self._problem(403, "agent_not_in_scope", detail, request_id)
-            case Outcome.UNAVAILABLE:
-                return self._unavailable(request_id)
-            case _:
-                assert_never(verdict.outcome)
+    def _sender(self, values: Mapping[bytes, list[bytes]], peer: Peer | None, *, by_gateway: bool = False) -> Sender:
+        address = self._addresses.told(
+            None if peer is None else peer[0],
+            values.get(FORWARDED, ()),
+            values.get(X_FORWARDED_FOR, ()),
+            gateway=by_gateway,
+        )
+        return Sender(address, values[USER_AGENT][0][:USER_AGENT_BYTES_AT_MOST] if USER_AGENT in values else b"")
 
-    def _unauthorized(self, code: str, detail: str, request_id: str, *, was_sent: bool = True) -> Answer:
-        """A 401 with its challenge (RFC 6750)."""
-        status, headers, body = self._problem(401, code, detail, request_id)
-        challenge = b'Bearer realm="keydesk"' + (b', error="invalid_token"' if was_sent else b"")
-        headers.append((b"www-authenticate", challenge))
-        return status, headers, body
-
-    def _unavailable(self, request_id: str) -> Answer:
-        detail = "The key could not be checked just now. It is not the cause; try again in a few seconds."
-        status, headers, body = self._problem(503, "unavailable", detail, request_id, title="verification unavailable")
-        headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
-        return status, headers, body
-
-    def _problem(self, status: int, code: str, detail: str, request_id: str, *, title: str = NOT_PERMITTED) -> Answer:
-        """A refusal as problem details (RFC 9457)."""
-        problem: dict[str, Any] = {
-            "type": f"{self._errors_url}#{code}",
-            "title": title,
-            "status": status,
-            "detail": detail,
-            "statusCode": status,
-            "message": title,
-            "code": code,
-            "requestId": request_id,
-        }
-        return status, [(b"content-type", b"application/problem+json")], msgspec.json.encode(problem)
-
-
-def _good(verdict: Verdict, request_id: str) -> Answer:
-    key = verdict.key
-    if key is None:
-        raise ValueError("a good verdict has its key")
-    agent = "none" if verdict.agent_id is None else f"agt_{verdict.agent_id}"
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"x-keydesk-key", f"key_{key.key_id}".encode()),
-        (b"x-keydesk-organization", f"org_{key.organization_id}".encode()),
-        (b"x-keydesk-agent", agent.encode()),
-    ]
-    return 200, headers, _good_body(key, request_id)
-
-
-def _good_body(key: KeyState, request_id: str) -> bytes:
-    # Put together by hand, a third of what an encoder takes: its parts are hexadecimal digits and fixed words.
-    scope, agent = ("organization", "null") if key.agent_id is None else ("agent", f'"agt_{key.agent_id}"')
-    return (
-        f'{{"keyId":"key_{key.key_id}","organizationId":"org_{key.organization_id}","scope":"{scope}",'
-        f'"agentId":{agent},"requestId":"{request_id}"}}'
-    ).encode()
+    def _refused(
+        self, reason: RefusedReason, request_id: str, sender: Sender, wanted: Wanted, *, detail: str | None = None
+    ) -> None:
+        if self._ledger is not None:
+            hexadecimal = request_id[REQUEST_ID_PREFIX:]
+            self._ledger.refuse(reason, hexadecimal, sender, agent_id=wanted.agent_id, detail=detail)
 
 
 def read_presented(values: Mapping[bytes, list[bytes]]) -> Presented:

@@ -1,7 +1,8 @@
 """
 Owns the hot path: what was presented -> Verdict.
 
-By rising cost: the form, the tag, one shared read of the row, and argon2id once a key and process. What argon2 found
+By rising cost: the form, the tag, one shared read of the row, argon2id once a key and process, and the limiter, which
+alone keeps count. What argon2 found
 is remembered as *this text matched, or did not match, that stored hash*; the stored hash is read again every time, so
 nothing is ever invalidated and there is no time to live.
 """
@@ -13,8 +14,11 @@ from hashlib import blake2b
 
 from keys.form import examine
 from keys.hashing import HashingPool, HashingQueueFull
+from keys.limiter import Limiter, LimiterUnavailable
+from keys.limits import Limits
+from keys.memo import Memo
 from keys.token import PREFIX_LENGTH_AT_MOST, PUBLIC_ID_LENGTH, TAIL_LENGTH, ServerKeys, parse, verify_tag
-from keys.verdict import Outcome, Verdict, Wanted, judge_agent
+from keys.verdict import Outcome, Verdict, Wanted, judge_agent, judge_limits
 from models.verification import DatabaseUnavailable, KeyReader, KeyState
 
 KEY_LENGTH_AT_MOST = PREFIX_LENGTH_AT_MOST + 1 + PUBLIC_ID_LENGTH + 1 + TAIL_LENGTH
@@ -22,36 +26,12 @@ MEMO_ENTRIES = 400_000
 """Two for a key that is used; an entry takes about 150 bytes."""
 
 
-class Memo:
-    """
-    A bounded map of digests to what was found, in two generations: when the young one is full it becomes the old one,
-    and what is still asked for moves over. Its entries are bytes and booleans, which the collector does not track.
-    """
-
-    def __init__(self, entries: int) -> None:
-        self._half = max(1, entries // 2)
-        self._young: dict[bytes, bool] = {}
-        self._old: dict[bytes, bool] = {}
-
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
-
-    def get(self, digest: bytes) -> bool | None:
-        """What was found, or None."""
-        found = self._young.get(digest)
-        if found is None and (found := self._old.pop(digest, None)) is not None:
-            self.put(digest, found)
-        return found
-
-    def put(self, digest: bytes, found: bool) -> None:
-        """Remembers it."""
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
-        self._young[digest] = found
-
-
 class Gate:
-    """Answers whether a key is good. Has no state that outlives a change in the database."""
+    """
+    Answers whether a key is good. Has no state that outlives a change in the database.
+
+    Without a limiter nothing is counted and no limit holds: for who only wants to know about the key.
+    """
 
     def __init__(
         self,
@@ -60,6 +40,7 @@ class Gate:
         prefixes: Collection[str],
         reader: KeyReader,
         pool: HashingPool,
+        limiter: Limiter | None,
         require_agent: bool = False,
         memo_entries: int = MEMO_ENTRIES,
     ) -> None:
@@ -67,8 +48,9 @@ class Gate:
         self._prefixes = tuple(prefixes)
         self._reader = reader
         self._pool = pool
+        self._limiter = limiter
         self._require_agent = require_agent
-        self._memo = Memo(memo_entries)
+        self._memo = Memo[bytes](memo_entries)
         self._digest_key = secrets.token_bytes(32)
         self._running: dict[str, asyncio.Task[bool]] = {}
 
@@ -90,16 +72,23 @@ class Gate:
                 return Verdict(Outcome.INVALID_KEY, "tagged by us, but no key has this public id")
             if state.is_deleted:
                 return Verdict(Outcome.DELETED_KEY, "the key was deleted", state)
-            if not await self._matches(public_id, key, text, state.secret_hash) and not (
-                state.previous_secret_hash is not None
-                and await self._matches(public_id, key, text, state.previous_secret_hash)
-            ):
-                return _without_living_secret(state)
+            by_previous = False
+            if not await self._matches(public_id, key, text, state.secret_hash):
+                previous = state.previous_secret_hash
+                by_previous = previous is not None and await self._matches(public_id, key, text, previous)
+                if not by_previous:
+                    return _without_living_secret(state)
+            verdict = judge_agent(state, wanted, require_agent=self._require_agent)
+            if verdict.outcome is not Outcome.GOOD or self._limiter is None:
+                return verdict
+            decision = await self._limiter.take(state.key_id, Limits(state.rate_limit, state.monthly_quota))
         except DatabaseUnavailable:
             return Verdict(Outcome.UNAVAILABLE, "the database can't be asked")
         except HashingQueueFull:
             return Verdict(Outcome.UNAVAILABLE, "too many keys wait for their first hash")
-        return judge_agent(state, wanted, require_agent=self._require_agent)
+        except LimiterUnavailable:
+            return Verdict(Outcome.UNAVAILABLE, "the limiter can't be asked, and nothing passes without it here")
+        return judge_limits(verdict, decision, by_previous_secret=by_previous)
 
     def _refused_by_itself(self, key: str) -> Verdict | None:
         """What form and tag alone say against a key: the same for as long as the process has its server keys."""

@@ -4,6 +4,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from keys.form import Malformed
+from keys.limiter import Decision, Exceeded
 from models.verification import KeyState
 
 
@@ -17,13 +18,15 @@ class Outcome(Enum):
     DELETED_KEY = "deleted_key"
     REPLACED_SECRET = "replaced_secret"  # noqa: S105 - no password
     AGENT_NOT_IN_SCOPE = "agent_not_in_scope"
+    RATE_LIMITED = "rate_limited"
+    QUOTA_EXCEEDED = "quota_exceeded"
     UNAVAILABLE = "unavailable"
 
 
 class Verdict(NamedTuple):
     """
     An outcome with its facts. `key` is there once possession was proved, `agent_id` (32 hexadecimal digits) is the
-    agent that the request is for, and `reason` is for the operator's eyes alone.
+    agent that the request is for, `decision` what the limiter said, and `reason` is for the operator's eyes alone.
     """
 
     outcome: Outcome
@@ -31,6 +34,8 @@ class Verdict(NamedTuple):
     key: KeyState | None = None
     agent_id: str | None = None
     malformed: Malformed | None = None
+    decision: Decision | None = None
+    by_previous_secret: bool = False
 
 
 class Wanted(NamedTuple):
@@ -53,3 +58,17 @@ def judge_agent(key: KeyState, wanted: Wanted, *, require_agent: bool) -> Verdic
     if not key.wanted_agent_lives:
         return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "no such agent in the key's organization", key)
     return Verdict(Outcome.GOOD, "good", key, wanted.agent_id)
+
+
+_EXCEEDED = {
+    Exceeded.RATE_LIMIT: (Outcome.RATE_LIMITED, "the key made more requests within a minute than it may"),
+    Exceeded.QUOTA: (Outcome.QUOTA_EXCEEDED, "the key has made its requests of this month"),
+}
+
+
+def judge_limits(verdict: Verdict, decision: Decision, *, by_previous_secret: bool) -> Verdict:
+    """The good verdict after the limiter's decision."""
+    if decision.exceeded is None:
+        return Verdict(Outcome.GOOD, "good", verdict.key, verdict.agent_id, None, decision, by_previous_secret)
+    outcome, reason = _EXCEEDED[decision.exceeded]
+    return Verdict(outcome, reason, verdict.key, verdict.agent_id, None, decision, by_previous_secret)

@@ -25,7 +25,7 @@ BUSY_TIMEOUT_MS = 250
 class KeyState(NamedTuple):
     """
     A key's row as verification needs it. Ids are 32 hexadecimal digits. `previous_secret_hash` is there only while it
-    works, by the database's clock.
+    works, by the database's clock. The limits are the key's own, or else its organization's.
     """
 
     key_id: str
@@ -36,6 +36,8 @@ class KeyState(NamedTuple):
     was_rotated: bool
     is_deleted: bool
     wanted_agent_lives: bool
+    rate_limit: int
+    monthly_quota: int
 
 
 class DatabaseUnavailable(Exception):
@@ -79,8 +81,9 @@ _SQLITE = """
            CASE WHEN k.previous_works_until IS NULL THEN NULL
                 WHEN k.previous_works_until > strftime('%Y-%m-%d %H:%M:%f000', 'now') THEN k.previous_secret_hash END,
            k.rotated_at IS NOT NULL, k.deleted_at IS NOT NULL,
-           a.id IS NOT NULL AND a.deleted_at IS NULL AND a.organization_id = k.organization_id
-    FROM api_keys k LEFT JOIN agents a ON a.id = ?2
+           a.id IS NOT NULL AND a.deleted_at IS NULL AND a.organization_id = k.organization_id,
+           coalesce(k.rate_limit, o.rate_limit), coalesce(k.monthly_quota, o.monthly_quota)
+    FROM api_keys k JOIN organizations o ON o.id = k.organization_id LEFT JOIN agents a ON a.id = ?2
     WHERE k.public_id = ?1
 """
 
@@ -90,10 +93,12 @@ _POSTGRESQL = """
            encode(uuid_send(k.agent_id), 'hex'), k.secret_hash,
            CASE WHEN k.previous_works_until > clock_timestamp() THEN k.previous_secret_hash END,
            k.rotated_at IS NOT NULL, k.deleted_at IS NOT NULL,
-           a.id IS NOT NULL AND a.deleted_at IS NULL AND a.organization_id = k.organization_id
+           a.id IS NOT NULL AND a.deleted_at IS NULL AND a.organization_id = k.organization_id,
+           coalesce(k.rate_limit, o.rate_limit), coalesce(k.monthly_quota, o.monthly_quota)
     FROM unnest(string_to_array($1, ','), string_to_array($2, ',', '')::uuid[])
          WITH ORDINALITY AS wanted(public_id, agent_id, number)
     JOIN api_keys k ON k.public_id = wanted.public_id
+    JOIN organizations o ON o.id = k.organization_id
     LEFT JOIN agents a ON a.id = wanted.agent_id
 """
 

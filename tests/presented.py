@@ -12,6 +12,7 @@ from sqlalchemy import update
 from app import key_reader
 from keys.gate import MEMO_ENTRIES, Gate
 from keys.hashing import HashingPool
+from keys.limiter import Limiter
 from keys.policy import Scope
 from keys.token import ServerKeys
 from models import Agent, ApiKey
@@ -110,6 +111,7 @@ class Gates:
         hasher: CountingHasher | None = None,
         *,
         reader: KeyReader | None = None,
+        limiter: Limiter | None = None,
         server_keys: ServerKeys = SERVER_KEYS,
         prefixes: tuple[str, ...] = ("kd",),
         require_agent: bool = False,
@@ -126,6 +128,7 @@ class Gates:
             prefixes=prefixes,
             reader=reader,
             pool=pool,
+            limiter=limiter,
             require_agent=require_agent,
             memo_entries=memo_entries,
         )

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.gate import KEY_LENGTH_AT_MOST, Gate, Memo
+from keys.gate import KEY_LENGTH_AT_MOST, Gate
 from keys.issuer import Issuer
+from keys.memo import Memo
 from keys.token import ServerKeys, mint
 from keys.verdict import Outcome, Verdict, Wanted
 from models.database import Database

@@ -234,7 +234,7 @@ async def test_nothing_waits_for_another_ones_hash(held: str, desk: Desk, world:
     pools = [HashingPool(each, threads=1, queue_limit=1, name="held") for each in (hasher, PasswordHasher(1, 8, 1))]
     holding = replace(desk, issuer=replace(desk.issuer, pool=pools[0]))
     reader = key_reader(desk.database)
-    gate = Gate(server_keys=SERVER_KEYS, prefixes=["kd"], reader=reader, pool=pools[1])
+    gate = Gate(server_keys=SERVER_KEYS, prefixes=["kd"], reader=reader, pool=pools[1], limiter=None)
     try:
         held_key = create(holding) if held == "create" else rotate_api_key(holding, ada, key_id=rotated.record.id)
         waiting = asyncio.ensure_future(held_key)

@@ -78,6 +78,7 @@ async def _check(workplace: Workplace, key: str, wanted: Wanted) -> Verdict:
         prefixes=workplace.settings.key_prefixes,
         reader=reader,
         pool=pool,
+        limiter=None,
         require_agent=workplace.settings.require_agent,
         memo_entries=2,
     )
@@ -119,6 +120,8 @@ def _advice(verdict: Verdict) -> str:
             return "The key is refused. Its caller needs the current secret, or a new key."
         case Outcome.AGENT_NOT_IN_SCOPE:
             return "The key is refused. Its caller needs a key for this agent, or the agent that the key is for."
+        case Outcome.RATE_LIMITED | Outcome.QUOTA_EXCEEDED:
+            return "The key is good, and over its limit. Give it another: keydesk key limit KEY"
         case Outcome.UNAVAILABLE:
             return "The key could not be checked. Try again."
         case _:

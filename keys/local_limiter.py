@@ -1,0 +1,88 @@
+"""Owns the limiter of one process: exact on its own; beside others it learns of their requests from the ledger."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from keys.limiter import Decision, Exceeded
+from keys.limits import EMPTY, Balance, Limits, Month, Window, counted, current, free_in, month_of, resets_in, to_ms
+
+KEYS_REMEMBERED = 400_000
+
+
+class Totals(Protocol):
+    """What is written down of each key's requests."""
+
+    async def used(self, key_id: str, month: Month) -> int:
+        """Requests of the key that passed in the month, this process's newest included. Raises DatabaseUnavailable."""
+
+
+class LocalLimiter:
+    """Windows in memory; the month's count starts from what the ledger has, and is corrected as it grows."""
+
+    def __init__(
+        self, totals: Totals, *, clock: Callable[[], datetime], keys_remembered: int = KEYS_REMEMBERED
+    ) -> None:
+        self._totals = totals
+        self._clock = clock
+        self._half = max(1, keys_remembered // 2)
+        self._windows: dict[str, Window] = {}
+        self._old_windows: dict[str, Window] = {}
+        self._month = Month(0, 0)
+        self._used: dict[str, int] = {}
+        self._old_used: dict[str, int] = {}
+
+    async def take(self, key_id: str, limits: Limits) -> Decision:
+        """Counts one more where both limits allow it. Raises DatabaseUnavailable while the month's count is unknown."""
+        await self._known(key_id)
+        at, window, used = self._now(key_id)
+        total = window[0]
+        if total >= limits.rate_limit:
+            wait = free_in(window, limits.rate_limit, at)
+            return Decision(Exceeded.RATE_LIMIT, self._balance(limits, window, used, at), wait)
+        if used >= limits.monthly_quota:
+            wait = self._month.end * 1000 - at
+            return Decision(Exceeded.QUOTA, self._balance(limits, window, used, at), wait)
+        window = counted(window, at)
+        if len(self._windows) >= self._half and key_id not in self._windows:
+            self._windows, self._old_windows = {}, self._windows
+        self._windows[key_id] = window
+        self._used[key_id] = used + 1
+        return Decision(None, self._balance(limits, window, used + 1, at))
+
+    async def look(self, key_id: str, limits: Limits) -> Balance:
+        """Where the key stands, nothing counted. Raises DatabaseUnavailable."""
+        await self._known(key_id)
+        at, window, used = self._now(key_id)
+        return self._balance(limits, window, used, at)
+
+    def learn(self, month: Month, used: Mapping[str, int]) -> None:
+        """What all processes together have written down, with this one's newest."""
+        if month == self._month:
+            for generation in (self._used, self._old_used):
+                generation.update({key_id: number for key_id, number in used.items() if key_id in generation})
+
+    async def _known(self, key_id: str) -> None:
+        """Sees to it that the month's count is there; the month may be over by the time it is."""
+        while True:
+            at = to_ms(self._clock())
+            if not self._month.start * 1000 <= at < self._month.end * 1000:
+                self._month, self._used, self._old_used = month_of(at), {}, {}
+            if key_id in self._used:
+                return
+            month = self._month
+            used = self._old_used.pop(key_id, None)
+            if used is None:
+                used = await self._totals.used(key_id, month)
+            if month == self._month and key_id not in self._used:
+                if len(self._used) >= self._half:
+                    self._used, self._old_used = {}, self._used
+                self._used[key_id] = used
+
+    def _now(self, key_id: str) -> tuple[int, Window, int]:
+        at = to_ms(self._clock())
+        window = self._windows.get(key_id) or self._old_windows.get(key_id, EMPTY)
+        return at, current(window, at), self._used[key_id]
+
+    def _balance(self, limits: Limits, window: Window, used: int, at: int) -> Balance:
+        return Balance(max(0, limits.rate_limit - window[0]), resets_in(window, at), used, self._month, at)

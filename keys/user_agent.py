@@ -1,0 +1,24 @@
+"""Owns what is kept of a user agent: text from a stranger, which may be anything."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from models.caller import USER_AGENT_LENGTH_AT_MOST
+
+READ_AT_MOST = 4 * USER_AGENT_LENGTH_AT_MOST
+REMEMBERED = 4096
+_LIKE_A_KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{0,11}_[0-9A-Za-z]{16}_[0-9A-Za-z]*")
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+@lru_cache(maxsize=REMEMBERED)
+def cleaned(sent: bytes) -> str:
+    """
+    The text as it is kept: what can be seen of it, shortened, and without what looks like a key of ours, should a
+    program have put it there.
+    """
+    text = sent[:READ_AT_MOST].decode("utf-8", "replace")
+    text = _LIKE_A_KEY.sub("(key)", text)
+    seen = "".join(character for character in text if unicodedata.category(character) not in _UNSEEN)
+    return seen.strip()[:USER_AGENT_LENGTH_AT_MOST]

@@ -1,0 +1,177 @@
+"""Owns the ledger's writing to PostgreSQL: one statement for all rows of a kind."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from models.caller import KEPT_OF_A_KEY as CALLERS_KEPT
+from models.database import database_url
+from models.ids import new_id
+from models.ledger_store import Batch
+from models.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
+from models.refused_request import KEPT_WITHOUT_A_KEY as REFUSED_KEPT_WITHOUT_A_KEY
+from models.verification import DatabaseUnavailable
+
+Result = TypeVar("Result")
+TIMEOUT_SECONDS = 10.0
+_SERVER_SETTINGS = {
+    "application_name": "keydesk ledger",
+    "timezone": "UTC",
+    "lock_timeout": "5000",
+    "statement_timeout": "10000",
+    "jit": "off",
+}
+_COUNTS = """
+    WITH counted AS (
+        SELECT * FROM unnest(
+            $1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+            $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]
+        ) AS c (key_id, hour, month, allowed, rate_limited, quota_exceeded, agent_not_in_scope, deleted_key,
+                replaced_secret, last_used, previous_secret_last_used)
+    ), hours AS (
+        INSERT INTO usage_hours AS h (key_id, hour, allowed, rate_limited, quota_exceeded, agent_not_in_scope,
+                                      deleted_key, replaced_secret)
+        SELECT key_id, to_timestamp(hour), allowed, rate_limited, quota_exceeded, agent_not_in_scope, deleted_key,
+               replaced_secret
+        FROM counted
+        ON CONFLICT (key_id, hour) DO UPDATE SET
+            allowed = h.allowed + excluded.allowed,
+            rate_limited = h.rate_limited + excluded.rate_limited,
+            quota_exceeded = h.quota_exceeded + excluded.quota_exceeded,
+            agent_not_in_scope = h.agent_not_in_scope + excluded.agent_not_in_scope,
+            deleted_key = h.deleted_key + excluded.deleted_key,
+            replaced_secret = h.replaced_secret + excluded.replaced_secret
+    )
+    INSERT INTO usage_months AS m (key_id, month, allowed, last_used_at, previous_secret_last_used_at)
+    SELECT key_id, to_timestamp(month), allowed, to_timestamp(last_used / 1000.0),
+           to_timestamp(previous_secret_last_used / 1000.0)
+    FROM counted WHERE allowed > 0
+    ON CONFLICT (key_id, month) DO UPDATE SET
+        allowed = m.allowed + excluded.allowed,
+        last_used_at = greatest(m.last_used_at, excluded.last_used_at),
+        previous_secret_last_used_at = greatest(m.previous_secret_last_used_at, excluded.previous_secret_last_used_at)
+    RETURNING encode(uuid_send(m.key_id), 'hex'), m.allowed
+"""
+_CALLERS = """
+    INSERT INTO callers AS c (key_id, ip_address, user_agent, first_seen_at, last_seen_at, requests)
+    SELECT key_id, ip_address, user_agent, to_timestamp(first_seen / 1000.0), to_timestamp(last_seen / 1000.0), requests
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+        AS seen (key_id, ip_address, user_agent, first_seen, last_seen, requests)
+    ON CONFLICT (key_id, ip_address, user_agent) DO UPDATE SET
+        first_seen_at = least(c.first_seen_at, excluded.first_seen_at),
+        last_seen_at = greatest(c.last_seen_at, excluded.last_seen_at),
+        requests = c.requests + excluded.requests
+"""
+_DROP_CALLERS = """
+    DELETE FROM callers c USING (
+        SELECT key_id, ip_address, user_agent,
+               row_number() OVER (PARTITION BY key_id ORDER BY last_seen_at DESC) AS place
+        FROM callers WHERE key_id = ANY($1::uuid[])
+    ) AS ordered
+    WHERE ordered.place > $2 AND c.key_id = ordered.key_id AND c.ip_address = ordered.ip_address
+        AND c.user_agent = ordered.user_agent
+"""
+_REFUSED = """
+    INSERT INTO refused_requests (request_id, key_id, reason, at, ip_address, user_agent, agent_id, detail)
+    SELECT request_id, key_id, reason, to_timestamp(at / 1000.0), ip_address, user_agent, agent_id, detail
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::text[])
+        WITH ORDINALITY AS seen (request_id, key_id, reason, at, ip_address, user_agent, agent_id, detail, place)
+    ORDER BY place
+"""
+_DROP_REFUSED = """
+    DELETE FROM refused_requests WHERE key_id = $1::uuid AND number <= (
+        SELECT number FROM refused_requests WHERE key_id = $1::uuid ORDER BY number DESC OFFSET $2 LIMIT 1
+    )
+"""
+_DROP_REFUSED_WITHOUT_A_KEY = """
+    DELETE FROM refused_requests WHERE key_id IS NULL AND number <= (
+        SELECT number FROM refused_requests WHERE key_id IS NULL
+        ORDER BY number DESC OFFSET $1 LIMIT 1
+    )
+"""
+_WRITER = """
+    INSERT INTO ledger_writers AS w (id, batch, seen_at) VALUES ($1, $2, clock_timestamp())
+    ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, seen_at = excluded.seen_at WHERE w.batch < excluded.batch
+    RETURNING 1
+"""
+_TOTALS = """
+    SELECT encode(uuid_send(key_id), 'hex'), allowed FROM usage_months
+    WHERE key_id = ANY($1::uuid[]) AND month = to_timestamp($2::bigint)
+"""
+_COMPANY = """
+    SELECT EXISTS (
+        SELECT 1 FROM ledger_writers WHERE id <> $1 AND seen_at > clock_timestamp() - interval '5 seconds'
+    )
+"""
+_FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+
+
+class PostgresLedgerStore:
+    """One connection of its own."""
+
+    def __init__(self, address: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        url = database_url(address)
+        _, arguments = url.get_dialect()().create_connect_args(url)
+        self._arguments: dict[str, Any] = dict(arguments)
+        self._timeout_seconds = timeout_seconds
+        self._connection: asyncpg.Connection | None = None
+        self._writer: UUID = new_id()
+
+    async def write(self, batch: Batch) -> dict[str, int]:
+        """As the protocol says."""
+        return await self._asked(lambda connection: self._write(connection, batch))
+
+    async def month_used(self, key_ids: Sequence[str], month: int) -> dict[str, int]:
+        """As the protocol says."""
+
+        async def totals(connection: asyncpg.Connection) -> dict[str, int]:
+            return dict(await connection.fetch(_TOTALS, key_ids, month))
+
+        return await self._asked(totals)
+
+    async def has_company(self) -> bool:
+        """As the protocol says."""
+
+        async def company(connection: asyncpg.Connection) -> bool:
+            return bool(await connection.fetchval(_COMPANY, self._writer))
+
+        return await self._asked(company)
+
+    async def close(self) -> None:
+        """As the protocol says."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def _asked(self, ask: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                if self._connection is None or self._connection.is_closed():
+                    self._connection = await asyncpg.connect(**self._arguments, server_settings=_SERVER_SETTINGS)
+                return await ask(self._connection)
+        except _FAULTS as error:
+            await self.close()
+            raise DatabaseUnavailable from error
+
+    async def _write(self, connection: asyncpg.Connection, batch: Batch) -> dict[str, int]:
+        async with connection.transaction():
+            if not await connection.fetchval(_WRITER, self._writer, batch.number):
+                return {}
+            totals: dict[str, int] = {}
+            if batch.counts:
+                # In one order in every process, so that no two of them can wait for each other's rows.
+                totals = dict(await connection.fetch(_COUNTS, *zip(*sorted(batch.counts), strict=True)))
+            if batch.callers:
+                await connection.execute(_CALLERS, *zip(*sorted(batch.callers), strict=True))
+            if batch.keys_with_new_callers:
+                await connection.execute(_DROP_CALLERS, sorted(batch.keys_with_new_callers), CALLERS_KEPT)
+            if batch.refused:
+                await connection.execute(_REFUSED, *zip(*batch.refused, strict=True))
+            for key_id in sorted(batch.crowded_keys):
+                await connection.execute(_DROP_REFUSED, key_id, REFUSED_KEPT)
+            if batch.is_crowded:
+                await connection.execute(_DROP_REFUSED_WITHOUT_A_KEY, REFUSED_KEPT_WITHOUT_A_KEY)
+            return totals

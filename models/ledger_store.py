@@ -1,0 +1,88 @@
+"""
+Owns what the ledger writes, by the driver itself: a batch of counts, callers and refused requests in one transaction.
+
+A batch is written once, whatever happens to the connection: its number is stored with it, and a batch whose number is
+there already is not written again.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class KeyCounts(NamedTuple):
+    """
+    What was counted of a key within one hour. `hour` and `month` are their beginnings in seconds since 1970, the
+    instants of the last uses in milliseconds, or None.
+    """
+
+    key_id: str
+    hour: int
+    month: int
+    allowed: int
+    rate_limited: int
+    quota_exceeded: int
+    agent_not_in_scope: int
+    deleted_key: int
+    replaced_secret: int
+    last_used: int | None
+    previous_secret_last_used: int | None
+
+
+class SeenCaller(NamedTuple):
+    """A pair of address and user agent, empty texts for what is not known; instants in milliseconds since 1970."""
+
+    key_id: str
+    ip_address: str
+    user_agent: str
+    first_seen: int
+    last_seen: int
+    requests: int
+
+
+class Refused(NamedTuple):
+    """A refused request; ids are 32 hexadecimal digits, the instant is in milliseconds since 1970."""
+
+    request_id: str
+    key_id: str | None
+    reason: str
+    at: int
+    ip_address: str | None
+    user_agent: str | None
+    agent_id: str | None
+    detail: str | None
+
+
+class Batch(NamedTuple):
+    """
+    What is written at once. No key has more than one entry in `counts`, and no pair more than one in `callers`.
+
+    `keys_with_new_callers` and `crowded_keys` are those of which there may be more callers and refused requests than
+    are kept; `is_crowded` says the same of refused requests without a key.
+    """
+
+    number: int
+    counts: Sequence[KeyCounts] = ()
+    callers: Sequence[SeenCaller] = ()
+    refused: Sequence[Refused] = ()
+    keys_with_new_callers: Sequence[str] = ()
+    crowded_keys: Sequence[str] = ()
+    is_crowded: bool = False
+
+
+class LedgerStore(Protocol):
+    """Writes batches, one after the other."""
+
+    async def write(self, batch: Batch) -> dict[str, int]:
+        """
+        Writes the batch unless it was written before; returns what each counted key's month comes to, all processes'
+        requests together. Raises DatabaseUnavailable: then it may have been written or not.
+        """
+
+    async def month_used(self, key_ids: Sequence[str], month: int) -> dict[str, int]:
+        """What is written down of these keys' month, which begins then; a key without is left out. Raises the same."""
+
+    async def has_company(self) -> bool:
+        """Whether another process has written within the last seconds. Raises DatabaseUnavailable."""
+
+    async def close(self) -> None:
+        """Closes the connection; a write after it opens a new one."""
