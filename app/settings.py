@@ -38,6 +38,9 @@ class Settings:
     require_agent: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     support_email: str | None = None
+    limiter_fails_closed: bool = False
+    metrics: bool = False
+    metrics_token: Secret | None = None
     audit_days: int = 400
     log_level: str = "info"
 
@@ -45,7 +48,7 @@ class Settings:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Reads the KEYDESK_ variables; empty ones count as absent. Raises SettingsError for one that does not fit."""
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
-    gateway_token = given.get("KEYDESK_GATEWAY_TOKEN")
+    gateway_token, metrics_token = given.get("KEYDESK_GATEWAY_TOKEN"), given.get("KEYDESK_METRICS_TOKEN")
     return Settings(
         server_keys=_server_keys(given.get("KEYDESK_SECRET_KEY")),
         database_url=_database(given.get("KEYDESK_DATABASE_URL", DEFAULT_DATABASE_URL)),
@@ -60,6 +63,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         require_agent=_boolean(given, "KEYDESK_REQUIRE_AGENT"),
         trusted_proxies=tuple(_network(text) for text in _list(given, "KEYDESK_TRUSTED_PROXIES")),
         support_email=_email(given.get("KEYDESK_SUPPORT_EMAIL")),
+        limiter_fails_closed=_choice(given, "KEYDESK_LIMITER_FAILURE", ("open", "closed"), "open") == "closed",
+        metrics=_boolean(given, "KEYDESK_METRICS"),
+        metrics_token=None if metrics_token is None else Secret(metrics_token),
         audit_days=_whole(given, "KEYDESK_AUDIT_DAYS", 400, at_most=AUDIT_DAYS_AT_MOST),
         log_level=_choice(given, "KEYDESK_LOG", LOG_LEVELS, "info"),
     )

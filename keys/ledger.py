@@ -110,11 +110,12 @@ class Ledger:
     async def write(self) -> None:
         """Writes what waits. Raises DatabaseUnavailable; what was not written then, the next call writes."""
         self.tally.seal()
-        async with self._writing:
-            await self._settle()
-        while (batch := self.tally.next_batch()) is not None:
-            self._unsettled = batch
+        while True:
             async with self._writing:
+                await self._settle()
+                self._unsettled = self.tally.next_batch()
+                if self._unsettled is None:
+                    return
                 await self._settle()
             await asyncio.sleep(0)
 

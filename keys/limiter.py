@@ -32,6 +32,24 @@ class LimiterUnavailable(Exception):
 class Limiter(Protocol):
     """Counts the requests of keys, whose ids are 32 hexadecimal digits."""
 
+    @property
+    def is_degraded(self) -> bool:
+        """Whether it counts for this process alone at the moment, where it should count for all."""
+
+    @property
+    def lets_pass(self) -> bool:
+        """Whether any key passes at this moment."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait to be counted."""
+
+    async def start(self) -> None:
+        """Opens what it needs; what is not there yet is no error."""
+
+    async def close(self) -> None:
+        """Closes it."""
+
     async def take(self, key_id: str, limits: Limits) -> Decision:
         """Counts one more where both limits allow it. Raises LimiterUnavailable."""
 

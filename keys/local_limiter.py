@@ -32,6 +32,16 @@ class LocalLimiter:
         self._used: dict[str, int] = {}
         self._old_used: dict[str, int] = {}
 
+    is_degraded = False
+    lets_pass = True
+    waiting = 0
+
+    async def start(self) -> None:
+        """There is nothing to open."""
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
     async def take(self, key_id: str, limits: Limits) -> Decision:
         """Counts one more where both limits allow it. Raises DatabaseUnavailable while the month's count is unknown."""
         await self._known(key_id)
@@ -61,6 +71,10 @@ class LocalLimiter:
         if month == self._month:
             for generation in (self._used, self._old_used):
                 generation.update({key_id: number for key_id, number in used.items() if key_id in generation})
+
+    def forget(self) -> None:
+        """Begins anew, with what the ledger has by then."""
+        self._windows, self._old_windows, self._used, self._old_used = {}, {}, {}, {}
 
     async def _known(self, key_id: str) -> None:
         """Sees to it that the month's count is there; the month may be over by the time it is."""

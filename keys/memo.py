@@ -2,14 +2,14 @@
 
 from typing import Generic, TypeVar
 
-Key = TypeVar("Key", bytes, int)
+Key = TypeVar("Key", bytes, int, str)
 
 
 class Memo(Generic[Key]):
     """
-    A bounded map of digests to what was found, in two generations: when the young one is full it becomes the old one,
-    and what is still asked for moves over. Its entries are bytes or numbers and booleans, which the collector does not
-    track.
+    A bounded map of digests or ids to what was found, in two generations: when the young one is full it becomes the
+    old one, and what is still asked for moves over. Its entries are bytes, numbers or texts, and booleans, which the
+    collector does not track.
     """
 
     def __init__(self, entries: int) -> None:
@@ -32,3 +32,8 @@ class Memo(Generic[Key]):
         if len(self._young) >= self._half:
             self._old, self._young = self._young, {}
         self._young[digest] = found
+
+    def forget(self, digest: Key) -> None:
+        """As if it had never been found."""
+        self._young.pop(digest, None)
+        self._old.pop(digest, None)

@@ -4,7 +4,7 @@ Owns what is remembered of verifications until it is written: counts, callers an
 What would not fit is dropped, and how much is counted. Refused requests of genuine keys have queues of their own.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -89,6 +89,7 @@ class Tally:
         self._refused: dict[str, deque[Refused]] = {}
         self._refused_count = 0
         self._without_a_key: deque[Refused] = deque()
+        self._refused_row: deque[Refused] = deque()
         self._batches = 0
         self._pairs = Memo[int](PAIRS_REMEMBERED)
         self._of_key: dict[str, int] = {}
@@ -98,7 +99,8 @@ class Tally:
 
     def __len__(self) -> int:
         """How many keys' counts and refused requests wait."""
-        return len(self._counts) + len(self._waiting) + self._refused_count + len(self._without_a_key)
+        refused = self._refused_count + len(self._without_a_key) + len(self._refused_row)
+        return len(self._counts) + len(self._waiting) + refused
 
     @property
     def takes_without_a_key(self) -> bool:
@@ -138,9 +140,14 @@ class Tally:
             self.dropped["refused"] += 1
 
     def seal(self) -> None:
-        """Puts what was counted so far into the row for the next batches."""
+        """Puts what there is so far into the row for the next batches; what comes later waits for the next call."""
         self._waiting.extend(self._counts.items())
         self._counts = {}
+        if not self._refused_row:  # while the database is away, they wait where their number is bounded
+            for queue in (*self._refused.values(), self._without_a_key):
+                self._refused_row.extend(queue)
+            self._refused, self._refused_count = {}, 0
+            self._without_a_key.clear()
 
     def next_batch(self) -> Batch | None:
         """The next of what waits to be written, or None where nothing does; it is the caller's from then on."""
@@ -204,21 +211,17 @@ class Tally:
         return counts
 
     def _next_refused(self) -> tuple[list[Refused], list[str]]:
-        """The next refused requests, those of genuine keys first, and the keys that may have too many by now."""
-        refused: list[Refused] = []
+        """The next refused requests, and the keys that may have too many by now."""
+        refused = [self._refused_row.popleft() for _ in range(min(REFUSED_A_BATCH, len(self._refused_row)))]
         crowded: list[str] = []
-        while self._refused and len(refused) < REFUSED_A_BATCH:
-            key_id, queue = self._refused.popitem()
-            self._refused_count -= len(queue)
-            refused.extend(queue)
-            since = self._of_key.pop(key_id, 0) + len(queue)
+        numbers = Counter(each.key_id for each in refused)
+        self._of_no_key += numbers.pop(None, 0)
+        for key_id, number in numbers.items():
+            since = self._of_key.pop(key_id, 0) + number
             if since >= OF_A_KEY_UNTIL_CROWDED or len(self._of_key) >= KEYS_AT_MOST:
                 crowded.append(key_id)
             else:
                 self._of_key[key_id] = since
-        while self._without_a_key and len(refused) < REFUSED_A_BATCH:
-            refused.append(self._without_a_key.popleft())
-            self._of_no_key += 1
         return refused, crowded
 
     def _is_new(self, caller: SeenCaller) -> bool:

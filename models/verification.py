@@ -4,7 +4,6 @@ Owns the one hot query: what is kept of a presented key, read for every verifica
 The read starts after the request arrived, so a deletion that was answered before is seen: there is no stale window.
 """
 
-import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import asyncpg
 
+from models.batches import Batches
 from models.database import database_url
 
 logger = logging.getLogger("keydesk.verification")
@@ -61,17 +61,18 @@ class _Outage:
     """Says in the log when the database can't be asked and when it can again, once each and not for every request."""
 
     def __init__(self) -> None:
-        self.is_on = False
+        self._is_on = False
 
-    def begins(self, error: BaseException) -> None:
-        if not self.is_on:
-            self.is_on = True
+    def failed(self, error: BaseException) -> None:
+        if not self._is_on:
+            self._is_on = True
             # The name alone: a driver's words hold addresses and names of users.
             logger.error("Keys can't be verified: the database can't be asked (%s)", type(error).__name__)
 
-    def ends(self) -> None:
-        self.is_on = False
-        logger.warning("Keys can be verified again")
+    def worked(self) -> None:
+        if self._is_on:
+            self._is_on = False
+            logger.warning("Keys can be verified again")
 
 
 # The agent is looked up by its id alone and compared afterwards: a planner that knows little of the tables might
@@ -125,10 +126,9 @@ class SqliteKeyReader:
             row = connection.execute(_SQLITE, (public_id, agent_id)).fetchone()
         except sqlite3.Error as error:
             self._drop()
-            self._outage.begins(error)
+            self._outage.failed(error)
             raise DatabaseUnavailable from None
-        if self._outage.is_on:
-            self._outage.ends()
+        self._outage.worked()
         return None if row is None else KeyState._make(row)
 
     async def close(self) -> None:
@@ -148,10 +148,9 @@ class SqliteKeyReader:
             connection.close()
 
 
-class _Waiting(NamedTuple):
+class _Wanted(NamedTuple):
     public_id: str
     agent_id: str | None
-    answer: asyncio.Future[KeyState | None]
 
 
 _SERVER_SETTINGS = {
@@ -176,27 +175,27 @@ class _Lane:
         self._connection: asyncpg.Connection | None = None
         self._statement: Any = None
 
-    async def states(self, batch: list[_Waiting]) -> list[KeyState | None]:
+    async def answers(self, questions: Sequence[_Wanted]) -> list[KeyState | None]:
         """
         The state of each. Where a connection from before says no, a second time on a new one: it may have been lost
         since it was used last, or have planned for tables that a migration changed.
         """
-        public_ids = ",".join([each.public_id for each in batch])
-        agent_ids = ",".join([each.agent_id or "" for each in batch])
+        public_ids = ",".join([each.public_id for each in questions])
+        agent_ids = ",".join([each.agent_id or "" for each in questions])
         if self._statement is not None:
             try:
-                return _states(len(batch), await self._statement.fetch(public_ids, agent_ids))
+                return _states(len(questions), await self._statement.fetch(public_ids, agent_ids))
             except _REFUSALS:
                 pass
         await self._connect()
-        return _states(len(batch), await self._statement.fetch(public_ids, agent_ids))
+        return _states(len(questions), await self._statement.fetch(public_ids, agent_ids))
 
     async def _connect(self) -> None:
-        self.close()
+        await self.close()
         self._connection = await asyncpg.connect(**self._arguments, server_settings=_SERVER_SETTINGS)
         self._statement = await self._connection.prepare(_POSTGRESQL)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Drops the connection without waiting for the server."""
         connection, self._connection, self._statement = self._connection, None, None
         if connection is not None:
@@ -204,22 +203,17 @@ class _Lane:
 
 
 class PostgresKeyReader:
-    """
-    Reads for all that wait at the same moment with one query, two or three of them under way at a time.
-
-    Each waits for itself: one that hangs up takes nobody along, and a query that fails answers all it was for.
-    """
+    """Reads for all that wait at the same moment with one query."""
 
     def __init__(self, address: str, *, lanes: int = LANES, timeout_seconds: float = READ_TIMEOUT_SECONDS) -> None:
         url = database_url(address)
         _, arguments = url.get_dialect()().create_connect_args(url)
-        self._lanes = tuple(_Lane(dict(arguments)) for _ in range(lanes))
-        self._idle = list(self._lanes)
-        self._timeout_seconds = timeout_seconds
-        self._waiting: list[_Waiting] = []
-        self._under_way: dict[asyncio.Task[None], list[_Waiting]] = {}
-        self._is_scheduled = False
-        self._outage = _Outage()
+        self._batches = Batches[_Wanted, KeyState | None](
+            [_Lane(dict(arguments)) for _ in range(lanes)],
+            timeout_seconds=timeout_seconds,
+            failure=DatabaseUnavailable,
+            watcher=_Outage(),
+        )
 
     async def start(self) -> None:
         """Connections are opened by the first reads."""
@@ -228,50 +222,11 @@ class PostgresKeyReader:
         """Joins the next batch, which starts after this. Raises DatabaseUnavailable."""
         if not public_id.isalnum() or not (agent_id is None or agent_id.isalnum()):
             raise ValueError("an id has letters and digits alone, so that many can stand in one text")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[KeyState | None] = loop.create_future()
-        self._waiting.append(_Waiting(public_id, agent_id, answer))
-        if self._idle and not self._is_scheduled:
-            self._is_scheduled = True
-            loop.call_soon(self._dispatch)
-        return await answer
+        return await self._batches.ask(_Wanted(public_id, agent_id))
 
     async def close(self) -> None:
         """Ends the batches and the connections; who still waits is answered DatabaseUnavailable."""
-        waiting, self._waiting = self._waiting, []
-        under_way, self._under_way = self._under_way, {}
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-        for batch in (waiting, *under_way.values()):
-            _answer(batch, None)
-        for lane in self._lanes:
-            lane.close()
-        self._idle = list(self._lanes)
-
-    def _dispatch(self) -> None:
-        self._is_scheduled = False
-        if self._waiting and self._idle:
-            batch, self._waiting = self._waiting, []
-            task = asyncio.ensure_future(self._read(self._idle.pop(), batch))
-            self._under_way[task] = batch
-            task.add_done_callback(lambda done: self._under_way.pop(done, None))
-
-    async def _read(self, lane: _Lane, batch: list[_Waiting]) -> None:
-        states: list[KeyState | None] | None = None
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                states = await lane.states(batch)
-        except Exception as error:
-            lane.close()
-            self._outage.begins(error)
-        else:
-            if self._outage.is_on:
-                self._outage.ends()
-        # The next batch is on its way before this one is answered: the database works on meanwhile.
-        self._idle.append(lane)
-        self._dispatch()
-        _answer(batch, states)
+        await self._batches.close()
 
 
 def _states(count: int, rows: Sequence[Any]) -> list[KeyState | None]:
@@ -280,14 +235,3 @@ def _states(count: int, rows: Sequence[Any]) -> list[KeyState | None]:
     for row in rows:
         states[row[0] - 1] = KeyState._make(row[1:])
     return states
-
-
-def _answer(batch: list[_Waiting], states: list[KeyState | None] | None) -> None:
-    """Answers each that still waits; without states, that the database can't be asked."""
-    for place, each in enumerate(batch):
-        if each.answer.done():
-            continue
-        if states is None:
-            each.answer.set_exception(DatabaseUnavailable())
-        else:
-            each.answer.set_result(states[place])
