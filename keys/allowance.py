@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from keys.refusals import InvalidInput
 NAME_LENGTH_AT_MOST = 64
 DECOMPOSED_LENGTH_AT_MOST = 4 * NAME_LENGTH_AT_MOST
 """No character of a name is composed of more than four."""
+NEVER = datetime.min.replace(tzinfo=UTC)
 _NOT_IN_A_NAME = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories: control, format, surrogate, private, unassigned, and line and paragraph separators."""
 
@@ -56,11 +57,13 @@ class Freeable(Protocol):
     def id(self) -> UUID: ...
     @property
     def created_at(self) -> datetime: ...
+    @property
+    def last_used_at(self) -> datetime | None: ...
 
 
 Key = TypeVar("Key", bound=Freeable)
 
 
 def candidates_to_free(keys: Iterable[Key]) -> list[Key]:
-    """The keys in the order in which to think of deleting them: the oldest first."""
-    return sorted(keys, key=lambda key: (key.created_at, key.id))
+    """In the order in which to think of deleting them: never used first, then the longest unused, then the oldest."""
+    return sorted(keys, key=lambda key: (key.last_used_at or NEVER, key.created_at, key.id))

@@ -20,6 +20,7 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 
 from keys.limiter import Decision, Exceeded, LimiterUnavailable
@@ -117,6 +118,20 @@ class _Lane:
         await self._connection.disconnect(nowait=True)
 
     async def _ask(self, *values: int | bytes) -> bytes:
+        """
+        What the script answers. Where a connection from before is broken, a second time on a new one: it may have been
+        lost since it was used last.
+        """
+        is_from_before = self._connection.is_connected
+        try:
+            return await self._run(*values)
+        except (RedisConnectionError, OSError):
+            if not is_from_before:
+                raise
+            await self.close()
+            return await self._run(*values)
+
+    async def _run(self, *values: int | bytes) -> bytes:
         try:
             return await self._command("EVALSHA", SCRIPT_DIGEST, 1, PREFIX, *values)
         except NoScriptError:

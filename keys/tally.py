@@ -214,8 +214,8 @@ class Tally:
         """The next refused requests, and the keys that may have too many by now."""
         refused = [self._refused_row.popleft() for _ in range(min(REFUSED_A_BATCH, len(self._refused_row)))]
         crowded: list[str] = []
-        numbers = Counter(each.key_id for each in refused)
-        self._of_no_key += numbers.pop(None, 0)
+        numbers = Counter(each.key_id for each in refused if each.key_id is not None)
+        self._of_no_key += len(refused) - numbers.total()
         for key_id, number in numbers.items():
             since = self._of_key.pop(key_id, 0) + number
             if since >= OF_A_KEY_UNTIL_CROWDED or len(self._of_key) >= KEYS_AT_MOST:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import UniqueConstraint
@@ -23,6 +24,14 @@ class Agent(SQLModel, table=True):
     name: str = Field(max_length=64)
     created_at: datetime = instant()
     deleted_at: datetime | None = optional_instant()
+
+
+class NamedAgent(NamedTuple):
+    """What is shown of an agent beside a key or a request."""
+
+    id: UUID
+    name: str
+    deleted_at: datetime | None
 
 
 async def live_agents(

@@ -1,25 +1,16 @@
-"""Owns the API keys table: what is kept of a key and its tombstone, and every management query on it."""
+"""Owns the API keys table: what is kept of a key and its tombstone, and every query that changes it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
-from functools import cache
-from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Select, Uuid, bindparam, func, update
-from sqlalchemy import select as columns
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, func, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 from sqlmodel import Field, SQLModel, col, select
 
-from models.agent import Agent
 from models.columns import instant, optional_instant, optional_reference, reference
 from models.ids import new_id
-from models.person import Person
-from models.reader import Source, fetch
-
-DELETED_LISTED_AT_MOST = 100
 
 
 class ApiKey(SQLModel, table=True):
@@ -71,144 +62,8 @@ class ApiKey(SQLModel, table=True):
     monthly_quota: int | None = None
 
 
-class NamedPerson(NamedTuple):
-    """What is shown of a person beside a key or an event."""
-
-    id: UUID
-    email: str
-    name: str
-
-
-class NamedAgent(NamedTuple):
-    """What is shown of an agent beside a key."""
-
-    id: UUID
-    name: str
-    deleted_at: datetime | None
-
-
-class ApiKeyRecord(NamedTuple):
-    """A key as it is shown, with its agent and the people around it: one row of one query."""
-
-    id: UUID
-    organization_id: UUID
-    name: str
-    prefix: str
-    public_id: str
-    last_four: str
-    rotated_at: datetime | None
-    previous_works_until: datetime | None
-    created_at: datetime
-    deleted_at: datetime | None
-    agent: NamedAgent | None
-    created_by: NamedPerson | None
-    deleted_by: NamedPerson | None
-
-
 class SlotUnavailable(Exception):
     """The database refused a key: every slot is taken, or the organization is gone."""
-
-
-_creator = aliased(Person)
-_deleter = aliased(Person)
-_COLUMNS: list[Any] = [
-    ApiKey.id,
-    ApiKey.organization_id,
-    ApiKey.name,
-    ApiKey.prefix,
-    ApiKey.public_id,
-    ApiKey.last_four,
-    ApiKey.rotated_at,
-    ApiKey.previous_works_until,
-    ApiKey.created_at,
-    ApiKey.deleted_at,
-    ApiKey.agent_id,
-    Agent.name,
-    Agent.deleted_at,
-    _creator.id,
-    _creator.email,
-    _creator.name,
-    _deleter.id,
-    _deleter.email,
-    _deleter.name,
-]
-_RECORD: Select[Any] = (
-    columns(*_COLUMNS)
-    .outerjoin(Agent, col(Agent.id) == col(ApiKey.agent_id))
-    .outerjoin(_creator, col(_creator.id) == col(ApiKey.created_by_id))
-    .outerjoin(_deleter, col(_deleter.id) == col(ApiKey.deleted_by_id))
-)
-
-
-def _record(values: Sequence[Any]) -> ApiKeyRecord:
-    """Folds the joined columns, which have the order of the fields, into the values around the key."""
-    agent, creator, deleter = values[10:13], values[13:16], values[16:19]
-    return ApiKeyRecord._make(
-        (
-            *values[:10],
-            None if agent[0] is None else NamedAgent(*agent),
-            None if creator[0] is None else NamedPerson(*creator),
-            None if deleter[0] is None else NamedPerson(*deleter),
-        )
-    )
-
-
-@cache
-def _in_organization(agents: int | None, *, deleted: bool) -> Select[Any]:
-    """The keys of an organization, of that many agents or all with None; of the tombstones, the newest ones."""
-    statement = _RECORD.where(col(ApiKey.organization_id) == bindparam("organization_id", type_=Uuid()))
-    if agents is not None:
-        names = [bindparam(f"agent_{number}", type_=Uuid()) for number in range(agents)]
-        statement = statement.where(col(ApiKey.agent_id).in_(names))
-    if not deleted:
-        return statement.where(col(ApiKey.deleted_at).is_(None))
-    newest = col(ApiKey.deleted_at).desc()
-    return statement.where(col(ApiKey.deleted_at).is_not(None)).order_by(newest).limit(DELETED_LISTED_AT_MOST)
-
-
-_BY_ID: Select[Any] = _RECORD.where(col(ApiKey.id) == bindparam("key_id", type_=Uuid()))
-
-
-async def visible_keys(
-    source: Source,
-    organization_id: UUID,
-    *,
-    of_agents: Collection[UUID] | None,
-    include_deleted: bool = False,
-) -> list[ApiKeyRecord]:
-    """
-    The organization's keys, newest first; with `include_deleted` also the newest 100 tombstones.
-
-    `of_agents` is what the actor may see: keys of these agents alone, or all with None.
-    """
-    parameters: dict[str, UUID] = {"organization_id": organization_id}
-    agents = None
-    if of_agents is not None:
-        if not of_agents:
-            return []
-        # Filled up to a power of two with one that is there already, so that few statements serve any number.
-        named = sorted(of_agents)
-        agents = 1 << (len(named) - 1).bit_length()
-        named += named[-1:] * (agents - len(named))
-        parameters |= {f"agent_{number}": agent_id for number, agent_id in enumerate(named)}
-    rows = await fetch(source, _in_organization(agents, deleted=False), parameters)
-    if include_deleted:
-        rows += await fetch(source, _in_organization(agents, deleted=True), parameters)
-    return sorted(map(_record, rows), key=lambda record: record.id, reverse=True)
-
-
-async def key_record(source: Source, key_id: UUID) -> ApiKeyRecord | None:
-    """One key or tombstone, whoever asks: the caller decides whether the actor may see it."""
-    rows = await fetch(source, _BY_ID, {"key_id": key_id})
-    return _record(rows[0]) if rows else None
-
-
-async def key_records(session: AsyncSession, key_ids: Collection[UUID]) -> dict[UUID, ApiKeyRecord]:
-    """Several at once, by id."""
-    if not key_ids:
-        return {}
-    rows = (await session.execute(_RECORD.where(col(ApiKey.id).in_(key_ids)))).all()
-    return {record.id: record for record in (_record(tuple(row)) for row in rows)}
 
 
 async def living_key_for_update(session: AsyncSession, key_id: UUID) -> ApiKey | None:

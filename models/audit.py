@@ -11,10 +11,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.api_key import NamedPerson
 from models.columns import instant, optional_instant, optional_reference, reference
 from models.ids import new_id
-from models.person import Person
+from models.person import NamedPerson, Person
 
 SUMMARY_LENGTH_AT_MOST = 500
 

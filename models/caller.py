@@ -3,10 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger
-from sqlmodel import Field, SQLModel
+from sqlalchemy import BigInteger, delete, exists, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
 
 from models.columns import instant
+from models.key_walk import Walk, walk_keys
 
 KEPT_OF_A_KEY = 20
 USER_AGENT_LENGTH_AT_MOST = 256
@@ -23,3 +25,36 @@ class Caller(SQLModel, table=True):
     first_seen_at: datetime = instant()
     last_seen_at: datetime = instant()
     requests: int = Field(sa_type=BigInteger)
+
+
+async def keys_with_too_many_callers(session: AsyncSession, *, after: UUID | None) -> Walk:
+    """The next keys after that one, and which of them have more callers than are kept."""
+    return await walk_keys(
+        session,
+        col(Caller.key_id),
+        lambda key_id: exists(
+            select(col(Caller.key_id)).where(col(Caller.key_id) == key_id).limit(1).offset(KEPT_OF_A_KEY)
+        ),
+        after=after,
+    )
+
+
+async def drop_oldest_callers(session: AsyncSession, key_id: UUID, *, at_most: int) -> int:
+    """Drops callers of the key beyond the newest that are kept; returns how many."""
+    pair = (col(Caller.ip_address), col(Caller.user_agent))
+    newest = (
+        select(*pair)
+        .where(col(Caller.key_id) == key_id)
+        .order_by(col(Caller.last_seen_at).desc(), *pair)
+        .limit(KEPT_OF_A_KEY)
+    )
+    surplus = (
+        select(*pair)
+        .where(col(Caller.key_id) == key_id, tuple_(*pair).not_in(newest))
+        .limit(at_most)
+        .with_for_update(skip_locked=True)
+        .cte()
+    )
+    dropped = delete(Caller).where(col(Caller.key_id) == key_id, tuple_(*pair).in_(select(*surplus.c)))
+    result = await session.execute(dropped.execution_options(synchronize_session=False))
+    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it

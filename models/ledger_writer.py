@@ -3,10 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Field, SQLModel
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
 
 from models.columns import instant
 from models.ids import new_id
+
+KEPT_DAYS = 1
+"""After the last batch. One that writes nothing for so long begins anew when it does."""
 
 
 class LedgerWriter(SQLModel, table=True):
@@ -20,3 +25,10 @@ class LedgerWriter(SQLModel, table=True):
     id: UUID = Field(default_factory=new_id, primary_key=True)
     batch: int = 0
     seen_at: datetime = instant()
+
+
+async def drop_writers_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:
+    """Drops writers that were last seen before the moment; returns how many."""
+    gone = select(col(LedgerWriter.id)).where(col(LedgerWriter.seen_at) < moment).limit(at_most)
+    result = await session.execute(delete(LedgerWriter).where(col(LedgerWriter.id).in_(gone)))
+    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it

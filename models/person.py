@@ -43,6 +43,14 @@ class Person(SQLModel, table=True):
     created_at: datetime = instant()
 
 
+class NamedPerson(NamedTuple):
+    """What is shown of a person beside a key or an event."""
+
+    id: UUID
+    email: str
+    name: str
+
+
 class Membership(SQLModel, table=True):
     """A person's role in an organization."""
 

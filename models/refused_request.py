@@ -8,11 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Index, Integer
-from sqlmodel import Field, SQLModel
+from sqlalchemy import BigInteger, Column, Index, Integer, Select, delete, exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
 
 from models.caller import USER_AGENT_LENGTH_AT_MOST
 from models.columns import instant
+from models.key_walk import Walk, walk_keys
 
 KEPT_OF_A_KEY = 1000
 KEPT_WITHOUT_A_KEY = 100_000
@@ -56,3 +58,52 @@ class RefusedRequest(SQLModel, table=True):
     user_agent: str | None = Field(default=None, max_length=USER_AGENT_LENGTH_AT_MOST)
     agent_id: UUID | None = None
     detail: str | None = Field(default=None, max_length=DETAIL_LENGTH_AT_MOST)
+
+
+async def drop_refused_before(
+    session: AsyncSession, moment: datetime, *, after: int, at_most: int
+) -> tuple[int, int | None]:
+    """
+    Of the next requests after that number, drops those that were refused before the moment.
+
+    Returns how many, and the number to go on after; None where no request is left.
+    """
+    stretch = select(col(RefusedRequest.number)).where(col(RefusedRequest.number) > after)
+    numbers = (await session.execute(stretch.order_by(col(RefusedRequest.number)).limit(at_most))).scalars().all()
+    if not numbers:
+        return 0, None
+    old = stretch.where(col(RefusedRequest.number) <= numbers[-1], col(RefusedRequest.at) < moment)
+    return await _drop(session, old), numbers[-1]
+
+
+async def keys_refused_too_often(session: AsyncSession, *, after: UUID | None) -> Walk:
+    """The next keys after that one, and which of them have more refused requests than are kept."""
+    return await walk_keys(
+        session,
+        col(RefusedRequest.key_id),
+        lambda key_id: exists(
+            select(col(RefusedRequest.number))
+            .where(col(RefusedRequest.key_id) == key_id)
+            .limit(1)
+            .offset(KEPT_OF_A_KEY)
+        ),
+        after=after,
+    )
+
+
+async def drop_oldest_refused(session: AsyncSession, key_id: UUID | None, *, at_most: int) -> int:
+    """Drops refused requests of the key, or without a key, beyond the newest that are kept; returns how many."""
+    kept = KEPT_WITHOUT_A_KEY if key_id is None else KEPT_OF_A_KEY
+    number = col(RefusedRequest.number)
+    of_key = select(number).where(col(RefusedRequest.key_id) == key_id)
+    newest_surplus = of_key.order_by(number.desc()).limit(1).offset(kept).scalar_subquery()
+    surplus = of_key.where(number <= newest_surplus).order_by(number).limit(at_most)
+    return await _drop(session, surplus)
+
+
+async def _drop(session: AsyncSession, numbers: Select[int | None]) -> int:
+    # What the ledger drops at this moment is left to it: who waits for nobody is in nobody's way.
+    unlocked = numbers.with_for_update(skip_locked=True).cte()
+    dropped = delete(RefusedRequest).where(col(RefusedRequest.number).in_(select(*unlocked.c)))
+    result = await session.execute(dropped.execution_options(synchronize_session=False))
+    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it

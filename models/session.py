@@ -9,7 +9,6 @@ from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.api_key import NamedPerson
 from models.columns import instant, reference
 from models.ids import new_id
 from models.organization import Organization
@@ -19,6 +18,7 @@ from models.person import (
     AdministeredAgent,
     Membership,
     MembershipRecord,
+    NamedPerson,
     Person,
     fold_memberships,
 )

@@ -5,16 +5,24 @@ The ledger adds to hours and months as requests are answered; days are made of h
 refers to a key's row: a reference would lock it with every verification.
 """
 
+from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger
-from sqlmodel import Field, SQLModel
+from sqlalchemy import BigInteger, delete, exists, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
 
 from models.columns import UtcDateTime, instant, optional_instant
+from models.key_walk import Walk, walk_keys
 
 OUTCOMES = ("allowed", "rate_limited", "quota_exceeded", "agent_not_in_scope", "deleted_key", "replaced_secret")
 """The columns that count: what became of requests whose key is known."""
+HOURS_KEPT_DAYS = 35
+DAYS_KEPT_DAYS = 731
+"""Two years, with a leap day."""
 
 
 class Outcomes(SQLModel):
@@ -60,3 +68,79 @@ class UsageMonth(SQLModel, table=True):
     allowed: int = Field(default=0, sa_type=BigInteger)
     last_used_at: datetime = instant()
     previous_secret_last_used_at: datetime | None = optional_instant()
+
+
+async def keys_with_hours_before(session: AsyncSession, *, moment: datetime, after: UUID | None) -> Walk:
+    """The next keys after that one, and which of them have hours that began before the moment."""
+    return await walk_keys(
+        session,
+        col(UsageHour.key_id),
+        lambda key_id: exists().where(col(UsageHour.key_id) == key_id, col(UsageHour.hour) < moment),
+        after=after,
+    )
+
+
+async def make_days_of_hours(
+    session: AsyncSession, key_ids: Collection[UUID], *, before: datetime, at_most: int
+) -> int:
+    """Adds hours of these keys that began before the moment to their days and drops them; returns how many."""
+    key_hour = tuple_(col(UsageHour.key_id), col(UsageHour.hour))
+    # What a writer holds at this moment is left for the next time: who waits for nobody is in nobody's way.
+    old = (
+        select(col(UsageHour.key_id), col(UsageHour.hour))
+        .where(col(UsageHour.key_id).in_(key_ids), col(UsageHour.hour) < before)
+        .limit(at_most)
+        .with_for_update(skip_locked=True)
+        .cte()
+    )
+    counts = [getattr(UsageHour, outcome) for outcome in OUTCOMES]
+    dropped = (
+        delete(UsageHour)
+        .where(key_hour.in_(select(*old.c)))
+        .returning(col(UsageHour.key_id), col(UsageHour.hour), *counts)
+        .execution_options(synchronize_session=False)
+    )
+    hours = (await session.execute(dropped)).all()
+    days: defaultdict[tuple[UUID, datetime], list[int]] = defaultdict(lambda: [0] * len(OUTCOMES))
+    for key_id, hour, *numbers in hours:
+        day = days[key_id, hour.replace(hour=0)]
+        day[:] = map(int.__add__, day, numbers)
+    if days:
+        await _add_to_days(session, days)
+    return len(hours)
+
+
+async def _add_to_days(session: AsyncSession, days: dict[tuple[UUID, datetime], list[int]]) -> None:
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(UsageDay).values(
+        [
+            {"key_id": key_id, "day": day, **dict(zip(OUTCOMES, numbers, strict=True))}
+            for (key_id, day), numbers in days.items()
+        ]
+    )
+    sums = {outcome: getattr(UsageDay, outcome) + statement.excluded[outcome] for outcome in OUTCOMES}
+    await session.execute(statement.on_conflict_do_update(index_elements=["key_id", "day"], set_=sums))
+
+
+async def keys_with_days_before(session: AsyncSession, *, moment: datetime, after: UUID | None) -> Walk:
+    """The next keys after that one, and which of them have days that began before the moment."""
+    return await walk_keys(
+        session,
+        col(UsageDay.key_id),
+        lambda key_id: exists().where(col(UsageDay.key_id) == key_id, col(UsageDay.day) < moment),
+        after=after,
+    )
+
+
+async def drop_days(session: AsyncSession, key_ids: Collection[UUID], *, before: datetime, at_most: int) -> int:
+    """Drops days of these keys that began before the moment; returns how many."""
+    old = (
+        select(col(UsageDay.key_id), col(UsageDay.day))
+        .where(col(UsageDay.key_id).in_(key_ids), col(UsageDay.day) < before)
+        .limit(at_most)
+        .cte()
+    )
+    key_day = tuple_(col(UsageDay.key_id), col(UsageDay.day))
+    dropped = delete(UsageDay).where(key_day.in_(select(*old.c))).execution_options(synchronize_session=False)
+    result = await session.execute(dropped)
+    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
