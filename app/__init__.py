@@ -1,9 +1,8 @@
 """Wires: settings in, an ASGI application out. Importing it does nothing."""
 
 import contextlib
-import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.addresses import Addresses
+from app.counting import Counting
 from app.graphql import PATH as GRAPHQL_PATH
 from app.graphql import graphql_route
 from app.health import health
@@ -28,25 +28,15 @@ from app.verify import VerifyDoor
 from keys.gate import Gate
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
-from keys.ledger import Ledger
-from keys.limiter import Limiter
-from keys.limits import Month
-from keys.local_limiter import LocalLimiter
-from keys.redis_limiter import RedisLimiter
 from keys.refusals import Refusal
 from keys.token import ServerKeys
 from models.database import POSTGRESQL, Database
-from models.ledger_postgresql import PostgresLedgerStore
-from models.ledger_sqlite import SqliteLedgerStore
-from models.ledger_store import LedgerStore
 from models.reader import Reader
 from models.verification import KeyReader, PostgresKeyReader, SqliteKeyReader
 from resolvers.desk import Desk
 from resolvers.door import SignInDoor
 from schema import schema
 from schema.context import Context
-
-logger = logging.getLogger("keydesk")
 
 DOCS = Path(__file__).parent.parent / "docs"
 ROUTES = (GRAPHQL_PATH, "/docs", "/healthz", "/readyz", "/")
@@ -91,27 +81,20 @@ class Keydesk:
         self.database = Database(settings.database_url)
         self._reader = key_reader(self.database)
         self._viewer_reader = Reader(self.database)
-        self.ledger = Ledger(
-            ledger_store(self.database),
-            clock=clock,
-            learn=self._learn,
-            on_company=_warner_of_company() if settings.redis_url is None else None,
-        )
-        self._local_limiter = LocalLimiter(self.ledger, clock=clock)
-        self._limiter = self._make_limiter()
+        self._counting = Counting(settings, self.database, clock=clock)
         self._addresses = Addresses(settings.trusted_proxies)
         gate = Gate(
             server_keys=server_keys,
             prefixes=settings.key_prefixes,
             reader=self._reader,
             pool=cold_keys,
-            limiter=self._limiter,
+            limiter=self._counting.limiter,
             require_agent=settings.require_agent,
         )
         self._verify = VerifyDoor(
             gate,
             public_url=public_url,
-            ledger=self.ledger,
+            ledger=self._counting.ledger,
             addresses=self._addresses,
             gateway_token=settings.gateway_token,
         )
@@ -136,7 +119,7 @@ class Keydesk:
                     answer_headers=_cookies,
                     behind=self._guarded,
                 ),
-                *health(self.database, self._limiter),
+                *health(self.database, self._counting.limiter),
                 *pages(docs_folder=DOCS, support_email=self._settings.support_email),
             ],
             lifespan=[self._lifespan],
@@ -152,22 +135,9 @@ class Keydesk:
         if self._identity is None:
             raise RuntimeError("the application's lifespan has not begun")
         visit = await self._identity.visit(request.scope)
-        return Context(self._desk, self._viewer_reader, visit, self._settings.support_email)
-
-    def _make_limiter(self) -> Limiter:
-        if self._settings.redis_url is None:
-            return self._local_limiter
-        return RedisLimiter(
-            self._settings.redis_url,
-            self.ledger,
-            self._local_limiter,
-            clock=self._clock,
-            write_ledger=self.ledger.write,
-            fails_closed=self._settings.limiter_fails_closed,
+        return Context(
+            self._desk, self._viewer_reader, visit, self._settings.support_email, limiter=self._counting.limiter
         )
-
-    def _learn(self, month: Month, used: Mapping[str, int]) -> None:
-        self._local_limiter.learn(month, used)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _litestar: Litestar) -> AsyncIterator[None]:
@@ -180,13 +150,11 @@ class Keydesk:
             clock=self._clock,
         )
         await self._reader.start()
-        await self._limiter.start()
         async with (
-            self.ledger.kept(),
+            self._counting.kept(),
             kept_tidy(self.database, clock=self._clock, audit_days=self._settings.audit_days),
         ):
             yield
-        await self._limiter.close()
         await self._identity.close()
         await self._reader.close()
         await self._viewer_reader.close()
@@ -228,31 +196,6 @@ def key_reader(database: Database) -> KeyReader:
     if database.path is None:
         raise ValueError("SQLite needs a file")
     return SqliteKeyReader(database.path)
-
-
-def ledger_store(database: Database) -> LedgerStore:
-    """Where the ledger writes."""
-    if database.backend == POSTGRESQL:
-        return PostgresLedgerStore(database.url.set(drivername=POSTGRESQL).render_as_string(hide_password=False))
-    if database.path is None:
-        raise ValueError("SQLite needs a file")
-    return SqliteLedgerStore(database.path)
-
-
-def _warner_of_company() -> Callable[[], None]:
-    """Says once that other processes write into the database, where nothing counts for all of them."""
-    has_warned = False
-
-    def warn() -> None:
-        nonlocal has_warned
-        if not has_warned:
-            has_warned = True
-            logger.warning(
-                "Another process serves this database, and there is no KEYDESK_REDIS_URL: each allows a key its whole "
-                "rate limit, and they agree on quotas only within a second."
-            )
-
-    return warn
 
 
 def _introspection_refusal(context: Context) -> Refusal | None:
