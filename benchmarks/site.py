@@ -20,7 +20,7 @@ from uuid import uuid4
 import asyncpg
 from sqlalchemy import URL
 
-from keys.hashing import KEY_PARAMETERS
+from keys.hashing import KEY_PARAMETERS, Argon2Parameters
 from keys.token import Minted, ServerKeys, mint
 from models import Agent, ApiKey, Organization
 from models.database import POSTGRESQL, Database, database_url
@@ -30,12 +30,16 @@ ROOT = Path(__file__).parent.parent
 SECRET_KEY = "0123456789abcdef0123456789abcdef"
 SERVER_KEYS = ServerKeys((SECRET_KEY.encode(),))
 START_SECONDS = 60.0
+NO_LIMIT = 2**31 - 1
+"""Requests that a key may make: more than are sent, and counted all the same."""
+CHEAP = Argon2Parameters(time_cost=1, memory_kib=8, parallelism=1)
+"""For keys in great number, whose first use is not what is measured."""
 
 
-def mint_keys(number: int) -> list[tuple[Minted, str]]:
-    """So many keys with their hashes, at the real cost: about 23 ms of a core each."""
+def mint_keys(number: int, parameters: Argon2Parameters = KEY_PARAMETERS) -> list[tuple[Minted, str]]:
+    """So many keys with their hashes, at the real cost: about 23 ms of a core each, if not with other parameters."""
     minted = [mint(SERVER_KEYS, "kd") for _ in range(number)]
-    hasher = KEY_PARAMETERS.hasher()
+    hasher = parameters.hasher()
     with ThreadPoolExecutor(os.cpu_count()) as executor:
         return list(zip(minted, executor.map(lambda key: hasher.hash(key.secret.reveal()), minted), strict=True))
 
@@ -45,7 +49,9 @@ async def fill(address: str, keys: Sequence[tuple[Minted, str]]) -> None:
     database = Database(address)
     await migrate(database)
     now = datetime.now(UTC)
-    organization = Organization(name="Benchmark", key_limit=len(keys), created_at=now)
+    organization = Organization(
+        name="Benchmark", key_limit=len(keys), rate_limit=NO_LIMIT, monthly_quota=NO_LIMIT, created_at=now
+    )
     agent = Agent(organization_id=organization.id, name="Crawler", created_at=now)
     async with database.transaction() as session:
         session.add(organization)
@@ -169,14 +175,19 @@ async def _wait_for(server: Server) -> None:
     raise RuntimeError("a server did not start")
 
 
-async def start_keydesk(address: str) -> Server:
-    """`keydesk serve`, as an operator runs it."""
-    command = [sys.executable, "-c", "from app.cli import main; main()", "serve", "--port", "0", "--json"]
-    return await start(
-        command,
-        {"KEYDESK_DATABASE_URL": address, "KEYDESK_SECRET_KEY": SECRET_KEY, "KEYDESK_LOG": "warning"},
-        port=None,
-    )
+async def start_keydesk(
+    address: str,
+    *,
+    redis: str | None = None,
+    workers: int = 1,
+    program: Sequence[str] = ("-c", "from app.cli import main; main()", "serve"),
+) -> Server:
+    """`keydesk serve`, as an operator runs it, or another program that takes the same settings and options."""
+    environment = {"KEYDESK_DATABASE_URL": address, "KEYDESK_SECRET_KEY": SECRET_KEY, "KEYDESK_LOG": "warning"}
+    if redis is not None:
+        environment["KEYDESK_REDIS_URL"] = redis
+    command = [sys.executable, *program, "--port", "0", "--workers", str(workers), "--json"]
+    return await start(command, environment, port=None)
 
 
 def free_port() -> int:
