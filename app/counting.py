@@ -26,7 +26,11 @@ class Counting:
         self._has_warned = False
         is_alone = settings.redis_url is None
         self.ledger = Ledger(
-            _store(database), clock=clock, learn=self._learn, on_company=self._warn_of_company if is_alone else None
+            _store(database),
+            clock=clock,
+            learn=self._learn,
+            learns=lambda: is_alone or self.limiter.is_degraded,
+            on_company=self._warn_of_company if is_alone else None,
         )
         self._local = LocalLimiter(self.ledger, clock=clock)
         self.limiter: Limiter = self._local

@@ -12,7 +12,7 @@ from keys.refusals import InvalidInput
 NAME_LENGTH_AT_MOST = 64
 DECOMPOSED_LENGTH_AT_MOST = 4 * NAME_LENGTH_AT_MOST
 """No character of a name is composed of more than four."""
-NEVER = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _NOT_IN_A_NAME = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories: control, format, surrogate, private, unassigned, and line and paragraph separators."""
 
@@ -66,4 +66,4 @@ Key = TypeVar("Key", bound=Freeable)
 
 def candidates_to_free(keys: Iterable[Key]) -> list[Key]:
     """In the order in which to think of deleting them: never used first, then the longest unused, then the oldest."""
-    return sorted(keys, key=lambda key: (key.last_used_at or NEVER, key.created_at, key.id))
+    return sorted(keys, key=lambda key: (key.last_used_at or _NEVER, key.created_at, key.id))

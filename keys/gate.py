@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 from keys.form import examine
 from keys.hashing import HashingPool, HashingQueueFull
-from keys.limiter import Limiter, LimiterUnavailable
+from keys.limiter import LimiterUnavailable, Taking
 from keys.limits import Limits
 from keys.memo import Memo
 from keys.token import PREFIX_LENGTH_AT_MOST, PUBLIC_ID_LENGTH, TAIL_LENGTH, ServerKeys, parse, verify_tag
@@ -40,7 +40,7 @@ class Gate:
         prefixes: Collection[str],
         reader: KeyReader,
         pool: HashingPool,
-        limiter: Limiter | None,
+        limiter: Taking | None,
         require_agent: bool = False,
         memo_entries: int = MEMO_ENTRIES,
     ) -> None:

@@ -31,7 +31,7 @@ class Intervals(NamedTuple):
 
     @property
     def last_moment(self) -> datetime:
-        """The last that can be told from what comes after."""
+        """The last microsecond of the last one. Its end may be beyond what a datetime holds."""
         return self.first + (self.number * self.interval.value - timedelta(microseconds=1))
 
 

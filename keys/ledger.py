@@ -48,12 +48,17 @@ class Ledger:
         *,
         clock: Callable[[], datetime],
         learn: Learn | None = None,
+        learns: Callable[[], bool] = lambda: True,
         on_company: Callable[[], None] | None = None,
     ) -> None:
-        """`on_company` is called when another process writes into the same database."""
+        """
+        `learns` says whether what the months come to is of use at the moment; `on_company` is called when another
+        process writes into the same database.
+        """
         self._store = store
         self._clock = clock
         self._learn = learn
+        self._learns = learns
         self._on_company = on_company
         self._unsettled: Batch | None = None
         self._writing = asyncio.Lock()
@@ -113,7 +118,7 @@ class Ledger:
         while True:
             async with self._writing:
                 await self._settle()
-                self._unsettled = self.tally.next_batch()
+                self._unsettled = self.tally.next_batch(wants_totals=self._learn is not None and self._learns())
                 if self._unsettled is None:
                     return
                 await self._settle()

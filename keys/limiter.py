@@ -29,8 +29,15 @@ class LimiterUnavailable(Exception):
     """Neither limit can be told, and the operator wants no verification without."""
 
 
-class Limiter(Protocol):
-    """Counts the requests of keys, whose ids are 32 hexadecimal digits."""
+class Taking(Protocol):
+    """What a verification asks. A key's id is 32 hexadecimal digits."""
+
+    async def take(self, key_id: str, limits: Limits) -> Decision:
+        """Counts one more where both limits allow it. Raises LimiterUnavailable."""
+
+
+class Limiter(Taking, Protocol):
+    """Counts the requests of keys."""
 
     @property
     def is_degraded(self) -> bool:
@@ -50,8 +57,21 @@ class Limiter(Protocol):
     async def close(self) -> None:
         """Closes it."""
 
-    async def take(self, key_id: str, limits: Limits) -> Decision:
-        """Counts one more where both limits allow it. Raises LimiterUnavailable."""
-
     async def look(self, key_id: str, limits: Limits) -> Balance:
         """Where the key stands, nothing counted. Raises LimiterUnavailable."""
+
+
+class OnlyLooking:
+    """Decides as a limiter would, and counts nothing."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+
+    async def take(self, key_id: str, limits: Limits) -> Decision:
+        """What would come of one more. Raises LimiterUnavailable."""
+        balance = await self._limiter.look(key_id, limits)
+        if balance.rate_remaining == 0:
+            return Decision(Exceeded.RATE_LIMIT, balance, balance.rate_resets_in)
+        if balance.quota_used >= limits.monthly_quota:
+            return Decision(Exceeded.QUOTA, balance, balance.month.end * 1000 - balance.at)
+        return Decision(None, balance)

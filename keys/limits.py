@@ -8,7 +8,6 @@ and there is no boundary at which twice as many do. (The same with few steps: Sl
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from math import ceil
 from typing import NamedTuple
 
 WINDOW_SECONDS = 60
@@ -113,4 +112,4 @@ def free_in(window: Window, limit: int, at: int) -> int:
 
 def whole_seconds(milliseconds: int) -> int:
     """Rounded up: who waits so long has waited long enough."""
-    return ceil(milliseconds / 1000)
+    return -(-milliseconds // 1000)

@@ -44,10 +44,11 @@ class LocalLimiter:
 
     async def take(self, key_id: str, limits: Limits) -> Decision:
         """Counts one more where both limits allow it. Raises DatabaseUnavailable while the month's count is unknown."""
-        await self._known(key_id)
-        at, window, used = self._now(key_id)
-        total = window[0]
-        if total >= limits.rate_limit:
+        at = to_ms(self._clock())
+        if self._is_unknown(key_id, at):
+            at = await self._known(key_id)
+        window, used = self._window(key_id, at), self._used[key_id]
+        if window[0] >= limits.rate_limit:
             wait = free_in(window, limits.rate_limit, at)
             return Decision(Exceeded.RATE_LIMIT, self._balance(limits, window, used, at), wait)
         if used >= limits.monthly_quota:
@@ -62,9 +63,8 @@ class LocalLimiter:
 
     async def look(self, key_id: str, limits: Limits) -> Balance:
         """Where the key stands, nothing counted. Raises DatabaseUnavailable."""
-        await self._known(key_id)
-        at, window, used = self._now(key_id)
-        return self._balance(limits, window, used, at)
+        at = await self._known(key_id)
+        return self._balance(limits, self._window(key_id, at), self._used[key_id], at)
 
     def learn(self, month: Month, used: Mapping[str, int]) -> None:
         """What all processes together have written down, with this one's newest."""
@@ -76,15 +76,16 @@ class LocalLimiter:
         """Begins anew, with what the ledger has by then."""
         self._windows, self._old_windows, self._used, self._old_used = {}, {}, {}, {}
 
-    async def _known(self, key_id: str) -> None:
-        """Sees to it that the month's count is there; the month may be over by the time it is."""
-        while True:
-            at = to_ms(self._clock())
-            if not self._month.start * 1000 <= at < self._month.end * 1000:
-                self._month, self._used, self._old_used = month_of(at), {}, {}
-            if key_id in self._used:
-                return
-            month = self._month
+    def _is_unknown(self, key_id: str, at: int) -> bool:
+        """Whether the month's count has to be asked for first."""
+        return key_id not in self._used or not self._month.start * 1000 <= at < self._month.end * 1000
+
+    async def _known(self, key_id: str) -> int:
+        """Sees to it that the month's count is there, and returns the time at which it is."""
+        while self._is_unknown(key_id, at := to_ms(self._clock())):
+            month = month_of(at)
+            if month != self._month:
+                self._month, self._used, self._old_used = month, {}, {}
             used = self._old_used.pop(key_id, None)
             if used is None:
                 used = await self._totals.used(key_id, month)
@@ -92,11 +93,10 @@ class LocalLimiter:
                 if len(self._used) >= self._half:
                     self._used, self._old_used = {}, self._used
                 self._used[key_id] = used
+        return at
 
-    def _now(self, key_id: str) -> tuple[int, Window, int]:
-        at = to_ms(self._clock())
-        window = self._windows.get(key_id) or self._old_windows.get(key_id, EMPTY)
-        return at, current(window, at), self._used[key_id]
+    def _window(self, key_id: str, at: int) -> Window:
+        return current(self._windows.get(key_id) or self._old_windows.get(key_id, EMPTY), at)
 
     def _balance(self, limits: Limits, window: Window, used: int, at: int) -> Balance:
         return Balance(max(0, limits.rate_limit - window[0]), resets_in(window, at), used, self._month, at)

@@ -6,6 +6,7 @@ What would not fit is dropped, and how much is counted. Refused requests of genu
 
 from collections import Counter, deque
 from collections.abc import Collection
+from functools import lru_cache
 from typing import NamedTuple
 
 from keys.limits import Month, month_of
@@ -46,6 +47,12 @@ class Sender(NamedTuple):
     user_agent: bytes
 
 
+@lru_cache(maxsize=8)
+def _month_of_hour(hour: int) -> int:
+    """The beginning of the month, in seconds since 1970."""
+    return month_of(hour * HOUR_MS).start
+
+
 class _Counts:
     """What was counted of one key since it was last written, within one hour."""
 
@@ -74,8 +81,7 @@ class _Counts:
         self.callers[sender] = [at, at, 1]
 
     def row(self, key_id: str) -> KeyCounts:
-        start = self.hour * HOUR_MS
-        dates = (start // 1000, month_of(start).start)
+        dates = (self.hour * 3600, _month_of_hour(self.hour))
         return KeyCounts._make((key_id, *dates, *self.numbers, self.last_used, self.previous_last_used))
 
 
@@ -149,7 +155,7 @@ class Tally:
             self._refused, self._refused_count = {}, 0
             self._without_a_key.clear()
 
-    def next_batch(self) -> Batch | None:
+    def next_batch(self, *, wants_totals: bool = True) -> Batch | None:
         """The next of what waits to be written, or None where nothing does; it is the caller's from then on."""
         counts: dict[str, _Counts] = {}
         while self._waiting and len(counts) < KEYS_A_BATCH and self._waiting[0][0] not in counts:
@@ -177,6 +183,7 @@ class Tally:
             keys_with_new_callers=list({each.key_id for each in callers if self._is_new(each)}),
             crowded_keys=crowded,
             is_crowded=is_crowded,
+            wants_totals=wants_totals,
         )
 
     def unwritten(self, keys: Collection[str], month: Month, *, of_last_batch: bool = False) -> dict[str, int]:

@@ -67,6 +67,7 @@ class Batch(NamedTuple):
     keys_with_new_callers: Sequence[str] = ()
     crowded_keys: Sequence[str] = ()
     is_crowded: bool = False
+    wants_totals: bool = True
 
 
 class LedgerStore(Protocol):
@@ -75,7 +76,8 @@ class LedgerStore(Protocol):
     async def write(self, batch: Batch) -> dict[str, int]:
         """
         Writes the batch unless it was written before; returns what each counted key's month comes to, all processes'
-        requests together. Raises DatabaseUnavailable: then it may have been written or not.
+        requests together, where the batch wants to know. Raises DatabaseUnavailable: then it may have been written or
+        not.
         """
 
     async def month_used(self, key_ids: Sequence[str], month: int) -> dict[str, int]:

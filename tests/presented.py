@@ -12,7 +12,7 @@ from sqlalchemy import update
 from app import key_reader
 from keys.gate import MEMO_ENTRIES, Gate
 from keys.hashing import HashingPool
-from keys.limiter import Limiter
+from keys.limiter import Taking
 from keys.policy import Scope
 from keys.token import ServerKeys
 from models import Agent, ApiKey
@@ -111,7 +111,7 @@ class Gates:
         hasher: CountingHasher | None = None,
         *,
         reader: KeyReader | None = None,
-        limiter: Limiter | None = None,
+        limiter: Taking | None = None,
         server_keys: ServerKeys = SERVER_KEYS,
         prefixes: tuple[str, ...] = ("kd",),
         require_agent: bool = False,

@@ -5,14 +5,16 @@ from typing import Annotated, assert_never
 
 import typer
 
-from app import key_reader
+from app import key_reader, utc_now
 from app.cli.forms import Form, key_words
 from app.cli.terminal import AsJson, Workplace, note, show, work
+from app.counting import Counting
 from keys.gate import Gate
 from keys.hashing import KEY_PARAMETERS, HashingPool
+from keys.limiter import OnlyLooking
 from keys.verdict import Outcome, Verdict, Wanted
-from models.api_key import ApiKeyRecord, key_record
 from models.ids import Prefix, external_id, parse_external_id
+from models.key_record import ApiKeyRecord, key_record
 from resolvers.operator import named_agent
 
 READ_AT_MOST = 16_384
@@ -73,18 +75,20 @@ async def _check(workplace: Workplace, key: str, wanted: Wanted) -> Verdict:
         return Verdict(Outcome.MISSING_KEY, "there is no key on standard input")
     reader = key_reader(workplace.database)
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
+    counting = Counting(workplace.settings, workplace.database, clock=utc_now)
     gate = Gate(
         server_keys=workplace.server_keys(),
         prefixes=workplace.settings.key_prefixes,
         reader=reader,
         pool=pool,
-        limiter=None,
+        limiter=OnlyLooking(counting.limiter),
         require_agent=workplace.settings.require_agent,
         memo_entries=2,
     )
     await reader.start()
     try:
-        return await gate.check(key, wanted)
+        async with counting.kept():
+            return await gate.check(key, wanted)
     finally:
         await reader.close()
         pool.close()
