@@ -1,11 +1,22 @@
-"""What verification is compared with: the least that the server below it, and the framework beside it, can do."""
+"""
+What verification is compared with: the least that the server below it and the framework beside it can do, and
+verification itself without anything that counts.
+"""
 
+import os
 import sys
 from typing import Any
 
 import uvicorn
 from litestar import Litestar, get
 from msgspec import Struct
+
+from app import key_reader
+from app.settings import read_settings
+from app.verify import VerifyDoor
+from keys.gate import Gate
+from keys.hashing import KEY_PARAMETERS, HashingPool
+from models.database import Database
 
 
 class Greeting(Struct):
@@ -27,10 +38,30 @@ async def bare(scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
+def uncounted() -> VerifyDoor:
+    """Verification without rate limit, quota and ledger, on the database that the settings name."""
+    settings = read_settings(os.environ)
+    if settings.server_keys is None:
+        raise ValueError("there is no server key")
+    pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=100_000, name="cold-keys")
+    gate = Gate(
+        server_keys=settings.server_keys,
+        prefixes=settings.key_prefixes,
+        reader=key_reader(Database(settings.database_url)),
+        pool=pool,
+        limiter=None,
+    )
+    return VerifyDoor(gate, public_url="http://127.0.0.1")
+
+
 def main() -> None:
     """Serves the one that is named on the port that is named, as Keydesk is served."""
     name, port = sys.argv[1:]
-    application: Any = bare if name == "bare" else Litestar([greet], openapi_config=None, logging_config=None)
+    application: Any
+    if name == "uncounted":
+        application = uncounted()
+    else:
+        application = bare if name == "bare" else Litestar([greet], openapi_config=None, logging_config=None)
     uvicorn.run(
         application,
         port=int(port),

@@ -18,18 +18,22 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
-from sqlalchemy import URL
+from sqlalchemy import URL, insert
 
 from keys.hashing import KEY_PARAMETERS, Argon2Parameters
 from keys.token import Minted, ServerKeys, mint
 from models import Agent, ApiKey, Organization
 from models.database import POSTGRESQL, Database, database_url
+from models.ids import new_id
 from models.migrations import migrate
 
 ROOT = Path(__file__).parent.parent
 SECRET_KEY = "0123456789abcdef0123456789abcdef"
 SERVER_KEYS = ServerKeys((SECRET_KEY.encode(),))
 START_SECONDS = 60.0
+KEYS_AN_ORGANIZATION = 10
+AT_ONCE = 5000
+"""Rows in one transaction."""
 NO_LIMIT = 2**31 - 1
 """Requests that a key may make: more than are sent, and counted all the same."""
 CHEAP = Argon2Parameters(time_cost=1, memory_kib=8, parallelism=1)
@@ -44,25 +48,25 @@ def mint_keys(number: int, parameters: Argon2Parameters = KEY_PARAMETERS) -> lis
         return list(zip(minted, executor.map(lambda key: hasher.hash(key.secret.reveal()), minted), strict=True))
 
 
-async def fill(address: str, keys: Sequence[tuple[Minted, str]]) -> None:
-    """Migrates a database and stores the keys in it, every other one for an agent."""
+async def fill(address: str, keys: Sequence[tuple[Minted, str]], *, tombstones: int = 0) -> None:
+    """Migrates a database and stores the keys in it, ten an organization, every other one for an agent."""
     database = Database(address)
     await migrate(database)
     now = datetime.now(UTC)
-    organization = Organization(
-        name="Benchmark", key_limit=len(keys), rate_limit=NO_LIMIT, monthly_quota=NO_LIMIT, created_at=now
-    )
-    agent = Agent(organization_id=organization.id, name="Crawler", created_at=now)
-    async with database.transaction() as session:
-        session.add(organization)
-        await session.flush()
-        session.add(agent)
-        await session.flush()
-        session.add_all(
-            ApiKey(
+    for first in range(0, len(keys), AT_ONCE):
+        organizations, agents, rows = [], [], []
+        for place, (minted, secret_hash) in enumerate(keys[first : first + AT_ONCE]):
+            if place % KEYS_AN_ORGANIZATION == 0:
+                organization = Organization(
+                    name="Benchmark", rate_limit=NO_LIMIT, monthly_quota=NO_LIMIT, created_at=now
+                )
+                agent = Agent(organization_id=organization.id, name="Crawler", created_at=now)
+                organizations.append(organization.model_dump())
+                agents.append(agent.model_dump())
+            key = ApiKey(
                 organization_id=organization.id,
                 agent_id=agent.id if place % 2 else None,
-                name=f"key {place}",
+                name=f"key {first + place}",
                 prefix=minted.prefix,
                 public_id=minted.public_id,
                 last_four=minted.last_four,
@@ -70,8 +74,19 @@ async def fill(address: str, keys: Sequence[tuple[Minted, str]]) -> None:
                 server_key_id=minted.server_key_id,
                 created_at=now,
             )
-            for place, (minted, secret_hash) in enumerate(keys)
-        )
+            rows.append(key.model_dump())
+        async with database.transaction() as session:
+            await session.execute(insert(Organization), organizations)
+            await session.execute(insert(Agent), agents)
+            await session.execute(insert(ApiKey), rows)
+    for first in range(0, tombstones, AT_ONCE):
+        buried = {**rows[0], "secret_hash": None, "server_key_id": None, "deleted_at": now}
+        graves = [
+            {**buried, "id": new_id(), "public_id": f"{first + place:016d}"}
+            for place in range(min(AT_ONCE, tombstones - first))
+        ]
+        async with database.transaction() as session:
+            await session.execute(insert(ApiKey), graves)
     await database.close()
 
 
@@ -120,19 +135,33 @@ class Server:
     port: int
 
     def pin(self, core: int | None) -> None:
-        """Keeps all its threads on one core, where the system can; None lets them run anywhere."""
+        """Keeps all its threads and workers on one core, where the system can; None lets them run anywhere."""
         if hasattr(os, "sched_setaffinity"):
             cores = range(os.cpu_count() or 1) if core is None else {core}
-            for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
-                os.sched_setaffinity(int(thread.name), cores)
+            for process in self._family():
+                for thread in Path(f"/proc/{process}/task").iterdir():
+                    os.sched_setaffinity(int(thread.name), cores)
 
     def processor_seconds(self) -> float | None:
-        """What it has used of processors, where the system tells it (Linux)."""
-        told = Path(f"/proc/{self.process.pid}/stat")
-        if not told.exists():
-            return None
-        fields = told.read_text().rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """What it and its workers have used of processors, where the system tells it (Linux)."""
+        used = 0
+        for process in self._family():
+            told = Path(f"/proc/{process}/stat")
+            if not told.exists():
+                return None
+            fields = told.read_text().rpartition(") ")[2].split()
+            used += int(fields[11]) + int(fields[12])
+        return used / os.sysconf("SC_CLK_TCK")
+
+    def resident_mib(self) -> float:
+        """Its memory, in MiB (Linux)."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
+
+    def _family(self) -> list[int]:
+        """The process and its workers."""
+        told = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [self.process.pid, *(map(int, told.read_text().split()) if told.exists() else ())]
 
     def stop(self) -> None:
         """Ends it."""

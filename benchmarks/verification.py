@@ -23,6 +23,7 @@ from statistics import median
 from benchmarks.load import HAS_WRK, Load, Measured, ask_each
 from benchmarks.site import (
     ROOT,
+    SECRET_KEY,
     Server,
     analyze,
     fill,
@@ -40,7 +41,9 @@ COLD_ALONE = 50
 COLD_AT_ONCE = 100
 PAUSE_MS = 10
 """Between two requests of a caller beside the cold keys: a load below what the server can do."""
-BARE, SQLITE, POSTGRESQL = "bare ASGI", "Keydesk, SQLite", "Keydesk, PostgreSQL"
+BARE, UNCOUNTED = "bare ASGI", "Keydesk, PostgreSQL, nothing counted"
+SQLITE, POSTGRESQL = "Keydesk, SQLite", "Keydesk, PostgreSQL, limits of the process"
+REDIS, TWO_PROCESSES = "Keydesk, PostgreSQL and Redis", "the same, two processes on the core"
 
 
 @dataclass
@@ -64,6 +67,7 @@ def read_arguments() -> argparse.Namespace:
         metavar="URL",
         help="a server where databases can be made, such as postgresql+asyncpg://postgres@127.0.0.1/postgres",
     )
+    parser.add_argument("--redis", metavar="URL", help="a Redis database of its own, such as redis://127.0.0.1/9")
     parser.add_argument("--keyshield", action="store_true", help="also install and measure keyshield")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cold-rounds", type=int, default=3)
@@ -83,12 +87,14 @@ async def main() -> None:
         cold = COLD_ALONE + COLD_AT_ONCE * arguments.cold_rounds
         keys = mint_keys(arguments.keys + cold)
         addresses = {SQLITE: f"sqlite+aiosqlite:///{folder / 'keydesk.db'}"}
+        await fill(addresses[SQLITE], keys)
         if arguments.postgres:
-            addresses[POSTGRESQL] = await stack.enter_async_context(postgresql_database(arguments.postgres))
-        for address in addresses.values():
+            address = await stack.enter_async_context(postgresql_database(arguments.postgres))
             await fill(address, keys)
-        if arguments.postgres:
-            await analyze(addresses[POSTGRESQL])
+            await analyze(address)
+            addresses |= {UNCOUNTED: address, POSTGRESQL: address}
+            if arguments.redis:
+                addresses |= {REDIS: address, TWO_PROCESSES: address}
         tokens = [minted.token.reveal() for minted, _ in keys]
         warm, colder = tokens[: arguments.keys], tokens[arguments.keys :]
         contenders = await start_all(stack, folder, addresses, warm, arguments)
@@ -96,7 +102,7 @@ async def main() -> None:
         await measure(contenders, folder, arguments)
         print(table(contenders))
         for contender in contenders:
-            if contender.name in addresses:
+            if contender.name in (SQLITE, REDIS if arguments.redis else POSTGRESQL):
                 print(await measure_cold(contender, colder, folder, arguments))
 
 
@@ -115,13 +121,21 @@ async def start_all(
         command = [sys.executable, "-m", "benchmarks.applications", name, str(port)]
         take(BARE if name == "bare" else "Litestar route", await start(command, port=port))
     for name, address in addresses.items():
-        take(name, await start_keydesk(address))
+        if name == UNCOUNTED:
+            port = free_port()
+            settings = {"KEYDESK_DATABASE_URL": address, "KEYDESK_SECRET_KEY": SECRET_KEY}
+            command = [sys.executable, "-m", "benchmarks.applications", "uncounted", str(port)]
+            take(name, await start(command, settings, port=port))
+        else:
+            redis = arguments.redis if name in (REDIS, TWO_PROCESSES) else None
+            take(name, await start_keydesk(address, redis=redis, workers=2 if name == TWO_PROCESSES else 1))
     if arguments.keyshield:
         server, keys = await start_keyshield(folder)
         take(f"keyshield {KEYSHIELD}", server, keys, KEYSHIELD_CALLERS)
     say("using every key once in each server")
     of_ours = [each for each in contenders if each.name in addresses]
-    for seen in await asyncio.gather(*(ask_each(each.server.port, warm, callers=8) for each in of_ours)):
+    again = [each for each in of_ours if each.name == TWO_PROCESSES]  # where either process may get the first
+    for seen in await asyncio.gather(*(ask_each(each.server.port, warm, callers=8) for each in (*of_ours, *again))):
         if {status for _, status in seen} != {200}:
             raise RuntimeError("a key was not good")
     for contender in contenders:
