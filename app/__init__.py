@@ -24,7 +24,9 @@ from app.pages import pages
 from app.requests import CommonHeaders
 from app.settings import Settings, SettingsError
 from app.upkeep import kept_tidy
+from app.verify import PATH as VERIFY_PATH
 from app.verify import VerifyDoor
+from app.watching import Watching
 from keys.gate import Gate
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
@@ -39,7 +41,7 @@ from schema import schema
 from schema.context import Context
 
 DOCS = Path(__file__).parent.parent / "docs"
-ROUTES = (GRAPHQL_PATH, "/docs", "/healthz", "/readyz", "/")
+ROUTES = (VERIFY_PATH, GRAPHQL_PATH, "/docs", "/healthz", "/readyz", "/")
 HASHING_THREADS = max(1, (os.cpu_count() or 2) - 1)
 """One core is left to the event loop."""
 COLD_KEYS_QUEUE = 500
@@ -82,6 +84,7 @@ class Keydesk:
         self._reader = key_reader(self.database)
         self._viewer_reader = Reader(self.database)
         self._counting = Counting(settings, self.database, clock=clock)
+        self._watching = Watching(settings, self._counting, pools=self._pools, routes=ROUTES)
         self._addresses = Addresses(settings.trusted_proxies)
         gate = Gate(
             server_keys=server_keys,
@@ -97,6 +100,7 @@ class Keydesk:
             ledger=self._counting.ledger,
             addresses=self._addresses,
             gateway_token=settings.gateway_token,
+            observer=self._watching.observer,
         )
         issuer = Issuer(server_keys, settings.key_prefixes[0], new_keys)
         self._desk = Desk(self.database, issuer, clock, settings.mutations_per_minute)
@@ -104,10 +108,12 @@ class Keydesk:
         self._web = self._framework()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP and self._verify.answers(scope["path"]):
-            await self._verify(scope, receive, send)
+        is_verification = scope["type"] == ScopeType.HTTP and self._verify.answers(scope["path"])
+        app: ASGIApp = self._verify if is_verification else self._web
+        if self._watching.tracing is None:
+            await app(scope, receive, send)
         else:
-            await self._web(scope, receive, send)
+            await self._watching.tracing.answer(app, scope, receive, send)
 
     def _framework(self) -> CommonHeaders:
         litestar = Litestar(
@@ -121,12 +127,15 @@ class Keydesk:
                 ),
                 *health(self.database, self._counting.limiter),
                 *pages(docs_folder=DOCS, support_email=self._settings.support_email),
+                *self._watching.handlers(),
             ],
             lifespan=[self._lifespan],
             openapi_config=None,
             logging_config=None,
         )
-        return CommonHeaders(AccessLog(litestar, ROUTES), public_url=self._public_url)
+        watching = self._watching
+        count = None if watching.metrics is None else watching.metrics.count_request
+        return CommonHeaders(AccessLog(litestar, watching.routes, count=count), public_url=self._public_url)
 
     def _guarded(self, app: ASGIApp) -> ASGIApp:
         return OriginGuard(app, public_url=self._public_url, allowed_origins=self._settings.allowed_origins)
@@ -151,6 +160,7 @@ class Keydesk:
         )
         await self._reader.start()
         async with (
+            self._watching.kept(),
             self._counting.kept(),
             kept_tidy(self.database, clock=self._clock, audit_days=self._settings.audit_days),
         ):

@@ -14,15 +14,16 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from app.demo_story import CURL_KEY_NAME, ORGANIZATION_ID, PEOPLE, DemoPerson, Teller
+from app.demo_rows import Teller
+from app.demo_story import CURL_KEY_NAME, ORGANIZATION_ID, PEOPLE, DemoPerson
 from app.failure import Failure
 from app.preflight import HOW_TO_MAKE_A_SECRET, missing_server_keys, missing_words, schema_fault
 from app.settings import Settings, parse_server_keys
 from keys.policy import Scope, operator
 from keys.refusals import KeyLimitReached
 from keys.token import ServerKeys
-from models.api_key import visible_keys
 from models.database import Database
+from models.key_record import visible_keys
 from models.migrations import current_revision, known_revisions, migrate
 from models.organization import Organization, is_there_another_organization
 from models.person import Person, members_of, person_for_update

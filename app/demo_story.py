@@ -1,18 +1,11 @@
 """Owns what the demo's organization is made of: who and what is in it, and what happened there in the last months."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from argon2 import PasswordHasher
-from sqlmodel import SQLModel
-from uuid_utils.compat import uuid7
-
-from keys.policy import Scope
-from keys.token import ServerKeys, mint
-from models import AdministeredAgent, Agent, ApiKey, AuditAction, AuditEvent, Membership, Organization, Person, Role
+from app.demo_usage import ALL_DAY, AT_NIGHT, LONG_DAYS, OFFICE_HOURS, DemoCaller, Habit, Refusals
+from models import RefusedReason, Role
 
 ORGANIZATION_ID = UUID("0199b3c0-7a00-7de0-8de0-0000000de300")
 """By this the demo knows the organization that it made."""
@@ -42,6 +35,8 @@ class DemoKey(NamedTuple):
     """When, and what it was called before."""
     rotated: int | None = None
     deleted: int | None = None
+    limited: tuple[int, int] | None = None
+    """When the operator gave it a monthly quota of its own, and which."""
 
 
 NORA, AMIR, MIA = "nora@northwind.example", "amir@northwind.example", "mia@northwind.example"
@@ -68,128 +63,147 @@ KEYS = (
     DemoKey("Handheld scanners (old)", None, NORA, 201, deleted=44),
     DemoKey("Route Planner production", "Route Planner", AMIR, 187, rotated=21),
     DemoKey("Customer portal", None, NORA, 149, renamed=(96, "Portal")),
-    DemoKey("Nightly invoice batch", "Invoice Reader", NORA, 118),
+    DemoKey("Nightly invoice batch", "Invoice Reader", NORA, 118, limited=(112, 20_000)),
     DemoKey("Load test", "Route Planner", AMIR, 83, deleted=80),
     DemoKey("Broker feed", "Customs Clerk", AMIR, 62),
     DemoKey("Route Planner staging", "Route Planner", AMIR, 34),
     DemoKey(CURL_KEY_NAME, None, NORA, 1),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Teller:
-    """Makes the rows, with ids as old as what they tell of, since lists are in the order of their ids."""
-
-    now: datetime
-    server_keys: ServerKeys
-    prefix: str
-    key_hasher: PasswordHasher
-    password_hasher: PasswordHasher
-
-    def rows(self) -> Iterator[list[SQLModel]]:
-        """Everything, in stages that refer to earlier ones alone. Costs a hash for each person and living key."""
-        began = self._day(210)
-        people = {each.email: self._person(each, began) for each in PEOPLE}
-        agents = {name: self._agent(name, self._day(days)) for name, days in AGENTS.items()}
-        keys = [self._key(number, key, people, agents) for number, key in enumerate(KEYS)]
-        yield [Organization(id=ORGANIZATION_ID, name=ORGANIZATION_NAME, created_at=began), *people.values()]
-        yield [*agents.values(), *(_membership(each, people[each.email], began) for each in PEOPLE)]
-        yield [_administered(people[each.email], agents[name]) for each in PEOPLE for name in each.agents]
-        yield [*keys]
-        yield [*self._key_events(keys, people), *self._other_events(people)]
-
-    def _day(self, days_ago: int, number: int = 0) -> datetime:
-        """A moment in the working hours of that day, another for each number."""
-        morning = (self.now - timedelta(days=days_ago)).replace(hour=8, minute=12, second=0, microsecond=0)
-        return morning + timedelta(minutes=37 * number, seconds=(days_ago * 7 + number * 11) % 60)
-
-    def _person(self, person: DemoPerson, at: datetime) -> Person:
-        hashed = self.password_hasher.hash(person.password)
-        return Person(id=_id_of(at), email=person.email, name=person.name, password_hash=hashed, created_at=at)
-
-    def _agent(self, name: str, at: datetime) -> Agent:
-        return Agent(id=_id_of(at), organization_id=ORGANIZATION_ID, name=name, created_at=at)
-
-    def _key(self, number: int, key: DemoKey, people: dict[str, Person], agents: dict[str, Agent]) -> ApiKey:
-        """A key whose secret nobody has seen, or its tombstone."""
-        minted = mint(self.server_keys, self.prefix)
-        created, lives = self._day(key.created, number), key.deleted is None
-        return ApiKey(
-            id=_id_of(created),
-            organization_id=ORGANIZATION_ID,
-            agent_id=None if key.agent is None else agents[key.agent].id,
-            name=key.name,
-            prefix=minted.prefix,
-            public_id=minted.public_id,
-            last_four=minted.last_four,
-            secret_hash=self.key_hasher.hash(minted.secret.reveal()) if lives else None,
-            server_key_id=minted.server_key_id if lives else None,
-            rotated_at=None if key.rotated is None else self._day(key.rotated, number),
-            created_at=created,
-            created_by_id=people[key.by].id,
-            deleted_at=None if key.deleted is None else self._day(key.deleted, number),
-            deleted_by_id=None if lives else people[key.by].id,
+HABITS = {
+    "Warehouse integration": Habit(
+        weekday=1_500,
+        weekend=220,
+        hours=LONG_DAYS,
+        callers=(
+            DemoCaller("192.0.2.14", "northwind-wms/4.11 (Java/17.0.12)", 86),
+            DemoCaller("192.0.2.15", "northwind-wms/4.11 (Java/17.0.12)", 13),
+            DemoCaller("192.0.2.140", "PostmanRuntime/7.43.0", 1),
+        ),
+    ),
+    "Handheld scanners (old)": Habit(
+        weekday=900,
+        weekend=60,
+        hours=OFFICE_HOURS,
+        callers=(DemoCaller("192.0.2.60", "ScannerApp/2.8 okhttp/4.9.3", 100),),
+    ),
+    "Route Planner production": Habit(
+        weekday=1_100,
+        weekend=400,
+        hours=LONG_DAYS,
+        callers=(
+            DemoCaller("198.51.100.20", "python-httpx/0.28.1", 70),
+            DemoCaller("198.51.100.21", "python-httpx/0.28.1", 30),
+        ),
+    ),
+    "Customer portal": Habit(
+        weekday=2_600,
+        weekend=1_900,
+        hours=ALL_DAY,
+        callers=(
+            DemoCaller("198.51.100.80", "axios/1.7.9", 55),
+            DemoCaller("198.51.100.81", "axios/1.7.9", 43),
+            DemoCaller("203.0.113.90", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", 2),
+        ),
+    ),
+    "Nightly invoice batch": Habit(
+        weekday=640,
+        weekend=260,
+        hours=AT_NIGHT,
+        callers=(DemoCaller("192.0.2.33", "python-requests/2.32.3", 100),),
+        month_total=18_000,
+    ),
+    "Load test": Habit(
+        weekday=9_000,
+        weekend=9_000,
+        hours=ALL_DAY,
+        callers=(DemoCaller("198.51.100.20", "k6/0.54.0 (https://k6.io/)", 100),),
+    ),
+    "Broker feed": Habit(
+        weekday=240,
+        weekend=40,
+        hours=OFFICE_HOURS,
+        callers=(DemoCaller("203.0.113.51", "Apache-HttpClient/5.3.1 (Java/21)", 100),),
+    ),
+    CURL_KEY_NAME: Habit(weekday=6, weekend=6, hours=OFFICE_HOURS, callers=(DemoCaller(OFFICE, "curl/8.14.1", 100),)),
+}
+"""A key that is not named here was never used."""
+REFUSALS = (
+    Refusals(
+        RefusedReason.DELETED_KEY,
+        times=37,
+        every=timedelta(days=1),
+        last=timedelta(minutes=41),
+        ip_address="203.0.113.7",
+        user_agent="python-requests/2.32.3",
+        key="Handheld scanners (old)",
+    ),
+    Refusals(
+        RefusedReason.REPLACED_SECRET,
+        times=12,
+        every=timedelta(hours=37),
+        last=timedelta(hours=5),
+        ip_address="198.51.100.44",
+        user_agent="python-httpx/0.27.2",
+        key="Route Planner production",
+    ),
+    Refusals(
+        RefusedReason.AGENT_NOT_IN_SCOPE,
+        times=6,
+        every=timedelta(minutes=17),
+        last=timedelta(days=1, hours=4),
+        ip_address="203.0.113.51",
+        user_agent="Apache-HttpClient/5.3.1 (Java/21)",
+        key="Broker feed",
+        agent="Route Planner",
+    ),
+    *(
+        Refusals(
+            RefusedReason.RATE_LIMITED,
+            times=times,
+            every=timedelta(milliseconds=400),
+            last=last,
+            ip_address="198.51.100.80",
+            user_agent="axios/1.7.9",
+            key="Customer portal",
         )
-
-    def _key_events(self, rows: list[ApiKey], people: dict[str, Person]) -> Iterator[AuditEvent]:
-        for number, (key, row) in enumerate(zip(KEYS, rows, strict=True)):
-            for days_ago, action, summary in _life(key):
-                at = self._day(days_ago, number)
-                yield AuditEvent(
-                    id=_id_of(at),
-                    organization_id=ORGANIZATION_ID,
-                    action=action,
-                    at=at,
-                    actor_id=people[key.by].id,
-                    ip_address=OFFICE,
-                    api_key_id=row.id,
-                    agent_id=row.agent_id,
-                    summary=summary,
-                )
-
-    def _other_events(self, people: dict[str, Person]) -> Iterator[AuditEvent]:
-        for days_ago, summary in MEMBERSHIP_CHANGES:
-            at = self._day(days_ago)
-            action = AuditAction.MEMBERSHIP_CHANGED
-            yield AuditEvent(id=_id_of(at), organization_id=ORGANIZATION_ID, action=action, at=at, summary=summary)
-        days_ago, email, count = REFUSED_CREATION
-        at = self._day(days_ago)
-        yield AuditEvent(
-            id=_id_of(at),
-            organization_id=ORGANIZATION_ID,
-            action=AuditAction.API_KEY_CREATION_REFUSED,
-            at=at,
-            actor_id=people[email].id,
-            ip_address=OFFICE,
-            summary="Creating an API key was refused: the role does not allow it.",
-            refused_reason="role",
-            refused_hour=at.replace(minute=0, second=0),
-            count=count,
+        for times, last in (
+            (42, timedelta(days=16, hours=5)),
+            (24, timedelta(days=9, hours=2)),
+            (31, timedelta(days=2, hours=3)),
         )
-
-
-def _life(key: DemoKey) -> Iterator[tuple[int, AuditAction, str]]:
-    """What happened to the key, in the words of the operations themselves."""
-    scope = Scope.ORGANIZATION if key.agent is None else Scope.AGENT
-    born_as = key.name if key.renamed is None else key.renamed[1]
-    yield key.created, AuditAction.API_KEY_CREATED, f"The {scope}-level API key “{born_as}” was created."
-    if key.renamed is not None:
-        renamed = f"The API key “{born_as}” was renamed to “{key.name}”."
-        yield key.renamed[0], AuditAction.API_KEY_RENAMED, renamed
-    if key.rotated is not None:
-        yield key.rotated, AuditAction.API_KEY_ROTATED, f"The API key “{key.name}” was given a new secret."
-    if key.deleted is not None:
-        yield key.deleted, AuditAction.API_KEY_DELETED, f"The API key “{key.name}” was deleted."
-
-
-def _membership(each: DemoPerson, person: Person, at: datetime) -> Membership:
-    return Membership(organization_id=ORGANIZATION_ID, person_id=person.id, role=each.role, created_at=at)
-
-
-def _administered(person: Person, agent: Agent) -> AdministeredAgent:
-    return AdministeredAgent(person_id=person.id, agent_id=agent.id, organization_id=ORGANIZATION_ID)
-
-
-def _id_of(at: datetime) -> UUID:
-    """A UUIDv7 as it would have been made then."""
-    return uuid7(nanoseconds=int(at.timestamp()) * 1_000_000_000)
+    ),
+    Refusals(
+        RefusedReason.RATE_LIMITED,
+        times=240,
+        every=timedelta(milliseconds=250),
+        last=timedelta(days=81, hours=2),
+        ip_address="198.51.100.20",
+        user_agent="k6/0.54.0 (https://k6.io/)",
+        key="Load test",
+    ),
+    Refusals(
+        RefusedReason.MISSING_KEY,
+        times=4,
+        every=timedelta(hours=6),
+        last=timedelta(minutes=50),
+        ip_address="198.51.100.23",
+        user_agent="kube-probe/1.31",
+    ),
+    Refusals(
+        RefusedReason.MALFORMED_KEY,
+        times=2,
+        every=timedelta(minutes=3),
+        last=timedelta(days=1, hours=2),
+        ip_address="198.51.100.61",
+        user_agent="PostmanRuntime/7.43.0",
+        presented="{{api_key}}",
+    ),
+    Refusals(
+        RefusedReason.UNKNOWN_KEY,
+        times=3,
+        every=timedelta(seconds=11),
+        last=timedelta(days=3, hours=1),
+        ip_address="198.51.100.77",
+        user_agent="curl/8.5.0",
+    ),
+)

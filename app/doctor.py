@@ -4,21 +4,32 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
+from typing import Any
 
 import redis.asyncio
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    NoPermissionError,
+    RedisError,
+)
 
+from app.addresses import is_trusted
 from app.demo import kept_server_keys
 from app.failure import DATABASE_ERRORS, Failure, database_failure, database_place
 from app.preflight import limits_warning, missing_server_keys, missing_words, require_file, schema_fault
 from app.settings import Settings, SettingsError, read_settings
 from keys.token import Secret
+from models.caller import lone_address
 from models.database import Database, database_now
 from models.migrations import newest_revision
 
 SKEW_SECONDS = 2.0
 """How far the clocks of process and database may be apart without a word."""
-REDIS_TIMEOUT_SECONDS = 3.0
+REDIS_TIMEOUT_SECONDS = 2.0
+REDIS_VERSION_AT_LEAST = 7
+KEEPS_EVERYTHING = "noeviction"
 NEEDS_DATABASE = ("schema", "clock", "server keys")
 
 
@@ -45,7 +56,7 @@ async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetim
         _settings(settings),
         *await _of_database(settings, clock),
         await _redis(settings.redis_url),
-        _proxies(settings),
+        _proxies(settings, await _lone_caller(settings)),
     ]
 
 
@@ -115,30 +126,81 @@ async def _server_keys(settings: Settings, database: Database) -> Finding:
 
 async def _redis(url: Secret | None) -> Finding:
     if url is None:
-        return Finding("redis", True, "not set; limits are counted by each process for itself")
+        return Finding(
+            "redis", True, "not set; limits are counted by each process for itself, which is right for one process"
+        )
     try:
-        client = redis.asyncio.from_url(url.reveal(), socket_connect_timeout=REDIS_TIMEOUT_SECONDS)
+        client = redis.asyncio.from_url(url.reveal())
     except ValueError:
         return Finding("redis", False, "KEYDESK_REDIS_URL can't be read as an address such as redis://host:6379/0")
     try:
-        ping: Awaitable[bool] = client.ping()
-        await asyncio.wait_for(ping, REDIS_TIMEOUT_SECONDS)
+        async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
+            ping: Awaitable[bool] = client.ping()
+            await ping
+            return _redis_itself(await client.info())
+    except NoPermissionError:
+        return Finding("redis", True, "answers; warning: its user may not ask INFO, so nothing more was looked at")
+    except (AuthenticationError, AuthenticationWrongNumberOfArgsError):
+        return Finding("redis", False, "refuses the user or password in KEYDESK_REDIS_URL")
+    except TimeoutError:
+        return Finding("redis", False, f"does not answer within {REDIS_TIMEOUT_SECONDS:g} s; check KEYDESK_REDIS_URL")
     except (RedisError, OSError) as error:
         return Finding("redis", False, f"does not answer ({type(error).__name__}); check KEYDESK_REDIS_URL")
     finally:
         await client.aclose()
-    return Finding("redis", True, "answers")
 
 
-def _proxies(settings: Settings) -> Finding:
-    if settings.trusted_proxies:
-        networks = ", ".join(map(str, settings.trusted_proxies))
-        return Finding("proxies", True, f"forwarding headers are believed from {networks}")
-    if settings.public_url is not None and settings.public_url.startswith("https:"):
+def _redis_itself(told: Mapping[str, Any]) -> Finding:
+    """What its INFO says: that it is new enough, a primary, and keeps what it is told."""
+    is_valkey = "valkey_version" in told
+    name = f"Valkey {told['valkey_version']}" if is_valkey else f"Redis {told['redis_version']}"
+    if not is_valkey and int(str(told["redis_version"]).partition(".")[0]) < REDIS_VERSION_AT_LEAST:
+        return Finding("redis", False, f"{name} is too old; use Redis {REDIS_VERSION_AT_LEAST} or newer, or Valkey")
+    if told.get("redis_mode") == "cluster" or told.get("cluster_enabled"):
+        return Finding("redis", False, f"{name} is a cluster; use one primary without cluster mode")
+    if told.get("role") != "master":
+        return Finding("redis", False, f"{name} is a replica, which counts nothing; use its primary")
+    policy = told.get("maxmemory_policy")
+    if told.get("maxmemory") and policy != KEEPS_EVERYTHING:
+        return Finding(
+            "redis",
+            True,
+            f"{name} answers; warning: when its memory is full it forgets counts (maxmemory-policy {policy}), by which "
+            f"limits let more pass; set maxmemory-policy to {KEEPS_EVERYTHING}",
+        )
+    return Finding("redis", True, f"{name} answers")
+
+
+async def _lone_caller(settings: Settings) -> str | None:
+    """The address that every request seemed to come from, if there is one, where others than this machine call."""
+    if settings.public_url is None:
+        return None
+    database = Database(settings.database_url)
+    try:
+        require_file(database)
+        async with database.reading() as session:
+            return await lone_address(session)
+    except (Failure, *DATABASE_ERRORS):
+        return None
+    finally:
+        await database.close()
+
+
+def _proxies(settings: Settings, lone_caller: str | None) -> Finding:
+    trusted = settings.trusted_proxies
+    believed = f"forwarding headers are believed from {', '.join(map(str, trusted)) or 'nobody'}"
+    if lone_caller is not None and ip_address(lone_caller).is_private and not is_trusted(lone_caller, trusted):
+        return Finding(
+            "proxies",
+            True,
+            f"{believed}; warning: every caller so far seems to come from {lone_caller}: if that is a proxy, add it to "
+            "KEYDESK_TRUSTED_PROXIES",
+        )
+    if not trusted and settings.public_url is not None and settings.public_url.startswith("https:"):
         return Finding(
             "proxies",
             True,
             "warning: the public address is https, so a proxy is in front, and KEYDESK_TRUSTED_PROXIES is not set: "
             "every caller seems to come from the proxy",
         )
-    return Finding("proxies", True, "none: forwarding headers are not believed")
+    return Finding("proxies", True, believed)

@@ -14,7 +14,6 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
-    IntValueNode,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
     ValidationContext,
@@ -27,7 +26,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.graphql_errors import Code, ExecutionRefused
-from app.graphql_limits import Limits, Measuring, TooComplex, excess, fragments_of, operations_of, whole_number
+from app.graphql_limits import Limits, Measuring, TooComplex, default_value, excess, fragments_of, operations_of
 
 VALIDATION_ERRORS = 20
 BYTES_PER_TOKEN = 500
@@ -96,9 +95,8 @@ class Documents:
         if not operation.is_measured_by_request:
             return
         defaults = {
-            definition.variable.name.value: whole_number(definition.default_value)
+            definition.variable.name.value: default_value(definition)
             for definition in operation.node.variable_definitions or ()
-            if isinstance(definition.default_value, IntValueNode)
         }
         measuring = Measuring(self._schema, document.fragments, self._limits, {**defaults, **variables})
         if (sentence := excess(measuring.operation(operation.node), self._limits)) is not None:

@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from graphql import (
     ArgumentNode,
     DocumentNode,
+    EnumValueNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -18,7 +20,10 @@ from graphql import (
     IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    StringValueNode,
     Undefined,
+    ValueNode,
+    VariableDefinitionNode,
     VariableNode,
     get_named_type,
     get_nullable_type,
@@ -26,7 +31,10 @@ from graphql import (
     is_list_type,
 )
 
+from keys.intervals import INTERVALS_AT_MOST, Interval, begun
+
 PAGE_SIZES = ("first", "last")
+TIME = ("from", "to")
 INTROSPECTION = ("__schema", "__type")
 
 
@@ -34,11 +42,12 @@ INTROSPECTION = ("__schema", "__type")
 class Limits:
     """What one request may ask for.
 
-    Complexity is how many fields an answer could have: each field counts one, and what is below a list counts as often
-    as the list can be long, which is `first` or `last` where the field takes one (a connection's page counts once, not
-    again at its edges) and `assumed_list_items` elsewhere. A console page comes to some hundreds; everything a person
-    can see of five organizations, in one query, to some 11,000. Introspection has a budget of its own: GraphiQL's comes
-    to some 50,000 by this count.
+    Complexity is how many fields an answer could have: each field counts one, or its weight, and what is below a list
+    counts as often as the list can be long, which is `first` or `last` where the field takes one (a connection's page
+    counts once, not again at its edges), the number of intervals where it takes a time, and `assumed_list_items`
+    elsewhere. A console page comes to some hundreds, a month by the hour to some 4,000; everything a person can see of
+    five organizations, in one query, to some 11,000. Introspection has a budget of its own: GraphiQL's comes to some
+    50,000 by this count.
     """
 
     body_bytes: int = 256 * 1024
@@ -52,6 +61,10 @@ class Limits:
     assumed_list_items: int = 10
     page_items: int = 100
     """The largest page that a resolver gives; more than that is the resolver's to refuse, by its own code."""
+    intervals: int = INTERVALS_AT_MOST
+    """The same for the intervals of a time."""
+    weights: Mapping[str, int] = field(default_factory=lambda: {"ApiKey.usage": 10})
+    """What is more work than a field: where a key stands may take a look at the database or at Redis."""
     nested_selections: int = 50
     """Fields, inline fragments and spreads around each other: what keeps the measuring itself off the stack's end."""
     merge_steps: int = 20_000
@@ -154,13 +167,14 @@ class Measuring:
         definition = self.schema.get_field(parent, name) if is_composite_type(parent) else None
         below_type = get_named_type(definition.type) if definition else None
         items, is_page = self._items(node, definition, in_page)
+        weight = self.limits.weights.get(f"{parent.name}.{name}", 1) if parent else 1
         below = self._selections(node.selection_set, below_type, is_page, nested + 1)
         if name in INTROSPECTION:
             return Cost(1, aliases + below.aliases, 1, 1 + below.complexity_fields)
         return Cost(
             1 + below.depth_levels,
             aliases + below.aliases,
-            1 + items * below.complexity_fields,
+            weight + items * below.complexity_fields,
             below.introspection_fields,
         )
 
@@ -173,6 +187,8 @@ class Measuring:
             given = {argument.name.value: argument for argument in node.arguments or ()}
             asked = [self._size(given.get(name), definition.args[name].default_value) for name in sizes]
             return max((size for size in asked if size is not None), default=self.limits.page_items), True
+        if all(name in definition.args for name in TIME):
+            return self._intervals({argument.name.value: argument.value for argument in node.arguments or ()}), False
         if is_list_type(get_nullable_type(definition.type)) and not in_page:
             return self.limits.assumed_list_items, False
         return 1, False
@@ -191,6 +207,24 @@ class Measuring:
             return self.limits.page_items
         return None
 
+    def _intervals(self, given: Mapping[str, ValueNode]) -> int:
+        """How many of a time are asked for. What can't be read is refused later, and counts as the most till then."""
+        try:
+            since, until = (datetime.fromisoformat(self._text(given[name])) for name in TIME)
+            interval = Interval[self._text(given["interval"])] if "interval" in given else Interval.HOUR
+            return min(max(begun(since, until, interval), 1), self.limits.intervals)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return self.limits.intervals
+
+    def _text(self, value: ValueNode) -> Any:
+        """The text or name that an argument is, or None where that is left open."""
+        if isinstance(value, StringValueNode | EnumValueNode):
+            return value.value
+        if isinstance(value, VariableNode):
+            self.depends_on_variables = True
+            return None if self.variables is None else self.variables.get(value.name.value)
+        return None
+
     def _clamped(self, size: object) -> int | None:
         return min(max(size, 1), self.limits.page_items) if isinstance(size, int) else None
 
@@ -203,6 +237,14 @@ def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
 def operations_of(document: DocumentNode) -> Iterator[OperationDefinitionNode]:
     """The document's operations, in its order."""
     return (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
+
+
+def default_value(definition: VariableDefinitionNode) -> int | str | None:
+    """A variable's default, as far as sizes and times can hang on it."""
+    node = definition.default_value
+    if isinstance(node, IntValueNode):
+        return whole_number(node)
+    return node.value if isinstance(node, StringValueNode | EnumValueNode) else None
 
 
 def whole_number(node: IntValueNode) -> int:

@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.requests import REQUEST_ID
+from app.requests import REQUEST_ID, route_of
 
 logger = logging.getLogger("keydesk.access")
 LOGGED_FRAMES = 40
@@ -72,9 +73,13 @@ class AccessLog:
     What is below the template (ids, a stranger's path) and the query never enter it.
     """
 
-    def __init__(self, app: ASGIApp, routes: tuple[str, ...]) -> None:
+    def __init__(
+        self, app: ASGIApp, routes: tuple[str, ...], *, count: Callable[[str, int], None] | None = None
+    ) -> None:
+        """`count` is told of each answer's route and status."""
         self._app = app
         self._routes = routes
+        self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -92,7 +97,7 @@ class AccessLog:
         try:
             await self._app(scope, receive, send_seen)
         finally:
-            route = self._route(scope["path"])
+            route = route_of(scope["path"], self._routes)
             took_ms = round((time.perf_counter() - began) * 1000, 1)
             facts = {
                 "method": scope["method"] if scope["method"].isalpha() else "?",
@@ -102,10 +107,5 @@ class AccessLog:
                 "requestId": scope.get(REQUEST_ID),
             }
             logger.info("%s %s %s %s ms", facts["method"], route, status, took_ms, extra={"facts": facts})
-
-    def _route(self, path: str) -> str:
-        """The longest template that the path is at or below; what no route knows is one word."""
-        for route in self._routes:
-            if path == route or (route != "/" and path.startswith(route + "/")):
-                return route
-        return "unknown"
+            if self._count is not None:
+                self._count(route, status)

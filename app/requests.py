@@ -1,6 +1,7 @@
-"""Owns what every request gets: an id, unguessable and made here, and the headers that every answer carries."""
+"""Owns what every request gets: an id, unguessable and made here, its route, and headers that every answer carries."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from litestar.enums import ScopeType
@@ -8,11 +9,20 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 REQUEST_ID = "keydesk.request_id"
 """Where the scope has it."""
+UNKNOWN_ROUTE = "unknown"
 
 
 def new_request_id() -> str:
     """128 bits from the operating system's generator, as `req_` and 32 hexadecimal digits."""
     return f"req_{secrets.token_bytes(16).hex()}"
+
+
+def route_of(path: str, routes: Sequence[str]) -> str:
+    """The first of the templates that the path is at or below; what no route knows is one word."""
+    for route in routes:
+        if path == route or (route != "/" and path.startswith(route + "/")):
+            return route
+    return UNKNOWN_ROUTE
 
 
 HEADER_BYTES_AT_MOST = 32 * 1024

@@ -3,8 +3,11 @@
 import os
 import signal
 import socket
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -23,6 +26,7 @@ GRACE_SECONDS = 10
 WORKER_SILENCE_SECONDS = 30
 """After which a worker counts as stuck. One that is starting on a busy machine is silent for a while, too."""
 WORKER = "app.serve:worker_application"
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class PortTaken(Exception):
@@ -53,7 +57,11 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, announce: C
         return
     os.environ["KEYDESK_PUBLIC_URL"] = settings.public_url or address
     config = _config(WORKER, factory=True, workers=workers)
-    Multiprocess(config, [listener]).run()
+    if settings.metrics:
+        with _metrics_folder() as folder:
+            MeasuredWorkers(config, [listener], folder).run()
+    else:
+        Multiprocess(config, [listener]).run()
 
 
 def worker_application() -> object:
@@ -61,6 +69,43 @@ def worker_application() -> object:
     settings = read_settings(os.environ)
     configure_logging(settings.log_level)
     return create_app(settings)
+
+
+class MeasuredWorkers(Multiprocess):
+    """Workers whose metrics lie in a folder: what only holds while one lives is dropped when it is gone."""
+
+    def __init__(self, config: uvicorn.Config, sockets: Sequence[socket.socket], folder: Path) -> None:
+        super().__init__(config, list(sockets))
+        self._folder = folder
+        self._seen: set[int] = set()
+
+    def keep_subprocess_alive(self) -> None:
+        """Is called twice a second; replaces those that are gone."""
+        from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - only with metrics
+
+        self._seen |= self._living()
+        super().keep_subprocess_alive()
+        for pid in self._seen - self._living():
+            mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]
+        self._seen = self._living()
+
+    def _living(self) -> set[int]:
+        return {process.pid for process in self.processes if process.pid is not None}
+
+
+@contextmanager
+def _metrics_folder() -> Iterator[Path]:
+    """Where the workers' metrics lie, which they are told by the library's own variable."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="keydesk-metrics-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise Failure(
+            f"Several workers' metrics need a temporary folder, and none can be made ({error.strerror}). Set TMPDIR to "
+            "a folder that can be written, or KEYDESK_METRICS=false."
+        ) from None
+    with folder as path:
+        os.environ[METRICS_FOLDER] = path
+        yield Path(path)
 
 
 def _stopped(_signal: int, _frame: FrameType | None) -> None:

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from keys.token import Secret, ServerKeys, valid_prefix
@@ -41,6 +42,9 @@ class Settings:
     limiter_fails_closed: bool = False
     metrics: bool = False
     metrics_token: Secret | None = None
+    metrics_folder: Path | None = None
+    """Where several workers keep the numbers that they share."""
+    tracing: bool = False
     audit_days: int = 400
     log_level: str = "info"
 
@@ -66,9 +70,17 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         limiter_fails_closed=_choice(given, "KEYDESK_LIMITER_FAILURE", ("open", "closed"), "open") == "closed",
         metrics=_boolean(given, "KEYDESK_METRICS"),
         metrics_token=None if metrics_token is None else Secret(metrics_token),
+        metrics_folder=None if (folder := given.get("PROMETHEUS_MULTIPROC_DIR")) is None else Path(folder),
+        tracing=_tracing(given),
         audit_days=_whole(given, "KEYDESK_AUDIT_DAYS", 400, at_most=AUDIT_DAYS_AT_MOST),
         log_level=_choice(given, "KEYDESK_LOG", LOG_LEVELS, "info"),
     )
+
+
+def _tracing(given: Mapping[str, str]) -> bool:
+    """Whether OpenTelemetry's own variables want traces; the rest of them is the library's to read."""
+    is_off = given.get("OTEL_SDK_DISABLED", "").lower() == "true" or given.get("OTEL_TRACES_EXPORTER") == "none"
+    return not is_off and ("OTEL_EXPORTER_OTLP_ENDPOINT" in given or "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" in given)
 
 
 def parse_server_keys(text: str) -> ServerKeys:

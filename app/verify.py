@@ -3,7 +3,8 @@
 import hmac
 import logging
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from time import perf_counter
+from typing import NamedTuple, Protocol
 
 from litestar.types import Receive, Scope, Send
 
@@ -18,6 +19,7 @@ from keys.token import Secret
 from keys.verdict import Outcome, Wanted
 from models.ids import Prefix, parse_external_id
 from models.refused_request import RefusedReason
+from models.verification import KeyState
 
 logger = logging.getLogger("keydesk.verification")
 
@@ -30,6 +32,18 @@ REQUEST_ID_PREFIX = len("req_")
 USER_AGENT_BYTES_AT_MOST = 1024
 Peer = tuple[str, int]
 NO_AGENT = Wanted()
+_UNAVAILABLE = Outcome.UNAVAILABLE.value
+Told = tuple[str, KeyState | None, str | None, Answer]
+"""What became of a request: a code, the key whose possession was proved, the caller's address, and the answer."""
+
+
+class Observer(Protocol):
+    """Is told of each verification that is answered."""
+
+    def answered(
+        self, code: str, key: KeyState | None, request_id: str, address: str | None, seconds: float, /
+    ) -> None:
+        """`code` is `good`, or why it was refused; the key is there once its possession was proved."""
 
 
 class Presented(NamedTuple):
@@ -58,6 +72,7 @@ class VerifyDoor:
         ledger: Ledger | None = None,
         addresses: Addresses | None = None,
         gateway_token: Secret | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._gate = gate
         self._ledger = ledger
@@ -65,6 +80,7 @@ class VerifyDoor:
         self._always = (HSTS,) if public_url.startswith("https://") else ()
         self._answers = Answers(public_url)
         self._gateway_token = None if gateway_token is None else gateway_token.reveal().encode()
+        self._observer = observer
 
     @staticmethod
     def answers(path: str) -> bool:
@@ -72,14 +88,17 @@ class VerifyDoor:
         return path.startswith(PATH) and (len(path) == len(PATH) or path[len(PATH)] == "/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = new_request_id()
+        request_id, began = new_request_id(), perf_counter()
         try:
-            status, answer_headers, body = await self._answer(scope["headers"], scope.get("client"), request_id)
+            code, key, address, answer = await self._answer(scope["headers"], scope.get("client"), request_id)
         except Exception as error:
             # Not with the exception itself, whose words may hold what was sent.
             facts = {"requestId": request_id}
             logger.error("A verification failed\n%s", failure_story(error), extra={"facts": facts})  # noqa: TRY400
-            status, answer_headers, body = self._answers.unavailable(request_id)
+            code, key, address, answer = _UNAVAILABLE, None, None, self._answers.unavailable(request_id)
+        if self._observer is not None:
+            self._observer.answered(code, key, request_id, address, perf_counter() - began)
+        status, answer_headers, body = answer
         answer_headers += [
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
@@ -90,7 +109,7 @@ class VerifyDoor:
         shown = b"" if scope.get("method") == "HEAD" else body
         await send({"type": "http.response.body", "body": shown, "more_body": False})
 
-    async def _answer(self, headers: Iterable[tuple[bytes, bytes]], peer: Peer | None, request_id: str) -> Answer:
+    async def _answer(self, headers: Iterable[tuple[bytes, bytes]], peer: Peer | None, request_id: str) -> Told:
         values: dict[bytes, list[bytes]] = {}
         for name, value in headers:
             # An empty header counts as absent.
@@ -98,20 +117,24 @@ class VerifyDoor:
                 values.setdefault(name, []).append(text)
         by_gateway = self._gateway_token is not None and self._came_by_gateway(values.get(GATEWAY_TOKEN, []))
         if self._gateway_token is not None and not by_gateway:
-            self._refused(RefusedReason.GATEWAY_NOT_ALLOWED, request_id, self._sender(values, peer), NO_AGENT)
+            sender, code = self._sender(values, peer), RefusedReason.GATEWAY_NOT_ALLOWED
+            self._refused(code, request_id, sender, NO_AGENT)
             detail = "This request did not come by way of the gateway."
-            return self._answers.problem(403, "gateway_not_allowed", detail, request_id)
+            return code.value, None, sender.ip_address, self._answers.problem(403, code.value, detail, request_id)
         sender = self._sender(values, peer, by_gateway=by_gateway)
         presented = read_presented(values)
         if presented.key is None:
             outcome = Outcome.MISSING_KEY if presented.refused is None else presented.refused
             reason = RefusedReason(outcome.value)
             self._refused(reason, request_id, sender, presented.wanted, detail=presented.detail)
-            return self._answers.unauthorized(outcome.value, presented.detail, request_id, was_sent=presented.was_sent)
+            answer = self._answers.unauthorized(
+                outcome.value, presented.detail, request_id, was_sent=presented.was_sent
+            )
+            return outcome.value, None, sender.ip_address, answer
         verdict = await self._gate.check(presented.key, presented.wanted)
         if self._ledger is not None:
             self._ledger.note(verdict, request_id[REQUEST_ID_PREFIX:], sender, presented.wanted)
-        return self._answers.of(verdict, request_id)
+        return verdict.outcome.value, verdict.key, sender.ip_address, self._answers.of(verdict, request_id)
 
     def _came_by_gateway(self, tokens: list[bytes]) -> bool:
         expected = self._gateway_token

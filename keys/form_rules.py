@@ -214,10 +214,11 @@ _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
 def _visible(look: Look) -> str:
-    return "".join(character for character in look.text if not _is_invisible(character))
+    return "".join(character for character in look.text if not is_invisible(character))
 
 
-def _is_invisible(character: str) -> bool:
+def is_invisible(character: str) -> bool:
+    """Neither seen nor a space: control and format characters, fillers, and what is no character."""
     if character.isascii():
         return not character.isprintable() and not character.isspace()
     return (

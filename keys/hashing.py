@@ -50,7 +50,8 @@ class HashingPool:
 
     def __init__(self, hasher: PasswordHasher, *, threads: int, queue_limit: int, name: str) -> None:
         self._hasher = hasher
-        self._queue_limit = queue_limit
+        self.name = name
+        self.queue_limit = queue_limit
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_give_way)
         self.depth = 0
         """Hashes that wait or run."""
@@ -78,7 +79,7 @@ class HashingPool:
             return False
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        if self.depth >= self._queue_limit:
+        if self.depth >= self.queue_limit:
             raise HashingQueueFull
         future = asyncio.get_running_loop().run_in_executor(self._executor, work)
         self.depth += 1

@@ -114,15 +114,12 @@ class Ledger:
 
     async def write(self) -> None:
         """Writes what waits. Raises DatabaseUnavailable; what was not written then, the next call writes."""
-        self.tally.seal()
-        while True:
-            async with self._writing:
-                await self._settle()
-                self._unsettled = self.tally.next_batch(wants_totals=self._learn is not None and self._learns())
-                if self._unsettled is None:
-                    return
-                await self._settle()
-            await asyncio.sleep(0)
+        is_sealed = False
+        while not is_sealed:
+            # First what another call has left, where there is some: no key waits behind a batch of its own.
+            is_sealed = self._unsettled is None and self.tally.seal()
+            while await self._write_batch():
+                pass
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -168,6 +165,17 @@ class Ledger:
             if self._is_failing:
                 self._is_failing = False
                 logger.warning("Usage can be written down again")
+
+    async def _write_batch(self) -> bool:
+        """Writes the next batch; False where there is none."""
+        async with self._writing:
+            await self._settle()
+            self._unsettled = self.tally.next_batch(wants_totals=self._learn is not None and self._learns())
+            if self._unsettled is None:
+                return False
+            await self._settle()
+        await asyncio.sleep(0)
+        return True
 
     async def _settle(self) -> None:
         """Writes the batch that may or may not have been written, if there is one. The caller holds the lock."""

@@ -3,13 +3,14 @@
 -- KEYS[1]  the prefix of every name
 -- ARGV     1 the beginning and 2 the end of the month that the processes think it is, in seconds since 1970
 --          3 the beginning of the month before it
---          4 what to call this Redis's memory where it has no name yet
+--          4 the name that they know this Redis's memory by (8 bytes)
 --          5 the requests, 29 bytes each: key id (16), rate limit (4), monthly quota (4),
 --            what the ledger has of the month, or 4294967295 (4), 1 for a request that is only looked at (1)
--- Answers  8 bytes of the memory's name, seconds (4) and milliseconds (4) by this clock, and where it is another month
---          nothing more; else for each request 17 bytes: what came of it (1: 0 passed, 1 over the rate limit, 2 over
---          the quota, 3 the month's count is not known), what remains of the rate limit (4), milliseconds until the
---          oldest cell is over (4) and until there is room (4), and what is used of the quota (4)
+-- Answers  8 bytes of the memory's name, zeros where it has none, seconds (4) and milliseconds (4) by this clock, and
+--          where it is another name or another month nothing more, and nothing is counted; else for each request 17
+--          bytes: what came of it (1: 0 passed, 1 over the rate limit, 2 over the quota, 3 the month's count is not
+--          known), what remains of the rate limit (4), milliseconds until the oldest cell is over (4) and until there
+--          is room (4), and what is used of the quota (4)
 --
 -- A key's state is one field of the month's hash: used (4), how many the window counts (4), and its cells, oldest
 -- first: the number of a second (4) and a count (4). So everything about a key that is gone goes with its month.
@@ -19,18 +20,15 @@ local time = redis.call('TIME')
 local second, milliseconds = tonumber(time[1]), math.floor(tonumber(time[2]) / 1000)
 local now = second * 1000 + milliseconds
 
-local name = redis.call('GET', KEYS[1] .. ':memory')
-if not name then
-    name = ARGV[4]
-    redis.call('SET', KEYS[1] .. ':memory', name)
-end
+local name = redis.call('GET', KEYS[1] .. ':memory') or string.rep('\0', 8)
 local head = name .. struct.pack('>I4I4', second, milliseconds)
-if second < tonumber(ARGV[1]) or second >= tonumber(ARGV[2]) then return head end
+if name ~= ARGV[4] or second < tonumber(ARGV[1]) or second >= tonumber(ARGV[2]) then return head end
 
 local month, before = KEYS[1] .. ':' .. ARGV[1], KEYS[1] .. ':' .. ARGV[3]
 local requests = ARGV[5]
 
--- The window without what is over. When the clock has gone back, what was counted counts as of now.
+-- The window without what is over. When the clock has gone back, what was counted counts as of now, and is kept so also
+-- for who is refused: else nobody would pass until the clock has caught up.
 local function current(state)
     local cells = state.cells
     if cells == '' then return end
@@ -42,6 +40,7 @@ local function current(state)
             moved[#moved + 1] = struct.pack('>I4I4', cell - ahead, count)
         end
         cells = table.concat(moved)
+        state.changed = true
     end
     local from = 1
     while from <= #cells do

@@ -68,7 +68,8 @@ def current(window: Window, at: int) -> Window:
     """
     The window without the cells that are over.
 
-    When the clock has gone back, what was counted counts as of now: nobody is locked out until it has caught up.
+    When the clock has gone back, what was counted counts as of now. Kept so also for who is refused, it locks nobody
+    out until the clock has caught up.
     """
     total, cells = window
     if not cells:

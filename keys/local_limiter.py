@@ -49,15 +49,14 @@ class LocalLimiter:
             at = await self._known(key_id)
         window, used = self._window(key_id, at), self._used[key_id]
         if window[0] >= limits.rate_limit:
+            self._keep(key_id, window)
             wait = free_in(window, limits.rate_limit, at)
             return Decision(Exceeded.RATE_LIMIT, self._balance(limits, window, used, at), wait)
         if used >= limits.monthly_quota:
             wait = self._month.end * 1000 - at
             return Decision(Exceeded.QUOTA, self._balance(limits, window, used, at), wait)
         window = counted(window, at)
-        if len(self._windows) >= self._half and key_id not in self._windows:
-            self._windows, self._old_windows = {}, self._windows
-        self._windows[key_id] = window
+        self._keep(key_id, window)
         self._used[key_id] = used + 1
         return Decision(None, self._balance(limits, window, used + 1, at))
 
@@ -97,6 +96,11 @@ class LocalLimiter:
 
     def _window(self, key_id: str, at: int) -> Window:
         return current(self._windows.get(key_id) or self._old_windows.get(key_id, EMPTY), at)
+
+    def _keep(self, key_id: str, window: Window) -> None:
+        if len(self._windows) >= self._half and key_id not in self._windows:
+            self._windows, self._old_windows = {}, self._windows
+        self._windows[key_id] = window
 
     def _balance(self, limits: Limits, window: Window, used: int, at: int) -> Balance:
         return Balance(max(0, limits.rate_limit - window[0]), resets_in(window, at), used, self._month, at)

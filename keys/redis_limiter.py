@@ -1,9 +1,9 @@
 """
 Owns the limiter of many processes: one atomic script in Redis or Valkey for all requests that wait at the same moment.
 
-Redis counts a month from what the ledger has, which each process tells it with the first request of a key. So a Redis
-that comes back empty is filled again; and when it was out of reach, it gets another name for its memory, upon which
-every process tells it anew.
+Redis counts a month from what the ledger has, which each process tells it with the first request of a key. When it was
+out of reach or was emptied, its memory gets another name once what passed meanwhile is written down. It counts for
+those who know the name alone: upon another one, every process tells it anew.
 """
 
 import asyncio
@@ -40,6 +40,7 @@ TIMEOUT_SECONDS = 2.0
 TRY_AGAIN_SECONDS = 0.5
 KEYS_REMEMBERED = 400_000
 NAME_BYTES = 8
+NAMELESS = bytes(NAME_BYTES)
 NOT_KNOWN = 2**32 - 1
 _REQUEST = Struct(">16sIIIB")
 _HEAD = Struct(f">{NAME_BYTES}sII")
@@ -52,12 +53,17 @@ class _Unreachable(Exception):
     """Redis did not answer."""
 
 
+class _Emptied(Exception):
+    """Redis has lost what it knew."""
+
+
 class _Question(NamedTuple):
     key_id: str
     limits: Limits
-    month: Month
+    told: Memo[str]
+    """The memo of the month that is asked for, and of the name that was known then."""
     written: int
-    """What the ledger has of the month, or NOT_KNOWN."""
+    """What the ledger has of that month, or NOT_KNOWN."""
     looks: bool
 
 
@@ -66,19 +72,20 @@ class _Memory:
 
     def __init__(self, month: Month) -> None:
         self.month = month
-        self.name = b""
+        self.name = NAMELESS
         self.told = Memo[str](KEYS_REMEMBERED)
 
-    def seen(self, name: bytes, at: int) -> bool:
-        """Takes note of the name and the clock; whether the month is the one that was thought."""
-        if name != self.name:
-            self.name = name
-            self.told = Memo[str](KEYS_REMEMBERED)
-        if self.month.start * 1000 <= at < self.month.end * 1000:
-            return True
-        self.month = month_of(at)
+    def forget(self) -> None:
+        """Has everything told anew."""
         self.told = Memo[str](KEYS_REMEMBERED)
-        return False
+
+    def seen(self, name: bytes, at: int) -> None:
+        """Takes note of the name and the clock. With another name, or in another month, nothing was told yet."""
+        is_same_month = self.month.start * 1000 <= at < self.month.end * 1000
+        if name != self.name or not is_same_month:
+            self.name = name
+            self.month = self.month if is_same_month else month_of(at)
+            self.told = Memo[str](KEYS_REMEMBERED)
 
 
 class _Lane:
@@ -89,28 +96,37 @@ class _Lane:
         self._memory = memory
 
     async def answers(self, questions: Sequence[_Question]) -> list[Decision | None]:
-        """A decision for each; None where the month's count has to be told first."""
-        month = self._memory.month
+        """A decision for each; None where the month's count has to be told first. Raises _Emptied."""
+        month, told = self._memory.month, self._memory.told
+        # What was asked of another month or memory is looked at alone: it has to be asked again.
         requests = b"".join(
-            _REQUEST.pack(
-                bytes.fromhex(each.key_id), *each.limits, each.written if each.month == month else NOT_KNOWN, each.looks
-            )
+            _REQUEST.pack(bytes.fromhex(each.key_id), *each.limits, each.written, each.looks)
+            if each.told is told
+            else _REQUEST.pack(bytes.fromhex(each.key_id), *each.limits, NOT_KNOWN, True)
             for each in questions
         )
         before = month_of(month.start * 1000 - 1)
-        answer = await self._ask(month.start, month.end, before.start, secrets.token_bytes(NAME_BYTES), requests)
+        answer = await self._ask(month.start, month.end, before.start, self._memory.name, requests)
         name, seconds, milliseconds = _HEAD.unpack_from(answer)
+        if name == NAMELESS:
+            raise _Emptied
         at = seconds * 1000 + milliseconds
-        if not self._memory.seen(name, at):
+        self._memory.seen(name, at)
+        if len(answer) == _HEAD.size:
             return [None] * len(questions)
-        return [_decision(each, month, at) for each in _ANSWER.iter_unpack(memoryview(answer)[_HEAD.size :])]
+        decisions = (_decision(each, month, at) for each in _ANSWER.iter_unpack(memoryview(answer)[_HEAD.size :]))
+        return [decision if each.told is told else None for each, decision in zip(questions, decisions, strict=True)]
 
     async def ping(self) -> None:
         """Returns where Redis answers. Raises RedisError or OSError."""
         await self._command("PING")
 
+    async def name(self) -> None:
+        """Gives the memory a name where it has none yet. Raises RedisError or OSError."""
+        await self._command("SET", f"{PREFIX}:memory", secrets.token_bytes(NAME_BYTES), "NX")
+
     async def rename(self) -> None:
-        """Gives the memory another name, so that every process tells it anew what the ledger has."""
+        """Gives it another, so that every process tells it anew what the ledger has. Raises RedisError or OSError."""
         await self._command("SET", f"{PREFIX}:memory", secrets.token_bytes(NAME_BYTES))
 
     async def close(self) -> None:
@@ -122,14 +138,14 @@ class _Lane:
         What the script answers. Where a connection from before is broken, a second time on a new one: it may have been
         lost since it was used last.
         """
-        is_from_before = self._connection.is_connected
-        try:
-            return await self._run(*values)
-        except (RedisConnectionError, OSError):
-            if not is_from_before:
-                raise
-            await self.close()
-            return await self._run(*values)
+        if self._connection.is_connected:
+            try:
+                return await self._run(*values)
+            except (RedisConnectionError, OSError):
+                await self.close()
+        # Redis may have been started again, from what it had on disk a while ago.
+        self._memory.forget()
+        return await self._run(*values)
 
     async def _run(self, *values: int | bytes) -> bytes:
         try:
@@ -185,17 +201,18 @@ class RedisLimiter:
         self._batches = Batches[_Question, Decision | None](
             lanes, timeout_seconds=timeout_seconds, failure=_Unreachable, watcher=self
         )
+        self._is_without = False
         self._recovery: asyncio.Task[None] | None = None
 
     @property
     def is_degraded(self) -> bool:
-        """Whether Redis is out of reach."""
-        return self._recovery is not None
+        """Whether Redis is out of reach, or has to be told anew."""
+        return self._is_without
 
     @property
     def lets_pass(self) -> bool:
-        """False while it is out of reach and nothing passes without."""
-        return self._recovery is None or not self._fails_closed
+        """False while that is so and nothing passes without."""
+        return not (self._is_without and self._fails_closed)
 
     @property
     def waiting(self) -> int:
@@ -206,7 +223,7 @@ class RedisLimiter:
         """Tries whether Redis is there; where not, goes on without."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                await self._spare.ping()
+                await self._spare.name()
         except (RedisError, OSError) as error:
             await self._spare.close()
             self.failed(error)
@@ -230,14 +247,18 @@ class RedisLimiter:
         return await self._local.look(key_id, limits) if decision is None else decision.balance
 
     def failed(self, error: BaseException) -> None:
-        """A batch was not answered: without Redis from now on, until it answers again."""
-        if self._recovery is not None:
+        """A batch was not answered: without Redis from now on, until it answers again and was told what passed."""
+        if self._is_without:
             return
-        # The name alone: the words may hold the address.
         goes_on = "no key passes" if self._fails_closed else "each process allows a key its whole rate limit"
-        logger.error("Redis is out of reach (%s): until it is back, %s", type(error).__name__, goes_on)
-        self._local.forget()
-        self._recovery = asyncio.ensure_future(self._recover())
+        if isinstance(error, _Emptied):
+            logger.error("Redis was emptied: until it is filled from the ledger, %s", goes_on)
+        else:
+            # The name alone: the words may hold the address.
+            logger.error("Redis is out of reach (%s): until it is back, %s", type(error).__name__, goes_on)
+        self._go_without()
+        if self._recovery is None:
+            self._recovery = asyncio.ensure_future(self._recover())
 
     def worked(self) -> None:
         """A batch was answered."""
@@ -245,36 +266,47 @@ class RedisLimiter:
     async def _decided(self, key_id: str, limits: Limits, *, looks: bool) -> Decision | None:
         """What Redis says, None while it is out of reach."""
         try:
-            while self._recovery is None:
-                month, written = self._memory.month, NOT_KNOWN
-                if self._memory.told.get(key_id) is None:
+            while not self._is_without:
+                month, told, written = self._memory.month, self._memory.told, NOT_KNOWN
+                if told.get(key_id) is None:
                     written = await self._totals.used(key_id, month)
-                memory = self._memory.told
-                decision = await self._batches.ask(_Question(key_id, limits, month, written, looks))
+                decision = await self._batches.ask(_Question(key_id, limits, told, written, looks))
                 if decision is not None:
                     if written != NOT_KNOWN:
-                        memory.put(key_id, True)
+                        told.put(key_id, True)
                     return decision
-                memory.forget(key_id)
+                told.forget(key_id)
         except _Unreachable:
             pass
         if self._fails_closed:
             raise LimiterUnavailable
         return None
 
+    def _go_without(self) -> None:
+        if not self._is_without:
+            self._is_without = True
+            self._local.forget()
+
     async def _recover(self) -> None:
         """Until Redis answers: tries, then writes down what passed meanwhile, and has every process tell it."""
         while True:
             await asyncio.sleep(TRY_AGAIN_SECONDS)
             try:
-                async with asyncio.timeout(self._timeout_seconds):
-                    await self._spare.ping()
-                await self._write_ledger()
-                async with asyncio.timeout(self._timeout_seconds):
-                    await self._spare.rename()
+                await self._tell_anew()
+                self._is_without = False
+                # What passed here since it was written down is so now, too, before others count on without it.
+                await self._tell_anew()
             except Exception:  # whatever it is, the next attempt is the answer to it
                 await self._spare.close()
-            else:
+                self._go_without()
+            if not self._is_without:
                 self._recovery = None
                 logger.warning("Redis answers again: limits are counted across processes")
                 return
+
+    async def _tell_anew(self) -> None:
+        async with asyncio.timeout(self._timeout_seconds):
+            await self._spare.ping()
+        await self._write_ledger()
+        async with asyncio.timeout(self._timeout_seconds):
+            await self._spare.rename()

@@ -98,6 +98,7 @@ class Tally:
         self._refused_row: deque[Refused] = deque()
         self._batches = 0
         self._pairs = Memo[int](PAIRS_REMEMBERED)
+        self._pairs_of_key: dict[str, int] = {}
         self._of_key: dict[str, int] = {}
         self._of_no_key = 0
         self.dropped = {"counts": 0, "refused": 0, "refused_without_a_key": 0}
@@ -145,15 +146,21 @@ class Tally:
         else:
             self.dropped["refused"] += 1
 
-    def seal(self) -> None:
-        """Puts what there is so far into the row for the next batches; what comes later waits for the next call."""
+    def seal(self) -> bool:
+        """
+        Puts what there is so far into the row for the next batches; what comes later waits for the next call.
+
+        False where the row has not been emptied yet: while the database is away, all waits where it is bounded.
+        """
+        if self._waiting or self._refused_row:
+            return False
         self._waiting.extend(self._counts.items())
         self._counts = {}
-        if not self._refused_row:  # while the database is away, they wait where their number is bounded
-            for queue in (*self._refused.values(), self._without_a_key):
-                self._refused_row.extend(queue)
-            self._refused, self._refused_count = {}, 0
-            self._without_a_key.clear()
+        for queue in (*self._refused.values(), self._without_a_key):
+            self._refused_row.extend(queue)
+        self._refused, self._refused_count = {}, 0
+        self._without_a_key.clear()
+        return True
 
     def next_batch(self, *, wants_totals: bool = True) -> Batch | None:
         """The next of what waits to be written, or None where nothing does; it is the caller's from then on."""
@@ -232,10 +239,19 @@ class Tally:
         return refused, crowded
 
     def _is_new(self, caller: SeenCaller) -> bool:
+        """
+        Whether the database may not have it. As many are remembered of a key as are kept: of more, any may have been
+        dropped since.
+        """
         pair = hash(caller[:3])
         if self._pairs.get(pair) is not None:
             return False
-        self._pairs.put(pair, True)
+        if len(self._pairs_of_key) >= KEYS_AT_MOST:
+            self._pairs, self._pairs_of_key = Memo(PAIRS_REMEMBERED), {}
+        number = self._pairs_of_key.get(caller.key_id, 0)
+        if number < CALLERS_KEPT:
+            self._pairs.put(pair, True)
+            self._pairs_of_key[caller.key_id] = number + 1
         return True
 
 

@@ -19,6 +19,6 @@ def cleaned(sent: bytes) -> str:
     program have put it there.
     """
     text = sent[:READ_AT_MOST].decode("utf-8", "replace")
-    text = _LIKE_A_KEY.sub("(key)", text)
+    # First what can't be seen: it may stand in the middle of a key.
     seen = "".join(character for character in text if unicodedata.category(character) not in _UNSEEN)
-    return seen.strip()[:USER_AGENT_LENGTH_AT_MOST]
+    return _LIKE_A_KEY.sub("(key)", seen)[:USER_AGENT_LENGTH_AT_MOST].strip()

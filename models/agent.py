@@ -2,15 +2,19 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Select, UniqueConstraint
+from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
 from models.columns import instant, optional_instant, reference
 from models.ids import new_id
+from models.many import filled, places, room_for
+from models.reader import Source, fetch
 
 
 class Agent(SQLModel, table=True):
@@ -26,12 +30,26 @@ class Agent(SQLModel, table=True):
     deleted_at: datetime | None = optional_instant()
 
 
+_NAMED: list[Any] = [Agent.organization_id, Agent.id, Agent.name, Agent.deleted_at]
+
+
 class NamedAgent(NamedTuple):
     """What is shown of an agent beside a key or a request."""
 
     id: UUID
     name: str
     deleted_at: datetime | None
+
+
+@cache
+def _named(room: int) -> Select[Any]:
+    return columns(*_NAMED).where(col(Agent.id).in_(places(room)))
+
+
+async def named_agents(source: Source, agent_ids: Collection[UUID]) -> dict[tuple[UUID, UUID], NamedAgent]:
+    """Those of these agents that are or were there, by organization and id."""
+    rows = await fetch(source, _named(room_for(agent_ids)), filled(agent_ids))
+    return {(row[0], row[1]): NamedAgent(*row[1:]) for row in rows}
 
 
 async def live_agents(

@@ -27,6 +27,12 @@ class Caller(SQLModel, table=True):
     requests: int = Field(sa_type=BigInteger)
 
 
+async def lone_address(session: AsyncSession) -> str | None:
+    """The address that every caller of every key has, where all have the same, and one at all."""
+    found = (await session.execute(select(col(Caller.ip_address)).distinct().limit(2))).scalars().all()
+    return (found[0] or None) if len(found) == 1 else None
+
+
 async def keys_with_too_many_callers(session: AsyncSession, *, after: UUID | None) -> Walk:
     """The next keys after that one, and which of them have more callers than are kept."""
     return await walk_keys(
@@ -56,5 +62,5 @@ async def drop_oldest_callers(session: AsyncSession, key_id: UUID, *, at_most: i
         .cte()
     )
     dropped = delete(Caller).where(col(Caller.key_id) == key_id, tuple_(*pair).in_(select(*surplus.c)))
-    result = await session.execute(dropped.execution_options(synchronize_session=False))
-    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
+    returned = await session.execute(dropped.returning(*pair).execution_options(synchronize_session=False))
+    return len(returned.all())

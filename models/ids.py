@@ -14,6 +14,7 @@ class Prefix(StrEnum):
     PERSON = "usr"
     API_KEY = "key"
     AUDIT_EVENT = "evt"
+    REQUEST = "req"
 
 
 def new_id() -> UUID:

@@ -72,14 +72,20 @@ _CALLERS = """
         last_seen_at = greatest(c.last_seen_at, excluded.last_seen_at),
         requests = c.requests + excluded.requests
 """
+# What another process writes at this moment is left to it: two of them could wait for each other's rows.
 _DROP_CALLERS = """
-    DELETE FROM callers c USING (
-        SELECT key_id, ip_address, user_agent,
-               row_number() OVER (PARTITION BY key_id ORDER BY last_seen_at DESC) AS place
-        FROM callers WHERE key_id = ANY($1::uuid[])
-    ) AS ordered
-    WHERE ordered.place > $2 AND c.key_id = ordered.key_id AND c.ip_address = ordered.ip_address
-        AND c.user_agent = ordered.user_agent
+    WITH surplus AS (
+        SELECT c.key_id, c.ip_address, c.user_agent
+        FROM callers c JOIN (
+            SELECT key_id, ip_address, user_agent, last_seen_at,
+                   row_number() OVER (PARTITION BY key_id ORDER BY last_seen_at DESC) AS place
+            FROM callers WHERE key_id = ANY($1::uuid[])
+        ) AS ordered USING (key_id, ip_address, user_agent, last_seen_at)
+        WHERE ordered.place > $2
+        FOR UPDATE OF c SKIP LOCKED
+    )
+    DELETE FROM callers c USING surplus s
+    WHERE c.key_id = s.key_id AND c.ip_address = s.ip_address AND c.user_agent = s.user_agent
 """
 _REFUSED = """
     INSERT INTO refused_requests (request_id, key_id, reason, at, ip_address, user_agent, agent_id, detail)

@@ -151,7 +151,7 @@ class SqliteLedgerStore:
         connection.executemany(_DROP_REFUSED, [(key_id, REFUSED_KEPT) for key_id in batch.crowded_keys])
         if batch.is_crowded:
             connection.execute(_DROP_REFUSED_WITHOUT_A_KEY, (REFUSED_KEPT_WITHOUT_A_KEY,))
-        return totals
+        return totals if batch.wants_totals else {}
 
 
 def _add_to_month(connection: sqlite3.Connection, counts: KeyCounts) -> int:

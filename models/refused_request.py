@@ -105,5 +105,5 @@ async def _drop(session: AsyncSession, numbers: Select[int | None]) -> int:
     # What the ledger drops at this moment is left to it: who waits for nobody is in nobody's way.
     unlocked = numbers.with_for_update(skip_locked=True).cte()
     dropped = delete(RefusedRequest).where(col(RefusedRequest.number).in_(select(*unlocked.c)))
-    result = await session.execute(dropped.execution_options(synchronize_session=False))
-    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
+    returning = dropped.returning(col(RefusedRequest.number)).execution_options(synchronize_session=False)
+    return len((await session.execute(returning)).all())

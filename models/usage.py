@@ -141,6 +141,5 @@ async def drop_days(session: AsyncSession, key_ids: Collection[UUID], *, before:
         .cte()
     )
     key_day = tuple_(col(UsageDay.key_id), col(UsageDay.day))
-    dropped = delete(UsageDay).where(key_day.in_(select(*old.c))).execution_options(synchronize_session=False)
-    result = await session.execute(dropped)
-    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
+    dropped = delete(UsageDay).where(key_day.in_(select(*old.c))).returning(col(UsageDay.key_id))
+    return len((await session.execute(dropped.execution_options(synchronize_session=False))).all())

@@ -10,9 +10,10 @@ from keys import policy
 from keys.allowance import Allowance, valid_name
 from keys.policy import Action, Actor
 from keys.refusals import ApiKeyNotFound, Forbidden, InvalidInput
-from models.api_key import ApiKey, ApiKeyRecord, delete_living_keys, key_record, living_key_for_update, visible_keys
+from models.api_key import ApiKey, delete_living_keys, living_key_for_update
 from models.audit import AuditAction
 from models.database import database_now
+from models.key_record import ApiKeyRecord, key_record, visible_keys
 from models.organization import live_organization, lock_organization
 from models.reader import Source
 from resolvers.audit import record

@@ -13,9 +13,9 @@ from keys.issuer import Issuer
 from keys.policy import Action, Actor, Scope, Standing
 from keys.refusals import TooManyRequests
 from keys.token import Secret, hint
-from models.api_key import ApiKeyRecord, key_record
 from models.audit import AuditAction, instants_by_actor
 from models.database import Database
+from models.key_record import ApiKeyRecord, key_record
 from models.person import memberships_of
 
 KEY_MUTATIONS = (

@@ -12,8 +12,9 @@ from keys.issuer import Prepared
 from keys.policy import Action, Actor, Scope
 from keys.refusals import Forbidden, InvalidInput, KeyLimitReached, NotFound
 from models.agent import Agent, live_agent
-from models.api_key import ApiKey, SlotUnavailable, insert_key, visible_keys
+from models.api_key import ApiKey, SlotUnavailable, insert_key
 from models.audit import AuditAction
+from models.key_record import visible_keys
 from models.organization import Organization, live_organization, lock_organization
 from resolvers.audit import record, record_refused_creation
 from resolvers.desk import Desk, Issued, as_of_now, check_pace, record_of

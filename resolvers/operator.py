@@ -17,9 +17,9 @@ from keys.allowance import valid_name
 from keys.policy import operator
 from keys.refusals import InvalidInput, Refusal
 from models.agent import Agent, agent_by_id, agents_named, live_agents
-from models.api_key import key_records
 from models.audit import AuditAction
 from models.ids import Prefix, external_id, parse_external_id
+from models.key_record import key_records
 from models.organization import Organization, live_organization, lock_organization, organizations_named
 from models.person import Person, person_by_email
 from resolvers.audit import record
@@ -27,6 +27,8 @@ from resolvers.audit import record
 Named = TypeVar("Named", Organization, Agent)
 ECHOED_AT_MOST = 64
 """Characters of what was asked for that a refusal repeats."""
+LIMIT_AT_MOST = 2**31 - 1
+"""What an integer column holds."""
 
 
 @dataclass(eq=False)
@@ -100,6 +102,13 @@ async def record_deleted_keys(
             agent_id=None if key.agent is None else key.agent.id,
             now=now,
         )
+
+
+def valid_limit(number: int, field: str) -> int:
+    """The number, where it can be a limit. Raises InvalidInput of the field."""
+    if not 1 <= number <= LIMIT_AT_MOST:
+        raise InvalidInput(field, f"Give a limit of 1 to {LIMIT_AT_MOST}.")
+    return number
 
 
 def _name_in(text: str) -> str | None:

@@ -9,17 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.allowance import valid_name
 from keys.policy import operator
-from keys.refusals import InvalidInput
 from models.agent import live_agents
 from models.api_key import delete_living_keys
 from models.audit import AuditAction
 from models.organization import DEFAULT_KEY_LIMIT, DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT, Organization
 from resolvers.audit import record
-from resolvers.operator import locked_organization, record_deleted_keys
+from resolvers.operator import locked_organization, record_deleted_keys, valid_limit
 from resolvers.operator_agents import entomb_agent
-
-LIMIT_AT_MOST = 2**31 - 1
-"""What an integer column holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +39,9 @@ async def create_organization(
     """A new organization. Its name need not be unique. Raises InvalidInput."""
     organization = Organization(
         name=valid_name(name),
-        key_limit=_valid_limit(key_limit, "keyLimit"),
-        rate_limit=_valid_limit(rate_limit, "rateLimit"),
-        monthly_quota=_valid_limit(monthly_quota, "monthlyQuota"),
+        key_limit=valid_limit(key_limit, "keyLimit"),
+        rate_limit=valid_limit(rate_limit, "rateLimit"),
+        monthly_quota=valid_limit(monthly_quota, "monthlyQuota"),
         created_at=now,
     )
     session.add(organization)
@@ -73,13 +69,13 @@ async def update_organization(
     changes = []
     if key_limit is not None and key_limit != organization.key_limit:
         changes.append(f"the key limit from {organization.key_limit} to {key_limit}")
-        organization.key_limit = _valid_limit(key_limit, "keyLimit")
+        organization.key_limit = valid_limit(key_limit, "keyLimit")
     if rate_limit is not None and rate_limit != organization.rate_limit:
         changes.append(f"the rate limit from {organization.rate_limit} to {rate_limit} requests a minute")
-        organization.rate_limit = _valid_limit(rate_limit, "rateLimit")
+        organization.rate_limit = valid_limit(rate_limit, "rateLimit")
     if monthly_quota is not None and monthly_quota != organization.monthly_quota:
         changes.append(f"the monthly quota from {organization.monthly_quota} to {monthly_quota} requests")
-        organization.monthly_quota = _valid_limit(monthly_quota, "monthlyQuota")
+        organization.monthly_quota = valid_limit(monthly_quota, "monthlyQuota")
     if changes:
         await record(
             session,
@@ -107,9 +103,3 @@ async def delete_organization(session: AsyncSession, *, organization_id: UUID, n
     organization.deleted_at = now
     await session.flush()
     return DeletedOrganization(organization, [agent.id for agent in agents], key_ids)
-
-
-def _valid_limit(number: int, field: str) -> int:
-    if not 1 <= number <= LIMIT_AT_MOST:
-        raise InvalidInput(field, f"Give a limit of 1 to {LIMIT_AT_MOST}.")
-    return number

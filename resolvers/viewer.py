@@ -12,9 +12,16 @@ from keys.policy import Actor, Standing
 from keys.refusals import InvalidInput, SignInRefused, TooManyRequests
 from keys.throttle import WINDOW, Attempt, counted_address
 from keys.token import Secret
-from models.api_key import NamedPerson
 from models.database import Database
-from models.person import MembershipRecord, Person, canonical_email, person_by_email, person_by_id, person_for_update
+from models.person import (
+    MembershipRecord,
+    NamedPerson,
+    Person,
+    canonical_email,
+    person_by_email,
+    person_by_id,
+    person_for_update,
+)
 from models.reader import Reader
 from models.session import SignInSession, drop_sessions, end_session, end_sessions, mark_seen, session_record
 from models.sign_in import drop_failure, drop_failures_before

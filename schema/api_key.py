@@ -6,10 +6,13 @@ from enum import Enum
 import strawberry
 
 from keys.policy import Action, Actor, Scope
-from models.api_key import ApiKeyRecord
 from models.ids import Prefix, external_id
+from models.key_record import ApiKeyRecord
 from resolvers.desk import hint_of, may_on
+from resolvers.usage import may_see_usage
+from schema.context import Info
 from schema.organization import Agent, KeyAllowance, User, to_agent, to_user
+from schema.usage import ApiKeyUsage
 
 
 @strawberry.enum(description="What a key is good for.")
@@ -32,6 +35,7 @@ class ApiKeyStatus(Enum):
     description="A key that callers present. The secret is not in here: it is shown once, when it is issued."
 )
 class ApiKey:
+    record: strawberry.Private[ApiKeyRecord]
     id: strawberry.ID
     name: str
     scope: ApiKeyScope = strawberry.field(description="Fixed at creation.")
@@ -42,12 +46,22 @@ class ApiKey:
     )
     created_at: datetime
     created_by: User | None = strawberry.field(description="Null when the operator made it, on the command line.")
+    last_used_at: datetime | None = strawberry.field(
+        description="When the key last passed verification, at most 5 seconds behind. Null when it never did."
+    )
     deleted_at: datetime | None
     deleted_by: User | None = strawberry.field(description="Null when the operator did it, on the command line.")
     previous_secret_works_until: datetime | None = strawberry.field(
         description="After a rotation with overlap: until when the secret before still works. Null when none does."
     )
+    previous_secret_last_used_at: datetime | None = strawberry.field(
+        description="When the secret before last passed: whoever still uses it must be found before the overlap ends."
+    )
     viewer_can_manage: bool = strawberry.field(description="Whether the viewer may rename, rotate and delete it.")
+
+    @strawberry.field(description="Null, with an error beside it, when it can't be read just now.")
+    def usage(self, info: Info) -> ApiKeyUsage | None:
+        return ApiKeyUsage(record=self.record) if may_see_usage(info.context.actor, self.record) else None
 
 
 @strawberry.type(description="A new secret. This is the only time that it is shown.")
@@ -71,6 +85,7 @@ def to_api_key(record: ApiKeyRecord, actor: Actor, now: datetime) -> ApiKey:
     deleted = record.deleted_at is not None
     works_until = record.previous_works_until
     return ApiKey(
+        record=record,
         id=strawberry.ID(external_id(Prefix.API_KEY, record.id)),
         name=record.name,
         scope=ApiKeyScope.ORGANIZATION if record.agent is None else ApiKeyScope.AGENT,
@@ -79,8 +94,10 @@ def to_api_key(record: ApiKeyRecord, actor: Actor, now: datetime) -> ApiKey:
         hint=hint_of(record),
         created_at=record.created_at,
         created_by=None if record.created_by is None else to_user(record.created_by),
+        last_used_at=record.last_used_at,
         deleted_at=record.deleted_at,
         deleted_by=None if record.deleted_by is None else to_user(record.deleted_by),
         previous_secret_works_until=works_until if works_until is not None and works_until > now else None,
+        previous_secret_last_used_at=record.previous_secret_last_used_at,
         viewer_can_manage=not deleted and may_on(actor, Action.DELETE_KEY, record),
     )

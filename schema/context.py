@@ -1,13 +1,18 @@
 """Owns what a request brings to every field: who is asking, and what the operations work with."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
+import strawberry
+
+from keys.limiter import Limiter
 from keys.policy import Actor
 from keys.refusals import PasswordChangeRequired, Unauthenticated
 from models.reader import Reader
 from resolvers.desk import Desk
 from resolvers.viewer import SignedIn
+from schema.usage_loads import UsageLoads
 
 
 class Visit(Protocol):
@@ -27,7 +32,7 @@ class Visit(Protocol):
         """Ends the person's other sessions. Raises InvalidInput and TooManyRequests."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
     """One request's."""
 
@@ -35,6 +40,7 @@ class Context:
     reader: Reader
     visit: Visit
     support_email: str | None
+    limiter: Limiter
 
     def require_signed_in(self) -> SignedIn:
         """The signed-in person. Raises Unauthenticated or PasswordChangeRequired."""
@@ -49,3 +55,11 @@ class Context:
     def actor(self) -> Actor:
         """Who asks, in fields below a guard."""
         return self.require_signed_in().actor
+
+    @cached_property
+    def usage(self) -> UsageLoads:
+        """Made for those who ask for it: most requests don't."""
+        return UsageLoads(self.reader, self.limiter)
+
+
+Info = strawberry.Info[Context, None]

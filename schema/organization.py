@@ -8,8 +8,9 @@ import strawberry
 
 from keys.allowance import Allowance
 from models import person
-from models.api_key import NamedAgent, NamedPerson
+from models.agent import NamedAgent
 from models.ids import Prefix, external_id
+from models.person import NamedPerson
 
 
 @strawberry.enum(description="What a person is in one organization.")
@@ -27,7 +28,7 @@ class Role(Enum):
 @strawberry.type(
     description=(
         "Somebody who can sign in. An id of any type is an opaque string whose prefix tells the type: usr_, org_, "
-        "agt_, key_, evt_."
+        "agt_, key_, req_, evt_."
     )
 )
 class User:

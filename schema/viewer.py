@@ -5,9 +5,9 @@ from uuid import UUID
 import strawberry
 
 from keys.allowance import Allowance
-from models.api_key import NamedAgent, NamedPerson
+from models.agent import NamedAgent
 from models.ids import Prefix, external_id, parse_external_id
-from models.person import MembershipRecord
+from models.person import MembershipRecord, NamedPerson
 from resolvers import api_keys, audit, organizations
 from resolvers.viewer import SignedIn
 from schema.api_key import ApiKey, to_api_key

@@ -24,6 +24,7 @@ from models.database import Database, database_url
 from models.migrations import migrate
 from resolvers.desk import Desk
 from tests.client import Site, open_site
+from tests.command_line import InDatabase, Keydesk, in_database_of, keydesk_on
 from tests.world import World, make_world
 
 POSTGRES_URL = os.environ.get("KEYDESK_TEST_POSTGRES_URL")
@@ -217,3 +218,24 @@ async def site(database_address: str, clock: Clock) -> AsyncIterator[Site]:
     """The whole application on Acme and Globex."""
     async with open_site(database_address, clock) as opened:
         yield opened
+
+
+@pytest.fixture
+def keydesk(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database_address: str, tmp_path: Path
+) -> Keydesk:
+    """The command, in an empty folder, on a fresh database."""
+    return keydesk_on(database_address, tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def in_database(database_address: str) -> InDatabase:
+    """What runs something on the test's database."""
+    return in_database_of(database_address)
+
+
+@pytest.fixture
+def acme(in_database: InDatabase) -> World:
+    """Acme and Globex, for a test that is no coroutine."""
+    world: World = in_database(make_world)
+    return world

@@ -1,15 +1,13 @@
 """The command line keeps its promises: what is printed where, with which exit status, and what it does."""
 
 import asyncio
-import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,88 +15,18 @@ import typer
 from sqlalchemy import select, text
 
 import app.cli.serving
-from app.cli import cli, main
+from app.cli import cli
 from keys.token import ServerKeys, mint
 from models import SignInSession
 from models.database import Database
 from models.ids import Prefix, external_id
 from models.person import Person, person_by_email
+from tests.command_line import SECRET_KEY, InDatabase, Keydesk, events_of
 from tests.conftest import SERVER_KEYS
-from tests.world import THEN, World, make_world
+from tests.world import THEN, World
 
 COMMAND = Path(sys.executable).with_name("keydesk")
-SECRET_KEY = "0123456789abcdef0123456789abcdef"
 OTHER_SECRET_KEY = "another-server-key-of-32-bytes-or-more"
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a command left behind."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def value(self) -> Any:
-        """The one JSON value on standard output."""
-        assert self.status in (0, 1), self.err
-        return json.loads(self.out)
-
-
-Keydesk = Callable[..., Run]
-
-
-@pytest.fixture
-def keydesk(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database_address: str, tmp_path: Path
-) -> Keydesk:
-    """Runs the command in this process, in an empty folder, on a fresh database; its input is `stdin`."""
-    for name in [name for name in os.environ if name.startswith("KEYDESK_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("KEYDESK_DATABASE_URL", database_address)
-    monkeypatch.setenv("KEYDESK_SECRET_KEY", SECRET_KEY)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str, stdin: bytes = b"") -> Run:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        captured = capsys.readouterr()
-        status = ended.value.code
-        assert isinstance(status, int)
-        assert "Traceback" not in captured.err
-        return Run(status, captured.out, captured.err)
-
-    return run
-
-
-@pytest.fixture
-def in_database(database_address: str) -> Callable[[Callable[[Database], Awaitable[Any]]], Any]:
-    """Runs something on the test's database."""
-
-    def run(operation: Callable[[Database], Awaitable[Result]]) -> Result:
-        async def operate() -> Result:
-            database = Database(database_address)
-            try:
-                return await operation(database)
-            finally:
-                await database.close()
-
-        return asyncio.run(operate())
-
-    return run
-
-
-InDatabase = Callable[[Callable[[Database], Awaitable[Any]]], Any]
-
-
-@pytest.fixture
-def acme(in_database: InDatabase) -> World:
-    """Acme and Globex."""
-    world: World = in_database(make_world)
-    return world
 
 
 def commands() -> Iterator[tuple[str, ...]]:
@@ -110,18 +38,6 @@ def commands() -> Iterator[tuple[str, ...]]:
 
 def agent_id(world: World, name: str) -> str:
     return external_id(Prefix.AGENT, getattr(world, name).id)
-
-
-def events_of(in_database: InDatabase, action: str) -> list[str]:
-    """The summaries of the operator's events of this kind, oldest first."""
-
-    async def read(database: Database) -> list[str]:
-        statement = "SELECT summary FROM audit_events WHERE action = :action AND actor_id IS NULL ORDER BY id"
-        async with database.reading() as session:
-            return list((await session.execute(text(statement), {"action": action})).scalars())
-
-    found: list[str] = in_database(read)
-    return found
 
 
 def test_the_installed_command_goes_from_nothing_to_a_verified_key(tmp_path: Path) -> None:

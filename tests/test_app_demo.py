@@ -25,8 +25,9 @@ from app.settings import Settings, read_settings
 from keys.policy import Scope, operator
 from keys.token import ServerKeys
 from models import Organization
-from models.api_key import visible_keys
 from models.database import Database
+from models.key_record import visible_keys
+from models.migrations import migrate
 from models.person import person_by_email
 from resolvers.api_keys import delete_api_key
 from resolvers.audit import audit_log
@@ -94,8 +95,26 @@ async def test_the_demos_past_is_told_in_order(prepare_demo: Prepare, database: 
     assert (instants[0] - instants[-1]).days > 150
     assert {event.action.name for event in page.events} >= {
         *("API_KEY_CREATED", "API_KEY_RENAMED", "API_KEY_ROTATED", "API_KEY_DELETED"),
-        *("MEMBERSHIP_CHANGED", "API_KEY_CREATION_REFUSED"),
+        *("API_KEY_LIMITS_CHANGED", "MEMBERSHIP_CHANGED", "API_KEY_CREATION_REFUSED"),
     }
+
+
+async def test_a_demo_of_the_version_before_goes_on(prepare_demo: Prepare, database: Database, desk: Desk) -> None:
+    """One that was filled before usage was kept is migrated, and nothing is added to it."""
+    await prepare_demo()
+    await migrate(database, "0001")
+
+    demo = await prepare_demo()
+
+    async with database.reading() as session:
+        counted = [
+            (await session.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()
+            for table in ("usage_hours", "usage_days", "usage_months", "callers", "refused_requests")
+        ]
+    assert counted == [0] * 5
+    assert len(demo.people) == len(PEOPLE)
+    assert (await fresh_key(desk)).record.name == CURL_KEY_NAME
+    assert len(await living_names(database)) == 7
 
 
 async def test_the_printed_passwords_work_at_every_start(

@@ -101,6 +101,29 @@ async def test_a_document_has_room_for_twenty_operations() -> None:
         pytest.param(
             "{ person { ...F ...F } } fragment F on Person { badges { label } name }", {}, 1 + 2 * 12, id="fragments"
         ),
+        *(
+            pytest.param(f"{{ person {{ visits({time}) {{ label number }} }} }}", {}, 2 + intervals * 2, id=name)
+            for name, time, intervals in [
+                ("a month by the hour", 'from: "2026-10-01T00:00:00Z", to: "2026-11-01T00:00:00Z"', 744),
+                ("begun hours", 'from: "2026-10-01T00:59:59Z", to: "2026-10-01T02:00:01Z"', 3),
+                ("days", 'from: "2026-10-01T00:00:00Z", to: "2026-10-08T00:00:00Z", interval: DAY', 7),
+                ("more than there can be", 'from: "1000-01-01T00:00:00Z", to: "9999-01-01T00:00:00Z"', 800),
+                ("no time", 'from: "2026-10-01T00:00:00Z", to: "2025-10-01T00:00:00Z"', 1),
+            ]
+        ),
+        *(
+            pytest.param(
+                "query ($a: DateTime!, $b: DateTime!, $i: Span! = DAY) "
+                "{ person { visits(from: $a, to: $b, interval: $i) { label number } } }",
+                {"a": "2026-10-01T00:00:00Z", "b": "2026-10-03T00:00:00Z", **interval},
+                2 + intervals * 2,
+                id=name,
+            )
+            for name, interval, intervals in [
+                ("a time by variables", {"i": "HOUR"}, 48),
+                ("an interval by a variable's default", {}, 2),
+            ]
+        ),
     ],
 )
 async def test_complexity_counts_what_the_answer_could_have(
@@ -112,6 +135,30 @@ async def test_complexity_counts_what_the_answer_could_have(
 
     assert executed.json().keys() == {"data"}
     assert code_of(refused) == "TOO_COMPLEX"
+
+
+async def test_a_field_may_weigh_more_than_one() -> None:
+    """Where it is more work than others, whatever is below it, and of that type alone."""
+    weighing = {"Person.friend": 7, "Badge.friend": 100}
+
+    answers = [
+        await Tiny(Limits(complexity_fields=fields, weights=weighing)).ask("{ person { friend { name } } }")
+        for fields in (1 + 7 + 1, 1 + 7)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 400]
+
+
+@pytest.mark.parametrize(
+    "variables", [{"a": 1, "b": []}, {"a": "yesterday", "b": "2026-10-01"}, {"a": "2026-10-01", "b": None}, {}]
+)
+async def test_a_time_that_can_not_be_read_counts_as_the_longest(variables: dict[str, Any]) -> None:
+    """Too complex where the longest is, and else refused for what it is."""
+    document = "query ($a: DateTime!, $b: DateTime!) { person { visits(from: $a, to: $b) { label } } }"
+
+    answers = [await Tiny(Limits(complexity_fields=fields)).ask(document, variables=variables) for fields in (802, 801)]
+
+    assert [code_of(answer) for answer in answers] == ["BAD_USER_INPUT", "TOO_COMPLEX"]
 
 
 async def test_a_remembered_document_is_measured_with_each_request_s_variables() -> None:

@@ -39,6 +39,8 @@ def test_everything_that_can_be_set_is_read() -> None:
             "KEYDESK_TRUSTED_PROXIES": "10.0.0.0/8,192.0.2.7",
             "KEYDESK_SUPPORT_EMAIL": "support@example.com",
             "KEYDESK_AUDIT_DAYS": "30",
+            "KEYDESK_METRICS": "yes",
+            "KEYDESK_METRICS_TOKEN": "another token",
             "KEYDESK_LOG": "WARNING",
         }
     )
@@ -51,6 +53,8 @@ def test_everything_that_can_be_set_is_read() -> None:
     assert settings.key_prefixes == ("acme", "kd")
     assert settings.trusted_proxies == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("192.0.2.7/32"))
     assert (settings.require_agent, settings.mutations_per_minute, settings.audit_days) == (True, 5, 30)
+    assert settings.metrics_token is not None
+    assert (settings.metrics, settings.metrics_token.reveal()) == (True, "another token")
     assert (settings.support_email, settings.log_level) == ("support@example.com", "warning")
 
 

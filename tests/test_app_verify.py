@@ -65,6 +65,7 @@ def assert_refused(answer: Answer, status: int, code: str, challenge: str | None
     assert (body["title"], body["message"]) == (message, message)
     assert body["detail"].endswith((".", "?"))
     assert answer.header("Content-Type") == "application/problem+json"
+    assert (answer.header("X-Problem-Details") or "").encode("ascii") == answer.content
     assert answer.header("WWW-Authenticate") == challenge
     assert (answer.header("Retry-After") or "").isdigit() == (status == 503)
     assert not [name for name, _ in answer.headers if name.startswith("x-keydesk-")]

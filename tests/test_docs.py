@@ -9,6 +9,7 @@ from graphql import OperationDefinitionNode, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
 from markdown_it import MarkdownIt
 
+from app.doctor import REDIS_VERSION_AT_LEAST
 from app.graphql_errors import Code
 from app.graphql_limits import Limits
 from app.pages import slug
@@ -16,14 +17,23 @@ from app.settings import Settings
 from keys import throttle
 from keys.allowance import NAME_LENGTH_AT_MOST
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS
+from keys.intervals import INTERVALS_AT_MOST
+from keys.limits import CELL_MS, WINDOW_SECONDS
 from keys.passwords import BYTES_AT_MOST, CHARACTERS_AT_LEAST
 from keys.policy import Action, Actor, Role, Scope, Standing, may
 from keys.sessions import IDLE_AT_MOST, LIFETIME
 from keys.token import PATTERN, ServerKeys, mint
 from keys.verdict import Outcome
-from models.api_key import DELETED_LISTED_AT_MOST
+from models.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.ids import new_id
+from models.key_record import DELETED_LISTED_AT_MOST
+from models.organization import DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT
+from models.refused_request import KEPT_DAYS as REFUSED_KEPT_DAYS
+from models.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
+from models.refused_request import KEPT_WITHOUT_A_KEY
+from models.usage import DAYS_KEPT_DAYS, HOURS_KEPT_DAYS
 from resolvers.api_keys import OVERLAP_SECONDS_AT_MOST
+from resolvers.operator import LIMIT_AT_MOST
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -47,6 +57,13 @@ def rows(section: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
+STATUSES = {
+    "agent_not_in_scope": 403,
+    "gateway_not_allowed": 403,
+    "rate_limited": 429,
+    "quota_exceeded": 429,
+    "unavailable": 503,
+}
 VERIFY_CODES = {outcome.value for outcome in Outcome if outcome is not Outcome.GOOD} | {"gateway_not_allowed"}
 
 
@@ -55,7 +72,7 @@ def test_every_code_of_a_refused_verification_has_its_section(code: str) -> None
     """The section is named as the code, says its status and what to do, for callers and for admins."""
     section = sections("docs/errors.md")[code]
 
-    status = {"agent_not_in_scope": 403, "gateway_not_allowed": 403, "unavailable": 503}.get(code, 401)
+    status = STATUSES.get(code, 401)
     assert section.strip().startswith(f"**{status}.**")
     for part in ("**Why.**", "**For callers.**", "**For admins.**"):
         assert part in section
@@ -141,11 +158,27 @@ LIMITS = Limits()
         ("docs/guide/keys.md", f"up to a day ({OVERLAP_SECONDS_AT_MOST:,} seconds)"),
         ("docs/guide/keys.md", f"the {DELETED_LISTED_AT_MOST} newest are shown"),
         ("docs/guide/keys.md", f"1 to {NAME_LENGTH_AT_MOST} characters"),
+        ("docs/guide/usage.md", f"requests a minute, {DEFAULT_RATE_LIMIT} unless"),
+        ("docs/guide/usage.md", f"calendar month in UTC, {DEFAULT_MONTHLY_QUOTA:,} unless"),
+        ("docs/guide/usage.md", f"in any {WINDOW_SECONDS - CELL_MS // 1000} seconds"),
+        ("docs/guide/usage.md", f"for each hour | {HOURS_KEPT_DAYS} days"),
+        ("docs/guide/usage.md", f"for each day | {DAYS_KEPT_DAYS // 365} years"),
+        ("docs/guide/usage.md", f"the newest {CALLERS_KEPT} pairs"),
+        ("docs/guide/usage.md", f"the newest {REFUSED_KEPT:,} of a key | {REFUSED_KEPT_DAYS} days"),
+        ("docs/guide/usage.md", f"of at most {INTERVALS_AT_MOST} intervals"),
+        ("docs/errors.md", f"a time of more than {INTERVALS_AT_MOST} intervals"),
         ("docs/guide/graphql.md", f"at most {LIMITS.body_bytes // 1024} KB (413 beyond), {LIMITS.tokens:,} tokens"),
         ("docs/guide/graphql.md", f"a depth of {LIMITS.depth_levels}, {LIMITS.aliases} aliases"),
         ("docs/guide/graphql.md", f"at most {Settings(server_keys=None).mutations_per_minute} keys a minute"),
         ("docs/guide/graphql.md", f"after {IDLE_AT_MOST.seconds // 3600} hours without a request"),
         ("docs/guide/graphql.md", f"after {LIFETIME.days} days"),
+        (OPERATING, f"A limit is 1 to {LIMIT_AT_MOST}."),
+        (OPERATING, f"Redis {REDIS_VERSION_AT_LEAST} or newer, or Valkey"),
+        (OPERATING, f"for each hour | {HOURS_KEPT_DAYS} days"),
+        (OPERATING, f"for each day | {DAYS_KEPT_DAYS // 365} years"),
+        (OPERATING, f"address and user agent | the newest {CALLERS_KEPT} |"),
+        (OPERATING, f"{REFUSED_KEPT_DAYS} days, at most the newest {REFUSED_KEPT:,} |"),
+        (OPERATING, f"{REFUSED_KEPT_DAYS} days, at most the newest {KEPT_WITHOUT_A_KEY:,} |"),
         (OPERATING, f"at least {CHARACTERS_AT_LEAST} characters and at most {BYTES_AT_MOST:,} bytes"),
         (OPERATING, f"{PASSWORD_PARAMETERS.memory_kib // 1024} MiB, {PASSWORD_PARAMETERS.time_cost} passes"),
         (OPERATING, f"within {throttle.WINDOW.seconds // 60} minutes"),
@@ -170,7 +203,7 @@ def test_documented_numbers_are_the_programs(name: str, words: str) -> None:
     assert words in text_of(name)
 
 
-@pytest.mark.parametrize(("name", "examples"), [("README.md", 3), ("docs/guide/graphql.md", 7)])
+@pytest.mark.parametrize(("name", "examples"), [("README.md", 3), ("docs/guide/graphql.md", 8)])
 def test_every_graphql_example_fits_the_schema(name: str, examples: int) -> None:
     """The document and the variables of each example are valid, so that it can be copied."""
     schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())

@@ -75,13 +75,18 @@ def test_a_name_once_kept_is_kept_as_it_is(text: str) -> None:
 class Key:
     id: UUID
     created_at: datetime
+    last_used_at: datetime | None
 
 
-def test_the_oldest_key_is_the_first_to_think_of() -> None:
-    """Candidates to free a slot come oldest first."""
-    keys = [Key(UUID(int=number), NOON - timedelta(days=age)) for number, age in enumerate((3, 90, 1))]
+def test_what_nobody_uses_is_the_first_to_think_of() -> None:
+    """Candidates to free a slot: never used first, then the longest unused, and of equals the oldest."""
+    ages: list[tuple[int, int | None]] = [(3, None), (90, 1), (1, 30), (400, None), (2, 1), (80, 30)]
+    keys = [
+        Key(UUID(int=number), NOON - timedelta(days=age), None if unused is None else NOON - timedelta(days=unused))
+        for number, (age, unused) in enumerate(ages)
+    ]
 
-    assert [key.id.int for key in candidates_to_free(keys)] == [1, 0, 2]
+    assert [key.id.int for key in candidates_to_free(keys)] == [3, 0, 5, 2, 1, 4]
 
 
 def test_the_limits_sentence_says_what_to_do() -> None:

@@ -1,6 +1,7 @@
 """No secret of any kind is in a log, an answer that must not have it, or the database: over a whole life of keys."""
 
 import logging
+import os
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -19,9 +20,12 @@ from models.ids import Prefix, external_id
 from tests.client import NEVER_WAS, PASSWORD, Site, open_site
 from tests.conftest import Clock
 from tests.documents import CHANGE_PASSWORD, CREATE
+from tests.presented import until
+from tests.small_servers import Given, SmallServer
 
 SERVER_KEYS = ("7d1f0c5e9ab24d38a6f1c3e5b7d90214", "e3b8f2a1c4d7469085b2d1f6a3c9e807")
 GATEWAY_TOKEN = "gateway-token-0a8f3c5d7e"
+METRICS_TOKEN = "metrics-token-5c1e9b7a42"
 NEW_PASSWORD = "entirely new pass phrase of ada"
 WRONG_PASSWORDS = ("a wrong password that is not hers", "correct horse battery stapler")
 ISSUED = re.compile(r'"secret":"(kd_\w{16}_(\w{32})\w{10})"')
@@ -31,7 +35,9 @@ ISSUED = re.compile(r'"secret":"(kd_\w{16}_(\w{32})\w{10})"')
 class Eavesdropper:
     """What the application said, and all the secrets that were about."""
 
-    secrets: set[str] = field(default_factory=lambda: {*SERVER_KEYS, GATEWAY_TOKEN, PASSWORD, NEW_PASSWORD})
+    secrets: set[str] = field(
+        default_factory=lambda: {*SERVER_KEYS, GATEWAY_TOKEN, METRICS_TOKEN, PASSWORD, NEW_PASSWORD}
+    )
     issued: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
 
@@ -73,9 +79,27 @@ def heard() -> Eavesdropper:
 
 
 @pytest.fixture
-async def secretive(database_address: str, clock: Clock, log: StringIO, heard: Eavesdropper) -> AsyncIterator[Site]:
-    """A site with every secret that an operator can set."""
-    environment = {"KEYDESK_SECRET_KEY": ",".join(SERVER_KEYS), "KEYDESK_GATEWAY_TOKEN": GATEWAY_TOKEN}
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallServer]:
+    """Takes the application's spans as soon as they end."""
+    server = SmallServer(lambda _: Given(200))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.port}")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def secretive(
+    database_address: str, clock: Clock, log: StringIO, heard: Eavesdropper, collector: SmallServer
+) -> AsyncIterator[Site]:
+    """A site with every secret that an operator can set, watched in every way."""
+    environment = {
+        "KEYDESK_SECRET_KEY": ",".join(SERVER_KEYS),
+        "KEYDESK_GATEWAY_TOKEN": GATEWAY_TOKEN,
+        "KEYDESK_METRICS": "true",
+        "KEYDESK_METRICS_TOKEN": METRICS_TOKEN,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"],
+    }
     async with open_site(database_address, clock, environment) as site:
         site.listeners.append(heard.hear)
         yield site
@@ -120,6 +144,7 @@ async def present_oddly(site: Site, secret: str) -> None:
         await http.get("/v1/verify", headers={**headers, "x-gateway-token": f"{GATEWAY_TOKEN}x"})
         await http.post("/graphql", headers=headers, json={"query": "{ viewer { user { id } } }"})
         await http.get("/readyz", headers=headers)
+        await http.get("/metrics", headers={**headers, "tracestate": f"a={secret}"})
     for path in ("/v1/verify/{}", "/v1/verify?key={}", "/{}", "/docs/{}", "/graphql?query={}", "/healthz/{}"):
         await http.get(path.format(secret), headers=gateway)
         await http.request(secret.partition("_")[2].replace("_", ""), path.format(secret), headers=gateway)
@@ -160,6 +185,13 @@ async def fail_inside(site: Site, secret: str, monkeypatch: pytest.MonkeyPatch) 
     return codes
 
 
+async def sent_spans(site: Site, collector: SmallServer) -> str:
+    """All that was sent to the collector, up to a request's span that is made for it."""
+    marker = (await (await site.browser()).http.get("/metrics")).headers["x-request-id"]
+    await until(lambda: any(marker.encode() in each.body for each in collector.asked))
+    return "".join(each.body.decode("latin-1") for each in collector.asked)
+
+
 async def stored(site: Site) -> str:
     """All that the database has: every byte of SQLite's files, every column of every row elsewhere."""
     path = site.app.database.path
@@ -175,17 +207,19 @@ async def stored(site: Site) -> str:
 
 
 async def test_no_secret_is_said_where_it_does_not_belong(
-    secretive: Site, heard: Eavesdropper, log: StringIO, monkeypatch: pytest.MonkeyPatch
+    secretive: Site, heard: Eavesdropper, log: StringIO, collector: SmallServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Neither keys, passwords, session tokens, the gateway's token nor server keys: not in the log at its most talkative,
-    not in any answer but those that issue a key, and nowhere in the database.
+    Neither keys, passwords, session tokens, the operator's tokens nor server keys: not in the log at its most
+    talkative, not in any answer but those that issue a key, not in metrics and traces, and nowhere in the database.
     """
     secrets = await change_keys(secretive)
     for secret in secrets:
         await present_oddly(secretive, secret)
     await sign_in_and_out(secretive, secrets[-1])
     codes = await fail_inside(secretive, secrets[-1], monkeypatch)
+    metrics = await (await secretive.browser()).http.get("/metrics")
+    spans = await sent_spans(secretive, collector)
     kept = await stored(secretive)
     logged = log.getvalue()
 
@@ -194,7 +228,11 @@ async def test_no_secret_is_said_where_it_does_not_belong(
     assert codes == ["INTERNAL_SERVER_ERROR"] * 3
     assert "IntegrityError" in logged
     assert secrets[-1][-4:] in kept
-    assert {"log": heard.found_in(logged), "database": heard.found_in(kept)} == {"log": [], "database": []}
+    assert all(reason in logged for reason in ("replaced_secret", "deleted_key"))
+    assert "keydesk_verifications_total" in metrics.text
+    assert "deleted_key" in spans
+    found = {"log": logged, "metrics": metrics.text, "spans": spans, "database": kept}
+    assert {place: heard.found_in(said) for place, said in found.items()} == {place: [] for place in found}
     assert [answer for answer in heard.answers if heard.found_in(answer)] == []
 
 

@@ -1,13 +1,22 @@
-"""What becomes of keys whose server key was taken away."""
+"""What the operator does to keys: limits of their own, and what becomes of those whose server key was taken away."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import select
 
 from keys.issuer import Issuer
 from keys.policy import Scope, operator
+from keys.refusals import ApiKeyNotFound, InvalidInput
 from keys.token import ServerKeys
-from models import ApiKey
-from resolvers.api_keys import api_keys, rotate_api_key
+from models import ApiKey, AuditAction, AuditEvent
+from models.key_limits import KeyLimits, limits_of_keys
+from resolvers.api_keys import api_keys, delete_api_key, rotate_api_key
 from resolvers.desk import Desk, Issued
 from resolvers.key_creation import create_api_key
-from resolvers.operator_keys import drop_keys_tagged_otherwise
+from resolvers.operator import LIMIT_AT_MOST
+from resolvers.operator_keys import Limited, drop_keys_tagged_otherwise, limit_key
+from tests.conftest import Clock
 from tests.world import World
 
 OTHER = ServerKeys((b"another-server-key-of-32-bytes-or-more",))
@@ -50,3 +59,72 @@ async def test_nothing_is_dropped_while_every_server_key_is_there(desk: Desk, wo
     both = (*desk.issuer.server_keys.ids, *OTHER.ids)
 
     assert await drop_keys_tagged_otherwise(desk.database, both, now=desk.clock()) == []
+
+
+async def limit(desk: Desk, issued: Issued, **limits: int) -> Limited:
+    async with desk.database.transaction() as session:
+        return await limit_key(session, key_id=issued.record.id, **limits, now=desk.clock())
+
+
+async def limit_events(desk: Desk) -> list[AuditEvent]:
+    statement = select(AuditEvent).where(AuditEvent.action == AuditAction.API_KEY_LIMITS_CHANGED)
+    async with desk.database.reading() as session:
+        return list((await session.execute(statement.order_by(AuditEvent.id))).scalars())
+
+
+async def test_a_changed_limit_is_the_operators_event(desk: Desk, world: World, clock: Clock) -> None:
+    """Nobody is named; the key, its agent and the moment are."""
+    issued = await create_api_key(
+        desk, operator(), organization_id=world.acme.id, name="deploy", scope=Scope.AGENT, agent_id=world.own.id
+    )
+    clock.advance(hours=1)
+
+    limited = await limit(desk, issued, monthly_quota=LIMIT_AT_MOST)
+
+    [event] = await limit_events(desk)
+    assert limited.limits == KeyLimits(None, LIMIT_AT_MOST, 600, 100_000)
+    assert (event.organization_id, event.api_key_id, event.agent_id) == (
+        world.acme.id,
+        issued.record.id,
+        world.own.id,
+    )
+    assert (event.actor_id, event.at) == (None, clock.now)
+
+
+@pytest.mark.parametrize("number", [0, -1, LIMIT_AT_MOST + 1])
+@pytest.mark.parametrize("which", ["rate_limit", "monthly_quota"])
+async def test_a_limit_out_of_range_leaves_the_key_as_it_was(desk: Desk, world: World, which: str, number: int) -> None:
+    """1 to 2147483647; where one of two is wrong, neither is set."""
+    issued = await create(desk, world, "deploy")
+    both = {"rate_limit": 60, "monthly_quota": 5000, which: number}
+
+    with pytest.raises(InvalidInput):
+        await limit(desk, issued, **both)
+
+    async with desk.database.reading() as session:
+        limits = await limits_of_keys(session, [issued.record.id])
+    assert limits == {issued.record.id: KeyLimits(None, None, 600, 100_000)}
+    assert await limit_events(desk) == []
+
+
+async def test_limits_that_are_set_at_the_same_time_are_both_set(desk: Desk, world: World) -> None:
+    """Each changes what it names alone, and the events tell one story."""
+    issued = await create(desk, world, "deploy")
+
+    await asyncio.gather(limit(desk, issued, rate_limit=60), limit(desk, issued, monthly_quota=5000))
+
+    async with desk.database.reading() as session:
+        limits = await limits_of_keys(session, [issued.record.id])
+    assert limits[issued.record.id] == KeyLimits(60, 5000, 600, 100_000)
+    assert len(await limit_events(desk)) == 2
+
+
+async def test_a_tombstone_gets_no_limit(desk: Desk, world: World) -> None:
+    """It is no longer there to be limited."""
+    issued = await create(desk, world, "deploy")
+    await delete_api_key(desk, operator(), key_id=issued.record.id)
+
+    with pytest.raises(ApiKeyNotFound):
+        await limit(desk, issued, rate_limit=60)
+
+    assert await limit_events(desk) == []

@@ -13,14 +13,9 @@ from models.person import memberships_of
 from resolvers.api_keys import api_keys
 from resolvers.desk import Desk
 from resolvers.key_creation import create_api_key
-from resolvers.operator import Declined
+from resolvers.operator import LIMIT_AT_MOST, Declined
 from resolvers.operator_agents import create_agent
-from resolvers.operator_organizations import (
-    LIMIT_AT_MOST,
-    create_organization,
-    delete_organization,
-    update_organization,
-)
+from resolvers.operator_organizations import create_organization, delete_organization, update_organization
 from tests.conftest import Clock
 from tests.world import World
 

@@ -1,16 +1,13 @@
 """How many SQL statements the console's pages take: a small number, whatever there is to show."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from models import Agent, ApiKey, AuditAction, AuditEvent, Person
-from models.reader import Reader
 from tests.client import Site
 from tests.documents import KEY, SEE
+from tests.statements import counted
 
 KEYS_PAGE = (
     """
@@ -34,30 +31,6 @@ query ($id: ID!) {
 """
     + KEY
 )
-
-
-@contextmanager
-def counted(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The SQL statements that the application issues within the block, by its engine and by its reader."""
-    statements: list[str] = []
-    database = site.app.database
-    engines = [database.engine.sync_engine, database.reading_engine.sync_engine]
-    rows = Reader.rows
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        statements.append(statement)
-
-    async def noted(reader: Reader, statement: Any, parameters: Any) -> Any:
-        statements.append(str(statement))
-        return await rows(reader, statement, parameters)
-
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    with monkeypatch.context() as patched:
-        patched.setattr(Reader, "rows", noted)
-        yield statements
-    for engine in engines:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 async def store_keys(site: Site, number: int) -> None:

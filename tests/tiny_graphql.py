@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any
 
 import httpx
 import strawberry
@@ -17,6 +19,12 @@ from keys.refusals import Unauthenticated
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
 REQUEST_ID = "req_tiny"
+
+
+@strawberry.enum
+class Span(Enum):
+    HOUR = "hour"
+    DAY = "day"
 
 
 @strawberry.type
@@ -43,6 +51,16 @@ class Person:
     def badges(self) -> list[Badge]:
         """A list of no stated length."""
         return [Badge(label="first", number=1), Badge(label="second")]
+
+    @strawberry.field
+    def visits(
+        self,
+        since: Annotated[datetime, strawberry.argument(name="from")],
+        until: Annotated[datetime, strawberry.argument(name="to")],
+        interval: Span = Span.HOUR,
+    ) -> list[Badge]:
+        """A list with an item for each interval of a time."""
+        return []
 
     @strawberry.field
     def letters(self, first: int = 50) -> "Letters":

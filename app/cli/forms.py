@@ -7,9 +7,11 @@ from uuid import UUID
 
 from keys.allowance import Allowance
 from models.agent import Agent
-from models.api_key import ApiKeyRecord, NamedPerson
 from models.ids import Prefix, external_id
+from models.key_limits import KeyLimits
+from models.key_record import ApiKeyRecord
 from models.organization import Organization
+from models.person import NamedPerson
 from resolvers.desk import hint_of, scope_of
 from resolvers.operator_people import Member
 
@@ -90,6 +92,16 @@ def key_form(key: ApiKeyRecord, now: datetime) -> Form:
         "previousSecretWorksUntil": instant_form(works_until)
         if works_until is not None and works_until > now
         else None,
+    }
+
+
+def key_limits_form(limits: KeyLimits) -> Form:
+    """What holds for a key, and what of it the operator set for this key alone."""
+    return {
+        "rateLimit": limits.rate_limit,
+        "monthlyQuota": limits.monthly_quota,
+        "ownRateLimit": limits.own_rate_limit,
+        "ownMonthlyQuota": limits.own_monthly_quota,
     }
 
 

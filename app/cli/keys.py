@@ -9,21 +9,33 @@ from uuid import UUID
 import typer
 
 from app import utc_now
-from app.cli.forms import Form, allowance_form, key_form, key_words, minute
-from app.cli.terminal import AsJson, Name, OrganizationOption, Workplace, note, show, table, work
+from app.cli.forms import Form, allowance_form, key_form, key_limits_form, key_words, minute
+from app.cli.terminal import (
+    AsJson,
+    Name,
+    OrganizationOption,
+    Workplace,
+    limit_option,
+    note,
+    show,
+    table,
+    work,
+)
 from app.failure import Failure
 from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.issuer import Issuer
 from keys.policy import operator
 from keys.refusals import ApiKeyNotFound, KeyLimitReached
 from keys.token import ServerKeys
-from models.api_key import ApiKeyRecord
 from models.ids import Prefix, external_id, parse_external_id
-from resolvers import api_keys
+from models.key_limits import KeyLimits, limits_of_keys
+from models.key_record import ApiKeyRecord
+from resolvers import api_keys, operator_keys
 from resolvers.api_keys import OVERLAP_SECONDS_AT_MOST, Deleted
 from resolvers.desk import Desk, Issued, hint_of, scope_of
 from resolvers.key_creation import create_api_key
 from resolvers.operator import named_agent, named_organization
+from resolvers.operator_keys import Limited
 
 commands = typer.Typer(no_args_is_help=True, help="API keys, for provisioning and for emergencies.")
 
@@ -59,8 +71,8 @@ def create(
                     agent_id=agent_id,
                 )
             except KeyLimitReached as refusal:
-                oldest = f" The oldest is {key_words(refusal.candidates[0])}." if refusal.candidates else ""
-                raise Failure(f"{refusal.message}{oldest}") from None
+                unused = f" Unused for longest is {key_words(refusal.candidates[0])}." if refusal.candidates else ""
+                raise Failure(f"{refusal.message}{unused}") from None
 
     _show_issued("Created", work(operation), as_json=as_json)
 
@@ -108,34 +120,71 @@ def list_(
 ) -> None:
     """Show an organization's API keys, newest first."""
 
-    async def operation(workplace: Workplace) -> list[ApiKeyRecord]:
+    async def operation(workplace: Workplace) -> list[tuple[ApiKeyRecord, KeyLimits]]:
         async with workplace.database.reading() as session:
-            return await api_keys.api_keys(
+            found = await api_keys.api_keys(
                 session,
                 operator(),
                 organization_id=(await named_organization(session, organization)).id,
                 include_deleted=deleted,
             )
+            limits = await limits_of_keys(session, [record.id for record in found])
+        return [(record, limits[record.id]) for record in found]
 
-    records = work(operation)
+    keys = work(operation)
     lines = table(
-        ("ID", "NAME", "FOR", "HINT", "CREATED (UTC)", "BY", "DELETED (UTC)"),
+        ("ID", "NAME", "FOR", "HINT", "REQUESTS/MINUTE", "REQUESTS/MONTH", "CREATED (UTC)", "BY", "DELETED (UTC)"),
         [
             (
                 external_id(Prefix.API_KEY, record.id),
                 record.name,
                 "every agent" if record.agent is None else record.agent.name,
                 hint_of(record),
+                _limit_words(limits.rate_limit, limits.own_rate_limit),
+                _limit_words(limits.monthly_quota, limits.own_monthly_quota),
                 minute(record.created_at),
                 "the operator" if record.created_by is None else record.created_by.email,
                 minute(record.deleted_at),
             )
-            for record in records
+            for record, limits in keys
         ],
         empty="This organization has no API key yet. Make one: keydesk key create NAME --organization ORG",
     )
     now = utc_now()
-    show([key_form(record, now) for record in records], lines, as_json=as_json)
+    form = [{**key_form(record, now), **key_limits_form(limits)} for record, limits in keys]
+    show(form, lines, as_json=as_json)
+
+
+@commands.command()
+def limit(
+    key: Key,
+    rate_limit: Annotated[int | None, limit_option("--rate-limit", "Requests a minute that it may make.")] = None,
+    monthly_quota: Annotated[
+        int | None, limit_option("--monthly-quota", "Requests a calendar month (UTC) that it may make.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Give an API key limits of its own, from its next verification on.
+
+    A limit that is left out stays as it is. Without any option, those of its organization hold again.
+    """
+
+    async def operation(workplace: Workplace) -> Limited:
+        async with workplace.database.transaction() as session:
+            return await operator_keys.limit_key(
+                session, key_id=_key_id(key), rate_limit=rate_limit, monthly_quota=monthly_quota, now=utc_now()
+            )
+
+    limited = work(operation)
+    limits = limited.limits
+    holding = (
+        f"{_limit_words(limits.rate_limit, limits.own_rate_limit)} requests a minute, "
+        f"{_limit_words(limits.monthly_quota, limits.own_monthly_quota)} a month"
+    )
+    done = "Limited" if limited.has_changed else "Nothing changed for"
+    form: Form = {**key_form(limited.record, utc_now()), **key_limits_form(limits)}
+    show(form, [f"{done} {key_words(limited.record)}: {holding}."], as_json=as_json)
 
 
 @commands.command()
@@ -164,6 +213,10 @@ def _desk(workplace: Workplace, server_keys: ServerKeys | None = None) -> Iterat
         yield Desk(workplace.database, issuer, utc_now, workplace.settings.mutations_per_minute)
     finally:
         pool.close()
+
+
+def _limit_words(holding: int, own: int | None) -> str:
+    return str(holding) if own is None else f"{own} (its own)"
 
 
 def _key_id(text: str) -> UUID:

@@ -12,6 +12,7 @@ from app.cli.terminal import (
     OrganizationArgument,
     Workplace,
     checked_name,
+    limit_option,
     show,
     table,
     work,
@@ -26,18 +27,13 @@ from models.organization import (
 )
 from resolvers import operator_organizations
 from resolvers.operator import named_organization
-from resolvers.operator_organizations import LIMIT_AT_MOST, DeletedOrganization
+from resolvers.operator_organizations import DeletedOrganization
 
 commands = typer.Typer(no_args_is_help=True, help="Organizations, and their limits.")
 
-
-def _limit(option: str, what: str) -> object:
-    return typer.Option(option, min=1, max=LIMIT_AT_MOST, metavar="N", help=what)
-
-
-KEY_LIMIT = _limit("--key-limit", "API keys that it may have at once.")
-RATE_LIMIT = _limit("--rate-limit", "Requests a minute that each of its API keys may make.")
-MONTHLY_QUOTA = _limit("--monthly-quota", "Requests a calendar month (UTC) that each of its API keys may make.")
+KEY_LIMIT = limit_option("--key-limit", "API keys that it may have at once.")
+RATE_LIMIT = limit_option("--rate-limit", "Requests a minute that each of its API keys may make.")
+MONTHLY_QUOTA = limit_option("--monthly-quota", "Requests a calendar month (UTC) that each of its API keys may make.")
 
 
 @commands.command()

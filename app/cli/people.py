@@ -27,9 +27,8 @@ from keys.hashing import PASSWORD_PARAMETERS
 from keys.passwords import BYTES_AT_MOST, new_one_time_password, one_time_expires_at, valid_password
 from keys.refusals import InvalidInput
 from keys.token import Secret
-from models.api_key import NamedPerson
 from models.ids import Prefix, external_id
-from models.person import Person, Role
+from models.person import NamedPerson, Person, Role
 from resolvers import operator_people
 from resolvers.operator import named_agent, named_organization
 from resolvers.operator_people import AddedMember, Member, NewPassword

@@ -19,6 +19,7 @@ from keys.email_address import valid_email
 from keys.refusals import InvalidInput
 from keys.token import ServerKeys
 from models.database import Database
+from resolvers.operator import LIMIT_AT_MOST
 
 Result = TypeVar("Result")
 
@@ -46,6 +47,11 @@ OrganizationOption = Annotated[
     str, typer.Option("--organization", metavar="ORG", help="The organization: its id, or its name where unique.")
 ]
 AgentArgument = Annotated[str, typer.Argument(metavar="AGT", help="Its id, or its name where that is unique.")]
+
+
+def limit_option(option: str, what: str) -> object:
+    """An option that takes a limit."""
+    return typer.Option(option, min=1, max=LIMIT_AT_MOST, metavar="N", help=what)
 
 
 @dataclass(frozen=True, slots=True)

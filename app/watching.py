@@ -1,0 +1,63 @@
+"""Owns what watches requests: refusal log, metrics and traces, as the settings want them."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from litestar.handlers import ASGIRouteHandler
+
+from app.counting import Counting
+from app.metrics import Metrics
+from app.metrics_door import PATH as METRICS_PATH
+from app.metrics_door import metrics_route
+from app.refusal_log import RefusalLog
+from app.settings import Settings
+from app.tracing import Tracing
+from app.verify import Observer
+from keys.hashing import HashingPool
+from models.verification import KeyState
+
+
+class Observers:
+    """Several that are told of each verification."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = tuple(observers)
+
+    def answered(self, code: str, key: KeyState | None, request_id: str, address: str | None, seconds: float) -> None:
+        """Tells each of them."""
+        for observer in self._observers:
+            observer.answered(code, key, request_id, address, seconds)
+
+
+class Watching:
+    """The refusal log always; metrics and traces where they are wanted, and at no cost where not."""
+
+    def __init__(
+        self, settings: Settings, counting: Counting, *, pools: Sequence[HashingPool], routes: Sequence[str]
+    ) -> None:
+        """Raises SettingsError."""
+        self._refusal_log = RefusalLog()
+        self._token = settings.metrics_token
+        self.routes = (*routes, METRICS_PATH) if settings.metrics else tuple(routes)
+        """With that of the metrics, where they are wanted."""
+        self.metrics = (
+            Metrics(pools=pools, limiter=counting.limiter, tally=counting.ledger.tally, folder=settings.metrics_folder)
+            if settings.metrics
+            else None
+        )
+        self.tracing = Tracing(self.routes) if settings.tracing else None
+        wanted = [each for each in (self._refusal_log, self.metrics, self.tracing) if each is not None]
+        self.observer: Observer = wanted[0] if len(wanted) == 1 else Observers(wanted)
+
+    def handlers(self) -> list[ASGIRouteHandler]:
+        """For what is watched to be read."""
+        return [] if self.metrics is None else [metrics_route(self.metrics, self._token)]
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Watches while the block runs."""
+        async with AsyncExitStack() as stack:
+            for each in (self._refusal_log, self.metrics, self.tracing):
+                if each is not None:
+                    await stack.enter_async_context(each.kept())
+            yield

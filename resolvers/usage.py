@@ -1,0 +1,102 @@
+"""
+Does what a person may ask of a key's usage: where it stands, what was counted, who uses it, what was refused.
+
+Each answers for several keys at once, in their order. They are keys that the actor was found to be allowed to see.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from operator import add
+from typing import NamedTuple
+from uuid import UUID
+
+from keys import policy
+from keys.intervals import Interval, Intervals
+from keys.limiter import Limiter
+from keys.limits import Balance, Limits
+from keys.policy import Action, Actor
+from keys.refusals import UnusableArgument
+from models.agent import NamedAgent, named_agents
+from models.caller import KEPT_OF_A_KEY
+from models.key_record import ApiKeyRecord
+from models.reader import Source
+from models.request_record import CallerRecord, RefusedRecord, callers_of, newest_refused
+from models.usage import OUTCOMES
+from models.usage_record import counted_by_day, counted_by_hour
+from resolvers.desk import may_on
+
+PAGE_AT_MOST = 100
+NOTHING = (0,) * len(OUTCOMES)
+
+
+class Point(NamedTuple):
+    """What became of a key's requests within one interval; `refused` are the 401s and 403s."""
+
+    start: datetime
+    allowed: int
+    rate_limited: int
+    quota_exceeded: int
+    refused: int
+
+
+def may_see_usage(actor: Actor, key: ApiKeyRecord) -> bool:
+    """Whoever may see the key may see its usage."""
+    return may_on(actor, Action.SEE_KEY, key)
+
+
+def may_know_agent(actor: Actor, organization_id: UUID, agent_id: UUID) -> bool:
+    """Whether the actor may know which agent of this organization a request was for."""
+    known = policy.visible_agents(actor, Action.SEE_KEY, organization_id)
+    return known is None or agent_id in known
+
+
+async def balances(limiter: Limiter, keys: Sequence[ApiKeyRecord]) -> list[Balance | BaseException]:
+    """Where each key stands at this moment, or why that can't be told."""
+    looks = (limiter.look(key.id.hex, Limits(key.rate_limit, key.monthly_quota)) for key in keys)
+    return await asyncio.gather(*looks, return_exceptions=True)
+
+
+async def series(source: Source, key_ids: Sequence[UUID], intervals: Intervals) -> list[list[Point]]:
+    """A point for each interval, oldest first; of an hour that was made into a day, nothing is known any more."""
+    counted = counted_by_hour if intervals.interval is Interval.HOUR else counted_by_day
+    found: dict[tuple[UUID, datetime], tuple[int, ...]] = {}
+    for key_id, start, *counts in await counted(source, key_ids, since=intervals.first, until=intervals.last_moment):
+        found[key_id, start] = tuple(map(add, found.get((key_id, start), NOTHING), counts))
+    starts = intervals.starts
+    return [[_point(start, found.get((key_id, start), NOTHING)) for start in starts] for key_id in key_ids]
+
+
+async def callers(source: Source, key_ids: Sequence[UUID]) -> list[list[CallerRecord]]:
+    """Who used each with success, the last seen first, at most as many as are kept."""
+    found: defaultdict[UUID, list[CallerRecord]] = defaultdict(list)
+    for row in await callers_of(source, key_ids):
+        found[row.key_id].append(row)
+    return [found[key_id][:KEPT_OF_A_KEY] for key_id in key_ids]
+
+
+async def refusals(source: Source, key_ids: Sequence[UUID], *, first: int) -> list[list[RefusedRecord]]:
+    """The newest refused requests of each, newest first, at most so many."""
+    found: defaultdict[UUID, list[RefusedRecord]] = defaultdict(list)
+    for row in await newest_refused(source, key_ids, of_each=first):
+        found[row.key_id].append(row)
+    return [found[key_id] for key_id in key_ids]
+
+
+async def agents(source: Source, places: Sequence[tuple[UUID, UUID]]) -> list[NamedAgent | None]:
+    """For each pair of organization and agent the agent, deleted or not; None where it is none of that organization."""
+    found = await named_agents(source, {agent_id for _, agent_id in places})
+    return [found.get(place) for place in places]
+
+
+def page_size(first: int) -> int:
+    """`first` as it was asked for. Raises UnusableArgument."""
+    if not 1 <= first <= PAGE_AT_MOST:
+        raise UnusableArgument(f"first: ask for 1 to {PAGE_AT_MOST}.")
+    return first
+
+
+def _point(start: datetime, counts: tuple[int, ...]) -> Point:
+    allowed, rate_limited, quota_exceeded, *refused = counts
+    return Point(start, allowed, rate_limited, quota_exceeded, sum(refused))

@@ -1,0 +1,197 @@
+"""Shows a key's usage: where it stands with its limits, what was counted, who uses it, and what was refused."""
+
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from keys.intervals import INTERVALS_AT_MOST, Interval, intervals_between
+from keys.limits import WINDOW_SECONDS, Balance
+from models.caller import KEPT_OF_A_KEY
+from models.ids import Prefix, external_id
+from models.key_record import ApiKeyRecord
+from models.refused_request import RefusedReason
+from models.request_record import CallerRecord, RefusedRecord
+from models.usage import HOURS_KEPT_DAYS
+from resolvers.usage import Point, may_know_agent, page_size
+from schema.context import Info
+from schema.organization import Agent, to_agent
+
+strawberry.enum(Interval, name="UsageInterval", description="An hour, or a day in UTC.")
+LARGEST_INT = 2**31 - 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@strawberry.enum(
+    description=(
+        "Why a request was refused. What the caller is told is only 401, 403 or 429; this is for people who may see "
+        "the key."
+    )
+)
+class RefusalReason(Enum):
+    MISSING_KEY = RefusedReason.MISSING_KEY
+    MALFORMED_KEY = RefusedReason.MALFORMED_KEY
+    UNKNOWN_KEY = RefusedReason.UNKNOWN_KEY
+    DELETED_KEY = RefusedReason.DELETED_KEY
+    REPLACED_SECRET = RefusedReason.REPLACED_SECRET
+    AGENT_NOT_IN_SCOPE = RefusedReason.AGENT_NOT_IN_SCOPE
+    RATE_LIMITED = RefusedReason.RATE_LIMITED
+    QUOTA_EXCEEDED = RefusedReason.QUOTA_EXCEEDED
+
+
+@strawberry.type(description="How many requests the key may make in a minute. The window slides.")
+class RateLimit:
+    limit: int = strawberry.field(description="Requests allowed in one window.")
+    window_seconds: int
+    remaining: int
+    resets_at: datetime = strawberry.field(
+        description="When room comes back: the oldest requests that count leave the window. Now where none counts."
+    )
+
+
+@strawberry.type(description="How many requests the key may make in a calendar month in UTC.")
+class Quota:
+    limit: int = strawberry.field(description="Requests allowed in one period.")
+    used: int
+    remaining: int
+    period_start: datetime
+    period_end: datetime
+
+
+@strawberry.type(description="What became of the requests within one interval.")
+class UsagePoint:
+    start: datetime
+    allowed: int
+    rate_limited: int
+    quota_exceeded: int
+    refused: int = strawberry.field(description="The 401s and 403s.")
+
+
+@strawberry.type(description="An address and user agent whose requests passed.")
+class Caller:
+    ip_address: str | None
+    user_agent: str | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    requests: int = strawberry.field(description="Requests that passed since firstSeenAt.")
+
+
+@strawberry.type(description="A request that was refused.")
+class RefusedRequest:
+    organization_id: strawberry.Private[UUID]
+    agent_id: strawberry.Private[UUID | None]
+    id: strawberry.ID = strawberry.field(description="The requestId that the refused caller was given.")
+    reason: RefusalReason
+    at: datetime
+    ip_address: str | None
+    user_agent: str | None
+
+    @strawberry.field(description="The agent that the request was for, when the viewer may know of it.")
+    async def agent(self, info: Info) -> Agent | None:
+        context = info.context
+        if self.agent_id is None or not may_know_agent(context.actor, self.organization_id, self.agent_id):
+            return None
+        agent = await context.usage.agents.load((self.organization_id, self.agent_id))
+        return None if agent is None else to_agent(agent)
+
+
+@strawberry.type(description="What the Usage page shows.")
+class ApiKeyUsage:
+    record: strawberry.Private[ApiKeyRecord]
+
+    @strawberry.field
+    async def rate_limit(self, info: Info) -> RateLimit:
+        return _to_rate_limit(self.record, await info.context.usage.balances.load(self.record))
+
+    @strawberry.field
+    async def quota(self, info: Info) -> Quota:
+        return _to_quota(self.record, await info.context.usage.balances.load(self.record))
+
+    @strawberry.field(
+        description=(
+            "Requests by outcome in each interval that has a moment in [from, to), oldest first, in UTC, those without "
+            f"a request included; at most {INTERVALS_AT_MOST}. Hours are kept for {HOURS_KEPT_DAYS} days, days for 2 "
+            "years; what is older is empty."
+        )
+    )
+    async def series(
+        self,
+        info: Info,
+        since: Annotated[datetime, strawberry.argument(name="from")],
+        until: Annotated[datetime, strawberry.argument(name="to")],
+        interval: Interval = Interval.HOUR,
+    ) -> list[UsagePoint]:
+        intervals = intervals_between(since, until, interval)
+        return [_to_point(point) for point in await info.context.usage.series(intervals).load(self.record.id)]
+
+    @strawberry.field(
+        description="The newest requests that were refused, newest first, also those made after the key was deleted."
+    )
+    async def refusals(self, info: Info, first: int = 20) -> list[RefusedRequest]:
+        records = await info.context.usage.refusals(page_size(first)).load(self.record.id)
+        return [_to_refused(record, self.record.organization_id) for record in records]
+
+    @strawberry.field(
+        description=f"Who has used it with success: the {KEPT_OF_A_KEY} newest pairs of address and user agent."
+    )
+    async def callers(self, info: Info, first: int = 20) -> list[Caller]:
+        wanted = page_size(first)
+        return [_to_caller(record) for record in (await info.context.usage.callers.load(self.record.id))[:wanted]]
+
+
+def _to_rate_limit(record: ApiKeyRecord, balance: Balance) -> RateLimit:
+    return RateLimit(
+        limit=record.rate_limit,
+        window_seconds=WINDOW_SECONDS,
+        remaining=balance.rate_remaining,
+        resets_at=EPOCH + timedelta(milliseconds=balance.at + balance.rate_resets_in),
+    )
+
+
+def _to_quota(record: ApiKeyRecord, balance: Balance) -> Quota:
+    return Quota(
+        limit=record.monthly_quota,
+        used=_to_int(balance.quota_used),
+        remaining=max(0, record.monthly_quota - balance.quota_used),
+        period_start=EPOCH + timedelta(seconds=balance.month.start),
+        period_end=EPOCH + timedelta(seconds=balance.month.end),
+    )
+
+
+def _to_point(point: Point) -> UsagePoint:
+    return UsagePoint(
+        start=point.start,
+        allowed=_to_int(point.allowed),
+        rate_limited=_to_int(point.rate_limited),
+        quota_exceeded=_to_int(point.quota_exceeded),
+        refused=_to_int(point.refused),
+    )
+
+
+def _to_refused(record: RefusedRecord, organization_id: UUID) -> RefusedRequest:
+    return RefusedRequest(
+        organization_id=organization_id,
+        agent_id=record.agent_id,
+        id=strawberry.ID(external_id(Prefix.REQUEST, record.request_id)),
+        reason=RefusalReason(record.reason),
+        at=record.at,
+        ip_address=record.ip_address,
+        user_agent=record.user_agent,
+    )
+
+
+def _to_caller(record: CallerRecord) -> Caller:
+    return Caller(
+        ip_address=record.ip_address,
+        user_agent=record.user_agent,
+        first_seen_at=record.first_seen_at,
+        last_seen_at=record.last_seen_at,
+        requests=_to_int(record.requests),
+    )
+
+
+def _to_int(count: int) -> int:
+    """GraphQL's whole numbers have 32 bits, and a key may be used for years."""
+    return min(count, LARGEST_INT)

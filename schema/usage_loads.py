@@ -1,0 +1,39 @@
+"""Owns how a request looks up usage: what its fields ask at the same moment together, and nothing twice."""
+
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+
+from keys.intervals import Intervals
+from keys.limiter import Limiter
+from keys.limits import Balance
+from models.agent import NamedAgent
+from models.key_record import ApiKeyRecord
+from models.reader import Reader
+from models.request_record import CallerRecord, RefusedRecord
+from resolvers import usage
+from resolvers.usage import Point
+
+
+class UsageLoads:
+    """One request's. A list of ten keys takes as many statements as one key."""
+
+    def __init__(self, reader: Reader, limiter: Limiter) -> None:
+        self._reader = reader
+        self._series: dict[Intervals, DataLoader[UUID, list[Point]]] = {}
+        self._refusals: dict[int, DataLoader[UUID, list[RefusedRecord]]] = {}
+        self.balances = DataLoader[ApiKeyRecord, Balance](lambda keys: usage.balances(limiter, keys))
+        self.callers = DataLoader[UUID, list[CallerRecord]](lambda key_ids: usage.callers(reader, key_ids))
+        self.agents = DataLoader[tuple[UUID, UUID], NamedAgent | None](lambda places: usage.agents(reader, places))
+
+    def series(self, intervals: Intervals) -> DataLoader[UUID, list[Point]]:
+        """By key, for these intervals."""
+        if intervals not in self._series:
+            self._series[intervals] = DataLoader(lambda key_ids: usage.series(self._reader, key_ids, intervals))
+        return self._series[intervals]
+
+    def refusals(self, first: int) -> DataLoader[UUID, list[RefusedRecord]]:
+        """By key, at most so many of each."""
+        if first not in self._refusals:
+            self._refusals[first] = DataLoader(lambda key_ids: usage.refusals(self._reader, key_ids, first=first))
+        return self._refusals[first]

@@ -1,0 +1,194 @@
+"""
+Owns real gateways as processes of the tests', configured by the recipes of docs/guide/gateways.md.
+
+Nothing in a recipe is changed but addresses, agents' ids and the token. Each process has a folder of its own, and
+listens on loopback alone.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.small_servers import ask, free_port
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "guide" / "gateways.md"
+LOCK = ROOT / "tests" / "gateways.lock"
+"""What brings Traefik and Envoy."""
+TOKEN = "a-token-of-these-tests"
+PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+"""nginx is in a folder that not everybody's PATH has."""
+GIVE_UP_SECONDS = 60.0
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What is put into a recipe: the ports of Keydesk and of the two agents, and the agents' ids."""
+
+    keydesk: int
+    crawler: int
+    biller: int
+    crawler_id: str
+    biller_id: str
+
+
+def recipe(heading: str) -> list[str]:
+    """The fenced blocks of a section of the page."""
+    found, inside = [], False
+    tokens = MarkdownIt("commonmark").parse(PAGE.read_text(encoding="utf-8"))
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type == "heading_open" and after is not None:
+            inside = after.content == heading
+        elif token.type == "fence" and inside:
+            found.append(token.content)
+    return found
+
+
+def _swap(text: str, old: str, new: str) -> str:
+    """Puts one thing in another's place, which must be there, and once."""
+    assert text.count(old) == 1, old
+    return text.replace(old, new)
+
+
+def _put_in(text: str, places: Places) -> str:
+    """Puts these places and the tests' token into a recipe. What they take the place of must be there."""
+    for pattern, value in {
+        r"\b8000\b": str(places.keydesk),
+        r"\b9001\b": str(places.crawler),
+        r"\b9002\b": str(places.biller),
+        r"\bagt_\w+01\b": places.crawler_id,
+        r"\bagt_\w+02\b": places.biller_id,
+    }.items():
+        text, replaced = re.subn(pattern, value, text)
+        assert replaced, pattern
+    assert re.search(r"the-gateway-token|KEYDESK_GATEWAY_TOKEN", text)
+    return text.replace("the-gateway-token", TOKEN)
+
+
+def nginx(places: Places, port: int, folder: Path) -> Sequence[str]:
+    """Debian's nginx.conf includes conf.d; one that needs no root and is no daemon takes its place."""
+    (text,) = recipe("nginx")
+    text = _swap(_put_in(text, places), "listen 8080;", f"listen 127.0.0.1:{port};")
+    (folder / "keydesk.conf").write_text(text)
+    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    kept = " ".join(f"{name}_temp_path {folder}/{name};" for name in temporary)
+    (folder / "nginx.conf").write_text(
+        f"daemon off; master_process off; pid {folder}/pid; error_log stderr notice; events {{ }}\n"
+        f"http {{ access_log {folder}/access.log; {kept} include {folder}/keydesk.conf; }}\n"
+    )
+    return "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")
+
+
+def caddy(places: Places, port: int, folder: Path) -> Sequence[str]:
+    """With global options before the recipe, which has none."""
+    (text,) = recipe("Caddy")
+    text = _swap(_put_in(text, places), "\n:8080 {\n", f"\n:{port} {{\n")
+    options = "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n\n"
+    (folder / "Caddyfile").write_text(options + text)
+    return "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"
+
+
+def traefik(places: Places, port: int, folder: Path) -> Sequence[str]:
+    """Both of its files."""
+    static, dynamic = recipe("Traefik")
+    static = _swap(static, '":8080"', f'"127.0.0.1:{port}"')
+    static = _swap(static, "/etc/traefik/keydesk.yml", str(folder / "keydesk.yml"))
+    (folder / "traefik.yml").write_text(static)
+    (folder / "keydesk.yml").write_text(_put_in(dynamic, places))
+    return (f"--configFile={folder / 'traefik.yml'}",)
+
+
+def envoy(places: Places, port: int, folder: Path) -> Sequence[str]:
+    """Without what would make two of them on a machine get in each other's way."""
+    (text,) = recipe("Envoy")
+    text = _swap(_put_in(text, places), "address: 0.0.0.0, port_value: 8080", f"address: 127.0.0.1, port_value: {port}")
+    (folder / "keydesk.yaml").write_text(text)
+    return "-c", str(folder / "keydesk.yaml"), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"
+
+
+KINDS: dict[str, Callable[[Places, int, Path], Sequence[str]]] = {
+    "nginx": nginx,
+    "caddy": caddy,
+    "traefik": traefik,
+    "envoy": envoy,
+}
+"""Each writes its recipe into the folder and returns the arguments of its program, which has the same name."""
+
+
+class Gateway:
+    """A gateway's process that knows its routes, until it is closed."""
+
+    def __init__(self, kind: str, places: Places, folder: Path) -> None:
+        """Skips the test where the program is not installed; in CI that is a failure."""
+        self.kind = kind
+        self._program = _program(kind)
+        self._folder = folder
+        self._log = folder / "log"
+        for _ in range(ATTEMPTS):
+            self.port = free_port()
+            self._process = self._launch(KINDS[kind](places, self.port, folder))
+            if self._is_there():
+                return
+        raise RuntimeError(f"{kind} did not start: {self._log.read_text(errors='replace')}")
+
+    @property
+    def said(self) -> str:
+        """All that it wrote into logs so far."""
+        logs = [path for path in self._folder.rglob("*log") if path.is_file()]
+        return "".join(path.read_text(errors="replace") for path in logs)
+
+    def close(self) -> None:
+        """Asks it to end, and waits until it has."""
+        self._process.terminate()
+        try:
+            self._process.wait(GIVE_UP_SECONDS)
+        finally:
+            self._process.kill()
+            self._process.wait()
+
+    def _launch(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        with self._log.open("wb") as said:
+            return subprocess.Popen(
+                [self._program, *arguments],
+                cwd=self._folder,
+                env={"PATH": PATH, "HOME": str(self._folder), "KEYDESK_GATEWAY_TOKEN": TOKEN},
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+            )
+
+    def _is_there(self) -> bool:
+        """Whether its routes are there now; False where it ended, as it does when somebody else took the port."""
+        give_up_at = time.monotonic() + GIVE_UP_SECONDS
+        while self._process.poll() is None:
+            # Traefik listens before it knows its routes.
+            with suppress(OSError, HTTPException):
+                if ask(self.port, "/crawler/").status != 404:
+                    return self._process.poll() is None
+            if time.monotonic() > give_up_at:
+                self.close()
+                raise RuntimeError(f"{self.kind} does not answer: {self._log.read_text(errors='replace')}")
+            time.sleep(0.02)
+        return False
+
+
+def _program(kind: str) -> str:
+    found = shutil.which(kind, path=PATH)
+    if found is None:
+        where = f"apt-get install {kind}" if kind in {"nginx", "caddy"} else "pip install -r tests/gateways.lock"
+        missing = f"This test needs {kind}: {where}"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found

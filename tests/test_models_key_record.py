@@ -1,0 +1,112 @@
+"""What is shown of a key beside its own row: its limits, and when it was last used."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from models import Organization
+from models.database import Database
+from models.key_record import ApiKeyRecord, key_record, key_records, visible_keys
+from models.reader import Reader
+from tests.usage_rows import NOON, key_of, month_of, store
+from tests.world import World
+
+SECOND = timedelta(seconds=1)
+
+
+async def records(database: Database, organization: Organization) -> dict[str, ApiKeyRecord]:
+    """The organization's keys and tombstones by name, which every query tells alike."""
+    reader = Reader(database)
+    listed = await visible_keys(reader, organization.id, of_agents=None, include_deleted=True)
+    single = [await key_record(reader, record.id) for record in listed]
+    await reader.close()
+    async with database.reading() as session:
+        several = await key_records(session, [record.id for record in listed])
+    assert single == listed == [several[record.id] for record in listed]
+    return {record.name: record for record in listed}
+
+
+async def test_a_key_without_limits_of_its_own_has_its_organization_s(database: Database, world: World) -> None:
+    """Each of the two by itself."""
+    await store(
+        database,
+        key_of(world.acme, "none of its own"),
+        key_of(world.acme, "a rate limit", rate_limit=7),
+        key_of(world.acme, "a quota", monthly_quota=70),
+        key_of(world.acme, "deleted", rate_limit=1, monthly_quota=1, deleted_at=NOON),
+    )
+
+    found = await records(database, world.acme)
+
+    assert {name: (record.rate_limit, record.monthly_quota) for name, record in found.items()} == {
+        "none of its own": (600, 100_000),
+        "a rate limit": (7, 100_000),
+        "a quota": (600, 70),
+        "deleted": (1, 1),
+    }
+
+
+async def test_the_last_use_is_the_newest_month_s(database: Database, world: World) -> None:
+    """Null for a key that never passed; a deleted one keeps it."""
+    used, deleted = key_of(world.acme, "used"), key_of(world.acme, "deleted", deleted_at=NOON)
+    await store(database, used, deleted, key_of(world.acme, "never used"))
+    await store(
+        database,
+        month_of(used.id, datetime(2026, 11, 3, tzinfo=UTC)),
+        month_of(used.id, datetime(2026, 9, 30, tzinfo=UTC)),
+        month_of(deleted.id, datetime(2025, 12, 31, tzinfo=UTC)),
+    )
+
+    found = await records(database, world.acme)
+
+    assert {name: record.last_used_at for name, record in found.items()} == {
+        "used": datetime(2026, 11, 3, tzinfo=UTC),
+        "deleted": datetime(2025, 12, 31, tzinfo=UTC),
+        "never used": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("previous_uses", "shown"),
+    [
+        pytest.param([NOON + SECOND], NOON + SECOND, id="since the rotation"),
+        pytest.param([NOON], NOON, id="at the rotation"),
+        pytest.param([NOON - SECOND], None, id="of the secret before that"),
+        pytest.param([], None, id="never"),
+        pytest.param([NOON - timedelta(days=60), NOON + SECOND], NOON + SECOND, id="of both"),
+    ],
+)
+async def test_the_secret_before_was_used_since_the_rotation_or_not(
+    database: Database, world: World, previous_uses: list[datetime], shown: datetime | None
+) -> None:
+    """What was passed with before the rotation is another secret, that stopped with it."""
+    key = key_of(world.acme, rotated_at=NOON)
+    await store(database, key, *(month_of(key.id, use, previous=use) for use in previous_uses))
+
+    found = await records(database, world.acme)
+
+    assert found["deploy"].previous_secret_last_used_at == shown
+
+
+async def test_the_use_of_the_secret_before_is_known_after_the_month(database: Database, world: World) -> None:
+    """The overlap may end in another month, whose row knows nothing of it."""
+    last_of_october = datetime(2026, 10, 31, 23, 59, 30, tzinfo=UTC)
+    key = key_of(world.acme, rotated_at=last_of_october - SECOND)
+    await store(
+        database,
+        key,
+        month_of(key.id, last_of_october, previous=last_of_october),
+        month_of(key.id, NOON),
+    )
+
+    record = (await records(database, world.acme))["deploy"]
+
+    assert (record.last_used_at, record.previous_secret_last_used_at) == (NOON, last_of_october)
+
+
+async def test_a_key_that_was_never_rotated_has_no_secret_before(database: Database, world: World) -> None:
+    """Whatever a row says."""
+    key = key_of(world.acme)
+    await store(database, key, month_of(key.id, NOON, previous=NOON))
+
+    assert (await records(database, world.acme))["deploy"].previous_secret_last_used_at is None
