@@ -69,8 +69,10 @@ class Keydesk:
         clock: Callable[[], datetime],
         key_hasher: PasswordHasher,
         password_hasher: PasswordHasher,
+        when_started: Callable[[], None],
     ) -> None:
         self._settings = settings
+        self._when_started = when_started
         self._server_keys = server_keys
         self._public_url = public_url
         self._clock = clock
@@ -164,6 +166,7 @@ class Keydesk:
             self._counting.kept(),
             kept_tidy(self.database, clock=self._clock, audit_days=self._settings.audit_days),
         ):
+            self._when_started()
             yield
         await self._identity.close()
         await self._reader.close()
@@ -179,9 +182,10 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     key_hasher: PasswordHasher | None = None,
     password_hasher: PasswordHasher | None = None,
+    when_started: Callable[[], None] = lambda: None,
 ) -> Keydesk:
     """
-    The ASGI application for these settings.
+    The ASGI application for these settings. `when_started` is called once everything is open.
 
     Raises SettingsError where the server key or the public address is missing: `keydesk serve` fills in the latter.
     """
@@ -196,6 +200,7 @@ def create_app(
         clock,
         key_hasher or KEY_PARAMETERS.hasher(),
         password_hasher or PASSWORD_PARAMETERS.hasher(),
+        when_started,
     )
 
 

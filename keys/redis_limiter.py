@@ -96,7 +96,15 @@ class _Lane:
         self._memory = memory
 
     async def answers(self, questions: Sequence[_Question]) -> list[Decision | None]:
-        """A decision for each; None where the month's count has to be told first. Raises _Emptied."""
+        """
+        A decision for each; None where it has to be asked again, as when the month's count has to be told first. Raises
+        _Emptied.
+        """
+        is_from_before = self._connection.is_connected
+        if not is_from_before:
+            await self._connection.connect()  # type: ignore[no-untyped-call]  # it has no types
+            # Redis may have been started again, from what it had on disk a while ago.
+            self._memory.forget()
         month, told = self._memory.month, self._memory.told
         # What was asked of another month or memory is looked at alone: it has to be asked again.
         requests = b"".join(
@@ -106,7 +114,14 @@ class _Lane:
             for each in questions
         )
         before = month_of(month.start * 1000 - 1)
-        answer = await self._ask(month.start, month.end, before.start, self._memory.name, requests)
+        try:
+            answer = await self._run(month.start, month.end, before.start, self._memory.name, requests)
+        except (RedisConnectionError, OSError):
+            if not is_from_before:
+                raise
+            # It may have been lost since it was used last.
+            await self.close()
+            return [None] * len(questions)
         name, seconds, milliseconds = _HEAD.unpack_from(answer)
         if name == NAMELESS:
             raise _Emptied
@@ -133,21 +148,8 @@ class _Lane:
         """Drops the connection; the next command opens it anew."""
         await self._connection.disconnect(nowait=True)
 
-    async def _ask(self, *values: int | bytes) -> bytes:
-        """
-        What the script answers. Where a connection from before is broken, a second time on a new one: it may have been
-        lost since it was used last.
-        """
-        if self._connection.is_connected:
-            try:
-                return await self._run(*values)
-            except (RedisConnectionError, OSError):
-                await self.close()
-        # Redis may have been started again, from what it had on disk a while ago.
-        self._memory.forget()
-        return await self._run(*values)
-
     async def _run(self, *values: int | bytes) -> bytes:
+        """What the script answers."""
         try:
             return await self._command("EVALSHA", SCRIPT_DIGEST, 1, PREFIX, *values)
         except NoScriptError:

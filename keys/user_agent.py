@@ -4,11 +4,12 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from keys.token import LIKE_A_KEY
 from models.caller import USER_AGENT_LENGTH_AT_MOST
 
 READ_AT_MOST = 4 * USER_AGENT_LENGTH_AT_MOST
 REMEMBERED = 4096
-_LIKE_A_KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{0,11}_[0-9A-Za-z]{16}_[0-9A-Za-z]*")
+_LIKE_A_KEY = re.compile(LIKE_A_KEY + "[0-9A-Za-z]*")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 

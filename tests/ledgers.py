@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -14,11 +15,13 @@ from sqlalchemy import select
 from sqlmodel import SQLModel
 
 import models.ledger_sqlite
+from keys.limits import Month
 from models.database import POSTGRESQL, Database
 from models.ledger_postgresql import PostgresLedgerStore
 from models.ledger_sqlite import SqliteLedgerStore
 from models.ledger_store import KeyCounts, LedgerStore
 from models.usage import UsageHour, UsageMonth
+from models.verification import DatabaseUnavailable
 
 Table = TypeVar("Table", bound=SQLModel)
 
@@ -76,6 +79,26 @@ def counts(
             **more,
         }
     )
+
+
+class Written:
+    """A ledger that has what the test writes into it, by key and the month's beginning, and answers when it may."""
+
+    def __init__(self) -> None:
+        self.used_by: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self.asked: list[tuple[str, Month]] = []
+        self.is_there = True
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def used(self, key_id: str, month: Month) -> int:
+        """As it is when the answer comes."""
+        self.asked.append((key_id, month))
+        await self.answers.wait()
+        await asyncio.sleep(0)
+        if not self.is_there:
+            raise DatabaseUnavailable
+        return self.used_by[key_id, month.start]
 
 
 class Commits:

@@ -1,7 +1,7 @@
 """The limiter of one process: exact by itself, and corrected by what the ledger has."""
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -11,30 +11,11 @@ from keys.limits import Limits, Month, month_of, to_ms
 from keys.local_limiter import LocalLimiter
 from models.verification import DatabaseUnavailable
 from tests.conftest import Clock
+from tests.ledgers import Written
 
 KEY, OTHER = "0" * 31 + "1", "0" * 31 + "2"
 PASSED, RATE_LIMIT, QUOTA = None, Exceeded.RATE_LIMIT, Exceeded.QUOTA
 MANY = 1_000_000
-
-
-class Written:
-    """A ledger that has what the test writes into it, and answers when the test lets it."""
-
-    def __init__(self) -> None:
-        self.used_by: defaultdict[tuple[str, int], int] = defaultdict(int)
-        self.asked: list[tuple[str, Month]] = []
-        self.is_there = True
-        self.answers = asyncio.Event()
-        self.answers.set()
-
-    async def used(self, key_id: str, month: Month) -> int:
-        """As it is when the answer comes."""
-        self.asked.append((key_id, month))
-        await self.answers.wait()
-        await asyncio.sleep(0)
-        if not self.is_there:
-            raise DatabaseUnavailable
-        return self.used_by[key_id, month.start]
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A key's usage over GraphQL: what was verified is what is shown, to those who may see the key."""
 
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,58 +10,12 @@ from app import utc_now
 from keys.limiter import LimiterUnavailable
 from keys.limits import Balance, Limits
 from models import Organization
-from models.ids import Prefix, external_id
 from models.refused_request import RefusedReason
-from tests.client import NOBODY, PEOPLE, Answer, Client, Site
+from tests.client import NOBODY, PEOPLE, Site
 from tests.conftest import Clock
 from tests.statements import counted
-from tests.usage_rows import NOON, caller, day_of, hour_of, key_of, month_of, refused, store
-
-STANDING = """
-rateLimit { limit windowSeconds remaining resetsAt }
-quota { limit used remaining periodStart periodEnd }
-"""
-POINTS = "{ start allowed rateLimited quotaExceeded refused }"
-REFUSED = "{ id reason at ipAddress userAgent agent { id name deletedAt } }"
-CALLERS = "{ ipAddress userAgent firstSeenAt lastSeenAt requests }"
-USED = "query ($id: ID!) { apiKey(id: $id) { lastUsedAt previousSecretLastUsedAt } }"
-MONTH = 'series(from: "2026-10-01T00:00:00Z", to: "2026-11-01T00:00:00Z")'
-EVERYTHING = f"""
-{STANDING}
-series(from: "2026-11-24T00:00:00Z", to: "2026-11-24T12:30:00Z") {POINTS}
-refusals {REFUSED} callers {CALLERS}
-"""
-
-
-async def usage(client: Client, key_id: str, fields: str, **variables: Any) -> Any:
-    """What is shown of the key's usage."""
-    return (await ask(client, key_id, fields, **variables)).value["usage"]
-
-
-async def ask(client: Client, key_id: str, fields: str, **variables: Any) -> Answer:
-    """The answer to a question about the key's usage; variables are instants."""
-    declared = "".join(f", ${name}: DateTime!" for name in variables)
-    document = f"query ($id: ID!{declared}) {{ apiKey(id: $id) {{ usage {{ {fields} }} }} }}"
-    return await client.graphql(document, id=key_id, **variables)
-
-
-async def issue(site: Site, agent: str | None = None) -> tuple[str, str]:
-    """The id and the secret of a new key of Acme's, or of its agent's."""
-    ada = await site.person("ada")
-    issued = (await ada.create(site.organization("acme"), "deploy", None if agent is None else site.agent(agent))).value
-    return issued["apiKey"]["id"], issued["secret"]
-
-
-async def written(site: Site) -> None:
-    """What was verified so far is in the database."""
-    await site.app._counting.ledger.write()
-
-
-async def stored(site: Site, **columns: Any) -> tuple[UUID, str]:
-    """The ids, inside and outside, of a key of Acme's that nobody has used."""
-    key = key_of(site.world.acme, **columns)
-    await store(site.database, key)
-    return key.id, external_id(Prefix.API_KEY, key.id)
+from tests.usage_asked import CALLERS, EVERYTHING, REFUSED, STANDING, USED, ask, issue, stored, usage, written
+from tests.usage_rows import NOON, caller, hour_of, month_of, refused, store
 
 
 async def test_usage_is_what_was_verified(site: Site, clock: Clock) -> None:
@@ -251,100 +204,6 @@ async def test_the_agent_of_a_refusal_is_for_those_who_may_know_of_it(
     assert found == {name: named.get(name) for name in agents}
 
 
-async def test_a_month_by_the_hour_is_one_question(site: Site) -> None:
-    """All of its hours, each with all of its fields; sixty of it under aliases are too many."""
-    ada, (id_inside, key_id) = await site.person("ada"), await stored(site)
-    first = datetime.fromisoformat("2026-10-01T00:00:00+00:00")
-    hours = [first - timedelta(hours=1), first, first + timedelta(hours=743), first + timedelta(hours=744)]
-    await store(site.database, *(hour_of(id_inside, hour, allowed=10**place) for place, hour in enumerate(hours)))
-
-    shown = await usage(ada, key_id, f"{MONTH} {POINTS}")
-    many = await ask(ada, key_id, " ".join(f"a{number}: {MONTH} {POINTS}" for number in range(60)))
-
-    starts = [datetime.fromisoformat(point["start"]) for point in shown["series"]]
-    assert starts == [first + timedelta(hours=number) for number in range(744)]
-    assert [point["allowed"] for point in (shown["series"][0], shown["series"][-1])] == [10, 100]
-    assert sum(point["allowed"] for point in shown["series"]) == 110
-    assert many.codes == ["TOO_COMPLEX"]
-
-
-async def test_days_are_shown_of_years(site: Site) -> None:
-    """Those of which hours are no longer there, and those of which they are."""
-    ada, (id_inside, key_id) = await site.person("ada"), await stored(site)
-    midnight = NOON.replace(hour=0)
-    await store(
-        site.database,
-        day_of(id_inside, midnight - timedelta(days=700), allowed=7, replaced_secret=1),
-        day_of(id_inside, midnight - timedelta(days=35), rate_limited=1),
-        hour_of(id_inside, midnight - timedelta(days=35, hours=-23), rate_limited=2),
-        hour_of(id_inside, NOON, quota_exceeded=4, agent_not_in_scope=3),
-    )
-
-    shown = await usage(
-        ada,
-        key_id,
-        f"series(from: $from, to: $to, interval: DAY) {POINTS}",
-        **{"from": (NOON - timedelta(days=700)).isoformat(), "to": NOON.isoformat()},
-    )
-
-    series = {point.pop("start"): tuple(point.values()) for point in shown["series"]}
-    assert len(series) == 701
-    assert {start: counts for start, counts in series.items() if any(counts)} == {
-        "2024-12-24T00:00:00Z": (7, 0, 0, 1),
-        "2026-10-20T00:00:00Z": (0, 3, 0, 0),
-        "2026-11-24T00:00:00Z": (0, 0, 4, 3),
-    }
-
-
-async def test_a_time_may_be_given_in_any_zone(site: Site) -> None:
-    """What is shown is in UTC, and an hour that has begun is shown whole."""
-    ada, (_, key_id) = await site.person("ada"), await stored(site)
-
-    shown = await usage(
-        ada,
-        key_id,
-        "series(from: $from, to: $to) { start }",
-        **{"from": "2026-11-24T17:59:59+05:30", "to": "2026-11-24T07:00:01-07:00"},
-    )
-
-    assert [point["start"] for point in shown["series"]] == [f"2026-11-24T{hour}:00:00Z" for hour in (12, 13, 14)]
-
-
-@pytest.mark.parametrize(
-    ("since", "until", "says"),
-    [
-        ("2026-11-24T12:00:00Z", "2026-11-24T12:00:00Z", "before to"),
-        ("2026-11-24T12:00:00Z", "2026-11-24T11:59:59Z", "before to"),
-        ("2026-10-01T00:00:00Z", "2026-11-03T09:00:00Z", "more than 800"),
-        ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "more than 800"),
-    ],
-)
-async def test_a_time_that_is_none_is_bad_user_input(site: Site, since: str, until: str, says: str) -> None:
-    """With what to do about it; the key is shown all the same."""
-    ada, (_, key_id) = await site.person("ada"), await stored(site)
-
-    answer = await ask(ada, key_id, "series(from: $from, to: $to) { start }", **{"from": since, "to": until})
-
-    assert answer.codes == ["BAD_USER_INPUT"]
-    assert says in answer.body["errors"][0]["message"]
-    assert answer.body["errors"][0]["path"] == ["apiKey", "usage", "series"]
-    assert answer.body["data"] == {"apiKey": {"usage": None}}
-
-
-@pytest.mark.parametrize(
-    "instant", ["yesterday", "2026-11-24", "2026-11-24T12:00:00", "0001-01-01T00:00:00+14:00", 1764000000, None]
-)
-async def test_what_is_no_instant_is_refused_before(site: Site, instant: Any) -> None:
-    """As any variable that does not fit."""
-    ada, (_, key_id) = await site.person("ada"), await stored(site)
-
-    answer = await ask(
-        ada, key_id, "series(from: $from, to: $to) { start }", **{"from": instant, "to": "2026-11-24T12:00:00Z"}
-    )
-
-    assert (answer.response.status_code, answer.codes) == (400, ["BAD_USER_INPUT"])
-
-
 @pytest.mark.parametrize("field", ["refusals", "callers"])
 async def test_a_page_is_of_one_to_a_hundred(site: Site, field: str) -> None:
     """The newest so many; another number is bad user input."""
@@ -436,20 +295,6 @@ async def test_the_usage_of_all_keys_takes_as_many_statements_as_of_one(
         ("Biller", "Crawler")
     }
     assert len(statements) == 1 + 2 + 4, statements
-
-
-async def test_many_questions_about_usage_are_too_complex(site: Site) -> None:
-    """Each looks at the limits; a list with all there is to see of a day passes."""
-    ada = await site.person("ada")
-    acme = site.organization("acme")
-
-    async def lists(number: int, fields: str) -> Answer:
-        asked = " ".join(f"a{each}: apiKeys {{ usage {{ {fields} }} }}" for each in range(number))
-        return await ada.graphql(f"query ($id: ID!) {{ organization(id: $id) {{ {asked} }} }}", id=acme)
-
-    assert (await lists(1, EVERYTHING)).codes == []
-    assert (await lists(60, EVERYTHING)).codes == ["TOO_COMPLEX"]
-    assert (await lists(1, f"{MONTH} {POINTS}")).codes == ["TOO_COMPLEX"]
 
 
 async def test_at_the_limit_the_keys_that_nobody_uses_come_first(site: Site) -> None:
