@@ -15,6 +15,7 @@ from sqlalchemy import text
 from app import key_reader
 from models.api_key import delete_living_keys
 from models.database import POSTGRESQL, Database
+from models.organization import DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT
 from models.verification import (
     _POSTGRESQL,
     _SERVER_SETTINGS,
@@ -78,8 +79,23 @@ async def test_a_key_s_state(reader: KeyReader, desk: Desk, world: World) -> Non
     assert (narrow.key_id, narrow.agent_id) == (of_one.record.id.hex, world.own.id.hex)
     assert whole.secret_hash is not None
     assert whole.secret_hash.startswith("$argon2id$")
-    assert [bool(each) for each in whole[4:]] == [False] * 4
+    assert [bool(each) for each in whole[4:8]] == [False] * 4
     assert await reader.read("0" * 16, None) is None
+
+
+async def test_a_key_s_limits(reader: KeyReader, desk: Desk, world: World) -> None:
+    """Are the organization's, where it has none of its own, as they are at this moment."""
+    issued = await issue(desk, world)
+    before = await state_of(reader, issued)
+
+    await run(desk.database, "UPDATE organizations SET rate_limit = 7, monthly_quota = 11")
+    of_organization = await state_of(reader, issued)
+    await run(desk.database, "UPDATE api_keys SET rate_limit = 3")
+    of_its_own = await state_of(reader, issued)
+
+    assert (before.rate_limit, before.monthly_quota) == (DEFAULT_RATE_LIMIT, DEFAULT_MONTHLY_QUOTA)
+    assert (of_organization.rate_limit, of_organization.monthly_quota) == (7, 11)
+    assert (of_its_own.rate_limit, of_its_own.monthly_quota) == (3, 11)
 
 
 async def test_a_tombstone_s_state(reader: KeyReader, desk: Desk, world: World) -> None:
