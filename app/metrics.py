@@ -98,7 +98,7 @@ class Metrics:
         for code, number in self._answered.items():
             self._outcomes[code].inc(number)
             self._answered[code] = 0
-        # The library can take one duration at a time, or so.
+        # By its public methods, the library takes one duration at a time.
         for bucket, number in zip(self._durations._buckets, self._in_buckets, strict=True):
             bucket.inc(number)
         self._durations._sum.inc(self._seconds)

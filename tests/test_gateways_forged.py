@@ -71,6 +71,16 @@ def test_an_agent_hears_of_a_key_from_keydesk_alone(site: Front, keydesk: Keydes
     ]
 
 
+def test_what_keydesk_never_says_is_dropped_all_the_same(site: Front, keydesk: KeydeskBehind) -> None:
+    """But for nginx, which drops by name alone, as the page says."""
+    issued = keydesk.issue(keydesk.crawler)
+
+    answer = site.ask("/crawler/", ("X-Keydesk-Role", "forged"), presented(issued))
+
+    assert answer.status == 200
+    assert site.crawler.asked[-1].values("X-Keydesk-Role") == (["forged"] if site.kind == "nginx" else [])
+
+
 def test_an_agent_never_gets_a_gateways_token(site: Front, keydesk: KeydeskBehind) -> None:
     """Neither the true one nor what the caller sent, which doesn't keep the true one from Keydesk either."""
     issued = keydesk.issue(keydesk.crawler)
