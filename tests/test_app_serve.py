@@ -62,14 +62,14 @@ def until_ready(address: str) -> httpx.Response:
 def test_a_server_tells_its_address_serves_and_stops_when_told(
     database_address: str, tmp_path: Path, workers: str
 ) -> None:
-    """One JSON line with the address on standard output, then answers; SIGTERM ends it in good order."""
+    """One JSON line with the address on standard output, then answers, without its Redis, too; SIGTERM ends it well."""
     with running(database_address, tmp_path, "--workers", workers) as (process, address):
         ready = until_ready(address)
         refused = httpx.get(f"{address}/v1/verify", timeout=60)
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=60)
 
-    assert (ready.json(), refused.status_code) == ({"status": "ready"}, 401)
+    assert (ready.json(), refused.status_code) == ({"status": "ready", "degraded": "limiter"}, 401)
     assert refused.json()["type"] == f"{address}/docs/errors#missing_key"
     assert (rest, process.returncode) == ("", 0)
     assert "died" not in (tmp_path / "log").read_text()
