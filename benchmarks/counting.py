@@ -1,5 +1,5 @@
 """
-Measures what counting costs at a size: many keys in use, a flood of bad keys, memory, and a large table. Prints Markdown.
+Measures what counting costs at a size: many keys in use, a flood of bad keys, memory, a large table. Prints Markdown.
 
 The keys' hashes are cheap ones, since their first use is not what is measured.
 """
@@ -126,8 +126,8 @@ async def flood(bench: Bench) -> str:
         f"{median(beside.p99_ms for _, beside, _ in rounds):.2f} ms; alone, "
         f"{median(without.per_second for without, *_ in rounds):,.0f} a second had "
         f"{median(without.p50_ms for without, *_ in rounds):.2f} and "
-        f"{median(without.p99_ms for without, *_ in rounds):.2f} ms. Of {sum(_all(wrong, bench) for *_, wrong in rounds):,.0f} "
-        f"bad ones {rows:,} were written down."
+        f"{median(without.p99_ms for without, *_ in rounds):.2f} ms. Of "
+        f"{sum(_all(wrong, bench) for *_, wrong in rounds):,.0f} bad ones {rows:,} were written down."
     )
 
 
