@@ -150,8 +150,8 @@ class Ledger:
     async def _round(self, *, looks_for_company: bool) -> None:
         try:
             await self.write()
-            if looks_for_company and self._on_company is not None and await self._store.has_company():
-                self._on_company()
+            if looks_for_company and self._on_company is not None:
+                await self._look_for_company(self._on_company)
         except DatabaseUnavailable as error:
             if not self._is_failing:
                 self._is_failing = True
@@ -165,6 +165,13 @@ class Ledger:
             if self._is_failing:
                 self._is_failing = False
                 logger.warning("Usage can be written down again")
+
+    async def _look_for_company(self, on_company: Callable[[], None]) -> None:
+        # As with all that is asked of it, the store is asked one thing at a time.
+        async with self._writing:
+            has_company = await self._store.has_company()
+        if has_company:
+            on_company()
 
     async def _write_batch(self) -> bool:
         """Writes the next batch; False where there is none."""

@@ -595,3 +595,16 @@ async def test_company_is_told_of(
         await until(lambda: bool(told))
 
     assert alone == []
+
+
+async def test_to_look_for_company_is_in_nobodys_way(
+    store: Unreliable, clock: Clock, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ask over the one connection of the process."""
+    monkeypatch.setattr(keys.ledger, "ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR", 1)
+    ledger = Ledger(store, clock=clock, on_company=lambda: None)
+    async with ledger.kept():
+        answers = [await ledger.used(KEY, november(clock)) for _ in range(300)]
+
+    assert set(answers) == {0}
+    assert store.asked["has_company"] > 1

@@ -47,33 +47,60 @@ def server(running: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer
     return running
 
 
+class Noted:
+    """What one process has noted, in front of what all have written."""
+
+    def __init__(self, written: Written, *, is_written_at_once: bool) -> None:
+        self._written = written
+        self._is_written_at_once = is_written_at_once
+        self._unwritten: Counter[tuple[str, int]] = Counter()
+        self.times_written = 0
+
+    def note(self, key_id: str, month: Month) -> None:
+        """One that passed."""
+        (self._written.used_by if self._is_written_at_once else self._unwritten)[key_id, month.start] += 1
+
+    async def used(self, key_id: str, month: Month) -> int:
+        """Written by whomever, and unwritten here."""
+        return await self._written.used(key_id, month) + self._unwritten[key_id, month.start]
+
+    async def write(self) -> None:
+        """Writes what waits."""
+        self.times_written += 1
+        for place, number in self._unwritten.items():
+            self._written.used_by[place] += number
+        self._unwritten.clear()
+
+
 class Limiters:
-    """Makes limiters on one Redis and one ledger, as processes have them; what passed is noted and written at once."""
+    """Makes limiters on one Redis and one ledger, as processes have them."""
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
-        self._made: list[RedisLimiter] = []
+        self._made: dict[RedisLimiter, Noted] = {}
         self.written = Written()
         self.passed: Counter[str] = Counter()
-        self.told = 0
-        """How often a limiter had the ledger written before it told Redis anew."""
 
-    async def make(self, *, clock: Callable[[], datetime] = utc_now, **options: object) -> RedisLimiter:
-        """One that has started."""
+    async def make(
+        self, *, clock: Callable[[], datetime] = utc_now, is_written_at_once: bool = True, **options: object
+    ) -> RedisLimiter:
+        """One that has started. What passes there is written at once, or when the limiter asks for it."""
+        noted = Noted(self.written, is_written_at_once=is_written_at_once)
         limiter = RedisLimiter(
             Secret(self._server.url),
-            self.written,
-            LocalLimiter(self.written, clock=clock),
+            noted,
+            LocalLimiter(noted, clock=clock),
             clock=clock,
-            write_ledger=self._write,
+            write_ledger=noted.write,
             **{"timeout_seconds": GIVE_UP_SECONDS, **options},  # type: ignore[arg-type]
         )
-        self._made.append(limiter)
+        self._made[limiter] = noted
         await limiter.start()
         return limiter
 
-    async def _write(self) -> None:
-        self.told += 1
+    def times_written(self, limiter: RedisLimiter) -> int:
+        """How often it has had its ledger written."""
+        return self._made[limiter].times_written
 
     async def take(
         self, limiter: RedisLimiter, limits: Limits, times: int = 1, key_id: str = KEY
@@ -86,7 +113,7 @@ class Limiters:
         decision = await limiter.take(key_id, limits)
         if decision.exceeded is None:
             self.passed[key_id] += 1
-            self.written.used_by[key_id, decision.balance.month.start] += 1
+            self._made[limiter].note(key_id, decision.balance.month)
         return decision
 
     async def close(self) -> None:
@@ -431,6 +458,9 @@ async def test_a_redis_that_was_put_back_to_an_earlier_state_is_told_anew(
 
         client.restore(month, 0, saved, replace=True)
     connections_lost(server)
+    # Another key's request finds out; this one's then goes over the new connection.
+    for each in two:
+        await limiters.take(each, Limits(MANY, 100), 1, OTHER)
 
     await exhaust(limiters, 45, *two)
 
@@ -455,7 +485,7 @@ async def test_a_frozen_redis_is_not_waited_for(
     await until(lambda: not limiter.is_degraded)
 
     await exhaust(limiters, 60, limiter)
-    assert limiters.told >= 1
+    assert limiters.times_written(limiter) >= 1
     await until(lambda: len(messages(caplog)) == 2)
     assert messages(caplog) == [
         "Redis is out of reach (TimeoutError): until it is back, each process allows a key its whole rate limit",
@@ -503,6 +533,29 @@ async def test_the_first_requests_after_an_outage_know_of_those_within(limiters:
     first = [await limiters.take(each, Limits(MANY, 100), 50) for each in (other, noticing)]
 
     assert first == [{QUOTA: 50}, {QUOTA: 50}]
+
+
+async def test_what_passes_at_the_last_moment_of_an_outage_is_known_to_others(
+    limiters: Limiters, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the process has written what had passed, and before it counts in Redis again."""
+    returning, other = [await limiters.make(is_written_at_once=False) for _ in range(2)]
+    limits = Limits(MANY, 100)
+    await limiters.take(returning, limits, 20)
+    rename = returning._spare.rename
+    last: list[Counter[Exceeded | None]] = []
+
+    async def pass_and_rename() -> None:
+        if not last:
+            last.append(await limiters.take(returning, limits, 10))
+        await rename()
+
+    monkeypatch.setattr(returning._spare, "rename", pass_and_rename)
+    returning.failed(ConnectionError())
+    await until(lambda: returning._recovery is None)
+
+    assert last == [{PASSED: 10}]
+    assert await limiters.take(other, limits, 150) == {PASSED: 70, QUOTA: 80}
 
 
 async def test_what_passes_while_a_process_comes_back_is_not_lost(limiters: Limiters, server: RedisServer) -> None:

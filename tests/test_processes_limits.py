@@ -189,17 +189,17 @@ async def test_exactly_the_limits_pass_whichever_process_is_asked(
     program = (*REAL, "--workers", "2")
     with_workers = Servers(database_address, make(tmp_path / "workers"), program=program, settings=settings)
     alone = Servers(database_address, tmp_path, settings=settings)
-    async with serving((with_workers, 1), (alone, 2)) as three:
+    async with serving((with_workers, 1), (alone, 2)) as (workers, killed, stopped):
         began = time.monotonic()
-        of_rated = await ask_all(three, rated, 160)
+        of_rated = await ask_all([workers, killed, stopped], rated, 160)
         windows = 1 + int((time.monotonic() - began) // 59)
-        of_quoted = await ask_all(three, quoted, 160)
+        of_quoted = await ask_all([workers, stopped], quoted, 240)
 
-        async with calling(three, large) as callers:
+        async with calling([workers, killed, stopped], large) as callers:
             await callers.until_seen("good", 300)
-            await asyncio.to_thread(three[1].kill)
+            await asyncio.to_thread(killed.kill)
             await callers.until_seen("quota_exceeded", 100)
-        for server in (three[0], three[2]):
+        for server in (workers, stopped):
             await asyncio.to_thread(server.stop)
 
     assert 100 <= of_rated["good"] <= 100 * windows
