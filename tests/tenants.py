@@ -47,6 +47,10 @@ mutation ($input: DeleteApiKeyInput!) {
 """
 
 
+NO_LIMIT = 2**31 - 1
+"""Requests that a key may make: more than a test sends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """An organization, and its admin's sign-in session."""
@@ -66,7 +70,9 @@ async def make_tenant(database: Database, *, key_limit: int = 10, agents: int = 
     now = datetime.now(UTC)
     token, digest = new_token()
     async with database.transaction() as session:
-        organization = await create_organization(session, name="Acme", key_limit=key_limit, now=now)
+        organization = await create_organization(
+            session, name="Acme", key_limit=key_limit, rate_limit=NO_LIMIT, monthly_quota=NO_LIMIT, now=now
+        )
         person = Person(email=f"{uuid4().hex}@example.com", name="Ada", created_at=now)
         session.add(person)
         await session.flush()

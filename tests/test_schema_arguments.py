@@ -131,7 +131,7 @@ async def test_a_search_may_be_any_text(site: Site, ada: Client) -> None:
     acme = site.organization("acme")
     await ada.create(acme, "dep 10%")
     found = {"%", "_", "10%", " DEP ", "", " \t\n", "…"}
-    not_found = {"d_p", "d%0", "\\", "\x00", "'", "\U0001f511", "ß" * 50_000, "(.*", "\u0130", "\ud7ff\ue000"}
+    not_found = {"dep_", "d%0", "\\", "\x00", "'", "\U0001f511", "ß" * 50_000, "(.*", "\u0130", "\ud7ff\ue000"}
 
     names = {search: await ada.list_names(acme, search=search) for search in found | not_found}
 
