@@ -1,76 +1,40 @@
-"""The ledger of one process: what is noted comes into the database, once, however often that fails meanwhile."""
+"""The ledger of one process: what is noted comes into the database, once, and is known at any moment."""
 
 import asyncio
-import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-import keys.ledger
 from keys.form import examine
 from keys.ledger import Ledger
-from keys.limiter import Decision, Exceeded
-from keys.limits import Balance, Limits, Month, month_of, to_ms
-from keys.local_limiter import LocalLimiter
+from keys.limits import month_of, to_ms
 from keys.tally import REFUSED_OF_A_KEY_AT_MOST, REFUSED_WITHOUT_A_KEY_AT_MOST, Sender
 from keys.token import mint
 from keys.verdict import Outcome, Verdict, Wanted
 from models import Caller, RefusedRequest, UsageHour
 from models.database import Database
 from models.ids import new_id
-from models.ledger_store import Batch, LedgerStore
 from models.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
 from models.refused_request import RefusedReason
-from models.verification import DatabaseUnavailable, KeyState
+from models.verification import DatabaseUnavailable
 from tests.conftest import SERVER_KEYS, Clock
 from tests.ledgers import Commits, hours, make_store, months, rows, stores
-from tests.presented import until
-
-KEY, OTHER = (f"{number:032x}" for number in (1, 2))
-CURL = Sender("203.0.113.7", b"curl/8.5.0")
-NOBODY = Wanted()
-MANY = 1_000_000
-FIRST_OF_NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-class Unreliable:
-    """A store in front of another, which fails while the test wants it to, and knows what it was asked."""
-
-    def __init__(self, store: LedgerStore) -> None:
-        self._store = store
-        self.failure: Exception | None = None
-        self.asked: Counter[str] = Counter()
-
-    async def write(self, batch: Batch) -> dict[str, int]:
-        self._ask("write")
-        return await self._store.write(batch)
-
-    async def month_used(self, key_ids: Sequence[str], month: int) -> dict[str, int]:
-        self._ask("month_used")
-        return await self._store.month_used(key_ids, month)
-
-    async def has_company(self) -> bool:
-        self._ask("has_company")
-        return await self._store.has_company()
-
-    async def close(self) -> None:
-        await self._store.close()
-
-    def _ask(self, what: str) -> None:
-        self.asked[what] += 1
-        if self.failure is not None:
-            raise self.failure
-
-
-def unavailable() -> DatabaseUnavailable:
-    error = DatabaseUnavailable()
-    error.__cause__ = ConnectionRefusedError("the password is hunter2")
-    return error
+from tests.noted import (
+    FIRST_OF_NOVEMBER,
+    KEY,
+    OTHER,
+    Unreliable,
+    note,
+    november,
+    passed,
+    refused,
+    unavailable,
+)
 
 
 @pytest.fixture
@@ -88,46 +52,6 @@ def ledger(store: Unreliable, clock: Clock) -> Ledger:
 @pytest.fixture
 def commits(monkeypatch: pytest.MonkeyPatch) -> Commits:
     return Commits(monkeypatch)
-
-
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ledger that writes as soon as it has written."""
-    monkeypatch.setattr(keys.ledger, "EVERY_SECONDS", 0.001)
-
-
-def state(key_id: str) -> KeyState:
-    return KeyState(key_id, new_id().hex, None, None, None, False, False, True, 600, MANY)
-
-
-def decided(at: datetime, exceeded: Exceeded | None = None) -> Decision:
-    return Decision(exceeded, Balance(1, 0, 1, month_of(to_ms(at)), to_ms(at)))
-
-
-def passed(at: datetime, key_id: str = KEY, *, by_previous_secret: bool = False) -> Verdict:
-    return Verdict(Outcome.GOOD, "good", state(key_id), decision=decided(at), by_previous_secret=by_previous_secret)
-
-
-def refused(outcome: Outcome, key_id: str | None = KEY, decision: Decision | None = None) -> Verdict:
-    return Verdict(outcome, "for a reason", None if key_id is None else state(key_id), decision=decision)
-
-
-def note(
-    ledger: Ledger, verdict: Verdict, *, times: int = 1, sender: Sender = CURL, wanted: Wanted = NOBODY
-) -> list[str]:
-    """Notes so many, and returns the ids of their requests."""
-    ids = [new_id().hex for _ in range(times)]
-    for request_id in ids:
-        ledger.note(verdict, request_id, sender, wanted)
-    return ids
-
-
-def november(clock: Clock) -> Month:
-    return month_of(to_ms(clock.now))
-
-
-def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == "keydesk.ledger"]
 
 
 async def test_what_passed_is_counted_and_its_caller_remembered(
@@ -389,222 +313,3 @@ async def test_what_could_not_be_written_is_written_later(
     assert await hours(database) == {(KEY, clock.now): 10}
     assert {row.request_id.hex for row in await rows(database, RefusedRequest)} == set(ids)
     assert len(ledger.tally) == 0
-
-
-class Learned:
-    """What a limiter is told by its ledger."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[Month, dict[str, int]]] = []
-
-    def __call__(self, month: Month, used: Mapping[str, int]) -> None:
-        self.told.append((month, dict(used)))
-
-
-async def test_a_limiter_learns_what_all_have_written_and_what_waits_here(
-    store: Unreliable, database: Database, clock: Clock
-) -> None:
-    """Of the keys that were just written."""
-    learned = Learned()
-    ledger = Ledger(store, clock=clock, learn=learned)
-    async with stores(database) as [second]:
-        other = Ledger(second, clock=clock)
-        note(other, passed(clock.now), times=3)
-        note(other, passed(clock.now, OTHER), times=7)
-        await other.write()
-
-    note(ledger, passed(clock.now), times=2)
-    await ledger.write()
-    note(ledger, refused(Outcome.QUOTA_EXCEEDED))
-    await ledger.write()
-
-    assert learned.told == [(november(clock), {KEY: 5})]
-
-
-async def test_a_limiter_learns_nothing_that_is_of_no_use(store: Unreliable, clock: Clock) -> None:
-    """While others count, such as Redis."""
-    learned = Learned()
-    is_useful = False
-    ledger = Ledger(store, clock=clock, learn=learned, learns=lambda: is_useful)
-    note(ledger, passed(clock.now))
-    await ledger.write()
-    is_useful = True
-    note(ledger, passed(clock.now))
-    await ledger.write()
-
-    assert learned.told == [(november(clock), {KEY: 2})]
-
-
-async def test_a_limiter_never_learns_less_than_has_passed_here(store: Unreliable, clock: Clock) -> None:
-    """Not after writing has failed several times, nor when hours and months end meanwhile."""
-    clock.now = datetime(2026, 11, 30, 22, 59, tzinfo=UTC)
-    noted: Counter[tuple[int, str]] = Counter()
-    told: list[tuple[int, int]] = []
-
-    def learn(month: Month, used: Mapping[str, int]) -> None:
-        told.extend((number, noted[month.start, key_id]) for key_id, number in used.items())
-
-    ledger = Ledger(store, clock=clock, learn=learn)
-    for number in range(40):
-        for key_id in (KEY, OTHER) if number % 3 else (KEY,):
-            noted[november(clock).start, key_id] += 1
-            note(ledger, passed(clock.now, key_id))
-        store.failure = unavailable() if number % 4 else None
-        with suppress(DatabaseUnavailable):
-            await ledger.write()
-        clock.advance(minutes=7)
-
-    assert len(told) > 10
-    assert all(number == passed_here for number, passed_here in told)
-
-
-async def test_two_processes_without_redis_agree_once_they_have_written(database: Database, clock: Clock) -> None:
-    """Each then knows what the other has let pass, and neither lets pass more."""
-    limits = Limits(MANY, 20)
-    async with stores(database, 2) as made:
-        processes: list[tuple[Ledger, LocalLimiter]] = []
-        for store in made:
-            learned: list[LocalLimiter] = []
-            ledger = Ledger(store, clock=clock, learn=lambda month, used, to=learned: to[0].learn(month, used))
-            learned.append(LocalLimiter(ledger, clock=clock))
-            processes.append((ledger, learned[0]))
-
-        async def take(process: int, times: int) -> int:
-            ledger, limiter = processes[process]
-            number = 0
-            for _ in range(times):
-                decision = await limiter.take(KEY, limits)
-                if decision.exceeded is None:
-                    note(ledger, Verdict(Outcome.GOOD, "good", state(KEY), decision=decision))
-                    number += 1
-            return number
-
-        first = await take(0, 6), await take(1, 7)
-        for ledger, _ in processes:
-            await ledger.write()
-        second = await take(0, 1), await take(1, 1)
-        for ledger, _ in [*processes, processes[0]]:
-            await ledger.write()
-        third = await take(1, 100)
-        await processes[1][0].write()
-        restarted = LocalLimiter(processes[0][0], clock=clock)
-
-        assert (first, second, third) == ((6, 7), (1, 1), 5)
-        assert (await restarted.take(KEY, limits)).exceeded is Exceeded.QUOTA
-
-
-@asynccontextmanager
-async def keeping(ledger: Ledger) -> AsyncIterator[None]:
-    async with ledger.kept():
-        yield
-
-
-async def test_it_is_written_by_itself(ledger: Ledger, database: Database, clock: Clock, hasty: None) -> None:
-    """While the process lives."""
-    async with ledger.kept():
-        note(ledger, passed(clock.now), times=3)
-        await until(lambda: len(ledger.tally) == 0)
-        note(ledger, passed(clock.now), times=4)
-        await until(lambda: len(ledger.tally) == 0)
-
-    assert await hours(database) == {(KEY, clock.now): 7}
-
-
-async def test_a_process_that_ends_has_written_everything(ledger: Ledger, database: Database, clock: Clock) -> None:
-    """To the last request."""
-    async with ledger.kept():
-        note(ledger, passed(clock.now), times=3)
-        note(ledger, refused(Outcome.RATE_LIMITED), times=2)
-        note(ledger, refused(Outcome.INVALID_KEY, None), times=2)
-
-    assert await hours(database) == {(KEY, clock.now): 3}
-    assert len(await rows(database, RefusedRequest)) == 4
-
-
-async def test_also_where_writing_has_failed_until_then(
-    ledger: Ledger, store: Unreliable, database: Database, clock: Clock, hasty: None
-) -> None:
-    """What waited since, and what came after that."""
-    async with ledger.kept():
-        for number in range(1, 4):
-            store.failure = unavailable()
-            note(ledger, passed(clock.now))
-            note(ledger, refused(Outcome.RATE_LIMITED))
-            failed = store.asked["write"]
-            await until(lambda failed=failed: store.asked["write"] > failed)
-            if number == 3:
-                store.failure = None
-
-    assert await hours(database) == {(KEY, clock.now): 3}
-    assert len(await rows(database, RefusedRequest)) == 3
-
-
-async def test_a_database_that_is_away_is_told_of_once(
-    ledger: Ledger, store: Unreliable, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
-) -> None:
-    """And that it is back; never with the driver's words."""
-    caplog.set_level(logging.INFO)
-    async with ledger.kept():
-        for _ in range(2):
-            store.failure = unavailable()
-            note(ledger, passed(clock.now))
-            failed = store.asked["write"]
-            await until(lambda failed=failed: store.asked["write"] > failed + 5)
-            store.failure = None
-            await until(lambda: len(ledger.tally) == 0 and len(messages(caplog)) % 2 == 0)
-
-    assert (
-        messages(caplog)
-        == [
-            "Usage can't be written down (ConnectionRefusedError); it is kept until it can",
-            "Usage can be written down again",
-        ]
-        * 2
-    )
-    assert "hunter2" not in caplog.text
-
-
-async def test_a_fault_is_logged_and_ends_nothing(
-    ledger: Ledger, store: Unreliable, database: Database, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
-) -> None:
-    """By its name alone."""
-    async with ledger.kept():
-        store.failure = ValueError("hunter2")
-        note(ledger, passed(clock.now))
-        await until(lambda: bool(messages(caplog)))
-        store.failure = None
-        await until(lambda: len(ledger.tally) == 0)
-
-    assert await hours(database) == {(KEY, clock.now): 1}
-    assert set(messages(caplog)) == {"Writing usage down failed: ValueError"}
-    assert "hunter2" not in caplog.text
-
-
-async def test_company_is_told_of(
-    store: Unreliable, database: Database, clock: Clock, hasty: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Once another process has written into the same database, and not before."""
-    monkeypatch.setattr(keys.ledger, "ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR", 2)
-    told: list[bool] = []
-    ledger = Ledger(store, clock=clock, on_company=lambda: told.append(True))
-    async with ledger.kept(), stores(database) as [other]:
-        note(ledger, passed(clock.now))
-        await until(lambda: store.asked["has_company"] > 2)
-        alone = list(told)
-        await other.write(Batch(1))
-        await until(lambda: bool(told))
-
-    assert alone == []
-
-
-async def test_to_look_for_company_is_in_nobodys_way(
-    store: Unreliable, clock: Clock, hasty: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both ask over the one connection of the process."""
-    monkeypatch.setattr(keys.ledger, "ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR", 1)
-    ledger = Ledger(store, clock=clock, on_company=lambda: None)
-    async with ledger.kept():
-        answers = [await ledger.used(KEY, november(clock)) for _ in range(300)]
-
-    assert set(answers) == {0}
-    assert store.asked["has_company"] > 1
