@@ -11,7 +11,7 @@ LOCKED := pyproject.toml --universal --python-version 3.11 --group build \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types check format lock clean
+.PHONY: help setup run test lint types check format train evaluate lock clean
 
 help: ## What there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 15
@@ -47,6 +47,17 @@ check: lint types test ## All three
 format: setup ## Put the code in order
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+# Training needs what serving does not: it has a folder of its own. One thread, so that sums come out the same again.
+train: ## Train the understanding of messages anew, after a change to assistant/phrases; takes minutes
+	test -x .make/train/bin/python || $(PYTHON) -m venv .make/train
+	.make/train/bin/python -c 'import sklearn' 2>/dev/null || { \
+		.make/train/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' && \
+		.make/train/bin/python -m pip install --quiet --disable-pip-version-check --group train; }
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 .make/train/bin/python -m training.train
+
+evaluate: setup ## Say how well messages are understood that training never saw
+	$(VENV)/bin/python -m training.evaluate
 
 # The locks hold versions and hashes for every platform, and no address: from where is the installer's own setting.
 # `make lock ARGS=--upgrade` takes newer versions; without it, what is locked stays where pyproject.toml allows it.

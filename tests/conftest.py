@@ -31,6 +31,19 @@ POSTGRES_URL = os.environ.get("KEYDESK_TEST_POSTGRES_URL")
 """Where tests may make databases of their own, such as postgresql+asyncpg://postgres@127.0.0.1/postgres."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """A second run, on another database, needs no test that uses none."""
+    parser.addoption("--on-database", action="store_true", help="run only the tests that use a database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what the option says."""
+    if config.getoption("--on-database"):
+        left_out = [item for item in items if "databases" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if "databases" in getattr(item, "fixturenames", ())]
+
+
 class Clock:
     """A clock that tests move by hand."""
 

@@ -1,0 +1,205 @@
+"""
+Owns what is left of a text that a person pasted: the text without anything secret, and what is known of what is gone.
+
+It comes before a log, a span, storage, understanding and a model. The text is looked at in several views (without
+invisible characters, escapes, line breaks, encodings); what is found in any of them is taken out of the text itself.
+A random run of up to 16 letters and digits with nothing before it that says what it is stays: so short are public ids.
+"""
+
+import re
+from bisect import bisect
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from operator import itemgetter
+
+from assistant.redaction_chance import random_runs
+from assistant.redaction_found import MARKERS, Found, Kind, LikeAKey, found_key
+from assistant.redaction_keys import ENDING_LENGTH, masked, rest_of, unusual, whole_or_cut, without_beginning
+from assistant.redaction_named import credentials, named
+from assistant.redaction_vendors import VENDORS, vendors
+from assistant.redaction_views import View, as_pasted, decoded, joined, undressed
+from keys.form import DISGUISE_WORDS, Malformed, examine
+from keys.form_rules import Fault
+from keys.token import TAIL_LENGTH, Secret, parse
+
+LENGTH_AT_MOST = 4000
+"""Characters that are looked at and kept; a message has no more."""
+ENCODINGS_AT_MOST = 2
+PASSES_AT_MOST = 4
+
+_MARKER = re.compile(
+    r"\[key(?: [0-9A-Za-z]{1,12}_[0-9A-Za-z]{0,4}…)?\]|"
+    + "|".join(re.escape(marker) for marker in sorted({*MARKERS.values(), *(f"[{name}]" for name, *_ in VENDORS)}))
+)
+_TOLD_BY_FORM = frozenset({Kind.VENDOR, Kind.PASSWORD})
+_BETWEEN_DOUBLED = re.compile(r",? ?")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """
+    Something that was pasted and is secret, or looks like it. `marker` is what the text has in its place; a hint stays
+    as it is.
+
+    Of something like a key of ours: `hint` as far as it is known, `malformed` where it was not a well-formed key as it
+    stood there, and, where one remains without what was around or in it, that `key`, to look it up and drop it.
+    `malformed` also says whose another vendor's is.
+    """
+
+    kind: Kind
+    marker: str
+    hint: str | None = None
+    malformed: Malformed | None = None
+    public_id: str | None = None
+    key: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """The text as it may be kept and shown; what was taken out of it, in order; and the hints that are still in it."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+
+
+def redact(text: str, prefixes: Collection[str], *, length_at_most: int = LENGTH_AT_MOST) -> Redacted:
+    """The text without secrets, as far as it is kept at all. The prefixes are those of our keys, the first to show."""
+    text = text[:length_at_most]
+    gone: list[Piece] = []
+    hints: list[Piece] = []
+    # What stands in place of a secret could be read with what is around it: it is looked at until it stays.
+    for _ in range(PASSES_AT_MOST):
+        found = _settled(text, prefixes)
+        taken_out = [each for each in found if not each.discreet]
+        gone += [_piece(text, each, prefixes) for each in taken_out]
+        hints = [_piece(text, each, prefixes) for each in found if each.discreet]
+        if not taken_out:
+            break
+        text = _cut(_without(text, taken_out), length_at_most)
+    return Redacted(text, (*gone, *hints))
+
+
+def _found_in(view: View, prefixes: Collection[str], encodings: int) -> Iterator[Found]:
+    """All that is found in all views of this one, overlapping as it may."""
+    for plain in undressed(view):
+        yield from vendors(plain)
+        yield from named(plain, prefixes)
+        yield from random_runs(plain)
+        yield from masked(plain, prefixes)
+        yield from unusual(plain, prefixes)
+        yield from without_beginning(plain)
+        together = joined(plain)
+        yield from whole_or_cut(together, prefixes)
+        if encodings:
+            yield from _found_encoded(plain, together, prefixes, encodings - 1)
+
+
+def _found_encoded(plain: View, together: View, prefixes: Collection[str], encodings: int) -> Iterator[Found]:
+    """What is found in base64 and hexadecimal digits: first in one piece, lest a word after it is taken for more."""
+    ended: list[Found] = []
+    for view in (plain, together) if together.gaps else (plain,):
+        for content in decoded(view):
+            for each in (*credentials(content), *_found_in(content, prefixes, encodings)):
+                if view is plain and each.key and each.key.ended:
+                    ended.append(each)
+                if view is plain or not any(one.start < each.end and each.start < one.end for one in ended):
+                    yield each
+
+
+def _settled(text: str, prefixes: Collection[str]) -> list[Found]:
+    """What was found, in order and without overlaps, and without what is there from being redacted before."""
+    view = as_pasted(text)
+    markers = [match.span() for match in _MARKER.finditer(text)]
+    found = [each for each in _found_in(view, prefixes, ENCODINGS_AT_MOST) if not _is_within(each, markers)]
+    found += _rest(view, found)
+    settled: list[Found] = []
+    for each in sorted(found, key=lambda one: (one.start, -one.end)):
+        if settled and each.start < settled[-1].end:
+            last = settled.pop()
+            settled.append(replace(min(last, each, key=_rank), start=last.start, end=max(last.end, each.end)))
+        else:
+            settled.append(each)
+    return _doubled(text, settled)
+
+
+def _is_within(found: Found, places: list[tuple[int, int]]) -> bool:
+    """Whether it is in one of the places, which are in order."""
+    before = bisect(places, found.start, key=itemgetter(0))
+    return before > 0 and found.end <= places[before - 1][1]
+
+
+def _rank(found: Found) -> tuple[bool, int, bool, bool, int]:
+    """What says most of a place comes first; a hint, which may stay, does not speak for what must go."""
+    key = found.key or LikeAKey()
+    return found.discreet, list(Kind).index(found.kind), not key.complete, not key.masked, found.start - found.end
+
+
+def _rest(view: View, found: list[Found]) -> list[Found]:
+    """The rest of a key that was cut in two, with the key put together in place of its first part."""
+    first = next((each for each in found if each.key and each.key.missing > 0), None)
+    if first is None or first.key is None:
+        return []
+    key, added = first.key, []
+    taken = [(each.start, each.end) for each in found if each.kind is not Kind.SECRET]
+    for run, span in rest_of(next(undressed(view)), key.missing, taken):
+        added.append(found_key(span, LikeAKey()))
+        if len(run) == key.missing:
+            together = Secret(key.tail.reveal() + run)
+            added.append(found_key((first.start, first.end), replace(key, tail=together, ending=run[-ENDING_LENGTH:])))
+    return added
+
+
+def _doubled(text: str, found: list[Found]) -> list[Found]:
+    """A key and the same again, with nothing or a comma between, are one piece."""
+    together: list[Found] = []
+    for each in found:
+        last = together[-1] if together else None
+        if (
+            last is not None
+            and last.key is not None
+            and last.key.complete
+            and last.key == each.key
+            and _BETWEEN_DOUBLED.fullmatch(text, last.end, each.start)
+        ):
+            together[-1] = replace(last, end=each.end)
+        else:
+            together.append(each)
+    return together
+
+
+def _without(text: str, found: list[Found]) -> str:
+    parts, position = [], 0
+    for each in found:
+        parts += [text[position : each.start], each.marker]
+        position = each.end
+    return "".join([*parts, text[position:]])
+
+
+def _cut(text: str, length_at_most: int) -> str:
+    """The text as long as it may be, without the half of a marker."""
+    if len(text) <= length_at_most:
+        return text
+    crossing = (match for match in _MARKER.finditer(text) if match.start() < length_at_most < match.end())
+    return text[: next((match.start() for match in crossing), length_at_most)]
+
+
+def _piece(text: str, found: Found, prefixes: Collection[str]) -> Piece:
+    raw = text[found.start : found.end]
+    if found.key is None:
+        told = examine(raw, prefixes) if found.kind in _TOLD_BY_FORM else None
+        is_telling = told is not None and told.fault in {Fault.VENDOR, Fault.BASIC_CREDENTIALS}
+        return Piece(found.kind, found.marker, malformed=told if is_telling else None)
+    whole = found.key.whole.reveal()
+    token = parse(whole, prefixes) if found.key.complete else None
+    malformed = examine(raw, prefixes) if parse(raw, prefixes) is None else None
+    if token and malformed and malformed.fault not in {*DISGUISE_WORDS, Fault.DOUBLED} and len(raw.split()) > 1:
+        # With the marks of a quotation between its lines, which nobody sent.
+        malformed = examine(f"{whole[:-TAIL_LENGTH]}\n{whole[-TAIL_LENGTH:]}", prefixes)
+    return Piece(
+        found.kind,
+        raw if found.discreet else found.marker,
+        found.key.hint,
+        malformed,
+        token.public_id if token else None,
+        Secret(whole) if token else None,
+    )

@@ -1,0 +1,89 @@
+"""Says how well messages are understood that training never saw: `python -m training.evaluate`, or `make evaluate`."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from assistant.understand import Topic, is_sure, understand
+from assistant.understand_topics import served_together
+from training.corpus import Said, held_out
+
+OFFERED = 3
+"""So many readings are offered when it is asked what is meant."""
+
+
+class Judged(NamedTuple):
+    """What became of one message."""
+
+    said: Said
+    first: Topic
+    is_direct: bool
+    is_first_right: bool
+    is_answer_right: bool
+    """The first reading is answered as one that is right would be."""
+    is_offered: bool
+    """Something that is right is among the readings that would be offered."""
+    is_language_right: bool
+
+    @property
+    def is_within_a_click(self) -> bool:
+        """Answered rightly at once, or asked with the right thing to click on."""
+        return self.is_answer_right if self.is_direct else self.is_offered
+
+
+def judged(said: Said) -> Judged:
+    """What is understood of a message, beside what it is about."""
+    understood = understand(said.text)
+    first, *_ = offered = [reading.topic for reading in understood.readings[:OFFERED]]
+    return Judged(
+        said,
+        first,
+        is_sure(understood.readings),
+        first in said.topics,
+        not served_together(first).isdisjoint(said.topics),
+        any(topic in said.topics for topic in offered),
+        understood.language == said.language,
+    )
+
+
+def _row(name: str, of_it: Sequence[Judged]) -> str:
+    direct = [each for each in of_it if each.is_direct]
+    counts = (
+        sum(each.is_first_right for each in of_it),
+        sum(each.is_answer_right for each in of_it),
+        sum(each.is_offered for each in of_it),
+        sum(each.is_within_a_click for each in of_it),
+        len(direct),
+    )
+    shares = [f"{count / len(of_it):.0%}" for count in counts]
+    wrong = sum(not each.is_answer_right for each in direct)
+    language = f"{sum(each.is_language_right for each in of_it) / len(of_it):.0%}"
+    return f"| {' | '.join([name, str(len(of_it)), *shares, f'{wrong} of {len(direct)}', language])} |"
+
+
+def table(all_of_it: Sequence[Judged]) -> str:
+    """A table in Markdown: a row for each language, and one for the whole."""
+    languages = sorted(
+        {each.said.language for each in all_of_it},
+        key=lambda language: (-sum(each.said.language == language for each in all_of_it), language),
+    )
+    rows = [
+        "| | Messages | Top 1 | Right answer | Top 3 | Within a click | Direct | Wrong when direct | Language |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(_row(language, [each for each in all_of_it if each.said.language == language]) for language in languages),
+        _row("all", all_of_it),
+    ]
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Prints the table, and what was answered directly and wrongly: topics alone, so that nobody learns from texts."""
+    all_of_it = [judged(said) for said in held_out()]
+    print(table(all_of_it))
+    for each in all_of_it:
+        if each.is_direct and not each.is_answer_right:
+            print(f"\nTaken for {each.first}: {' or '.join(each.said.topics)} ({each.said.language})", end="")
+    print()
+
+
+if __name__ == "__main__":
+    main()
