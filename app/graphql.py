@@ -1,11 +1,15 @@
-"""Owns POST /graphql: GraphQL over HTTP for one schema, with its limits, its status codes and its masked errors."""
+"""
+Owns POST /graphql: GraphQL over HTTP for one schema, with its limits, its status codes and its masked errors.
 
-from collections.abc import Awaitable, Callable, Iterable
+Subscriptions go over server-sent events, and nothing else does.
+"""
+
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeGuard, TypeVar, cast
 
 import msgspec
 import strawberry
-from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql import ExecutionResult, Executor, GraphQLError, OperationType
 from litestar import Request
 from litestar.enums import ScopeType
 from litestar.handlers import ASGIRouteHandler, asgi
@@ -23,23 +27,26 @@ from app.graphql_errors import (
     masked,
     refusal,
 )
+from app.graphql_events import Headers, refused_result, send_one_result
 from app.graphql_execution import PlainFirstExecutor, plain_fields
 from app.graphql_limits import Limits
 from app.graphql_requests import (
+    EVENT_STREAM,
     AnswerForm,
     Asked,
     ClientGone,
+    accepts_events,
     answer_form,
     check_content_type,
     header_values,
     read_body,
     read_request,
 )
-from keys.refusals import Refusal
+from app.graphql_streams import StreamLimits, StreamRight, Streams
+from keys.refusals import Forbidden, Refusal
 from schema.refusals import CODES
 
 Context = TypeVar("Context")
-Headers = Iterable[tuple[bytes, bytes]]
 
 PATH = "/graphql"
 REQUEST_ID = "keydesk.request_id"
@@ -54,6 +61,11 @@ def no_headers(_context: object) -> Headers:
     return ()
 
 
+def no_streams(_context: object) -> StreamRight:
+    """For a schema without subscriptions: one that had some would be told so."""
+    raise Forbidden("There are no subscriptions here.")
+
+
 def graphql_route(
     schema: strawberry.Schema,
     *,
@@ -62,15 +74,21 @@ def graphql_route(
     limits: Limits | None = None,
     answer_headers: Callable[[Context], Headers] = no_headers,
     behind: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    stream_right: Callable[[Context], StreamRight] = no_streams,
+    stream_limits: StreamLimits | None = None,
 ) -> ASGIRouteHandler:
     """A Litestar route handler for /graphql.
 
     `context` makes each request's context once its document has passed parsing, limits and validation; it may raise
-    RequestRefused. `answer_headers` is asked after execution, for cookies. `behind` puts the endpoint behind another
-    application, such as a guard. A schema's extensions and operation
-    directives are not run, so one that has them is refused with ValueError.
+    RequestRefused. `answer_headers` is asked after execution, for cookies, and before a stream. `behind` puts the
+    endpoint behind another application, such as a guard. `stream_right` says by what right a subscription goes on; it
+    may raise a Refusal, and without it all are refused. A schema's extensions and operation directives are not run, so
+    one that has them is refused with ValueError.
     """
-    endpoint = Endpoint(schema, context, introspection_refusal, limits or Limits(), answer_headers)
+    streams = Streams(stream_limits or StreamLimits())
+    endpoint = Endpoint(
+        schema, context, introspection_refusal, limits or Limits(), answer_headers, stream_right, streams
+    )
 
     guarded = behind(endpoint.answer)
 
@@ -94,6 +112,8 @@ class Endpoint(Generic[Context]):
         introspection_refusal: Callable[[Context], Refusal | None],
         limits: Limits,
         answer_headers: Callable[[Context], Headers],
+        stream_right: Callable[[Context], StreamRight],
+        streams: Streams,
     ) -> None:
         if schema.extensions or schema.directives:
             raise ValueError("Schema extensions and operation directives are not run here.")
@@ -102,6 +122,8 @@ class Endpoint(Generic[Context]):
         self._introspection_refusal = introspection_refusal
         self._limits = limits
         self._answer_headers = answer_headers
+        self._stream_right = stream_right
+        self._streams = streams
         self._documents = Documents(self._schema, limits)
         self._plain_fields = plain_fields(self._schema)
 
@@ -110,41 +132,56 @@ class Endpoint(Generic[Context]):
         if scope["type"] != ScopeType.HTTP:
             await send({"type": "websocket.close", "code": 1000, "reason": None})
             return
-        form = answer_form(", ".join(header_values(scope, b"accept")) or "*/*")
+        accept, request_id = ", ".join(header_values(scope, b"accept")) or "*/*", _request_id(scope)
+        form, events = answer_form(accept), accepts_events(accept)
         headers: Headers = ()
         try:
-            asked = await self._asked(scope, receive, form)
-            result, context = await self._executed(asked, Request(scope, receive, send))
+            asked = await self._asked(scope, receive, form, events)
+            executor, context = await self._prepared(asked, Request(scope, receive, send), form, events)
+            if executor.operation.operation is OperationType.SUBSCRIPTION:
+                await self._stream(executor, context, scope, receive, send)
+                return
+            result = executor.execute_operation()
+            result = cast(ExecutionResult, await result if is_awaitable(result) else result)
             status, headers = 200, tuple(self._answer_headers(context))
-            encoded = msgspec.json.encode(_executed_body(result, _request_id(scope)))
+            encoded = msgspec.json.encode(_executed_body(result, request_id))
         except ClientGone:
             return
         except RequestRefused as refused:
             status, headers = refused.status, refused.headers
             encoded = msgspec.json.encode({"errors": [refusal(refused.code, refused.message)]})
         except ExecutionRefused as refused:
-            status = 400 if form is AnswerForm.GRAPHQL_RESPONSE else 200
             errors = [located_refusal(refused.code, error) for error in refused.errors]
+            if form is None:
+                await send_one_result(send, {"errors": errors})
+                return
+            status = 400 if form is AnswerForm.GRAPHQL_RESPONSE else 200
             encoded = msgspec.json.encode({"errors": errors})
         except Exception as error:
-            log_failure(error, "a request", _request_id(scope))
-            status, encoded = 500, msgspec.json.encode({"errors": [masked(_request_id(scope))]})
+            log_failure(error, "a request", request_id)
+            status, encoded = 500, msgspec.json.encode({"errors": [masked(request_id)]})
         await _send(send, status, form or AnswerForm.JSON, headers, encoded)
 
-    async def _asked(self, scope: HTTPScope, receive: Receive, form: AnswerForm | None) -> Asked:
+    async def _asked(self, scope: HTTPScope, receive: Receive, form: AnswerForm | None, events: bool) -> Asked:
         if scope["method"] != "POST":
             raise RequestRefused(405, "GraphQL is asked by POST.", headers=[(b"allow", b"POST")])
-        if form is None:
-            # Over text/event-stream go subscriptions alone, and the schema has none.
-            raise RequestRefused(406, f"Answers come as {' or '.join(form.value for form in AnswerForm)}.")
+        if form is None and not events:
+            forms = " or ".join(form.value for form in AnswerForm)
+            raise RequestRefused(406, f"Answers come as {forms}, and those of subscriptions as {EVENT_STREAM}.")
         check_content_type(scope)
         return read_request(await read_body(scope, receive, self._limits.body_bytes))
 
-    async def _executed(self, asked: Asked, request: Request[Any, Any, Any]) -> tuple[ExecutionResult, Context]:
+    async def _prepared(
+        self, asked: Asked, request: Request[Any, Any, Any], form: AnswerForm | None, events: bool
+    ) -> tuple[Executor[Any], Context]:
+        """What is left to do is to execute it. Raises RequestRefused and ExecutionRefused."""
         document = self._documents.prepare(asked.query)
         operation = document.operation(asked.operation_name)
-        if operation.node.operation is OperationType.SUBSCRIPTION:
-            raise RequestRefused(406, "Subscriptions go over text/event-stream.")
+        is_subscription = operation.node.operation is OperationType.SUBSCRIPTION
+        if is_subscription and not events:
+            raise RequestRefused(406, f"Subscriptions go over {EVENT_STREAM}.")
+        if not is_subscription and form is None:
+            raise RequestRefused(406, f"Over {EVENT_STREAM} go subscriptions alone.")
         self._documents.check_size(document, operation, asked.variables or {})
         # Only now: who is asking costs a look at the database, and a refused document is worth none.
         context = await self._context(request)
@@ -165,8 +202,18 @@ class Endpoint(Generic[Context]):
         )
         if isinstance(executor, list):
             raise ExecutionRefused(Code.BAD_USER_INPUT, executor)
-        result = executor.execute_operation()
-        return cast(ExecutionResult, await result if is_awaitable(result) else result), context
+        return executor, context
+
+    async def _stream(
+        self, executor: Executor[Any], context: Context, scope: HTTPScope, receive: Receive, send: Send
+    ) -> None:
+        request_id = _request_id(scope)
+        try:
+            right = self._stream_right(context)
+            headers = self._answer_headers(context)
+            await self._streams.answer(executor, right, scope, receive, send, headers=headers, request_id=request_id)
+        except Refusal as refused:
+            await send_one_result(send, refused_result(refused, request_id))
 
 
 def _executed_body(result: ExecutionResult, request_id: str | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from app.graphql_errors import Code, ExecutionRefused, RequestRefused
 LIST_MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 """One member of a list in a header. A quote that is never closed goes to the end, so that no reading starts over."""
 UTF_8 = ("utf-8", "utf8")
+EVENT_STREAM = "text/event-stream"
 
 
 class AnswerForm(Enum):
@@ -68,6 +69,17 @@ def answer_form(accept: str) -> AnswerForm | None:
     best_quality, best_precision, _ = max(acceptable, key=lambda found: found[:2])
     best = [form for quality, precision, form in acceptable if (quality, precision) == (best_quality, best_precision)]
     return (AnswerForm.GRAPHQL_RESPONSE if best_precision == 2 else AnswerForm.JSON) if len(best) > 1 else best[0]
+
+
+@lru_cache(maxsize=64)
+def accepts_events(accept: str) -> bool:
+    """Whether an Accept header names server-sent events. A wildcard does not ask for a stream."""
+    named = [
+        parameters
+        for media_type, parameters in map(_media_type, LIST_MEMBER.findall(accept))
+        if media_type == EVENT_STREAM
+    ]
+    return any(_quality(each.get("q", "1")) and each.get("charset", "utf-8") in UTF_8 for each in named)
 
 
 def check_content_type(scope: HTTPScope) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,10 @@ from uuid import UUID
 
 from app.addresses import Addresses, Headers
 from keys import sessions
+from keys.refusals import PasswordChangeRequired, Unauthenticated
 from keys.token import Secret
 from models.database import Database
+from models.reader import Reader
 from resolvers import viewer
 from resolvers.door import SignInDoor
 from resolvers.viewer import SignedIn
@@ -71,6 +74,7 @@ class Visit:
     _door: SignInDoor = field(repr=False)
     _cookies: Cookies
     _clock: Callable[[], datetime]
+    _changes: "Changes" = field(repr=False)
     address: str | None
     signed_in: SignedIn | None
     _token: str | None = field(repr=False)
@@ -88,6 +92,7 @@ class Visit:
             presented_token=self._token,
             now=self._clock(),
         )
+        self._tell()
         self._token, self._device_cookie = begun.token.reveal(), begun.device_cookie.reveal()
         self._answered["session"] = self._cookies.session_header(begun.token)
         self._answered["device"] = self._cookies.device_header(begun.device_cookie)
@@ -99,6 +104,7 @@ class Visit:
         if self._token is not None:
             await viewer.sign_out(self._door.database, self._token)
             self._answered["session"] = self._cookies.session_header(None)
+        self._tell()
         self._token = self.signed_in = None
 
     async def change_password(self, signed_in: SignedIn, current_password: str, new_password: str) -> SignedIn:
@@ -106,11 +112,78 @@ class Visit:
         self.signed_in = await viewer.change_password(
             self._door, signed_in, current_password=current_password, new_password=new_password, now=self._clock()
         )
+        self._tell()
         return self.signed_in
+
+    def right(self) -> "SessionRight":
+        """By what right an answer that takes long goes on. Raises Unauthenticated and PasswordChangeRequired."""
+        if self._token is None or self.signed_in is None:
+            raise Unauthenticated
+        if self.signed_in.password_change_required:
+            raise PasswordChangeRequired
+        return SessionRight(self._door.reader, self._token, self.signed_in, self._clock, self._changes)
 
     def answer_headers(self) -> list[tuple[bytes, bytes]]:
         """What the answer says to the browser's cookies."""
         return list(self._answered.values())
+
+    def _tell(self) -> None:
+        if self.signed_in is not None:
+            self._changes.tell(self.signed_in.person.id)
+
+
+class Changes:
+    """Tells, within this process, that sessions of a person may have ended."""
+
+    def __init__(self) -> None:
+        self._hearing: dict[UUID, list[Callable[[], None]]] = {}
+
+    @contextmanager
+    def heard(self, person_id: UUID, call: Callable[[], None]) -> Iterator[None]:
+        """Calls at each of the person's, while the block runs."""
+        calls = self._hearing.setdefault(person_id, [])
+        calls.append(call)
+        try:
+            yield
+        finally:
+            calls.remove(call)
+            if not calls:
+                del self._hearing[person_id]
+
+    def tell(self, person_id: UUID) -> None:
+        """Calls all who want to hear of this person."""
+        for call in self._hearing.get(person_id, ()):
+            call()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRight:
+    """The right to what was asked in a session: while that lasts, and its person is what they were when they asked."""
+
+    _reader: Reader = field(repr=False)
+    _token: str = field(repr=False)
+    _asked_by: SignedIn
+    _clock: Callable[[], datetime]
+    _changes: Changes = field(repr=False)
+
+    @property
+    def owner(self) -> UUID:
+        """The person."""
+        return self._asked_by.person.id
+
+    async def still_holds(self) -> bool:
+        """Looks, with one query."""
+        asked_by, address = self._asked_by, self._asked_by.actor.address
+        now = await viewer.signed_in(self._reader, self._token, now=self._clock(), address=address)
+        return now is not None and _standing(now) == _standing(asked_by)
+
+    def heard(self, call: Callable[[], None]) -> AbstractContextManager[None]:
+        """Calls, while the block runs, when the person signs out or changes their password in this process."""
+        return self._changes.heard(self.owner, call)
+
+
+def _standing(signed_in: SignedIn) -> tuple[object, ...]:
+    return signed_in.session_id, signed_in.actor, signed_in.password_change_required
 
 
 class Identity:
@@ -123,6 +196,7 @@ class Identity:
         self._addresses = addresses
         self._cookies = Cookies(public_url)
         self._clock = clock
+        self._changes = Changes()
         self._seen = SeenSessions(door.database)
 
     async def visit(self, scope: Mapping[str, Any]) -> Visit:
@@ -136,9 +210,8 @@ class Identity:
         )
         if signed_in is not None and sessions.is_to_be_noted(signed_in.last_seen_at, now):
             self._seen.note(signed_in.session_id, now)
-        return Visit(
-            self._door, self._cookies, self._clock, address, signed_in, token, cookies.get(self._cookies.device)
-        )
+        device = cookies.get(self._cookies.device)
+        return Visit(self._door, self._cookies, self._clock, self._changes, address, signed_in, token, device)
 
     async def close(self) -> None:
         """Waits for what is being written down."""
