@@ -11,14 +11,20 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models.answering import KEPT_DAYS as ANSWERING_KEPT_DAYS
+from models.answering import drop_answering_before
 from models.audit import drop_events_before
 from models.caller import drop_oldest_callers, keys_with_too_many_callers
+from models.conversation import KEPT_DAYS as CONVERSATIONS_KEPT_DAYS
+from models.conversation import drop_conversations_before
 from models.database import Database
 from models.ids import new_id
 from models.key_walk import Walk
 from models.lease import give_back_lease, take_lease
 from models.ledger_writer import KEPT_DAYS as WRITERS_KEPT_DAYS
 from models.ledger_writer import drop_writers_before
+from models.pasted_key import WINDOW as PASTED_WINDOW
+from models.pasted_key import drop_pasted_before
 from models.refused_request import KEPT_DAYS as REFUSED_KEPT_DAYS
 from models.refused_request import drop_oldest_refused, drop_refused_before, keys_refused_too_often
 from models.usage import (
@@ -76,6 +82,7 @@ async def tidy(
         async for key_ids in upkeep.keys(keys_with_too_many_callers):
             for key_id in key_ids:
                 await upkeep.repeat(partial(drop_oldest_callers, key_id=key_id, at_most=ROWS_AT_A_TIME))
+        await _conversations(upkeep, now)
         gone = now - timedelta(days=WRITERS_KEPT_DAYS)
         await upkeep.repeat(lambda session: drop_writers_before(session, gone, at_most=ROWS_AT_A_TIME))
     finally:
@@ -159,6 +166,16 @@ async def _refused_requests(upkeep: Round, now: datetime) -> None:
     async for key_ids in upkeep.keys(keys_refused_too_often):
         for key_id in key_ids:
             await upkeep.repeat(partial(drop_oldest_refused, key_id=key_id, at_most=ROWS_AT_A_TIME))
+
+
+async def _conversations(upkeep: Round, now: datetime) -> None:
+    """Also what is noted of people while they write with the assistant."""
+    for drop, moment in (
+        (drop_conversations_before, now - timedelta(days=CONVERSATIONS_KEPT_DAYS)),
+        (drop_answering_before, now - timedelta(days=ANSWERING_KEPT_DAYS)),
+        (drop_pasted_before, now - PASTED_WINDOW),
+    ):
+        await upkeep.repeat(partial(drop, moment=moment, at_most=ROWS_AT_A_TIME))
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, UniqueConstraint
+from sqlalchemy import Select, UniqueConstraint, Uuid, bindparam
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
@@ -50,6 +50,26 @@ async def named_agents(source: Source, agent_ids: Collection[UUID]) -> dict[tupl
     """Those of these agents that are or were there, by organization and id."""
     rows = await fetch(source, _named(room_for(agent_ids)), filled(agent_ids))
     return {(row[0], row[1]): NamedAgent(*row[1:]) for row in rows}
+
+
+@cache
+def _living(room: int | None) -> Select[Any]:
+    shown: list[Any] = [Agent.id, Agent.name, Agent.deleted_at]
+    statement: Select[Any] = columns(*shown).where(
+        col(Agent.organization_id) == bindparam("organization_id", type_=Uuid()), col(Agent.deleted_at).is_(None)
+    )
+    if room is not None:
+        statement = statement.where(col(Agent.id).in_(places(room)))
+    return statement.order_by(col(Agent.name), col(Agent.id))
+
+
+async def living_agents(source: Source, organization_id: UUID, *, only: Collection[UUID] | None) -> list[NamedAgent]:
+    """The organization's living agents by name, all of them with None, or those named."""
+    if only is not None and not only:
+        return []
+    parameters = {"organization_id": organization_id, **(filled(only) if only else {})}
+    rows = await fetch(source, _living(None if only is None else room_for(only)), parameters)
+    return [NamedAgent._make(row) for row in rows]
 
 
 async def live_agents(

@@ -3,17 +3,21 @@
 from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, delete, literal
+from sqlalchemy import Index, Integer, Select, UniqueConstraint, Uuid, bindparam, delete, literal
+from sqlalchemy import select as columns
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
 from models.columns import instant, optional_instant, optional_reference, reference
 from models.ids import new_id
+from models.many import filled, places, room_for
 from models.person import NamedPerson, Person
+from models.reader import Source, fetch
 
 SUMMARY_LENGTH_AT_MOST = 500
 
@@ -92,6 +96,61 @@ async def visible_events(
     return [
         AuditRecord(event, None if person_id is None else NamedPerson(person_id, email, name))
         for event, person_id, email, name in (await session.execute(statement)).all()
+    ]
+
+
+class Event(NamedTuple):
+    """An event in a few words, with the person who did it."""
+
+    action: AuditAction
+    at: datetime
+    summary: str
+    times: int
+    actor: NamedPerson | None
+
+
+_EVENT: list[Any] = [
+    AuditEvent.action,
+    AuditEvent.at,
+    AuditEvent.summary,
+    AuditEvent.count,
+    Person.id,
+    Person.email,
+    Person.name,
+]
+
+
+@cache
+def _newest(agents: int | None, *, of_key: bool) -> Select[Any]:
+    """Of an organization's events, of that many agents or all with None; of one key where that is said."""
+    statement = (
+        columns(*_EVENT)
+        .select_from(AuditEvent)
+        .outerjoin(Person, col(Person.id) == col(AuditEvent.actor_id))
+        .where(col(AuditEvent.organization_id) == bindparam("organization_id", type_=Uuid()))
+        .order_by(col(AuditEvent.id).desc())
+        .limit(bindparam("limit", type_=Integer()))
+    )
+    if agents is not None:
+        statement = statement.where(col(AuditEvent.agent_id).in_(places(agents, "agent")))
+    if of_key:
+        statement = statement.where(col(AuditEvent.api_key_id) == bindparam("key_id", type_=Uuid()))
+    return statement
+
+
+async def newest_events(
+    source: Source, organization_id: UUID, *, of_agents: Collection[UUID] | None, key_id: UUID | None, limit: int
+) -> list[Event]:
+    """At most so many, newest first; of these agents, or all with None; of one key, or all with None."""
+    if of_agents is not None and not of_agents:
+        return []
+    parameters: dict[str, Any] = {"organization_id": organization_id, "limit": limit, "key_id": key_id}
+    parameters |= {} if of_agents is None else filled(of_agents, "agent")
+    agents = None if of_agents is None else room_for(of_agents)
+    rows = await fetch(source, _newest(agents, of_key=key_id is not None), parameters)
+    return [
+        Event(AuditAction(row[0]), row[1], row[2], row[3], None if row[4] is None else NamedPerson(*row[4:7]))
+        for row in rows
     ]
 
 

@@ -15,6 +15,13 @@ class Prefix(StrEnum):
     API_KEY = "key"
     AUDIT_EVENT = "evt"
     REQUEST = "req"
+    CONVERSATION = "cnv"
+    MESSAGE = "msg"
+    TICKET = "tkt"
+
+
+AFTER_ALL = UUID(int=(1 << 128) - 1)
+"""No id is greater: what is *before* it is everything."""
 
 
 def new_id() -> UUID:

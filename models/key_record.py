@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import Select, Uuid, bindparam, case, func
 from sqlalchemy import select as columns
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -163,9 +162,14 @@ async def key_record(source: Source, key_id: UUID) -> ApiKeyRecord | None:
     return _record(rows[0]) if rows else None
 
 
-async def key_records(session: AsyncSession, key_ids: Collection[UUID]) -> dict[UUID, ApiKeyRecord]:
+@cache
+def _by_ids(room: int) -> Select[Any]:
+    return _RECORD.where(col(ApiKey.id).in_(places(room)))
+
+
+async def key_records(source: Source, key_ids: Collection[UUID]) -> dict[UUID, ApiKeyRecord]:
     """Several at once, by id."""
     if not key_ids:
         return {}
-    rows = (await session.execute(_RECORD.where(col(ApiKey.id).in_(key_ids)))).all()
-    return {record.id: record for record in (_record(tuple(row)) for row in rows)}
+    rows = await fetch(source, _by_ids(room_for(key_ids)), filled(key_ids))
+    return {record.id: record for record in map(_record, rows)}

@@ -1,6 +1,7 @@
 """Owns leases: work that one process at a time does, and until when it may, by the database's clock."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, DateTime, delete, func
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
 from models.columns import instant
+from models.database import POSTGRESQL
 
 _SQLITE_FORMAT = "%Y-%m-%d %H:%M:%f000"
 """As instants are stored there: with six digits behind the second, of which its clock knows three."""
@@ -24,6 +26,21 @@ class Lease(SQLModel, table=True):
     until: datetime = instant()
 
 
+class Span(NamedTuple):
+    """Two instants of the database's clock, in SQL, as instants are stored."""
+
+    now: ColumnElement[datetime]
+    until: ColumnElement[datetime]
+
+
+def from_now(session: AsyncSession, *, seconds: int) -> Span:
+    """Now, and so many seconds later."""
+    if session.get_bind().dialect.name == POSTGRESQL:
+        now: ColumnElement[datetime] = func.clock_timestamp(type_=DateTime(timezone=True))
+        return Span(now, now + timedelta(seconds=seconds))
+    return Span(func.strftime(_SQLITE_FORMAT, "now"), func.strftime(_SQLITE_FORMAT, "now", f"{seconds} seconds"))
+
+
 async def take_lease(session: AsyncSession, name: str, holder: UUID, *, seconds: int) -> bool:
     """
     Takes the lease for so many seconds from now, or renews it; False where another holder has it.
@@ -31,16 +48,8 @@ async def take_lease(session: AsyncSession, name: str, holder: UUID, *, seconds:
     One statement, so that of two that take it at once one gets it. It stays locked until the transaction ends: what
     else that transaction does, nobody else does meanwhile.
     """
-    now: ColumnElement[datetime]
-    until: ColumnElement[datetime]
-    is_postgresql = session.get_bind().dialect.name == "postgresql"
-    if is_postgresql:
-        now = func.clock_timestamp(type_=DateTime(timezone=True))
-        until = now + timedelta(seconds=seconds)
-    else:
-        now = func.strftime(_SQLITE_FORMAT, "now")
-        until = func.strftime(_SQLITE_FORMAT, "now", f"{seconds} seconds")
-    insert = postgresql.insert if is_postgresql else sqlite.insert
+    now, until = from_now(session, seconds=seconds)
+    insert = postgresql.insert if session.get_bind().dialect.name == POSTGRESQL else sqlite.insert
     statement = insert(Lease).values(name=name, holder=holder, until=until)
     taken = await session.execute(
         statement.on_conflict_do_update(

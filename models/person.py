@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Enum, ForeignKeyConstraint, delete
+from sqlalchemy import Enum, ForeignKeyConstraint, Select, Uuid, bindparam, delete
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
@@ -17,6 +17,7 @@ from models.agent import Agent
 from models.columns import instant, optional_instant, reference
 from models.ids import new_id
 from models.organization import Organization
+from models.reader import Source, fetch
 
 EMAIL_LENGTH_AT_MOST = 254
 
@@ -202,6 +203,23 @@ async def members_of(session: AsyncSession, organization_id: UUID) -> list[tuple
         .order_by(col(Person.name), col(Person.id))
     )
     return [(person, Role(role)) for person, role in (await session.execute(statement)).all()]
+
+
+_NAMED: list[Any] = [Person.id, Person.email, Person.name]
+_ADMINS: Select[Any] = (
+    columns(*_NAMED)
+    .join(Membership, col(Membership.person_id) == col(Person.id))
+    .where(
+        col(Membership.organization_id) == bindparam("organization_id", type_=Uuid()),
+        col(Membership.role) == Role.ORGANIZATION_ADMIN,
+    )
+    .order_by(col(Person.name), col(Person.id))
+)
+
+
+async def admins_of(source: Source, organization_id: UUID) -> list[NamedPerson]:
+    """The organization's admins, by name."""
+    return [NamedPerson._make(row) for row in await fetch(source, _ADMINS, {"organization_id": organization_id})]
 
 
 async def administered_in(session: AsyncSession, organization_id: UUID) -> dict[UUID, list[Agent]]:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, bindparam, func
+from sqlalchemy import Integer, Select, Uuid, bindparam, func
 from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -39,6 +39,22 @@ class RefusedRecord(NamedTuple):
     ip_address: str | None
     user_agent: str | None
     agent_id: UUID | None
+
+
+class FoundRequest(NamedTuple):
+    """
+    A refused request, looked up by its id. It is of no key where the caller proved possession of none; `detail` is what
+    was wrong with the form of what it carried.
+    """
+
+    request_id: UUID
+    key_id: UUID | None
+    reason: RefusedReason
+    at: datetime
+    ip_address: str | None
+    user_agent: str | None
+    agent_id: UUID | None
+    detail: str | None
 
 
 _CALLER: list[Any] = [
@@ -98,6 +114,16 @@ def _newest_refused(room: int) -> Select[Any]:
         .where(col(ApiKey.id).in_(places(room)))
         .order_by(col(RefusedRequest.number).desc())
     )
+
+
+_FOUND: list[Any] = [*_REFUSED, RefusedRequest.detail]
+_BY_ID: Select[Any] = columns(*_FOUND).where(col(RefusedRequest.request_id) == bindparam("request_id", type_=Uuid()))
+
+
+async def refused_request(source: Source, request_id: UUID) -> FoundRequest | None:
+    """The refused request of this id, whoever asks: the caller decides what may be told of it."""
+    rows = await fetch(source, _BY_ID, {"request_id": request_id})
+    return None if not rows else FoundRequest(rows[0][0], rows[0][1], RefusedReason(rows[0][2]), *rows[0][3:])
 
 
 async def callers_of(source: Source, key_ids: Collection[UUID]) -> list[CallerRecord]:
