@@ -1,5 +1,6 @@
 """What is served at / and /docs: rendered once, with strict headers, and nothing but what the contents list."""
 
+import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,16 +10,20 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from app.pages import pages, slug
+from app.pages import pages
+from assistant import sources
+from assistant.documents import Documents
+from models.refused_request import RefusedReason
 
 DOCS = Path(__file__).parent.parent / "docs"
+DOCUMENTS = Documents(DOCS)
 ELSEWHERE = {"/graphql", "/v1/verify", "/healthz", "/readyz"}
 """Addresses that others answer."""
 
 
 def client_of(docs_folder: Path, support_email: str | None = None) -> httpx.AsyncClient:
     """A client of an application that has these pages alone."""
-    app = Litestar(pages(docs_folder=docs_folder, support_email=support_email), openapi_config=None)
+    app = Litestar(pages(Documents(docs_folder), support_email=support_email), openapi_config=None)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://keys.example")
 
 
@@ -93,12 +98,29 @@ async def test_the_address_in_a_refusal_opens_the_section_of_its_code(client: ht
     assert '<h2 id="deleted_key">deleted_key</h2>' in answer.text
 
 
+CITED = {value for name, value in vars(sources).items() if name.isupper() and not name.startswith("_")} | {
+    sources.of_refusal(reason) for reason in RefusedReason
+}
+
+
+@pytest.mark.parametrize("address", sorted(CITED))
+async def test_every_passage_that_an_answer_can_cite_opens(client: httpx.AsyncClient, address: str) -> None:
+    """It has a title, and its address a page with that anchor."""
+    title = DOCUMENTS.title(address)
+
+    path, _, anchor = address.partition("#")
+    answer = await client.get(path)
+    assert title
+    assert answer.status_code == 200
+    assert not anchor or Seen(answer.text).ids.count(anchor) == 1
+
+
 async def test_pages_keep_the_policy_that_they_are_sent_with(client: httpx.AsyncClient) -> None:
     """No page has a script, a style of its own or a handler in it, which the browser would refuse."""
     found = await crawled(client)
 
     for page in found.values():
-        assert {"script", "style", "iframe", "object", "form", "base"}.isdisjoint(page.tags)
+        assert {"script", "style", "iframe", "object", "base"}.isdisjoint(page.tags)
         assert [name for name in page.attributes if name == "style" or name.startswith("on")] == []
 
 
@@ -178,6 +200,54 @@ async def test_the_front_page_says_where_things_are(client: httpx.AsyncClient) -
         assert words in answer.text
 
 
+async def test_every_page_has_the_search_the_address_for_support_and_its_date(client: httpx.AsyncClient) -> None:
+    """However somebody got to a page of the documentation, they can search, ask, and see how old it is."""
+    found = [await client.get(path) for path in await crawled(client) if path != "/"]
+
+    assert len(found) > 10
+    for page in found:
+        assert '<form role="search" action="/docs/search"><input type="search" name="q" value=""' in page.text
+        assert "form-action 'self'" in page.headers["content-security-policy"]
+        assert 'href="mailto:support@keys.example"' in page.text
+        assert re.search(
+            r'<footer>.*Last updated <time datetime="\d{4}-\d\d-\d\d">\d+ [A-Z]\w+ \d{4}</time>', page.text
+        )
+
+
+async def test_the_date_of_a_page_is_that_of_its_file(tmp_path: Path) -> None:
+    """It stands in the file's last line, and on the page in the footer alone; other pages have the newest of all."""
+    (tmp_path / "README.md").write_text("# Contents\n\n[a](a.md)\n\n*Last updated: 2026-03-01*\n")
+    (tmp_path / "a.md").write_text("# A\n\nText.\n\n*Last updated: 2026-02-09*\n")
+
+    async with client_of(tmp_path) as client:
+        answers = {path: (await client.get(path)).text for path in ("/docs", "/docs/a", "/docs/search", "/docs/no")}
+
+    dates = {path: re.findall(r"Last updated.*?>(.+?)<", text) for path, text in answers.items()}
+    assert dates == {
+        "/docs": ["1 March 2026"],
+        "/docs/a": ["9 February 2026"],
+        "/docs/search": ["1 March 2026"],
+        "/docs/no": ["1 March 2026"],
+    }
+
+
+async def test_the_menu_has_the_parts_of_the_contents(client: httpx.AsyncClient) -> None:
+    """Pages are grouped as the table of contents groups them, and the page that is open is marked."""
+    answer = await client.get("/docs/guide/keys")
+
+    menu = answer.text.partition('<nav id="menu"')[2].partition("</nav>")[0]
+    assert re.findall(r"<p>(.+?)</p>", menu) == ["Using keys", "Building with keys", "Running Keydesk"]
+    assert re.findall(r'aria-current="page">(.+?)<', menu) == ["API keys"]
+
+
+async def test_a_page_leads_on_to_the_next(client: httpx.AsyncClient) -> None:
+    """Below each page are the one before it and the one after, in the order of the contents."""
+    answer = await client.get("/docs/guide/keys")
+
+    assert '<a class="before" href="/docs/guide/getting-started">' in answer.text
+    assert '<a class="after" href="/docs/guide/roles">' in answer.text
+
+
 async def test_an_address_for_support_cannot_carry_markup() -> None:
     """The operator's address is text wherever it is shown."""
     async with client_of(DOCS, '"><script>alert(1)</script>@keys.example') as client:
@@ -228,26 +298,3 @@ async def test_only_files_that_the_contents_link_to_are_served(tmp_path: Path) -
         "../outside": 404,
     }
     assert '<a href="/docs#contents">back</a>' in answers["in"].text
-
-
-@pytest.mark.parametrize(
-    ("words", "anchor"),
-    [
-        ("deleted_key", "deleted_key"),
-        ("Codes of GraphQL errors", "codes-of-graphql-errors"),
-        ("The gateway's token", "the-gateways-token"),
-        ("Don't remember a 200", "dont-remember-a-200"),
-        ("Where do I change …?", "where-do-i-change-"),
-        ("Sign-in", "sign-in"),
-    ],
-)
-def test_anchors_are_githubs(words: str, anchor: str) -> None:
-    """A link to a heading works here and where the file is read on GitHub."""
-    assert slug(words, {}) == anchor
-
-
-def test_a_heading_that_is_there_twice_has_two_anchors() -> None:
-    """The second heading of the same words gets a number, as on GitHub."""
-    taken: dict[str, int] = {}
-
-    assert [slug("Rotate", taken), slug("Rotate", taken)] == ["rotate", "rotate-1"]

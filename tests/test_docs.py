@@ -10,10 +10,9 @@ from graphql.execution.values import get_variable_values
 from markdown_it import MarkdownIt
 
 from app.doctor import REDIS_VERSION_AT_LEAST
-from app.graphql_errors import Code
 from app.graphql_limits import Limits
-from app.pages import slug
 from app.settings import Settings
+from assistant.documents import slug
 from keys import throttle
 from keys.allowance import NAME_LENGTH_AT_MOST
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS
@@ -23,66 +22,23 @@ from keys.passwords import BYTES_AT_MOST, CHARACTERS_AT_LEAST
 from keys.policy import Action, Actor, Role, Scope, Standing, may
 from keys.sessions import IDLE_AT_MOST, LIFETIME
 from keys.token import PATTERN, ServerKeys, mint
-from keys.verdict import Outcome
 from models.caller import KEPT_OF_A_KEY as CALLERS_KEPT
+from models.conversation import KEPT_DAYS as CONVERSATIONS_KEPT_DAYS
 from models.ids import new_id
 from models.key_record import DELETED_LISTED_AT_MOST
 from models.organization import DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT
+from models.pasted_key import LOOKED_UP_AT_MOST
 from models.refused_request import KEPT_DAYS as REFUSED_KEPT_DAYS
 from models.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
 from models.refused_request import KEPT_WITHOUT_A_KEY
 from models.usage import DAYS_KEPT_DAYS, HOURS_KEPT_DAYS
 from resolvers.api_keys import OVERLAP_SECONDS_AT_MOST
 from resolvers.operator import LIMIT_AT_MOST
+from tests.documentation import ROOT, rows, sections, text_of
 
-ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 OPERATING = "docs/guide/operating.md"
-
-
-def text_of(name: str) -> str:
-    """A file of the checkout, in one line: where it is folded says nothing."""
-    return " ".join((ROOT / name).read_text(encoding="utf-8").split())
-
-
-def sections(name: str) -> dict[str, str]:
-    """The second-level sections of a file, by the words of their headings."""
-    parts = re.split(r"^## (.+)$", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def rows(section: str) -> list[list[str]]:
-    """The rows of the table in a section, without the heading's."""
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-
-
-STATUSES = {
-    "agent_not_in_scope": 403,
-    "gateway_not_allowed": 403,
-    "rate_limited": 429,
-    "quota_exceeded": 429,
-    "unavailable": 503,
-}
-VERIFY_CODES = {outcome.value for outcome in Outcome if outcome is not Outcome.GOOD} | {"gateway_not_allowed"}
-
-
-@pytest.mark.parametrize("code", sorted(VERIFY_CODES))
-def test_every_code_of_a_refused_verification_has_its_section(code: str) -> None:
-    """The section is named as the code, says its status and what to do, for callers and for admins."""
-    section = sections("docs/errors.md")[code]
-
-    status = STATUSES.get(code, 401)
-    assert section.strip().startswith(f"**{status}.**")
-    for part in ("**Why.**", "**For callers.**", "**For admins.**"):
-        assert part in section
-
-
-def test_every_code_of_graphql_is_explained() -> None:
-    """The table has the codes that an answer can carry, and no others."""
-    explained = [row[0].strip("`") for row in rows(sections("docs/errors.md")["Codes of GraphQL errors"])]
-
-    assert sorted(explained) == sorted(Code)
+ASSISTANT = "docs/guide/assistant.md"
 
 
 def test_every_setting_is_in_the_table() -> None:
@@ -165,6 +121,7 @@ LIMITS = Limits()
         ("docs/guide/usage.md", f"for each day | {DAYS_KEPT_DAYS // 365} years"),
         ("docs/guide/usage.md", f"the newest {CALLERS_KEPT} pairs"),
         ("docs/guide/usage.md", f"the newest {REFUSED_KEPT:,} of a key | {REFUSED_KEPT_DAYS} days"),
+        ("docs/guide/usage.md", f"The newest {CALLERS_KEPT} callers"),
         ("docs/guide/usage.md", f"of at most {INTERVALS_AT_MOST} intervals"),
         ("docs/errors.md", f"a time of more than {INTERVALS_AT_MOST} intervals"),
         ("docs/guide/graphql.md", f"at most {LIMITS.body_bytes // 1024} KB (413 beyond), {LIMITS.tokens:,} tokens"),
@@ -186,6 +143,9 @@ LIMITS = Limits()
         (OPERATING, f"| one address, whatever the account | {throttle.PER_ADDRESS} |"),
         (OPERATING, f"was not signed in on before | {throttle.PER_ACCOUNT} |"),
         (OPERATING, f"was signed in on before | {throttle.PER_DEVICE}, and none of the above count |"),
+        (OPERATING, f"redacted | {CONVERSATIONS_KEPT_DAYS} days after"),
+        (ASSISTANT, f"redacted, for {CONVERSATIONS_KEPT_DAYS} days"),
+        (ASSISTANT, f"at most {LOOKED_UP_AT_MOST} different pasted keys"),
         (
             "docs/decisions/tag-argon2-memo.md",
             f"time cost {KEY_PARAMETERS.time_cost}, {KEY_PARAMETERS.memory_kib // 1024} MiB, "

@@ -1,0 +1,265 @@
+"""
+Owns the user documentation as data: its pages with their addresses, its sections with their anchors, and a search over
+them. What is served and what is cited come from here alike, so that a citation opens what it names.
+"""
+
+import math
+import posixpath
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+CONTENTS = "README.md"
+"""The table of contents: the files that it links to are the documentation, in the order in which it does."""
+ROOT_ADDRESS = "/docs"
+FITS_AT_LEAST = 0.5
+"""The score of a match below which the section had better not be given as an answer."""
+WORDS_AT_MOST = 24
+"""Words of a query that are looked for."""
+
+_SECTIONS_BEGIN_AT = frozenset({"h1", "h2", "h3"})
+_LESS_A_PART = 0.2
+"""What a match weighs less in each later part of the contents: more people use keys than run the server."""
+_UPDATED = re.compile(r"Last updated: (\d{4}-\d{2}-\d{2})")
+_WORD = re.compile(r"[^\W_]+(?:_+[^\W_]+)*")
+_FILLING = (
+    "a an and any are as at be been by can could did do does doing don for from get had has have hello help hey hi"
+    " how i if in into is it its just know ll m me mean means my need of on or our please re s should so some t tell"
+    " than thank thanks that the their them then there these they this to too us ve want was we were what when where"
+    " which who why will with would you your"
+)
+"""Words that questions have in them, whatever they are about."""
+_FROM, _TO = "\x02", "\x03"
+"""Around what was found in an excerpt: characters that no section has in it."""
+
+
+class Section(NamedTuple):
+    """
+    What stands below a heading. `title` has the page's before it, `url` is the path on this server, `text` is what
+    people read, and `code` what they copy.
+    """
+
+    title: str
+    url: str
+    text: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A file of the documentation. `tokens` are its Markdown, with an id at each heading and without the last line."""
+
+    source: str
+    title: str
+    part: str
+    """The heading of the table of contents that it stands under."""
+    updated: date | None
+    tokens: Sequence[Token]
+    headings: tuple[tuple[str, str, str], ...]
+    """Tag, anchor and words of each."""
+    sections: tuple[Section, ...]
+
+
+class Match(NamedTuple):
+    """
+    A section that was found. `score`, 0 to 1, is how much of what was asked it has in it, rare words weighing more.
+    `excerpt` is cut into pieces, each with whether it is one of the words that were looked for.
+    """
+
+    section: Section
+    score: float
+    excerpt: tuple[tuple[str, bool], ...]
+
+
+def slug(words: str, taken: dict[str, int]) -> str:
+    """A heading's anchor as GitHub makes it; `taken` counts those of the page, so that none is there twice."""
+    kept = "".join(character for character in words.strip().lower() if character.isalnum() or character in " -_")
+    base = kept.replace(" ", "-")
+    count = taken.get(base, 0)
+    taken[base] = count + 1
+    return f"{base}-{count}" if count else base
+
+
+def address_of(source: str) -> str:
+    """Where a file of the documentation is served."""
+    return ROOT_ADDRESS if source == CONTENTS else f"{ROOT_ADDRESS}/{source.removesuffix('.md')}"
+
+
+def markdown() -> MarkdownIt:
+    """What the documentation is written in: CommonMark with tables, and without HTML."""
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def read_pages(docs_folder: Path) -> dict[str, Page]:
+    """The documentation by address, in reading order: the table of contents, then the files that it links to."""
+    parser = markdown()
+    contents = parser.parse((docs_folder / CONTENTS).read_text(encoding="utf-8"))
+    parts = {CONTENTS: "", **_linked_files(contents)}
+    return {
+        address_of(source): _page(source, part, parser.parse((docs_folder / source).read_text(encoding="utf-8")))
+        for source, part in parts.items()
+    }
+
+
+def _linked_files(tokens: Sequence[Token]) -> dict[str, str]:
+    """The files below the folder that are linked to, with the second-level heading that each link stands under."""
+    found: dict[str, str] = {}
+    part = ""
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type == "heading_open" and token.tag == "h2" and following is not None:
+            part = _words(following)
+        for child in token.children or ():
+            link = str(child.attrGet("href")) if child.tag == "a" else ""
+            target = posixpath.normpath(link.partition("#")[0])
+            if target.endswith(".md") and not target.startswith(("/", "..")) and ":" not in target:
+                found.setdefault(target, part)
+    found.pop(CONTENTS, None)
+    return found
+
+
+def _page(source: str, part: str, tokens: list[Token]) -> Page:
+    updated = _updated(tokens)
+    if updated is not None:
+        del tokens[-3:]
+    headings = _headings(tokens)
+    title = next((words for tag, _, words in headings if tag == "h1"), "Documentation")
+    sections = tuple(_sections(title, address_of(source), tokens))
+    return Page(source, title, part, updated, tokens, headings, sections)
+
+
+def _updated(tokens: Sequence[Token]) -> date | None:
+    """
+    The date in a file's last line. It stands in the file and not in git, so that an image without git says the same,
+    and a build that is repeated does; a test compares it with git's.
+    """
+    said = _UPDATED.fullmatch(_words(tokens[-2])) if len(tokens) > 2 else None
+    return None if said is None else date.fromisoformat(said[1])
+
+
+def _headings(tokens: Sequence[Token]) -> tuple[tuple[str, str, str], ...]:
+    """Gives headings their anchors."""
+    found: list[tuple[str, str, str]] = []
+    taken: dict[str, int] = {}
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type == "heading_open" and following is not None:
+            words = _words(following)
+            anchor = slug(words, taken)
+            token.attrSet("id", anchor)
+            found.append((token.tag, anchor, words))
+    return tuple(found)
+
+
+def _sections(page_title: str, address: str, tokens: Sequence[Token]) -> Iterator[Section]:
+    title, url = page_title, address
+    text: list[str] = []
+    code: list[str] = []
+    is_heading = False
+    for token in tokens:
+        if token.type == "heading_open" and token.tag in _SECTIONS_BEGIN_AT:
+            is_heading = True
+            if token.tag != "h1":
+                yield Section(title, url, "".join(text).strip(), "".join(code))
+                text, code, url = [], [], f"{address}#{token.attrGet('id')}"
+        elif token.type == "heading_close":
+            is_heading = False
+        elif is_heading:
+            title = page_title if url == address else f"{page_title}: {_words(token)}"
+        elif token.type == "inline":
+            text.append(_words(token))
+        elif token.type in {"fence", "code_block"}:
+            code.append(token.content)
+        elif token.type in {"th_open", "td_open"} and text and text[-1] != "\n":
+            text.append(" · ")
+        elif token.type in {"paragraph_close", "tr_close"}:
+            text.append("\n")
+    yield Section(title, url, "".join(text).strip(), "".join(code))
+
+
+def _words(token: Token) -> str:
+    return "".join(" " if child.type == "softbreak" else child.content for child in token.children or ())
+
+
+class Documents:
+    """The sections of the documentation, to search and to cite. Never written after it was made: any thread may ask."""
+
+    def __init__(self, docs_folder: Path) -> None:
+        self.pages = read_pages(docs_folder)
+        self._sections = [section for page in self.pages.values() for section in page.sections]
+        self._titles = {section.url: section.title for section in self._sections}
+        # Not a file: it is made in milliseconds, and can't be stale. SQLite itself takes one thread after another.
+        self._index = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        self._index.execute(
+            "CREATE VIRTUAL TABLE sections USING fts5"
+            " (title, text, code, weight UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2')"
+        )
+        self._index.executemany(
+            "INSERT INTO sections (rowid, title, text, code, weight) VALUES (?, ?, ?, ?, ?)", self._rows()
+        )
+
+    def _rows(self) -> Iterator[tuple[int, str, str, str, float]]:
+        """What is searched: not the table of contents, which has a word of everything and answers nothing."""
+        parts = list(dict.fromkeys(page.part for page in self.pages.values() if page.source != CONTENTS))
+        number = 0
+        for page in self.pages.values():
+            for section in page.sections:
+                if page.source != CONTENTS:
+                    weight = max(0.5, 1 - _LESS_A_PART * parts.index(page.part))
+                    yield number, section.title, _without_marks(section.text), section.code, weight
+                number += 1
+
+    def title(self, url: str) -> str:
+        """The title of a passage by its address, such as /docs/guide/keys#rotate. KeyError where it opens none."""
+        path, hash_sign, anchor = url.partition("#")
+        return self._titles[f"{path.rstrip('/')}{hash_sign}{anchor}"]
+
+    def search(self, text: str, at_most: int = 3) -> list[Match]:
+        """The sections that fit best, the best first: none where no word of it is anywhere."""
+        words = _wanted(text)
+        if not words:
+            return []
+        where = {word: self._with(word) for word in words}
+        found = self._index.execute(
+            "SELECT rowid, snippet(sections, 1, ?, ?, '…', 32) FROM sections WHERE sections MATCH ?"
+            " ORDER BY bm25(sections, 5.0, 1.0, 0.3) * weight, rowid LIMIT ?",
+            (_FROM, _TO, " OR ".join(map(_quoted, words)), at_most),
+        ).fetchall()
+        return [Match(self._sections[number], self._score(number, where), _pieces(cut)) for number, cut in found]
+
+    def _with(self, word: str) -> frozenset[int]:
+        rows = self._index.execute("SELECT rowid FROM sections WHERE sections MATCH ?", (_quoted(word),))
+        return frozenset(number for (number,) in rows)
+
+    def _score(self, number: int, where: Mapping[str, frozenset[int]]) -> float:
+        weights = {word: math.log(1 + len(self._sections) / (0.5 + len(numbers))) for word, numbers in where.items()}
+        return sum(weights[word] for word, numbers in where.items() if number in numbers) / sum(weights.values())
+
+
+def _wanted(text: str) -> list[str]:
+    """The words to look for, each once: those that say something, or all where none does."""
+    words = list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
+    filling = frozenset(_FILLING.split())
+    return ([word for word in words if word not in filling] or words)[:WORDS_AT_MOST]
+
+
+def _quoted(word: str) -> str:
+    """A word is a string to FTS5, never an operator or the name of a column. It has no quotation mark in it."""
+    return f'"{word}"'
+
+
+def _without_marks(text: str) -> str:
+    return text.replace(_FROM, "").replace(_TO, "")
+
+
+def _pieces(cut: str) -> tuple[tuple[str, bool], ...]:
+    """An excerpt's text in pieces: after a mark comes a word that was found, up to the next mark."""
+    pieces = re.split(f"([{_FROM}{_TO}])", cut)
+    return tuple(
+        (piece, before == _FROM) for before, piece in zip([_TO, *pieces[1::2]], pieces[::2], strict=True) if piece
+    )
