@@ -13,9 +13,11 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.addresses import Addresses
+from app.assisting import assistant_of
 from app.counting import Counting
 from app.graphql import PATH as GRAPHQL_PATH
 from app.graphql import graphql_route
+from app.graphql_streams import StreamRight
 from app.health import health
 from app.identity import Identity, Visit
 from app.logs import AccessLog
@@ -27,16 +29,18 @@ from app.upkeep import kept_tidy
 from app.verify import PATH as VERIFY_PATH
 from app.verify import VerifyDoor
 from app.watching import Watching
+from assistant.documents import Documents
 from keys.gate import Gate
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
-from keys.refusals import Refusal
+from keys.refusals import Refusal, Unauthenticated
 from keys.token import ServerKeys
 from models.database import POSTGRESQL, Database
 from models.reader import Reader
 from models.verification import KeyReader, PostgresKeyReader, SqliteKeyReader
 from resolvers.desk import Desk
 from resolvers.door import SignInDoor
+from resolvers.hand_over import SupportLine
 from schema import schema
 from schema.context import Context
 
@@ -106,6 +110,19 @@ class Keydesk:
         )
         issuer = Issuer(server_keys, settings.key_prefixes[0], new_keys)
         self._desk = Desk(self.database, issuer, clock, settings.mutations_per_minute)
+        self._documents = Documents(DOCS)
+        self._assistant = assistant_of(
+            settings,
+            database=self.database,
+            reader=self._viewer_reader,
+            key_reader=self._reader,
+            server_keys=server_keys,
+            pool=cold_keys,
+            limiter=self._counting.limiter,
+            documents=self._documents,
+            clock=clock,
+        )
+        self._support_line = SupportLine(settings.support_email)
         self._identity: Identity | None = None
         self._web = self._framework()
 
@@ -126,9 +143,10 @@ class Keydesk:
                     introspection_refusal=_introspection_refusal,
                     answer_headers=_cookies,
                     behind=self._guarded,
+                    stream_right=_stream_right,
                 ),
                 *health(self.database, self._counting.limiter),
-                *pages(docs_folder=DOCS, support_email=self._settings.support_email),
+                *pages(self._documents, support_email=self._settings.support_email),
                 *self._watching.handlers(),
             ],
             lifespan=[self._lifespan],
@@ -147,7 +165,13 @@ class Keydesk:
             raise RuntimeError("the application's lifespan has not begun")
         visit = await self._identity.visit(request.scope)
         return Context(
-            self._desk, self._viewer_reader, visit, self._settings.support_email, limiter=self._counting.limiter
+            self._desk,
+            self._viewer_reader,
+            visit,
+            self._settings.support_email,
+            limiter=self._counting.limiter,
+            assistant=self._assistant,
+            support_line=self._support_line,
         )
 
     @contextlib.asynccontextmanager
@@ -220,6 +244,14 @@ def _introspection_refusal(context: Context) -> Refusal | None:
     except Refusal as refusal:
         return refusal
     return None
+
+
+def _stream_right(context: Context) -> StreamRight:
+    """A stream goes on while the session does. Raises Unauthenticated."""
+    visit = context.visit
+    if not isinstance(visit, Visit):
+        raise Unauthenticated
+    return visit.right()
 
 
 def _cookies(context: Context) -> list[tuple[bytes, bytes]]:

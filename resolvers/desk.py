@@ -8,11 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from keys import policy
 from keys.issuer import Issuer
-from keys.policy import Action, Actor, Scope, Standing
+from keys.policy import Actor, Standing
 from keys.refusals import TooManyRequests
-from keys.token import Secret, hint
+from keys.token import Secret
 from models.audit import AuditAction, instants_by_actor
 from models.database import Database
 from models.key_record import ApiKeyRecord, key_record
@@ -44,22 +43,6 @@ class Issued:
 
     record: ApiKeyRecord
     secret: Secret
-
-
-def hint_of(key: ApiKeyRecord) -> str:
-    """Enough of the key to recognise it by."""
-    return hint(key.prefix, key.public_id, key.last_four)
-
-
-def scope_of(agent_id: UUID | None) -> Scope:
-    """An agent makes it agent-level."""
-    return Scope.ORGANIZATION if agent_id is None else Scope.AGENT
-
-
-def may_on(actor: Actor, action: Action, key: ApiKeyRecord) -> bool:
-    """Whether the actor may do this to this key."""
-    agent_id = None if key.agent is None else key.agent.id
-    return policy.may(actor, action, key.organization_id, scope=scope_of(agent_id), agent_id=agent_id)
 
 
 async def as_of_now(session: AsyncSession, actor: Actor) -> Actor:

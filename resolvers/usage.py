@@ -17,6 +17,7 @@ from keys.intervals import Interval, Intervals
 from keys.limiter import Limiter
 from keys.limits import Balance, Limits
 from keys.policy import Action, Actor
+from keys.record import may_on
 from keys.refusals import UnusableArgument
 from models.agent import NamedAgent, named_agents
 from models.caller import KEPT_OF_A_KEY
@@ -25,7 +26,6 @@ from models.reader import Source
 from models.request_record import CallerRecord, RefusedRecord, callers_of, newest_refused
 from models.usage import OUTCOMES
 from models.usage_record import counted_by_day, counted_by_hour
-from resolvers.desk import may_on
 
 PAGE_AT_MOST = 100
 NOTHING = (0,) * len(OUTCOMES)
@@ -90,11 +90,11 @@ async def agents(source: Source, places: Sequence[tuple[UUID, UUID]]) -> list[Na
     return [found.get(place) for place in places]
 
 
-def page_size(first: int) -> int:
-    """`first` as it was asked for. Raises UnusableArgument."""
-    if not 1 <= first <= PAGE_AT_MOST:
-        raise UnusableArgument(f"first: ask for 1 to {PAGE_AT_MOST}.")
-    return first
+def page_size(number: int, argument: str = "first") -> int:
+    """How many were asked for. Raises UnusableArgument."""
+    if not 1 <= number <= PAGE_AT_MOST:
+        raise UnusableArgument(f"{argument}: ask for 1 to {PAGE_AT_MOST}.")
+    return number
 
 
 def _point(start: datetime, counts: tuple[int, ...]) -> Point:

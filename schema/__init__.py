@@ -5,6 +5,7 @@ from datetime import datetime
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.asking import Subscription
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.refusals import HANDLERS
@@ -13,6 +14,7 @@ from schema.scalars import INSTANT
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     exception_handlers=HANDLERS,
     config=StrawberryConfig(scalar_map={datetime: INSTANT}),
 )

@@ -11,7 +11,10 @@ from keys.policy import Actor
 from keys.refusals import PasswordChangeRequired, Unauthenticated
 from models.reader import Reader
 from resolvers.desk import Desk
+from resolvers.hand_over import SupportLine
+from resolvers.support import Assistant
 from resolvers.viewer import SignedIn
+from schema.support_loads import SupportLoads
 from schema.usage_loads import UsageLoads
 
 
@@ -41,6 +44,8 @@ class Context:
     visit: Visit
     support_email: str | None
     limiter: Limiter
+    assistant: Assistant
+    support_line: SupportLine
 
     def require_signed_in(self) -> SignedIn:
         """The signed-in person. Raises Unauthenticated or PasswordChangeRequired."""
@@ -60,6 +65,11 @@ class Context:
     def usage(self) -> UsageLoads:
         """Made for those who ask for it: most requests don't."""
         return UsageLoads(self.reader, self.limiter)
+
+    @cached_property
+    def support(self) -> SupportLoads:
+        """Made for those who ask for it."""
+        return SupportLoads(self.reader, self.actor)
 
 
 Info = strawberry.Info[Context, None]

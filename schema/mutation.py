@@ -13,17 +13,26 @@ import strawberry
 from keys.refusals import ApiKeyNotFound as NoSuchKey
 from keys.refusals import NotFound, Unauthenticated
 from models.ids import Prefix, parse_external_id
-from resolvers import api_keys
+from resolvers import api_keys, conversations
 from resolvers.desk import Issued
+from resolvers.hand_over import contact_support
 from resolvers.key_creation import create_api_key
 from schema.api_key import ApiKey, ApiKeyDeleted, ApiKeyIssued, ApiKeyScope, to_api_key, to_scope
+from schema.asking import (
+    AskAssistantInput,
+    AskAssistantResult,
+    ContactSupportResult,
+    asker,
+    whole_answer,
+)
 from schema.organization import to_allowance
-from schema.permissions import Info, MayCreateKeys, MayDeleteKeys, MayRenameKeys, MayRotateKeys
+from schema.permissions import Info, MayCreateKeys, MayDeleteKeys, MayRenameKeys, MayRotateKeys, SignedIn
 from schema.refusals import ApiKeyNotFound, InvalidInput, KeyLimitReached, SignInRefused
+from schema.support import Message, to_message, to_ticket
 from schema.viewer import Viewer, to_viewer
 
-NO_AGENT = UUID(int=0)
-"""What an id that can't be read stands for: it gets the same words as an agent that is not there."""
+NO_SUCH_ID = UUID(int=0)
+"""What an id that can't be read stands for: it gets the same words as one of something that is not there."""
 
 
 @strawberry.input
@@ -109,7 +118,7 @@ class Mutation:
         organization_id = parse_external_id(Prefix.ORGANIZATION, input.organization_id)
         if organization_id is None:
             raise NotFound
-        agent_id = None if input.agent_id is None else parse_external_id(Prefix.AGENT, input.agent_id) or NO_AGENT
+        agent_id = None if input.agent_id is None else parse_external_id(Prefix.AGENT, input.agent_id) or NO_SUCH_ID
         issued = await create_api_key(
             info.context.desk,
             info.context.actor,
@@ -158,6 +167,58 @@ class Mutation:
             api_key=to_api_key(deleted.record, context.actor, context.desk.clock()),
             key_allowance=to_allowance(deleted.allowance),
         )
+
+    @strawberry.mutation(
+        permission_classes=[SignedIn],
+        description="Asks the assistant. It answers from what the viewer may see, and can change nothing.",
+    )
+    async def ask_assistant(self, info: Info, input: AskAssistantInput) -> AskAssistantResult | None:
+        return await whole_answer(info.context, input)
+
+    @strawberry.mutation(
+        permission_classes=[SignedIn], description="Null when there is no such message of the viewer's."
+    )
+    async def rate_message(self, info: Info, message_id: strawberry.ID, helpful: bool) -> Message | None:
+        context = info.context
+        record = await conversations.rate(
+            context.desk.database,
+            context.reader,
+            context.actor,
+            parse_external_id(Prefix.MESSAGE, message_id),
+            helpful=helpful,
+            now=context.desk.clock(),
+        )
+        return None if record is None else to_message(record)
+
+    @strawberry.mutation(
+        permission_classes=[SignedIn],
+        description=(
+            "Hands over to people, with or without a conversation. A second call for the same conversation returns its "
+            "ticket. A note has at most 2000 characters."
+        ),
+    )
+    async def contact_support(
+        self,
+        info: Info,
+        organization_id: strawberry.ID,
+        conversation_id: strawberry.ID | None = None,
+        note: str | None = None,
+    ) -> ContactSupportResult | None:
+        context = info.context
+        here = asker(context, organization_id)
+        handed_over = None if conversation_id is None else parse_external_id(Prefix.CONVERSATION, conversation_id)
+        ticket = await contact_support(
+            context.desk.database,
+            here.actor,
+            here.person,
+            context.support_line,
+            organization_id=here.organization_id,
+            conversation_id=handed_over or (None if conversation_id is None else NO_SUCH_ID),
+            note=note,
+            prefixes=context.assistant.possessions.prefixes,
+            now=context.desk.clock(),
+        )
+        return to_ticket(ticket)
 
 
 def _key_id(text: strawberry.ID) -> UUID:

@@ -3,9 +3,12 @@
 import strawberry
 
 from models.ids import Prefix, parse_external_id
-from resolvers import api_keys
+from resolvers import api_keys, conversations
+from resolvers.support import diagnose_request
 from schema.api_key import ApiKey, to_api_key
+from schema.asking import asker
 from schema.permissions import Info, SignedIn
+from schema.support import Conversation, Diagnosis, to_conversation, to_diagnosis
 from schema.viewer import Organization, Viewer, to_organization, to_viewer
 
 
@@ -51,3 +54,28 @@ class Query:
             return None
         record = await api_keys.api_key(context.reader, context.actor, key_id=key_id)
         return None if record is None else to_api_key(record, context.actor, context.desk.clock())
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description=(
+            "Why was this request refused? The id is the requestId of the 401, 403 or 429 answer. A request that was "
+            "never seen and one whose key the viewer may not see give the same answer: NEEDS_DETAILS. A request that "
+            "carried no key, or a malformed one, belongs to nobody: whoever has its id is told what was wrong with its "
+            "form. So does one that was answered invalid_key: KEY_UNKNOWN."
+        ),
+    )
+    async def diagnose_request(
+        self, info: Info, organization_id: strawberry.ID, request_id: strawberry.ID
+    ) -> Diagnosis:
+        context = info.context
+        return to_diagnosis(await diagnose_request(context.assistant, asker(context, organization_id), request_id))
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description="One of the viewer's own conversations, in an organization that they are still in; else null.",
+    )
+    async def conversation(self, info: Info, id: strawberry.ID) -> Conversation | None:
+        context = info.context
+        conversation_id = parse_external_id(Prefix.CONVERSATION, id)
+        record = await conversations.conversation(context.reader, context.actor, conversation_id)
+        return None if record is None else to_conversation(record)

@@ -8,12 +8,15 @@ from keys.allowance import Allowance
 from models.agent import NamedAgent
 from models.ids import Prefix, external_id, parse_external_id
 from models.person import MembershipRecord, NamedPerson
-from resolvers import api_keys, audit, organizations
+from resolvers import api_keys, audit, conversations, organizations
+from resolvers.support import worth_asking
 from resolvers.viewer import SignedIn
 from schema.api_key import ApiKey, to_api_key
+from schema.asking import asker
 from schema.audit import AuditEventConnection, to_connection
 from schema.organization import Agent, KeyAllowance, Role, User, to_agent, to_allowance, to_users
 from schema.permissions import Info
+from schema.support import Conversation, SuggestedReply, to_conversation, to_replies
 
 
 @strawberry.type(description="A tenant: it runs agents, and its callers present API keys.")
@@ -85,6 +88,26 @@ class Organization:
                 session, context.actor, organization_id=self.internal_id, first=first, after=after
             )
         return to_connection(page, context.actor, context.desk.clock())
+
+    @strawberry.field(
+        description=(
+            "Questions worth asking the assistant now, from the organization's live state: 'Why does deploy get 401?' "
+            "only when it does."
+        )
+    )
+    async def assistant_starters(self, info: Info) -> list[SuggestedReply]:
+        context = info.context
+        return to_replies(await worth_asking(context.assistant, asker(context, self.id)))
+
+    @strawberry.field(description="The viewer's own conversations here, newest first, those before the one named.")
+    async def conversations(
+        self, info: Info, first: int = 20, before: strawberry.ID | None = None
+    ) -> list[Conversation]:
+        context = info.context
+        records = await conversations.conversations(
+            context.reader, context.actor, self.internal_id, first=first, before=before
+        )
+        return [to_conversation(each) for each in records]
 
 
 @strawberry.type(description="The signed-in person.")

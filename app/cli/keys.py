@@ -25,6 +25,7 @@ from app.failure import Failure
 from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.issuer import Issuer
 from keys.policy import operator
+from keys.record import hint_of, scope_of
 from keys.refusals import ApiKeyNotFound, KeyLimitReached
 from keys.token import ServerKeys
 from models.ids import Prefix, external_id, parse_external_id
@@ -32,7 +33,7 @@ from models.key_limits import KeyLimits, limits_of_keys
 from models.key_record import ApiKeyRecord
 from resolvers import api_keys, operator_keys
 from resolvers.api_keys import OVERLAP_SECONDS_AT_MOST, Deleted
-from resolvers.desk import Desk, Issued, hint_of, scope_of
+from resolvers.desk import Desk, Issued
 from resolvers.key_creation import create_api_key
 from resolvers.operator import named_agent, named_organization
 from resolvers.operator_keys import Limited

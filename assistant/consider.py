@@ -1,0 +1,106 @@
+"""Owns the way from a redacted message to a diagnosis: which key is meant, what is known of it, what it comes to."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from assistant import known
+from assistant.diagnose import Answered, diagnose
+from assistant.facts import Facts, PastedKey, Possession
+from assistant.known import Asker, Knowledge, PossessedKey
+from assistant.meant import meant, without_names
+from assistant.possession import Possessions
+from assistant.reading import Question, read
+from assistant.redaction import Piece
+from assistant.redaction_found import Kind
+from assistant.subject import Subject, chosen
+from assistant.understand import understand
+from assistant.understand_topics import Topic
+
+_SEARCHED = frozenset({Topic.DOCUMENTATION})
+_OF_EVENTS = frozenset({Topic.HISTORY})
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """
+    A redacted message with what came with it: what was taken out of it, and what the person was looking at.
+
+    `may_look_up` are the public ids of pasted keys that may be looked up.
+    """
+
+    text: str
+    pieces: Sequence[Piece] = ()
+    may_look_up: Collection[str] = ()
+    looking_at: str | None = None
+    request_id: str | None = None
+    subject: Subject | None = None
+    has_ticket: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """What came of it, in which language it was asked, and the facts that it rests on."""
+
+    answered: Answered
+    language: str
+    facts: Facts
+
+
+async def consider(
+    knowledge: Knowledge, possessions: Possessions, asker: Asker, inquiry: Inquiry, now: datetime
+) -> Considered:
+    """The diagnosis of a message. Reads, and changes nothing."""
+    text = chosen(inquiry.text, inquiry.subject)
+    understood = understand(text)
+    facts = await known.overview(knowledge, asker, now)
+    records = [each.record for each in facts.keys]
+    key = meant(text, understood, records, looking_at=inquiry.looking_at, subject=inquiry.subject)
+    bare = without_names(text, [each for each in records if each.id in key.key_ids])
+    # What a key is called says nothing of what is asked about it.
+    about = understood if bare == text else understand(bare)._replace(hints=understood.hints, ids=understood.ids)
+    question = Question(text, about, bare, key, inquiry.subject, request_is_attached=inquiry.request_id is not None)
+    request_id = inquiry.request_id or next(iter(understood.request_ids), None)
+    pasted = [await _possessed(knowledge, possessions, asker, each, inquiry) for each in _keys_in(inquiry.pieces)]
+    facts = replace(facts, request_sought=request_id, has_ticket=inquiry.has_ticket)
+    named = replace(facts, meant=[each for each in facts.keys if each.record.id in key.key_ids])
+    topics = {each.topic for each in read(question, named)[:3]}
+    facts = await known.looked_into(
+        knowledge,
+        asker,
+        facts,
+        meant=key,
+        request=None if request_id is None else await known.find_request(knowledge, asker, request_id),
+        pasted=pasted,
+        wants_events=bool(topics & _OF_EVENTS),
+    )
+    if topics & _SEARCHED:
+        facts = replace(facts, passages=known.passages(knowledge.documents, text))
+    return Considered(diagnose(question, facts), understood.language, facts)
+
+
+def _keys_in(pieces: Sequence[Piece]) -> list[Piece]:
+    """Those that were pasted in place of a key, each key once."""
+    found: dict[object, Piece] = {}
+    for place, piece in enumerate(pieces):
+        if piece.kind is Kind.KEY or piece.malformed is not None:
+            found.setdefault(piece.public_id or place, piece)
+    return list(found.values())
+
+
+async def _possessed(
+    knowledge: Knowledge, possessions: Possessions, asker: Asker, piece: Piece, inquiry: Inquiry
+) -> PossessedKey:
+    shown = piece.hint or piece.marker
+    pasted = PastedKey(
+        shown, piece.malformed, is_hint=piece.marker in inquiry.text and not piece.marker.startswith("[")
+    )
+    if piece.key is None or piece.public_id not in inquiry.may_look_up:
+        return PossessedKey(replace(pasted, malformed=None) if piece.key is not None else pasted)
+    possession, key_id = await possessions.of(piece.key, asker.organization_id)
+    if key_id is None:
+        return PossessedKey(replace(pasted, possession=possession))
+    on = None
+    if possession in {Possession.DELETED, Possession.REPLACED}:
+        on = await known.changed_on(knowledge.reader, key_id, possession)
+    return PossessedKey(replace(pasted, possession=possession, changed_on=on), key_id)

@@ -1,0 +1,197 @@
+"""
+Owns the diagnosis: facts in, one diagnosis out, and nothing else is looked at.
+
+What stands in the message word for word comes first: a request's id, a pasted key, a header, a code. Then what it is
+about, weighed by what is the matter now. What is still unclear is asked.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from assistant import calls_explained, how_to, management_explained, records_explained, requests_explained
+from assistant import talk_explained as talk
+from assistant.calls_explained import OF_TOPIC, only_one, why_calls_fail
+from assistant.diagnosis import Case, Diagnosis
+from assistant.facts import Facts, KeyFacts, PastedKey
+from assistant.pasted_explained import pasted
+from assistant.reading import Question, may_answer, read
+from assistant.subject import Subject
+from assistant.understand_topics import Topic
+from keys.record import hint_of
+from models.person import Role
+from models.refused_request import RefusedReason
+
+
+class Answered(NamedTuple):
+    """The diagnosis, which topic it was given to, and whether the answer was given directly, without asking."""
+
+    diagnosis: Diagnosis
+    topic: Topic
+    is_direct: bool
+
+
+_CALLS = frozenset({*OF_TOPIC, Topic.UNAVAILABLE})
+_PASTED_ASIDE = frozenset({Topic.EXPOSED_KEY, Topic.LOST_SECRET, Topic.HISTORY, Topic.USE, Topic.HUMAN})
+"""Topics that a pasted key is a detail of, and not what is asked about."""
+_SENT_AS_KEY = re.compile(r"(?:\bbearer\s+|\bx-api-key\s*[:=]\s*)[\"']?[a-z][a-z0-9]{0,11}_\w{2,8}(?:…|\.{2,3})", re.I)
+_ORGANIZATION_LEVEL = re.compile(
+    r"\borg(?:ani[sz]ation)?s?[- ]?(?:level|wide|scoped?|keys?\b)|\b(?:all|every) agents?\b|\bcompany[- ]wide\b"
+    r"|\b(?:whole|entire) (?:org|compan|team)\w*|\b(?:for|scope|to) (?:the |our |my )?organi[sz]ation\b",
+    re.IGNORECASE,
+)
+_OF_DELETION = re.compile(
+    r"delet|remov|revok|gelöscht|entfernt|supprim|borr|elimin|apag|exclu|disappear|vanish|gone|削除|删", re.IGNORECASE
+)
+_OF_ANOTHER_CHANGE = re.compile(r"creat|made|add|renam|rotat|erstellt|angelegt|umbenannt|créé|renomm|作成|创建", re.I)
+_HAS_EXPIRED = re.compile(
+    r"\bexpired\b|\babgelaufen\b|\bexpirée?\b|\b(?:ha )?(?:caducado|expirado|expirou)\b|期限切れ|过期", re.I
+)
+_KEY_CODES: Mapping[str, tuple[Topic, RefusedReason]] = {
+    "deleted_key": (Topic.UNAUTHORIZED, RefusedReason.DELETED_KEY),
+    "replaced_secret": (Topic.UNAUTHORIZED, RefusedReason.REPLACED_SECRET),
+    "agent_not_in_scope": (Topic.FORBIDDEN, RefusedReason.AGENT_NOT_IN_SCOPE),
+    "rate_limited": (Topic.TOO_MANY_REQUESTS, RefusedReason.RATE_LIMITED),
+    "quota_exceeded": (Topic.TOO_MANY_REQUESTS, RefusedReason.QUOTA_EXCEEDED),
+}
+_OTHER_CODES: Mapping[str, RefusedReason] = {
+    "missing_key": RefusedReason.MISSING_KEY,
+    "malformed_key": RefusedReason.MALFORMED_KEY,
+    "invalid_key": RefusedReason.UNKNOWN_KEY,
+    "gateway_not_allowed": RefusedReason.GATEWAY_NOT_ALLOWED,
+    "unavailable": RefusedReason.UNAVAILABLE,
+}
+
+
+def diagnose(question: Question, facts: Facts) -> Answered:
+    """One case, with what it rests on."""
+    readings = read(question, facts)
+    topic, sure = readings[0].topic, may_answer(question, readings)
+    if sure and topic is Topic.OFF_TOPIC:
+        return Answered(talk.off_topic(facts), topic, is_direct=True)
+    certain = _by_what_stands_there(question, facts, topic, sure=sure)
+    if certain is not None:
+        return Answered(certain, topic if topic in _CALLS else Topic.CALL_FAILS, is_direct=True)
+    if facts.has_ticket and not question.understood.asks_anew:
+        return Answered(talk.has_it(facts), topic, is_direct=True)
+    if not sure:
+        return Answered(talk.unsure(facts, readings), topic, is_direct=False)
+    diagnosis = about(topic, question, facts)
+    return Answered(diagnosis, topic, is_direct=diagnosis.case is not Case.NEEDS_DETAILS)
+
+
+def about(topic: Topic, question: Question, facts: Facts) -> Diagnosis:
+    """What is said of a topic that is understood."""
+    key = only_one(facts.meant, ()) if facts.meant else None
+    match topic:
+        case Topic.OFF_TOPIC:
+            return talk.off_topic(facts)
+        case Topic.HUMAN:
+            return talk.human(facts)
+        case Topic.GREETING:
+            return talk.greeting(facts)
+        case _ if topic in _CALLS:
+            return why_calls_fail(facts, topic)
+        case Topic.CANNOT_CREATE | Topic.HOW_CREATE:
+            wide = bool(_ORGANIZATION_LEVEL.search(question.text))
+            return management_explained.cannot_create(facts, organization_level=wide)
+        case Topic.NOT_ALLOWED:
+            return _not_allowed(facts)
+        case Topic.LOST_SECRET:
+            return management_explained.secret_lost(facts, key)
+        case Topic.CHANGE_SCOPE:
+            return management_explained.scope_immutable(facts, key)
+        case Topic.EXPOSED_KEY:
+            return management_explained.exposed(facts, key)
+        case Topic.HISTORY:
+            return records_explained.history(facts, asks_of_deletion=_asks_of_deletion(question, facts))
+        case Topic.USE:
+            return records_explained.use(facts)
+        case Topic.KEY_LIST:
+            return records_explained.key_list(facts)
+        case Topic.EXPIRY:
+            return _expiry(question, facts)
+        case _:
+            return how_to.how_to(topic, facts)
+
+
+def subject_after(answered: Answered, facts: Facts) -> Subject:
+    """What the next message may point back to."""
+    diagnosis = answered.diagnosis
+    told = " ".join(
+        [
+            diagnosis.summary,
+            *(f"{each.label} {each.value}" for each in diagnosis.evidence),
+            *(each.message for each in diagnosis.replies),
+        ]
+    )
+    told_of = [each for each in facts.keys if f"“{each.record.name}”" in told or hint_of(each.record) in told]
+    offered = [each.record.id for each in (*told_of, *facts.in_trouble(OF_TOPIC[Topic.CALL_FAILS]))]
+    return Subject(
+        topic=answered.topic,
+        key_id=None if diagnosis.key is None else diagnosis.key.id,
+        offered=tuple(dict.fromkeys(offered))[:10],
+        replies=tuple(each.message for each in diagnosis.replies),
+        request_id=facts.request_sought,
+    )
+
+
+def _by_what_stands_there(question: Question, facts: Facts, topic: Topic, *, sure: bool) -> Diagnosis | None:
+    """What leaves no doubt: a request's id, a pasted key, a header, a code. None where there is nothing of these."""
+    understood = question.understood
+    about_calls = topic in _CALLS or not sure
+    if facts.request_sought is not None and (about_calls or not question.request_is_attached):
+        return (
+            requests_explained.not_found(facts)
+            if facts.request is None
+            else requests_explained.found(facts, facts.request)
+        )
+    key = _pasted_key(question, facts)
+    if key is not None and not (sure and topic in _PASTED_ASIDE):
+        return pasted(facts, key, topic)
+    if not about_calls and topic is not Topic.HOW_CALL:
+        return None
+    for code in understood.codes:
+        if code in _KEY_CODES:
+            of_topic, reason = _KEY_CODES[code]
+            return why_calls_fail(facts, of_topic, (reason,))
+    if understood.header_mistakes:
+        return requests_explained.header_mistakes(understood.header_mistakes)
+    for code in understood.codes:
+        if code in _OTHER_CODES:
+            return requests_explained.by_code(_OTHER_CODES[code])
+    return None
+
+
+def _pasted_key(question: Question, facts: Facts) -> PastedKey | None:
+    """What was pasted in place of a key; a hint says which key is meant, unless it was sent as if it were one."""
+    for each in facts.pasted:
+        if each.possession is not None or not each.is_hint or _SENT_AS_KEY.search(question.text):
+            return each
+    return None
+
+
+def _not_allowed(facts: Facts) -> Diagnosis:
+    if facts.role is not Role.ORGANIZATION_ADMIN:
+        return management_explained.role_not_allowed(facts, "for what you need")
+    if not facts.allowance.remaining:
+        return management_explained.limit_reached(facts)
+    return how_to.how_to(Topic.HOW_ROLES, facts)
+
+
+def _asks_of_deletion(question: Question, facts: Facts) -> bool:
+    if _OF_DELETION.search(question.text):
+        return True
+    key: KeyFacts | None = facts.meant[0] if len(facts.meant) == 1 else None
+    return key is not None and key.is_deleted and not _OF_ANOTHER_CHANGE.search(question.text)
+
+
+def _expiry(question: Question, facts: Facts) -> Diagnosis:
+    """Keys don't expire: where one stopped working, something else is the matter."""
+    reasons = OF_TOPIC[Topic.CALL_FAILS]
+    suspects = [each for each in facts.meant if each.is_deleted or each.refused_for(reasons)]
+    if not suspects and not (_HAS_EXPIRED.search(question.text) and facts.in_trouble(reasons)):
+        return how_to.how_to(Topic.EXPIRY, facts)
+    diagnosis = calls_explained.why_calls_fail(facts, Topic.CALL_FAILS)
+    return replace(diagnosis, summary=f"Keys don't expire: it is something else. {diagnosis.summary}")

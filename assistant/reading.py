@@ -1,0 +1,108 @@
+"""
+Owns what a message is taken to be about: by its words, by what went before, and by what is the matter now.
+
+The state of things is worth more than the words: a key that was refused an hour ago, a slot that is not free, a role
+that does not allow it make what the words may mean more or less likely.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from assistant import talk_explained as talk
+from assistant.calls_explained import OF_TOPIC, STATUS_OF_TOPIC
+from assistant.facts import Facts
+from assistant.meant import Meant
+from assistant.offers import may_create_some
+from assistant.subject import Subject
+from assistant.understand import Understood, is_sure, weighed
+from assistant.understand_topics import ASKING, Reading, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A redacted message, understood, with what the conversation was about before it."""
+
+    text: str
+    understood: Understood
+    bare: str = ""
+    """The text with *key* in place of the name of the one that is meant."""
+    meant: Meant = field(default_factory=Meant)
+    subject: Subject | None = None
+    request_is_attached: bool = False
+    """Whether the person was looking at a refused request, rather than writing its id."""
+
+
+def _bare(text: str) -> str:
+    """Letters, digits and the spaces between them, without a hint in brackets."""
+    return " ".join(re.findall(r"\w+", re.sub(r"\([a-z]\w*…\w+\)", " ", text.casefold())))
+
+
+_ASKED_FOR = {
+    _bare(sentence): topic
+    for topic, sentence in [
+        *ASKING.items(),
+        *((topic, sentence.format("key")) for topic, sentence in talk.OF_KEY.items()),
+        *((topic, f"Why do calls with the key key get {status}?") for topic, status in STATUS_OF_TOPIC.items()),
+        (Topic.CALL_FAILS, "Why do calls with the key key fail?"),
+        (Topic.KEY_STATE, "Does the key key work?"),
+        *((Topic.USE, sentence.format("key")) for sentence in ("Who uses the key {}?",)),
+        *((Topic.HISTORY, f"Who {did} the key key?") for did in ("created", "deleted", "rotated")),
+    ]
+}
+"""What is suggested leads straight to its case, whatever the key is called."""
+_OF_ONE_KEY = (Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.KEY_STATE)
+_OF_NO_KEY = (
+    *(Topic.HOW_SCOPES, Topic.HOW_SLOTS, Topic.HOW_ROLES, Topic.HOW_LIMITS, Topic.HOW_CREATE, Topic.KEY_LIST),
+    *(Topic.DOCUMENTATION, Topic.EXPIRY, Topic.GREETING, Topic.OFF_TOPIC),
+)
+"""Topics that are less likely where a key is named."""
+_STATUSES = {401: Topic.UNAUTHORIZED, 403: Topic.FORBIDDEN, 429: Topic.TOO_MANY_REQUESTS, 503: Topic.UNAVAILABLE}
+
+_MATTERS = 1.0
+"""Log-odds of a topic that the organization's state speaks for: about three times as likely as by the words alone."""
+
+
+def read(question: Question, facts: Facts) -> tuple[Reading, ...]:
+    """The readings, the likeliest first: by the words, by what went before, by what is the matter now."""
+    asked = _ASKED_FOR.get(_bare(question.bare or question.text))
+    subject = question.subject
+    if asked is not None:
+        return (Reading(asked, 1.0), *_without(question, asked))
+    if question.meant.only_named:
+        named = Topic.KEY_STATE if subject is None else subject.topic
+        return (Reading(named, 1.0), *_without(question, named))
+    readings = weighed(question.understood.readings, what_matters(facts))
+    goes_on = question.understood.is_follow_up or (subject is not None and not question.understood.asks_anew)
+    if subject is not None and goes_on and not is_sure(readings) and not facts.has_ticket:
+        return (Reading(subject.topic, 1.0), *_without(question, subject.topic))
+    return readings
+
+
+def what_matters(facts: Facts) -> dict[Topic, float]:
+    """Log-odds for the topics that the state of things speaks for."""
+    odds: dict[Topic, float] = {}
+    for topic, reasons in OF_TOPIC.items():
+        keys = facts.meant or facts.keys
+        if topic is not Topic.KEY_STATE and any(each.refused_for(reasons) for each in keys):
+            odds[topic] = _MATTERS
+    if facts.meant:
+        odds |= {topic: odds.get(topic, 0.0) + _MATTERS / 2 for topic in _OF_ONE_KEY}
+        odds |= dict.fromkeys(_OF_NO_KEY, -_MATTERS)
+    if facts.request is not None:
+        odds[Topic.CALL_FAILS] = odds.get(Topic.CALL_FAILS, 0.0) + _MATTERS
+    if not facts.allowance.remaining:
+        odds[Topic.CANNOT_CREATE] = _MATTERS
+    if not may_create_some(facts):
+        odds[Topic.NOT_ALLOWED] = odds[Topic.CANNOT_CREATE] = _MATTERS / 2
+    return odds
+
+
+def may_answer(question: Question, readings: tuple[Reading, ...]) -> bool:
+    """Whether to answer at once: a status that is written there settles it where the words point the same way."""
+    topic = readings[0].topic
+    says_so = any(_STATUSES.get(status) is topic for status in question.understood.status_codes)
+    return readings[0].probability == 1.0 or says_so or is_sure(readings)
+
+
+def _without(question: Question, topic: Topic) -> tuple[Reading, ...]:
+    return tuple(reading for reading in question.understood.readings if reading.topic is not topic)

@@ -1,0 +1,85 @@
+"""Does what a person may ask of their conversations with the assistant: list, read and rate. They are theirs alone."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from keys.policy import Action, Actor
+from keys.record import may_on
+from keys.refusals import UnusableArgument
+from models.conversation import ConversationRecord, conversations_of, find_conversation
+from models.database import Database
+from models.ids import Prefix, parse_external_id
+from models.key_record import ApiKeyRecord, key_records
+from models.message import MessageRecord, find_message, messages_of, rate_message
+from models.reader import Reader, Source
+from models.ticket import TicketRecord, tickets_of
+from resolvers.usage import page_size
+
+
+async def conversation(source: Source, actor: Actor, conversation_id: UUID | None) -> ConversationRecord | None:
+    """The person's, in an organization that they are still in."""
+    if conversation_id is None or actor.person_id is None:
+        return None
+    found = await find_conversation(source, conversation_id, actor.person_id)
+    return found if found is not None and found.organization_id in actor.standings else None
+
+
+async def conversations(
+    source: Source, actor: Actor, organization_id: UUID, *, first: int, before: str | None
+) -> list[ConversationRecord]:
+    """The person's in this organization, newest first. Raises UnusableArgument."""
+    page_size(first)
+    if actor.person_id is None:
+        return []
+    return await conversations_of(
+        source, actor.person_id, organization_id, first=first, before=before_id(Prefix.CONVERSATION, before)
+    )
+
+
+async def messages(
+    source: Source, conversation_ids: Sequence[UUID], *, last: int, before: UUID | None
+) -> list[list[MessageRecord]]:
+    """Of each conversation the last so many before that one, oldest first."""
+    found = await messages_of(source, conversation_ids, last=last, before=before)
+    return [found[each] for each in conversation_ids]
+
+
+async def tickets(source: Source, conversation_ids: Sequence[UUID]) -> list[TicketRecord | None]:
+    """The hand-over of each, where there was one."""
+    found = await tickets_of(source, conversation_ids)
+    return [found.get(each) for each in conversation_ids]
+
+
+async def keys(source: Source, actor: Actor, key_ids: Collection[UUID]) -> list[ApiKeyRecord | None]:
+    """The keys that answers are about, where the person may see them today."""
+    found = await key_records(source, key_ids)
+    return [
+        record if (record := found.get(each)) is not None and may_on(actor, Action.SEE_KEY, record) else None
+        for each in key_ids
+    ]
+
+
+async def rate(
+    database: Database, reader: Reader, actor: Actor, message_id: UUID | None, *, helpful: bool, now: datetime
+) -> MessageRecord | None:
+    """Keeps what the person says of an answer; None where there is no such message of theirs."""
+    if message_id is None or actor.person_id is None:
+        return None
+    found = await find_message(reader, message_id, actor.person_id)
+    if found is None or await conversation(reader, actor, found.conversation_id) is None:
+        return None
+    async with database.transaction() as session:
+        if not await rate_message(session, found.id, actor.person_id, helpful=helpful, at=now):
+            return None
+    return found._replace(helpful=helpful, rated_at=now)
+
+
+def before_id(prefix: Prefix, text: str | None) -> UUID | None:
+    """Where a page ends. Raises UnusableArgument."""
+    if text is None:
+        return None
+    found = parse_external_id(prefix, text)
+    if found is None:
+        raise UnusableArgument(f"before: this is no id that begins with {prefix}_. Send one that you were given.")
+    return found

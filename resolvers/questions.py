@@ -1,0 +1,226 @@
+"""
+Does the keeping of questions: each once, one being answered at a time a person, so many in a minute and in a day.
+
+A question that came before, under the same id of the person's client, is the same question: it costs nothing, and has
+the answer that it had, or waits for it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from assistant.known import Asker
+from assistant.plain_text import one_line, shortened
+from assistant.redaction import LENGTH_AT_MOST, Redacted
+from keys.refusals import InvalidInput, TooManyRequests
+from models.answering import begin_answering, end_answering
+from models.conversation import TITLE_LENGTH_AT_MOST, ConversationRecord, begin_conversation, find_conversation
+from models.conversation import note_message as note_conversation
+from models.database import Database
+from models.ids import Prefix, parse_external_id
+from models.message import AlreadyKept, MessageRecord, answer_to, asked_since, find_question, keep_question
+from models.pasted_key import look_up_allowed
+
+A_MINUTE, A_DAY = timedelta(minutes=1), timedelta(days=1)
+ASKED_AT_MOST = ((A_MINUTE, 20, "within a minute"), (A_DAY, 200, "within a day"))
+ANSWERED_WITHIN_SECONDS = 30
+"""After which a question whose answering ended without a word may be answered by another process."""
+LOOK_AGAIN_SECONDS = 0.05
+NO_SUCH_CONVERSATION = "There is no such conversation of yours in this organization."
+ANOTHER_MESSAGE = "This id was sent with another message. Choose a new one for each message."
+ONE_AT_A_TIME = "Your question before this one is being answered. Wait for the answer, then ask."
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a person sends. The message is not redacted yet; the ids are as they came."""
+
+    message: str
+    conversation_id: UUID | None = None
+    has_unreadable_conversation: bool = False
+    client_message_id: str | None = None
+    api_key_id: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """
+    A question that is kept. With `is_begun` it is this caller's to answer; else somebody answers it, or has.
+
+    `may_look_up` are the public ids of the pasted keys that may be looked up.
+    """
+
+    conversation: ConversationRecord
+    question: MessageRecord
+    is_begun: bool
+    may_look_up: frozenset[str] = frozenset()
+
+
+class _Context(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was looked at: ids that have the form of one, and a digest of anything else, so that no secret is kept."""
+
+    key: str | None = None
+    request: str | None = None
+
+
+def check(asking: Asking) -> None:
+    """Raises InvalidInput for a message that is none."""
+    length = len(asking.message)
+    if not asking.message.strip():
+        raise InvalidInput("message", f"Write a message of 1 to {LENGTH_AT_MOST:,} characters.")
+    if length > LENGTH_AT_MOST:
+        raise InvalidInput(
+            "message",
+            f"The message has {length:,} characters; send at most {LENGTH_AT_MOST:,}. Leave out what is alike.",
+        )
+    if asking.has_unreadable_conversation:
+        raise InvalidInput("conversationId", NO_SUCH_CONVERSATION)
+
+
+async def keep(database: Database, asker: Asker, asking: Asking, redacted: Redacted, now: datetime) -> Kept:
+    """Keeps the question, or finds it. Raises InvalidInput and TooManyRequests: then nothing is kept."""
+    client_id = _client_id(asking)
+    if client_id is not None and (known := await _known(database, asker, asking, redacted, client_id, now)):
+        return known
+    try:
+        return await _keep_new(database, asker, asking, redacted, client_id, now)
+    except AlreadyKept:
+        # The same was sent twice at once, and the other came first.
+        known = None if client_id is None else await _known(database, asker, asking, redacted, client_id, now)
+        if known is None:
+            raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1) from None
+        return known
+
+
+async def wait_for_answer(database: Database, asker: Asker, kept: Kept) -> MessageRecord | None:
+    """The answer that somebody else gives; None where nobody does any more, and it is begun for this caller now."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + ANSWERED_WITHIN_SECONDS + 1
+    while clock() < until:
+        async with database.reading() as session:
+            given = await answer_to(session, kept.question.id)
+        if given is not None:
+            return given
+        async with database.transaction() as session:
+            if await begin_answering(session, asker.person.id, kept.question.id, seconds=ANSWERED_WITHIN_SECONDS):
+                return None
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=5)
+
+
+async def end(database: Database, asker: Asker, kept: Kept) -> None:
+    """Lets the person ask the next one, where the question was left without an answer."""
+    async with database.transaction() as session:
+        await end_answering(session, asker.person.id, kept.question.id)
+
+
+async def _keep_new(
+    database: Database, asker: Asker, asking: Asking, redacted: Redacted, client_id: str | None, now: datetime
+) -> Kept:
+    person_id = asker.person.id
+    async with database.transaction() as session:
+        conversation = await _conversation(session, asker, asking, redacted, now)
+        question = await keep_question(
+            session,
+            conversation_id=conversation.id,
+            person_id=person_id,
+            text=redacted.text,
+            at=now,
+            client_message_id=client_id,
+            context=_context(asking),
+        )
+        if not await begin_answering(session, person_id, question.id, seconds=ANSWERED_WITHIN_SECONDS):
+            raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1)
+        # After the line above nobody else counts for this person.
+        _check_pace(await asked_since(session, person_id, now - A_DAY), now)
+        allowed = await _look_ups(session, person_id, redacted, now)
+    return Kept(conversation, question, is_begun=True, may_look_up=allowed)
+
+
+async def _known(
+    database: Database, asker: Asker, asking: Asking, redacted: Redacted, client_id: str, now: datetime
+) -> Kept | None:
+    """The question that came before under this id. Raises InvalidInput where it was another one."""
+    person_id = asker.person.id
+    async with database.reading() as session:
+        question = await find_question(session, person_id, client_id)
+        if question is None:
+            return None
+        conversation = await find_conversation(session, question.conversation_id, person_id)
+        is_answered = await answer_to(session, question.id) is not None
+    is_same = (
+        conversation is not None
+        and conversation.organization_id == asker.organization_id
+        and asking.conversation_id in {None, conversation.id}
+        and (question.text, question.context) == (redacted.text, _context(asking))
+    )
+    if conversation is None or not is_same:
+        raise InvalidInput("clientMessageId", ANOTHER_MESSAGE)
+    if is_answered:
+        return Kept(conversation, question, is_begun=False)
+    async with database.transaction() as session:
+        if not await begin_answering(session, person_id, question.id, seconds=ANSWERED_WITHIN_SECONDS):
+            return Kept(conversation, question, is_begun=False)
+        return Kept(conversation, question, True, await _look_ups(session, person_id, redacted, now))
+
+
+async def _conversation(
+    session: AsyncSession, asker: Asker, asking: Asking, redacted: Redacted, now: datetime
+) -> ConversationRecord:
+    """The one that goes on, or a new one."""
+    person_id = asker.person.id
+    if asking.conversation_id is None:
+        title = shortened(one_line(redacted.text), TITLE_LENGTH_AT_MOST) or "…"
+        return await begin_conversation(
+            session, organization_id=asker.organization_id, person_id=person_id, title=title, at=now
+        )
+    found = await find_conversation(session, asking.conversation_id, person_id)
+    if found is None or found.organization_id != asker.organization_id:
+        raise InvalidInput("conversationId", NO_SUCH_CONVERSATION)
+    if not await note_conversation(session, found.id, at=now, subject=found.subject):
+        raise InvalidInput("conversationId", NO_SUCH_CONVERSATION)
+    return found
+
+
+async def _look_ups(session: AsyncSession, person_id: UUID, redacted: Redacted, now: datetime) -> frozenset[str]:
+    public_ids = [piece.public_id for piece in redacted.pieces if piece.key is not None and piece.public_id]
+    return frozenset(await look_up_allowed(session, person_id, public_ids, now=now))
+
+
+def _check_pace(asked: Sequence[datetime], now: datetime) -> None:
+    """Raises TooManyRequests for more than a person may ask; the question that is being kept is among those asked."""
+    for window, at_most, words in ASKED_AT_MOST:
+        recent = [at for at in asked if at > now - window]
+        if len(recent) > at_most:
+            free_at = recent[-at_most - 1] + window
+            raise TooManyRequests(
+                f"You have asked {at_most} questions {words}. Wait a little, then go on; or write to support.",
+                retry_after_seconds=max(1, ceil((free_at - now).total_seconds())),
+            )
+
+
+def _client_id(asking: Asking) -> str | None:
+    """Its digest: it comes from outside, may be of any length, and is only ever compared."""
+    given = asking.client_message_id
+    return None if not given else hashlib.sha256(given.encode(errors="surrogatepass")).hexdigest()
+
+
+def _context(asking: Asking) -> str | None:
+    if asking.api_key_id is None and asking.request_id is None:
+        return None
+    context = _Context(_kept_id(Prefix.API_KEY, asking.api_key_id), _kept_id(Prefix.REQUEST, asking.request_id))
+    return msgspec.json.encode(context).decode()
+
+
+def _kept_id(prefix: Prefix, given: str | None) -> str | None:
+    if given is None or parse_external_id(prefix, given) is not None:
+        return given
+    return hashlib.sha256(given.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,268 @@
+"""Shows the support assistant: conversations, their messages, what was found, and the hand-over to people."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import Enum
+from uuid import UUID
+
+import strawberry
+
+from assistant.answer_record import KeptAnswer, KeptCitation, KeptOffer, KeptReply, from_json
+from assistant.diagnosis import ActionKind, Case, Reply
+from models.conversation import ConversationRecord
+from models.ids import Prefix, external_id
+from models.message import Author, MessageRecord
+from models.ticket import TicketRecord
+from resolvers.conversations import before_id
+from resolvers.usage import page_size
+from schema.api_key import ApiKey, to_api_key
+from schema.context import Info
+
+
+@strawberry.enum(description="What a diagnosis found. One case, so that a client can branch on it.")
+class DiagnosisCase(Enum):
+    KEY_DELETED = strawberry.enum_value(Case.KEY_DELETED, description="401: the key was deleted.")
+    SECRET_REPLACED = strawberry.enum_value(
+        Case.SECRET_REPLACED, description="401: the secret was replaced by a rotation and its overlap is over."
+    )
+    KEY_UNKNOWN = strawberry.enum_value(
+        Case.KEY_UNKNOWN,
+        description=(
+            "401: right in form, but not issued here as it stands: mistyped, invented, another installation's, or a "
+            "key of an organization that the asker is not in."
+        ),
+    )
+    KEY_MALFORMED = strawberry.enum_value(
+        Case.KEY_MALFORMED, description="401: what was sent cannot be one of our keys by its form alone."
+    )
+    KEY_MISSING = strawberry.enum_value(Case.KEY_MISSING, description="401: the request carried no key at all.")
+    AGENT_NOT_IN_SCOPE = strawberry.enum_value(
+        Case.AGENT_NOT_IN_SCOPE, description="403: an agent-level key was used for another agent."
+    )
+    RATE_LIMITED = strawberry.enum_value(
+        Case.RATE_LIMITED, description="429: more requests than the rate limit allows."
+    )
+    QUOTA_EXCEEDED = strawberry.enum_value(Case.QUOTA_EXCEEDED, description="429: the period's quota is used up.")
+    SERVICE_UNAVAILABLE = strawberry.enum_value(
+        Case.SERVICE_UNAVAILABLE, description="503: verification was not available; the key is not the cause."
+    )
+    GATEWAY_NOT_ALLOWED = strawberry.enum_value(
+        Case.GATEWAY_NOT_ALLOWED, description="403: the request did not come by way of the operator's gateway."
+    )
+    KEY_LIMIT_REACHED = strawberry.enum_value(
+        Case.KEY_LIMIT_REACHED, description="No key can be created: every slot is taken."
+    )
+    ROLE_NOT_ALLOWED = strawberry.enum_value(
+        Case.ROLE_NOT_ALLOWED, description="This person's role does not allow what they want to do."
+    )
+    SECRET_LOST = strawberry.enum_value(Case.SECRET_LOST, description="The secret is lost: it can't be shown again.")
+    SCOPE_IMMUTABLE = strawberry.enum_value(
+        Case.SCOPE_IMMUTABLE, description="The scope can't be changed after creation."
+    )
+    KEY_WORKS = strawberry.enum_value(
+        Case.KEY_WORKS, description="The key is good and requests with it pass: what fails is elsewhere."
+    )
+    NO_REQUESTS_SEEN = strawberry.enum_value(
+        Case.NO_REQUESTS_SEEN, description="The key is good, but no request with it has arrived in the last day."
+    )
+    KEY_EXPOSED = strawberry.enum_value(
+        Case.KEY_EXPOSED, description="The secret got where it should not be: what to do first."
+    )
+    HOW_TO = strawberry.enum_value(
+        Case.HOW_TO,
+        description="What the documentation or the records answer, where nothing is wrong.",
+    )
+    HUMAN_REQUESTED = strawberry.enum_value(Case.HUMAN_REQUESTED, description="The person wants a human.")
+    NEEDS_DETAILS = strawberry.enum_value(
+        Case.NEEDS_DETAILS,
+        description="More is needed to tell: suggestedReplies has the likely readings. Also the answer to a greeting.",
+    )
+    OFF_TOPIC = strawberry.enum_value(
+        Case.OFF_TOPIC, description="Not about this organization's API keys, or not the assistant's to do."
+    )
+
+
+@strawberry.enum
+class SuggestedActionKind(Enum):
+    CREATE_API_KEY = ActionKind.CREATE_API_KEY
+    RENAME_API_KEY = ActionKind.RENAME_API_KEY
+    ROTATE_API_KEY = ActionKind.ROTATE_API_KEY
+    DELETE_API_KEY = ActionKind.DELETE_API_KEY
+    OPEN_USAGE = ActionKind.OPEN_USAGE
+    CONTACT_SUPPORT = ActionKind.CONTACT_SUPPORT
+
+
+@strawberry.enum
+class MessageAuthor(Enum):
+    PERSON = Author.PERSON
+    ASSISTANT = Author.ASSISTANT
+
+
+@strawberry.type(description="Something that was looked at, and what was found. Plain text.")
+class Evidence:
+    label: str = strawberry.field(description="What was looked at, in a few words.")
+    value: str
+    at: datetime | None
+
+
+@strawberry.type(description="What was found, on what, and what to do. Plain text.")
+class Diagnosis:
+    key_id: strawberry.Private[UUID | None]
+    case: DiagnosisCase
+    summary: str = strawberry.field(description="One sentence or two: the verdict.")
+    evidence: list[Evidence] = strawberry.field(
+        description="The facts it rests on, each checkable, none that the asking person may not see."
+    )
+    steps: list[str] = strawberry.field(description="What to do, in order.")
+
+    @strawberry.field(description="The key it is about, when the asking person may see it.")
+    async def api_key(self, info: Info) -> ApiKey | None:
+        return await _key(info, self.key_id)
+
+
+@strawberry.type(description="A passage of the documentation that an answer rests on.")
+class Citation:
+    title: str
+    url: str = strawberry.field(description="A path on this server that opens the passage.")
+
+
+@strawberry.type(description="Something to offer as a button. The assistant itself carries out none of it.")
+class SuggestedAction:
+    key_id: strawberry.Private[UUID | None]
+    kind: SuggestedActionKind
+    label: str
+
+    @strawberry.field
+    async def api_key(self, info: Info) -> ApiKey | None:
+        return await _key(info, self.key_id)
+
+
+@strawberry.type(description="Something that the person can send with one click.")
+class SuggestedReply:
+    label: str
+    message: str = strawberry.field(description="What is sent as the next message.")
+
+
+@strawberry.type(description="What the person wrote, or what the assistant answered.")
+class Message:
+    id: strawberry.ID
+    author: MessageAuthor
+    text: str = strawberry.field(
+        description=(
+            "A person's is plain text, with pasted keys redacted. The assistant's is CommonMark without raw HTML and "
+            "images, names and other foreign values escaped."
+        )
+    )
+    at: datetime
+    diagnosis: Diagnosis | None
+    citations: list[Citation]
+    actions: list[SuggestedAction]
+    suggested_replies: list[SuggestedReply] = strawberry.field(
+        description=(
+            "At most three: the other readings of an unclear question, the likeliest first, then what people ask next."
+        )
+    )
+    helpful: bool | None = strawberry.field(description="What rateMessage said of it.")
+
+
+@strawberry.type(description="A hand-over to the human support team, with the redacted conversation.")
+class SupportTicket:
+    id: strawberry.ID
+    created_at: datetime
+    sent_to: str | None = strawberry.field(
+        description=(
+            "The address that the hand-over goes to. Null where the operator set none: the operator finds the ticket "
+            "on the command line."
+        )
+    )
+    sent_at: datetime | None = strawberry.field(description="Null while it is waiting to be sent.")
+
+
+@strawberry.type(description="A person's conversation with the assistant. Nobody else can read it.")
+class Conversation:
+    internal_id: strawberry.Private[UUID]
+    id: strawberry.ID
+    title: str = strawberry.field(description="The first message, redacted, at most 80 characters.")
+    started_at: datetime
+
+    @strawberry.field(description="Oldest first: the last so many, before the message named.")
+    async def messages(self, info: Info, last: int = 50, before: strawberry.ID | None = None) -> list[Message]:
+        loads = info.context.support.messages(page_size(last, "last"), before_id(Prefix.MESSAGE, before))
+        return [to_message(each) for each in await loads.load(self.internal_id)]
+
+    @strawberry.field
+    async def ticket(self, info: Info) -> SupportTicket | None:
+        ticket = await info.context.support.tickets.load(self.internal_id)
+        return None if ticket is None else to_ticket(ticket)
+
+
+@strawberry.type
+class AssistantAnswer:
+    conversation: Conversation
+    message: Message
+
+
+@strawberry.type(description="A piece of an answer's text, as it is written.")
+class AssistantTextChunk:
+    conversation_id: strawberry.ID
+    text: str
+
+
+def to_conversation(record: ConversationRecord) -> Conversation:
+    return Conversation(
+        internal_id=record.id,
+        id=strawberry.ID(external_id(Prefix.CONVERSATION, record.id)),
+        title=record.title,
+        started_at=record.started_at,
+    )
+
+
+def to_message(record: MessageRecord) -> Message:
+    kept = None if record.answer is None else from_json(record.answer)
+    return Message(
+        id=strawberry.ID(external_id(Prefix.MESSAGE, record.id)),
+        author=MessageAuthor(record.author),
+        text=record.text,
+        at=record.at,
+        diagnosis=None if kept is None else to_diagnosis(kept),
+        citations=[] if kept is None else [_to_citation(each) for each in kept.citations],
+        actions=[] if kept is None else [_to_action(each) for each in kept.offers],
+        suggested_replies=[] if kept is None else to_replies(kept.replies),
+        helpful=record.helpful,
+    )
+
+
+def to_diagnosis(kept: KeptAnswer) -> Diagnosis:
+    return Diagnosis(
+        key_id=kept.key_id,
+        case=DiagnosisCase(kept.case),
+        summary=kept.summary,
+        evidence=[Evidence(label=each.label, value=each.value, at=each.at) for each in kept.evidence],
+        steps=list(kept.steps),
+    )
+
+
+def to_ticket(record: TicketRecord) -> SupportTicket:
+    return SupportTicket(
+        id=strawberry.ID(external_id(Prefix.TICKET, record.id)),
+        created_at=record.created_at,
+        sent_to=record.sent_to,
+        sent_at=record.sent_at,
+    )
+
+
+def to_replies(replies: Iterable[KeptReply | Reply]) -> list[SuggestedReply]:
+    return [SuggestedReply(label=each.label, message=each.message) for each in replies]
+
+
+def _to_citation(kept: KeptCitation) -> Citation:
+    return Citation(title=kept.title, url=kept.url)
+
+
+def _to_action(kept: KeptOffer) -> SuggestedAction:
+    return SuggestedAction(key_id=kept.key_id, kind=SuggestedActionKind(kept.kind), label=kept.label)
+
+
+async def _key(info: Info, key_id: UUID | None) -> ApiKey | None:
+    record = None if key_id is None else await info.context.support.keys.load(key_id)
+    return None if record is None else to_api_key(record, info.context.actor, info.context.desk.clock())
