@@ -21,6 +21,7 @@ from app.graphql_streams import StreamRight
 from app.health import health
 from app.identity import Identity, Visit
 from app.logs import AccessLog
+from app.mail import Outbox
 from app.origins import OriginGuard
 from app.pages import pages
 from app.requests import CommonHeaders
@@ -122,7 +123,8 @@ class Keydesk:
             documents=self._documents,
             clock=clock,
         )
-        self._support_line = SupportLine(settings.support_email)
+        self._outbox = Outbox(self.database, settings.mail_server, clock=clock)
+        self._support_line = SupportLine(settings.support_email, self._outbox.sends, self._outbox.wake)
         self._identity: Identity | None = None
         self._web = self._framework()
 
@@ -188,6 +190,7 @@ class Keydesk:
         async with (
             self._watching.kept(),
             self._counting.kept(),
+            self._outbox.kept(),
             kept_tidy(self.database, clock=self._clock, audit_days=self._settings.audit_days),
         ):
             self._when_started()
@@ -247,7 +250,7 @@ def _introspection_refusal(context: Context) -> Refusal | None:
 
 
 def _stream_right(context: Context) -> StreamRight:
-    """A stream goes on while the session does. Raises Unauthenticated."""
+    """A stream goes on while the session does. Raises Unauthenticated and PasswordChangeRequired."""
     visit = context.visit
     if not isinstance(visit, Visit):
         raise Unauthenticated

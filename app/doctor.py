@@ -18,6 +18,7 @@ from redis.exceptions import (
 from app.addresses import is_trusted
 from app.demo import kept_server_keys
 from app.failure import DATABASE_ERRORS, Failure, database_failure, database_place
+from app.mail_server import MailFailure
 from app.preflight import limits_warning, missing_server_keys, missing_words, require_file, schema_fault
 from app.settings import Settings, SettingsError, read_settings
 from keys.token import Secret
@@ -47,7 +48,7 @@ async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetim
     try:
         settings = read_settings(environment)
     except SettingsError as error:
-        names = ("database", *NEEDS_DATABASE, "redis", "proxies")
+        names = ("database", *NEEDS_DATABASE, "redis", "proxies", "mail")
         return [
             Finding("settings", False, str(error)),
             *(Finding(name, False, "not checked, since the settings can't be read") for name in names),
@@ -57,6 +58,7 @@ async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetim
         *await _of_database(settings, clock),
         await _redis(settings.redis_url),
         _proxies(settings, await _lone_caller(settings)),
+        await _mail(settings),
     ]
 
 
@@ -204,3 +206,18 @@ def _proxies(settings: Settings, lone_caller: str | None) -> Finding:
             "every caller seems to come from the proxy",
         )
     return Finding("proxies", True, believed)
+
+
+async def _mail(settings: Settings) -> Finding:
+    """As far as to where a mail would be handed in; none is."""
+    address, server = settings.support_email, settings.mail_server
+    if server is None:
+        waiting = "wait for KEYDESK_SMTP_URL" if address else "are for `keydesk ticket list` alone"
+        return Finding("mail", True, f"no mail server is set; hand-overs {waiting}")
+    try:
+        how = await server.probe()
+    except MailFailure as failure:
+        return Finding("mail", False, f"{failure}; check KEYDESK_SMTP_URL")
+    if address is None:
+        return Finding("mail", True, f"{server.place} answers, {how}; warning: KEYDESK_SUPPORT_EMAIL is not set")
+    return Finding("mail", True, f"{server.place} answers, {how}; hand-overs go to {address}")

@@ -3,11 +3,15 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.errors import MessageError
+from email.headerregistry import Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.mail_server import MailServer, UnusableMailServer, mail_server
 from keys.token import Secret, ServerKeys, valid_prefix
 from models.database import UnsupportedDatabase, database_url
+from models.person import EMAIL_LENGTH_AT_MOST
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -39,6 +43,8 @@ class Settings:
     require_agent: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     support_email: str | None = None
+    mail_server: MailServer | None = None
+    """Where hand-overs to the support address are mailed."""
     limiter_fails_closed: bool = False
     metrics: bool = False
     metrics_token: Secret | None = None
@@ -67,6 +73,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         require_agent=_boolean(given, "KEYDESK_REQUIRE_AGENT"),
         trusted_proxies=tuple(_network(text) for text in _list(given, "KEYDESK_TRUSTED_PROXIES")),
         support_email=_email(given.get("KEYDESK_SUPPORT_EMAIL")),
+        mail_server=_mail_server(given.get("KEYDESK_SMTP_URL")),
         limiter_fails_closed=_choice(given, "KEYDESK_LIMITER_FAILURE", ("open", "closed"), "open") == "closed",
         metrics=_boolean(given, "KEYDESK_METRICS"),
         metrics_token=None if metrics_token is None else Secret(metrics_token),
@@ -175,9 +182,20 @@ def _network(text: str) -> Network:
 
 
 def _email(text: str | None) -> str | None:
+    """An address that a mail's header can hold."""
     if text is None:
         return None
-    local, _, domain = text.rpartition("@")
-    if not local or not domain or any(character.isspace() or character in "<>," for character in text):
-        raise SettingsError("KEYDESK_SUPPORT_EMAIL: give one address such as support@example.com.")
-    return text
+    try:
+        address = Address(addr_spec=text)
+    except (ValueError, MessageError):
+        address = Address()
+    if not address.username or not address.domain or not text.isascii() or len(text) > EMAIL_LENGTH_AT_MOST:
+        raise SettingsError("KEYDESK_SUPPORT_EMAIL: give one address such as support@example.com, in ASCII.")
+    return address.addr_spec
+
+
+def _mail_server(text: str | None) -> MailServer | None:
+    try:
+        return None if text is None else mail_server(text)
+    except UnusableMailServer as error:
+        raise SettingsError(f"KEYDESK_SMTP_URL: {error}.") from None

@@ -1,0 +1,128 @@
+"""Owns `keydesk assistant …`."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from app import utc_now
+from app.cli.forms import Form, instant_form, minute
+from app.cli.terminal import AsJson, OrganizationOption, Workplace, show, table, work
+from assistant.plain_text import one_line, shortened
+from models.conversation import KEPT_DAYS
+from models.ids import Prefix, external_id
+from models.organization import Organization
+from resolvers import assistant_report
+from resolvers.assistant_report import Proof, Report
+from resolvers.operator import named_organization
+
+commands = typer.Typer(no_args_is_help=True, help="The assistant: how well it does.")
+SHOWN_CHARACTERS = 100
+
+
+@commands.callback()
+def _group() -> None:
+    """With one command, Typer would do without its name."""
+
+
+@commands.command()
+def report(
+    organization: OrganizationOption,
+    days: Annotated[
+        int, typer.Option(min=1, max=KEPT_DAYS, metavar="N", help="How far back; conversations are kept 90 days.")
+    ] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Show what the assistant found in an organization, and what of it helped.
+
+    An answer counts as solved when the person called it helpful and the key that it was about was not refused in the
+    24 hours after. Messages that were not understood are listed, redacted, so that phrases can be added.
+    """
+
+    async def operation(workplace: Workplace) -> tuple[Organization, Report]:
+        async with workplace.database.reading() as session:
+            found = await named_organization(session, organization)
+            return found, await assistant_report.report(session, organization_id=found.id, days=days, now=utc_now())
+
+    row, told = work(operation)
+    show(_form(row, told, days), _lines(row, told, days), as_json=as_json)
+
+
+def _form(row: Organization, told: Report, days: int) -> Form:
+    return {
+        "organizationId": external_id(Prefix.ORGANIZATION, row.id),
+        "days": days,
+        "since": instant_form(told.since),
+        "answers": told.answers,
+        "direct": told.direct,
+        "directShare": None if told.direct_share is None else round(told.direct_share, 4),
+        "ratedUp": sum(each.rated_up for each in told.cases),
+        "ratedDown": sum(each.rated_down for each in told.cases),
+        "handOvers": told.hand_overs,
+        "solved": told.proofs[Proof.SOLVED],
+        "refusedAgain": told.proofs[Proof.REFUSED_AGAIN],
+        "tooEarlyToSay": told.proofs[Proof.TOO_EARLY],
+        "ratedUpWithoutKey": told.proofs[Proof.WITHOUT_KEY],
+        "cases": [
+            {
+                "case": each.diagnosis_case,
+                "answers": each.answers,
+                "direct": each.direct,
+                "ratedUp": each.rated_up,
+                "ratedDown": each.rated_down,
+                "handOvers": each.handed_over,
+            }
+            for each in told.cases
+        ],
+        "notUnderstood": [
+            {
+                "messageId": external_id(Prefix.MESSAGE, each.question_id),
+                "at": instant_form(each.at),
+                "text": each.text,
+                "topic": each.topic,
+                "language": each.language,
+                "case": each.diagnosis_case,
+            }
+            for each in told.not_understood
+        ],
+    }
+
+
+def _lines(row: Organization, told: Report, days: int) -> Iterator[str]:
+    proofs = told.proofs
+    share = "" if told.direct_share is None else f" ({told.direct_share:.0%})"
+    yield f"The assistant in “{row.name}”, the last {days} days:"
+    yield f"  answers      {told.answers}, of which direct {told.direct}{share}"
+    yield (
+        f"  rated        {sum(each.rated_up for each in told.cases)} up, "
+        f"{sum(each.rated_down for each in told.cases)} down"
+    )
+    yield (
+        f"  solved       {proofs[Proof.SOLVED]}; rated up and refused again: {proofs[Proof.REFUSED_AGAIN]}, too early "
+        f"to say: {proofs[Proof.TOO_EARLY]}, about no key: {proofs[Proof.WITHOUT_KEY]}"
+    )
+    yield f"  hand-overs   {told.hand_overs}"
+    yield ""
+    yield from table(
+        ("CASE", "ANSWERS", "DIRECT", "UP", "DOWN", "HAND-OVERS"),
+        [
+            (each.diagnosis_case, each.answers, each.direct, each.rated_up, each.rated_down, each.handed_over)
+            for each in told.cases
+        ],
+        empty="It has answered nothing.",
+    )
+    yield ""
+    yield from table(
+        ("NOT UNDERSTOOD (UTC)", "TAKEN FOR", "LANGUAGE", "MESSAGE"),
+        [
+            (
+                minute(each.at),
+                each.topic or "–",
+                each.language or "–",
+                shortened(one_line(each.text), SHOWN_CHARACTERS),
+            )
+            for each in told.not_understood
+        ],
+        empty="Every message was understood.",
+    )
