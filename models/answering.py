@@ -1,9 +1,10 @@
 """Owns who is being answered: one question of a person at a time, whichever process answers it."""
 
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import Executable, Table, Uuid, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
@@ -26,30 +27,38 @@ class Answering(SQLModel, table=True):
     until: datetime = instant()
 
 
+_ROWS: Table = SQLModel.metadata.tables["answering"]
+_PERSON, _QUESTION = bindparam("person", type_=Uuid()), bindparam("question", type_=Uuid())
+
+
+@cache
+def _beginning(dialect: str, seconds: int) -> Executable:
+    """One statement, so that of two that begin at once one does. Made once: it is run with every question."""
+    now, until = from_now(dialect, seconds=seconds)
+    insert = postgresql.insert if dialect == POSTGRESQL else sqlite.insert
+    statement = insert(_ROWS).values(person_id=_PERSON, question_id=_QUESTION, until=until)
+    return statement.on_conflict_do_update(
+        index_elements=["person_id"],
+        set_={"question_id": statement.excluded.question_id, "until": statement.excluded.until},
+        where=_ROWS.c.until <= now,
+    ).returning(_ROWS.c.question_id)
+
+
+_ENDING = delete(_ROWS).where(_ROWS.c.person_id == _PERSON, _ROWS.c.question_id == _QUESTION)
+
+
 async def begin_answering(session: AsyncSession, person_id: UUID, question_id: UUID, *, seconds: int) -> bool:
     """
     Begins, for so many seconds at most; False where a question of the person's is being answered, also if it is this.
-
-    One statement, so that of two that begin at once one does.
     """
-    now, until = from_now(session, seconds=seconds)
-    insert = postgresql.insert if session.get_bind().dialect.name == POSTGRESQL else sqlite.insert
-    statement = insert(Answering).values(person_id=person_id, question_id=question_id, until=until)
-    begun = await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["person_id"],
-            set_={"question_id": statement.excluded.question_id, "until": statement.excluded.until},
-            where=col(Answering.until) <= now,
-        ).returning(col(Answering.question_id))
-    )
+    statement = _beginning(session.get_bind().dialect.name, seconds)
+    begun = await session.execute(statement, {"person": person_id, "question": question_id})
     return begun.first() is not None
 
 
 async def end_answering(session: AsyncSession, person_id: UUID, question_id: UUID) -> None:
     """Ends it, unless another question has taken over."""
-    await session.execute(
-        delete(Answering).where(col(Answering.person_id) == person_id, col(Answering.question_id) == question_id)
-    )
+    await session.execute(_ENDING, {"person": person_id, "question": question_id})
 
 
 async def drop_answering_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Index, Integer, Select, Text, Uuid, bindparam, delete, update
+from sqlalchemy import Index, Integer, Select, Table, Text, Uuid, bindparam, delete, insert, update
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
@@ -63,18 +63,22 @@ _NEWEST: Select[Any] = (
     .order_by(col(Conversation.id).desc())
     .limit(bindparam("first", type_=Integer()))
 )
+_ROWS: Table = SQLModel.metadata.tables["conversations"]
+_BEGIN = insert(_ROWS)
+_NOTE = (
+    update(_ROWS)
+    .where(_ROWS.c.id == bindparam("noted_id"))
+    .values(last_message_at=bindparam("noted_at"), subject=bindparam("noted_subject"))
+)
 
 
 async def begin_conversation(
     session: AsyncSession, *, organization_id: UUID, person_id: UUID, title: str, at: datetime
 ) -> ConversationRecord:
     """A new one, without a message. Its title fits."""
-    conversation = Conversation(
-        organization_id=organization_id, person_id=person_id, title=title, started_at=at, last_message_at=at
-    )
-    session.add(conversation)
-    await session.flush()
-    return ConversationRecord._make(getattr(conversation, name) for name in ConversationRecord._fields)
+    begun = ConversationRecord(new_id(), organization_id, person_id, title, at, at, None)
+    await session.execute(_BEGIN, begun._asdict())
+    return begun
 
 
 async def find_conversation(source: Source, conversation_id: UUID, person_id: UUID) -> ConversationRecord | None:
@@ -102,12 +106,7 @@ async def note_message(session: AsyncSession, conversation_id: UUID, *, at: date
 
     Before the message is kept: from then on, until the transaction ends, nobody drops the conversation for its age.
     """
-    result = await session.execute(
-        update(Conversation)
-        .where(col(Conversation.id) == conversation_id)
-        .values(last_message_at=at, subject=subject)
-        .execution_options(synchronize_session=False)
-    )
+    result = await session.execute(_NOTE, {"noted_id": conversation_id, "noted_at": at, "noted_subject": subject})
     return bool(result.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it
 
 

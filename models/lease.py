@@ -33,9 +33,9 @@ class Span(NamedTuple):
     until: ColumnElement[datetime]
 
 
-def from_now(session: AsyncSession, *, seconds: int) -> Span:
+def from_now(dialect: str, *, seconds: int) -> Span:
     """Now, and so many seconds later."""
-    if session.get_bind().dialect.name == POSTGRESQL:
+    if dialect == POSTGRESQL:
         now: ColumnElement[datetime] = func.clock_timestamp(type_=DateTime(timezone=True))
         return Span(now, now + timedelta(seconds=seconds))
     return Span(func.strftime(_SQLITE_FORMAT, "now"), func.strftime(_SQLITE_FORMAT, "now", f"{seconds} seconds"))
@@ -48,8 +48,9 @@ async def take_lease(session: AsyncSession, name: str, holder: UUID, *, seconds:
     One statement, so that of two that take it at once one gets it. It stays locked until the transaction ends: what
     else that transaction does, nobody else does meanwhile.
     """
-    now, until = from_now(session, seconds=seconds)
-    insert = postgresql.insert if session.get_bind().dialect.name == POSTGRESQL else sqlite.insert
+    dialect = session.get_bind().dialect.name
+    now, until = from_now(dialect, seconds=seconds)
+    insert = postgresql.insert if dialect == POSTGRESQL else sqlite.insert
     statement = insert(Lease).values(name=name, holder=holder, until=until)
     taken = await session.execute(
         statement.on_conflict_do_update(

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Index, Integer, Select, Text, UniqueConstraint, Uuid, bindparam, func, update
+from sqlalchemy import Executable, Index, Integer, Select, Text, UniqueConstraint, Uuid, bindparam, func, update
 from sqlalchemy import select as columns
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -85,17 +85,17 @@ class MessageRecord(NamedTuple):
     author: Author
     text: str
     at: datetime
-    client_message_id: str | None
-    answers_id: UUID | None
-    context: str | None
-    topic: str | None
-    language: str | None
-    diagnosis_case: str | None
-    key_id: UUID | None
-    is_direct: bool | None
-    answer: str | None
-    helpful: bool | None
-    rated_at: datetime | None
+    client_message_id: str | None = None
+    answers_id: UUID | None = None
+    context: str | None = None
+    topic: str | None = None
+    language: str | None = None
+    diagnosis_case: str | None = None
+    key_id: UUID | None = None
+    is_direct: bool | None = None
+    answer: str | None = None
+    helpful: bool | None = None
+    rated_at: datetime | None = None
 
 
 _SHOWN: list[Any] = [getattr(Message, name) for name in MessageRecord._fields]
@@ -157,7 +157,8 @@ async def keep_question(
     """What the person wrote, redacted. Raises AlreadyKept: see `find_question` then, in another transaction."""
     return await _keep(
         session,
-        Message(
+        MessageRecord(
+            id=new_id(),
             conversation_id=conversation_id,
             person_id=person_id,
             author=Author.PERSON,
@@ -191,7 +192,8 @@ async def keep_answer(
     """
     return await _keep(
         session,
-        Message(
+        MessageRecord(
+            id=new_id(),
             conversation_id=conversation_id,
             person_id=person_id,
             author=Author.ASSISTANT,
@@ -266,13 +268,20 @@ async def rate_message(
     return bool(result.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it
 
 
-async def _keep(session: AsyncSession, message: Message) -> MessageRecord:
+@cache
+def _keeping(dialect: str) -> Executable:
+    """Made once: it is run twice with every question."""
+    rows = SQLModel.metadata.tables["messages"]
+    insert = postgresql.insert if dialect == POSTGRESQL else sqlite.insert
+    return insert(rows).on_conflict_do_nothing().returning(rows.c.id)
+
+
+async def _keep(session: AsyncSession, message: MessageRecord) -> MessageRecord:
     """Stores it. Of two that are kept at once under one id, the second waits until it is known what became of it."""
-    insert = postgresql.insert if session.get_bind().dialect.name == POSTGRESQL else sqlite.insert
-    statement = insert(Message).values(message.model_dump()).on_conflict_do_nothing().returning(col(Message.id))
-    if (await session.execute(statement)).first() is None:
+    kept = await session.execute(_keeping(session.get_bind().dialect.name), message._asdict())
+    if kept.first() is None:
         raise AlreadyKept
-    return _record([getattr(message, name) for name in MessageRecord._fields])
+    return message
 
 
 async def _one(source: Source, statement: Select[Any], parameters: dict[str, Any]) -> MessageRecord | None:
