@@ -175,7 +175,7 @@ async def measure(contenders: Sequence[Contender], folder: Path, arguments: argp
                 each.seen.append(seen)
             if number and used is not None:
                 used = (each.server.processor_seconds() or used) - used
-                each.processor_us.append(used / (seen.per_second * load.seconds) * 1e6)
+                each.processor_us.append(used / max(1, seen.per_second * load.seconds) * 1e6)
         say(f"round {number} of {arguments.rounds}")
 
 
