@@ -63,8 +63,17 @@ class Limits:
     """The largest page that a resolver gives; more than that is the resolver's to refuse, by its own code."""
     intervals: int = INTERVALS_AT_MOST
     """The same for the intervals of a time."""
-    weights: Mapping[str, int] = field(default_factory=lambda: {"ApiKey.usage": 10})
-    """What is more work than a field: where a key stands may take a look at the database or at Redis."""
+    weights: Mapping[str, int] = field(
+        default_factory=lambda: {
+            "ApiKey.usage": 10,
+            "Organization.assistantStarters": 100,
+            "Query.diagnoseRequest": 1_000,
+        }
+    )
+    """
+    What is more work than a field: where a key stands may take a look at the database or at Redis, a diagnosis takes
+    ten, and one of a request that is not there looks for it again and again.
+    """
     nested_selections: int = 50
     """Fields, inline fragments and spreads around each other: what keeps the measuring itself off the stack's end."""
     merge_steps: int = 20_000

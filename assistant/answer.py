@@ -36,9 +36,14 @@ _MARKUP = re.compile(
 )
 
 
+_BEGINS_A_BLOCK = re.compile(r"^(?:(?=[#+-])|\d{1,9}(?=[.)](?:\s|$)))")
+"""A heading, a rule or a list, where it stands first in a line."""
+
+
 def escaped(text: str) -> str:
     """Plain text, in one line, as CommonMark that shows it as it is."""
-    return _MARKUP.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))
+    line = _MARKUP.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))
+    return _BEGINS_A_BLOCK.sub(lambda match: f"{match[0]}\\", line)
 
 
 def written(diagnosis: Diagnosis, language: str, title_of: Callable[[str], str]) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def why_calls_fail(facts: Facts, topic: Topic, reasons: Sequence[RefusedReason] 
         key = only_one(facts.meant, wanted)
         return of_key(facts, key, topic, wanted) if key is not None else which_key(facts, facts.meant, topic)
     if facts.meant_unseen is not None:
-        return _unseen(facts)
+        return unseen(facts)
     troubled = facts.in_trouble(wanted)
     likeliest = _likeliest(facts, troubled, wanted)
     if likeliest is not None:
@@ -241,8 +241,9 @@ def _nothing_seen(facts: Facts, topic: Topic) -> Diagnosis:
     ]
     evidence: tuple[Fact, ...] = ()
     if facts.manages:
-        looked = f"none of the {words.counted(len(facts.living), 'key')} that you may see was refused in the last day"
-        evidence = (Fact("Looked at", f"{looked}{f' with {status}' if status else ''}", facts.now),)
+        seen = words.counted(len(facts.living), "key")
+        refused = f"no request was refused{f' with {status}' if status else ''} in the last day"
+        evidence = (Fact("Looked at", f"{seen} that you may see: {refused}", facts.now),)
         if status == 401:
             steps.append(
                 "A request with no key, or with a mistyped one, is booked to no key: then the header is wrong."
@@ -262,14 +263,14 @@ def _nothing_seen(facts: Facts, topic: Topic) -> Diagnosis:
     )
 
 
-def _unseen(facts: Facts) -> Diagnosis:
+def unseen(facts: Facts) -> Diagnosis:
     """What the person named is of no key that they may see: the same words whatever the reason."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
         "There is no key with this hint or id that you may see.",
         (Fact("Looked for", f"{facts.meant_unseen}", facts.now),),
         (
-            "Compare it with the list of keys, under API Keys.",
+            *(("Compare it with the list of keys, under API Keys.",) if facts.manages else ()),
             ask_an_admin(facts, "which key it is, if it is not in your list"),
             "Or send me the requestId of an answer that fails.",
         ),

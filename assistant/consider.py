@@ -57,7 +57,7 @@ async def consider(
     records = [each.record for each in facts.keys]
     key = meant(text, understood, records, looking_at=inquiry.looking_at, subject=inquiry.subject)
     bare = without_names(text, [each for each in records if each.id in key.key_ids])
-    # What a key is called says nothing of what is asked about it.
+    # What a key is called says nothing of what is asked about it, or of the language.
     about = understood if bare == text else understand(bare)._replace(hints=understood.hints, ids=understood.ids)
     question = Question(text, about, bare, key, inquiry.subject, request_is_attached=inquiry.request_id is not None)
     request_id = inquiry.request_id or next(iter(understood.request_ids), None)
@@ -76,7 +76,7 @@ async def consider(
     )
     if topics & _SEARCHED:
         facts = replace(facts, passages=known.passages(knowledge.documents, text))
-    return Considered(diagnose(question, facts), understood.language, facts)
+    return Considered(diagnose(question, facts), about.language, facts)
 
 
 def _keys_in(pieces: Sequence[Piece]) -> list[Piece]:

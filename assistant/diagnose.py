@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from assistant import calls_explained, how_to, management_explained, records_explained, requests_explained
 from assistant import talk_explained as talk
-from assistant.calls_explained import OF_TOPIC, only_one, why_calls_fail
+from assistant.calls_explained import OF_TOPIC, only_one, unseen, why_calls_fail
 from assistant.diagnosis import Case, Diagnosis
 from assistant.facts import Facts, KeyFacts, PastedKey
-from assistant.pasted_explained import pasted
+from assistant.pasted_explained import ROTATE_IT, pasted
 from assistant.reading import Question, may_answer, read
+from assistant.refusals_explained import deleted
 from assistant.subject import Subject
 from assistant.understand_topics import Topic
 from keys.record import hint_of
@@ -36,6 +37,15 @@ _CALLS = frozenset({*OF_TOPIC, Topic.UNAVAILABLE})
 _PASTED_ASIDE = frozenset({Topic.EXPOSED_KEY, Topic.LOST_SECRET, Topic.HISTORY, Topic.USE, Topic.HUMAN})
 """Topics that a pasted key is a detail of, and not what is asked about."""
 _SENT_AS_KEY = re.compile(r"(?:\bbearer\s+|\bx-api-key\s*[:=]\s*)[\"']?[a-z][a-z0-9]{0,11}_\w{2,8}(?:…|\.{2,3})", re.I)
+_OF_A_LIVING_KEY = frozenset(
+    {Topic.HOW_RENAME, Topic.HOW_ROTATE, Topic.HOW_DELETE, Topic.LOST_SECRET, Topic.CHANGE_SCOPE}
+)
+"""What nobody can do with a key that was deleted."""
+_GOOD = frozenset({Case.KEY_WORKS, Case.NO_REQUESTS_SEEN})
+_OF_RECORDS = frozenset({Topic.HISTORY, Topic.USE})
+_LOST = re.compile(r"\b(?:lost|lose|losing|forgot(?:ten)?|misplaced)\b", re.IGNORECASE)
+_SAID_OF_REFUSALS = re.compile(r"\baccess not permitted\b", re.IGNORECASE)
+"""The message of every 401 and 403."""
 _ORGANIZATION_LEVEL = re.compile(
     r"\borg(?:ani[sz]ation)?s?[- ]?(?:level|wide|scoped?|keys?\b)|\b(?:all|every) agents?\b|\bcompany[- ]wide\b"
     r"|\b(?:whole|entire) (?:org|compan|team)\w*|\b(?:for|scope|to) (?:the |our |my )?organi[sz]ation\b",
@@ -44,7 +54,9 @@ _ORGANIZATION_LEVEL = re.compile(
 _OF_DELETION = re.compile(
     r"delet|remov|revok|gelöscht|entfernt|supprim|borr|elimin|apag|exclu|disappear|vanish|gone|削除|删", re.IGNORECASE
 )
-_OF_ANOTHER_CHANGE = re.compile(r"creat|made|add|renam|rotat|erstellt|angelegt|umbenannt|créé|renomm|作成|创建", re.I)
+_OF_ANOTHER_CHANGE = re.compile(
+    r"chang|creat|made|add|renam|rotat|erstellt|angelegt|umbenannt|créé|renomm|作成|创建", re.IGNORECASE
+)
 _HAS_EXPIRED = re.compile(
     r"\bexpired\b|\babgelaufen\b|\bexpirée?\b|\b(?:ha )?(?:caducado|expirado|expirou)\b|期限切れ|过期", re.I
 )
@@ -66,15 +78,30 @@ _OTHER_CODES: Mapping[str, RefusedReason] = {
 
 def diagnose(question: Question, facts: Facts) -> Answered:
     """One case, with what it rests on."""
+    answered = _answered(question, facts)
+    if answered.topic not in _CALLS:
+        return answered
+    # The address of a refusal's explanation, in the answer's type, was not called.
+    hosts = [each for each in question.understood.hosts if f"//{each}/docs/errors" not in question.text.casefold()]
+    return answered._replace(diagnosis=requests_explained.called(answered.diagnosis, hosts))
+
+
+def _answered(question: Question, facts: Facts) -> Answered:
     readings = read(question, facts)
     topic, sure = readings[0].topic, may_answer(question, readings)
     if sure and topic is Topic.OFF_TOPIC:
         return Answered(talk.off_topic(facts), topic, is_direct=True)
     certain = _by_what_stands_there(question, facts, topic, sure=sure)
     if certain is not None:
-        return Answered(certain, topic if topic in _CALLS else Topic.CALL_FAILS, is_direct=True)
+        of_calls = topic if topic in _CALLS else Topic.CALL_FAILS
+        return Answered(certain, of_calls, is_direct=certain.case is not Case.NEEDS_DETAILS)
     if facts.has_ticket and not question.understood.asks_anew:
         return Answered(talk.has_it(facts), topic, is_direct=True)
+    if not sure and (named := _named_tombstone(question, facts)) is not None:
+        # Whatever is asked about a key that is gone, this is what matters.
+        return Answered(deleted(facts, named), Topic.KEY_STATE, is_direct=True)
+    if not sure and facts.meant_unseen is not None and question.meant.is_named:
+        return Answered(unseen(facts), topic, is_direct=False)
     if not sure:
         return Answered(talk.unsure(facts, readings), topic, is_direct=False)
     diagnosis = about(topic, question, facts)
@@ -84,6 +111,10 @@ def diagnose(question: Question, facts: Facts) -> Answered:
 def about(topic: Topic, question: Question, facts: Facts) -> Diagnosis:
     """What is said of a topic that is understood."""
     key = only_one(facts.meant, ()) if facts.meant else None
+    if key is not None and key.is_deleted and topic in _OF_A_LIVING_KEY:
+        return deleted(facts, key)
+    if facts.meant_unseen is not None and facts.manages and topic in _OF_RECORDS:
+        return unseen(facts)
     match topic:
         case Topic.OFF_TOPIC:
             return talk.off_topic(facts)
@@ -94,6 +125,9 @@ def about(topic: Topic, question: Question, facts: Facts) -> Diagnosis:
         case _ if topic in _CALLS:
             return why_calls_fail(facts, topic)
         case Topic.CANNOT_CREATE | Topic.HOW_CREATE:
+            if not facts.allowance.remaining and _LOST.search(question.text):
+                # A secret that is lost needs no slot: the key that has one is rotated.
+                return management_explained.secret_lost(facts, key)
             wide = bool(_ORGANIZATION_LEVEL.search(question.text))
             return management_explained.cannot_create(facts, organization_level=wide)
         case Topic.NOT_ALLOWED:
@@ -140,8 +174,9 @@ def subject_after(answered: Answered, facts: Facts) -> Subject:
 def _by_what_stands_there(question: Question, facts: Facts, topic: Topic, *, sure: bool) -> Diagnosis | None:
     """What leaves no doubt: a request's id, a pasted key, a header, a code. None where there is nothing of these."""
     understood = question.understood
+    is_first_word = question.subject is None and topic is Topic.GREETING
     about_calls = topic in _CALLS or not sure
-    if facts.request_sought is not None and (about_calls or not question.request_is_attached):
+    if facts.request_sought is not None and (about_calls or is_first_word or not question.request_is_attached):
         return (
             requests_explained.not_found(facts)
             if facts.request is None
@@ -149,7 +184,18 @@ def _by_what_stands_there(question: Question, facts: Facts, topic: Topic, *, sur
         )
     key = _pasted_key(question, facts)
     if key is not None and not (sure and topic in _PASTED_ASIDE):
-        return pasted(facts, key, topic)
+        diagnosis = pasted(facts, key, topic)
+        if not understood.header_mistakes or diagnosis.case not in _GOOD:
+            return diagnosis
+        # The key is good, so how it was sent is the matter.
+        mistaken = requests_explained.header_mistakes(understood.header_mistakes)
+        return replace(
+            mistaken,
+            evidence=(*mistaken.evidence, *diagnosis.evidence),
+            steps=(*mistaken.steps, *(step for step in diagnosis.steps if step == ROTATE_IT)),
+            key=diagnosis.key,
+            offers=diagnosis.offers,
+        )
     if not about_calls and topic is not Topic.HOW_CALL:
         return None
     for code in understood.codes:
@@ -161,6 +207,8 @@ def _by_what_stands_there(question: Question, facts: Facts, topic: Topic, *, sur
     for code in understood.codes:
         if code in _OTHER_CODES:
             return requests_explained.by_code(_OTHER_CODES[code])
+    if not sure and _SAID_OF_REFUSALS.search(question.text):
+        return why_calls_fail(facts, Topic.CALL_FAILS, (*OF_TOPIC[Topic.UNAUTHORIZED], *OF_TOPIC[Topic.FORBIDDEN]))
     return None
 
 
@@ -180,11 +228,18 @@ def _not_allowed(facts: Facts) -> Diagnosis:
     return how_to.how_to(Topic.HOW_ROLES, facts)
 
 
+def _named_tombstone(question: Question, facts: Facts) -> KeyFacts | None:
+    """The deleted key that the message names, where it names no other."""
+    key = only_one(facts.meant, ()) if facts.meant and question.meant.is_named else None
+    return key if key is not None and key.is_deleted else None
+
+
 def _asks_of_deletion(question: Question, facts: Facts) -> bool:
+    of_another = bool(_OF_ANOTHER_CHANGE.search(question.text))
     if _OF_DELETION.search(question.text):
-        return True
+        return not of_another
     key: KeyFacts | None = facts.meant[0] if len(facts.meant) == 1 else None
-    return key is not None and key.is_deleted and not _OF_ANOTHER_CHANGE.search(question.text)
+    return key is not None and key.is_deleted and not of_another
 
 
 def _expiry(question: Question, facts: Facts) -> Diagnosis:

@@ -19,7 +19,7 @@ from markdown_it.token import Token
 CONTENTS = "README.md"
 """The table of contents: the files that it links to are the documentation, in the order in which it does."""
 ROOT_ADDRESS = "/docs"
-FITS_AT_LEAST = 0.5
+FITS_AT_LEAST = 0.35
 """The score of a match below which the section had better not be given as an answer."""
 WORDS_AT_MOST = 24
 """Words of a query that are looked for."""

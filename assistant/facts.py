@@ -156,8 +156,6 @@ class Facts:
     request_sought: str | None = None
     """The id of the request that was asked about, found or not."""
     pasted: Sequence[PastedKey] = ()
-    pasted_too_many: bool = False
-    """Whether the person has looked up as many pasted keys as may be in an hour."""
     events: Sequence[EventFacts] = ()
     """The newest of the audit log: of the key that is meant, or of all."""
     passages: Sequence[Passage] = ()

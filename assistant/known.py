@@ -166,11 +166,12 @@ async def find_request(knowledge: Knowledge, asker: Asker, request_id: str) -> R
 
 
 async def changed_on(reader: Reader, key_id: UUID, possession: Possession) -> datetime | None:
-    """When the key that somebody possesses was deleted, or its secret replaced."""
+    """The day on which the key that somebody possesses was deleted or its secret replaced: no more is theirs."""
     record = await key_record(reader, key_id)
     if record is None:
         return None
-    return record.deleted_at if possession is Possession.DELETED else record.rotated_at
+    at = record.deleted_at if possession is Possession.DELETED else record.rotated_at
+    return None if at is None else at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def passages(documents: Documents, text: str) -> list[Passage]:

@@ -53,7 +53,8 @@ def limit_reached(facts: Facts) -> Diagnosis:
     offers: tuple[Offer, ...] = ()
     if facts.manages:
         steps, offers = free_a_slot(facts)
-        steps = (*steps, "Or rotate a key instead: it gets a new secret in the slot that it has.")
+        if any(each.may_manage for each in facts.living):
+            steps = (*steps, "Or rotate a key instead: it gets a new secret in the slot that it has.")
     else:
         steps = (ask_an_admin(facts, "to delete a key that is no longer used"),)
     return Diagnosis(
@@ -118,22 +119,22 @@ def how_to_create(facts: Facts) -> Diagnosis:
 def secret_lost(facts: Facts, key: KeyFacts | None) -> Diagnosis:
     """The secret can't be shown again; rotating gives a new one, also when every slot is taken."""
     cited = (sources.SECRET, sources.ROTATE)
-    full = "" if facts.allowance.remaining else " That works although every slot is taken: it needs none."
-    if key is None or key.is_deleted:
+    allowance = facts.allowance
+    full = "" if allowance.remaining else " That works although every slot is taken: it needs none."
+    slots = () if allowance.remaining else (Fact("Slots", f"{allowance.used} of {allowance.limit} taken"),)
+    if key is None:
         steps: tuple[str, ...]
         if facts.manages and facts.living:
             steps = (f"Rotate the key: it gets a new secret, and keeps its name, scope and slot.{full}",)
-        elif may_create_some(facts) and facts.allowance.remaining:
+        elif may_create_some(facts) and allowance.remaining:
             steps = ("Create a new key, and copy its secret.",)
         else:
             steps = (ask_an_admin(facts, "to rotate the key, and give you the new secret"),)
-        evidence: tuple[Fact, ...] = (
-            () if key is None else (Fact("Key", f"{words.described(key.record)}, was deleted"),)
-        )
         replies = _which(facts, "I lost the secret of the key {}. Can I see it again?") if facts.manages else ()
-        return Diagnosis(Case.SECRET_LOST, SHOWN_ONCE, evidence, steps, replies=replies, sources=cited)
+        return Diagnosis(Case.SECRET_LOST, SHOWN_ONCE, slots, steps, replies=replies, sources=cited)
     record = key.record
-    evidence = (Fact("Key", words.described(record)), Fact("Last used", words.last_use(key), record.last_used_at))
+    used = Fact("Last used", words.last_use(key), record.last_used_at)
+    evidence = (Fact("Key", words.described(record)), used, *slots)
     if not key.may_manage:
         steps = (ask_an_admin(facts, "to rotate the key, and give you the new secret"),)
         return Diagnosis(Case.SECRET_LOST, SHOWN_ONCE, evidence, steps, record, sources=cited)

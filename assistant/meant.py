@@ -41,7 +41,14 @@ _OTHER = re.compile(
     r"|a outra)\b|もう一つ|他の|另一个",
     re.IGNORECASE,
 )
-_AROUND_A_NAME = frozenset({"the", "key", "api", "one", "it", "is", "its", "my", "our", "named", "called", "deleted"})
+_AROUND_A_NAME = frozenset(
+    [
+        *("the", "key", "api", "one", "it", "is", "its", "s", "my", "our", "named", "called", "i", "mean", "sorry"),
+        *("and", "or", "what", "how", "about", "with", "for", "no", "not", "yes", "ok", "then"),
+    ]
+)
+"""Words that say no more than which key it is, as *and what about deploy?* does."""
+_CHOOSES_WITHIN_WORDS = 6
 _QUOTES = "\"'“”‘’„«»‹›`「」"
 
 
@@ -155,7 +162,7 @@ def _by_words(text: str, keys: Sequence[ApiKeyRecord]) -> tuple[UUID, ...]:
     if not said:
         return ()
     stands_there: dict[str, bool] = {}
-    best = 0.0
+    best = (0, 0.0)
     found: list[UUID] = []
     for record in keys:
         telling = [word for word in dict.fromkeys(_words(record.name)) if word not in _SAYS_NOTHING]
@@ -166,9 +173,11 @@ def _by_words(text: str, keys: Sequence[ApiKeyRecord]) -> tuple[UUID, ...]:
                 stands_there[word] = _stands_there(word, said)
         letters = sum(len(word) for word in telling if stands_there[word])
         covered = letters / sum(map(len, telling))
-        if letters >= _LONG_ENOUGH and covered >= _COVERED_AT_LEAST and covered >= best:
-            found = [*found, record.id] if covered == best else [record.id]
-            best = covered
+        # Deploy-staging fits both deploy and deploy-staging, and says more of the latter.
+        rank = (letters, covered)
+        if letters >= _LONG_ENOUGH and covered >= _COVERED_AT_LEAST and rank >= best:
+            found = [*found, record.id] if rank == best else [record.id]
+            best = rank
     return tuple(found)
 
 
@@ -191,9 +200,21 @@ def _spoken_of(text: str, understood: Understood, subject: Subject | None, keys:
     if _OTHER.search(text):
         others = tuple(each for each in subject.offered if each in seen and each != subject.key_id)
         return Meant(others)
+    chosen = _of_offered(text, subject, keys)
+    if chosen is not None:
+        return Meant((chosen,), is_named=True, only_named=True)
     if subject.key_id in seen and subject.key_id is not None and not understood.asks_anew:
         return Meant((subject.key_id,))
     return Meant()
+
+
+def _of_offered(text: str, subject: Subject, keys: Sequence[ApiKeyRecord]) -> UUID | None:
+    """The only one of the keys just named that a few words fit, however short: *the eu one*."""
+    said = set(_words(text)) - _SAYS_NOTHING - _AROUND_A_NAME
+    if not said or len(text.split()) > _CHOOSES_WITHIN_WORDS:
+        return None
+    fits = [each.id for each in keys if each.id in subject.offered and said <= set(_words(each.name))]
+    return fits[0] if len(fits) == 1 else None
 
 
 def _is_only(text: str, names: Sequence[str]) -> bool:
@@ -202,6 +223,4 @@ def _is_only(text: str, names: Sequence[str]) -> bool:
     for name in names:
         rest = rest.replace(name.casefold(), " ")
     rest = re.sub(r"\w+_\w+(?:…|\.{2,3})?\w*", " ", rest)
-    return all(
-        word in {"the", "key", "api", "one", "it", "is", "its", "my", "our", "named", "called"} for word in _words(rest)
-    )
+    return all(word in _AROUND_A_NAME for word in _words(rest))

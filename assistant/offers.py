@@ -88,7 +88,7 @@ def free_a_slot(facts: Facts) -> Advice:
     used, limit = facts.allowance.used, facts.allowance.limit
     best = facts.candidates[:CANDIDATES_AT_MOST]
     if not best:
-        return (ask_an_admin(facts, "to delete a key that is no longer used: you may delete none of these"),), (
+        return (ask_an_admin(facts, "to delete a key that is no longer used, since you may delete none of them"),), (
             contact(),
         )
     told = words.joined([f"{words.named(each.record)} ({words.why_free(each)})" for each in best], "or")

@@ -59,12 +59,11 @@ def _of_seen_key(facts: Facts, pasted_key: PastedKey, key: KeyFacts, topic: Topi
 
 def _state(facts: Facts, pasted_key: PastedKey) -> Diagnosis:
     day = "" if pasted_key.changed_on is None else f" on {words.day(pasted_key.changed_on)}"
-    at = pasted_key.changed_on
     if pasted_key.possession is Possession.DELETED:
         return Diagnosis(
             Case.KEY_DELETED,
             f"This key was deleted{day}, and a deleted key never works again.",
-            (Fact("State", f"deleted{day}", at),),
+            (Fact("State", f"deleted{day}"),),
             (ask_an_admin(facts, "for a new key"),),
             sources=(sources.of_refusal(RefusedReason.DELETED_KEY),),
         )
@@ -72,7 +71,7 @@ def _state(facts: Facts, pasted_key: PastedKey) -> Diagnosis:
         return Diagnosis(
             Case.SECRET_REPLACED,
             f"This secret was replaced by a newer one{day}, and no longer works.",
-            (Fact("State", f"replaced{day}", at),),
+            (Fact("State", f"replaced{day}"),),
             (ask_an_admin(facts, "for the current secret"),),
             sources=(sources.of_refusal(RefusedReason.REPLACED_SECRET),),
         )

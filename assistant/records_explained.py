@@ -8,8 +8,11 @@ from assistant.management_explained import role_not_allowed
 from assistant.offers import ask_an_admin, create, may_create_some, usage
 from assistant.refusals_explained import deleted
 from assistant.understand_topics import Topic
+from models.audit import AuditAction
 
 EVENTS_TOLD = 8
+_TOLD_ANYWAY = frozenset({AuditAction.API_KEY_CREATED, AuditAction.API_KEY_DELETED})
+"""Of a key, its row tells who and when."""
 KEYS_TOLD = 10
 CALLERS_TOLD = 5
 
@@ -60,7 +63,9 @@ def _of_key(facts: Facts, key: KeyFacts) -> Diagnosis:
     record = key.record
     evidence = [Fact("Created by", words.who(record.created_by), record.created_at)]
     evidence += [
-        Fact(each.summary.rstrip("."), f"by {words.who(each.actor)}", each.at) for each in facts.events[:EVENTS_TOLD]
+        Fact(each.summary.rstrip("."), f"by {words.who(each.actor)}", each.at)
+        for each in facts.events[:EVENTS_TOLD]
+        if each.action not in _TOLD_ANYWAY
     ]
     if record.deleted_at is not None:
         evidence.append(Fact("Deleted by", words.who(record.deleted_by), record.deleted_at))

@@ -131,6 +131,8 @@ _CODE = re.compile(
 """Without quotes, in a program: a call, a name with dots or underscores, or a small word after a space."""
 _STAND_IN = re.compile(r"(?i:(?:your|my|new|old|the)?[-_ ]?(?:pass(?:word|wd)?|pw|secret|token|true|false|str|string))")
 _NAME_AND_PASSWORD = re.compile(r"[\w.@+-]{1,64}:[^\s:]{4,200}")
+_SCHEME = re.compile(r"(?:bearer\s{1,3}){0,3}", re.IGNORECASE)
+"""Before a header's credential: it stays, since how often it stands there may be what is wrong."""
 _VARIABLE = re.compile(r"[$%{]|process\.env|os\.environ|getenv|import\.meta")
 
 
@@ -142,11 +144,13 @@ def named(view: View, prefixes: Collection[str]) -> Iterator[Found]:
             continue
         for match in rule.pattern.finditer(view.text):
             group = match.lastgroup or "a"
-            value = match[group] if rule.wanted is _anything else match[group].rstrip(".,;:!?")
+            scheme = _SCHEME.match(match[group])
+            start = match.start(group) + (0 if scheme is None else scheme.end())
+            value = view.text[start : match.end(group)]
+            value = value if rule.wanted is _anything else value.rstrip(".,;:!?")
             if _STAND_IN.fullmatch(value) or (group == "c" and _CODE.match(view.text, match.start(group))):
                 continue
             if value and rule.wanted(value) and not _is_no_secret(value, prefixes):
-                start = match.start(group)
                 yield Found(*view.span(start, start + len(value)), rule.kind, MARKERS[rule.kind])
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from assistant import sources, words
 from assistant.diagnosis import Case, Diagnosis, Fact, Reply
 from assistant.facts import Facts, KeyFacts, RefusalFacts
-from assistant.offers import ask_an_admin, can_create_like, contact, create, rotate, usage
+from assistant.offers import ask_an_admin, can_create_like, contact, create, may_create_some, rotate, usage
 from keys.limits import WINDOW_SECONDS
 from keys.record import hint_of
 from models.refused_request import RefusedReason
@@ -106,8 +106,7 @@ def agent_not_in_scope(facts: Facts, key: KeyFacts, refusal: RefusalFacts | None
         asked = "none that you may know of" if refusal.agent is None else f"“{words.harmless(refusal.agent.name)}”"
         evidence.append(Fact("The request was for the agent", asked, refusal.at))
         evidence += _last(refusal)
-    if number:
-        evidence.append(Fact("Refused for this reason in the last day", words.counted(number, "request")))
+    evidence.append(Fact("Refused for this reason in the last day", words.counted(number, "request")))
     if record.agent is None:
         summary = (
             f"The key {words.named(record)} is good for every agent of the organization, but the request was for an "
@@ -163,6 +162,9 @@ def rate_limited(facts: Facts, key: KeyFacts) -> Diagnosis:
         evidence.append(Fact("Over it in the last day", words.counted(number, "request")))
     evidence += _last(key.last_refused(RefusedReason.RATE_LIMITED))
     evidence += _callers(key)
+    own_keys: tuple[str, ...] = ()
+    if facts.allowance.remaining and may_create_some(facts):
+        own_keys = ("If several programs share the key, give each a key of its own: every key has its own limit.",)
     return Diagnosis(
         Case.RATE_LIMITED,
         f"The key {words.named(record)} made more requests than its rate limit of {record.rate_limit:,} a minute "
@@ -170,7 +172,7 @@ def rate_limited(facts: Facts, key: KeyFacts) -> Diagnosis:
         tuple(evidence),
         (
             "Have the caller wait as long as the answer's Retry-After says, and spread its requests over the minute.",
-            "If several programs share the key, give each a key of its own: every key has its own limit.",
+            *own_keys,
             "If the limit is too low for what the key is for: only the operator of this installation can raise it.",
         ),
         record,

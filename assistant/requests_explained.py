@@ -14,6 +14,8 @@ from models.refused_request import RefusedReason
 HOW_TO_SEND = "Send the whole key as: Authorization: Bearer KEY, or as: X-API-Key: KEY."
 TRY_IT = 'To try it: curl -i -H "Authorization: Bearer $KEY" and the address, with the key in the variable KEY.'
 
+HOSTS_TOLD = 3
+
 MISTAKES: Mapping[HeaderMistake, tuple[str, str]] = {
     HeaderMistake.NO_BEARER: (
         "The header Authorization has the key without the word Bearer before it.",
@@ -55,6 +57,8 @@ MISTAKES: Mapping[HeaderMistake, tuple[str, str]] = {
 """What is wrong with a header that was pasted, and what to write instead."""
 _NOT_SENT = frozenset({HeaderMistake.NOTHING_SENT, HeaderMistake.OTHER_HEADER, HeaderMistake.IN_ADDRESS})
 
+_MAY_BE_ELSEWHERE = frozenset({Case.KEY_WORKS, Case.NO_REQUESTS_SEEN, Case.KEY_UNKNOWN, Case.NEEDS_DETAILS})
+
 
 def found(facts: Facts, request: RequestFacts) -> Diagnosis:
     """Why this request was refused."""
@@ -85,7 +89,7 @@ def not_found(facts: Facts) -> Diagnosis:
             "Or tell me which key it is, by its name or hint. I never need the secret.",
         ),
         replies=(
-            Reply("Which key is in trouble?", "Why does my call fail?"),
+            *((Reply("Which key is in trouble?", "Why does my call fail?"),) if facts.manages else ()),
             Reply("How do I send a key?", "How do I send my key, in which header?"),
             Reply("A person, please", "I want to talk to a human."),
         ),
@@ -137,7 +141,7 @@ def unknown(given: str | None = None) -> Diagnosis:
         "another installation's, or of an organization that you are not in.",
         () if given is None else (Fact("What was given", given),),
         (
-            "Compare its hint with the list of keys: the beginning, and the last four characters.",
+            "Compare its hint, its beginning and its last four characters, with the list of keys, or ask an admin to.",
             "Does the request go to the right installation? A key of a test installation does not work in production.",
             "If you can't tell where it comes from, use another key.",
         ),
@@ -188,6 +192,18 @@ def header_mistakes(mistakes: Sequence[HeaderMistake]) -> Diagnosis:
             sources.of_refusal(RefusedReason.MISSING_KEY if is_missing else RefusedReason.MALFORMED_KEY),
             sources.SENDING,
         ),
+    )
+
+
+def called(diagnosis: Diagnosis, hosts: Sequence[str]) -> Diagnosis:
+    """With the hosts that were called, as far as what was pasted says so, where the call may not have come here."""
+    if not hosts or diagnosis.case not in _MAY_BE_ELSEWHERE:
+        return diagnosis
+    told = words.joined([words.harmless(each) for each in hosts[:HOSTS_TOLD]])
+    return replace(
+        diagnosis,
+        evidence=(*diagnosis.evidence, Fact("Called, by what you pasted", told)),
+        steps=(*diagnosis.steps, f"What you pasted calls {told}: is that an address whose gateway asks here?"),
     )
 
 

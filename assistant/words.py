@@ -114,7 +114,7 @@ def why_free(key: KeyFacts) -> str:
     last = key.record.last_used_at
     if last is None:
         return f"never used since it was created on {day(key.record.created_at)}"
-    return f"last used on {day(last)}"
+    return f"last used on {moment(last)}"
 
 
 def wait(milliseconds: int) -> str:

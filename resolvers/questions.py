@@ -7,10 +7,12 @@ the answer that it had, or waits for it.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 from math import ceil
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -28,11 +30,15 @@ from models.ids import Prefix, parse_external_id
 from models.message import AlreadyKept, MessageRecord, answer_to, asked_since, find_question, keep_question
 from models.pasted_key import look_up_allowed
 
+Outcome = TypeVar("Outcome")
+
 A_MINUTE, A_DAY = timedelta(minutes=1), timedelta(days=1)
 ASKED_AT_MOST = ((A_MINUTE, 20, "within a minute"), (A_DAY, 200, "within a day"))
 ANSWERED_WITHIN_SECONDS = 30
 """After which a question whose answering ended without a word may be answered by another process."""
 LOOK_AGAIN_SECONDS = 0.05
+TAKE_OVER_EACH = 10
+"""Looks for an answer between two attempts to take the question over, which are writes."""
 NO_SUCH_CONVERSATION = "There is no such conversation of yours in this organization."
 ANOTHER_MESSAGE = "This id was sent with another message. Choose a new one for each message."
 ONE_AT_A_TIME = "Your question before this one is being answered. Wait for the answer, then ask."
@@ -87,6 +93,67 @@ def check(asking: Asking) -> None:
 
 async def keep(database: Database, asker: Asker, asking: Asking, redacted: Redacted, now: datetime) -> Kept:
     """Keeps the question, or finds it. Raises InvalidInput and TooManyRequests: then nothing is kept."""
+    return await _begun(database, asker, _kept(database, asker, asking, redacted, now))
+
+
+async def wait_for_answer(
+    database: Database, asker: Asker, kept: Kept, redacted: Redacted, clock: Callable[[], datetime]
+) -> MessageRecord | Kept:
+    """The answer that somebody else gives; where nobody does any more, the question, begun for this caller now."""
+    time = asyncio.get_running_loop().time
+    until = time() + ANSWERED_WITHIN_SECONDS + 1
+    for look in count():
+        async with database.reading() as session:
+            given = await answer_to(session, kept.question.id)
+        if given is not None:
+            return given
+        if time() > until:
+            break
+        if look % TAKE_OVER_EACH == 0:
+            begun = await _begun(database, asker, _taken_over(database, asker, kept, redacted, clock()))
+            if begun.is_begun:
+                return begun
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=5)
+
+
+async def end(database: Database, asker: Asker, kept: Kept) -> None:
+    """Lets the person ask the next one, where the question was left without an answer."""
+    async with database.transaction() as session:
+        await end_answering(session, asker.person.id, kept.question.id)
+
+
+async def to_its_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """
+    What a transaction comes to, also where who asked for it goes away meanwhile: then it is done before this is left.
+
+    Cut off in its middle, nobody would know whether it is stored, and its locks would stay for a while.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def _begun(database: Database, asker: Asker, beginning: Coroutine[Any, Any, Kept]) -> Kept:
+    """What is begun, or, where the listener goes away before it is known, ended again: the next question may come."""
+    task = asyncio.ensure_future(beginning)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.shield(_let_go(database, asker, task))
+        raise
+
+
+async def _let_go(database: Database, asker: Asker, beginning: asyncio.Task[Kept]) -> None:
+    [kept] = await asyncio.gather(beginning, return_exceptions=True)
+    if isinstance(kept, Kept) and kept.is_begun:
+        await end(database, asker, kept)
+
+
+async def _kept(database: Database, asker: Asker, asking: Asking, redacted: Redacted, now: datetime) -> Kept:
     client_id = _client_id(asking)
     if client_id is not None and (known := await _known(database, asker, asking, redacted, client_id, now)):
         return known
@@ -98,28 +165,6 @@ async def keep(database: Database, asker: Asker, asking: Asking, redacted: Redac
         if known is None:
             raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1) from None
         return known
-
-
-async def wait_for_answer(database: Database, asker: Asker, kept: Kept) -> MessageRecord | None:
-    """The answer that somebody else gives; None where nobody does any more, and it is begun for this caller now."""
-    clock = asyncio.get_running_loop().time
-    until = clock() + ANSWERED_WITHIN_SECONDS + 1
-    while clock() < until:
-        async with database.reading() as session:
-            given = await answer_to(session, kept.question.id)
-        if given is not None:
-            return given
-        async with database.transaction() as session:
-            if await begin_answering(session, asker.person.id, kept.question.id, seconds=ANSWERED_WITHIN_SECONDS):
-                return None
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
-    raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=5)
-
-
-async def end(database: Database, asker: Asker, kept: Kept) -> None:
-    """Lets the person ask the next one, where the question was left without an answer."""
-    async with database.transaction() as session:
-        await end_answering(session, asker.person.id, kept.question.id)
 
 
 async def _keep_new(
@@ -164,12 +209,21 @@ async def _known(
     )
     if conversation is None or not is_same:
         raise InvalidInput("clientMessageId", ANOTHER_MESSAGE)
-    if is_answered:
-        return Kept(conversation, question, is_begun=False)
+    kept = Kept(conversation, question, is_begun=False)
+    return kept if is_answered else await _taken_over(database, asker, kept, redacted, now)
+
+
+async def _taken_over(database: Database, asker: Asker, kept: Kept, redacted: Redacted, now: datetime) -> Kept:
+    """The same, begun for this caller where nobody answers it, nor has."""
+    person_id, question_id = asker.person.id, kept.question.id
     async with database.transaction() as session:
-        if not await begin_answering(session, person_id, question.id, seconds=ANSWERED_WITHIN_SECONDS):
-            return Kept(conversation, question, is_begun=False)
-        return Kept(conversation, question, True, await _look_ups(session, person_id, redacted, now))
+        if not await begin_answering(session, person_id, question_id, seconds=ANSWERED_WITHIN_SECONDS):
+            return kept
+        if await answer_to(session, question_id) is not None:
+            # It was given since this caller looked.
+            await end_answering(session, person_id, question_id)
+            return kept
+        return replace(kept, is_begun=True, may_look_up=await _look_ups(session, person_id, redacted, now))
 
 
 async def _conversation(
@@ -197,14 +251,17 @@ async def _look_ups(session: AsyncSession, person_id: UUID, redacted: Redacted, 
 
 def _check_pace(asked: Sequence[datetime], now: datetime) -> None:
     """Raises TooManyRequests for more than a person may ask; the question that is being kept is among those asked."""
+    refused: list[tuple[float, str]] = []
     for window, at_most, words in ASKED_AT_MOST:
         recent = [at for at in asked if at > now - window]
         if len(recent) > at_most:
-            free_at = recent[-at_most - 1] + window
-            raise TooManyRequests(
-                f"You have asked {at_most} questions {words}. Wait a little, then go on; or write to support.",
-                retry_after_seconds=max(1, ceil((free_at - now).total_seconds())),
-            )
+            wait = recent[-at_most - 1] + window - now
+            refused.append((wait.total_seconds(), f"You have asked {at_most} questions {words}."))
+    if refused:
+        seconds, what = max(refused)
+        raise TooManyRequests(
+            f"{what} Wait a little, then go on; or write to support.", retry_after_seconds=max(1, ceil(seconds))
+        )
 
 
 def _client_id(asking: Asking) -> str | None:

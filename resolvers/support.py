@@ -6,7 +6,7 @@ Nothing here changes anything but the conversation itself.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from assistant.consider import Considered, Inquiry, consider
 from assistant.diagnose import subject_after
 from assistant.diagnosis import Reply
 from assistant.known import Asker, Knowledge, overview
+from assistant.plain_text import one_line
 from assistant.possession import Possessions
 from assistant.redaction import Redacted, redact
 from assistant.starters import starters
@@ -27,7 +28,10 @@ from models.database import Database
 from models.message import AlreadyKept, MessageRecord, keep_answer
 from models.person import MembershipRecord, NamedPerson
 from models.ticket import tickets_of
-from resolvers.questions import ONE_AT_A_TIME, Asking, Kept, check, end, keep, wait_for_answer
+from resolvers.questions import ONE_AT_A_TIME, Asking, Kept, check, end, keep, to_its_end, wait_for_answer
+
+ID_LENGTH_AT_MOST = 80
+"""Characters that are looked at of what was sent as an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +76,26 @@ async def ask(assistant: Assistant, asker: Asker, asking: Asking) -> AsyncGenera
 
     Raises InvalidInput and TooManyRequests before the first chunk.
     """
+    # A database may keep every other character.
+    asking = replace(asking, message=asking.message.replace("\0", ""))
     check(asking)
     redacted = redact(asking.message, assistant.possessions.prefixes)
     kept = await keep(assistant.database, asker, asking, redacted, assistant.clock())
     if not kept.is_begun:
-        given = await wait_for_answer(assistant.database, asker, kept)
-        if given is not None:
-            for part in answer.parts(given.text):
+        came = await wait_for_answer(assistant.database, asker, kept, redacted, assistant.clock)
+        if isinstance(came, MessageRecord):
+            for part in answer.parts(came.text):
                 yield Chunk(kept.conversation.id, part)
-            yield Given(kept.conversation, given)
+            yield Given(kept.conversation, came)
             return
+        kept = came
     is_given = False
     try:
         considered = await _considered(assistant, asker, asking, redacted, kept)
         chunks = answer.written(considered.answered.diagnosis, considered.language, assistant.knowledge.documents.title)
         for chunk in chunks:
             yield Chunk(kept.conversation.id, chunk)
-        stored = await _store(assistant, asker, kept, considered, "".join(chunks))
+        stored = await to_its_end(_store(assistant, asker, kept, considered, "".join(chunks)))
         is_given = True
         yield stored
     finally:
@@ -155,4 +162,4 @@ async def _store(assistant: Assistant, asker: Asker, kept: Kept, considered: Con
 
 def _harmless_id(assistant: Assistant, given: str) -> str:
     """An id as it came, or what is left of something else that was sent in its place."""
-    return redact(given, assistant.possessions.prefixes, length_at_most=80).text
+    return redact(one_line(given[:ID_LENGTH_AT_MOST]), assistant.possessions.prefixes).text

@@ -1,11 +1,13 @@
 """Shows the support assistant: conversations, their messages, what was found, and the hand-over to people."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
 import strawberry
+from msgspec import DecodeError
 
 from assistant.answer_record import KeptAnswer, KeptCitation, KeptOffer, KeptReply, from_json
 from assistant.diagnosis import ActionKind, Case, Reply
@@ -218,7 +220,11 @@ def to_conversation(record: ConversationRecord) -> Conversation:
 
 
 def to_message(record: MessageRecord) -> Message:
-    kept = None if record.answer is None else from_json(record.answer)
+    kept = None
+    if record.answer is not None:
+        # What another version kept and this one can't read any more is shown in its words alone.
+        with suppress(DecodeError):
+            kept = from_json(record.answer)
     return Message(
         id=strawberry.ID(external_id(Prefix.MESSAGE, record.id)),
         author=MessageAuthor(record.author),
