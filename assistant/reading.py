@@ -6,6 +6,7 @@ that does not allow it make what the words may mean more or less likely.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from assistant import talk_explained as talk
@@ -15,7 +16,7 @@ from assistant.meant import Meant
 from assistant.offers import may_create_some
 from assistant.subject import Subject
 from assistant.understand import Understood, is_sure, weighed
-from assistant.understand_topics import ASKING, Reading, Topic
+from assistant.understand_topics import ASKING, Reading, Topic, served_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,15 @@ _OF_NO_KEY = (
 """Topics that are less likely where a key is named."""
 _STATUSES = {401: Topic.UNAUTHORIZED, 403: Topic.FORBIDDEN, 429: Topic.TOO_MANY_REQUESTS, 503: Topic.UNAVAILABLE}
 
-_MATTERS = 1.0
-"""Log-odds of a topic that the organization's state speaks for: about three times as likely as by the words alone."""
+_MATTERS = 1.5
+"""Log-odds of a topic that the organization's state speaks for: over four times as likely as by the words alone."""
+_OFFERED = 3
+"""So many readings are offered where it is asked what is meant."""
+_NEVER_OFFERED = (Topic.OFF_TOPIC, Topic.GREETING)
+_OFF_TOPIC_FROM = 0.5
+"""Another subject is answered from here on: nobody can be offered it to choose."""
+_LEAVES_OPEN = 0.1
+"""The third reading is given up for what is the matter where it is less likely than this."""
 
 
 def read(question: Question, facts: Facts) -> tuple[Reading, ...]:
@@ -71,11 +79,11 @@ def read(question: Question, facts: Facts) -> tuple[Reading, ...]:
     if question.meant.only_named:
         named = Topic.KEY_STATE if subject is None else subject.topic
         return (Reading(named, 1.0), *_without(question, named))
-    readings = weighed(question.understood.readings, what_matters(facts))
+    readings = _together(weighed(question.understood.readings, what_matters(facts)), answered_alike(facts))
     goes_on = question.understood.is_follow_up or (subject is not None and not question.understood.asks_anew)
     if subject is not None and goes_on and not is_sure(readings) and not facts.has_ticket:
         return (Reading(subject.topic, 1.0), *_without(question, subject.topic))
-    return readings
+    return readings if may_answer(question, readings) else _with_what_matters(readings, facts)
 
 
 def what_matters(facts: Facts) -> dict[Topic, float]:
@@ -93,15 +101,68 @@ def what_matters(facts: Facts) -> dict[Topic, float]:
     if not facts.allowance.remaining:
         odds[Topic.CANNOT_CREATE] = _MATTERS
     if not may_create_some(facts):
-        odds[Topic.NOT_ALLOWED] = odds[Topic.CANNOT_CREATE] = _MATTERS / 2
+        odds[Topic.NOT_ALLOWED] = odds[Topic.CANNOT_CREATE] = _MATTERS
     return odds
 
 
 def may_answer(question: Question, readings: tuple[Reading, ...]) -> bool:
     """Whether to answer at once: a status that is written there settles it where the words point the same way."""
-    topic = readings[0].topic
+    topic, probability = readings[0]
+    if topic is Topic.GREETING:
+        return True  # what is answered then is a question, too
+    if topic is Topic.OFF_TOPIC and probability >= _OFF_TOPIC_FROM:
+        return True
     says_so = any(_STATUSES.get(status) is topic for status in question.understood.status_codes)
-    return readings[0].probability == 1.0 or says_so or is_sure(readings)
+    return probability == 1.0 or says_so or is_sure(readings)
+
+
+def answered_alike(facts: Facts) -> list[set[Topic]]:
+    """The topics that are answered by the same as things are, such as *how do I create a key* at ten of ten slots."""
+    creating = {Topic.CANNOT_CREATE, Topic.HOW_CREATE}
+    if not may_create_some(facts):
+        creating.add(Topic.NOT_ALLOWED)
+    elif not facts.allowance.remaining:
+        creating.add(Topic.HOW_SLOTS)
+    keys = facts.meant or facts.keys
+    refused = {
+        topic: [each.record.id for each in keys if each.refused_for(reasons)] for topic, reasons in OF_TOPIC.items()
+    }
+    calls = {topic for topic, found in refused.items() if found and found == refused[Topic.CALL_FAILS]}
+    return [creating, calls or set(served_together(Topic.CALL_FAILS))]
+
+
+def _together(readings: Sequence[Reading], groups: Sequence[set[Topic]]) -> tuple[Reading, ...]:
+    """What is answered alike counts for the likeliest of them."""
+    shares = dict(readings)
+    for group in groups:
+        likeliest, *others = sorted(group, key=lambda topic: (-shares[topic], topic))
+        shares[likeliest] += sum(shares[topic] for topic in others)
+        shares |= dict.fromkeys(others, 0.0)
+    return tuple(Reading(*each) for each in sorted(shares.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _with_what_matters(readings: Sequence[Reading], facts: Facts) -> tuple[Reading, ...]:
+    """The readings in the order in which to offer them: what is the matter is among them, though last."""
+    matter = _of_the_matter(facts)
+    first = [reading for reading in readings if reading.topic not in _NEVER_OFFERED][:_OFFERED]
+    if not matter or first[-1].probability >= _LEAVES_OPEN or any(reading.topic in matter for reading in first):
+        return tuple(readings)
+    best = next(reading for reading in readings if reading.topic in matter)
+    ordered = [*first[:-1], best]
+    return (*ordered, *(reading for reading in readings if reading not in ordered))
+
+
+def _of_the_matter(facts: Facts) -> set[Topic]:
+    """The topics that are answered by what is the matter; none where nothing is."""
+    matter = the_matter(facts)
+    return next((group for group in answered_alike(facts) if matter in group), set())
+
+
+def the_matter(facts: Facts) -> Topic | None:
+    """What somebody most likely asks about as things are, where something is the matter."""
+    if facts.in_trouble(OF_TOPIC[Topic.CALL_FAILS]):
+        return Topic.CALL_FAILS
+    return Topic.CANNOT_CREATE if not may_create_some(facts) or not facts.allowance.remaining else None
 
 
 def _without(question: Question, topic: Topic) -> tuple[Reading, ...]:

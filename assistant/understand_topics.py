@@ -73,12 +73,12 @@ class Reading(NamedTuple):
 
 _SERVED_TOGETHER = (
     {Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.KEY_STATE},
-    {Topic.CANNOT_CREATE, Topic.HOW_SLOTS},
+    {Topic.CANNOT_CREATE, Topic.HOW_CREATE},
 )
 
 
 def served_together(topic: Topic) -> frozenset[Topic]:
-    """The topics that are looked into in the same way, this one included: between them nothing need be asked."""
+    """The topics that are always looked into alike, this one included: between them nothing need be asked."""
     return next((frozenset(group) for group in _SERVED_TOGETHER if topic in group), frozenset({topic}))
 
 

@@ -73,8 +73,8 @@ def part_of(said: Said, parts: int) -> int:
     return int(hashlib.sha256(place.encode()).hexdigest(), 16) % parts
 
 
-def much_alike(texts: Collection[str], others: Collection[str]) -> set[str]:
-    """Those of the texts of which most stands in one of the others, too, as far as they are more than a word or two."""
+def much_alike(texts: Collection[str], others: Collection[str], share: float = _ALIKE_FROM) -> set[str]:
+    """Those of the texts of which so much stands in one of the others, too, if they are more than a word or two."""
     places: defaultdict[str, list[int]] = defaultdict(list)
     for position, other in enumerate(others):
         for part in _parts(other):
@@ -86,7 +86,7 @@ def much_alike(texts: Collection[str], others: Collection[str]) -> set[str]:
         for part in parts:
             for position in places.get(part, ()):
                 shared[position] += 1
-        if len(parts) >= _PARTS_AT_LEAST and max(shared.values(), default=0) >= _ALIKE_FROM * len(parts):
+        if len(parts) >= _PARTS_AT_LEAST and max(shared.values(), default=0) >= share * len(parts):
             alike.add(text)
     return alike
 

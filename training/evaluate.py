@@ -6,6 +6,8 @@ from typing import NamedTuple
 from assistant.understand import Topic, is_sure, understand
 from assistant.understand_topics import served_together
 from training.corpus import Said, held_out
+from training.in_worlds import in_worlds
+from training.in_worlds import table as table_of_worlds
 
 OFFERED = 3
 """So many readings are offered when it is asked what is meant."""
@@ -76,9 +78,10 @@ def table(all_of_it: Sequence[Judged]) -> str:
 
 
 def main() -> None:
-    """Prints the table, and what was answered directly and wrongly: topics alone, so that nobody learns from texts."""
-    all_of_it = [judged(said) for said in held_out()]
-    print(table(all_of_it))
+    """Prints the tables, and what was answered directly and wrongly: topics alone, so that nobody learns from texts."""
+    messages = held_out()
+    all_of_it = [judged(said) for said in messages]
+    print(f"{table(all_of_it)}\n\n{table_of_worlds(list(in_worlds(messages)))}")
     for each in all_of_it:
         if each.is_direct and not each.is_answer_right:
             print(f"\nTaken for {each.first}: {' or '.join(each.said.topics)} ({each.said.language})", end="")

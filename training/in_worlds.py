@@ -1,0 +1,152 @@
+"""Says how well messages are answered that training never saw, with live evidence: in which world, what comes of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import NamedTuple
+
+from assistant import talk_explained
+from assistant.diagnose import Answered, diagnose, subject_after
+from assistant.diagnosis import Case, Diagnosis
+from assistant.documents import Documents
+from assistant.facts import Facts
+from assistant.known import passages
+from assistant.meant import meant, without_names
+from assistant.reading import Question
+from assistant.subject import Subject
+from assistant.understand import Understood, understand
+from assistant.understand_topics import Reading, Topic
+from training.corpus import ROOT, Said
+from training.worlds import ANYWHERE, WORLDS, World
+
+Understanding = Callable[[str], Understood]
+
+
+class Conversed(NamedTuple):
+    """What became of one message in one world."""
+
+    said: Said
+    world: World
+    is_of_the_matter: bool
+    """Whether it is about what is the matter there."""
+    found: Case
+    topic: Topic
+    is_asked_back: bool
+    """Whether the person was asked what is meant, rather than answered."""
+    is_right: bool
+    """Answered at once as somebody would who knows what is meant."""
+    is_offered: bool
+    """Asked what is meant, with a reply that leads there when it is sent."""
+
+    @property
+    def is_within_a_click(self) -> bool:
+        """Answered rightly, or asked with the right thing to click on."""
+        return self.is_right or self.is_offered
+
+
+@cache
+def _documents() -> Documents:
+    return Documents(ROOT / "docs")
+
+
+def asked(text: str, facts: Facts, subject: Subject | None, understanding: Understanding) -> tuple[Question, Facts]:
+    """The question that a message is in this world, and what is known for it."""
+    understood = understanding(text)
+    records = [each.record for each in facts.keys]
+    key = meant(text, understood, records, subject=subject)
+    named = [each for each in facts.keys if each.record.id in key.key_ids]
+    bare = without_names(text, [each.record for each in named])
+    about = understood if bare == text else understanding(bare)._replace(hints=understood.hints, ids=understood.ids)
+    found = passages(_documents(), text)
+    return Question(text, about, bare, key, subject), replace(
+        facts, meant=named, meant_unseen=key.unseen, passages=found
+    )
+
+
+def answered_if_known(question: Question, facts: Facts, topic: Topic) -> Answered:
+    """What is answered where there is no doubt that the message is about this."""
+    certain = (Reading(topic, 1.0), *(Reading(other, 0.0) for other in Topic if other is not topic))
+    return diagnose(replace(question, understood=question.understood._replace(readings=certain)), facts)
+
+
+def is_asked_back(answered: Answered, facts: Facts) -> bool:
+    """Whether the person is asked what is meant: any other question, such as for the key, is an answer."""
+    return not answered.is_direct and answered.diagnosis.summary == talk_explained.unsure(facts, ()).summary
+
+
+def _alike(one: Diagnosis, other: Diagnosis) -> bool:
+    """Whether a person learns the same from both."""
+    return (one.case, one.key, one.sources) == (other.case, other.key, other.sources)
+
+
+def converse(said: Said, world: World, understanding: Understanding = understand) -> Conversed:
+    """What becomes of a message in this world, and of the replies that are suggested."""
+    question, facts = asked(said.text, world.facts, None, understanding)
+    answered = diagnose(question, facts)
+    wanted = [answered_if_known(question, facts, topic).diagnosis for topic in said.topics]
+
+    def is_right(one: Answered) -> bool:
+        return one.topic in said.topics or any(_alike(one.diagnosis, diagnosis) for diagnosis in wanted)
+
+    asked_back = is_asked_back(answered, facts)
+    is_offered = False
+    if asked_back:
+        subject = subject_after(answered, facts)
+        for reply in answered.diagnosis.replies:
+            clicked, then = asked(reply.message, world.facts, subject, understand)
+            answer = diagnose(clicked, then)
+            is_offered |= not is_asked_back(answer, then) and is_right(answer)
+    return Conversed(
+        said,
+        world,
+        not world.expected.keys().isdisjoint(said.topics),
+        answered.diagnosis.case,
+        answered.topic,
+        asked_back,
+        not asked_back and is_right(answered),
+        is_offered,
+    )
+
+
+def in_worlds(messages: Sequence[Said], understanding: Understanding = understand) -> Iterator[Conversed]:
+    """Each message in each world in which it is said: about what is the matter there, or about anything else."""
+    for world in WORLDS:
+        for said in messages:
+            if said.topics[0] in world.expected or said.topics[0] in ANYWHERE:
+                yield converse(said, world, understanding)
+
+
+def _row(name: str, of_it: Sequence[Conversed]) -> str:
+    direct = [each for each in of_it if not each.is_asked_back]
+    shares = [
+        f"{count / len(of_it):.0%}"
+        for count in (
+            len(direct),
+            sum(each.is_right for each in of_it),
+            sum(each.is_within_a_click for each in of_it),
+        )
+    ]
+    wrong = sum(not each.is_right for each in direct)
+    return f"| {name} | {len(of_it)} | {' | '.join(shares)} | {wrong / max(1, len(direct)):.1%} |"
+
+
+def table(all_of_it: Sequence[Conversed]) -> str:
+    """A table in Markdown: what is the matter in each world, all that is said there, and all by language."""
+    languages: dict[str, list[Conversed]] = {}
+    for each in all_of_it:
+        languages.setdefault(each.said.language, []).append(each)
+    rows = [
+        "| | Messages | Answered at once | Rightly at once | Within a click | Wrong of those answered |",
+        "|---|---|---|---|---|---|",
+    ]
+    for world in WORLDS:
+        here = [each for each in all_of_it if each.world is world]
+        rows.append(_row(f"{world.name}: about that", [each for each in here if each.is_of_the_matter]))
+        rows.append(_row("…: about anything else", [each for each in here if not each.is_of_the_matter]))
+    rows += [
+        _row(language, of_it)
+        for language, of_it in sorted(languages.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
+    rows.append(_row("about what is the matter", [each for each in all_of_it if each.is_of_the_matter]))
+    rows.append(_row("all", all_of_it))
+    return "\n".join(rows)

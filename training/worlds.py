@@ -1,0 +1,162 @@
+"""Owns the worlds in which messages are judged: what may be known in an organization where one thing is the matter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from uuid import UUID
+
+from assistant.diagnosis import Case
+from assistant.facts import Facts, KeyFacts, RefusalFacts
+from assistant.understand_topics import Topic
+from keys.allowance import Allowance
+from keys.limits import Balance, Month
+from models.agent import NamedAgent
+from models.key_record import ApiKeyRecord
+from models.person import NamedPerson, OrganizationRecord, Role
+from models.refused_request import RefusedReason
+
+NOW = datetime(2026, 11, 24, 14, 3, tzinfo=UTC)
+_MONTH = Month(1793491200, 1796083200)
+_QUOTA, _RATE_LIMIT, _KEY_LIMIT = 100_000, 600, 10
+_ORGANIZATION = UUID(int=1)
+_ADMIN = NamedPerson(UUID(int=10), "ada@acme.example", "Ada Admin")
+_MEMBER = NamedPerson(UUID(int=11), "mel@acme.example", "Mel Member")
+_AGENT = NamedAgent(UUID(int=20), "Invoice reader", None)
+_OTHER_AGENT = NamedAgent(UUID(int=21), "Mail sorter", None)
+_NAMES = ("ci-runner", "billing-sync", "mobile app", "etl", "grafana", "partner", "staging", "zapier", "cron", "laptop")
+_REFUSED = 37
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """
+    What is the matter, what may be known of it, and what a question about it is answered by.
+
+    In `expected` are the topics that people have when this is the matter.
+    """
+
+    name: str
+    facts: Facts
+    expected: Mapping[Topic, Case]
+
+
+ANYWHERE = frozenset(Topic) - {
+    *(Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.FORBIDDEN, Topic.TOO_MANY_REQUESTS, Topic.UNAVAILABLE),
+    *(Topic.KEY_STATE, Topic.CANNOT_CREATE, Topic.NOT_ALLOWED),
+}
+"""Topics that people have whatever is the matter."""
+
+
+def _key(
+    number: int,
+    *,
+    agent: NamedAgent | None = None,
+    refused: RefusedReason | None = None,
+    deleted: bool = False,
+    rotated: bool = False,
+    quota_used: int = 1_200,
+    may_manage: bool = True,
+) -> KeyFacts:
+    """The key of this number, used an hour ago; where it is refused for a reason, since then."""
+    record = ApiKeyRecord(
+        id=UUID(int=100 + number),
+        organization_id=_ORGANIZATION,
+        name=_NAMES[number],
+        prefix="kd",
+        public_id=f"Ab{number}dEfGhJkLm",
+        last_four=f"x{number}Qz",
+        rotated_at=NOW - timedelta(hours=3) if rotated else None,
+        previous_works_until=NOW - timedelta(hours=2) if rotated else None,
+        created_at=NOW - timedelta(days=60 + number),
+        deleted_at=NOW - timedelta(hours=20) if deleted else None,
+        rate_limit=_RATE_LIMIT,
+        monthly_quota=_QUOTA,
+        last_used_at=NOW - timedelta(hours=21 if deleted else 1),
+        previous_secret_last_used_at=NOW - timedelta(hours=2) if rotated else None,
+        agent=agent,
+        created_by=_ADMIN,
+        deleted_by=_ADMIN if deleted else None,
+    )
+    newest: tuple[RefusalFacts, ...] = ()
+    if refused is not None:
+        sought = _OTHER_AGENT if refused is RefusedReason.AGENT_NOT_IN_SCOPE else agent
+        newest = (
+            RefusalFacts("req_0199c0de4af2", refused, NOW - timedelta(minutes=40), "192.0.2.7", "python/3", sought),
+        )
+    return KeyFacts(
+        record,
+        may_manage=may_manage and not deleted,
+        refused={} if refused is None else {refused: _REFUSED},
+        passed=0 if deleted else 120,
+        is_detailed=True,
+        newest_refused=newest,
+        calls_since_deletion=_REFUSED if deleted else 0,
+        balance=None if deleted else Balance(_RATE_LIMIT - 3, 4_000, quota_used, _MONTH, 0),
+    )
+
+
+def _facts(*keys: KeyFacts, role: Role = Role.ORGANIZATION_ADMIN, used: int | None = None) -> Facts:
+    """An organization with these keys; `used` where there are more than the person may see."""
+    living = [each for each in keys if not each.is_deleted]
+    taken = len(living) if used is None else used
+    manages = role is Role.ORGANIZATION_ADMIN
+    return Facts(
+        now=NOW,
+        organization=OrganizationRecord(_ORGANIZATION, "Acme", _KEY_LIMIT, _RATE_LIMIT, _QUOTA, taken),
+        role=role,
+        viewer=_ADMIN if manages else _MEMBER,
+        allowance=Allowance(taken, _KEY_LIMIT),
+        admins=(_ADMIN,),
+        agents=(_AGENT, _OTHER_AGENT) if manages else (),
+        keys=keys,
+        candidates=living[::-1] if manages else (),
+        support_email="help@acme.example",
+    )
+
+
+def _world(name: str, facts: Facts, expected: dict[Topic, Case]) -> World:
+    return World(name, facts, MappingProxyType(expected))
+
+
+_OF_401 = (Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.KEY_STATE)
+WORLDS = (
+    _world(
+        "a deleted key is still used",
+        _facts(_key(0), _key(1, refused=RefusedReason.DELETED_KEY, deleted=True), _key(2), _key(3, agent=_AGENT)),
+        dict.fromkeys(_OF_401, Case.KEY_DELETED),
+    ),
+    _world(
+        "a replaced secret is still used",
+        _facts(_key(0), _key(1, refused=RefusedReason.REPLACED_SECRET, rotated=True), _key(2)),
+        dict.fromkeys(_OF_401, Case.SECRET_REPLACED),
+    ),
+    _world(
+        "a key is used for another agent",
+        _facts(_key(0), _key(1, refused=RefusedReason.AGENT_NOT_IN_SCOPE, agent=_AGENT), _key(2)),
+        dict.fromkeys((Topic.CALL_FAILS, Topic.FORBIDDEN), Case.AGENT_NOT_IN_SCOPE),
+    ),
+    _world(
+        "a quota is used up",
+        _facts(_key(0), _key(1, refused=RefusedReason.QUOTA_EXCEEDED, quota_used=_QUOTA), _key(2)),
+        dict.fromkeys((Topic.CALL_FAILS, Topic.TOO_MANY_REQUESTS), Case.QUOTA_EXCEEDED),
+    ),
+    _world(
+        "ten of ten slots are taken",
+        _facts(*(_key(number) for number in range(_KEY_LIMIT))),
+        {Topic.CANNOT_CREATE: Case.KEY_LIMIT_REACHED},
+    ),
+    _world(
+        "a member without rights asks",
+        _facts(role=Role.MEMBER, used=4),
+        dict.fromkeys((Topic.CANNOT_CREATE, Topic.NOT_ALLOWED), Case.ROLE_NOT_ALLOWED),
+    ),
+    _world(
+        "nothing is the matter",
+        _facts(_key(0), _key(1, agent=_AGENT), _key(2)),
+        {
+            **dict.fromkeys((*_OF_401, Topic.FORBIDDEN, Topic.TOO_MANY_REQUESTS), Case.NEEDS_DETAILS),
+            Topic.UNAVAILABLE: Case.SERVICE_UNAVAILABLE,
+        },
+    ),
+)
