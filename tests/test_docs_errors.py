@@ -84,6 +84,8 @@ def test_the_sentence_of_a_refusal_without_a_verdict_is_quoted_too(code: str) ->
     assert f'"{quoted[1]}"' in (ROOT / "app" / "verify.py").read_text(encoding="utf-8")
 
 
+FIELDS = {"AssistantEvent": "assistantAnswer"}
+"""Where a union is not named after its field."""
 REFUSING = {"KeyLimitReached", "InvalidInput", "ApiKeyNotFound", "SignInRefused"}
 
 
@@ -93,7 +95,7 @@ def test_every_refusal_in_a_fields_result_is_explained() -> None:
     explained = {row[0].strip("`"): row[1] for row in rows(sections("docs/errors.md")["Refusals in a field's result"])}
 
     refusing = {
-        (member.name, union.name[0].lower() + union.name[1:].removesuffix("Result"))
+        (member.name, FIELDS.get(union.name) or union.name[0].lower() + union.name[1:].removesuffix("Result"))
         for union in types
         if isinstance(union, GraphQLUnionType)
         for member in union.types
