@@ -1,4 +1,13 @@
 # Keydesk, served. Not built in CI: see docs/guide/operating.md.
+FROM node:24-slim AS console
+
+WORKDIR /build/console
+COPY console/package.json console/package-lock.json console/.npmrc ./
+RUN npm ci --no-audit --no-fund
+COPY schema/schema.graphql ../schema/
+COPY console ./
+RUN npm run build && node compress.mjs dist/assets
+
 FROM python:3.11-slim
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1 PATH=/opt/keydesk/.venv/bin:$PATH
@@ -16,6 +25,7 @@ COPY assistant assistant
 COPY keys keys
 COPY models models
 COPY docs docs
+COPY --from=console /build/console/dist console/dist
 RUN .venv/bin/pip install --no-deps --no-build-isolation -e . && python -m compileall -q app schema resolvers assistant keys models
 
 USER keydesk

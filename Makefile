@@ -10,8 +10,15 @@ INSTALLED := $(VENV)/.installed
 LOCKED := pyproject.toml --universal --python-version 3.11 --group build \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
+# The console is built by a Node of its own, which comes as a Python package and touches nothing else.
+NODE := .make/node
+WITHOUT_CONSOLE := Without a console, $(VENV)/bin/keydesk demo serves everything else.
+NPM := cd console && export PATH="$(CURDIR)/$(NODE)/bin:$$PATH" && npm
+# Folders, too, so that a file that was removed counts as a change.
+CONSOLE_SOURCES := $(shell find console/* \( -name node_modules -o -name 'dist*' \) -prune -o -print) schema/schema.graphql
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types check format train evaluate lock clean
+.PHONY: help setup console run test lint types check format train evaluate lock clean
 
 help: ## What there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 15
@@ -29,10 +36,38 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: setup ## Serve a demo organization on http://127.0.0.1:8000 (another port: make run PORT=8001)
+$(NODE)/.installed: console/node.lock | $(INSTALLED)
+	@echo 'Installing Node for the console into $(NODE) …'
+	@test -x $(NODE)/bin/python || $(PYTHON) -m venv $(NODE)
+	@$(NODE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r console/node.lock || { \
+		echo 'Node could not be installed; pip says above why. $(WITHOUT_CONSOLE)' >&2; exit 1; }
+	@touch $@
+
+console/node_modules/.installed: $(NODE)/.installed console/package.json console/package-lock.json console/.npmrc
+	@echo "Installing the console's packages …"
+	@$(NPM) ci --no-audit --no-fund --loglevel=error </dev/null || { \
+		echo "The console's packages could not be installed; npm says above why. $(WITHOUT_CONSOLE)" >&2; exit 1; }
+	@touch $@
+
+# Built beside what is served, which it replaces once it is whole.
+console/dist/.built: console/node_modules/.installed $(CONSOLE_SOURCES)
+	@echo 'Building the console …'
+	@touch .make/console-began
+	@$(NPM) run --silent build -- --logLevel error --outDir dist.new
+	@$(NODE)/bin/node console/compress.mjs console/dist.new/assets
+	@rm -rf console/dist && mv console/dist.new console/dist && mv .make/console-began $@
+
+.make/console-tested: console/dist/.built
+	@echo 'Testing the console …'
+	@$(NPM) run --silent check
+	@touch $@
+
+console: console/dist/.built ## Build the console; done again when its sources changed
+
+run: setup console ## Serve a demo organization on http://127.0.0.1:8000 (another port: make run PORT=8001)
 	$(VENV)/bin/keydesk demo --port $(PORT)
 
-test: setup ## Run the tests, on SQLite
+test: setup console .make/console-tested ## Run the tests, on SQLite
 	$(VENV)/bin/pytest $(ARGS)
 
 lint: setup ## Look at style and format
@@ -66,5 +101,5 @@ lock: ## Write the locks anew from pyproject.toml
 	.make/lock/bin/uv pip compile $(LOCKED) --group dev --output-file requirements.lock $(ARGS)
 	.make/lock/bin/uv pip compile $(LOCKED) --constraint requirements.lock --output-file requirements-serve.lock
 
-clean: ## Remove what was installed and cached, not the database
-	rm -rf $(VENV) .make .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## Remove what was installed, built and cached, not the database
+	rm -rf $(VENV) .make console/node_modules console/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,6 +14,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.addresses import Addresses
 from app.assisting import assistant_of
+from app.console import BUILT, console_pages, read_console
+from app.console import ROUTES as CONSOLE_ROUTES
 from app.counting import Counting
 from app.graphql import PATH as GRAPHQL_PATH
 from app.graphql import graphql_route
@@ -24,6 +26,7 @@ from app.logs import AccessLog
 from app.mail import Outbox
 from app.origins import OriginGuard
 from app.pages import pages
+from app.pages_html import Surroundings
 from app.requests import CommonHeaders
 from app.settings import Settings, SettingsError
 from app.upkeep import kept_tidy
@@ -46,7 +49,7 @@ from schema import schema
 from schema.context import Context
 
 DOCS = Path(__file__).parent.parent / "docs"
-ROUTES = (VERIFY_PATH, GRAPHQL_PATH, "/docs", "/healthz", "/readyz", "/")
+ROUTES = (VERIFY_PATH, GRAPHQL_PATH, "/docs", "/healthz", "/readyz", *CONSOLE_ROUTES, "/")
 HASHING_THREADS = max(1, (os.cpu_count() or 2) - 1)
 """One core is left to the event loop."""
 COLD_KEYS_QUEUE = 500
@@ -137,6 +140,8 @@ class Keydesk:
             await self._watching.tracing.answer(app, scope, receive, send)
 
     def _framework(self) -> CommonHeaders:
+        console, support_email = read_console(BUILT), self._settings.support_email
+        surroundings = Surroundings(self._documents.pages, support_email)
         litestar = Litestar(
             route_handlers=[
                 graphql_route(
@@ -148,7 +153,8 @@ class Keydesk:
                     stream_right=_stream_right,
                 ),
                 *health(self.database, self._counting.limiter),
-                *pages(self._documents, support_email=self._settings.support_email),
+                *pages(self._documents, support_email=support_email, is_front_page=console is None),
+                *([] if console is None else console_pages(console, surroundings, visit=self._visit)),
                 *self._watching.handlers(),
             ],
             lifespan=[self._lifespan],
@@ -163,18 +169,20 @@ class Keydesk:
         return OriginGuard(app, public_url=self._public_url, allowed_origins=self._settings.allowed_origins)
 
     async def _context(self, request: Request[Any, Any, Any]) -> Context:
-        if self._identity is None:
-            raise RuntimeError("the application's lifespan has not begun")
-        visit = await self._identity.visit(request.scope)
         return Context(
             self._desk,
             self._viewer_reader,
-            visit,
+            await self._visit(request.scope),
             self._settings.support_email,
             limiter=self._counting.limiter,
             assistant=self._assistant,
             support_line=self._support_line,
         )
+
+    async def _visit(self, scope: Scope) -> Visit:
+        if self._identity is None:
+            raise RuntimeError("the application's lifespan has not begun")
+        return await self._identity.visit(scope)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _litestar: Litestar) -> AsyncIterator[None]:

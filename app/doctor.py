@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import redis.asyncio
@@ -16,6 +17,7 @@ from redis.exceptions import (
 )
 
 from app.addresses import is_trusted
+from app.console import BUILT, PAGE_NAME
 from app.demo import kept_server_keys
 from app.failure import DATABASE_ERRORS, Failure, database_failure, database_place
 from app.mail_server import MailFailure
@@ -52,6 +54,7 @@ async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetim
         return [
             Finding("settings", False, str(error)),
             *(Finding(name, False, "not checked, since the settings can't be read") for name in names),
+            _console(BUILT),
         ]
     return [
         _settings(settings),
@@ -59,6 +62,7 @@ async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetim
         await _redis(settings.redis_url),
         _proxies(settings, await _lone_caller(settings)),
         await _mail(settings),
+        _console(BUILT),
     ]
 
 
@@ -206,6 +210,17 @@ def _proxies(settings: Settings, lone_caller: str | None) -> Finding:
             "every caller seems to come from the proxy",
         )
     return Finding("proxies", True, believed)
+
+
+def _console(folder: Path) -> Finding:
+    """Without a console the server does everything else, so that is no failure."""
+    try:
+        built = (folder / PAGE_NAME).stat().st_mtime
+    except FileNotFoundError:
+        return Finding(
+            "console", True, "warning: it was not built, so / says that; build it with make console, then restart"
+        )
+    return Finding("console", True, f"built on {datetime.fromtimestamp(built, UTC):%Y-%m-%d at %H:%M} UTC")
 
 
 async def _mail(settings: Settings) -> Finding:

@@ -31,16 +31,22 @@ class Surroundings:
         return max((page.updated for page in self.pages.values() if page.updated is not None), default=None)
 
     def document(
-        self, title: str, main: str, *, address: str | None = None, updated: date | None = None, query: str = ""
+        self,
+        title: str,
+        main: str,
+        *,
+        address: str | None = None,
+        updated: date | None = None,
+        query: str = "",
+        is_alone: bool = False,
     ) -> str:
-        """A whole page. One outside the documentation, such as /, has no menu and no search."""
-        is_documentation = address != "/"
+        """A whole page. One that is alone, outside the documentation, has no menu and no search."""
         return _DOCUMENT.format(
             title="Keydesk" if title == "Keydesk" else f"{escape(title)} · Keydesk",
             style=STYLE_ADDRESS,
-            kind="guide" if is_documentation else "alone",
-            ways=f'<a class="to-menu" href="#menu">All pages</a>{_search_box(query)}' if is_documentation else "",
-            menu=self._menu(address) if is_documentation else "",
+            kind="alone" if is_alone else "guide",
+            ways="" if is_alone else f'<a class="to-menu" href="#menu">All pages</a>{_search_box(query)}',
+            menu="" if is_alone else self._menu(address),
             main=main,
             footer=self._footer(updated or self.updated),
         )
@@ -143,7 +149,9 @@ _DOCUMENT = """<!doctype html>
 </html>
 """
 WHAT_RUNS_HERE = """<h1>Keydesk</h1>
-<p>Self-service API keys for an organization and its agents. This server answers:</p>
+<p>Self-service API keys for an organization and its agents.</p>
+<p>The console was not built on this server. Whoever runs it builds it with <code>make console</code> and starts the
+server again. Everything else works without it:</p>
 <dl>
 <dt><code>POST /graphql</code></dt><dd>GraphQL: sign in, and create, rename, rotate and delete keys
 (<a href="/docs/guide/graphql">how</a>)</dd>

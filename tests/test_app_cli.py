@@ -525,7 +525,7 @@ def test_doctor_finds_a_sound_installation_sound(keydesk: Keydesk) -> None:
 
     assert found.status == 0
     assert {each["check"] for each in found.value} == {
-        *("settings", "database", "schema", "clock", "server keys", "redis", "proxies", "mail")
+        *("settings", "database", "schema", "clock", "server keys", "redis", "proxies", "mail", "console")
     }
     assert all(each["ok"] for each in found.value)
 

@@ -1,0 +1,78 @@
+/** Shows the key dialog that the address names. */
+import { Alert, Button, Group, Skeleton, Stack, Text } from '@mantine/core'
+import { type ReactNode, useRef } from 'react'
+import { useQuery } from 'urql'
+import { Dialog } from '../app/Dialog'
+import { Trouble } from '../app/Trouble'
+import { DeleteApiKeyDialog } from './DeleteApiKeyDialog'
+import { menuId, useKeyDialogs } from './dialog-links'
+import { EditApiKeyDialog } from './EditApiKeyDialog'
+import { NewApiKeyDialog } from './NewApiKeyDialog'
+import { type ApiKey, ApiKeyQuery, aboutKeys } from './operations'
+import { RotateApiKeyDialog } from './RotateApiKeyDialog'
+
+const kinds = {
+  edit: { title: 'Edit', Form: EditApiKeyDialog },
+  rotate: { title: 'Rotate', Form: RotateApiKeyDialog },
+  delete: { title: 'Delete', Form: DeleteApiKeyDialog },
+}
+
+export function ApiKeyDialogs() {
+  const { dialog, keyId, close } = useKeyDialogs()
+  if (!dialog) return null
+  if (dialog === 'new') return <NewApiKeyDialog onClose={close} />
+  const { title, Form } = kinds[dialog]
+  return (
+    <OneKey key={dialog + keyId} id={keyId} title={title} onClose={close}>
+      {(apiKey) => <Form apiKey={apiKey} onClose={close} />}
+    </OneKey>
+  )
+}
+
+interface OneKeyProps {
+  id: string
+  title: string
+  onClose: () => void
+  children: (apiKey: ApiKey) => ReactNode
+}
+
+function OneKey({ id, title, onClose, children }: OneKeyProps) {
+  const [{ data, error, fetching }, refetch] = useQuery({
+    query: ApiKeyQuery,
+    variables: { id },
+    context: aboutKeys,
+  })
+  const apiKey = data?.apiKey
+  // Once it is there it stays, whatever comes of reading it again: a new secret may be on show.
+  const known = useRef<ApiKey>(undefined)
+  if (apiKey?.viewerCanManage) known.current = apiKey
+  if (known.current) return children(known.current)
+  return (
+    <Dialog title={`${title} API key`} onClose={onClose} focusAfter={[menuId(id)]}>
+      <Stack>
+        {error ? (
+          <Trouble
+            error={error}
+            what="The key could not be read."
+            onRetry={() => refetch({ requestPolicy: 'network-only' })}
+          />
+        ) : fetching ? (
+          <Skeleton h={80} aria-label="Loading" />
+        ) : (
+          <Alert color="yellow">
+            <Text size="sm">
+              {apiKey?.deletedAt
+                ? `“${apiKey.name}” was deleted.`
+                : 'There is no such API key. It may have been deleted, or you may not be allowed to see it.'}
+            </Text>
+          </Alert>
+        )}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Close
+          </Button>
+        </Group>
+      </Stack>
+    </Dialog>
+  )
+}

@@ -1,0 +1,92 @@
+/** The organization's API keys: how many are taken, which there are, and what can be done with each. */
+import { Button, Group, Paper, Skeleton, Stack, Switch, Text, TextInput } from '@mantine/core'
+import { IconPlus, IconSearch } from '@tabler/icons-react'
+import { useState } from 'react'
+import { PageTitle } from '../app/PageTitle'
+import { Trouble } from '../app/Trouble'
+import { useOrganization } from '../app/viewer'
+import { ApiKeyTable } from './ApiKeyTable'
+import { useKeyDialogs } from './dialog-links'
+import { ForMembers } from './ForMembers'
+import { KeyMeter } from './KeyMeter'
+import { NoKeysYet } from './NoKeysYet'
+import { matching, newestFirst, sorted } from './sorting'
+import { useApiKeys } from './use-api-keys'
+
+export function ApiKeysPage() {
+  const { viewerRole } = useOrganization()
+  const [withDeleted, setWithDeleted] = useState(false)
+  const [search, setSearch] = useState('')
+  const [order, setOrder] = useState(newestFirst)
+  const { organization, error, fetching, refetch } = useApiKeys(withDeleted)
+  const { open } = useKeyDialogs()
+  const manages = viewerRole !== 'MEMBER'
+
+  const keys = organization?.apiKeys ?? []
+  const found = sorted(matching(keys, search), order)
+  return (
+    <Stack>
+      <Group justify="space-between">
+        <PageTitle>API Keys</PageTitle>
+        {manages && (
+          <Button id="new-api-key" leftSection={<IconPlus size={16} />} onClick={() => open('new')}>
+            New API Key
+          </Button>
+        )}
+      </Group>
+      {error && <Trouble error={error} what="The keys could not be read." onRetry={refetch} />}
+      {organization ? (
+        <KeyMeter
+          allowance={organization.keyAllowance}
+          keys={keys}
+          manages={manages}
+          onDelete={(key) => open('delete', key.id)}
+        />
+      ) : (
+        !error && <Skeleton h={70} aria-label="Loading" />
+      )}
+      {!manages && (
+        <Paper withBorder p="lg">
+          <ForMembers />
+        </Paper>
+      )}
+      {manages && (organization || !error) && (
+        <>
+          <Group justify="space-between" gap="sm">
+            <TextInput
+              placeholder="Search name, key or agent"
+              aria-label="Search"
+              type="search"
+              leftSection={<IconSearch size={16} />}
+              value={search}
+              onChange={(event) => setSearch(event.currentTarget.value)}
+              w={{ base: '100%', xs: 280 }}
+            />
+            <Switch
+              label="Show deleted keys"
+              checked={withDeleted}
+              onChange={(event) => setWithDeleted(event.currentTarget.checked)}
+            />
+          </Group>
+          {!organization ? (
+            <Stack gap="xs">
+              {[0, 1, 2].map((row) => (
+                <Skeleton key={row} h={56} />
+              ))}
+            </Stack>
+          ) : keys.length === 0 && !fetching ? (
+            <NoKeysYet withDeleted={withDeleted} onNew={() => open('new')} />
+          ) : found.length === 0 ? (
+            <Paper withBorder p="lg">
+              <Text size="sm">
+                No key fits “{search}”.{!withDeleted && ' It may be among the deleted ones.'}
+              </Text>
+            </Paper>
+          ) : (
+            <ApiKeyTable keys={found} order={order} onOrder={setOrder} />
+          )}
+        </>
+      )}
+    </Stack>
+  )
+}

@@ -1,0 +1,16 @@
+/** Deletes a key, after saying what it will break. */
+import { Dialog } from '../app/Dialog'
+import { DeleteApiKeyForm } from './DeleteApiKeyForm'
+import { type KeyDialogProps, menuId } from './dialog-links'
+
+export function DeleteApiKeyDialog({ apiKey, onClose }: KeyDialogProps) {
+  return (
+    <Dialog
+      title={`Delete “${apiKey.name}”?`}
+      onClose={onClose}
+      focusAfter={[menuId(apiKey.id), 'new-api-key']}
+    >
+      <DeleteApiKeyForm apiKey={apiKey} onDeleted={onClose} onCancel={onClose} />
+    </Dialog>
+  )
+}

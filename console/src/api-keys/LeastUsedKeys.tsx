@@ -1,0 +1,52 @@
+/** Lists keys that could go, so that a slot falls free, each with a button that leads to deleting it. */
+import { Button, Group, Stack, Text } from '@mantine/core'
+import { RelativeTime } from '../app/RelativeTime'
+import type { ApiKey } from './operations'
+
+const shown = 3
+
+interface Props {
+  keys: readonly ApiKey[]
+  onDelete: (key: ApiKey) => void
+}
+
+export function LeastUsedKeys({ keys, onDelete }: Props) {
+  if (keys.length === 0) {
+    return <Text size="sm">None of them is yours to delete: ask one of the organization’s admins.</Text>
+  }
+  return (
+    <Stack component="ul" gap={6} m={0} p={0} aria-label="Keys that could go, the least used first">
+      {keys.slice(0, shown).map((each) => (
+        <Group
+          component="li"
+          key={each.id}
+          justify="space-between"
+          wrap="nowrap"
+          style={{ listStyle: 'none' }}
+        >
+          <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+            {each.name},{' '}
+            <Text span c="dimmed" size="sm">
+              {each.lastUsedAt ? (
+                <>
+                  last used <RelativeTime at={each.lastUsedAt} />
+                </>
+              ) : (
+                'never used'
+              )}
+            </Text>
+          </Text>
+          <Button
+            size="compact-sm"
+            variant="default"
+            style={{ flexShrink: 0 }}
+            aria-label={`Delete ${each.name}`}
+            onClick={() => onDelete(each)}
+          >
+            Delete
+          </Button>
+        </Group>
+      ))}
+    </Stack>
+  )
+}

@@ -1,0 +1,101 @@
+/** Creates a key: a form, then its secret; and where every slot is taken, a way to free one. */
+import { Skeleton, Stack } from '@mantine/core'
+import { useState } from 'react'
+import { Dialog } from '../app/Dialog'
+import { Trouble } from '../app/Trouble'
+import { useOrganization } from '../app/viewer'
+import { DeleteApiKeyForm } from './DeleteApiKeyForm'
+import { ForMembers } from './ForMembers'
+import { leastUsed } from './least-used'
+import { type LimitReached, NewApiKeyForm } from './NewApiKeyForm'
+import type { ApiKey } from './operations'
+import { SecretPanel } from './SecretPanel'
+import { useApiKeys } from './use-api-keys'
+
+interface Issued {
+  name: string
+  secret: string
+}
+
+export function NewApiKeyDialog({ onClose }: { onClose: () => void }) {
+  const { viewerRole } = useOrganization()
+  const { organization, error, refetch } = useApiKeys()
+  const [issued, setIssued] = useState<Issued>()
+  const [copied, setCopied] = useState(false)
+  const [refusal, setRefusal] = useState<LimitReached>()
+  const [toDelete, setToDelete] = useState<ApiKey>()
+  const [deleted, setDeleted] = useState<string>()
+
+  const limitReached = refusal ?? (organization ? alreadyFull(organization) : undefined)
+  const title = issued
+    ? `“${issued.name}” was created`
+    : toDelete
+      ? `Delete “${toDelete.name}”?`
+      : 'New API Key'
+  return (
+    <Dialog
+      title={title}
+      onClose={onClose}
+      locked={issued !== undefined && !copied}
+      focusAfter={['new-api-key']}
+    >
+      {issued ? (
+        <SecretPanel
+          secret={issued.secret}
+          copied={copied}
+          onCopied={() => setCopied(true)}
+          onDone={onClose}
+        />
+      ) : viewerRole === 'MEMBER' ? (
+        <ForMembers />
+      ) : !organization ? (
+        error ? (
+          <Trouble error={error} what="The form could not be opened." onRetry={refetch} />
+        ) : (
+          <Stack aria-label="Loading">
+            <Skeleton h={60} />
+            <Skeleton h={120} />
+          </Stack>
+        )
+      ) : (
+        <>
+          {toDelete && (
+            <DeleteApiKeyForm
+              apiKey={toDelete}
+              onDeleted={() => {
+                setDeleted(toDelete.name)
+                setToDelete(undefined)
+                setRefusal(undefined)
+              }}
+              onCancel={() => setToDelete(undefined)}
+            />
+          )}
+          {/* Stays mounted behind it, so that nothing typed is lost. */}
+          <div hidden={toDelete !== undefined}>
+            <NewApiKeyForm
+              agents={organization.agents}
+              freed={limitReached ? undefined : deleted}
+              limitReached={limitReached}
+              onLimitReached={setRefusal}
+              onDelete={setToDelete}
+              onIssued={setIssued}
+              onCancel={onClose}
+            />
+          </div>
+        </>
+      )}
+    </Dialog>
+  )
+}
+
+function alreadyFull(organization: {
+  keyAllowance: { limit: number; remaining: number }
+  apiKeys: ApiKey[]
+}) {
+  const { limit, remaining } = organization.keyAllowance
+  if (remaining > 0) return undefined
+  return {
+    message: `All ${limit} API keys of this organization are in use. Delete one that is no longer needed, then create the new one.`,
+    candidates: leastUsed(organization.apiKeys),
+  }
+}

@@ -1,0 +1,27 @@
+/** What the list says while it is empty: what a key is for, and how to get the first one. */
+import { Anchor, Button, Paper, Stack, Text } from '@mantine/core'
+import { IconKey } from '@tabler/icons-react'
+import { useOrganization } from '../app/viewer'
+
+export function NoKeysYet({ withDeleted, onNew }: { withDeleted: boolean; onNew: () => void }) {
+  const { viewerRole } = useOrganization()
+  return (
+    <Paper withBorder p="xl">
+      <Stack align="center" gap="xs">
+        <IconKey size={32} stroke={1.5} aria-hidden />
+        <Text fw={600}>{viewerRole === 'AGENT_ADMIN' ? 'Your agents have no keys yet' : 'No keys yet'}</Text>
+        <Text size="sm" ta="center" maw={460}>
+          A key lets a program call your agents. Give each program a key of its own, with a name that says who
+          calls: then one can be deleted without stopping the others.
+        </Text>
+        <Button mt="xs" onClick={onNew}>
+          Create the first key
+        </Button>
+        <Text size="sm" c="dimmed">
+          <Anchor href="/docs/guide/getting-started#your-first-key">Your first key</Anchor>
+          {!withDeleted && ' · deleted keys are behind the switch above'}
+        </Text>
+      </Stack>
+    </Paper>
+  )
+}

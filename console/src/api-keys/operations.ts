@@ -1,0 +1,126 @@
+/** What the API key screens ask of the server. */
+import { graphql, type ResultOf } from '../app/graphql'
+
+export const ApiKeyFields = graphql(`
+  fragment ApiKeyFields on ApiKey @_unmask {
+    id
+    name
+    scope
+    agent { id name deletedAt }
+    status
+    hint
+    createdAt
+    createdBy { id name }
+    lastUsedAt
+    deletedAt
+    deletedBy { id name }
+    previousSecretWorksUntil
+    previousSecretLastUsedAt
+    viewerCanManage
+  }
+`)
+
+export type ApiKey = ResultOf<typeof ApiKeyFields>
+
+export const ApiKeysQuery = graphql(
+  `
+  query ApiKeys($organizationId: ID!, $includeDeleted: Boolean!) {
+    organization(id: $organizationId) {
+      id
+      keyAllowance { used limit remaining }
+      agents { id name deletedAt }
+      apiKeys(includeDeleted: $includeDeleted) { ...ApiKeyFields }
+    }
+  }
+`,
+  [ApiKeyFields],
+)
+
+export type KeysOfOrganization = NonNullable<ResultOf<typeof ApiKeysQuery>['organization']>
+export type KeyAllowance = KeysOfOrganization['keyAllowance']
+
+export const ApiKeyQuery = graphql(
+  `
+  query ApiKey($id: ID!) {
+    apiKey(id: $id) { ...ApiKeyFields }
+  }
+`,
+  [ApiKeyFields],
+)
+
+export const RecentUseQuery = graphql(`
+  query RecentUse($id: ID!, $from: DateTime!, $to: DateTime!) {
+    apiKey(id: $id) {
+      id
+      usage {
+        series(from: $from, to: $to, interval: HOUR) { start allowed }
+        callers(first: 20) { ipAddress lastSeenAt }
+      }
+    }
+  }
+`)
+
+export const CreateApiKey = graphql(
+  `
+  mutation CreateApiKey($input: CreateApiKeyInput!) {
+    createApiKey(input: $input) {
+      __typename
+      ... on ApiKeyIssued { secret apiKey { ...ApiKeyFields } }
+      ... on KeyLimitReached {
+        message
+        keyAllowance { used limit remaining }
+        candidates { ...ApiKeyFields }
+      }
+      ... on InvalidInput { field message }
+    }
+  }
+`,
+  [ApiKeyFields],
+)
+
+export const RenameApiKey = graphql(
+  `
+  mutation RenameApiKey($input: RenameApiKeyInput!) {
+    renameApiKey(input: $input) {
+      __typename
+      ... on ApiKey { ...ApiKeyFields }
+      ... on InvalidInput { field message }
+      ... on ApiKeyNotFound { message }
+    }
+  }
+`,
+  [ApiKeyFields],
+)
+
+export const RotateApiKey = graphql(
+  `
+  mutation RotateApiKey($input: RotateApiKeyInput!) {
+    rotateApiKey(input: $input) {
+      __typename
+      ... on ApiKeyIssued { secret apiKey { ...ApiKeyFields } }
+      ... on InvalidInput { field message }
+      ... on ApiKeyNotFound { message }
+    }
+  }
+`,
+  [ApiKeyFields],
+)
+
+export const DeleteApiKey = graphql(
+  `
+  mutation DeleteApiKey($input: DeleteApiKeyInput!) {
+    deleteApiKey(input: $input) {
+      __typename
+      ... on ApiKeyDeleted {
+        apiKey { ...ApiKeyFields }
+        keyAllowance { used limit remaining }
+      }
+      ... on ApiKeyNotFound { message }
+    }
+  }
+`,
+  [ApiKeyFields],
+)
+
+/** The cache can't see that an empty list would have keys in it now. */
+export const aboutKeys = { additionalTypenames: ['ApiKey', 'KeyAllowance'] }

@@ -1,0 +1,26 @@
+/** Leads from `/` to the API keys of the organization that was looked at last. */
+import { Stack, Text, Title } from '@mantine/core'
+import { Navigate } from 'react-router'
+import { lastOrganization } from './last-organization'
+import { PlainPage } from './PlainPage'
+import { useSignedIn } from './viewer'
+
+export function Home() {
+  const { viewer, supportEmail } = useSignedIn()
+  const organization =
+    viewer.organizations.find((each) => each.id === lastOrganization()) ?? viewer.organizations[0]
+  if (organization) return <Navigate to={`/organizations/${organization.id}/api-keys`} replace />
+  return (
+    <PlainPage>
+      <Stack py="xl" maw={560}>
+        <Title order={1} size="h3">
+          You are in no organization yet
+        </Title>
+        <Text>
+          Who runs Keydesk for you can add <b>{viewer.user.email}</b> to one
+          {supportEmail ? `: write to ${supportEmail}.` : '.'}
+        </Text>
+      </Stack>
+    </PlainPage>
+  )
+}

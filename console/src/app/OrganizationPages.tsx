@@ -1,0 +1,66 @@
+/** The frame of an organization's pages: header, page, the assistant beside it, and the key dialogs that a link can open. */
+import { AppShell, Container } from '@mantine/core'
+import { lazy, Suspense, useEffect } from 'react'
+import { Outlet, useParams } from 'react-router'
+import { AssistantAside, AssistantOpener, useAssistant } from './AssistantOpener'
+import { Header } from './Header'
+import { rememberOrganization } from './last-organization'
+import { NotFound } from './NotFound'
+import { OfflineBanner } from './OfflineBanner'
+import { PlainPage } from './PlainPage'
+import { OrganizationContext, useSignedIn } from './viewer'
+
+const ApiKeyDialogs = lazy(async () => ({
+  default: (await import('../api-keys/ApiKeyDialogs')).ApiKeyDialogs,
+}))
+
+export function OrganizationPages() {
+  return (
+    <AssistantOpener>
+      <Frame />
+    </AssistantOpener>
+  )
+}
+
+function Frame() {
+  const { viewer } = useSignedIn()
+  const { organizationId } = useParams()
+  const { opened, covers } = useAssistant()
+  const organization = viewer.organizations.find((each) => each.id === organizationId)
+
+  useEffect(() => {
+    if (organization) rememberOrganization(organization.id)
+  }, [organization])
+
+  if (!organization) {
+    return (
+      <PlainPage>
+        <NotFound what="organization" />
+      </PlainPage>
+    )
+  }
+  return (
+    // The key makes everything begin anew in another organization: dialogs, searches, the conversation.
+    <OrganizationContext value={organization} key={organization.id}>
+      <AppShell
+        header={{ height: 56 }}
+        aside={{ width: 420, breakpoint: 'md', collapsed: { desktop: !opened, mobile: !opened } }}
+        padding="md"
+      >
+        <AppShell.Header>
+          <Header />
+        </AppShell.Header>
+        <AppShell.Main inert={opened && covers}>
+          <OfflineBanner />
+          <Container size="lg" px={0}>
+            <Outlet />
+          </Container>
+        </AppShell.Main>
+        <AssistantAside />
+      </AppShell>
+      <Suspense>
+        <ApiKeyDialogs />
+      </Suspense>
+    </OrganizationContext>
+  )
+}

@@ -1,0 +1,23 @@
+/** Stands in for a page that failed, with the way out. */
+import { Button, Code, Container, Stack, Text, Title } from '@mantine/core'
+import { useRouteError } from 'react-router'
+
+export function PageError() {
+  const error = useRouteError()
+  return (
+    <Container size="sm" py="xl">
+      <Stack align="flex-start">
+        <Title order={1} size="h3">
+          This page failed
+        </Title>
+        <Text>
+          It is the console’s fault, not yours. Loading it again often helps, also after an update of Keydesk.
+        </Text>
+        <Code block w="100%">
+          {error instanceof Error ? error.message : String(error)}
+        </Code>
+        <Button onClick={() => window.location.reload()}>Load again</Button>
+      </Stack>
+    </Container>
+  )
+}

@@ -1,0 +1,69 @@
+/** What all signed-in pages share: the viewer, and the sign-in dialog when the session ends in the middle. */
+import { Center, Container, Loader } from '@mantine/core'
+import { lazy, Suspense, useEffect, useRef } from 'react'
+import { Navigate, Outlet, useLocation } from 'react-router'
+import { useQuery } from 'urql'
+import { signInAgain, useSignedOut } from './session'
+import { Trouble } from './Trouble'
+import { type SignedIn, SignedInContext, ViewerQuery } from './viewer'
+
+const SignedOutDialog = lazy(async () => ({
+  default: (await import('../sign-in/SignedOutDialog')).SignedOutDialog,
+}))
+const FirstPasswordPage = lazy(async () => ({
+  default: (await import('../sign-in/FirstPasswordPage')).FirstPasswordPage,
+}))
+
+export function SignedInPages() {
+  const [{ data, error, fetching }, refetch] = useQuery({ query: ViewerQuery })
+  const location = useLocation()
+  const signedOut = useSignedOut()
+  const known = useRef<SignedIn>(undefined)
+  if (data?.viewer) known.current = { viewer: data.viewer, supportEmail: data.supportEmail }
+
+  const ended = data?.viewer === null && known.current !== undefined
+  useEffect(() => {
+    if (ended) signInAgain().then(() => refetch({ requestPolicy: 'network-only' }))
+  }, [ended, refetch])
+
+  if (!known.current) {
+    if (data?.viewer === null) {
+      const next = location.pathname + location.search
+      return <Navigate to={next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`} replace />
+    }
+    if (error && !fetching) {
+      return (
+        <Container size="sm" py="xl">
+          <Trouble error={error} onRetry={() => refetch({ requestPolicy: 'network-only' })} />
+        </Container>
+      )
+    }
+    return <Waiting />
+  }
+  const { viewer } = known.current
+  if (viewer.passwordChangeRequired) {
+    return (
+      <Suspense fallback={<Waiting />}>
+        <FirstPasswordPage email={viewer.user.email} />
+      </Suspense>
+    )
+  }
+  return (
+    <SignedInContext value={known.current}>
+      <Outlet />
+      {signedOut && (
+        <Suspense>
+          <SignedOutDialog user={viewer.user} />
+        </Suspense>
+      )}
+    </SignedInContext>
+  )
+}
+
+export function Waiting() {
+  return (
+    <Center h="100dvh">
+      <Loader type="dots" aria-label="Loading" />
+    </Center>
+  )
+}

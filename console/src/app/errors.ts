@@ -1,0 +1,55 @@
+/** Puts what went wrong into a sentence, with what can be done about it. */
+import type { CombinedError } from 'urql'
+
+export type Code =
+  | 'UNAUTHENTICATED'
+  | 'PASSWORD_CHANGE_REQUIRED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'TOO_COMPLEX'
+  | 'RATE_LIMITED'
+  | 'BAD_USER_INPUT'
+  | 'INTERNAL_SERVER_ERROR'
+
+export function hasCode(error: CombinedError | undefined, code: Code): boolean {
+  return error?.graphQLErrors.some((each) => each.extensions.code === code) ?? false
+}
+
+export interface Problem {
+  sentence: string
+  requestId?: string
+}
+
+export function problem(error: CombinedError): Problem {
+  if (error.networkError) {
+    return navigator.onLine
+      ? { sentence: 'Keydesk can’t be reached just now.' }
+      : { sentence: 'You are offline.' }
+  }
+  const first = error.graphQLErrors[0]
+  const extensions = first?.extensions ?? {}
+  const requestId = typeof extensions.requestId === 'string' ? extensions.requestId : undefined
+  switch (extensions.code as Code | undefined) {
+    case 'RATE_LIMITED':
+      return {
+        sentence: `That was too often. Try again ${inSeconds(extensions.retryAfterSeconds)}.`,
+        requestId,
+      }
+    case 'UNAUTHENTICATED':
+      return { sentence: 'You are signed out. Sign in and try again.', requestId }
+    case 'FORBIDDEN':
+      return { sentence: first?.message || 'Your role does not allow this.', requestId }
+    case 'NOT_FOUND':
+      return { sentence: first?.message || 'There is no such thing, or you may not see it.', requestId }
+    case 'BAD_USER_INPUT':
+      return { sentence: first?.message || 'Something that was entered does not fit.', requestId }
+    default:
+      return { sentence: 'Something went wrong on our side.', requestId }
+  }
+}
+
+export function inSeconds(seconds: unknown): string {
+  if (typeof seconds !== 'number') return 'in a moment'
+  if (seconds < 2) return 'in a second'
+  return seconds < 120 ? `in ${Math.ceil(seconds)} seconds` : `in ${Math.ceil(seconds / 60)} minutes`
+}

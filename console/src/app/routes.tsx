@@ -1,0 +1,62 @@
+/** Which address shows which screen. */
+import { createBrowserRouter } from 'react-router'
+import { Home } from './Home'
+import { NotFound } from './NotFound'
+import { OrganizationPages } from './OrganizationPages'
+import { PageError } from './PageError'
+import { PlainPage } from './PlainPage'
+import { SignedInPages, Waiting } from './SignedInPages'
+
+export const router = createBrowserRouter([
+  {
+    errorElement: <PageError />,
+    hydrateFallbackElement: <Waiting />,
+    children: [
+      {
+        path: 'sign-in',
+        lazy: async () => ({ Component: (await import('../sign-in/SignInPage')).SignInPage }),
+      },
+      {
+        element: <SignedInPages />,
+        children: [
+          { index: true, element: <Home /> },
+          {
+            path: 'organizations/:organizationId',
+            element: <OrganizationPages />,
+            children: [
+              {
+                errorElement: <PageError />,
+                children: [
+                  { index: true, element: <Home /> },
+                  {
+                    path: 'api-keys',
+                    lazy: async () => ({ Component: (await import('../api-keys/ApiKeysPage')).ApiKeysPage }),
+                  },
+                  {
+                    path: 'api-keys/:apiKeyId/usage',
+                    lazy: async () => ({ Component: (await import('../usage/UsagePage')).UsagePage }),
+                  },
+                  {
+                    path: 'audit-log',
+                    lazy: async () => ({
+                      Component: (await import('../audit-log/AuditLogPage')).AuditLogPage,
+                    }),
+                  },
+                  { path: '*', element: <NotFound /> },
+                ],
+              },
+            ],
+          },
+          {
+            path: '*',
+            element: (
+              <PlainPage>
+                <NotFound />
+              </PlainPage>
+            ),
+          },
+        ],
+      },
+    ],
+  },
+])

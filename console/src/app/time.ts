@@ -1,0 +1,24 @@
+/** Says instants the way people do. */
+import dayjs from 'dayjs'
+import relativeTime from 'dayjs/plugin/relativeTime'
+
+dayjs.extend(relativeTime)
+
+/** *3 minutes ago*; never in the future by a clock that is a little ahead. */
+export function ago(instant: string, now: number = Date.now()): string {
+  const at = dayjs(instant)
+  return at.valueOf() > now - 10_000 ? 'just now' : at.from(dayjs(now))
+}
+
+/** *in 5 hours*. */
+export function ahead(instant: string, now: number = Date.now()): string {
+  return dayjs(instant).from(dayjs(now))
+}
+
+/** The instant to the second, in the person's own time zone, which it names. */
+export function exact(instant: string): string {
+  return new Intl.DateTimeFormat('en-GB', {
+    dateStyle: 'medium',
+    timeStyle: 'long',
+  }).format(new Date(instant))
+}

@@ -1,0 +1,44 @@
+/** What the chat says while nothing is said in it: questions worth asking now. */
+import { Button, Skeleton, Stack, Text } from '@mantine/core'
+import { useQuery } from 'urql'
+import { useOrganization } from '../app/viewer'
+import classes from './assistant.module.css'
+import { StartersQuery } from './operations'
+
+export function Starters({ onAsk }: { onAsk: (message: string) => void }) {
+  const { id } = useOrganization()
+  const [{ data, fetching }] = useQuery({
+    query: StartersQuery,
+    variables: { organizationId: id },
+    requestPolicy: 'cache-and-network',
+  })
+  const starters = data?.organization?.assistantStarters ?? []
+  return (
+    <Stack gap="sm">
+      <Text size="sm">
+        Ask why a call was refused, how something is done, or what a key is used for. The assistant looks at
+        what you may see, shows what it found, and changes nothing.
+      </Text>
+      {starters.length > 0 && (
+        <Text size="sm" fw={600} id="starters">
+          Worth asking now
+        </Text>
+      )}
+      <Stack gap="xs" role="group" aria-labelledby={starters.length > 0 ? 'starters' : undefined}>
+        {!data && fetching && [0, 1, 2, 3].map((row) => <Skeleton key={row} h={34} />)}
+        {starters.map(({ label, message }) => (
+          <Button
+            key={label}
+            variant="default"
+            fw={400}
+            justify="flex-start"
+            className={classes.choice}
+            onClick={() => onAsk(message)}
+          >
+            {label}
+          </Button>
+        ))}
+      </Stack>
+    </Stack>
+  )
+}

@@ -1,0 +1,76 @@
+/** Buttons for what may help: they open the dialogs of the menu ⋮, and carry out nothing by themselves. */
+import { Button, Group } from '@mantine/core'
+import {
+  IconChartBar,
+  IconLifebuoy,
+  IconPencil,
+  IconPlus,
+  IconRefresh,
+  IconTrash,
+  type TablerIcon,
+} from '@tabler/icons-react'
+import { useNavigate } from 'react-router'
+import { type KeyDialog, useKeyDialogs } from '../api-keys/dialog-links'
+import { useOrganization } from '../app/viewer'
+import type { Action } from './operations'
+
+const icons: Record<Action['kind'], TablerIcon> = {
+  CREATE_API_KEY: IconPlus,
+  RENAME_API_KEY: IconPencil,
+  ROTATE_API_KEY: IconRefresh,
+  DELETE_API_KEY: IconTrash,
+  OPEN_USAGE: IconChartBar,
+  CONTACT_SUPPORT: IconLifebuoy,
+}
+
+const dialogOf: Partial<Record<Action['kind'], KeyDialog>> = {
+  RENAME_API_KEY: 'edit',
+  ROTATE_API_KEY: 'rotate',
+  DELETE_API_KEY: 'delete',
+}
+
+interface Props {
+  actions: readonly Action[]
+  onContactSupport: () => void
+  /** What is opened is on the page, which the panel may be covering. */
+  onLeave: () => void
+}
+
+export function SuggestedActions({ actions, onContactSupport, onLeave }: Props) {
+  const { open } = useKeyDialogs()
+  const navigate = useNavigate()
+  const { id } = useOrganization()
+  if (actions.length === 0) return null
+
+  function follow({ kind, apiKey }: Action) {
+    if (kind === 'CONTACT_SUPPORT') return onContactSupport()
+    onLeave()
+    const dialog = dialogOf[kind]
+    if (kind === 'CREATE_API_KEY') open('new')
+    else if (apiKey && dialog) open(dialog, apiKey.id)
+    else if (apiKey) navigate(`/organizations/${id}/api-keys/${apiKey.id}/usage`)
+    // Without a key that the person may see, the list of those that they may.
+    else navigate(`/organizations/${id}/api-keys`)
+  }
+
+  return (
+    <Group gap="xs">
+      {actions.map((action) => {
+        const Icon = icons[action.kind]
+        return (
+          <Button
+            key={`${action.kind} ${action.apiKey?.id}`}
+            size="xs"
+            variant="light"
+            color={action.kind === 'DELETE_API_KEY' ? 'red' : undefined}
+            leftSection={<Icon size={14} />}
+            onClick={() => follow(action)}
+            maw="100%"
+          >
+            {action.label}
+          </Button>
+        )
+      })}
+    </Group>
+  )
+}

@@ -1,0 +1,79 @@
+/** Asks one question: streamed where streams come through, else at once. Either way it is one question with one answer. */
+import { type Client, CombinedError } from 'urql'
+import type { VariablesOf } from '../app/graphql'
+import { type Answer, AskAssistant, AssistantAnswer } from './operations'
+
+export type Question = VariablesOf<typeof AskAssistant>['input'] & { clientMessageId: string }
+
+export interface Refused {
+  field: string
+  message: string
+}
+
+export type Outcome = { answer: Answer } | { refused: Refused } | { error: CombinedError }
+
+/** A proxy that collects a stream before it passes it on looks like one that lost it. */
+export const silenceMilliseconds = 6000
+
+/** Where it did so once, nobody waits for it again. */
+const heldBack = new WeakSet<Client>()
+
+/** Calls `onText` with the answer as far as it is written. The id of the question makes asking twice harmless. */
+export async function ask(
+  client: Client,
+  question: Question,
+  onText: (text: string) => void,
+  silence = silenceMilliseconds,
+): Promise<Outcome> {
+  const answered = heldBack.has(client) ? undefined : await streamed(client, question, onText, silence)
+  return answered ?? whole(client, question)
+}
+
+/** Undefined where the stream broke, was cut short or held back. */
+function streamed(
+  client: Client,
+  input: Question,
+  onText: (text: string) => void,
+  silence: number,
+): Promise<Outcome | undefined> {
+  return new Promise((resolve) => {
+    let text = ''
+    let timer = setTimeout(silent, silence)
+    const { unsubscribe } = client.subscription(AssistantAnswer, { input }).subscribe(({ data, error }) => {
+      clearTimeout(timer)
+      const event = data?.assistantAnswer
+      if (event?.__typename === 'AssistantTextChunk') {
+        text += event.text
+        onText(text)
+        timer = setTimeout(silent, silence)
+      } else if (event?.__typename === 'AssistantAnswer') end({ answer: event })
+      else if (event) end({ refused: event })
+      else end(error && !error.networkError ? { error } : undefined)
+    })
+
+    function silent() {
+      heldBack.add(client)
+      end()
+    }
+
+    function end(outcome?: Outcome) {
+      clearTimeout(timer)
+      // Not within the call that brought the event: the subscription may be about to be made.
+      queueMicrotask(() => unsubscribe())
+      resolve(outcome)
+    }
+  })
+}
+
+async function whole(client: Client, input: Question): Promise<Outcome> {
+  const { data, error } = await client.mutation(AskAssistant, { input }).toPromise()
+  const result = data?.askAssistant
+  if (result?.__typename === 'AssistantAnswer') return { answer: result }
+  if (result) return { refused: result }
+  return { error: error ?? new CombinedError({ networkError: new Error('no answer') }) }
+}
+
+/** Unguessable is not asked of it, only that this person never sends it twice. Works over plain HTTP, too. */
+export function newQuestionId(): string {
+  return crypto.getRandomValues(new Uint32Array(4)).join('-')
+}

@@ -1,0 +1,149 @@
+/** What the assistant's chat asks of the server. */
+import { graphql, type ResultOf } from '../app/graphql'
+
+export const TicketFields = graphql(`
+  fragment TicketFields on SupportTicket @_unmask {
+    id
+    createdAt
+    sentTo
+    sentAt
+  }
+`)
+
+export const MessageFields = graphql(`
+  fragment MessageFields on Message @_unmask {
+    id
+    author
+    text
+    at
+    diagnosis {
+      case
+      evidence { label value at }
+    }
+    citations { title url }
+    actions { kind label apiKey { id } }
+    suggestedReplies { label message }
+    helpful
+  }
+`)
+
+export type Message = ResultOf<typeof MessageFields>
+export type Ticket = ResultOf<typeof TicketFields>
+export type Evidence = NonNullable<Message['diagnosis']>['evidence'][number]
+export type Action = Message['actions'][number]
+
+export const pageOfMessages = 50
+export const pageOfConversations = 20
+
+/** The question is read back with the answer: as it was stored, without the keys that were pasted into it. */
+const AnswerFields = graphql(
+  `
+  fragment AnswerFields on AssistantAnswer @_unmask {
+    conversation {
+      id
+      title
+      startedAt
+      messages(last: 2) { ...MessageFields }
+      ticket { ...TicketFields }
+    }
+  }
+`,
+  [MessageFields, TicketFields],
+)
+
+export type Answer = ResultOf<typeof AnswerFields>
+
+export const AssistantAnswer = graphql(
+  `
+  subscription AssistantAnswer($input: AskAssistantInput!) {
+    assistantAnswer(input: $input) {
+      __typename
+      ... on AssistantTextChunk { conversationId text }
+      ... on AssistantAnswer { ...AnswerFields }
+      ... on InvalidInput { field message }
+    }
+  }
+`,
+  [AnswerFields],
+)
+
+export const AskAssistant = graphql(
+  `
+  mutation AskAssistant($input: AskAssistantInput!) {
+    askAssistant(input: $input) {
+      __typename
+      ... on AssistantAnswer { ...AnswerFields }
+      ... on InvalidInput { field message }
+    }
+  }
+`,
+  [AnswerFields],
+)
+
+export const StartersQuery = graphql(`
+  query AssistantStarters($organizationId: ID!) {
+    organization(id: $organizationId) {
+      id
+      assistantStarters { label message }
+    }
+  }
+`)
+
+export const ConversationsQuery = graphql(`
+  query Conversations($organizationId: ID!, $first: Int!, $before: ID) {
+    organization(id: $organizationId) {
+      id
+      conversations(first: $first, before: $before) { id title startedAt }
+    }
+  }
+`)
+
+export type ConversationEntry = NonNullable<
+  ResultOf<typeof ConversationsQuery>['organization']
+>['conversations'][number]
+
+export const ConversationQuery = graphql(
+  `
+  query Conversation($id: ID!, $last: Int!, $before: ID) {
+    conversation(id: $id) {
+      id
+      title
+      startedAt
+      messages(last: $last, before: $before) { ...MessageFields }
+      ticket { ...TicketFields }
+    }
+  }
+`,
+  [MessageFields, TicketFields],
+)
+
+export const TicketQuery = graphql(
+  `
+  query Ticket($conversationId: ID!) {
+    conversation(id: $conversationId) {
+      id
+      ticket { ...TicketFields }
+    }
+  }
+`,
+  [TicketFields],
+)
+
+export const RateMessage = graphql(`
+  mutation RateMessage($messageId: ID!, $helpful: Boolean!) {
+    rateMessage(messageId: $messageId, helpful: $helpful) { id helpful }
+  }
+`)
+
+export const ContactSupport = graphql(
+  `
+  mutation ContactSupport($organizationId: ID!, $conversationId: ID, $note: String) {
+    contactSupport(organizationId: $organizationId, conversationId: $conversationId, note: $note) {
+      __typename
+      ... on SupportTicket { ...TicketFields }
+      ... on InvalidInput { field message }
+    }
+  }
+`,
+  [TicketFields],
+)

@@ -1,0 +1,55 @@
+/** What happened to the organization's keys: who did what, when, and from where. */
+import { ActionIcon, Group, Paper, Stack, Text, Tooltip } from '@mantine/core'
+import { IconRefresh } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Admins } from '../api-keys/Admins'
+import { PageTitle } from '../app/PageTitle'
+import { useOrganization } from '../app/viewer'
+import { Events } from './Events'
+
+export function AuditLogPage() {
+  const { viewerRole } = useOrganization()
+  const [round, setRound] = useState(0)
+  const sees = viewerRole !== 'MEMBER'
+  return (
+    <Stack>
+      <Group justify="space-between">
+        <PageTitle>Audit log</PageTitle>
+        {sees && (
+          <Tooltip label="Refresh" events={{ hover: true, focus: true, touch: false }}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              aria-label="Refresh"
+              onClick={() => setRound((now) => now + 1)}
+            >
+              <IconRefresh size={18} />
+            </ActionIcon>
+          </Tooltip>
+        )}
+      </Group>
+      {viewerRole === 'AGENT_ADMIN' && (
+        <Text size="sm" c="dimmed">
+          You see what concerns the keys of the agents that you administer. The organization’s admins see
+          everything.
+        </Text>
+      )}
+      {sees ? <Events round={round} /> : <ForMembers />}
+    </Stack>
+  )
+}
+
+function ForMembers() {
+  return (
+    <Paper withBorder p="lg">
+      <Stack gap="xs">
+        <Text size="sm">
+          The audit log says what happened to API keys. Your role in this organization, member, sees no keys,
+          so there is nothing here for you. If you have a question about one, ask one of the organization’s
+          admins:
+        </Text>
+        <Admins />
+      </Stack>
+    </Paper>
+  )
+}

@@ -1,0 +1,30 @@
+/** What the Audit log asks of the server. */
+import { graphql, type ResultOf } from '../app/graphql'
+
+export const AuditLogQuery = graphql(`
+  query AuditLog($organizationId: ID!, $after: String) {
+    organization(id: $organizationId) {
+      id
+      auditLog(first: 50, after: $after) {
+        edges {
+          node {
+            id
+            action
+            at
+            actor { id name email }
+            ipAddress
+            apiKey { id name deletedAt }
+            summary
+          }
+        }
+        pageInfo { hasNextPage endCursor }
+      }
+    }
+  }
+`)
+
+type Organization = NonNullable<ResultOf<typeof AuditLogQuery>['organization']>
+export type AuditEvent = Organization['auditLog']['edges'][number]['node']
+
+/** Whatever is done to a key is an event here. */
+export const aboutEvents = { additionalTypenames: ['ApiKey', 'AuditEvent'] }

@@ -1,0 +1,30 @@
+/** Which key it is: scope, hint, who made it, and whether it is there no more. */
+import { Alert, Group, Text } from '@mantine/core'
+import { IconTrash } from '@tabler/icons-react'
+import type { ApiKey } from '../api-keys/operations'
+import { ScopeOf } from '../api-keys/ScopeOf'
+import { RelativeTime } from '../app/RelativeTime'
+
+export function AboutKey({ apiKey }: { apiKey: ApiKey }) {
+  return (
+    <>
+      <Group gap="md" style={{ rowGap: 4 }}>
+        <ScopeOf apiKey={apiKey} />
+        <Text size="sm" ff="monospace">
+          {apiKey.hint}
+        </Text>
+        <Text size="sm" c="dimmed">
+          Created <RelativeTime at={apiKey.createdAt} />{' '}
+          {apiKey.createdBy ? `by ${apiKey.createdBy.name}` : 'by the operator'}
+        </Text>
+      </Group>
+      {apiKey.deletedAt && (
+        <Alert color="gray" icon={<IconTrash />} mt="xs">
+          This key was deleted <RelativeTime at={apiKey.deletedAt} /> by{' '}
+          {apiKey.deletedBy?.name ?? 'the operator'}. Whoever still calls with it is answered 401, and stands
+          below, under <em>Refused requests</em>.
+        </Alert>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,31 @@
+/** When the key was last used, and after a rotation whether its secret before still is. */
+import type { ApiKey } from '../api-keys/operations'
+import { RelativeTime } from '../app/RelativeTime'
+import { Card } from './Limits'
+
+export function LastUse({ apiKey }: { apiKey: ApiKey }) {
+  return (
+    <Card title="Last used" value={apiKey.lastUsedAt ? <RelativeTime at={apiKey.lastUsedAt} /> : 'never'}>
+      <Overlap apiKey={apiKey} />
+    </Card>
+  )
+}
+
+function Overlap({ apiKey }: { apiKey: ApiKey }) {
+  const { previousSecretWorksUntil: until, previousSecretLastUsedAt: used, deletedAt, lastUsedAt } = apiKey
+  if (!until || deletedAt) {
+    return lastUsedAt ? 'The last request with it that passed.' : 'No request with it has passed.'
+  }
+  return (
+    <>
+      The old secret still works, and ends <RelativeTime at={until} />.{' '}
+      {used ? (
+        <>
+          It was last used <RelativeTime at={used} />: whoever sends it needs the new one.
+        </>
+      ) : (
+        'Nobody has used it since the rotation.'
+      )}
+    </>
+  )
+}

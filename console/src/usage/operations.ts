@@ -1,0 +1,40 @@
+/** What the Usage page asks of the server. */
+import { ApiKeyFields } from '../api-keys/operations'
+import { graphql, type ResultOf } from '../app/graphql'
+
+export const UsageQuery = graphql(
+  `
+  query Usage($id: ID!, $refusals: Int!) {
+    apiKey(id: $id) {
+      ...ApiKeyFields
+      usage {
+        rateLimit { limit windowSeconds remaining resetsAt }
+        quota { limit used remaining periodStart periodEnd }
+        callers(first: 20) { ipAddress userAgent firstSeenAt lastSeenAt requests }
+        refusals(first: $refusals) { id reason at ipAddress userAgent agent { id name } }
+      }
+    }
+  }
+`,
+  [ApiKeyFields],
+)
+
+export type UsageOfKey = NonNullable<NonNullable<ResultOf<typeof UsageQuery>['apiKey']>['usage']>
+export type Caller = UsageOfKey['callers'][number]
+export type Refusal = UsageOfKey['refusals'][number]
+
+/** Apart from the rest, which need not be read again because somebody looks at another time. */
+export const SeriesQuery = graphql(`
+  query UsageSeries($id: ID!, $from: DateTime!, $to: DateTime!, $interval: UsageInterval!) {
+    apiKey(id: $id) {
+      id
+      usage {
+        series(from: $from, to: $to, interval: $interval) { start allowed rateLimited quotaExceeded refused }
+      }
+    }
+  }
+`)
+
+export type Point = NonNullable<
+  NonNullable<ResultOf<typeof SeriesQuery>['apiKey']>['usage']
+>['series'][number]
