@@ -34,7 +34,9 @@ _ALIKE = 86
 _LONG_ENOUGH = 4
 """Letters of a word that may be recognised with a slip."""
 _COVERED_AT_LEAST = 0.5
-"""Of a name's words."""
+"""Of a name's letters."""
+_COVERED_WITH_SLIPS_AT_LEAST = 0.8
+"""The same where no word of it stands there as it is: *broke* is no Broker feed."""
 _WORDS_AT_MOST = 200
 _OTHER = re.compile(
     r"\b(?:the other|another one|other one|der andere|die andere|das andere|l['’]autre|el otro|la otra|o outro"
@@ -175,7 +177,8 @@ def _by_words(text: str, keys: Sequence[ApiKeyRecord]) -> tuple[UUID, ...]:
         covered = letters / sum(map(len, telling))
         # Deploy-staging fits both deploy and deploy-staging, and says more of the latter.
         rank = (letters, covered)
-        if letters >= _LONG_ENOUGH and covered >= _COVERED_AT_LEAST and rank >= best:
+        at_least = _COVERED_AT_LEAST if any(word in said for word in telling) else _COVERED_WITH_SLIPS_AT_LEAST
+        if letters >= _LONG_ENOUGH and covered >= at_least and rank >= best:
             found = [*found, record.id] if rank == best else [record.id]
             best = rank
     return tuple(found)

@@ -61,6 +61,13 @@ _STATUSES = {401: Topic.UNAUTHORIZED, 403: Topic.FORBIDDEN, 429: Topic.TOO_MANY_
 
 _MATTERS = 1.5
 """Log-odds of a topic that the organization's state speaks for: over four times as likely as by the words alone."""
+_IS_SUPPORTED = re.compile(
+    r"\b(?:do|does) (?:you|it|this|that|we|they|keydesk|the \w+)(?: \w+){0,2} support \w"
+    r"|\b(?:is|are)\b[^.?!\n]{0,40}\bsupported\b",
+    re.IGNORECASE,
+)
+"""Whether something is supported is asked of the documentation, and no wish for support."""
+_SAYS_OTHERWISE = 5.0
 _OFFERED = 3
 """So many readings are offered where it is asked what is meant."""
 _NEVER_OFFERED = (Topic.OFF_TOPIC, Topic.GREETING)
@@ -79,7 +86,10 @@ def read(question: Question, facts: Facts) -> tuple[Reading, ...]:
     if question.meant.only_named:
         named = Topic.KEY_STATE if subject is None else subject.topic
         return (Reading(named, 1.0), *_without(question, named))
-    readings = _together(weighed(question.understood.readings, what_matters(facts)), answered_alike(facts))
+    odds = what_matters(facts)
+    if _IS_SUPPORTED.search(question.text):
+        odds[Topic.HUMAN] = -_SAYS_OTHERWISE
+    readings = _together(weighed(question.understood.readings, odds), answered_alike(facts))
     goes_on = question.understood.is_follow_up or (subject is not None and not question.understood.asks_anew)
     if subject is not None and goes_on and not is_sure(readings) and not facts.has_ticket:
         return (Reading(subject.topic, 1.0), *_without(question, subject.topic))

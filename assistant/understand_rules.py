@@ -28,10 +28,11 @@ _BY_CODE: Mapping[str, Topic] = MappingProxyType(
     | {"unavailable": Topic.UNAVAILABLE, "KeyLimitReached": Topic.CANNOT_CREATE, "InvalidInput": Topic.CANNOT_CREATE}
 )
 _ONLY_MARKS = re.compile(
-    r"(?:\[[^\]\n]{1,40}\]|pasted\w+|request ?id|req_\w+|\w{1,12}_\w*(?:…|\.{2,3})\w*|(?:key|agt|org)_\w+|[^\w]|id"
-    r"|key|api)*",
+    r"(?>\[[^\]\n]{1,40}\]|pasted\w+|request ?id|req_\w+|\w{1,12}_\w*(?:…|\.{2,3})\w*|(?:key|agt|org)_\w+|[^\w]|id"
+    r"|key|api)*+",
     re.IGNORECASE,
 )
+"""Nothing is tried twice: where marks follow each other in many ways, the tries would double with each."""
 
 _TURNING = re.compile(
     r"\b(?:ignor\w+|disregard|forget|override|bypass)\b.{0,40}"
