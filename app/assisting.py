@@ -42,7 +42,9 @@ def assistant_of(
     )
     return Assistant(
         database=database,
-        knowledge=Knowledge(reader, limiter, documents, settings.support_email),
+        knowledge=Knowledge(
+            reader, limiter, documents, settings.support_email, sends_mail=settings.mail_server is not None
+        ),
         possessions=Possessions(gate, key_reader, server_keys, settings.key_prefixes),
         clock=clock,
     )

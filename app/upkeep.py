@@ -27,6 +27,8 @@ from models.pasted_key import WINDOW as PASTED_WINDOW
 from models.pasted_key import drop_pasted_before
 from models.refused_request import KEPT_DAYS as REFUSED_KEPT_DAYS
 from models.refused_request import drop_oldest_refused, drop_refused_before, keys_refused_too_often
+from models.ticket import KEPT_DAYS as TICKETS_KEPT_DAYS
+from models.ticket import drop_tickets_before
 from models.usage import (
     DAYS_KEPT_DAYS,
     HOURS_KEPT_DAYS,
@@ -174,6 +176,7 @@ async def _conversations(upkeep: Round, now: datetime) -> None:
         (drop_conversations_before, now - timedelta(days=CONVERSATIONS_KEPT_DAYS)),
         (drop_answering_before, now - timedelta(days=ANSWERING_KEPT_DAYS)),
         (drop_pasted_before, now - PASTED_WINDOW),
+        (drop_tickets_before, now - timedelta(days=TICKETS_KEPT_DAYS)),
     ):
         await upkeep.repeat(partial(drop, moment=moment, at_most=ROWS_AT_A_TIME))
 

@@ -12,14 +12,13 @@ from datetime import timedelta
 from assistant import sources, words
 from assistant.diagnosis import Case, Diagnosis, Fact, Reply
 from assistant.facts import Facts, KeyFacts
-from assistant.offers import ask_an_admin, contact, usage
-from assistant.refusals_explained import agent_not_in_scope, deleted, quota_exceeded, rate_limited, replaced
+from assistant.key_explained import forbidden, of_reason, works
+from assistant.offers import ask_an_admin
+from assistant.refusals_explained import agent_not_in_scope, deleted, quota_exceeded, rate_limited
 from assistant.requests_explained import unavailable
 from assistant.understand_topics import Topic
-from keys.record import hint_of
 from models.refused_request import RefusedReason
 
-DAY = timedelta(days=1)
 FRESH = timedelta(minutes=15)
 """What was refused so shortly ago is most likely what somebody asks about."""
 NEARLY_ALL, NEARLY_ALL_OF = 0.9, 10
@@ -68,7 +67,7 @@ def only_one(keys: Sequence[KeyFacts], wanted: Sequence[RefusedReason]) -> KeyFa
         [each for each in keys if each.refused_for(wanted)],
         [each for each in keys if not each.is_deleted],
     ):
-        if len(narrowed) == 1:
+        if len(narrowed) == 1 and narrowed[0].is_detailed:
             return narrowed[0]
     return None
 
@@ -80,73 +79,11 @@ def of_key(facts: Facts, key: KeyFacts, topic: Topic, wanted: Sequence[RefusedRe
     if topic is Topic.TOO_MANY_REQUESTS and (over := _over_a_limit(facts, key)) is not None:
         return over
     last = key.last_refused(*wanted)
-    if last is None or (topic in {Topic.CALL_FAILS, Topic.KEY_STATE} and facts.now - last.at > DAY):
+    if last is None or (topic in {Topic.CALL_FAILS, Topic.KEY_STATE} and last.at < facts.since):
         if topic is Topic.FORBIDDEN and key.record.agent is not None:
-            return agent_not_in_scope(facts, key)
+            return agent_not_in_scope(facts, key) if key.refused_for(wanted) else forbidden(facts, key)
         return works(facts, key, topic)
-    match last.reason:
-        case RefusedReason.REPLACED_SECRET:
-            return replaced(facts, key)
-        case RefusedReason.AGENT_NOT_IN_SCOPE:
-            return agent_not_in_scope(facts, key, last)
-        case RefusedReason.QUOTA_EXCEEDED:
-            return quota_exceeded(facts, key) if _quota_is_used_up(key) else works(facts, key, topic)
-        case RefusedReason.RATE_LIMITED:
-            return rate_limited(facts, key)
-        case _:
-            return works(facts, key, topic)
-
-
-def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagnosis:
-    """The key is good and passes, or nothing has arrived."""
-    record = key.record
-    passed = Fact("Last request that passed", words.last_use(key), record.last_used_at)
-    evidence = [
-        Fact("Key", words.described(record)),
-        passed,
-        Fact("Passed in the last day", words.counted(key.passed, "request")),
-        Fact("Refused in the last day", words.counted(key.refused_in_all, "request")),
-    ]
-    if topic is Topic.TOO_MANY_REQUESTS and key.balance is not None:
-        left, used = key.balance.rate_remaining, key.balance.quota_used
-        evidence.append(Fact("Rate limit", f"{left:,} of {record.rate_limit:,} left in this minute", facts.now))
-        evidence.append(Fact("Quota", f"{used:,} of {record.monthly_quota:,} used this month", facts.now))
-    last = key.last_refused()
-    if last is not None:
-        where = words.caller(last.ip_address, last.user_agent)
-        evidence.append(Fact("Last refused", f"{last.id}, {words.REASONS[last.reason]}, from {where}", last.at))
-    is_used = record.last_used_at is not None and facts.now - record.last_used_at <= DAY
-    if not is_used and not key.refused_in_all:
-        return Diagnosis(
-            Case.NO_REQUESTS_SEEN,
-            f"The key {words.named(record)} is good, but no request with it has arrived in the last day: it goes to "
-            "another host, or stops before us.",
-            tuple(evidence),
-            (
-                "Does the answer that fails carry an X-Request-Id that begins with req_? If not, it is not from here.",
-                "Look at the host that the program calls, and at proxies in between.",
-                f"Is it really this key? Its hint is {hint_of(record)}. A variable of the environment beats a file.",
-            ),
-            record,
-            (usage(record), contact()),
-            (Reply("How do I send a key?", "How do I send my key, in which header?"),),
-            (sources.SENDING, sources.ERRORS),
-        )
-    return Diagnosis(
-        Case.KEY_WORKS,
-        f"The key {words.named(record)} is good, and requests with it pass: what fails is elsewhere.",
-        tuple(evidence),
-        (
-            "Look at the answer that fails: one from here has the members code and requestId in its body. With its "
-            "requestId I can tell you more.",
-            f"Compare the key that the failing program has with this one's hint, {hint_of(record)}.",
-            "If the answer comes from the agent itself, ask who runs it.",
-        ),
-        record,
-        (usage(record), contact()),
-        (Reply("Who uses the key?", f"Who uses the key {words.told(facts, key)}?"),),
-        (sources.REFUSED, sources.ERRORS),
-    )
+    return of_reason(facts, key, last.reason, last) or works(facts, key, topic)
 
 
 def which_key(facts: Facts, keys: Sequence[KeyFacts], topic: Topic) -> Diagnosis:
@@ -189,6 +126,8 @@ def _quota_is_used_up(key: KeyFacts) -> bool:
 
 def _likeliest(facts: Facts, troubled: Sequence[KeyFacts], wanted: Sequence[RefusedReason]) -> KeyFacts | None:
     """The only one; else the only one that was refused moments ago; else the one that nearly all refusals are of."""
+    if not troubled or not troubled[0].is_detailed:
+        return None
     if len(troubled) == 1:
         return troubled[0]
     fresh = [
@@ -197,7 +136,7 @@ def _likeliest(facts: Facts, troubled: Sequence[KeyFacts], wanted: Sequence[Refu
     if len(fresh) == 1:
         return fresh[0]
     refused = sum(each.refused_for(wanted) for each in troubled)
-    if troubled and refused >= NEARLY_ALL_OF and troubled[0].refused_for(wanted) >= NEARLY_ALL * refused:
+    if refused >= NEARLY_ALL_OF and troubled[0].refused_for(wanted) >= NEARLY_ALL * refused:
         return troubled[0]
     return None
 
@@ -223,10 +162,12 @@ def _trouble(key: KeyFacts, wanted: Sequence[RefusedReason]) -> Fact:
         for each in wanted
         if each in key.refused
     ]
-    last = key.last_refused(*wanted)
+    record, last = key.record, key.last_refused(*wanted)
+    if not told and record.deleted_at is not None:
+        return Fact(words.described(record), f"deleted by {words.who(record.deleted_by)}", record.deleted_at)
     return Fact(
-        words.described(key.record),
-        words.joined(told) or ("deleted" if key.is_deleted else "nothing refused in the last day"),
+        words.described(record),
+        words.joined(told) or "nothing refused in the last day",
         None if last is None else last.at,
     )
 

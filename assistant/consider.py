@@ -9,6 +9,7 @@ from assistant.diagnose import Answered, diagnose
 from assistant.facts import Facts, PastedKey, Possession
 from assistant.known import Asker, Knowledge, PossessedKey
 from assistant.meant import meant, without_names
+from assistant.pasted_state import explains_a_failure
 from assistant.possession import Possessions
 from assistant.reading import Question, read
 from assistant.redaction import Piece
@@ -16,6 +17,8 @@ from assistant.redaction_found import Kind
 from assistant.subject import Subject, chosen
 from assistant.understand import understand
 from assistant.understand_topics import Topic
+from keys.record import hint_of
+from models.key_record import ApiKeyRecord
 
 _SEARCHED = frozenset({Topic.DOCUMENTATION})
 _OF_EVENTS = frozenset({Topic.HISTORY})
@@ -54,6 +57,15 @@ async def consider(
     text = chosen(inquiry.text, inquiry.subject)
     understood = understand(text)
     facts = await known.overview(knowledge, asker, now)
+    facts = await known.with_older(
+        knowledge,
+        asker,
+        facts,
+        understood,
+        looking_at=inquiry.looking_at,
+        subject=inquiry.subject,
+        pieces=inquiry.pieces,
+    )
     records = [each.record for each in facts.keys]
     key = meant(text, understood, records, looking_at=inquiry.looking_at, subject=inquiry.subject)
     bare = without_names(text, [each for each in records if each.id in key.key_ids])
@@ -61,7 +73,12 @@ async def consider(
     about = understood if bare == text else understand(bare)._replace(hints=understood.hints, ids=understood.ids)
     question = Question(text, about, bare, key, inquiry.subject, request_is_attached=inquiry.request_id is not None)
     request_id = inquiry.request_id or next(iter(understood.request_ids), None)
-    pasted = [await _possessed(knowledge, possessions, asker, each, inquiry) for each in _keys_in(inquiry.pieces)]
+    pasted = [
+        _or_named(await _possessed(knowledge, possessions, asker, each, inquiry), each, records)
+        for each in _keys_in(inquiry.pieces)
+    ]
+    # What explains a failure is looked into before what is good.
+    pasted.sort(key=lambda each: explains_a_failure(each.pasted))
     facts = replace(facts, request_sought=request_id, has_ticket=inquiry.has_ticket)
     named = replace(facts, meant=[each for each in facts.keys if each.record.id in key.key_ids])
     topics = {each.topic for each in read(question, named)[:3]}
@@ -84,8 +101,17 @@ def _keys_in(pieces: Sequence[Piece]) -> list[Piece]:
     found: dict[object, Piece] = {}
     for place, piece in enumerate(pieces):
         if piece.kind is Kind.KEY or piece.malformed is not None:
-            found.setdefault(piece.public_id or place, piece)
+            # A key's older secret has its public id, too, and another hint.
+            found.setdefault((piece.public_id, piece.hint) if piece.public_id else place, piece)
     return list(found.values())
+
+
+def _or_named(found: PossessedKey, piece: Piece, records: Sequence[ApiKeyRecord]) -> PossessedKey:
+    """A well-formed key that was not looked up is named by its hint, where that is of a key that they may see."""
+    if found.pasted.possession is not None or found.pasted.malformed is not None or piece.public_id is None:
+        return found
+    named = [each.id for each in records if each.public_id == piece.public_id and hint_of(each) == piece.hint]
+    return replace(found, key_id=named[0]) if len(named) == 1 else found
 
 
 async def _possessed(
@@ -96,7 +122,7 @@ async def _possessed(
         shown, piece.malformed, is_hint=piece.marker in inquiry.text and not piece.marker.startswith("[")
     )
     if piece.key is None or piece.public_id not in inquiry.may_look_up:
-        return PossessedKey(replace(pasted, malformed=None) if piece.key is not None else pasted)
+        return PossessedKey(pasted)
     possession, key_id = await possessions.of(piece.key, asker.organization_id)
     if key_id is None:
         return PossessedKey(replace(pasted, possession=possession))

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from assistant import calls_explained, how_to, management_explained, records_explained, requests_explained
+from assistant import calls_explained, how_to, management_explained, records_explained, requests_explained, words
 from assistant import talk_explained as talk
 from assistant.calls_explained import OF_TOPIC, only_one, unseen, why_calls_fail
-from assistant.diagnosis import Case, Diagnosis
-from assistant.facts import Facts, KeyFacts, PastedKey
-from assistant.pasted_explained import ROTATE_IT, pasted
+from assistant.diagnosis import Case, Diagnosis, Fact
+from assistant.facts import Facts, KeyFacts
+from assistant.pasted_explained import beside, of_pasted
 from assistant.reading import Question, may_answer, read
 from assistant.refusals_explained import deleted
 from assistant.subject import Subject
@@ -34,14 +34,10 @@ class Answered(NamedTuple):
 
 
 _CALLS = frozenset({*OF_TOPIC, Topic.UNAVAILABLE})
-_PASTED_ASIDE = frozenset({Topic.EXPOSED_KEY, Topic.LOST_SECRET, Topic.HISTORY, Topic.USE, Topic.HUMAN})
-"""Topics that a pasted key is a detail of, and not what is asked about."""
-_SENT_AS_KEY = re.compile(r"(?:\bbearer\s+|\bx-api-key\s*[:=]\s*)[\"']?[a-z][a-z0-9]{0,11}_\w{2,8}(?:…|\.{2,3})", re.I)
 _OF_A_LIVING_KEY = frozenset(
     {Topic.HOW_RENAME, Topic.HOW_ROTATE, Topic.HOW_DELETE, Topic.LOST_SECRET, Topic.CHANGE_SCOPE}
 )
 """What nobody can do with a key that was deleted."""
-_GOOD = frozenset({Case.KEY_WORKS, Case.NO_REQUESTS_SEEN})
 _OF_RECORDS = frozenset({Topic.HISTORY, Topic.USE})
 _LOST = re.compile(r"\b(?:lost|lose|losing|forgot(?:ten)?|misplaced)\b", re.IGNORECASE)
 _SAID_OF_REFUSALS = re.compile(r"\baccess not permitted\b", re.IGNORECASE)
@@ -51,6 +47,7 @@ _ORGANIZATION_LEVEL = re.compile(
     r"|\b(?:whole|entire) (?:org|compan|team)\w*|\b(?:for|scope|to) (?:the |our |my )?organi[sz]ation\b",
     re.IGNORECASE,
 )
+_AGENT_LEVEL = re.compile(r"\b(?:to|into)(?: (?:an?|one|the|my|our|(?:a )?single))? agents?\b", re.IGNORECASE)
 _OF_DELETION = re.compile(
     r"delet|remov|revok|gelöscht|entfernt|supprim|borr|elimin|apag|exclu|disappear|vanish|gone|削除|删", re.IGNORECASE
 )
@@ -91,10 +88,11 @@ def _answered(question: Question, facts: Facts) -> Answered:
     topic, sure = readings[0].topic, may_answer(question, readings)
     if sure and topic is Topic.OFF_TOPIC:
         return Answered(talk.off_topic(facts), topic, is_direct=True)
+    if _asks_of_request(question, facts, topic, sure=sure):
+        return _of_request(question, facts, topic, sure=sure)
     certain = _by_what_stands_there(question, facts, topic, sure=sure)
     if certain is not None:
-        of_calls = topic if topic in _CALLS else Topic.CALL_FAILS
-        return Answered(certain, of_calls, is_direct=certain.case is not Case.NEEDS_DETAILS)
+        return _of_calls(certain, topic)
     if facts.has_ticket and not question.understood.asks_anew:
         return Answered(talk.has_it(facts), topic, is_direct=True)
     if not sure and (named := _named_tombstone(question, facts)) is not None:
@@ -104,7 +102,7 @@ def _answered(question: Question, facts: Facts) -> Answered:
         return Answered(unseen(facts), topic, is_direct=False)
     if not sure:
         return Answered(talk.unsure(facts, readings), topic, is_direct=False)
-    diagnosis = about(topic, question, facts)
+    diagnosis = beside(facts, about(topic, question, facts))
     return Answered(diagnosis, topic, is_direct=diagnosis.case is not Case.NEEDS_DETAILS)
 
 
@@ -135,7 +133,10 @@ def about(topic: Topic, question: Question, facts: Facts) -> Diagnosis:
         case Topic.LOST_SECRET:
             return management_explained.secret_lost(facts, key)
         case Topic.CHANGE_SCOPE:
-            return management_explained.scope_immutable(facts, key)
+            # The scope that is wished for comes last: from organization-level to agent-level.
+            of_agents, of_all = (_last(each, question.text) for each in (_AGENT_LEVEL, _ORGANIZATION_LEVEL))
+            wide = of_all > of_agents
+            return management_explained.scope_immutable(facts, key, organization_level=wide)
         case Topic.EXPOSED_KEY:
             return management_explained.exposed(facts, key)
         case Topic.HISTORY:
@@ -171,52 +172,65 @@ def subject_after(answered: Answered, facts: Facts) -> Subject:
     )
 
 
-def _by_what_stands_there(question: Question, facts: Facts, topic: Topic, *, sure: bool) -> Diagnosis | None:
-    """What leaves no doubt: a request's id, a pasted key, a header, a code. None where there is nothing of these."""
-    understood = question.understood
+def _asks_of_request(question: Question, facts: Facts, topic: Topic, *, sure: bool) -> bool:
+    """Whether a request is what is asked about; one that the person looked at is not where they ask something else."""
     is_first_word = question.subject is None and topic is Topic.GREETING
     about_calls = topic in _CALLS or not sure
-    if facts.request_sought is not None and (about_calls or is_first_word or not question.request_is_attached):
-        return (
-            requests_explained.not_found(facts)
-            if facts.request is None
-            else requests_explained.found(facts, facts.request)
-        )
-    key = _pasted_key(question, facts)
-    if key is not None and not (sure and topic in _PASTED_ASIDE):
-        diagnosis = pasted(facts, key, topic)
-        if not understood.header_mistakes or diagnosis.case not in _GOOD:
-            return diagnosis
-        # The key is good, so how it was sent is the matter.
-        mistaken = requests_explained.header_mistakes(understood.header_mistakes)
-        return replace(
-            mistaken,
-            evidence=(*mistaken.evidence, *diagnosis.evidence),
-            steps=(*mistaken.steps, *(step for step in diagnosis.steps if step == ROTATE_IT)),
-            key=diagnosis.key,
-            offers=diagnosis.offers,
-        )
-    if not about_calls and topic is not Topic.HOW_CALL:
+    return facts.request_sought is not None and (about_calls or is_first_word or not question.request_is_attached)
+
+
+def _of_request(question: Question, facts: Facts, topic: Topic, *, sure: bool) -> Answered:
+    """Of a request that may be told of; else of what stands beside its id, which must not hide that."""
+    if facts.request is not None:
+        return _of_calls(beside(facts, requests_explained.found(facts, facts.request)), topic)
+    # The same words for one that was never seen and one that is not theirs to know.
+    evidence = [Fact("The request", f"{facts.request_sought}: not found", facts.now)]
+    certain = _by_what_stands_there(question, facts, topic, sure=sure, beside_a_request=True)
+    if certain is not None:
+        return _of_calls(replace(certain, evidence=(*certain.evidence, *evidence)), topic)
+    # What was spoken of before does not stand there.
+    if question.meant.is_named or facts.pasted or (question.subject is None and (facts.meant or facts.meant_unseen)):
+        of_topic = topic if topic in _CALLS or (sure and topic is not Topic.GREETING) else Topic.CALL_FAILS
+        told = beside(facts, about(of_topic, question, facts))
+        told = replace(told, evidence=(*told.evidence, *evidence))
+        return Answered(told, of_topic, is_direct=told.case is not Case.NEEDS_DETAILS)
+    missing = requests_explained.not_found(facts)
+    said = [
+        Fact("The code that you wrote", f"{code}: {words.REASONS[_KEY_CODES[code][1]]}")
+        for code in question.understood.codes
+        if code in _KEY_CODES
+    ]
+    return _of_calls(replace(missing, evidence=(*missing.evidence, *said)), topic)
+
+
+def _of_calls(certain: Diagnosis, topic: Topic) -> Answered:
+    of_calls = topic if topic in _CALLS else Topic.CALL_FAILS
+    return Answered(certain, of_calls, is_direct=certain.case is not Case.NEEDS_DETAILS)
+
+
+def _by_what_stands_there(
+    question: Question, facts: Facts, topic: Topic, *, sure: bool, beside_a_request: bool = False
+) -> Diagnosis | None:
+    """What leaves no doubt: a pasted key, a header, a code. None where there is nothing of these."""
+    understood = question.understood
+    told = of_pasted(question, facts, topic, sure=sure)
+    if told is not None:
+        return told
+    if topic not in _CALLS and sure and topic is not Topic.HOW_CALL and not beside_a_request:
         return None
     for code in understood.codes:
         if code in _KEY_CODES:
             of_topic, reason = _KEY_CODES[code]
-            return why_calls_fail(facts, of_topic, (reason,))
+            is_of_a_key = facts.meant or facts.meant_unseen is not None or facts.in_trouble((reason,))
+            if is_of_a_key or not beside_a_request:
+                return why_calls_fail(facts, of_topic, (reason,))
     if understood.header_mistakes:
         return requests_explained.header_mistakes(understood.header_mistakes)
     for code in understood.codes:
         if code in _OTHER_CODES:
             return requests_explained.by_code(_OTHER_CODES[code])
-    if not sure and _SAID_OF_REFUSALS.search(question.text):
+    if not sure and not beside_a_request and _SAID_OF_REFUSALS.search(question.text):
         return why_calls_fail(facts, Topic.CALL_FAILS, (*OF_TOPIC[Topic.UNAUTHORIZED], *OF_TOPIC[Topic.FORBIDDEN]))
-    return None
-
-
-def _pasted_key(question: Question, facts: Facts) -> PastedKey | None:
-    """What was pasted in place of a key; a hint says which key is meant, unless it was sent as if it were one."""
-    for each in facts.pasted:
-        if each.possession is not None or not each.is_hint or _SENT_AS_KEY.search(question.text):
-            return each
     return None
 
 
@@ -226,6 +240,11 @@ def _not_allowed(facts: Facts) -> Diagnosis:
     if not facts.allowance.remaining:
         return management_explained.limit_reached(facts)
     return how_to.how_to(Topic.HOW_ROLES, facts)
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int:
+    """Where it stands for the last time; -1 where it does not."""
+    return max((each.start() for each in pattern.finditer(text)), default=-1)
 
 
 def _named_tombstone(question: Question, facts: Facts) -> KeyFacts | None:

@@ -6,7 +6,7 @@ So a diagnosis, which sees these facts alone, can't tell anything that the perso
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from keys.allowance import Allowance
@@ -18,6 +18,13 @@ from models.key_record import ApiKeyRecord
 from models.person import NamedPerson, OrganizationRecord, Role
 from models.refused_request import RefusedReason
 from models.request_record import CallerRecord
+
+DAY = timedelta(days=1)
+
+
+def beginning_of_the_last_day(now: datetime) -> datetime:
+    """Since when requests are *in the last day*: they are counted by the hour, so since that hour's beginning."""
+    return (now - DAY).replace(minute=0, second=0, microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +168,15 @@ class Facts:
     passages: Sequence[Passage] = ()
     verification_is_available: bool = True
     support_email: str | None = None
+    sends_mail: bool = False
+    """Whether a hand-over is mailed, or only kept."""
     has_ticket: bool = False
     """Whether the conversation was handed over to a person."""
+
+    @property
+    def since(self) -> datetime:
+        """The beginning of the last day, by which all of these facts are counted."""
+        return beginning_of_the_last_day(self.now)
 
     @property
     def living(self) -> list[KeyFacts]:

@@ -6,8 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from assistant import words
+from assistant.answer import escaped
 from assistant.answer_record import KeptAnswer, KeptFact
 from assistant.diagnosis import Case
+from assistant.management_explained import ROLE_WORDS
 from assistant.plain_text import one_line, plain, shortened
 from models.ids import Prefix, external_id
 from models.message import Author
@@ -15,11 +17,6 @@ from models.person import NamedPerson, OrganizationRecord, Role
 from models.ticket import SUBJECT_LENGTH_AT_MOST
 
 MESSAGES_AT_MOST = 50
-_ROLES = {
-    Role.ORGANIZATION_ADMIN: "organization admin",
-    Role.AGENT_ADMIN: "agent admin",
-    Role.MEMBER: "member",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +110,8 @@ def handed_over(
 
 
 def as_text(answer: KeptAnswer) -> str:
-    """The answer as a message of the conversation."""
-    return "\n\n".join((answer.summary, *answer.steps))
+    """The answer as a message of the conversation, in CommonMark."""
+    return "\n\n".join(map(escaped, (answer.summary, *answer.steps)))
 
 
 def _who(hand_over: HandOver) -> list[str]:
@@ -122,7 +119,7 @@ def _who(hand_over: HandOver) -> list[str]:
     lines = [
         ("From", f"{person.name} <{person.email}>, {external_id(Prefix.PERSON, person.id)}"),
         ("Organization", f"{organization.name}, {external_id(Prefix.ORGANIZATION, organization.id)}"),
-        ("Role", _ROLES[hand_over.role]),
+        ("Role", ROLE_WORDS[hand_over.role]),
         ("When", words.moment(hand_over.at)),
         ("Ticket", external_id(Prefix.TICKET, hand_over.ticket_id)),
     ]

@@ -5,15 +5,27 @@ First what costs little, for all keys; then, of the few that the question may be
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from assistant.documents import FITS_AT_LEAST, Documents
 from assistant.facts import EventFacts, Facts, KeyFacts, Passage, PastedKey, Possession, RefusalFacts, RequestFacts
+from assistant.known_keys import (
+    counted_keys,
+    has_older,
+    key_facts,
+    keys_pointed_at,
+    listed_keys,
+    may_be_answered_with,
+    most_telling,
+    newest_first,
+)
 from assistant.meant import Meant
+from assistant.redaction import Piece
+from assistant.subject import Subject
+from assistant.understand import Understood
 from keys import policy
 from keys.allowance import Allowance, candidates_to_free
 from keys.limiter import Limiter, LimiterUnavailable
@@ -23,15 +35,13 @@ from keys.record import may_on
 from models.agent import NamedAgent, living_agents, named_agents
 from models.audit import newest_events
 from models.ids import Prefix, external_id, parse_external_id
-from models.key_record import ApiKeyRecord, key_record, visible_keys
+from models.key_record import ApiKeyRecord, key_record
 from models.person import MembershipRecord, NamedPerson, admins_of
 from models.reader import Reader
-from models.refused_request import RefusedReason
 from models.request_record import FoundRequest, RefusedRecord, callers_of, newest_refused, refused_request
-from models.usage_record import Counted, counted_by_hour, requests_since_deletion
+from models.usage_record import requests_since_deletion
 
-DAY = timedelta(days=1)
-LOOKED_INTO_AT_MOST = 6
+LOOKED_INTO_AT_MOST = 12
 """Keys of which all is read for one question."""
 REFUSALS_READ = 20
 EVENTS_READ = 8
@@ -49,6 +59,7 @@ class Knowledge:
     limiter: Limiter
     documents: Documents
     support_email: str | None
+    sends_mail: bool
     patience_seconds: float = PATIENCE_SECONDS
 
 
@@ -82,9 +93,8 @@ class PossessedKey:
 async def overview(knowledge: Knowledge, asker: Asker, now: datetime) -> Facts:
     """What is known without a question: the organization, the keys to be seen, and what became of their requests."""
     reader, organization = knowledge.reader, asker.membership.organization
-    records = await visible_keys(reader, organization.id, of_agents=asker.of_agents, include_deleted=True)
-    counts = await _counted(reader, records, now)
-    keys = [_key_facts(asker, record, counts.get(record.id, {})) for record in records]
+    records = await listed_keys(reader, asker.actor, organization.id, now)
+    keys = await counted_keys(reader, asker.actor, records, now)
     deletable = [each for each in keys if not each.is_deleted and may_on(asker.actor, Action.DELETE_KEY, each.record)]
     by_id = {each.record.id: each for each in keys}
     creates_for = policy.visible_agents(asker.actor, Action.CREATE_KEY, organization.id)
@@ -100,7 +110,33 @@ async def overview(knowledge: Knowledge, asker: Asker, now: datetime) -> Facts:
         candidates=[by_id[each.id] for each in candidates_to_free([each.record for each in deletable])],
         verification_is_available=knowledge.limiter.lets_pass,
         support_email=knowledge.support_email,
+        sends_mail=knowledge.sends_mail,
     )
+
+
+async def with_older(
+    knowledge: Knowledge,
+    asker: Asker,
+    facts: Facts,
+    understood: Understood,
+    *,
+    looking_at: str | None = None,
+    subject: Subject | None = None,
+    pieces: Sequence[Piece] = (),
+) -> Facts:
+    """
+    The facts with the older tombstones that a message points at, by an id or a hint, or that were spoken of before.
+
+    It comes before it is decided which key is meant: what is not among the facts is not there for the person.
+    """
+    if not has_older(each.record for each in facts.keys):
+        return facts
+    said = [parse_external_id(Prefix.API_KEY, each) for each in (*understood.ids, looking_at) if each is not None]
+    spoken_of = () if subject is None else (subject.key_id, *subject.offered)
+    key_ids = {each for each in (*said, *spoken_of) if each is not None} - {each.record.id for each in facts.keys}
+    hints = dict.fromkeys([*understood.hints, *(each.hint for each in pieces if each.hint is not None)])
+    more = await keys_pointed_at(knowledge.reader, asker.actor, asker.organization_id, key_ids=key_ids, hints=hints)
+    return await _with_keys(knowledge, asker, facts, more)
 
 
 async def looked_into(
@@ -119,15 +155,16 @@ async def looked_into(
     ids = list(dict.fromkeys([*meant.key_ids, *pasted_ids]))
     if request_key is not None and not ids:
         ids = [request_key.id]
-    troubled = sorted((each for each in facts.keys if each.refused_in_all), key=lambda each: -each.refused_in_all)
-    wanted = [*ids, *(each.record.id for each in troubled)]
-    living = facts.living
-    if len(living) == 1:
-        wanted.append(living[0].record.id)
-    by_id = {each.record.id: each for each in facts.keys}
+    unlisted = {*pasted_ids} - {each.record.id for each in facts.keys}
+    more = await keys_pointed_at(knowledge.reader, asker.actor, asker.organization_id, key_ids=unlisted)
     if request_key is not None:
-        by_id.setdefault(request_key.id, _key_facts(asker, request_key, {}))
-        wanted.insert(0, request_key.id)
+        more.append(request_key)
+    facts = await _with_keys(knowledge, asker, facts, more)
+    by_id = {each.record.id: each for each in facts.keys}
+    first = [*pasted_ids, *most_telling([by_id[each] for each in meant.key_ids if each in by_id])]
+    if request_key is not None:
+        first.insert(0, request_key.id)
+    wanted = [*first, *may_be_answered_with(facts)]
     chosen = [by_id[each] for each in dict.fromkeys(wanted) if each in by_id][:LOOKED_INTO_AT_MOST]
     detailed = {each.record.id: each for each in await _details(knowledge, asker, chosen)}
     by_id |= detailed
@@ -142,6 +179,15 @@ async def looked_into(
         pasted=[replace(each.pasted, key=by_id.get(each.key_id) if each.key_id else None) for each in pasted],
         events=await _events(knowledge.reader, asker, key_id) if wants_events else (),
     )
+
+
+async def _with_keys(knowledge: Knowledge, asker: Asker, facts: Facts, more: Sequence[ApiKeyRecord]) -> Facts:
+    by_id = {each.record.id: each for each in facts.keys}
+    new = newest_first(record for record in more if record.id not in by_id)
+    if not new:
+        return facts
+    by_id |= {each.record.id: each for each in await counted_keys(knowledge.reader, asker.actor, new, facts.now)}
+    return replace(facts, keys=[by_id[record.id] for record in newest_first(each.record for each in by_id.values())])
 
 
 async def find_request(knowledge: Knowledge, asker: Asker, request_id: str) -> RequestFacts | None:
@@ -197,34 +243,7 @@ async def _told(knowledge: Knowledge, asker: Asker, found: FoundRequest) -> Requ
     refusal = RefusalFacts(
         request_id, found.reason, found.at, found.ip_address, found.user_agent, agents.get(found.agent_id)
     )
-    return RequestFacts(refusal, key=_key_facts(asker, record, {}))
-
-
-def _key_facts(asker: Asker, record: ApiKeyRecord, counts: dict[str, int]) -> KeyFacts:
-    refused = {
-        RefusedReason.DELETED_KEY: counts.get("deleted_key", 0),
-        RefusedReason.REPLACED_SECRET: counts.get("replaced_secret", 0),
-        RefusedReason.AGENT_NOT_IN_SCOPE: counts.get("agent_not_in_scope", 0),
-        RefusedReason.RATE_LIMITED: counts.get("rate_limited", 0),
-        RefusedReason.QUOTA_EXCEEDED: counts.get("quota_exceeded", 0),
-    }
-    return KeyFacts(
-        record,
-        may_manage=record.deleted_at is None and may_on(asker.actor, Action.ROTATE_KEY, record),
-        refused={reason: number for reason, number in refused.items() if number},
-        passed=counts.get("allowed", 0),
-    )
-
-
-async def _counted(reader: Reader, records: Sequence[ApiKeyRecord], now: datetime) -> dict[UUID, dict[str, int]]:
-    """What became of each key's requests in the last day: in the hours that lie within it, and the one it begins in."""
-    totals: defaultdict[UUID, dict[str, int]] = defaultdict(lambda: dict.fromkeys(Counted._fields[2:], 0))
-    if records:
-        since = (now - DAY).replace(minute=0, second=0, microsecond=0)
-        for row in await counted_by_hour(reader, [each.id for each in records], since=since, until=now):
-            for outcome, number in zip(Counted._fields[2:], row[2:], strict=True):
-                totals[row.key_id][outcome] += number
-    return totals
+    return RequestFacts(refusal, key=key_facts(asker.actor, record, {}))
 
 
 async def _details(knowledge: Knowledge, asker: Asker, keys: Sequence[KeyFacts]) -> list[KeyFacts]:
@@ -235,13 +254,14 @@ async def _details(knowledge: Knowledge, asker: Asker, keys: Sequence[KeyFacts])
     refused = await newest_refused(reader, ids, of_each=REFUSALS_READ)
     callers = await callers_of(reader, ids)
     agents = await _agents(reader, asker, {each.agent_id for each in refused if each.agent_id is not None})
+    since_deletion = await requests_since_deletion(reader, [each.record.id for each in keys if each.is_deleted])
     return [
         replace(
             each,
             is_detailed=True,
             newest_refused=tuple(_refusal(row, agents) for row in refused if row.key_id == each.record.id),
             callers=tuple(row for row in callers if row.key_id == each.record.id),
-            calls_since_deletion=await requests_since_deletion(reader, each.record.id) if each.is_deleted else 0,
+            calls_since_deletion=since_deletion.get(each.record.id, 0),
             balance=None if each.is_deleted else await _balance(knowledge.limiter, each.record),
         )
         for each in keys

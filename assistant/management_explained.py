@@ -28,6 +28,7 @@ ROLE_WORDS = {
 }
 RECENT_CALLERS = 5
 SHOWN_ONCE = "A secret is shown once, when the key is created or rotated, and is kept nowhere: it can't be shown again."
+GOT_OUT = "Whoever has the secret can use the key. Replace it first, then look at who has used it."
 
 
 def cannot_create(facts: Facts, *, organization_level: bool = False) -> Diagnosis:
@@ -155,11 +156,11 @@ def secret_lost(facts: Facts, key: KeyFacts | None) -> Diagnosis:
     )
 
 
-def scope_immutable(facts: Facts, key: KeyFacts | None) -> Diagnosis:
-    """The scope is fixed at creation."""
+def scope_immutable(facts: Facts, key: KeyFacts | None, *, organization_level: bool = False) -> Diagnosis:
+    """The scope is fixed at creation; `organization_level` where that is the scope that they ask for."""
     record = None if key is None else key.record
     evidence = () if record is None else (Fact("The key is for", words.scope_of(record)),)
-    steps, offers = _another_key(facts)
+    steps, offers = _another_key(facts, organization_level=organization_level)
     return Diagnosis(
         Case.SCOPE_IMMUTABLE,
         "A key's scope is fixed when it is created, and can't be changed. Its name can, at any time.",
@@ -174,13 +175,13 @@ def scope_immutable(facts: Facts, key: KeyFacts | None) -> Diagnosis:
 
 def exposed(facts: Facts, key: KeyFacts | None) -> Diagnosis:
     """The secret got where it should not be."""
-    summary = "Whoever has the secret can use the key. Replace it first, then look at who has used it."
+    summary = GOT_OUT
     if key is not None and key.is_deleted:
         record = key.record
         return Diagnosis(
             Case.KEY_EXPOSED,
             f"The key {words.named(record)} was deleted on {words.moment(record.deleted_at or facts.now)}: its secret "
-            "is worthless.",
+            "is worthless already.",
             (Fact("Key", words.described(record)), *_used_by(key)),
             ("Look through who has used it before it was deleted.",),
             record,
@@ -234,8 +235,8 @@ def _used_by(key: KeyFacts) -> Sequence[Fact]:
     ]
 
 
-def _another_key(facts: Facts) -> Advice:
-    if not may_create_some(facts):
+def _another_key(facts: Facts, *, organization_level: bool) -> Advice:
+    if not may_create_some(facts) or (organization_level and not may_create(facts, Scope.ORGANIZATION)):
         return (ask_an_admin(facts, "for a key with that scope"),), ()
     if facts.allowance.remaining:
         step = "Create a new key with the scope that you want, change its callers over, and delete the old one."

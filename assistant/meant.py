@@ -51,6 +51,7 @@ _AROUND_A_NAME = frozenset(
 )
 """Words that say no more than which key it is, as *and what about deploy?* does."""
 _CHOOSES_WITHIN_WORDS = 6
+_NAMES_WITHIN_WORDS = 4
 _QUOTES = "\"'“”‘’„«»‹›`「」"
 
 
@@ -92,7 +93,8 @@ def meant(
         return Meant(unseen=looking_at)
     loose = _by_words(text, keys)
     if loose:
-        return Meant(loose, is_named=True, only_named=_is_only(text, _WORD.findall(text)) and len(text.split()) <= 4)
+        only_named = len(text.split()) <= _NAMES_WITHIN_WORDS and _is_only(text, _WORD.findall(text))
+        return Meant(loose, is_named=True, only_named=only_named)
     return _spoken_of(text, understood, subject, keys)
 
 
@@ -225,5 +227,6 @@ def _is_only(text: str, names: Sequence[str]) -> bool:
     rest = text.casefold()
     for name in names:
         rest = rest.replace(name.casefold(), " ")
-    rest = re.sub(r"\w+_\w+(?:…|\.{2,3})?\w*", " ", rest)
+    # From the beginning of a word alone: tried at every letter of a long one, it would take for ever.
+    rest = re.sub(r"(?<!\w)\w+_\w+(?:…|\.{2,3})?\w*", " ", rest)
     return all(word in _AROUND_A_NAME for word in _words(rest))

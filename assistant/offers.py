@@ -4,14 +4,18 @@ Owns what this person can do about it, as steps and as buttons: never advice tha
 Nobody is told to create a key at ten of ten, or to delete one that they may not delete.
 """
 
+from datetime import timedelta
+
 from assistant import words
 from assistant.diagnosis import ActionKind, Offer
-from assistant.facts import Facts
+from assistant.facts import Facts, KeyFacts
 from keys.policy import Scope
 from models.key_record import ApiKeyRecord
 from models.person import Role
 
 CANDIDATES_AT_MOST = 3
+IDLE_AFTER = timedelta(days=7)
+"""A key that passed or was refused since then is not said to be unused."""
 Advice = tuple[tuple[str, ...], tuple[Offer, ...]]
 """Steps, and buttons."""
 
@@ -86,12 +90,24 @@ def can_create_like(facts: Facts, key: ApiKeyRecord) -> Advice:
 def free_a_slot(facts: Facts) -> Advice:
     """How this person frees a slot: the keys to think of deleting, with why each."""
     used, limit = facts.allowance.used, facts.allowance.limit
-    best = facts.candidates[:CANDIDATES_AT_MOST]
-    if not best:
-        return (ask_an_admin(facts, "to delete a key that is no longer used, since you may delete none of them"),), (
+    if not facts.candidates:
+        return (ask_an_admin(facts, "to delete a key that is no longer used: you may delete none of these"),), (
             contact(),
         )
-    told = words.joined([f"{words.named(each.record)} ({words.why_free(each)})" for each in best], "or")
-    return (f"{used} of {limit} slots are taken. Delete a key that is no longer used, such as {told}.",), tuple(
-        delete(each.record) for each in best
+    idle = [each for each in facts.candidates if _is_idle(facts, each)][:CANDIDATES_AT_MOST]
+    if idle:
+        told = words.joined([f"{words.named(each.record)} ({words.why_free(each)})" for each in idle], "or")
+        step = f"{used} of {limit} slots are taken. Delete a key that is no longer used, such as {told}."
+        return (step,), tuple(delete(each.record) for each in idle)
+    first = facts.candidates[0]
+    step = (
+        f"{used} of {limit} slots are taken, and every key that you may delete was in use within the last "
+        f"{IDLE_AFTER.days} days. The longest unused is {words.named(first.record)} ({words.why_free(first)}): delete "
+        "it only when you know that nothing needs it any more."
     )
+    return (step,), (usage(first.record), delete(first.record))
+
+
+def _is_idle(facts: Facts, key: KeyFacts) -> bool:
+    last = key.record.last_used_at
+    return not key.refused_in_all and (last is None or facts.now - last >= IDLE_AFTER)

@@ -70,7 +70,6 @@ _IS_SUPPORTED = re.compile(
 _SAYS_OTHERWISE = 5.0
 _OFFERED = 3
 """So many readings are offered where it is asked what is meant."""
-_NEVER_OFFERED = (Topic.OFF_TOPIC, Topic.GREETING)
 _OFF_TOPIC_FROM = 0.5
 """Another subject is answered from here on: nobody can be offered it to choose."""
 _LEAVES_OPEN = 0.1
@@ -154,7 +153,7 @@ def _together(readings: Sequence[Reading], groups: Sequence[set[Topic]]) -> tupl
 def _with_what_matters(readings: Sequence[Reading], facts: Facts) -> tuple[Reading, ...]:
     """The readings in the order in which to offer them: what is the matter is among them, though last."""
     matter = _of_the_matter(facts)
-    first = [reading for reading in readings if reading.topic not in _NEVER_OFFERED][:_OFFERED]
+    first = [reading for reading in readings if reading.topic not in talk.NEVER_OFFERED][:_OFFERED]
     if not matter or first[-1].probability >= _LEAVES_OPEN or any(reading.topic in matter for reading in first):
         return tuple(readings)
     best = next(reading for reading in readings if reading.topic in matter)

@@ -154,6 +154,12 @@ def _use_of(facts: Facts, key: KeyFacts) -> Diagnosis:
 def key_list(facts: Facts) -> Diagnosis:
     """Which keys there are, as far as the person may see them."""
     living, allowance = facts.living, facts.allowance
+    told = [
+        Fact(words.described(each.record), f"last used: {words.last_use(each)}", each.record.last_used_at)
+        for each in living[:KEYS_TOLD]
+    ]
+    if len(living) > KEYS_TOLD:
+        told.append(Fact("Further keys", f"and {len(living) - KEYS_TOLD:,} more"))
     offers: tuple[Offer, ...] = (create(),) if may_create_some(facts) and allowance.remaining else ()
     if facts.manages:
         step = "They are listed under API Keys, behind the user icon at the top right."
@@ -163,10 +169,7 @@ def key_list(facts: Facts) -> Diagnosis:
         Case.HOW_TO,
         f"{words.harmless(facts.organization.name)} has {words.counted(allowance.used, 'key')}; you may see "
         f"{len(living)} of them.",
-        tuple(
-            Fact(words.described(each.record), f"last used: {words.last_use(each)}", each.record.last_used_at)
-            for each in living
-        ),
+        tuple(told),
         (step,),
         offers=offers,
         sources=(sources.SLOTS, sources.ROLES),

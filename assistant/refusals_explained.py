@@ -22,6 +22,8 @@ def deleted(facts: Facts, key: KeyFacts) -> Diagnosis:
     record = key.record
     if record.deleted_at is None:
         raise ValueError("this key was not deleted")
+    if not key.is_detailed:
+        raise ValueError("this key was not looked into")
     agent = record.agent
     with_agent = agent is not None and agent.deleted_at == record.deleted_at
     last = key.last_refused(RefusedReason.DELETED_KEY)
@@ -36,9 +38,9 @@ def deleted(facts: Facts, key: KeyFacts) -> Diagnosis:
     evidence += _last(last)
     evidence.append(Fact("Last that passed", words.last_use(key), record.last_used_at))
     steps, offers = can_create_like(facts, record)
-    if last is not None:
+    if last is not None and (last.ip_address or last.user_agent):
         where = words.caller(last.ip_address, last.user_agent)
-        steps = (*steps, f"Put the new key where the calls still come from: {where}.")
+        steps = (*steps, f"Put the new key where the calls with the deleted one came from: {where}.")
     still = words.counted(key.calls_since_deletion, "call")
     return Diagnosis(
         Case.KEY_DELETED,
@@ -71,7 +73,8 @@ def replaced(facts: Facts, key: KeyFacts) -> Diagnosis:
         evidence.append(Fact("Refused with a replaced secret in the last day", words.counted(number, "request")))
     evidence += _last(last)
     evidence += _callers(key, "Passes with the current secret")
-    where = "" if last is None else f": it calls from {words.caller(last.ip_address, last.user_agent)}"
+    is_known = last is not None and bool(last.ip_address or last.user_agent)
+    where = f": it calls from {words.caller(last.ip_address, last.user_agent)}" if last is not None and is_known else ""
     steps = [
         f"Find the caller that still has the old secret{where}.",
         f"Give it the current secret, whose hint is {hint_of(record)}. A variable of the environment beats a "
@@ -187,20 +190,21 @@ def quota_exceeded(facts: Facts, key: KeyFacts) -> Diagnosis:
     record, balance = key.record, key.balance
     number = key.refused.get(RefusedReason.QUOTA_EXCEEDED, 0)
     evidence = [Fact("Quota", f"{words.counted(record.monthly_quota, 'request')} a calendar month, in UTC")]
-    until = ""
+    until, is_used_up = "", True
     if balance is not None:
+        is_used_up = balance.quota_used >= record.monthly_quota
         ends = datetime.fromtimestamp(balance.month.end, UTC)
         evidence.append(Fact("Used this month", words.counted(balance.quota_used, "request")))
         evidence.append(Fact("Begins anew", words.moment(ends), ends))
-        until = f" It begins anew on {words.moment(ends)}."
+        until = f" It begins anew on {words.moment(ends)}." if is_used_up else " There is room again at this moment."
     if number:
         evidence.append(Fact("Refused for this reason in the last day", words.counted(number, "request")))
     evidence += _last(key.last_refused(RefusedReason.QUOTA_EXCEEDED))
     evidence += _callers(key)
     return Diagnosis(
         Case.QUOTA_EXCEEDED,
-        f"The key {words.named(record)} has used up its quota of {words.counted(record.monthly_quota, 'request')} a "
-        f"month.{until}",
+        f"The key {words.named(record)} {'has' if is_used_up else 'had'} used up its quota of "
+        f"{words.counted(record.monthly_quota, 'request')} a month.{until}",
         tuple(evidence),
         (
             "Look at its usage: which hours, and which callers, used it up.",

@@ -23,7 +23,7 @@ OF_KEY = {
 }
 """A sentence that asks for exactly this of a key."""
 _ABOUT_CALLS = (Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.FORBIDDEN, Topic.TOO_MANY_REQUESTS, Topic.KEY_STATE)
-_NEVER_OFFERED = (Topic.OFF_TOPIC, Topic.GREETING)
+NEVER_OFFERED = (Topic.OFF_TOPIC, Topic.GREETING)
 
 
 def unsure(facts: Facts, readings: Sequence[Reading]) -> Diagnosis:
@@ -32,7 +32,7 @@ def unsure(facts: Facts, readings: Sequence[Reading]) -> Diagnosis:
     replies: list[Reply] = []
     looked_into: set[Topic] = set()
     for reading in readings:
-        if reading.topic in looked_into or reading.topic in _NEVER_OFFERED:
+        if reading.topic in looked_into or reading.topic in NEVER_OFFERED:
             continue
         looked_into |= served_together(reading.topic)
         asking = asking_for(facts, reading.topic, key)
@@ -80,6 +80,13 @@ def human(facts: Facts) -> Diagnosis:
             ask_an_admin(facts, "in the meantime"),
         )
         where = "nobody set an address"
+    elif not facts.sends_mail:
+        steps = (
+            "Choose Contact support: what we said here is kept, without secrets, and sent as soon as a mail server is "
+            "set up here.",
+            f"If it is urgent, write to {facts.support_email} yourself. Never send a secret.",
+        )
+        where = facts.support_email
     else:
         steps = (
             f"Choose Contact support: what we said here goes to {facts.support_email}, without secrets, and the answer "
@@ -99,10 +106,13 @@ def human(facts: Facts) -> Diagnosis:
 
 def has_it(facts: Facts) -> Diagnosis:
     """It was handed over, and nothing new was asked."""
-    how = "" if facts.support_email is None else " The answer comes to you by e-mail."
+    if facts.support_email is None or not facts.sends_mail:
+        told = "This conversation is kept for the people who run this server."
+    else:
+        told = "A person has this conversation now. The answer comes to you by e-mail."
     return Diagnosis(
         Case.HUMAN_REQUESTED,
-        f"A person has this conversation now.{how} If you have another question meanwhile, ask me.",
+        f"{told} If you have another question meanwhile, ask me.",
         sources=(sources.ASSISTANT,),
     )
 

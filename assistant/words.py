@@ -110,11 +110,12 @@ def last_use(key: KeyFacts) -> str:
 
 
 def why_free(key: KeyFacts) -> str:
-    """Why a key comes to mind where one has to go."""
+    """Why a key comes to mind where one has to go; also that somebody tries to use it."""
     last = key.record.last_used_at
-    if last is None:
-        return f"never used since it was created on {day(key.record.created_at)}"
-    return f"last used on {moment(last)}"
+    since = f"never used since it was created on {day(key.record.created_at)}"
+    used = since if last is None else f"last used on {moment(last)}"
+    tried = key.refused_in_all
+    return used if not tried else f"{used}, but refused {counted(tried, 'time')} in the last day"
 
 
 def wait(milliseconds: int) -> str:

@@ -6,20 +6,23 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, bindparam, case, func
+from sqlalchemy import Integer, Select, String, Uuid, bindparam, case, func
 from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from models.agent import Agent, NamedAgent
 from models.api_key import ApiKey
+from models.columns import UtcDateTime
 from models.many import filled, places, room_for
 from models.organization import Organization
 from models.person import NamedPerson, Person
 from models.reader import Source, fetch
-from models.usage import UsageMonth
+from models.usage import UsageHour, UsageMonth
 
 DELETED_LISTED_AT_MOST = 100
+BEGINNING_ALIKE_AT_MOST = 10
+STILL_CALLED_AT_MOST = 20
 
 
 class ApiKeyRecord(NamedTuple):
@@ -131,6 +134,26 @@ def _in_organization(agents: int | None, *, deleted: bool) -> Select[Any]:
     return statement.where(col(ApiKey.deleted_at).is_not(None)).order_by(newest).limit(DELETED_LISTED_AT_MOST)
 
 
+@cache
+def _beginning(agents: int | None) -> Select[Any]:
+    """Compared letter by letter: to LIKE, capitals and small letters are the same on SQLite."""
+    beginning = func.substr(ApiKey.public_id, 1, bindparam("length", type_=Integer()))
+    statement = _in_organization(agents, deleted=True).limit(BEGINNING_ALIKE_AT_MOST)
+    return statement.where(beginning == bindparam("beginning", type_=String()))
+
+
+@cache
+def _still_called(agents: int | None) -> Select[Any]:
+    since, until = bindparam("since", type_=UtcDateTime()), bindparam("until", type_=UtcDateTime())
+    calls = (
+        columns(func.sum(UsageHour.deleted_key))
+        .where(col(UsageHour.key_id) == col(ApiKey.id), col(UsageHour.hour).between(since, until))
+        .scalar_subquery()
+    )
+    statement = _in_organization(agents, deleted=True).where(calls > 0)
+    return statement.order_by(None).order_by(calls.desc(), col(ApiKey.id)).limit(STILL_CALLED_AT_MOST)
+
+
 _BY_ID: Select[Any] = _RECORD.where(col(ApiKey.id) == bindparam("key_id", type_=Uuid()))
 
 
@@ -148,12 +171,40 @@ async def visible_keys(
     """
     if of_agents is not None and not of_agents:
         return []
-    agents = None if of_agents is None else room_for(of_agents)
-    parameters = {"organization_id": organization_id, **(filled(of_agents, "agent") if of_agents else {})}
+    agents, parameters = _scope(organization_id, of_agents)
     rows = await fetch(source, _in_organization(agents, deleted=False), parameters)
     if include_deleted:
         rows += await fetch(source, _in_organization(agents, deleted=True), parameters)
     return sorted(map(_record, rows), key=lambda record: record.id, reverse=True)
+
+
+def _scope(organization_id: UUID, of_agents: Collection[UUID] | None) -> tuple[int | None, dict[str, Any]]:
+    """How many agents the statement has room for, and its parameters."""
+    if of_agents is None:
+        return None, {"organization_id": organization_id}
+    return room_for(of_agents), {"organization_id": organization_id, **filled(of_agents, "agent")}
+
+
+async def tombstones_beginning(
+    source: Source, organization_id: UUID, beginning: str, *, of_agents: Collection[UUID] | None
+) -> list[ApiKeyRecord]:
+    """The organization's last deleted keys whose public id begins so, at most 10; `of_agents` as above."""
+    if of_agents is not None and not of_agents:
+        return []
+    agents, parameters = _scope(organization_id, of_agents)
+    rows = await fetch(source, _beginning(agents), {**parameters, "beginning": beginning, "length": len(beginning)})
+    return [_record(row) for row in rows]
+
+
+async def tombstones_still_called(
+    source: Source, organization_id: UUID, *, of_agents: Collection[UUID] | None, since: datetime, until: datetime
+) -> list[ApiKeyRecord]:
+    """The organization's deleted keys with requests in the hours that begin in this time, the 20 with the most."""
+    if of_agents is not None and not of_agents:
+        return []
+    agents, parameters = _scope(organization_id, of_agents)
+    rows = await fetch(source, _still_called(agents), {**parameters, "since": since, "until": until})
+    return [_record(row) for row in rows]
 
 
 async def key_record(source: Source, key_id: UUID) -> ApiKeyRecord | None:

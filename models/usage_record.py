@@ -122,16 +122,20 @@ async def month_record(source: Source, key_id: UUID, *, month: datetime) -> Mont
     return MonthRecord._make(rows[0]) if rows else None
 
 
-_DELETED_KEY: list[Any] = [
-    columns(cast(func.coalesce(func.sum(table.deleted_key), 0), BigInteger))
-    .where(col(table.key_id) == _KEY)
-    .scalar_subquery()
-    for table in (UsageHour, UsageDay)
-]
-_SINCE_DELETION: Select[Any] = columns(*_DELETED_KEY)
+@cache
+def _since_deletion(room: int) -> Select[Any]:
+    both = union_all(
+        *(
+            columns(col(table.key_id), col(table.deleted_key)).where(col(table.key_id).in_(places(room)))
+            for table in (UsageHour, UsageDay)
+        )
+    ).subquery()
+    return columns(both.c.key_id, cast(func.sum(both.c.deleted_key), BigInteger)).group_by(both.c.key_id)
 
 
-async def requests_since_deletion(source: Source, key_id: UUID) -> int:
-    """How many requests came with the key after it was deleted, as far as days are kept."""
-    [counts] = await fetch(source, _SINCE_DELETION, {"key_id": key_id})
-    return sum(counts)
+async def requests_since_deletion(source: Source, key_ids: Collection[UUID]) -> dict[UUID, int]:
+    """How many requests came with each of these keys after it was deleted, as far as days are kept."""
+    if not key_ids:
+        return {}
+    rows = await fetch(source, _since_deletion(room_for(key_ids)), filled(key_ids))
+    return dict.fromkeys(key_ids, 0) | {row[0]: row[1] for row in rows}

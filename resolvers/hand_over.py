@@ -19,13 +19,13 @@ from models.conversation import ConversationRecord, find_conversation, note_mess
 from models.database import Database
 from models.ids import new_id
 from models.message import MessageRecord, keep_answer, latest_messages
-from models.person import MembershipRecord, NamedPerson, Role, members_of, memberships_of, person_for_update
+from models.person import MembershipRecord, NamedPerson, admins_of, memberships_of, person_for_update
 from models.ticket import Ticket, TicketRecord, handed_over_since, record_of, tickets_of
+from resolvers.questions import NO_SUCH_CONVERSATION
 
 HAND_OVERS_AT_MOST = 5
 WINDOW = timedelta(days=1)
 NOTE_LENGTH_AT_MOST = 2000
-NO_SUCH_CONVERSATION = "There is no such conversation of yours in this organization."
 NOTE_TOO_LONG = f"The note is too long; use at most {NOTE_LENGTH_AT_MOST} characters."
 
 
@@ -169,11 +169,7 @@ async def _tell(
     session: AsyncSession, conversation: ConversationRecord, hand_over: HandOver, line: SupportLine
 ) -> None:
     """A remark of the assistant's, which the person sees wherever they go on reading."""
-    admins = [
-        NamedPerson(member.id, member.email, member.name)
-        for member, role in await members_of(session, conversation.organization_id)
-        if role is Role.ORGANIZATION_ADMIN
-    ]
+    admins = await admins_of(session, conversation.organization_id)
     told = handed_over(
         hand_over.ticket_id,
         hand_over.at,

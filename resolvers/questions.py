@@ -172,6 +172,8 @@ async def _keep_new(
 ) -> Kept:
     person_id = asker.person.id
     async with database.transaction() as session:
+        # First, as it locks the person: a hand-over locks them before the conversation, too.
+        allowed = await _look_ups(session, person_id, redacted, now)
         conversation = await _conversation(session, asker, asking, redacted, now)
         question = await keep_question(
             session,
@@ -186,7 +188,6 @@ async def _keep_new(
             raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1)
         # After the line above nobody else counts for this person.
         _check_pace(await asked_since(session, person_id, now - A_DAY), now)
-        allowed = await _look_ups(session, person_id, redacted, now)
     return Kept(conversation, question, is_begun=True, may_look_up=allowed)
 
 

@@ -6,7 +6,7 @@ Nothing here changes anything but the conversation itself.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -28,10 +28,15 @@ from models.database import Database
 from models.message import AlreadyKept, MessageRecord, keep_answer
 from models.person import MembershipRecord, NamedPerson
 from models.ticket import tickets_of
+from resolvers.pace import Pace
 from resolvers.questions import ONE_AT_A_TIME, Asking, Kept, check, end, keep, to_its_end, wait_for_answer
 
 ID_LENGTH_AT_MOST = 80
 """Characters that are looked at of what was sent as an id."""
+
+
+DIAGNOSES_A_MINUTE = 300
+"""Requests that a person may ask about, without a conversation, in each process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class Assistant:
     knowledge: Knowledge
     possessions: Possessions
     clock: Callable[[], datetime]
+    pace: Pace = field(default_factory=lambda: Pace(DIAGNOSES_A_MINUTE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,12 @@ async def ask(assistant: Assistant, asker: Asker, asking: Asking) -> AsyncGenera
 
 
 async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) -> KeptAnswer:
-    """Why this request was refused; the same for one that was never seen and one that is not this person's to know."""
+    """
+    Why this request was refused; the same for one that was never seen and one that is not this person's to know.
+
+    Raises TooManyRequests.
+    """
+    assistant.pace.check(asker.person.id, assistant.clock())
     inquiry = Inquiry("", request_id=_harmless_id(assistant, request_id))
     considered = await consider(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
     return answer.kept(considered.answered.diagnosis, assistant.knowledge.documents.title)

@@ -84,7 +84,9 @@ async def assisted(database: Database, world: World, clock: Clock) -> AsyncItera
     await keys.start()
     async with stores(database) as [store]:
         limiter = LocalLimiter(Ledger(store, clock=clock), clock=clock)
-        knowledge = Knowledge(reader, limiter, Documents(DOCS), "support@example.com", patience_seconds=0)
+        knowledge = Knowledge(
+            reader, limiter, Documents(DOCS), "support@example.com", sends_mail=True, patience_seconds=0
+        )
         possessions = Possessions(gates.make(reader=keys), keys, SERVER_KEYS, ("kd",))
         yield Helpdesk(Assistant(database, knowledge, possessions, clock), database, world)
     await gates.close()

@@ -249,3 +249,34 @@ def test_the_next_message_may_point_back() -> None:
     assert choice.offered == (DELETED.record.id, ROTATED.record.id)
     assert choice.replies == tuple(each.message for each in several.diagnosis.replies)
     assert Meant(choice.offered[:1]).key_ids == (DELETED.record.id,)
+
+
+@pytest.mark.parametrize(
+    ("text", "asks_an_admin"),
+    [
+        ("Can I change the scope of scoped to the organization?", True),
+        ("make scoped organization-level, change its scope", True),
+        ("Can I change the scope of a key from organization-level to agent-level?", False),
+        ("Can I change the scope of a key?", False),
+    ],
+)
+def test_the_scope_that_a_role_can_not_choose_is_an_admins_to_give(text: str, asks_an_admin: bool) -> None:
+    """An agent admin creates no organization-level key in place of one of another scope."""
+    diagnosis = diagnosed(text, facts(SCOPED, role=Role.AGENT_ADMIN)).diagnosis
+
+    assert diagnosis.case is Case.SCOPE_IMMUTABLE
+    assert diagnosis.steps[0].startswith("Ask an organization admin") is asks_an_admin
+    assert bool(diagnosis.offers) is not asks_an_admin
+
+
+def test_many_pasted_keys_are_counted_and_not_listed() -> None:
+    """Ten lines beside the one that is explained, and how many more there are."""
+    known = facts(
+        GOOD, pasted=[PastedKey(f"kd_{number:06}…x9Qz", possession=Possession.UNKNOWN) for number in range(15)]
+    )
+
+    evidence = diagnosed("which of these works?", known).diagnosis.evidence
+
+    also = [each.value for each in evidence if each.label == "Also pasted"]
+    assert len(also) == 11
+    assert also[-1] == "4 more keys"

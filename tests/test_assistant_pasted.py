@@ -171,21 +171,26 @@ async def test_a_key_of_another_organization_is_told_as_one_that_never_was(world
     assert len({str(each.message["suggestedReplies"]) for each in answers}) == 1
 
 
-@pytest.mark.parametrize("person", ["ada", "mel"])
-async def test_ten_different_keys_are_looked_up_in_an_hour(worlds: Worlds, person: str) -> None:
-    """The eleventh is not, whatever it is; one of the ten still is, and after an hour others are again."""
+@pytest.mark.parametrize(("person", "case"), [("ada", "KEY_WORKS"), ("mel", "NEEDS_DETAILS")])
+async def test_ten_different_keys_are_looked_up_in_an_hour(worlds: Worlds, person: str, case: str) -> None:
+    """The eleventh is named by its hint, to who may see it; one of the ten still is looked up."""
     world = await worlds.of("busy")
     made = world.made
-    minted = [mint(ServerKeys((SERVER_KEY.encode(),)), "kd").token.reveal() for _ in range(9)]
-    deploy = _key(made, "secret of deploy")
+    minted = [mint(ServerKeys((SERVER_KEY.encode(),)), "kd").token.reveal() for _ in range(10)]
+    deploy, portal = _key(made, "secret of deploy"), _key(made, "secret of customer portal")
 
-    cases = [(await ask(made, person, each)).case for each in (*minted, deploy)]
-    eleventh = await ask(made, person, _key(made, "secret of customer portal"))
+    cases = [(await ask(made, person, each)).case for each in (*minted[:9], deploy)]
+    unknown, quoted = await ask(made, person, minted[9]), await ask(made, person, f"Authorization: Bearer '{portal}'")
+    eleventh = await ask(made, person, portal)
     again = await ask(made, person, deploy)
 
     assert cases == ["KEY_UNKNOWN"] * 9 + ["KEY_DELETED"]
-    assert eleventh.case == "NEEDS_DETAILS"
-    assert "as many different keys" in eleventh.diagnosis["summary"]
+    assert unknown.case == "NEEDS_DETAILS"
+    assert "as many different keys" in unknown.diagnosis["summary"]
+    assert "hint" not in unknown.message["text"]
+    assert quoted.case == "KEY_MALFORMED"
+    assert eleventh.case == case
+    assert "not looked up" in eleventh.diagnosis["evidence"][0]["value"]
     assert again.case == "KEY_DELETED"
     check(eleventh)
 

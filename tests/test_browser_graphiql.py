@@ -39,6 +39,9 @@ def test_the_assistant_answers_as_it_is_written(looked_at: DemoServer, open_tab:
     tab.open("/graphiql")
 
     tab.page.get_by_role("tab", name="AskAssistant").click()
+    # Its editors show the tab's document and variables a moment after the tab itself.
+    for part in ("assistantAnswer", "org_"):
+        expect(tab.page.locator(".view-line").get_by_text(part).first).to_be_visible()
     with tab.page.expect_response("**/graphql") as answered:
         tab.page.get_by_role("button", name="Execute query").click()
 

@@ -1,14 +1,24 @@
 """What is shown of a key beside its own row: its limits, and when it was last used."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from models import Organization
 from models.database import Database
-from models.key_record import ApiKeyRecord, key_record, key_records, visible_keys
+from models.key_record import (
+    BEGINNING_ALIKE_AT_MOST,
+    STILL_CALLED_AT_MOST,
+    ApiKeyRecord,
+    key_record,
+    key_records,
+    tombstones_beginning,
+    tombstones_still_called,
+    visible_keys,
+)
 from models.reader import Reader
-from tests.usage_rows import NOON, key_of, month_of, store
+from tests.usage_rows import NOON, hour_of, key_of, month_of, store
 from tests.world import World
 
 SECOND = timedelta(seconds=1)
@@ -110,3 +120,59 @@ async def test_a_key_that_was_never_rotated_has_no_secret_before(database: Datab
     await store(database, key, month_of(key.id, NOON, previous=NOON))
 
     assert (await records(database, world.acme))["deploy"].previous_secret_last_used_at is None
+
+
+async def test_deleted_keys_are_found_by_how_they_begin(database: Database, world: World) -> None:
+    """Capitals and small letters differ; only this organization's, only deleted ones, only of these agents."""
+    await store(
+        database,
+        key_of(world.acme, "it", public_id="Ab3dEf0000000001", deleted_at=NOON),
+        key_of(world.acme, "its agent's", public_id="Ab3dEf0000000002", deleted_at=NOON, agent_id=world.own.id),
+        key_of(world.acme, "in small letters", public_id="ab3def0000000003", deleted_at=NOON),
+        key_of(world.acme, "living", public_id="Ab3dEf0000000004"),
+        key_of(world.globex, "another's", public_id="Ab3dEf0000000005", deleted_at=NOON),
+        *(key_of(world.acme, f"{each}", public_id=f"Zz{each:014}", deleted_at=NOON) for each in range(12)),
+    )
+    reader = Reader(database)
+
+    async def named(beginning: str, of_agents: set[UUID] | None) -> list[str]:
+        found = await tombstones_beginning(reader, world.acme.id, beginning, of_agents=of_agents)
+        return sorted(record.name for record in found)
+
+    assert await named("Ab3d", None) == ["it", "its agent's"]
+    assert await named("Ab3d", {world.own.id}) == ["its agent's"]
+    assert await named("Ab3d", set()) == []
+    assert await named("A%3d", None) == []
+    assert len(await named("Zz", None)) == BEGINNING_ALIKE_AT_MOST
+    await reader.close()
+
+
+async def test_deleted_keys_that_are_still_called_are_found_by_their_calls(database: Database, world: World) -> None:
+    """In these hours, the most called first; only this organization's, only of these agents, and not without end."""
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    keys = [key_of(world.acme, f"{each}", deleted_at=NOON - each * day) for each in range(STILL_CALLED_AT_MOST + 2)]
+    own = key_of(world.acme, "own", deleted_at=NOON - 99 * day, agent_id=world.own.id)
+    before, theirs = key_of(world.acme, deleted_at=NOON), key_of(world.globex, deleted_at=NOON)
+    await store(
+        database,
+        *keys,
+        own,
+        before,
+        theirs,
+        *(hour_of(key.id, NOON, deleted_key=number + 1) for number, key in enumerate(keys)),
+        *(hour_of(own.id, NOON - each * hour, deleted_key=20) for each in range(2)),
+        hour_of(before.id, NOON - day - hour, deleted_key=1000),
+        hour_of(before.id, NOON, replaced_secret=1000),
+        hour_of(theirs.id, NOON, deleted_key=1000),
+    )
+    reader = Reader(database)
+
+    async def named(of_agents: set[UUID] | None) -> list[str]:
+        since = NOON - day
+        found = await tombstones_still_called(reader, world.acme.id, of_agents=of_agents, since=since, until=NOON)
+        return [record.name for record in found]
+
+    assert await named(None) == ["own", *(key.name for key in reversed(keys))][:STILL_CALLED_AT_MOST]
+    assert await named({world.own.id}) == ["own"]
+    assert await named(set()) == []
+    await reader.close()

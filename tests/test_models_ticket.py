@@ -15,10 +15,12 @@ from models.person import NamedPerson
 from models.reader import Reader, Source
 from models.ticket import (
     FAILURE_LENGTH_AT_MOST,
+    KEPT_DAYS,
     Letter,
     claim_due_ticket,
     claim_ticket,
     count_handed_over,
+    drop_tickets_before,
     handed_over_since,
     is_ticket_due,
     newest_tickets,
@@ -228,3 +230,33 @@ async def test_what_became_of_it_is_noted(database: Database, world: World) -> N
         (None, LATER, "é" * FAILURE_LENGTH_AT_MOST),
         (NOON, None, None),
     ]
+
+
+async def test_old_tickets_are_dropped(database: Database) -> None:
+    """With the conversation that they hold, sent or not; so many at a time."""
+    world = await make_world(database)
+    days = (0, 1, 2, KEPT_DAYS + 2)
+    rows = [
+        Ticket(
+            organization_id=world.acme.id,
+            person_id=world.mel.id,
+            created_at=NOON + timedelta(days=day),
+            reply_to="mel@example.com",
+            subject="Mel, Acme: help",
+            body="help",
+        )
+        for day in days
+    ]
+    young = rows[-1].id
+    async with database.transaction() as session:
+        session.add_all(rows)
+    moment = NOON + timedelta(days=3)
+
+    async with database.transaction() as session:
+        first = await drop_tickets_before(session, moment, at_most=2)
+    async with database.transaction() as session:
+        then = await drop_tickets_before(session, moment, at_most=2)
+
+    assert (first, then) == (2, 1)
+    async with database.reading() as session:
+        assert list((await session.execute(select(col(Ticket.id)))).scalars()) == [young]

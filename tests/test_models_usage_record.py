@@ -138,7 +138,7 @@ async def test_a_month_is_told_by_its_beginning(database: Database, source: Sour
 
 
 async def test_calls_since_a_deletion_are_those_of_hours_and_days(database: Database, source: Source) -> None:
-    """None for a key that nobody has called since."""
+    """Of each of the keys; none for one that nobody has called since."""
     await store(
         database,
         hour_of(ONE, NOON, deleted_key=5, replaced_secret=100),
@@ -147,5 +147,5 @@ async def test_calls_since_a_deletion_are_those_of_hours_and_days(database: Data
         hour_of(OTHER, NOON, deleted_key=1000),
     )
 
-    assert await requests_since_deletion(source, ONE) == 37
-    assert await requests_since_deletion(source, THREE) == 0
+    assert await requests_since_deletion(source, [ONE, THREE]) == {ONE: 37, THREE: 0}
+    assert await requests_since_deletion(source, []) == {}
