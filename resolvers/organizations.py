@@ -6,21 +6,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys import policy
 from keys.policy import Action, Actor
-from models.agent import Agent, live_agents
-from models.person import Person, Role, members_of
+from models.agent import NamedAgent, living_agents
+from models.person import NamedPerson, admins_of
 
 
-async def agents(session: AsyncSession, actor: Actor, *, organization_id: UUID) -> list[Agent]:
+async def agents(session: AsyncSession, actor: Actor, *, organization_id: UUID) -> list[NamedAgent]:
     """The living agents that the actor may scope a key to, by name."""
     only = policy.visible_agents(actor, Action.CREATE_KEY, organization_id)
-    if only is not None and not only:
-        return []
-    return await live_agents(session, organization_id, only=only)
+    return await living_agents(session, organization_id, only=only)
 
 
-async def admins(session: AsyncSession, actor: Actor, *, organization_id: UUID) -> list[Person]:
+async def admins(session: AsyncSession, actor: Actor, *, organization_id: UUID) -> list[NamedPerson]:
     """The organization's admins, by name, for everybody in it: whom to ask for what one's own role does not allow."""
     if not policy.may_with_some_key(actor, Action.SEE_ORGANIZATION, organization_id, policy.Scope.ORGANIZATION):
         return []
-    members = await members_of(session, organization_id)
-    return [person for person, role in members if role is Role.ORGANIZATION_ADMIN]
+    return await admins_of(session, organization_id)

@@ -5,9 +5,8 @@ from uuid import UUID
 import strawberry
 
 from keys.allowance import Allowance
-from models.agent import NamedAgent
 from models.ids import Prefix, external_id, parse_external_id
-from models.person import MembershipRecord, NamedPerson
+from models.person import MembershipRecord
 from resolvers import api_keys, audit, conversations, organizations
 from resolvers.support import worth_asking
 from resolvers.viewer import SignedIn
@@ -33,7 +32,7 @@ class Organization:
     async def admins(self, info: Info) -> list[User]:
         async with info.context.desk.database.reading() as session:
             people = await organizations.admins(session, info.context.actor, organization_id=self.internal_id)
-        return to_users(NamedPerson(person.id, person.email, person.name) for person in people)
+        return to_users(people)
 
     @strawberry.field(
         description=(
@@ -44,7 +43,7 @@ class Organization:
     async def agents(self, info: Info) -> list[Agent]:
         async with info.context.desk.database.reading() as session:
             rows = await organizations.agents(session, info.context.actor, organization_id=self.internal_id)
-        return [to_agent(NamedAgent(row.id, row.name, row.deleted_at)) for row in rows]
+        return [to_agent(row) for row in rows]
 
     @strawberry.field(
         description=(
