@@ -152,7 +152,7 @@ class Keydesk:
                     behind=self._guarded,
                     stream_right=_stream_right,
                 ),
-                *health(self.database, self._counting.limiter),
+                *health(self.database, self._counting.limiter, self._counting.ledger),
                 *pages(self._documents, support_email=support_email, is_front_page=console is None),
                 *([] if console is None else console_pages(console, surroundings, visit=self._visit)),
                 *self._watching.handlers(),

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal
 
 from app.settings import SettingsError
 from keys.hashing import HashingPool
+from keys.ledger import Ledger
 from keys.limiter import Limiter
-from keys.tally import Tally
 from keys.verdict import Outcome
 from models.refused_request import RefusedReason
 from models.verification import KeyState
@@ -40,7 +40,7 @@ class Metrics:
     and handed over twice a second and when this process is asked.
     """
 
-    def __init__(self, *, pools: Sequence[HashingPool], limiter: Limiter, tally: Tally, folder: Path | None) -> None:
+    def __init__(self, *, pools: Sequence[HashingPool], limiter: Limiter, ledger: Ledger, folder: Path | None) -> None:
         """`folder` is what several workers share. Raises SettingsError where it is not there."""
         if folder is not None and not folder.is_dir():
             raise SettingsError("PROMETHEUS_MULTIPROC_DIR: there is no such folder. Leave it to `keydesk serve`.")
@@ -68,11 +68,11 @@ class Metrics:
         self._in_buckets = [0] * (len(BUCKETS_SECONDS) + 1)
         self._seconds = 0.0
         self._requests = Counter("keydesk_http_requests", "Other requests.", ["route", "status"], registry=own)
-        dropped = Counter("keydesk_ledger_dropped", "Requests that did not fit the ledger.", ["kind"], registry=own)
-        self._tally = tally
-        self._dropped = {kind: dropped.labels(kind) for kind in tally.dropped}
-        self._dropped_before = dict.fromkeys(tally.dropped, 0)
-        self._looked_up = _gauges(own, pools, limiter, tally)
+        dropped = Counter("keydesk_ledger_dropped", "Requests that are left out of the ledger.", ["kind"], registry=own)
+        self._tally = ledger.tally
+        self._dropped = {kind: dropped.labels(kind) for kind in self._tally.dropped}
+        self._dropped_before = dict.fromkeys(self._tally.dropped, 0)
+        self._looked_up = _gauges(own, pools, limiter, ledger)
         self.registry = own
         """What is told."""
         if folder is None:
@@ -126,7 +126,7 @@ class Metrics:
 
 
 def _gauges(
-    registry: "CollectorRegistry", pools: Sequence[HashingPool], limiter: Limiter, tally: Tally
+    registry: "CollectorRegistry", pools: Sequence[HashingPool], limiter: Limiter, ledger: Ledger
 ) -> list[tuple[Callable[[float], None], Callable[[], float]]]:
     """How each is told, with where its value is looked up."""
     from prometheus_client import Gauge  # noqa: PLC0415
@@ -142,9 +142,11 @@ def _gauges(
     waiting = gauge("limiter_waiting_requests", "Requests that wait to be counted.")
     degraded = gauge("limiter_degraded", "1 while Redis is out of reach.", of_workers="livemax")
     unwritten = gauge("ledger_waiting", "Keys' counts and refused requests that wait to be written.")
+    failing = gauge("ledger_degraded", "1 while usage can't be written.", of_workers="livemax")
     return [
         *((depth.labels(pool.name).set, partial(getattr, pool, "depth")) for pool in pools),
         (waiting.set, lambda: limiter.waiting),
         (degraded.set, lambda: limiter.is_degraded),
-        (unwritten.set, lambda: len(tally)),
+        (unwritten.set, lambda: len(ledger.tally)),
+        (failing.set, lambda: ledger.is_degraded),
     ]

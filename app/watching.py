@@ -41,7 +41,7 @@ class Watching:
         self.routes = (*routes, METRICS_PATH) if settings.metrics else tuple(routes)
         """With that of the metrics, where they are wanted."""
         self.metrics = (
-            Metrics(pools=pools, limiter=counting.limiter, tally=counting.ledger.tally, folder=settings.metrics_folder)
+            Metrics(pools=pools, limiter=counting.limiter, ledger=counting.ledger, folder=settings.metrics_folder)
             if settings.metrics
             else None
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from keys.form_rules import DEVIATIONS, DISGUISES, INSTEAD, LOOKED_AT, TRIMMING, Fault, Look, Rule, key_length
 from keys.token import PUBLIC_ID_LENGTH, TAIL_LENGTH, parse
+from models.refused_request import DETAIL_LENGTH_AT_MOST
 
 ROUNDS_AT_MOST = 8
 
@@ -59,8 +60,19 @@ def recognise(text: str, prefixes: Collection[str]) -> Finding:
 
 
 def describe(finding: Finding, prefix: str) -> str:
-    """One or two sentences: what is wrong, and how to send it right. The prefix is the one to show."""
-    without = " and ".join(DISGUISE_WORDS[disguise][1] for disguise in finding.disguises)
+    """
+    One or two sentences: what is wrong, and how to send it right. The prefix is the one to show.
+
+    At most DETAIL_LENGTH_AT_MOST characters: what would make it longer is not named, the innermost disguise first.
+    """
+    for named in range(len(finding.disguises), 0, -1):
+        if len(sentence := _describe(finding, finding.disguises[:named], prefix)) <= DETAIL_LENGTH_AT_MOST:
+            return sentence
+    return _describe(finding, (), prefix)
+
+
+def _describe(finding: Finding, disguises: tuple[Fault, ...], prefix: str) -> str:
+    without = " and ".join(DISGUISE_WORDS[disguise][1] for disguise in disguises)
     if finding.fault in DISGUISE_WORDS:
         return f"{DISGUISE_WORDS[finding.fault][0]} Send the key without {without}."
     found, remedy = WORDS[finding.fault]

@@ -1,20 +1,28 @@
 """
-Owns what is remembered of verifications: noted as they are answered, written behind twice a second.
+What is remembered of verifications: noted as they are answered, and written behind them twice a second.
 
 Verification never waits for it. A process that is killed loses what it has not written yet, half a second's worth.
 """
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from keys.limits import Month, month_of, to_ms
+from keys.outgoing import Item, Outgoing
 from keys.tally import Sender, Tally
 from keys.user_agent import cleaned
 from keys.verdict import Outcome, Verdict, Wanted
-from models.ledger_store import Batch, LedgerStore, Refused
+from models.ledger_store import (
+    Batch,
+    ContentRefused,
+    LedgerStore,
+    noted_refusal,
+)
 from models.refused_request import RefusedReason
 from models.verification import DatabaseUnavailable
 
@@ -23,6 +31,7 @@ logger = logging.getLogger("keydesk.ledger")
 EVERY_SECONDS = 0.5
 LAST_ROUND_SECONDS = 10
 ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR = 20
+LEFT_OUT_LOGGED_EVERY_SECONDS = 60
 Learn = Callable[[Month, Mapping[str, int]], None]
 """Is told what the months of some keys come to, all processes' requests and the unwritten ones of this one together."""
 
@@ -60,12 +69,20 @@ class Ledger:
         self._learn = learn
         self._learns = learns
         self._on_company = on_company
-        self._unsettled: Batch | None = None
+        self._outgoing = Outgoing(store, settled=self._tell, left_out=self._leave_out)
         self._writing = asyncio.Lock()
+        self._reading = asyncio.Lock()
         self._asked: dict[Month, dict[str, asyncio.Future[int]]] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self._is_failing = False
+        self._left_out = 0
+        self._left_out_logged_at = -math.inf
         self.tally = Tally()
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether usage can't be written at the moment; it is kept until it can."""
+        return self._is_failing
 
     def note(self, verdict: Verdict, request_id: str, sender: Sender, wanted: Wanted) -> None:
         """Remembers what became of a request; its id is 32 hexadecimal digits."""
@@ -96,11 +113,23 @@ class Ledger:
         at = to_ms(self._clock()) if at is None else at
         user_agent = cleaned(sender.user_agent) or None
         self.tally.refuse(
-            Refused(request_id, key_id, reason.value, at, sender.ip_address, user_agent, agent_id, detail)
+            noted_refusal(
+                request_id,
+                key_id,
+                reason.value,
+                at,
+                ip_address=sender.ip_address,
+                user_agent=user_agent,
+                agent_id=agent_id,
+                detail=detail,
+            )
         )
 
     async def used(self, key_id: str, month: Month) -> int:
-        """Requests of the key that passed in the month, written or not. Raises DatabaseUnavailable."""
+        """
+        Requests of the key that passed in the month, written or not. It waits for no writing. Raises
+        DatabaseUnavailable.
+        """
         asked = self._asked.get(month)
         if asked is None:
             asked = self._asked[month] = {}
@@ -117,7 +146,7 @@ class Ledger:
         is_sealed = False
         while not is_sealed:
             # First what another call has left, where there is some: no key waits behind a batch of its own.
-            is_sealed = self._unsettled is None and self.tally.seal()
+            is_sealed = not self._outgoing and self.tally.seal()
             while await self._write_batch():
                 pass
 
@@ -152,23 +181,19 @@ class Ledger:
             await self.write()
             if looks_for_company and self._on_company is not None:
                 await self._look_for_company(self._on_company)
-        except DatabaseUnavailable as error:
+        except Exception as error:
             if not self._is_failing:
                 self._is_failing = True
-                # The name alone: a driver's words hold addresses and names of users.
-                logger.warning(
-                    "Usage can't be written down (%s); it is kept until it can", type(error.__cause__).__name__
-                )
-        except Exception as error:
-            logger.error("Writing usage down failed: %s", type(error).__name__)  # noqa: TRY400
+                cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
+                # Only the name: a driver's words hold addresses and names of users.
+                logger.warning("Usage can't be written down (%s); it is kept until it can", type(cause).__name__)
         else:
             if self._is_failing:
                 self._is_failing = False
                 logger.warning("Usage can be written down again")
 
     async def _look_for_company(self, on_company: Callable[[], None]) -> None:
-        # As with all that is asked of it, the store is asked one thing at a time.
-        async with self._writing:
+        async with self._reading:
             has_company = await self._store.has_company()
         if has_company:
             on_company()
@@ -176,21 +201,17 @@ class Ledger:
     async def _write_batch(self) -> bool:
         """Writes the next batch; False where there is none."""
         async with self._writing:
-            await self._settle()
-            self._unsettled = self.tally.next_batch(wants_totals=self._learn is not None and self._learns())
-            if self._unsettled is None:
+            await self._outgoing.settle()
+            batch = self.tally.next_batch(wants_totals=self._learn is not None and self._learns())
+            if batch is None:
                 return False
-            await self._settle()
+            self._outgoing.add(batch)
+            await self._outgoing.settle()
         await asyncio.sleep(0)
         return True
 
-    async def _settle(self) -> None:
-        """Writes the batch that may or may not have been written, if there is one. The caller holds the lock."""
-        batch = self._unsettled
-        if batch is None:
-            return
-        totals = await self._store.write(batch)
-        self._unsettled = None
+    def _tell(self, batch: Batch, totals: Mapping[str, int]) -> None:
+        """Has the limiter learn what the months of the batch's keys come to."""
         if self._learn is None or not totals:
             return
         months: dict[int, dict[str, int]] = {}
@@ -202,13 +223,28 @@ class Ledger:
             unwritten = self.tally.unwritten(written, month, of_last_batch=True)
             self._learn(month, {key_id: total + unwritten.get(key_id, 0) for key_id, total in written.items()})
 
+    def _leave_out(self, item: Item, refusal: ContentRefused) -> None:
+        """Counts what the database refuses as dropped; at most one line a minute says so, without what was in it."""
+        kind = self.tally.drop(item)
+        self._left_out += 1
+        now = time.monotonic()
+        if now - self._left_out_logged_at >= LEFT_OUT_LOGGED_EVERY_SECONDS:
+            cause = type(refusal.__cause__).__name__
+            logger.error(
+                "The database refused a row of the usage for its content (%s, %s). The row is left out, the others are "
+                "written. Rows left out since this was last logged: %d. This is a bug of Keydesk's; please report it.",
+                cause,
+                kind,
+                self._left_out,
+            )
+            self._left_out, self._left_out_logged_at = 0, now
+
     async def _answer(self, month: Month) -> None:
         """Answers all that ask at this moment how much of a month is used."""
-        async with self._writing:
+        async with self._reading:
             asked = self._asked.pop(month)
             try:
-                await self._settle()
-                written = await self._store.month_used(list(asked), month.start)
+                used = await self._outgoing.month_used(list(asked), month)
             except Exception as error:
                 for answer in asked.values():
                     answer.set_exception(error)
@@ -216,4 +252,4 @@ class Ledger:
                 return
             unwritten = self.tally.unwritten(asked, month)
             for key_id, answer in asked.items():
-                answer.set_result(written.get(key_id, 0) + unwritten.get(key_id, 0))
+                answer.set_result(used.get(key_id, 0) + unwritten.get(key_id, 0))

@@ -14,7 +14,7 @@ from keys.memo import Memo
 from keys.user_agent import cleaned
 from keys.verdict import Outcome
 from models.caller import KEPT_OF_A_KEY as CALLERS_KEPT
-from models.ledger_store import Batch, KeyCounts, Refused, SeenCaller
+from models.ledger_store import Batch, KeyCounts, Refused, SeenCaller, noted_caller
 
 KEYS_A_BATCH = 400
 REFUSED_A_BATCH = 1000
@@ -96,13 +96,12 @@ class Tally:
         self._refused_count = 0
         self._without_a_key: deque[Refused] = deque()
         self._refused_row: deque[Refused] = deque()
-        self._batches = 0
         self._pairs = Memo[int](PAIRS_REMEMBERED)
         self._pairs_of_key: dict[str, int] = {}
         self._of_key: dict[str, int] = {}
         self._of_no_key = 0
-        self.dropped = {"counts": 0, "refused": 0, "refused_without_a_key": 0}
-        """What would not fit, by kind: requests."""
+        self.dropped = {"counts": 0, "refused": 0, "refused_without_a_key": 0, "callers": 0}
+        """Requests that are left out, by what they are missing from: no room for them, or the database refused them."""
 
     def __len__(self) -> int:
         """How many keys' counts and refused requests wait."""
@@ -146,6 +145,18 @@ class Tally:
         else:
             self.dropped["refused"] += 1
 
+    def drop(self, item: KeyCounts | SeenCaller | Refused) -> str:
+        """Counts what the database refuses to keep as dropped; returns its kind."""
+        match item:
+            case KeyCounts():
+                kind, requests = "counts", sum(item[3:9])
+            case SeenCaller():
+                kind, requests = "callers", item.requests
+            case Refused():
+                kind, requests = "refused" if item.key_id else "refused_without_a_key", 1
+        self.dropped[kind] += requests
+        return kind
+
     def seal(self) -> bool:
         """
         Puts what there is so far into the row for the next batches; what comes later waits for the next call.
@@ -173,9 +184,8 @@ class Tally:
         refused, crowded = self._next_refused()
         if not counts and not refused:
             return None
-        self._batches += 1
         callers = [
-            SeenCaller(key_id, sender.ip_address or "", cleaned(sender.user_agent), *seen)
+            noted_caller(key_id, sender.ip_address, cleaned(sender.user_agent), *seen)
             for key_id, those in counts.items()
             for sender, seen in those.callers.items()
         ]
@@ -183,7 +193,6 @@ class Tally:
         if is_crowded:
             self._of_no_key = 0
         return Batch(
-            number=self._batches,
             counts=[those.row(key_id) for key_id, those in counts.items()],
             callers=_merged(callers),
             refused=refused,

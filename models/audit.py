@@ -13,7 +13,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.columns import instant, optional_instant, optional_reference, reference
+from models.columns import (
+    IP_ADDRESS_LENGTH_AT_MOST,
+    instant,
+    optional_instant,
+    optional_outside_text,
+    optional_reference,
+    outside_text,
+    reference,
+)
 from models.ids import new_id
 from models.many import filled, places, room_for
 from models.person import NamedPerson, Person
@@ -57,10 +65,10 @@ class AuditEvent(SQLModel, table=True):
     action: str = Field(max_length=40)
     at: datetime = instant()
     actor_id: UUID | None = optional_reference("people.id")
-    ip_address: str | None = Field(default=None, max_length=45)
+    ip_address: str | None = optional_outside_text(IP_ADDRESS_LENGTH_AT_MOST)
     api_key_id: UUID | None = optional_reference("api_keys.id")
     agent_id: UUID | None = optional_reference("agents.id")
-    summary: str = Field(max_length=SUMMARY_LENGTH_AT_MOST)
+    summary: str = outside_text(SUMMARY_LENGTH_AT_MOST)
     refused_reason: str | None = Field(default=None, max_length=40)
     refused_hour: datetime | None = optional_instant()
     count: int = Field(default=1, sa_column_kwargs={"server_default": "1"})

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, delete, exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
-from models.columns import instant
+from models.columns import IP_ADDRESS_LENGTH_AT_MOST, instant, outside_text
 from models.key_walk import Walk, walk_keys
 
 KEPT_OF_A_KEY = 20
@@ -20,8 +20,8 @@ class Caller(SQLModel, table=True):
     __tablename__ = "callers"
 
     key_id: UUID = Field(primary_key=True)
-    ip_address: str = Field(max_length=45, primary_key=True)
-    user_agent: str = Field(max_length=USER_AGENT_LENGTH_AT_MOST, primary_key=True)
+    ip_address: str = outside_text(IP_ADDRESS_LENGTH_AT_MOST, primary_key=True)
+    user_agent: str = outside_text(USER_AGENT_LENGTH_AT_MOST, primary_key=True)
     first_seen_at: datetime = instant()
     last_seen_at: datetime = instant()
     requests: int = Field(sa_type=BigInteger)

@@ -1,11 +1,12 @@
-"""Owns the column types that every table shares: aware UTC instants, and references between tables."""
+"""The column types that every table shares: aware UTC instants, references between tables, and text from outside."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, TypeDecorator
+from sqlalchemy import DateTime, Dialect, String, TypeDecorator
 from sqlmodel import Field, SQLModel
 
+IP_ADDRESS_LENGTH_AT_MOST = 45
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -36,6 +37,46 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def storable(text: str, at_most: int) -> str:
+    """
+    The text in a form that every database takes: at most that many characters, and U+FFFD in the place of a NUL and of
+    half a surrogate pair. PostgreSQL refuses all three.
+    """
+    text = text[:at_most]
+    if text.isascii():
+        return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    whole = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-16-le", "surrogatepass")
+    return whole.decode("utf-16-le", "replace")
+
+
+class OutsideText(TypeDecorator[str]):
+    """
+    Text that somebody outside chose, such as a user agent. What doesn't fit is clipped: it never stops a write.
+
+    Not for what is looked up by its text: a clipped one could be somebody else's.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable(value, self.length)
+
+
+def outside_text(length: int, *, primary_key: bool = False) -> Any:
+    """Required text from outside, clipped to the length."""
+    return Field(sa_type=OutsideText(length), nullable=False, primary_key=primary_key)
+
+
+def optional_outside_text(length: int) -> Any:
+    """Text from outside that may be missing, clipped to the length."""
+    return Field(default=None, sa_type=OutsideText(length), nullable=True)
 
 
 def instant(*, index: bool = False) -> Any:

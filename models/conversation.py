@@ -9,7 +9,7 @@ from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
-from models.columns import instant, reference
+from models.columns import instant, outside_text, reference
 from models.ids import AFTER_ALL, new_id
 from models.reader import Source, fetch
 
@@ -30,7 +30,7 @@ class Conversation(SQLModel, table=True):
     id: UUID = Field(default_factory=new_id, primary_key=True)
     organization_id: UUID = reference("organizations.id")
     person_id: UUID = reference("people.id")
-    title: str = Field(max_length=TITLE_LENGTH_AT_MOST)
+    title: str = outside_text(TITLE_LENGTH_AT_MOST)
     started_at: datetime = instant()
     last_message_at: datetime = instant()
     subject: str | None = Field(default=None, sa_type=Text)

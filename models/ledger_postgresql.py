@@ -1,4 +1,4 @@
-"""Owns the ledger's writing to PostgreSQL: one statement for all rows of a kind."""
+"""The ledger's two connections to PostgreSQL: one writes, with one statement for all rows of a kind, and one reads."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -10,7 +10,7 @@ import asyncpg
 from models.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.database import database_url
 from models.ids import new_id
-from models.ledger_store import Batch
+from models.ledger_store import Batch, ContentRefused, MonthUsed
 from models.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
 from models.refused_request import KEPT_WITHOUT_A_KEY as REFUSED_KEPT_WITHOUT_A_KEY
 from models.verification import DatabaseUnavailable
@@ -110,9 +110,12 @@ _WRITER = """
     ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, seen_at = excluded.seen_at WHERE w.batch < excluded.batch
     RETURNING 1
 """
+# One statement, so that the number of the batch and the counts are of the same instant.
 _TOTALS = """
     SELECT encode(uuid_send(key_id), 'hex'), allowed FROM usage_months
     WHERE key_id = ANY($1::uuid[]) AND month = to_timestamp($2::bigint)
+    UNION ALL
+    SELECT NULL, batch FROM ledger_writers WHERE id = $3
 """
 _COMPANY = """
     SELECT EXISTS (
@@ -120,63 +123,103 @@ _COMPANY = """
     )
 """
 _FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+_OF_THE_CONTENT = ("22", "23")
+"""Classes of SQLSTATE: data exceptions, and violated constraints. They come again whenever the same is written."""
 
 
 def _column(values: Iterable[object], separator: str = ",") -> str:
     """
     One text of all values, None as nothing: a tenth of what a driver's arrays cost.
 
-    An only value that is empty makes an array of none: there, the statement puts in what is missing.
+    An only value that is empty makes an array of none: there, the statement puts in what is missing. Raises ValueError
+    where a value has the separator in it: what comes after it would be another row's.
     """
-    return separator.join(["" if value is None else str(value) for value in values])
+    texts = ["" if value is None else str(value) for value in values]
+    joined = separator.join(texts)
+    if joined.count(separator) != len(texts) - 1:
+        raise ValueError("a value has the separator in it")
+    return joined
 
 
-class PostgresLedgerStore:
-    """One connection of its own."""
+def _is_of_the_content(error: Exception) -> bool:
+    """Whether the error comes of what is written. The driver's own, of values that it can't encode, are ValueErrors."""
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error.sqlstate).startswith(_OF_THE_CONTENT)
+    return isinstance(error, (ValueError, TypeError, OverflowError)) and not isinstance(error, OSError)
 
-    def __init__(self, address: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        url = database_url(address)
-        _, arguments = url.get_dialect()().create_connect_args(url)
-        self._arguments: dict[str, Any] = dict(arguments)
+
+class _Connection:
+    """One connection, which is opened when it is needed, and asked one thing at a time."""
+
+    def __init__(self, arguments: dict[str, Any], timeout_seconds: float) -> None:
+        self._arguments = arguments
         self._timeout_seconds = timeout_seconds
         self._connection: asyncpg.Connection | None = None
-        self._writer: UUID = new_id()
+        self._asking = asyncio.Lock()
 
-    async def write(self, batch: Batch) -> dict[str, int]:
-        """As the protocol says."""
-        return await self._asked(lambda connection: self._write(connection, batch))
+    async def asked(self, ask: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+        """The answer. Raises DatabaseUnavailable, and what `ask` raises that is no fault of the connection's."""
+        async with self._asking:
+            try:
+                async with asyncio.timeout(self._timeout_seconds):
+                    if self._connection is None or self._connection.is_closed():
+                        self._connection = await asyncpg.connect(**self._arguments, server_settings=_SERVER_SETTINGS)
+                    return await ask(self._connection)
+            except _FAULTS as error:
+                self.close()
+                raise DatabaseUnavailable from error
 
-    async def month_used(self, key_ids: Sequence[str], month: int) -> dict[str, int]:
-        """As the protocol says."""
-
-        async def totals(connection: asyncpg.Connection) -> dict[str, int]:
-            return dict(await connection.fetch(_TOTALS, key_ids, month))
-
-        return await self._asked(totals)
-
-    async def has_company(self) -> bool:
-        """As the protocol says."""
-
-        async def company(connection: asyncpg.Connection) -> bool:
-            return bool(await connection.fetchval(_COMPANY, self._writer))
-
-        return await self._asked(company)
-
-    async def close(self) -> None:
-        """As the protocol says."""
+    def close(self) -> None:
+        """Drops it without waiting for the other side."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
 
-    async def _asked(self, ask: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                if self._connection is None or self._connection.is_closed():
-                    self._connection = await asyncpg.connect(**self._arguments, server_settings=_SERVER_SETTINGS)
-                return await ask(self._connection)
-        except _FAULTS as error:
-            await self.close()
-            raise DatabaseUnavailable from error
+
+class PostgresLedgerStore:
+    """Two connections of its own."""
+
+    def __init__(self, address: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        url = database_url(address)
+        _, arguments = url.get_dialect()().create_connect_args(url)
+        self._writing = _Connection(dict(arguments), timeout_seconds)
+        self._reading = _Connection(dict(arguments), timeout_seconds)
+        self._writer: UUID = new_id()
+
+    async def write(self, batch: Batch) -> dict[str, int]:
+        """Writes the batch in one transaction; see LedgerStore."""
+
+        async def written(connection: asyncpg.Connection) -> dict[str, int]:
+            try:
+                return await self._write(connection, batch)
+            except Exception as error:
+                if _is_of_the_content(error):
+                    raise ContentRefused from error
+                raise
+
+        return await self._writing.asked(written)
+
+    async def month_used(self, key_ids: Sequence[str], month: int) -> MonthUsed:
+        """Reads by the other connection; see LedgerStore."""
+
+        async def totals(connection: asyncpg.Connection) -> MonthUsed:
+            allowed = dict(await connection.fetch(_TOTALS, key_ids, month, self._writer))
+            return MonthUsed(allowed, batch=allowed.pop(None, 0))
+
+        return await self._reading.asked(totals)
+
+    async def has_company(self) -> bool:
+        """Looks for other writers; see LedgerStore."""
+
+        async def company(connection: asyncpg.Connection) -> bool:
+            return bool(await connection.fetchval(_COMPANY, self._writer))
+
+        return await self._reading.asked(company)
+
+    async def close(self) -> None:
+        """Closes both connections."""
+        self._writing.close()
+        self._reading.close()
 
     async def _write(self, connection: asyncpg.Connection, batch: Batch) -> dict[str, int]:
         async with connection.transaction():

@@ -1,18 +1,19 @@
 """
-Owns the ledger's writing to SQLite, in a thread: a writer may have to wait for another, and each commit for the disk.
+The ledger's two connections to SQLite: one writes, and one reads. Each has its own thread, since a writer may have to
+wait for another, and each commit for the disk.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from models.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.ids import new_id
-from models.ledger_store import Batch, KeyCounts
+from models.ledger_store import Batch, ContentRefused, KeyCounts, MonthUsed
 from models.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
 from models.refused_request import KEPT_WITHOUT_A_KEY as REFUSED_KEPT_WITHOUT_A_KEY
 from models.verification import DatabaseUnavailable
@@ -20,6 +21,17 @@ from models.verification import DatabaseUnavailable
 Result = TypeVar("Result")
 BUSY_TIMEOUT_MS = 5000
 KEYS_ASKED_AT_ONCE = 500
+_OF_THE_CONTENT = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What a value that can't be written raises, in the database or on the way there; again whenever it is written."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = """
     INSERT INTO usage_hours (key_id, hour, allowed, rate_limited, quota_exceeded, agent_not_in_scope, deleted_key,
                              replaced_secret)
@@ -82,33 +94,21 @@ _COMPANY = """
 """
 
 
-class SqliteLedgerStore:
-    """One connection, used by one thread."""
+class _Connection:
+    """One connection, used by one thread of its own."""
 
-    def __init__(self, path: Path) -> None:
-        self._uri = f"{path.resolve().as_uri()}?mode=rw"
-        self._thread = ThreadPoolExecutor(1, "ledger")
+    def __init__(self, uri: str, name: str) -> None:
+        self._uri = uri
+        self._thread = ThreadPoolExecutor(1, name)
         self._connection: sqlite3.Connection | None = None
-        self._writer = new_id().hex
 
-    async def write(self, batch: Batch) -> dict[str, int]:
-        """As the protocol says."""
-        return await self._asked(lambda connection: self._write(connection, batch))
-
-    async def month_used(self, key_ids: Sequence[str], month: int) -> dict[str, int]:
-        """As the protocol says."""
-        return await self._asked(lambda connection: _totals(connection, key_ids, month))
-
-    async def has_company(self) -> bool:
-        """As the protocol says."""
-        return await self._asked(lambda connection: bool(connection.execute(_COMPANY, (self._writer,)).fetchone()[0]))
+    async def asked(self, ask: Callable[[sqlite3.Connection], Result]) -> Result:
+        """The answer. Raises DatabaseUnavailable, and what `ask` raises that is no fault of the connection's."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, ask)
 
     async def close(self) -> None:
-        """As the protocol says."""
+        """Closes it; the next question opens it again."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._drop)
-
-    async def _asked(self, ask: Callable[[sqlite3.Connection], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, ask)
 
     def _ask(self, ask: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
@@ -127,14 +127,45 @@ class SqliteLedgerStore:
         if connection is not None:
             connection.close()
 
+
+class SqliteLedgerStore:
+    """Two connections: one writes, and one reads."""
+
+    def __init__(self, path: Path) -> None:
+        uri = f"{path.resolve().as_uri()}?mode=rw"
+        self._writing = _Connection(uri, "ledger")
+        self._reading = _Connection(uri, "ledger-reading")
+        self._writer = new_id().hex
+
+    async def write(self, batch: Batch) -> dict[str, int]:
+        """Writes the batch in one transaction; see LedgerStore."""
+        return await self._writing.asked(lambda connection: self._write(connection, batch))
+
+    async def month_used(self, key_ids: Sequence[str], month: int) -> MonthUsed:
+        """Reads by the other connection; see LedgerStore."""
+        return await self._reading.asked(lambda connection: _month_used(connection, key_ids, month, self._writer))
+
+    async def has_company(self) -> bool:
+        """Looks for other writers; see LedgerStore."""
+        return await self._reading.asked(
+            lambda connection: bool(connection.execute(_COMPANY, (self._writer,)).fetchone()[0])
+        )
+
+    async def close(self) -> None:
+        """Closes both connections."""
+        await asyncio.gather(self._writing.close(), self._reading.close())
+
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> dict[str, int]:
         connection.execute("BEGIN IMMEDIATE")
         try:
             totals = self._write_in_transaction(connection, batch)
-        except BaseException:
-            connection.execute("ROLLBACK")
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, _OF_THE_CONTENT):
+                raise ContentRefused from error
             raise
-        connection.execute("COMMIT")
         return totals
 
     def _write_in_transaction(self, connection: sqlite3.Connection, batch: Batch) -> dict[str, int]:
@@ -166,16 +197,22 @@ def _add_to_month(connection: sqlite3.Connection, counts: KeyCounts) -> int:
     return int(total)
 
 
-def _totals(connection: sqlite3.Connection, key_ids: Sequence[str], month: int) -> dict[str, int]:
-    totals: dict[str, int] = {}
-    for place in range(0, len(key_ids), KEYS_ASKED_AT_ONCE):
-        some = key_ids[place : place + KEYS_ASKED_AT_ONCE]
-        marks = ", ".join("?" * len(some))
-        statement = f"SELECT key_id, allowed FROM usage_months WHERE month = ? AND key_id IN ({marks})"  # noqa: S608
-        totals.update(connection.execute(statement, (_text(month * 1000), *some)).fetchall())
-    return totals
+def _month_used(connection: sqlite3.Connection, key_ids: Sequence[str], month: int, writer: str) -> MonthUsed:
+    allowed: dict[str, int] = {}
+    # In one transaction, so that the number of the batch and the counts are of the same instant.
+    connection.execute("BEGIN")
+    try:
+        written = connection.execute("SELECT batch FROM ledger_writers WHERE id = ?", (writer,)).fetchone()
+        for place in range(0, len(key_ids), KEYS_ASKED_AT_ONCE):
+            some = key_ids[place : place + KEYS_ASKED_AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            statement = f"SELECT key_id, allowed FROM usage_months WHERE month = ? AND key_id IN ({marks})"  # noqa: S608
+            allowed.update(connection.execute(statement, (_text(month * 1000), *some)).fetchall())
+    finally:
+        connection.execute("ROLLBACK")
+    return MonthUsed(allowed, batch=0 if written is None else written[0])
 
 
 def _text(at: int | None) -> str | None:
-    """An instant as the other queries write it, from milliseconds since 1970."""
-    return None if at is None else datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    """An instant as the other queries write it, from milliseconds since 1970. Raises OverflowError and ValueError."""
+    return None if at is None else (_EPOCH + timedelta(milliseconds=at)).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
 from models.agent import Agent
-from models.columns import instant, optional_instant, reference
+from models.columns import instant, optional_instant, reference, storable
 from models.ids import new_id
 from models.organization import Organization
 from models.reader import Source, fetch
@@ -150,9 +150,8 @@ def canonical_email(text: str) -> str:
     What no row can hold is made into an address that none has: a NUL or half a surrogate pair becomes U+FFFD, and
     what is too long stays too long, cut before it is normalised, since that takes quadratic time.
     """
-    storable = text.strip()[: EMAIL_LENGTH_AT_MOST + 1].replace("\x00", "\ufffd")
-    storable = storable.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", storable).lower()).strip()
+    address = storable(text.strip(), EMAIL_LENGTH_AT_MOST + 1)
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address).lower()).strip()
 
 
 async def person_by_email(session: AsyncSession, email: str) -> Person | None:

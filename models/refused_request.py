@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
 from models.caller import USER_AGENT_LENGTH_AT_MOST
-from models.columns import instant
+from models.columns import IP_ADDRESS_LENGTH_AT_MOST, instant, optional_outside_text
 from models.key_walk import Walk, walk_keys
 
 KEPT_OF_A_KEY = 1000
@@ -54,10 +54,10 @@ class RefusedRequest(SQLModel, table=True):
     key_id: UUID | None = None
     reason: str = Field(max_length=32)
     at: datetime = instant()
-    ip_address: str | None = Field(default=None, max_length=45)
-    user_agent: str | None = Field(default=None, max_length=USER_AGENT_LENGTH_AT_MOST)
+    ip_address: str | None = optional_outside_text(IP_ADDRESS_LENGTH_AT_MOST)
+    user_agent: str | None = optional_outside_text(USER_AGENT_LENGTH_AT_MOST)
     agent_id: UUID | None = None
-    detail: str | None = Field(default=None, max_length=DETAIL_LENGTH_AT_MOST)
+    detail: str | None = optional_outside_text(DETAIL_LENGTH_AT_MOST)
 
 
 async def drop_refused_before(

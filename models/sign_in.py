@@ -7,7 +7,7 @@ from sqlalchemy import Index, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.columns import instant
+from models.columns import IP_ADDRESS_LENGTH_AT_MOST, instant
 from models.ids import new_id
 
 _LOCK = 7065172
@@ -29,7 +29,7 @@ class SignInFailure(SQLModel, table=True):
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     account: str = Field(max_length=64)
-    ip_address: str = Field(max_length=45)
+    ip_address: str = Field(max_length=IP_ADDRESS_LENGTH_AT_MOST)
     device: str | None = Field(default=None, max_length=64)
     at: datetime = instant(index=True)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
-from models.columns import instant, optional_instant, reference
+from models.columns import instant, optional_instant, optional_outside_text, outside_text, reference
 from models.ids import new_id
 from models.many import filled, places, room_for
 from models.organization import Organization
@@ -47,12 +47,12 @@ class Ticket(SQLModel, table=True):
     created_at: datetime = instant()
     sent_to: str | None = Field(default=None, max_length=ADDRESS_LENGTH_AT_MOST)
     reply_to: str = Field(max_length=ADDRESS_LENGTH_AT_MOST)
-    subject: str = Field(max_length=SUBJECT_LENGTH_AT_MOST)
+    subject: str = outside_text(SUBJECT_LENGTH_AT_MOST)
     body: str = Field(sa_type=Text)
     sent_at: datetime | None = optional_instant()
     attempts: int = 0
     next_attempt_at: datetime | None = optional_instant()
-    failure: str | None = Field(default=None, max_length=FAILURE_LENGTH_AT_MOST)
+    failure: str | None = optional_outside_text(FAILURE_LENGTH_AT_MOST)
 
 
 class TicketRecord(NamedTuple):
@@ -242,7 +242,7 @@ async def note_not_sent(
             col(Ticket.sent_at).is_(None),
             col(Ticket.next_attempt_at) == letter.claimed_until,
         )
-        .values(failure=failure[:FAILURE_LENGTH_AT_MOST], next_attempt_at=next_attempt_at)
+        .values(failure=failure, next_attempt_at=next_attempt_at)
         .execution_options(synchronize_session=False)
     )
 

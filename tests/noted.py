@@ -12,7 +12,7 @@ from keys.limits import Balance, Month, month_of, to_ms
 from keys.tally import Sender
 from keys.verdict import Outcome, Verdict, Wanted
 from models.ids import new_id
-from models.ledger_store import Batch, LedgerStore
+from models.ledger_store import Batch, LedgerStore, MonthUsed
 from models.verification import DatabaseUnavailable, KeyState
 from tests.conftest import Clock
 
@@ -35,7 +35,7 @@ class Unreliable:
         self._ask("write")
         return await self._store.write(batch)
 
-    async def month_used(self, key_ids: Sequence[str], month: int) -> dict[str, int]:
+    async def month_used(self, key_ids: Sequence[str], month: int) -> MonthUsed:
         self._ask("month_used")
         return await self._store.month_used(key_ids, month)
 

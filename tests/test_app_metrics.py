@@ -190,7 +190,7 @@ def counting(database: Database, clock: Clock) -> Counting:
 
 def metrics_of(counting: Counting, *pools: HashingPool, folder: Path | None = None) -> Metrics:
     """The metrics of a process with these parts."""
-    return Metrics(pools=pools, limiter=counting.limiter, tally=counting.ledger.tally, folder=folder)
+    return Metrics(pools=pools, limiter=counting.limiter, ledger=counting.ledger, folder=folder)
 
 
 def told(metrics: Metrics) -> dict[str, float]:

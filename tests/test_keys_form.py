@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.form import DISGUISE_WORDS, WORDS, examine, recognise
+from keys.form import DISGUISE_WORDS, WORDS, Finding, describe, examine, recognise
 from keys.form_rules import IDS, LOOKED_AT, VENDORS, Fault
 from keys.token import ServerKeys, hint, mint, parse
+from models.refused_request import DETAIL_LENGTH_AT_MOST
 
 PREFIXES = ("kd", "old")
 SERVER_KEYS = ServerKeys((b"0123456789abcdef0123456789abcdef",))
@@ -282,3 +283,21 @@ def test_a_long_texts_end_does_not_matter() -> None:
     beginning = KEY + "a" * LOOKED_AT
 
     assert examine(beginning + '"' * 50, PREFIXES) == examine(beginning + KEY[:50], PREFIXES)
+
+
+LONGEST_PREFIX = "abcdefghijkl"
+LONGEST_FACT = max([*IDS, *VENDORS, "2147483647 characters"], key=len)
+
+
+@given(st.sampled_from(list(Fault)), st.lists(st.sampled_from(list(DISGUISE_WORDS)), unique=True))
+def test_no_description_is_longer_than_what_keeps_it(fault: Fault, disguises: list[Fault]) -> None:
+    """However many disguises there are: the outermost are named, as many as there is room for."""
+    if fault in DISGUISE_WORDS:
+        disguises = [fault, *(each for each in disguises if each is not fault)]
+    finding = Finding(fault, LONGEST_FACT, tuple(disguises))
+
+    sentence = describe(finding, LONGEST_PREFIX)
+
+    assert len(sentence) <= DETAIL_LENGTH_AT_MOST
+    if disguises and (fault in DISGUISE_WORDS or "{without}" in WORDS[fault][1]):
+        assert DISGUISE_WORDS[disguises[0]][1] in sentence

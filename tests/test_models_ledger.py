@@ -93,8 +93,8 @@ async def test_hours_and_months_are_told_apart(store: LedgerStore, database: Dat
     hour = timedelta(hours=1)
     assert await hours(database) == {(KEY, turn - hour): 1, (KEY, turn): 2, (KEY, turn + hour): 3}
     assert await months(database) == {(KEY, FIRST_OF_NOVEMBER): 1, (KEY, turn): 5}
-    assert await store.month_used([KEY, OTHER], NOVEMBER) == {KEY: 1}
-    assert await store.month_used([KEY, OTHER], DECEMBER) == {KEY: 5}
+    assert await store.month_used([KEY, OTHER], NOVEMBER) == ({KEY: 1}, 3)
+    assert await store.month_used([KEY, OTHER], DECEMBER) == ({KEY: 5}, 3)
 
 
 async def test_a_key_whose_requests_never_passed_has_hours_and_no_month(store: LedgerStore, database: Database) -> None:
@@ -111,7 +111,7 @@ async def test_a_batch_that_wants_no_totals_is_told_none(store: LedgerStore, dat
     told = await store.write(Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 3)], wants_totals=False))
 
     assert told == {}
-    assert await store.month_used([KEY], NOVEMBER) == {KEY: 3}
+    assert await store.month_used([KEY], NOVEMBER) == ({KEY: 3}, 1)
     assert await hours(database) == {(KEY, NOON): 3}
 
 
@@ -295,8 +295,8 @@ async def test_the_month_of_many_keys_is_known_at_once(store: LedgerStore) -> No
     rows = [counts(key_id, NOON_SECONDS, NOVEMBER, number) for number, key_id in enumerate(many, 1)]
     await store.write(Batch(1, rows[:-1]))
 
-    assert await store.month_used(many, NOVEMBER) == {row.key_id: row.allowed for row in rows[:-1]}
-    assert await store.month_used([], NOVEMBER) == {}
+    assert await store.month_used(many, NOVEMBER) == ({row.key_id: row.allowed for row in rows[:-1]}, 1)
+    assert await store.month_used([], NOVEMBER) == ({}, 1)
 
 
 async def test_several_processes_add_up_and_hold_nobody_up(database: Database) -> None:
@@ -324,7 +324,7 @@ async def test_several_processes_add_up_and_hold_nobody_up(database: Database) -
     async with stores(database, PROCESSES) as made:
         await asyncio.gather(*map(write, made))
 
-        assert await made[0].month_used(many, NOVEMBER) == expected
+        assert await made[0].month_used(many, NOVEMBER) == (expected, 25)
     callers = Counter(row.key_id.hex for row in await rows(database, Caller))
     assert {row.batch for row in await rows(database, LedgerWriter)} == {25}
     assert max(callers.values()) <= CALLERS_KEPT + 2 * PROCESSES

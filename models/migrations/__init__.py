@@ -1,5 +1,6 @@
 """Owns the database's schema over time: every database, the tests' too, is made by these revisions."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -21,8 +22,9 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def newest_revision() -> str:
-    """The revision that this program needs."""
+    """The revision that this program needs. Read from the folder once: /readyz asks each time."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     if revision is None:
         raise RuntimeError("there is no revision in models/migrations/versions")
