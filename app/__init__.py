@@ -27,7 +27,8 @@ from app.mail import Outbox
 from app.origins import OriginGuard
 from app.pages import pages
 from app.pages_html import Surroundings
-from app.requests import CommonHeaders
+from app.problems import Problems
+from app.requests import CommonHeaders, exceeds_header_bytes
 from app.settings import Settings, SettingsError
 from app.upkeep import kept_tidy
 from app.verify import PATH as VERIFY_PATH
@@ -95,7 +96,8 @@ class Keydesk:
         self._viewer_reader = Reader(self.database)
         self._counting = Counting(settings, self.database, clock=clock)
         self._watching = Watching(settings, self._counting, pools=self._pools, routes=ROUTES)
-        self._addresses = Addresses(settings.trusted_proxies)
+        self._problems = Problems(public_url)
+        self._addresses = Addresses(settings.trusted_proxies, settings.forwarded_header)
         gate = Gate(
             server_keys=server_keys,
             prefixes=settings.key_prefixes,
@@ -134,6 +136,9 @@ class Keydesk:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_verification = scope["type"] == ScopeType.HTTP and self._verify.answers(scope["path"])
         app: ASGIApp = self._verify if is_verification else self._web
+        # In front of all of them: nothing reads headers that are larger than any request needs.
+        if scope["type"] == ScopeType.HTTP and exceeds_header_bytes(scope["headers"]):
+            app = self._problems.refuse_headers
         if self._watching.tracing is None:
             await app(scope, receive, send)
         else:
@@ -157,6 +162,7 @@ class Keydesk:
                 *([] if console is None else console_pages(console, surroundings, visit=self._visit)),
                 *self._watching.handlers(),
             ],
+            exception_handlers={Exception: self._problems.answer},
             lifespan=[self._lifespan],
             openapi_config=None,
             logging_config=None,

@@ -1,16 +1,18 @@
 """
-Owns where a request came from: the peer, or what proxies that the operator trusts say of it.
+Finds the address that a request came from: the peer's, or the one that trusted proxies report.
 
-Each trusted proxy adds the address that it saw, on the right, to `Forwarded` (RFC 7239) or `X-Forwarded-For`. So these
-are read from the right, past addresses that are trusted proxies too, to the first that is not. What is further left may
-be anybody's invention.
+Each trusted proxy appends the address that it saw to `X-Forwarded-For` or `Forwarded` (RFC 7239). So these are read
+from the right, past addresses that are trusted proxies, to the first that is not. Anybody may have written what is
+further left: it is never read, however long it is.
 """
 
 import ipaddress
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from functools import lru_cache
+from itertools import islice
 
 logger = logging.getLogger("keydesk.addresses")
 
@@ -19,50 +21,100 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 FORWARDED = b"forwarded"
 X_FORWARDED_FOR = b"x-forwarded-for"
+HOPS_AT_MOST = 12
+"""More trusted proxies than any request passes."""
+_HOP_BYTES_AT_MOST = 128
+"""Of X-Forwarded-For: an IPv6 address with brackets, zone and port is half as long."""
+_ELEMENT_BYTES_AT_MOST, _QUOTES_AT_MOST, _BACKSLASHES_AT_MOST, _PAIRS_AT_MOST = 16 * 1024, 64, 64, 16
+"""Of one element of Forwarded. RFC 7239 names four pairs; the longest is a host, which the client chose."""
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PAIR = re.compile(rf"\s*({_WORD})=({_WORD}|{_QUOTED})\s*")
 _WITH_PORT = re.compile(r"(?:\[([^\[\]]*)\]|([0-9.]+))(?::[0-9A-Za-z._-]+)?")
 
 
-class Addresses:
-    """Reads requests' addresses, and says once in the log when forwarding headers come from who is not trusted."""
+class ForwardedHeader(StrEnum):
+    """Which header the trusted proxies write, where the operator says so: the other one is then ignored."""
 
-    def __init__(self, trusted_proxies: Sequence[Network]) -> None:
+    X_FORWARDED_FOR = "x-forwarded-for"
+    FORWARDED = "forwarded"
+
+
+class Addresses:
+    """
+    Reads requests' addresses.
+
+    A proxy that writes one of the two headers passes the other on as the client sent it, and nothing in the request
+    says which is which. Nearly all proxies write X-Forwarded-For, so it is believed where both are there. Once a
+    trusted proxy has sent Forwarded without it, that is no longer safe to assume: from then on, two that disagree are
+    both ignored. An operator who names the header that the proxies write is free of all this.
+    """
+
+    def __init__(self, trusted_proxies: Sequence[Network], header: ForwardedHeader | None = None) -> None:
         self._trusted_proxies = tuple(trusted_proxies)
+        self._header = header
         self._has_warned = False
+        self._forwarded_came_alone = False
 
     def of(self, headers: Headers, peer: str | None, *, gateway: bool = False) -> str | None:
         """
-        The address, or None where there is none, such as by a Unix socket.
+        Return the address, or None where there is none, such as by a Unix socket.
 
-        `gateway` is for a request with the right gateway token: whoever sent it is trusted, whatever its address.
+        `gateway` is for a request with the right gateway token: its sender is trusted, whatever its address.
         """
         forwarded: list[bytes] = []
         x_forwarded_for: list[bytes] = []
         for name, value in headers:
-            if name == FORWARDED:
+            # An empty header counts as absent.
+            if name == FORWARDED and value.strip():
                 forwarded.append(value)
-            elif name == X_FORWARDED_FOR:
+            elif name == X_FORWARDED_FOR and value.strip():
                 x_forwarded_for.append(value)
         return self.told(peer, forwarded, x_forwarded_for, gateway=gateway)
 
     def told(
         self, peer: str | None, forwarded: Sequence[bytes], x_forwarded_for: Sequence[bytes], *, gateway: bool = False
     ) -> str | None:
-        """The same from the values of the two headers."""
+        """Return the same as `of`, from the values of the two headers that are not empty."""
         here = _normalized_peer(peer)
         if not forwarded and not x_forwarded_for:
             return here
         if not gateway and not is_trusted(here, self._trusted_proxies):
             self._warn(here)
             return here
-        return told_address(
-            here,
-            [value.decode("latin-1") for value in forwarded],
-            [value.decode("latin-1") for value in x_forwarded_for],
-            self._trusted_proxies,
-        )
+        if self._header is None:
+            return self._of_either(here, forwarded, x_forwarded_for)
+        by_name = x_forwarded_for if self._header is ForwardedHeader.X_FORWARDED_FOR else forwarded
+        return self._walk(here, _HOPS[self._header](by_name))
+
+    def _of_either(self, here: str | None, forwarded: Sequence[bytes], x_forwarded_for: Sequence[bytes]) -> str | None:
+        if not x_forwarded_for:
+            self._note_forwarded_alone(here)
+            return self._walk(here, _forwarded_hops(forwarded))
+        told = self._walk(here, _x_forwarded_hops(x_forwarded_for))
+        if not forwarded or not self._forwarded_came_alone:
+            return told
+        return told if told == self._walk(here, _forwarded_hops(forwarded)) else here
+
+    def _walk(self, here: str | None, hops: Iterable[str | None]) -> str | None:
+        """From the peer, which is trusted, to the first hop that is not, or to the last one before a malformed hop."""
+        for hop in islice(hops, HOPS_AT_MOST):
+            if hop is None:
+                return here
+            here = hop
+            if not is_trusted(hop, self._trusted_proxies):
+                return here
+        return here
+
+    def _note_forwarded_alone(self, here: str | None) -> None:
+        if not self._forwarded_came_alone:
+            self._forwarded_came_alone = True
+            logger.warning(
+                "%s sent Forwarded without X-Forwarded-For. If your proxies write only Forwarded, set "
+                "KEYDESK_FORWARDED_HEADER=forwarded; if they write X-Forwarded-For, set it to x-forwarded-for. Until "
+                "then, requests in which the two disagree are recorded with the proxy's address. This is said once.",
+                here or "A peer without an address",
+            )
 
     def _warn(self, here: str | None) -> None:
         if not self._has_warned:
@@ -74,23 +126,6 @@ class Addresses:
             )
 
 
-def told_address(
-    here: str | None, forwarded: Sequence[str], x_forwarded_for: Sequence[str], trusted_proxies: Sequence[Network]
-) -> str | None:
-    """
-    The last address that can be believed of what a trusted peer, which is `here`, says in the headers' values.
-
-    A proxy that writes one of the two headers passes the other on as the client sent it. So where both are there and
-    don't say the same, neither is believed.
-    """
-    told = {
-        _walk(here, hops, trusted_proxies)
-        for hops in (_forwarded_hops(forwarded), _x_forwarded_hops(x_forwarded_for))
-        if hops is not None
-    }
-    return told.pop() if len(told) == 1 else here
-
-
 # A peer's address comes from the operating system. What headers say is not remembered: it is as long as anybody likes.
 @lru_cache(maxsize=1024)
 def _normalized_peer(peer: str | None) -> str | None:
@@ -98,7 +133,7 @@ def _normalized_peer(peer: str | None) -> str | None:
 
 
 def normalized(text: str | None) -> str | None:
-    """An address in its shortest form, IPv4 where IPv6 only carries it, without a zone; None for what is none."""
+    """Return an address in its shortest form, IPv4 where IPv6 only carries it, without a zone; None for other text."""
     try:
         address = ipaddress.ip_address((text or "").partition("%")[0])
     except ValueError:
@@ -109,69 +144,92 @@ def normalized(text: str | None) -> str | None:
 
 
 def is_trusted(address: str | None, trusted_proxies: Sequence[Network]) -> bool:
-    """Whether the address, in its normal form, is one of these proxies'."""
+    """Return whether the address, in its normal form, is one of these proxies'."""
     if address is None:
         return False
     parsed = ipaddress.ip_address(address)
     return any(parsed in network for network in trusted_proxies)
 
 
-def _walk(here: str | None, hops: Sequence[str | None], trusted_proxies: Sequence[Network]) -> str | None:
-    """From the peer, which is trusted, leftwards: to the first that is not, or before the first that is no address."""
-    for hop in reversed(hops):
-        if hop is None:
-            return here
-        here = hop
-        if not is_trusted(hop, trusted_proxies):
-            return here
-    return here
+def _x_forwarded_hops(values: Sequence[bytes]) -> Iterator[str | None]:
+    """From right to left, as far as the caller reads; None for an element without an address."""
+    for value in reversed(values):
+        end = len(value)
+        while end >= 0:
+            # No further back than an address can be long.
+            nearest = max(0, end - _HOP_BYTES_AT_MOST)
+            comma = value.rfind(b",", nearest, end)
+            if comma < 0 and nearest:
+                yield None
+                return
+            yield _address(value[comma + 1 : end].decode("latin-1").strip())
+            end = comma
 
 
-def _x_forwarded_hops(values: Sequence[str]) -> list[str | None] | None:
-    """From left to right; None for an element that is no address. None at all where there is no header."""
-    if not values:
-        return None
-    return [_address(element.strip()) for value in values for element in value.split(",")]
-
-
-def _forwarded_hops(values: Sequence[str]) -> list[str | None] | None:
+def _forwarded_hops(values: Sequence[bytes]) -> Iterator[str | None]:
     """
     The same of Forwarded.
 
-    A line that is not well-formed to its end says nothing: whoever opens a quotation mark could otherwise swallow what
-    a proxy wrote after it.
+    Read from the right, an element ends where the proxy that wrote it began it: a quotation mark that a client left
+    open further left can't swallow it.
     """
-    if not values:
-        return None
-    return [hop for value in values for hop in (_elements(value) or [None])]
+    for value in reversed(values):
+        end = len(value)
+        while end >= 0:
+            comma = _comma_before(value, end)
+            if comma is None or end - comma > _ELEMENT_BYTES_AT_MOST:
+                yield None
+                return
+            yield _for(value[comma + 1 : end].decode("latin-1"))
+            end = comma
 
 
-def _elements(value: str) -> list[str | None]:
-    """The `for` of each element, or nothing where the line is malformed."""
-    hops: list[str | None] = []
-    hop: str | None = None
-    position = 0
-    for found in _pairs(value):
+def _comma_before(value: bytes, end: int) -> int | None:
+    """Where the last comma before `end` is that no quotes surround; -1 for none, None for quotes that don't pair."""
+    position, is_quoted = end, False
+    for _ in range(_QUOTES_AT_MOST):
+        quote = value.rfind(b'"', 0, position)
+        if not is_quoted:
+            comma = value.rfind(b",", quote + 1, position)
+            if comma >= 0 or quote < 0:
+                return comma
+            is_quoted = True
+        elif quote < 0:
+            return None
+        else:
+            is_quoted = _is_escaped(value, quote)
+        position = quote
+    return None
+
+
+def _is_escaped(value: bytes, position: int) -> bool:
+    """Whether an odd number of backslashes stands before it."""
+    before = value[max(0, position - _BACKSLASHES_AT_MOST) : position]
+    return (len(before) - len(before.rstrip(b"\\"))) % 2 == 1
+
+
+def _for(element: str) -> str | None:
+    """The address in the `for` of an element; None where there is none, or where the element is malformed."""
+    address, position = None, 0
+    for _ in range(_PAIRS_AT_MOST):
+        found = _PAIR.match(element, position)
+        if found is None:
+            return None
         name, text, position = found[1].lower(), found[2], found.end()
         if name == "for":
-            hop = _address(re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text)
-        if value[position : position + 1] != ";":
-            hops.append(hop)
-            hop = None
-    return hops if position == len(value) else []
-
-
-def _pairs(value: str) -> Iterator[re.Match[str]]:
-    """The pairs of a line of Forwarded, each followed by a semicolon, a comma or the end."""
-    position = 0
-    while (found := _PAIR.match(value, position)) is not None:
-        yield found
-        position = found.end() + 1
-        if value[found.end() : position] not in {";", ","}:
-            return
+            address = _address(re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text)
+        if position == len(element):
+            return address
+        if element[position] != ";":
+            return None
+        position += 1
+    return None
 
 
 def _address(text: str) -> str | None:
     """The address in an element, which may have a port, and brackets around IPv6."""
     with_port = _WITH_PORT.fullmatch(text)
     return normalized(text if with_port is None else with_port[1] or with_port[2])
+
+
+_HOPS = {ForwardedHeader.X_FORWARDED_FOR: _x_forwarded_hops, ForwardedHeader.FORWARDED: _forwarded_hops}

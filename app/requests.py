@@ -1,7 +1,7 @@
-"""Owns what every request gets: an id, unguessable and made here, its route, and headers that every answer carries."""
+"""What every request gets: a bound on its headers, an unguessable id, its route, and the headers of every answer."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from litestar.enums import ScopeType
@@ -31,21 +31,38 @@ HSTS = (b"strict-transport-security", b"max-age=31536000")
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
+def exceeds_header_bytes(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Return whether the headers are larger than any request needs. Stops counting where they are."""
+    left = HEADER_BYTES_AT_MOST
+    for name, value in headers:
+        left -= len(name) + len(value)
+        if left < 0:
+            return True
+    return False
+
+
+def constant_headers(public_url: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what every answer carries, whichever part of the server makes it: HSTS (RFC 6797) only over https."""
+    return (NO_SNIFFING, HSTS) if public_url.startswith("https://") else (NO_SNIFFING,)
+
+
+def request_id_of(scope: Mapping[str, Any]) -> str:
+    """Return the id that CommonHeaders gave the request."""
+    return str(scope[REQUEST_ID])
+
+
 class CommonHeaders:
-    """Names every request; adds `X-Request-Id` to its answer and, where we are reached by https, HSTS (RFC 6797)."""
+    """Names every request, and adds `X-Request-Id` and the constant headers to its answer."""
 
     def __init__(self, app: ASGIApp, *, public_url: str) -> None:
         self._app = app
-        self._always = [NO_SNIFFING, HSTS] if public_url.startswith("https://") else [NO_SNIFFING]
+        self._always = constant_headers(public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         request_id = new_request_id()
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES_AT_MOST:
-            await _refuse_headers(send, request_id)
-            return
         scope[REQUEST_ID] = request_id  # type: ignore[literal-required]  # a key of ours beside ASGI's
         headers = [(b"x-request-id", request_id.encode()), *self._always]
 
@@ -56,16 +73,3 @@ class CommonHeaders:
             await send(message)
 
         await self._app(scope, receive, send_named)
-
-
-async def _refuse_headers(send: Send, request_id: str) -> None:
-    """431 (RFC 6585), before anything looks into them."""
-    body = b'{"status_code":431,"detail":"The request\'s headers are too large. Send less in cookies and headers."}'
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-request-id", request_id.encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 431, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

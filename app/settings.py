@@ -8,6 +8,7 @@ from email.headerregistry import Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.addresses import ForwardedHeader
 from app.mail_server import MailServer, UnusableMailServer, mail_server
 from keys.token import Secret, ServerKeys, valid_prefix
 from models.database import UnsupportedDatabase, database_url
@@ -42,6 +43,8 @@ class Settings:
     gateway_token: Secret | None = None
     require_agent: bool = False
     trusted_proxies: tuple[Network, ...] = ()
+    forwarded_header: ForwardedHeader | None = None
+    """Which of the two the trusted proxies write; None where the operator does not say."""
     support_email: str | None = None
     mail_server: MailServer | None = None
     """Where hand-overs to the support address are mailed."""
@@ -72,6 +75,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         gateway_token=None if gateway_token is None else Secret(gateway_token),
         require_agent=_boolean(given, "KEYDESK_REQUIRE_AGENT"),
         trusted_proxies=tuple(_network(text) for text in _list(given, "KEYDESK_TRUSTED_PROXIES")),
+        forwarded_header=_forwarded_header(given),
         support_email=_email(given.get("KEYDESK_SUPPORT_EMAIL")),
         mail_server=_mail_server(given.get("KEYDESK_SMTP_URL")),
         limiter_fails_closed=_choice(given, "KEYDESK_LIMITER_FAILURE", ("open", "closed"), "open") == "closed",
@@ -179,6 +183,11 @@ def _network(text: str) -> Network:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise SettingsError("KEYDESK_TRUSTED_PROXIES: give addresses or networks such as 10.0.0.0/8.") from None
+
+
+def _forwarded_header(given: Mapping[str, str]) -> ForwardedHeader | None:
+    name = "KEYDESK_FORWARDED_HEADER"
+    return ForwardedHeader(_choice(given, name, tuple(ForwardedHeader), "")) if name in given else None
 
 
 def _email(text: str | None) -> str | None:

@@ -10,7 +10,7 @@ from litestar.types import Receive, Scope, Send
 
 from app.addresses import FORWARDED, X_FORWARDED_FOR, Addresses
 from app.logs import failure_story
-from app.requests import HSTS, new_request_id
+from app.requests import constant_headers, new_request_id
 from app.verify_answers import Answer, Answers
 from keys.gate import Gate
 from keys.ledger import Ledger
@@ -77,7 +77,7 @@ class VerifyDoor:
         self._gate = gate
         self._ledger = ledger
         self._addresses = addresses or Addresses(())
-        self._always = (HSTS,) if public_url.startswith("https://") else ()
+        self._always = constant_headers(public_url)
         self._answers = Answers(public_url)
         self._gateway_token = None if gateway_token is None else gateway_token.reveal().encode()
         self._observer = observer
@@ -134,7 +134,12 @@ class VerifyDoor:
         verdict = await self._gate.check(presented.key, presented.wanted)
         if self._ledger is not None:
             self._ledger.note(verdict, request_id[REQUEST_ID_PREFIX:], sender, presented.wanted)
-        return verdict.outcome.value, verdict.key, sender.ip_address, self._answers.of(verdict, request_id)
+        return (
+            verdict.outcome.value,
+            verdict.key,
+            sender.ip_address,
+            self._answers.of(verdict, request_id, presented.wanted),
+        )
 
     def _came_by_gateway(self, tokens: list[bytes]) -> bool:
         expected = self._gateway_token
@@ -193,5 +198,7 @@ def _bearer(value: bytes) -> bytes | None:
 
 
 def _wanted(agents: list[bytes]) -> Wanted:
-    agent_id = parse_external_id(Prefix.AGENT, agents[0].decode("latin-1")) if len(agents) == 1 else None
+    if len(agents) > 1:
+        return Wanted(is_unreadable=True, is_repeated=True)
+    agent_id = parse_external_id(Prefix.AGENT, agents[0].decode("latin-1"))
     return Wanted(is_unreadable=True) if agent_id is None else Wanted(agent_id.hex)

@@ -1,13 +1,12 @@
 """Owns what a verification is answered: a Verdict as 200, 401, 403, 429 or 503, with its headers."""
 
 from functools import lru_cache
-from typing import Any, assert_never
+from typing import assert_never
 
-import msgspec
-
+from app.problems import MEDIA_TYPE, Problems
 from keys.limiter import Decision, Exceeded
 from keys.limits import WINDOW_SECONDS, Limits, Month, whole_seconds
-from keys.verdict import Outcome, Verdict
+from keys.verdict import Outcome, Verdict, Wanted
 from models.verification import KeyState
 
 RETRY_AFTER_SECONDS = 5
@@ -20,10 +19,10 @@ class Answers:
     """Knows where the codes are explained."""
 
     def __init__(self, public_url: str) -> None:
-        self._errors_url = f"{public_url}/docs/errors"
+        self._problems = Problems(public_url)
 
-    def of(self, verdict: Verdict, request_id: str) -> Answer:
-        """The status, the headers and the body for what became of a key that was presented."""
+    def of(self, verdict: Verdict, request_id: str, wanted: Wanted | None = None) -> Answer:
+        """The status, the headers and the body for what became of a key; `wanted` is the agent it was presented for."""
         match verdict.outcome:
             case Outcome.GOOD:
                 return _good(verdict, request_id)
@@ -39,8 +38,7 @@ class Answers:
                 detail = "This key was given a new secret, and the one that was sent no longer works."
                 return self.unauthorized("replaced_secret", detail, request_id)
             case Outcome.AGENT_NOT_IN_SCOPE:
-                detail = "This key is good, but not for the agent that the request is for."
-                return self.problem(403, "agent_not_in_scope", detail, request_id)
+                return self.problem(403, "agent_not_in_scope", _of_agent(wanted), request_id)
             case Outcome.RATE_LIMITED | Outcome.QUOTA_EXCEEDED:
                 return self._limited(verdict, request_id)
             case Outcome.UNAVAILABLE:
@@ -64,19 +62,9 @@ class Answers:
 
     def problem(self, status: int, code: str, detail: str, request_id: str, *, title: str = NOT_PERMITTED) -> Answer:
         """A refusal as problem details (RFC 9457)."""
-        problem: dict[str, Any] = {
-            "type": f"{self._errors_url}#{code}",
-            "title": title,
-            "status": status,
-            "detail": detail,
-            "statusCode": status,
-            "message": title,
-            "code": code,
-            "requestId": request_id,
-        }
-        body = msgspec.json.encode(problem)
+        body = self._problems.body(status, code, title, detail, request_id)
         # In a header, too: nginx passes on to callers what it has of our headers, and can't read our body.
-        return status, [(b"content-type", b"application/problem+json"), (b"x-problem-details", body)], body
+        return status, [(b"content-type", MEDIA_TYPE.encode()), (b"x-problem-details", body)], body
 
     def _limited(self, verdict: Verdict, request_id: str) -> Answer:
         key, decision = verdict.key, verdict.decision
@@ -93,6 +81,17 @@ class Answers:
         status, headers, body = self.problem(429, verdict.outcome.value, detail, request_id, title=title)
         headers += [(b"retry-after", b"%d" % wait), *rate_limit_fields(limits, decision)]
         return status, headers, body
+
+
+def _of_agent(wanted: Wanted | None) -> str:
+    """Why a good key is not good here, by the form of what the caller sent: which agents there are is not said."""
+    if wanted is None or wanted.agent_id is not None:
+        return "This key is good, but not for the agent that the request is for."
+    if wanted.is_repeated:
+        return "This key is good, but X-Agent-Id is there more than once. Send it once."
+    if wanted.is_unreadable:
+        return "This key is good, but X-Agent-Id is not an agent's id. Send the id, which begins with agt_, not a name."
+    return "This key is good for one agent, but the request does not say which it is for. Send X-Agent-Id."
 
 
 def _told(seconds: int) -> str:

@@ -43,6 +43,8 @@ class Wanted(NamedTuple):
 
     agent_id: str | None = None
     is_unreadable: bool = False
+    is_repeated: bool = False
+    """Why it is unreadable: the header is there more than once."""
 
 
 def judge_agent(key: KeyState, wanted: Wanted, *, require_agent: bool) -> Verdict:

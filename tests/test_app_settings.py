@@ -5,6 +5,7 @@ import ipaddress
 import pytest
 
 from app import create_app
+from app.addresses import ForwardedHeader
 from app.settings import Settings, SettingsError, read_settings
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -37,6 +38,7 @@ def test_everything_that_can_be_set_is_read() -> None:
             "KEYDESK_GATEWAY_TOKEN": "a token",
             "KEYDESK_REQUIRE_AGENT": "true",
             "KEYDESK_TRUSTED_PROXIES": "10.0.0.0/8,192.0.2.7",
+            "KEYDESK_FORWARDED_HEADER": "Forwarded",
             "KEYDESK_SUPPORT_EMAIL": "support@example.com",
             "KEYDESK_AUDIT_DAYS": "30",
             "KEYDESK_METRICS": "yes",
@@ -52,6 +54,7 @@ def test_everything_that_can_be_set_is_read() -> None:
     assert settings.allowed_origins == ("https://app.example", "http://[::1]:3000")
     assert settings.key_prefixes == ("acme", "kd")
     assert settings.trusted_proxies == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("192.0.2.7/32"))
+    assert settings.forwarded_header is ForwardedHeader.FORWARDED
     assert (settings.require_agent, settings.mutations_per_minute, settings.audit_days) == (True, 5, 30)
     assert settings.metrics_token is not None
     assert (settings.metrics, settings.metrics_token.reveal()) == (True, "another token")
@@ -81,6 +84,7 @@ def test_everything_that_can_be_set_is_read() -> None:
         ("KEYDESK_KEY_PREFIX", "kd_x"),
         ("KEYDESK_REQUIRE_AGENT", "perhaps"),
         ("KEYDESK_TRUSTED_PROXIES", "10.0.0.0/99"),
+        ("KEYDESK_FORWARDED_HEADER", "x-real-ip"),
         ("KEYDESK_SUPPORT_EMAIL", "no address"),
         ("KEYDESK_LOG", "loud"),
     ],

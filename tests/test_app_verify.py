@@ -78,6 +78,7 @@ def assert_common(answer: Answer) -> None:
     assert REQUEST_ID.fullmatch(answer.body["requestId"])
     assert answer.header("Content-Length") == str(len(answer.content))
     assert answer.header("Cache-Control") == "no-store"
+    assert answer.header("X-Content-Type-Options") == "nosniff"
     assert (answer.header("Strict-Transport-Security") or "").startswith("max-age=")
 
 
@@ -286,6 +287,45 @@ async def test_the_agent_that_a_request_is_for(
             assert_refused(answer, 403, "agent_not_in_scope", None)
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["Route Planner"], "X-Agent-Id is not an agent's id"),
+        (["agt_"], "X-Agent-Id is not an agent's id"),
+        (["01a0000000007000800000000000000a"], "X-Agent-Id is not an agent's id"),
+        (["key_01a0000000007000800000000000000a"], "X-Agent-Id is not an agent's id"),
+        (["{own}", "{own}"], "X-Agent-Id is there more than once"),
+        (["{own}", "Route Planner"], "X-Agent-Id is there more than once"),
+    ],
+)
+async def test_a_header_that_names_no_agent_is_said_to_be_the_fault(
+    door: VerifyDoor, desk: Desk, world: World, values: list[str], said: str
+) -> None:
+    """By its form alone: a key that is good for every agent is not said to be for another one."""
+    sent = [("X-Agent-Id", value.format(own=f"agt_{world.own.id.hex}")) for value in values]
+
+    for issued in (await issue(desk, world), await issue(desk, world, world.own)):
+        answer = await ask(door, bearer(issued), *sent)
+
+        assert_refused(answer, 403, "agent_not_in_scope", None)
+        assert said in answer.body["detail"]
+        assert "Route Planner" not in answer.content.decode()
+
+
+async def test_what_has_the_form_of_an_agents_id_is_answered_alike_whether_it_is_one(
+    door: VerifyDoor, desk: Desk, world: World
+) -> None:
+    """Another agent, another organization's, a deleted one, and one that never was: the same words."""
+    issued = await issue(desk, world, world.own)
+    ids = [world.other.id.hex, world.theirs.id.hex, world.retired.id.hex, "01a0000000007000800000000000000a"]
+
+    answers = [await ask(door, bearer(issued), ("X-Agent-Id", f"agt_{each}")) for each in ids]
+
+    assert {each.body["detail"] for each in answers} == {
+        "This key is good, but not for the agent that the request is for."
+    }
+
+
 async def test_where_the_agent_must_be_named(gates: Gates, desk: Desk, world: World) -> None:
     """An agent-level key without X-Agent-Id, or with an empty one, is 403 where the operator requires it."""
     door = VerifyDoor(gates.make(require_agent=True), public_url=PUBLIC_URL)
@@ -295,6 +335,8 @@ async def test_where_the_agent_must_be_named(gates: Gates, desk: Desk, world: Wo
 
     assert_refused(without, 403, "agent_not_in_scope", None)
     assert_refused(empty, 403, "agent_not_in_scope", None)
+    assert without.body["detail"] == empty.body["detail"]
+    assert "does not say which" in without.body["detail"]
     assert (await ask(door, bearer(narrow), agent(world.own.id))).status == 200
     assert (await ask(door, bearer(wide))).status == 200
 

@@ -12,7 +12,7 @@ from keys.form import Malformed, examine
 from keys.limiter import Decision, Exceeded
 from keys.limits import Balance, Month
 from keys.token import ServerKeys, mint
-from keys.verdict import Outcome, Verdict
+from keys.verdict import Outcome, Verdict, Wanted
 from models.organization import DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT
 from models.verification import KeyState
 from tests.documentation import ROOT, rows, sections
@@ -73,6 +73,16 @@ def test_the_sentence_of_a_refusal_is_quoted_as_it_is_said(verdict: Verdict) -> 
 
     said = " ".join(sections("docs/errors.md")[verdict.outcome.value].split())
     assert json.loads(body)["detail"] in said
+
+
+@pytest.mark.parametrize("wanted", [Wanted(), Wanted(None, True), Wanted(None, True, True), Wanted("0" * 32)])
+def test_what_is_said_of_the_agents_header_is_quoted_too(wanted: Wanted) -> None:
+    """Each of the sentences that its form can lead to."""
+    verdict = Verdict(Outcome.AGENT_NOT_IN_SCOPE, "", KEY)
+    _, _, body = Answers("https://keys.example").of(verdict, "req_0", wanted)
+
+    said = " ".join(sections("docs/errors.md")["agent_not_in_scope"].split())
+    assert f"*{json.loads(body)['detail']}*" in said
 
 
 @pytest.mark.parametrize("code", ["missing_key", "gateway_not_allowed"])
