@@ -248,7 +248,7 @@ def create_app(
 def key_reader(database: Database) -> KeyReader:
     """The reader of keys for verification that fits the database."""
     if database.backend == POSTGRESQL:
-        return PostgresKeyReader(database.url.set(drivername=POSTGRESQL).render_as_string(hide_password=False))
+        return PostgresKeyReader(database.url.render_as_string(hide_password=False))
     if database.path is None:
         raise ValueError("SQLite needs a file")
     return SqliteKeyReader(database.path)

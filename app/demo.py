@@ -18,7 +18,8 @@ from app.demo_rows import Teller
 from app.demo_story import CURL_KEY_NAME, ORGANIZATION_ID, PEOPLE, DemoPerson
 from app.failure import Failure
 from app.preflight import HOW_TO_MAKE_A_SECRET, missing_server_keys, missing_words, schema_fault
-from app.settings import Settings, parse_server_keys
+from app.setting_values import server_keys as parse_server_keys
+from app.settings import Settings
 from keys.policy import Scope, operator
 from keys.refusals import KeyLimitReached
 from keys.token import ServerKeys

@@ -14,6 +14,7 @@ from redis.exceptions import (
     AuthenticationWrongNumberOfArgsError,
     NoPermissionError,
     RedisError,
+    ResponseError,
 )
 
 from app.addresses import is_trusted
@@ -21,8 +22,15 @@ from app.console import BUILT, PAGE_NAME
 from app.demo import kept_server_keys
 from app.failure import DATABASE_ERRORS, Failure, database_failure, database_place
 from app.mail_server import MailFailure
-from app.preflight import limits_warning, missing_server_keys, missing_words, require_file, schema_fault
-from app.settings import Settings, SettingsError, read_settings
+from app.preflight import (
+    limits_warning,
+    missing_server_keys,
+    missing_words,
+    require_file,
+    schema_fault,
+    serving_warnings,
+)
+from app.settings import Settings, read_with_warnings
 from keys.token import Secret
 from models.caller import lone_address
 from models.database import Database, database_now
@@ -47,23 +55,37 @@ class Finding:
 
 async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetime]) -> list[Finding]:
     """Every check, in the order in which to put things right."""
-    try:
-        settings = read_settings(environment)
-    except SettingsError as error:
+    settings, problems, warnings = read_with_warnings(environment)
+    warned = [Finding("settings", True, f"warning: {warning}") for warning in warnings]
+    if settings is None:
         names = ("database", *NEEDS_DATABASE, "redis", "proxies", "mail")
         return [
-            Finding("settings", False, str(error)),
+            *(Finding("settings", False, problem) for problem in problems),
+            *warned,
             *(Finding(name, False, "not checked, since the settings can't be read") for name in names),
             _console(BUILT),
         ]
     return [
         _settings(settings),
-        *await _of_database(settings, clock),
-        await _redis(settings.redis_url),
-        _proxies(settings, await _lone_caller(settings)),
-        await _mail(settings),
+        *warned,
+        *(Finding("settings", True, f"warning: {warning}") for warning in serving_warnings(settings)),
+        *await _checked("database", _of_database(settings, clock)),
+        *await _checked("redis", _redis(settings.redis_url)),
+        *await _checked("proxies", _proxies_of(settings)),
+        *await _checked("mail", _mail(settings)),
         _console(BUILT),
     ]
+
+
+async def _checked(check: str, finding: Awaitable[Finding | list[Finding]]) -> list[Finding]:
+    """What a check found; one that fails in a way that nobody foresaw says so, and the others are made all the same."""
+    try:
+        found = await finding
+    except Exception as error:
+        return [
+            Finding(check, False, f"could not be checked: a fault of Keydesk's ({type(error).__name__}); report it")
+        ]
+    return found if isinstance(found, list) else [found]
 
 
 def _settings(settings: Settings) -> Finding:
@@ -149,11 +171,22 @@ async def _redis(url: Secret | None) -> Finding:
     except (AuthenticationError, AuthenticationWrongNumberOfArgsError):
         return Finding("redis", False, "refuses the user or password in KEYDESK_REDIS_URL")
     except TimeoutError:
-        return Finding("redis", False, f"does not answer within {REDIS_TIMEOUT_SECONDS:g} s; check KEYDESK_REDIS_URL")
+        return Finding("redis", False, _silent(url))
+    except ResponseError as error:
+        if "DB index" in str(error):
+            return Finding("redis", False, "has no database of the number in KEYDESK_REDIS_URL; use 0")
+        return Finding("redis", False, f"answers with an error ({type(error).__name__}); check KEYDESK_REDIS_URL")
     except (RedisError, OSError) as error:
         return Finding("redis", False, f"does not answer ({type(error).__name__}); check KEYDESK_REDIS_URL")
     finally:
         await client.aclose()
+
+
+def _silent(url: Secret) -> str:
+    words = f"does not answer within {REDIS_TIMEOUT_SECONDS:g} s; check KEYDESK_REDIS_URL"
+    return words + (
+        ", and that it speaks TLS: without it, write redis://" if url.reveal().startswith("rediss:") else ""
+    )
 
 
 def _redis_itself(told: Mapping[str, Any]) -> Finding:
@@ -190,6 +223,10 @@ async def _lone_caller(settings: Settings) -> str | None:
         return None
     finally:
         await database.close()
+
+
+async def _proxies_of(settings: Settings) -> Finding:
+    return _proxies(settings, await _lone_caller(settings))
 
 
 def _proxies(settings: Settings, lone_caller: str | None) -> Finding:

@@ -1,7 +1,6 @@
 """Owns the mail server: what KEYDESK_SMTP_URL says of it, how it is spoken to, and what is told of its failures."""
 
 import asyncio
-import ipaddress
 import re
 import ssl
 from base64 import b64encode
@@ -23,14 +22,13 @@ from aiosmtplib import (
 )
 
 from keys.token import Secret
+from models.addresses import is_host
 
 COMMAND_TIMEOUT_SECONDS = 20.0
 TIMEOUT_SECONDS = 60.0
 """For everything, from the connection on: a server that answers a byte at a time is not waited for any longer."""
 QUIT_TIMEOUT_SECONDS = 5.0
 FAILURE_LENGTH_AT_MOST = 300
-LABEL_LENGTH_AT_MOST = 63
-_LABEL = re.compile(r"[0-9A-Za-z_-]+")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -162,7 +160,7 @@ def mail_server(url: str) -> MailServer:
         ) from None
     if parts.scheme not in {"smtp", "smtps"} or not host or parts.path not in {"", "/"} or parts.fragment or port == 0:
         raise UnusableMailServer("give an address such as smtp://user:password@mail.example:587")
-    if not _is_host(host):
+    if not is_host(host):
         raise UnusableMailServer("write the host in ASCII, without spaces; a name such as bücher.example is xn--….")
     user, password = _credentials(parts.username, parts.password)
     encryption = _encryption(parts.scheme, parts.query, has_password=password is not None)
@@ -195,17 +193,6 @@ def _encryption(scheme: str, query: str, *, has_password: bool) -> Encryption:
     if starttls is not None:
         return _STARTTLS[starttls]
     return Encryption.REQUIRED if has_password else Encryption.WHERE_OFFERED
-
-
-def _is_host(host: str) -> bool:
-    if ":" in host:
-        try:
-            ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        return True
-    labels = host.removesuffix(".").split(".")
-    return all(len(label) <= LABEL_LENGTH_AT_MOST and _LABEL.fullmatch(label) for label in labels)
 
 
 def _certificate_failure(error: BaseException | None) -> str | None:

@@ -16,6 +16,9 @@ from models.organization import live_organization
 
 HOW_TO_MAKE_A_SECRET = "Make one with `openssl rand -hex 32`, and keep it: API keys are only good together with it."  # noqa: S105
 
+NARROWEST_PREFIX_OF_MANY = {4: 8, 6: 16}
+"""A network with a shorter prefix is no single operator's."""
+
 
 def is_loopback(host: str) -> bool:
     """Whether nobody but this machine can reach the host."""
@@ -92,6 +95,60 @@ def missing_words(missing: dict[str, int]) -> str:
     """Such as: the server key 0f3c… (3 API keys)."""
     named = [f"{key_id} ({count} API key{'' if count == 1 else 's'})" for key_id, count in sorted(missing.items())]
     return f"the server key{'' if len(named) == 1 else 's'} {', '.join(named)}"
+
+
+def serving_warnings(settings: Settings) -> list[str]:
+    """What is set and can hardly be meant, but is not wrong for certain."""
+    public_url = settings.public_url
+    warnings = []
+    if (
+        public_url is not None
+        and public_url.startswith("http:")
+        and not is_loopback(urlsplit(public_url).hostname or "")
+    ):
+        warnings.append(
+            "KEYDESK_PUBLIC_URL is http and not on this machine: passwords and cookies cross the network unencrypted, "
+            "and cookies are not Secure. Put TLS in front, and write https."
+        )
+    warnings += [
+        f"KEYDESK_ALLOWED_ORIGINS: pages of {origin} can't sign in. Browsers send the session's cookie within one site "
+        f"only, and {origin} is another site than {public_url}."
+        for origin in settings.allowed_origins
+        if public_url is not None and _is_other_site(origin, public_url)
+    ]
+    warnings += [
+        f"KEYDESK_TRUSTED_PROXIES: {network} covers far more than your own network, so that almost anybody can choose "
+        "the address in the audit log and in the throttle of sign-in. Name your proxies."
+        for network in settings.trusted_proxies
+        if network.prefixlen < NARROWEST_PREFIX_OF_MANY[network.version]
+    ]
+    if settings.metrics_token is not None and not settings.metrics:
+        warnings.append("KEYDESK_METRICS_TOKEN is set, and /metrics is off: for metrics, set KEYDESK_METRICS=true.")
+    return warnings
+
+
+def _is_other_site(origin: str, public_url: str) -> bool:
+    """
+    Whether a browser takes the two for different sites, as far as can be said for certain.
+
+    Which names are a site is a list of thousands of suffixes. Two names that differ in one of their last two parts are
+    of two sites, whatever that list says; of others, such as two customers of co.uk, it isn't known here.
+    """
+    one, other = urlsplit(origin), urlsplit(public_url)
+    hosts = one.hostname or "", other.hostname or ""
+    if one.scheme != other.scheme:
+        return True
+    if hosts[0] == hosts[1]:
+        return False
+    return any(map(_is_ip_address, hosts)) or hosts[0].split(".")[-2:] != hosts[1].split(".")[-2:]
+
+
+def _is_ip_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def limits_warning(settings: Settings, database: Database) -> str | None:

@@ -7,56 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event, text
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-SQLITE = "sqlite"
-POSTGRESQL = "postgresql"
-DRIVERS = {SQLITE: "sqlite+aiosqlite", POSTGRESQL: "postgresql+asyncpg"}
-OPTIONS = {SQLITE: frozenset[str](), POSTGRESQL: frozenset({"ssl", "host", "port"})}
-"""What may stand behind the question mark of an address: `ssl=require`, or `host=/var/run/postgresql` for a socket."""
+from models.database_address import POSTGRESQL, SQLITE, UnsupportedDatabase, database_url
+
+__all__ = ["POSTGRESQL", "SQLITE", "Database", "UnsupportedDatabase", "database_now", "database_url"]
+
 BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite writer waits for the one before it."""
 LOCK_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 30_000
 """PostgreSQL's: what takes longer than this is a fault, and is answered as one."""
-
-
-class UnsupportedDatabase(ValueError):
-    """The address names a database or a driver that Keydesk does not speak."""
-
-
-def database_url(address: str) -> URL:
-    """
-    Reads a database's address, naming the async driver where it was left out.
-
-    Raises UnsupportedDatabase, whose message holds nothing of the address but the driver's name.
-    """
-    try:
-        url = make_url(address)
-    except Exception:
-        raise UnsupportedDatabase(
-            "it can't be read as an address such as postgresql+asyncpg://user@host/name"
-        ) from None
-    if url.drivername == "postgres":
-        url = url.set(drivername=POSTGRESQL)
-    if url.drivername in DRIVERS:
-        url = url.set(drivername=DRIVERS[url.drivername])
-    if url.drivername not in DRIVERS.values():
-        raise UnsupportedDatabase(f"{url.drivername} is not one of {', '.join(DRIVERS.values())}")
-    if url.get_backend_name() == SQLITE and url.database in (None, "", ":memory:"):
-        raise UnsupportedDatabase("SQLite needs a file: several connections share the database")
-    return _with_known_options(url)
-
-
-def _with_known_options(url: URL) -> URL:
-    """The address with libpq's name for `ssl`, which hosts hand out, put into the driver's."""
-    query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
-    unknown = sorted(query.keys() - OPTIONS[url.get_backend_name()])
-    if unknown:
-        known = ", ".join(sorted(OPTIONS[url.get_backend_name()])) or "none"
-        raise UnsupportedDatabase(f"{unknown[0][:40]} is no option that is known here (known: {known})")
-    return url.set(query=query)
 
 
 class Database:

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from app.doctor import REDIS_VERSION_AT_LEAST
 from app.graphql_limits import Limits
-from app.settings import Settings
+from app.settings import KNOWN, Settings, read_settings
 from assistant.documents import slug
 from keys import throttle
 from keys.allowance import NAME_LENGTH_AT_MOST
@@ -42,18 +42,22 @@ ASSISTANT = "docs/guide/assistant.md"
 
 
 def test_every_setting_is_in_the_table() -> None:
-    """The table of settings has those that the program reads, with the defaults that it has."""
-    table = {row[0].strip("`"): row[1].strip("`") for row in rows(sections(OPERATING)["Settings"])}
-    settings = Settings(server_keys=None)
+    """The table of settings has those that the program reads, in its order, with the defaults that it has."""
+    table = rows(sections(OPERATING)["Settings"])
 
-    read = set(re.findall(r"KEYDESK_[A-Z_]+[A-Z]", (ROOT / "app" / "settings.py").read_text()))
-    assert set(table) == read
-    assert table["KEYDESK_DATABASE_URL"] == settings.database_url
-    assert table["KEYDESK_MUTATIONS_PER_MINUTE"] == str(settings.mutations_per_minute)
-    assert table["KEYDESK_KEY_PREFIX"] == settings.key_prefixes[0]
-    assert table["KEYDESK_REQUIRE_AGENT"] == str(settings.require_agent).lower()
-    assert table["KEYDESK_AUDIT_DAYS"] == str(settings.audit_days)
-    assert table["KEYDESK_LOG"] == settings.log_level
+    assert [row[0] for row in table] == [f"`{each.name}`" for each in KNOWN]
+    for row, each in zip(table, KNOWN, strict=True):
+        assert row[1].replace("`", "").startswith(each.default), each.name
+
+
+def test_a_documented_default_is_what_an_empty_environment_gives() -> None:
+    """Reading the default as a value changes nothing."""
+    plain = {
+        each.name: each.default for each in KNOWN if each.default not in {"none", "http://HOST:PORT", "both are read"}
+    }
+
+    assert len(plain) > 6
+    assert read_settings(plain) == Settings(server_keys=None)
 
 
 def test_the_expression_for_scanners_matches_what_is_issued() -> None:

@@ -1,17 +1,16 @@
 """Owns `keydesk demo`: starts it, and tells how to sign in and which key to try."""
 
-import os
 import shlex
 from collections.abc import Sequence
 
 from app import utc_now
 from app.cli.forms import Form, key_form
 from app.cli.serving import Port
-from app.cli.terminal import AsJson, show, table, with_database
+from app.cli.terminal import AsJson, settings_from_environment, show, table, with_database
 from app.demo import Demo, fresh_key, prepare
 from app.demo_story import ORGANIZATION_ID, ORGANIZATION_NAME
 from app.serve import serve as run_server
-from app.settings import Settings, read_settings
+from app.settings import Settings
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
 from models.database import Database
@@ -28,7 +27,7 @@ def demo(port: Port = 8000, as_json: AsJson = False) -> None:
 
     It is made in ./keydesk.db, or where KEYDESK_DATABASE_URL says, and is there again at the next start.
     """
-    settings = read_settings(os.environ)
+    settings = settings_from_environment()
 
     async def operation(database: Database) -> Demo:
         return await prepare(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from app import utc_now
-from app.cli.terminal import AsJson, note, show, table, with_database
+from app.cli.terminal import AsJson, note, settings_from_environment, show, table, with_database
 from app.doctor import examine
 from app.failure import Failure
 from app.preflight import (
@@ -18,9 +18,9 @@ from app.preflight import (
     require_schema,
     require_servable,
     schema_fault,
+    serving_warnings,
 )
 from app.serve import serve as run_server
-from app.settings import read_settings
 from keys.token import ServerKeys
 from models.database import Database
 from models.migrations import current_revision, known_revisions
@@ -47,7 +47,7 @@ def serve(
 
     With --json, prints one line with the address first.
     """
-    settings = read_settings(os.environ)
+    settings = settings_from_environment()
     server_keys = require_servable(settings, host=host, workers=workers)
 
     async def check(database: Database) -> None:
@@ -57,6 +57,8 @@ def serve(
         if (warning := limits_warning(settings, database)) is not None:
             note(f"Warning: {warning}")
 
+    for warning in serving_warnings(settings):
+        note(f"Warning: {warning}")
     with_database(settings, check)
 
     def announce(address: str) -> None:
@@ -80,7 +82,7 @@ def migrate(
             raise Failure(await schema_fault(database) or "")
         return await migrate_database(database, to)
 
-    before, after = with_database(read_settings(os.environ), operation, may_be_new=True)
+    before, after = with_database(settings_from_environment(), operation, may_be_new=True)
     if before == after:
         said = f"The schema is at {after or BASE} already; there was nothing to do."
     else:

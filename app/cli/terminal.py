@@ -13,7 +13,7 @@ import typer
 from app.demo import kept_server_keys
 from app.failure import DATABASE_ERRORS, Failure, database_failure
 from app.preflight import HOW_TO_MAKE_A_SECRET, require_file, require_schema
-from app.settings import Settings, read_settings
+from app.settings import Settings, SettingsError, read_with_warnings
 from keys.allowance import valid_name
 from keys.email_address import valid_email
 from keys.refusals import InvalidInput
@@ -69,9 +69,19 @@ class Workplace:
         return server_keys
 
 
+def settings_from_environment() -> Settings:
+    """The settings; names that are none are told of. Raises SettingsError."""
+    settings, problems, warnings = read_with_warnings(os.environ)
+    for warning in warnings:
+        note(f"Warning: {warning}")
+    if settings is None:
+        raise SettingsError(*problems)
+    return settings
+
+
 def work(operation: Callable[[Workplace], Awaitable[Result]]) -> Result:
     """Runs an operation on the database that the environment names. Raises Failure, SettingsError and Refusals."""
-    settings = read_settings(os.environ)
+    settings = settings_from_environment()
 
     async def operate(database: Database) -> Result:
         await require_schema(database)

@@ -1,0 +1,189 @@
+"""Reads the value of each kind of setting. A message says what is wrong, and never repeats the value."""
+
+import ipaddress
+from email.errors import MessageError
+from email.headerregistry import Address
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from app.mail_server import MailServer, UnusableMailServer, mail_server
+from keys.token import Secret, ServerKeys, valid_prefix
+from models.addresses import ESCAPES, PORT_AT_MOST, is_host
+from models.database_address import UnsupportedDatabase, database_url
+from models.person import EMAIL_LENGTH_AT_MOST
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+SERVER_KEY_BYTES_AT_LEAST = 32
+DIFFERENT_BYTES_AT_LEAST = 8
+"""A random key of 32 bytes in hexadecimal digits has fewer about once in a billion."""
+REPEATED_BYTES_AT_LEAST = 16
+"""A key that repeats a part shorter than this is a pattern that somebody typed."""
+PLACEHOLDERS = (b"changeme", b"change-me", b"change_me", b"replaceme", b"replace-me", b"replace_me", b"placeholder")
+WHOLE_AT_MOST = 2**31 - 1
+AUDIT_DAYS_AT_MOST = 36_500
+REDIS_DATABASE_AT_MOST = 99_999
+REDIS_TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"})
+DEFAULT_PORTS = {"http": 80, "https": 443}
+HOW_TO_MAKE_A_KEY = "Make one with: openssl rand -hex 32"
+
+
+class UnusableValue(ValueError):
+    """A value does not fit; the message says why and what to do, and holds nothing of the value."""
+
+
+def server_keys(text: str) -> ServerKeys:
+    """Server keys, separated by commas."""
+    keys = [part.encode() for part in items(text)]
+    if not keys or any(len(key) < SERVER_KEY_BYTES_AT_LEAST for key in keys):
+        raise UnusableValue(f"every key needs at least {SERVER_KEY_BYTES_AT_LEAST} bytes. {HOW_TO_MAKE_A_KEY}")
+    if any(_is_guessable(key) for key in keys):
+        raise UnusableValue(f"a key is a pattern or a placeholder that can be guessed. {HOW_TO_MAKE_A_KEY}")
+    if len(set(keys)) != len(keys):
+        raise UnusableValue("the same key is there twice; leave one out.")
+    return ServerKeys(tuple(keys))
+
+
+def _is_guessable(key: bytes) -> bool:
+    return (
+        len(set(key)) < DIFFERENT_BYTES_AT_LEAST
+        or any(word in key.lower() for word in PLACEHOLDERS)
+        or any(key[length:] == key[:-length] for length in range(1, REPEATED_BYTES_AT_LEAST))
+    )
+
+
+def database(text: str) -> str:
+    """A database's address, with its driver."""
+    try:
+        return database_url(text).render_as_string(hide_password=False)
+    except UnsupportedDatabase as error:
+        raise UnusableValue(f"{error}.") from None
+
+
+def redis(text: str) -> Secret:
+    """
+    The address of a Redis server.
+
+    The client library ignores what it can't read (`/five` is database 0) and takes every option as an argument of its
+    own, so nothing else gets through here.
+    """
+    example = "give an address such as redis://user:password@host:6379/0"
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+        options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+    except ValueError:
+        raise UnusableValue(f"{example}. {ESCAPES}.") from None
+    if parts.scheme not in {"redis", "rediss", "unix"} or not text.startswith(f"{parts.scheme}://"):
+        raise UnusableValue(f"{example}, or rediss:// for TLS, or unix:///path for a socket.")
+    if parts.fragment or "@" in parts.path + parts.query or parts.port == 0:
+        raise UnusableValue(f"{example}. {ESCAPES}.")
+    database = options.pop("db", None)
+    if parts.scheme == "unix":
+        if not parts.path.strip("/"):
+            raise UnusableValue("after unix://, give the path of the socket, as in unix:///run/redis/redis.sock.")
+    else:
+        if not is_host(parts.hostname or ""):
+            raise UnusableValue(f"the host in it is no host name or IP address; {example}. {ESCAPES}.")
+        if (in_path := unquote(parts.path).removeprefix("/")) and database is not None:
+            raise UnusableValue("the number of the database is there twice: in the path, and as the option db.")
+        database = in_path or database
+    if database and not (database.isascii() and database.isdigit() and int(database[:9]) <= REDIS_DATABASE_AT_MOST):
+        raise UnusableValue("what stands after the host is the number of a database, such as 0.")
+    if options.keys() - (REDIS_TLS_OPTIONS if parts.scheme == "rediss" else set()):
+        raise UnusableValue("behind the question mark it takes db and, with rediss://, options that begin with ssl_.")
+    return Secret(text)
+
+
+def token(text: str) -> Secret:
+    """A token that is sent in a header."""
+    if not text.isascii() or not text.isprintable():
+        raise UnusableValue(f"a header can't carry it. Use letters and digits. {HOW_TO_MAKE_A_KEY}")
+    return Secret(text)
+
+
+def items(text: str) -> list[str]:
+    """The parts of a list that is separated by commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def whole(text: str, *, at_most: int = WHOLE_AT_MOST) -> int:
+    """A whole number from 1."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= at_most):
+        raise UnusableValue(f"give a whole number from 1 to {at_most}.")
+    return int(text)
+
+
+def boolean(text: str) -> bool:
+    """Yes or no."""
+    if text.lower() not in {"true", "false", "1", "0", "yes", "no"}:
+        raise UnusableValue("give true or false.")
+    return text.lower() in {"true", "1", "yes"}
+
+
+def choice(text: str, choices: tuple[str, ...]) -> str:
+    """One of several words."""
+    if text.lower() not in choices:
+        raise UnusableValue(f"give one of {', '.join(choices)}.")
+    return text.lower()
+
+
+def origin(text: str) -> str:
+    """Scheme, host and port, as browsers send it in Origin: without path, in lower case, without a default port."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise UnusableValue(f"its host or port can't be read (ports are 1 to {PORT_AT_MOST}). {_AN_ORIGIN}") from None
+    if parts.scheme not in DEFAULT_PORTS or not parts.netloc:
+        raise UnusableValue(f"it must begin with https:// or http://. {_AN_ORIGIN}")
+    if "@" in parts.netloc:
+        raise UnusableValue(f"leave out the user and password. {_AN_ORIGIN}")
+    if not parts.netloc.isascii() or any(character.isspace() for character in parts.netloc):
+        raise UnusableValue("write the host in ASCII, without spaces; a name such as bücher.example is xn--….")
+    if "*" in parts.netloc:
+        raise UnusableValue(f"* can't stand for a host: each one is named in full. {_AN_ORIGIN}")
+    if port == 0 or not is_host(parts.hostname or ""):
+        raise UnusableValue(f"its host is no host name or IP address, or its port is 0. {_AN_ORIGIN}")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise UnusableValue("leave out the path; Keydesk is served at the root of its host.")
+    hostname = parts.hostname or ""
+    host = f"[{hostname}]" if ":" in hostname else hostname
+    return f"{parts.scheme}://{host}" + ("" if port in {None, DEFAULT_PORTS[parts.scheme]} else f":{port}")
+
+
+_AN_ORIGIN = "Give an address such as https://keys.example."
+
+
+def prefixes(text: str) -> tuple[str, ...]:
+    """What keys begin with, without doubles."""
+    found = tuple(dict.fromkeys(items(text)))
+    if not found or not all(valid_prefix(prefix) for prefix in found):
+        raise UnusableValue("use 1 to 12 small letters and digits, a letter first.")
+    return found
+
+
+def network(text: str) -> Network:
+    """An address, or a network of them."""
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise UnusableValue("give addresses or networks such as 10.0.0.0/8.") from None
+
+
+def email(text: str) -> str:
+    """An address that a mail's header can hold."""
+    try:
+        address = Address(addr_spec=text)
+    except (ValueError, MessageError, IndexError):
+        address = Address()
+    if not address.username or not address.domain or not text.isascii() or len(text) > EMAIL_LENGTH_AT_MOST:
+        raise UnusableValue("give one address such as support@example.com, in ASCII.")
+    return address.addr_spec
+
+
+def smtp(text: str) -> MailServer:
+    """The mail server."""
+    try:
+        return mail_server(text)
+    except UnusableMailServer as error:
+        raise UnusableValue(f"{str(error).rstrip('.')}.") from None
