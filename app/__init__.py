@@ -19,6 +19,7 @@ from app.console import ROUTES as CONSOLE_ROUTES
 from app.counting import Counting
 from app.graphql import PATH as GRAPHQL_PATH
 from app.graphql import graphql_route
+from app.graphql_sizes import Lists
 from app.graphql_streams import StreamRight
 from app.health import health
 from app.identity import Identity, Visit
@@ -153,6 +154,7 @@ class Keydesk:
                     schema,
                     context=self._context,
                     introspection_refusal=_introspection_refusal,
+                    lists=Lists(self._viewer_reader, self._clock),
                     answer_headers=_cookies,
                     behind=self._guarded,
                     stream_right=_stream_right,

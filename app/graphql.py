@@ -4,7 +4,8 @@ Owns POST /graphql: GraphQL over HTTP for one schema, with its limits, its statu
 Subscriptions go over server-sent events, and nothing else does.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeGuard, TypeVar, cast
 
 import msgspec
@@ -16,7 +17,7 @@ from litestar.handlers import ASGIRouteHandler, asgi
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Receive, Scope, Send
 from strawberry.execution import optimized_is_awaitable
 
-from app.graphql_documents import Documents
+from app.graphql_documents import Document, Documents, Operation
 from app.graphql_errors import (
     Code,
     ExecutionRefused,
@@ -29,7 +30,7 @@ from app.graphql_errors import (
 )
 from app.graphql_events import Headers, refused_result, send_one_result
 from app.graphql_execution import PlainFirstExecutor, plain_fields
-from app.graphql_limits import Limits
+from app.graphql_limits import Limits, PersonalLists
 from app.graphql_requests import (
     EVENT_STREAM,
     AnswerForm,
@@ -44,7 +45,7 @@ from app.graphql_requests import (
 )
 from app.graphql_streams import StreamLimits, StreamRight, Streams
 from keys.refusals import Forbidden, Refusal
-from schema.refusals import CODES
+from schema.refusals import CODES, as_error
 
 Context = TypeVar("Context")
 
@@ -72,6 +73,7 @@ def graphql_route(
     context: Callable[[Request[Any, Any, Any]], Awaitable[Context]],
     introspection_refusal: Callable[[Context], Refusal | None],
     limits: Limits | None = None,
+    lists: PersonalLists[Context] | None = None,
     answer_headers: Callable[[Context], Headers] = no_headers,
     behind: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     stream_right: Callable[[Context], StreamRight] = no_streams,
@@ -80,14 +82,15 @@ def graphql_route(
     """A Litestar route handler for /graphql.
 
     `context` makes each request's context once its document has passed parsing, limits and validation; it may raise
-    RequestRefused. `answer_headers` is asked after execution, for cookies, and before a stream. `behind` puts the
-    endpoint behind another application, such as a guard. `stream_right` says by what right a subscription goes on; it
-    may raise a Refusal, and without it all are refused. A schema's extensions and operation directives are not run, so
-    one that has them is refused with ValueError.
+    RequestRefused. `lists` has the lengths of the lists that this person can ask for, and charges the person for what
+    is asked; without it, every list counts as `assumed_list_items`. `answer_headers` is asked after execution, for
+    cookies, and before a stream. `behind` puts the endpoint behind another application, such as a guard.
+    `stream_right` says by what right a subscription goes on; it may raise a Refusal, and without it all are refused. A
+    schema's extensions and operation directives are not run, so one that has them is refused with ValueError.
     """
     streams = Streams(stream_limits or StreamLimits())
     endpoint = Endpoint(
-        schema, context, introspection_refusal, limits or Limits(), answer_headers, stream_right, streams
+        schema, context, introspection_refusal, limits or Limits(), lists, answer_headers, stream_right, streams
     )
 
     guarded = behind(endpoint.answer)
@@ -111,6 +114,7 @@ class Endpoint(Generic[Context]):
         context: Callable[[Request[Any, Any, Any]], Awaitable[Context]],
         introspection_refusal: Callable[[Context], Refusal | None],
         limits: Limits,
+        lists: PersonalLists[Context] | None,
         answer_headers: Callable[[Context], Headers],
         stream_right: Callable[[Context], StreamRight],
         streams: Streams,
@@ -121,6 +125,8 @@ class Endpoint(Generic[Context]):
         self._context = context
         self._introspection_refusal = introspection_refusal
         self._limits = limits
+        self._lists = lists
+        self._slices = asyncio.Lock()
         self._answer_headers = answer_headers
         self._stream_right = stream_right
         self._streams = streams
@@ -188,6 +194,7 @@ class Endpoint(Generic[Context]):
         refused = self._introspection_refusal(context) if operation.is_introspection else None
         if refused is not None:
             raise ExecutionRefused(Code(CODES[type(refused)]), [GraphQLError(refused.message)])
+        items_at_most = await self._measured(document, operation, asked.variables or {}, context)
         executor = PlainFirstExecutor.build(
             self._schema,
             document.tree,
@@ -199,10 +206,38 @@ class Endpoint(Generic[Context]):
             hide_suggestions=True,
             operation_extensions=asked.extensions,
             plain_fields=self._plain_fields,
+            slices=self._slices,
+            items_at_most=items_at_most,
         )
         if isinstance(executor, list):
             raise ExecutionRefused(Code.BAD_USER_INPUT, executor)
         return executor, context
+
+    async def _measured(
+        self, document: Document, operation: Operation, variables: Mapping[str, Any], context: Context
+    ) -> int:
+        """
+        Measures the operation for this person, and charges them. Returns how many list items its answer may have.
+
+        Raises ExecutionRefused.
+        """
+        if self._lists is None:
+            return self._limits.complexity_fields
+        complexity, extra_fields = operation.complexity_fields, 0
+        if operation.has_sized_lists:
+            sizes = self._lists.assumed(context)
+            try:
+                complexity = self._documents.check_lists(document, operation, variables, sizes)
+            except ExecutionRefused:
+                sizes = await self._lists.counted(context)
+                complexity = self._documents.check_lists(document, operation, variables, sizes)
+            extra_fields = sizes.extra_fields
+        try:
+            self._lists.charge(context, complexity)
+        except Refusal as refused:
+            error = as_error(refused) or GraphQLError(refused.message)
+            raise ExecutionRefused(Code(CODES[type(refused)]), [error]) from None
+        return self._limits.complexity_fields + extra_fields
 
     async def _stream(
         self, executor: Executor[Any], context: Context, scope: HTTPScope, receive: Receive, send: Send

@@ -26,7 +26,8 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.graphql_errors import Code, ExecutionRefused
-from app.graphql_limits import Limits, Measuring, TooComplex, default_value, excess, fragments_of, operations_of
+from app.graphql_limits import Limits, ListSizes, TooComplex, excess
+from app.graphql_measuring import Measuring, default_value, fragments_of, operations_of
 
 VALIDATION_ERRORS = 20
 BYTES_PER_TOKEN = 500
@@ -43,6 +44,10 @@ class Operation:
     """Whether it asks for `__schema` or `__type`, by itself or through a fragment."""
     is_measured_by_request: bool
     """Whether the complexity fits for some values of its variables only."""
+    has_sized_lists: bool
+    """Whether the complexity depends on how long this person's lists are."""
+    complexity_fields: int
+    """The most that it comes to, the lengths of those lists aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +96,34 @@ class Documents:
         return document
 
     def check_size(self, document: Document, operation: Operation, variables: Mapping[str, Any]) -> None:
-        """Measures with this request's values where the verdict hangs on them. Raises ExecutionRefused."""
-        if not operation.is_measured_by_request:
-            return
+        """
+        Measures with this request's values where the verdict depends on them, before anybody is looked up.
+
+        Raises ExecutionRefused.
+        """
+        if operation.is_measured_by_request:
+            self._check(document, operation, variables, None)
+
+    def check_lists(
+        self, document: Document, operation: Operation, variables: Mapping[str, Any], sizes: ListSizes
+    ) -> int:
+        """
+        Measures with the real lengths of this person's lists; returns the complexity. Raises ExecutionRefused.
+        """
+        return self._check(document, operation, variables, sizes)
+
+    def _check(
+        self, document: Document, operation: Operation, variables: Mapping[str, Any], sizes: ListSizes | None
+    ) -> int:
         defaults = {
             definition.variable.name.value: default_value(definition)
             for definition in operation.node.variable_definitions or ()
         }
-        measuring = Measuring(self._schema, document.fragments, self._limits, {**defaults, **variables})
-        if (sentence := excess(measuring.operation(operation.node), self._limits)) is not None:
+        measuring = Measuring(self._schema, document.fragments, self._limits, {**defaults, **variables}, sizes)
+        cost = measuring.operation(operation.node)
+        if (sentence := excess(cost, self._limits, 0 if sizes is None else sizes.extra_fields)) is not None:
             raise too_complex(sentence)
+        return cost.complexity_fields
 
     def _parsed(self, text: str) -> DocumentNode:
         try:
@@ -124,7 +147,11 @@ class Documents:
             if sentence is not None and not measuring.depends_on_variables:
                 raise too_complex(sentence)
             operations[node.name.value if node.name else None] = Operation(
-                node, is_introspection=cost.introspection_fields > 0, is_measured_by_request=sentence is not None
+                node,
+                is_introspection=cost.introspection_fields > 0,
+                is_measured_by_request=sentence is not None,
+                has_sized_lists=measuring.depends_on_sizes,
+                complexity_fields=cost.complexity_fields,
             )
         return Document(tree, operations, fragments)
 

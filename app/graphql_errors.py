@@ -71,6 +71,7 @@ def refusal(code: Code, message: str) -> dict[str, Any]:
 def located_refusal(code: Code, error: GraphQLError) -> dict[str, Any]:
     """One member of `errors` about a place in the document."""
     answer = refusal(code, without_values(error.message))
+    answer["extensions"].update(error.extensions or {})
     if error.locations:
         answer["locations"] = [location.formatted for location in error.locations]
     return answer

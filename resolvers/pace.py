@@ -32,3 +32,39 @@ class Pace:
                 retry_after_seconds=max(1, ceil((asked[0] + WINDOW - now).total_seconds())),
             )
         asked.append(now)
+
+
+class Budget:
+    """How much work a person may ask for within a minute, counted in this process; a piece of work has a cost."""
+
+    def __init__(self, at_most: int, work: str) -> None:
+        """`work` completes the sentence “You have asked for too much …”."""
+        self._at_most = at_most
+        self._work = work
+        self._spent: OrderedDict[UUID, deque[tuple[datetime, int]]] = OrderedDict()
+
+    def spend(self, person_id: UUID, cost: int, now: datetime) -> None:
+        """Counts the cost. Raises TooManyRequests, and counts nothing, where it does not fit into the minute."""
+        spent = self._spent.setdefault(person_id, deque())
+        self._spent.move_to_end(person_id)
+        if len(self._spent) > PEOPLE_AT_MOST:
+            self._spent.popitem(last=False)
+        while spent and spent[0][0] <= now - WINDOW:
+            spent.popleft()
+        surplus = sum(each for _, each in spent) + cost - self._at_most
+        if surplus > 0 and spent:
+            raise TooManyRequests(
+                f"You have asked for too much {self._work} within a minute. Wait a little, then go on.",
+                retry_after_seconds=max(1, ceil((_freed_at(spent, surplus) + WINDOW - now).total_seconds())),
+            )
+        spent.append((now, cost))
+
+
+def _freed_at(spent: deque[tuple[datetime, int]], surplus: int) -> datetime:
+    """When that was spent whose end makes room."""
+    freed = 0
+    for at, cost in spent:
+        freed += cost
+        if freed >= surplus:
+            return at
+    return spent[-1][0]

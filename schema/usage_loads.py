@@ -14,6 +14,8 @@ from models.request_record import CallerRecord, RefusedRecord
 from resolvers import usage
 from resolvers.usage import Point
 
+POINTS_AT_ONCE = 8_000
+
 
 class UsageLoads:
     """One request's. A list of ten keys takes as many statements as one key."""
@@ -29,7 +31,11 @@ class UsageLoads:
     def series(self, intervals: Intervals) -> DataLoader[UUID, list[Point]]:
         """By key, for these intervals."""
         if intervals not in self._series:
-            self._series[intervals] = DataLoader(lambda key_ids: usage.series(self._reader, key_ids, intervals))
+            # Not too many points at once: each load is built without a break.
+            keys_at_once = max(1, POINTS_AT_ONCE // intervals.number)
+            self._series[intervals] = DataLoader(
+                lambda key_ids: usage.series(self._reader, key_ids, intervals), max_batch_size=keys_at_once
+            )
         return self._series[intervals]
 
     def refusals(self, first: int) -> DataLoader[UUID, list[RefusedRecord]]:

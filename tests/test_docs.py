@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 
 from app.doctor import REDIS_VERSION_AT_LEAST
 from app.graphql_limits import Limits
+from app.graphql_sizes import CHARGED_FROM, COMPLEXITY_A_MINUTE
 from app.settings import KNOWN, Settings, read_settings
 from assistant.documents import slug
 from keys import throttle
@@ -131,6 +132,8 @@ LIMITS = Limits()
         ("docs/guide/graphql.md", f"at most {LIMITS.body_bytes // 1024} KB (413 beyond), {LIMITS.tokens:,} tokens"),
         ("docs/guide/graphql.md", f"a depth of {LIMITS.depth_levels}, {LIMITS.aliases} aliases"),
         ("docs/guide/graphql.md", f"at most {Settings(server_keys=None).mutations_per_minute} keys a minute"),
+        ("docs/guide/graphql.md", f"a complexity of {LIMITS.complexity_fields:,};"),
+        ("docs/guide/graphql.md", f"{COMPLEXITY_A_MINUTE:,} a minute, where requests below {CHARGED_FROM:,} are"),
         ("docs/guide/graphql.md", f"after {IDLE_AT_MOST.seconds // 3600} hours without a request"),
         ("docs/guide/graphql.md", f"after {LIFETIME.days} days"),
         (OPERATING, f"A limit is 1 to {LIMIT_AT_MOST}."),

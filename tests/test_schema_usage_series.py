@@ -108,6 +108,7 @@ async def test_many_questions_about_usage_are_too_complex(site: Site) -> None:
     """Each looks at the limits; a list with all there is to see of a day passes."""
     ada = await site.person("ada")
     acme = site.organization("acme")
+    await site.fill(*(f"key {number}" for number in range(10)))
 
     async def lists(number: int, fields: str) -> Answer:
         asked = " ".join(f"a{each}: apiKeys {{ usage {{ {fields} }} }}" for each in range(number))

@@ -1,0 +1,68 @@
+"""How long an organization's lists are, counted in one query for several organizations."""
+
+from collections.abc import Collection, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Integer, ScalarSelect, Select, case, func, literal
+from sqlalchemy import select as columns
+from sqlmodel import col
+
+from models.agent import Agent
+from models.api_key import ApiKey
+from models.key_record import DELETED_LISTED_AT_MOST
+from models.many import filled, places, room_for
+from models.organization import Organization
+from models.person import Membership, Role
+from models.reader import Source, fetch
+
+
+class ListLengths(NamedTuple):
+    """Of one organization: its lists, and of its keys those of the agents that were named."""
+
+    agents: int
+    admins: int
+    deleted_keys: int
+    """At most as many as a list shows."""
+    agents_keys: int
+    agents_deleted_keys: int
+    """At most as many as a list shows."""
+
+
+def _number(of: type[Any], *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    here = col(of.organization_id) == col(Organization.id)
+    return columns(func.count()).select_from(of).where(here, *conditions).scalar_subquery()
+
+
+def _shown(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    """How many tombstones a list shows. Those beyond are not counted: there may be very many."""
+    deleted = (col(ApiKey.deleted_at).is_not(None), *conditions)
+    here = col(ApiKey.organization_id) == col(Organization.id)
+    last_shown = columns(literal(1)).where(here, *deleted).offset(DELETED_LISTED_AT_MOST - 1).limit(1)
+    is_full = last_shown.scalar_subquery().is_not(None)
+    return case((is_full, literal(DELETED_LISTED_AT_MOST, Integer())), else_=_number(ApiKey, *deleted))
+
+
+@cache
+def _lengths(organizations: int, agents: int) -> Select[Any]:
+    of_agents = col(ApiKey.agent_id).in_(places(agents, "agent"))
+    counted: Sequence[Any] = (
+        Organization.id,
+        _number(Agent, col(Agent.deleted_at).is_(None)),
+        _number(Membership, col(Membership.role) == Role.ORGANIZATION_ADMIN),
+        _shown(),
+        _number(ApiKey, col(ApiKey.deleted_at).is_(None), of_agents),
+        _shown(of_agents),
+    )
+    return columns(*counted).where(col(Organization.id).in_(places(organizations)))
+
+
+async def list_lengths(
+    source: Source, organization_ids: Collection[UUID], agent_ids: Collection[UUID]
+) -> dict[UUID, ListLengths]:
+    """By organization. There is at least one; `agent_ids` may be empty."""
+    agents = agent_ids or [UUID(int=0)]
+    statement = _lengths(room_for(organization_ids), room_for(agents))
+    rows = await fetch(source, statement, {**filled(organization_ids), **filled(agents, "agent")})
+    return {row[0]: ListLengths._make(row[1:]) for row in rows}
