@@ -221,9 +221,22 @@ def unseen(facts: Facts) -> Diagnosis:
 
 
 def _unavailable(facts: Facts) -> Diagnosis:
-    now = "available" if facts.verification_is_available else "not available: the limiter can't be asked"
-    diagnosis = unavailable()
-    return replace(diagnosis, evidence=(Fact("Verification at this moment", now, facts.now),))
+    """Nobody said the code: that it was verification is claimed only where it can't be asked now."""
+    if not facts.verification_is_available:
+        now = Fact("Verification at this moment", "not available: the limiter can't be asked", facts.now)
+        return replace(unavailable(), evidence=(now,))
+    return replace(
+        unavailable(),
+        summary="Verification is available at this moment. If an answer was 503, the key was not the cause: either it "
+        "could not be checked just then, or the agent's own server was not available.",
+        evidence=(Fact("Verification at this moment", "available", facts.now),),
+        steps=(
+            "Try again after a few seconds, as the answer's Retry-After says.",
+            "Look at the answer's body: the code unavailable says that it was verification. Without it, ask whoever "
+            "runs the agent or the gateway.",
+            "If it goes on, tell the operator of this installation, with a request id.",
+        ),
+    )
 
 
 def _label(facts: Facts, key: KeyFacts) -> str:

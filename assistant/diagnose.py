@@ -14,11 +14,13 @@ from assistant import calls_explained, how_to, management_explained, records_exp
 from assistant import talk_explained as talk
 from assistant.calls_explained import OF_TOPIC, only_one, unseen, why_calls_fail
 from assistant.diagnosis import Case, Diagnosis, Fact
-from assistant.facts import Facts, KeyFacts
+from assistant.facts import Facts, KeyFacts, Possession
 from assistant.pasted_explained import beside, of_pasted
 from assistant.reading import Question, may_answer, read
 from assistant.refusals_explained import deleted
 from assistant.subject import Subject
+from assistant.symptoms import symptom_of
+from assistant.symptoms_explained import symptom
 from assistant.understand_topics import Topic
 from keys.record import hint_of
 from models.person import Role
@@ -38,6 +40,8 @@ _OF_A_LIVING_KEY = frozenset(
     {Topic.HOW_RENAME, Topic.HOW_ROTATE, Topic.HOW_DELETE, Topic.LOST_SECRET, Topic.CHANGE_SCOPE}
 )
 """What nobody can do with a key that was deleted."""
+_BESIDE_A_SYMPTOM = frozenset({Topic.HUMAN, Topic.HISTORY, Topic.USE, Topic.EXPOSED_KEY, Topic.LOST_SECRET})
+"""What is asked, whatever trouble is told beside it."""
 _OF_RECORDS = frozenset({Topic.HISTORY, Topic.USE})
 _LOST = re.compile(r"\b(?:lost|lose|losing|forgot(?:ten)?|misplaced)\b", re.IGNORECASE)
 _SAID_OF_REFUSALS = re.compile(r"\baccess not permitted\b", re.IGNORECASE)
@@ -90,6 +94,9 @@ def _answered(question: Question, facts: Facts) -> Answered:
         return Answered(talk.off_topic(facts), topic, is_direct=True)
     if _asks_of_request(question, facts, topic, sure=sure):
         return _of_request(question, facts, topic, sure=sure)
+    seen = symptom_of(question.bare or question.text, question.understood)
+    if seen is not None and not (_is_explained(facts) or (sure and topic in _BESIDE_A_SYMPTOM)):
+        return Answered(beside(facts, symptom(facts, seen)), Topic.CALL_FAILS, is_direct=True)
     certain = _by_what_stands_there(question, facts, topic, sure=sure)
     if certain is not None:
         return _of_calls(certain, topic)
@@ -232,6 +239,11 @@ def _by_what_stands_there(
     if not sure and not beside_a_request and _SAID_OF_REFUSALS.search(question.text):
         return why_calls_fail(facts, Topic.CALL_FAILS, (*OF_TOPIC[Topic.UNAUTHORIZED], *OF_TOPIC[Topic.FORBIDDEN]))
     return None
+
+
+def _is_explained(facts: Facts) -> bool:
+    """Whether a pasted key is why: it can't be one, or was deleted, replaced, or never issued here."""
+    return any(each.malformed is not None or each.possession not in {None, Possession.WORKS} for each in facts.pasted)
 
 
 def _not_allowed(facts: Facts) -> Diagnosis:

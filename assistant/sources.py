@@ -25,6 +25,13 @@ AUDIT_LOG = "/docs/guide/keys#who-did-what"
 GATEWAYS = "/docs/guide/gateways"
 ASSISTANT = "/docs/guide/assistant"
 ERRORS = "/docs/errors"
+CORS = "/docs/errors#blocked-by-cors"
+WEBSOCKETS = "/docs/errors#websockets"
+WITHOUT_BODY = "/docs/errors#an-answer-without-a-body"
+GATEWAY_ERRORS = "/docs/errors#502-and-504"
+AFTER_A_RESTORE = "/docs/errors#after-a-restore"
+BACKUP = "/docs/guide/operating#backup"
+SERVER_KEYS = "/docs/guide/operating#server-keys"
 
 _CODE_IN_THE_ANSWER = {RefusedReason.UNKNOWN_KEY: "invalid_key"}
 """What the caller is told, where that is another word than what the ledger has."""
