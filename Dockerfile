@@ -15,7 +15,8 @@ WORKDIR /opt/keydesk
 RUN useradd --system --uid 10001 keydesk && install --directory --owner=keydesk /data
 
 COPY requirements-serve.lock ./
-RUN python -m venv .venv && .venv/bin/pip install --require-hashes -r requirements-serve.lock
+RUN python -m venv .venv && .venv/bin/python -m pip install --require-hashes -r requirements-serve.lock \
+    && .venv/bin/python -m pip uninstall --yes setuptools
 
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
@@ -26,7 +27,7 @@ COPY keys keys
 COPY models models
 COPY docs docs
 COPY --from=console /build/console/dist console/dist
-RUN .venv/bin/pip install --no-deps --no-build-isolation -e . && python -m compileall -q app schema resolvers assistant keys models
+RUN .venv/bin/python -m pip install --no-deps --no-build-isolation -e . && python -m compileall -q app schema resolvers assistant keys models
 
 USER keydesk
 # For SQLite: KEYDESK_DATABASE_URL=sqlite+aiosqlite:////data/keydesk.db

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
+from app.demo_people import is_password
 from app.demo_rows import Teller
 from app.demo_story import CURL_KEY_NAME, ORGANIZATION_ID, PEOPLE, DemoPerson
 from app.failure import Failure
@@ -149,19 +149,10 @@ async def _restore_passwords(database: Database, hasher: PasswordHasher) -> list
     for each in PEOPLE:
         if each.email in members:
             person, role = members[each.email]
-            if not _is_password(hasher, person, each.password):
+            if person.password_is_one_time or not is_password(hasher, person.password_hash, each.password):
                 await _restore_password(database, person, hasher.hash(each.password))
             found.append(each._replace(role=role))
     return found
-
-
-def _is_password(hasher: PasswordHasher, person: Person, password: str) -> bool:
-    if person.password_hash is None or person.password_is_one_time:
-        return False
-    try:
-        return hasher.verify(person.password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
 
 
 async def _restore_password(database: Database, person: Person, hashed: str) -> None:

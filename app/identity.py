@@ -108,20 +108,22 @@ class Visit:
         self._token = self.signed_in = None
 
     async def change_password(self, signed_in: SignedIn, current_password: str, new_password: str) -> SignedIn:
-        """Raises InvalidInput and TooManyRequests."""
-        self.signed_in = await viewer.change_password(
+        """Gives the session's cookie a new value. Raises InvalidInput, Unauthenticated and TooManyRequests."""
+        changed = await viewer.change_password(
             self._door, signed_in, current_password=current_password, new_password=new_password, now=self._clock()
         )
+        self._token, self.signed_in = changed.token.reveal(), changed.signed_in
+        self._answered["session"] = self._cookies.session_header(changed.token)
         self._tell()
         return self.signed_in
 
     def right(self) -> "SessionRight":
         """By what right an answer that takes long goes on. Raises Unauthenticated and PasswordChangeRequired."""
-        if self._token is None or self.signed_in is None:
+        if self.signed_in is None:
             raise Unauthenticated
         if self.signed_in.password_change_required:
             raise PasswordChangeRequired
-        return SessionRight(self._door.reader, self._token, self.signed_in, self._clock, self._changes)
+        return SessionRight(self._door.reader, self.signed_in, self._clock, self._changes)
 
     def answer_headers(self) -> list[tuple[bytes, bytes]]:
         """What the answer says to the browser's cookies."""
@@ -158,10 +160,13 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class SessionRight:
-    """The right to what was asked in a session: while that lasts, and its person is what they were when they asked."""
+    """
+    The right to what was asked in a session: while that lasts, and its person is what they were when they asked.
+
+    It is the session's and not its cookie's value: a change of the password renews that value, and ends no stream.
+    """
 
     _reader: Reader = field(repr=False)
-    _token: str = field(repr=False)
     _asked_by: SignedIn
     _clock: Callable[[], datetime]
     _changes: Changes = field(repr=False)
@@ -174,7 +179,8 @@ class SessionRight:
     async def still_holds(self) -> bool:
         """Looks, with one query."""
         asked_by, address = self._asked_by, self._asked_by.actor.address
-        now = await viewer.signed_in(self._reader, self._token, now=self._clock(), address=address)
+        session_id = asked_by.session_id
+        now = await viewer.still_signed_in(self._reader, session_id, now=self._clock(), address=address)
         return now is not None and _standing(now) == _standing(asked_by)
 
     def heard(self, call: Callable[[], None]) -> AbstractContextManager[None]:

@@ -5,12 +5,16 @@ import sqlite3
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from argon2 import PasswordHasher
+
+from app.demo_people import people_with_public_passwords
 from app.demo_story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
 from app.failure import Failure
 from app.settings import Settings
 from keys.token import ServerKeys
 from models.api_key import server_keys_in_use
 from models.database import POSTGRESQL, Database, database_now
+from models.ids import Prefix, external_id
 from models.migrations import current_revision, known_revisions, newest_revision
 from models.organization import live_organization
 
@@ -158,14 +162,24 @@ def limits_warning(settings: Settings, database: Database) -> str | None:
     return None
 
 
-async def require_no_demo(database: Database, host: str, public_url: str | None) -> None:
-    """Raises Failure before the demo's people, whose passwords are known to everybody, can be reached from outside."""
+async def require_no_demo(
+    database: Database, host: str, public_url: str | None, *, password_hasher: PasswordHasher
+) -> None:
+    """Raises Failure before people whose passwords everybody knows, from the demo, can be reached from outside."""
     outside = host if public_url is None else urlsplit(public_url).hostname or ""
     if is_loopback(host) and is_loopback(outside):
         return
     async with database.reading() as session:
-        if await live_organization(session, DEMO_ORGANIZATION_ID) is not None:
-            raise Failure(
-                "This database holds the demo, whose passwords are no secret: it is not served to others "
-                f"({outside}). Set KEYDESK_DATABASE_URL to another, or delete the demo's organization."
-            )
+        has_demo = await live_organization(session, DEMO_ORGANIZATION_ID) is not None
+    if has_demo:
+        demo = external_id(Prefix.ORGANIZATION, DEMO_ORGANIZATION_ID)
+        raise Failure(
+            f"This database holds the demo, whose passwords are public, so it is not served to others ({outside}). Set "
+            f"KEYDESK_DATABASE_URL to another database, or delete the demo: keydesk organization delete {demo}"
+        )
+    if people := await people_with_public_passwords(database, password_hasher):
+        emails = ", ".join(person.email for person in people)
+        raise Failure(
+            f"These people still have the demo's passwords, which are public: {emails}. So this database is not served "
+            f"to others ({outside}). Give each of them a new one: keydesk user password EMAIL"
+        )

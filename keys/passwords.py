@@ -2,11 +2,13 @@
 
 import secrets
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from keys.refusals import InvalidInput
 from keys.token import Secret
+from keys.weak_passwords import weakness
 
 CHARACTERS_AT_LEAST = 12
 BYTES_AT_MOST = 1024
@@ -33,13 +35,33 @@ def presented_password(text: str) -> str | None:
     return None if too_long else unicodedata.normalize("NFC", text)
 
 
-def valid_password(text: str, *, field: str = "newPassword") -> str:
-    """The password as it is hashed. Raises InvalidInput of the field, saying what is wrong."""
+@dataclass(frozen=True, slots=True)
+class PasswordOwner:
+    """Whom a password is for: the words that somebody who knows them would try, and the hash that they have."""
+
+    words: Sequence[str] = ()
+    current_hash: str | None = field(default=None, repr=False)
+
+
+def measured_password(text: str, *, field: str = "newPassword") -> str:
+    """The password as it is hashed, where its length fits. Raises InvalidInput of the field."""
     password = presented_password(text)
     if password is None:
         raise InvalidInput(field, f"Choose a shorter password: at most {BYTES_AT_MOST} bytes of text.")
     if len(password) < CHARACTERS_AT_LEAST:
-        raise InvalidInput(field, f"Choose a longer password: at least {CHARACTERS_AT_LEAST} characters.")
+        raise InvalidInput(
+            field,
+            f"This password has {len(password)} characters. Choose a longer one, of at least {CHARACTERS_AT_LEAST} "
+            "characters.",
+        )
+    return password
+
+
+def valid_password(text: str, *, words: Sequence[str] = (), field: str = "newPassword") -> str:
+    """The password as it is hashed. Raises InvalidInput of the field, saying what is wrong."""
+    password = measured_password(text, field=field)
+    if (why := weakness(password, words)) is not None:
+        raise InvalidInput(field, why)
     return password
 
 

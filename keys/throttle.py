@@ -11,6 +11,7 @@ Owns how many wrong passwords are too many.
 import ipaddress
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from enum import StrEnum
 from math import ceil
 from typing import NamedTuple, Protocol
 
@@ -41,6 +42,22 @@ class Failure(Protocol):
     at: datetime
 
 
+class Limit(StrEnum):
+    """What there can be too many wrong passwords of."""
+
+    ACCOUNT_AND_ADDRESS = "account from this address"
+    ADDRESS = "address"
+    ACCOUNT = "account"
+    DEVICE = "device"
+
+
+class Reached(NamedTuple):
+    """A limit, and in how many seconds the oldest failure that counts for it is too old to count."""
+
+    limit: Limit
+    seconds_to_wait: int
+
+
 def counted_address(address: str | None) -> str:
     """What an address counts as: an IPv6 one as its network of 64 bits, since whoever has one has them all."""
     try:
@@ -52,27 +69,33 @@ def counted_address(address: str | None) -> str:
     return str(parsed)
 
 
-def seconds_to_wait(failures: Iterable[Failure], attempt: Attempt, now: datetime) -> int | None:
+def limit_reached(failures: Iterable[Failure], attempt: Attempt, now: datetime) -> Reached | None:
     """
-    None where the attempt may be made, else in how many seconds the oldest failure that speaks against it is too old
-    to count. The failures may be more than matter.
+    None where the attempt may be made, else the limit that is reached for longest.
+
+    The failures may be more than matter.
     """
     recent = [failure for failure in failures if failure.at > now - WINDOW]
     if attempt.device is not None:
         own = [each.at for each in recent if (each.account, each.device) == (attempt.account, attempt.device)]
-        free_at = [_free_at(own, PER_DEVICE)]
+        free_at = {Limit.DEVICE: _free_at(own, PER_DEVICE)}
     else:
         strangers = [each for each in recent if each.device is None]
         of_account = [each for each in strangers if each.account == attempt.account]
-        free_at = [
-            _free_at(
+        free_at = {
+            Limit.ADDRESS: _free_at(
+                [each.at for each in strangers if each.ip_address == attempt.ip_address], PER_ADDRESS
+            ),
+            Limit.ACCOUNT: _free_at([each.at for each in of_account], PER_ACCOUNT),
+            Limit.ACCOUNT_AND_ADDRESS: _free_at(
                 [each.at for each in of_account if each.ip_address == attempt.ip_address], PER_ACCOUNT_AND_ADDRESS
             ),
-            _free_at([each.at for each in strangers if each.ip_address == attempt.ip_address], PER_ADDRESS),
-            _free_at([each.at for each in of_account], PER_ACCOUNT),
-        ]
-    latest = max((instant for instant in free_at if instant is not None), default=None)
-    return None if latest is None else max(1, ceil((latest - now).total_seconds()))
+        }
+    reached = [(instant, limit) for limit, instant in free_at.items() if instant is not None]
+    if not reached:
+        return None
+    latest, limit = max(reached, key=lambda each: each[0])
+    return Reached(limit, max(1, ceil((latest - now).total_seconds())))
 
 
 def _free_at(instants: list[datetime], limit: int) -> datetime | None:

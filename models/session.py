@@ -1,10 +1,11 @@
 """Owns sign-in sessions: who is signed in, kept under a digest of the cookie's value."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, delete, update
+from sqlalchemy import Select, Uuid, bindparam, delete, update
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
@@ -59,7 +60,7 @@ _COLUMNS: list[Any] = [
     *MEMBERSHIP_COLUMNS,
 ]
 # Made once: every GraphQL request asks this. A deleted organization's columns are null, its membership is left out.
-_RECORD: Select[*tuple[Any, ...]] = (
+_ANY: Select[*tuple[Any, ...]] = (
     columns(*_COLUMNS)
     .select_from(SignInSession)
     .join(Person, col(Person.id) == col(SignInSession.person_id))
@@ -68,20 +69,40 @@ _RECORD: Select[*tuple[Any, ...]] = (
         Organization, (col(Organization.id) == col(Membership.organization_id)) & col(Organization.deleted_at).is_(None)
     )
     .outerjoin(AdministeredAgent, ADMINISTERED_THERE)
-    .where(col(SignInSession.token_digest) == bindparam("token_digest"))
     .order_by(col(Organization.name), col(Organization.id))
 )
+_RECORD = _ANY.where(col(SignInSession.token_digest) == bindparam("token_digest"))
+_RECORD_BY_ID = _ANY.where(col(SignInSession.id) == bindparam("id", type_=Uuid()))
 
 
 async def session_record(reader: Reader, token_digest: str) -> SessionRecord | None:
     """The session that the cookie's digest names, with all that is known of its person, in one query."""
-    rows = await reader.rows(_RECORD, {"token_digest": token_digest})
+    return _record(await reader.rows(_RECORD, {"token_digest": token_digest}))
+
+
+async def session_record_by_id(reader: Reader, session_id: UUID) -> SessionRecord | None:
+    """The same of the session with this id, whatever its cookie's value is by now."""
+    return _record(await reader.rows(_RECORD_BY_ID, {"id": session_id}))
+
+
+def _record(rows: Sequence[Sequence[Any]]) -> SessionRecord | None:
     if not rows:
         return None
     session_id, created_at, last_seen_at, person_id, email, name, is_one_time, *_ = rows[0]
     person = NamedPerson(person_id, email, name)
     memberships = fold_memberships(row[7:] for row in rows)
     return SessionRecord(session_id, created_at, last_seen_at, person, is_one_time, memberships)
+
+
+async def renew_token(session: AsyncSession, session_id: UUID, token_digest: str) -> bool:
+    """Keeps the session under another digest, so that the cookie's old value names none; False where it has ended."""
+    result = await session.execute(
+        update(SignInSession)
+        .where(col(SignInSession.id) == session_id)
+        .values(token_digest=token_digest)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it
 
 
 async def end_session(session: AsyncSession, token_digest: str) -> None:

@@ -8,11 +8,12 @@ an address that nobody has is answered in the same steps, with a hash of the sam
 import asyncio
 import hmac
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from math import ceil
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from keys.devices import Devices
 from keys.hashing import HashingPool, HashingQueueFull
 from keys.refusals import TooManyRequests
-from keys.throttle import WINDOW, Attempt, seconds_to_wait
+from keys.throttle import WINDOW, Attempt, Limit, limit_reached
 from keys.token import ServerKeys
 from models.database import Database
 from models.reader import Reader
@@ -29,6 +30,43 @@ from models.sign_in import SignInFailure, drop_failure, failures_of_device, fail
 BUSY = "Too many passwords are being looked at at this moment. Try again in a few seconds."
 BUSY_SECONDS = 5
 Outcome = TypeVar("Outcome")
+
+
+class Tried(StrEnum):
+    """What became of a password that somebody tried."""
+
+    GOOD = "good"
+    WRONG = "wrong"
+    THROTTLED = "throttled"
+    BUSY = "busy"
+
+
+class PasswordTry(NamedTuple):
+    """
+    A password that was tried, for whoever watches. What was typed is not in it.
+
+    `account` is the keyed digest that failures are counted under. `person_id` is None where no person has the address,
+    and where the password was not looked at. `limit` says what a throttled attempt was one too many of.
+    """
+
+    outcome: Tried
+    account: str
+    person_id: UUID | None
+    address: str | None
+    is_change: bool = False
+    limit: Limit | None = None
+
+
+class Throttled(TooManyRequests):
+    """There were too many wrong passwords before this attempt."""
+
+    def __init__(self, message: str, retry_after_seconds: int, limit: Limit) -> None:
+        super().__init__(message, retry_after_seconds)
+        self.limit = limit
+
+
+def unwatched(_tried: PasswordTry) -> None:
+    """Nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +80,52 @@ class SignInDoor:
     account_key: bytes = field(repr=False)
     nobodys_hash: str = field(repr=False)
     """Of a text that nobody knows: what is looked at where there is no hash that could match."""
+    watch: Callable[[PasswordTry], None] = unwatched
+    """Called once for each password that is tried, when its outcome is known."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """One count at a time in a process: a flood of attempts waits here and not on the database's connections."""
 
     @classmethod
-    async def open(cls, database: Database, reader: Reader, pool: HashingPool, server_keys: ServerKeys) -> Self:
-        """Costs one hash. `pool` is for passwords alone."""
+    async def open(
+        cls,
+        database: Database,
+        reader: Reader,
+        pool: HashingPool,
+        server_keys: ServerKeys,
+        *,
+        watch: Callable[[PasswordTry], None] = unwatched,
+    ) -> Self:
+        """Costs one hash. `pool` is for passwords only."""
         return cls(
             database=database,
             reader=reader,
             pool=pool,
             devices=Devices(server_keys.derive("device cookie")),
-            account_key=server_keys.derive("sign-in account")[0],
+            account_key=account_keys(server_keys)[0],
             nobodys_hash=await pool.hash(secrets.token_urlsafe(32)),
+            watch=watch,
         )
 
     def account(self, email: str) -> str:
         """What failures of an address, known or not, are counted under."""
-        return hmac.digest(self.account_key, email.encode(), "sha256").hex()
+        return account_digest(self.account_key, email)
+
+
+def account_keys(server_keys: ServerKeys) -> tuple[bytes, ...]:
+    """What accounts' digests are made with: the first now, the others before the server keys were changed."""
+    return server_keys.derive("sign-in account")
+
+
+def account_digest(key: bytes, email: str) -> str:
+    """The digest of an address in its canonical form."""
+    return hmac.digest(key, email.encode(), "sha256").hex()
 
 
 async def admit(door: SignInDoor, attempt: Attempt, now: datetime) -> UUID:
     """
     Counts the attempt as failed, until it is taken back, and returns what to take back.
 
-    Raises TooManyRequests where it is one too many, which is not counted. A look without the lock comes first, so that
+    Raises Throttled where it is one too many, which is not counted. A look without the lock comes first, so that
     whoever goes on trying keeps nobody else waiting.
     """
     async with door.database.reading() as session:
@@ -111,7 +170,8 @@ async def _require_room(session: AsyncSession, attempt: Attempt, now: datetime) 
         failures = await failures_of_device(session, attempt.account, attempt.device, since=since)
     else:
         failures = await failures_of_strangers(session, attempt.account, attempt.ip_address, since=since)
-    if (seconds := seconds_to_wait(failures, attempt, now)) is not None:
-        minutes = ceil(seconds / 60)
+    if (found := limit_reached(failures, attempt, now)) is not None:
+        minutes = ceil(found.seconds_to_wait / 60)
         wait = "a minute" if minutes == 1 else f"{minutes} minutes"
-        raise TooManyRequests(f"There were too many attempts with a wrong password. Try again in {wait}.", seconds)
+        said = f"There were too many attempts with a wrong password. Try again in {wait}."
+        raise Throttled(said, found.seconds_to_wait, found.limit)

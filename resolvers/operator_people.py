@@ -10,10 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.allowance import valid_name
 from keys.email_address import valid_email
+from keys.passwords import PasswordOwner
 from keys.policy import operator
+from keys.weak_passwords import personal
 from models.agent import Agent, live_agents
 from models.audit import SUMMARY_LENGTH_AT_MOST, AuditAction
 from models.database import Database
+from models.organization import live_organization
 from models.person import (
     Membership,
     Person,
@@ -21,6 +24,7 @@ from models.person import (
     administered_in,
     members_of,
     membership,
+    memberships_of,
     person_by_email,
     person_for_update,
     set_administered,
@@ -55,10 +59,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class AddedMember:
-    """Who was added, and whether the address was new."""
+    """Who was added, whether the address was new, and whether the person was given a password."""
 
     member: Member
     is_new: bool
+    has_new_password: bool
 
 
 async def members(session: AsyncSession, *, organization_id: UUID) -> list[Member]:
@@ -78,33 +83,42 @@ async def add_member(
     organization_id: UUID,
     role: Role,
     agent_ids: Collection[UUID] = (),
-    new_password: Callable[[], NewPassword],
+    new_password: Callable[[PasswordOwner], NewPassword],
+    is_public: Callable[[Person], bool] = lambda _person: False,
     now: datetime,
 ) -> AddedMember:
     """
-    Puts a person into an organization; who is known already keeps name and password.
+    Puts a person into an organization. A known person keeps name and password, unless the password `is_public`.
 
-    `new_password` is asked for a new person's, with nothing locked while it hashes. Raises InvalidInput, Declined.
+    `new_password` is called where a password is needed, with nothing locked while it hashes. Raises InvalidInput,
+    Declined.
     """
     email, name = valid_email(email), valid_name(name)
     async with database.reading() as session:
-        is_known = await person_by_email(session, email) is not None
-    password = None if is_known else new_password()
+        known = await person_by_email(session, email)
+        organization = await live_organization(session, organization_id)
+    password = None
+    if known is None or is_public(known):
+        names = () if organization is None else (organization.name,)
+        password = new_password(PasswordOwner(personal(email, name, *names)))
     async with database.transaction() as session:
         await locked_organization(session, organization_id)
         agents = await _agents_for(session, organization_id, role, agent_ids)
         person = await person_by_email(session, email)
         is_new = person is None
+        takes_password = False
         if person is None:
             person = await _new_person(session, email, name, password, now)
         elif await membership(session, organization_id, person.id) is not None:
             raise Declined(f"{email} is in this organization already. Change what they are there: keydesk user update")
+        elif known is not None and password is not None:
+            takes_password = await _replace_password(session, known, password)
         session.add(Membership(organization_id=organization_id, person_id=person.id, role=role, created_at=now))
         await session.flush()
         await set_administered(session, organization_id, person.id, [agent.id for agent in agents])
         member = Member(person, role, agents)
         await _record_change(session, organization_id, person, f"was added as {_standing_words(member)}", now=now)
-    return AddedMember(member, is_new)
+    return AddedMember(member, is_new, is_new or takes_password)
 
 
 async def change_member(
@@ -154,16 +168,19 @@ async def remove_member(session: AsyncSession, *, email: str, organization_id: U
     return person
 
 
-async def set_password(database: Database, *, email: str, new_password: Callable[[], NewPassword]) -> Person:
+async def set_password(
+    database: Database, *, email: str, new_password: Callable[[PasswordOwner], NewPassword]
+) -> Person:
     """
-    Gives a person another password and ends their sessions. `new_password` is asked with nothing locked. Raises
+    Gives a person another password and ends their sessions. `new_password` is called with nothing locked. Raises
     InvalidInput, Declined.
     """
     async with database.reading() as session:
-        person_id = (await named_person(session, valid_email(email))).id
-    password = new_password()
+        known = await named_person(session, valid_email(email))
+        names = [each.organization.name for each in await memberships_of(session, known.id)]
+    password = new_password(PasswordOwner(personal(known.email, known.name, *names), known.password_hash))
     async with database.transaction() as session:
-        person = await person_for_update(session, person_id)
+        person = await person_for_update(session, known.id)
         if person is None:
             raise Declined(f"{email} has been removed.")
         _take_password(person, password)
@@ -183,6 +200,16 @@ async def _new_person(
     except IntegrityError:
         raise Declined(f"{email} was added to another organization at this moment. Run the command again.") from None
     return person
+
+
+async def _replace_password(session: AsyncSession, known: Person, password: NewPassword) -> bool:
+    """Gives the person the password and ends their sessions, unless they have another one than a moment ago."""
+    row = await person_for_update(session, known.id)
+    if row is None or row.password_hash != known.password_hash:
+        return False
+    _take_password(row, password)
+    await end_sessions(session, row.id)
+    return True
 
 
 def _take_password(person: Person, password: NewPassword) -> None:

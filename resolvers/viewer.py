@@ -7,11 +7,12 @@ from uuid import UUID
 
 from keys import sessions
 from keys.hashing import HashingQueueFull
-from keys.passwords import password_is_over, presented_password, valid_password
+from keys.passwords import measured_password, password_is_over, presented_password, valid_password
 from keys.policy import Actor, Standing
-from keys.refusals import InvalidInput, SignInRefused, TooManyRequests
+from keys.refusals import InvalidInput, SignInRefused, TooManyRequests, Unauthenticated
 from keys.throttle import WINDOW, Attempt, counted_address
 from keys.token import Secret
+from keys.weak_passwords import personal
 from models.database import Database
 from models.person import (
     MembershipRecord,
@@ -23,9 +24,19 @@ from models.person import (
     person_for_update,
 )
 from models.reader import Reader
-from models.session import SignInSession, drop_sessions, end_session, end_sessions, mark_seen, session_record
+from models.session import (
+    SessionRecord,
+    SignInSession,
+    drop_sessions,
+    end_session,
+    end_sessions,
+    mark_seen,
+    renew_token,
+    session_record,
+    session_record_by_id,
+)
 from models.sign_in import drop_failure, drop_failures_before
-from resolvers.door import SignInDoor, admit, hash_password, matches
+from resolvers.door import PasswordTry, SignInDoor, Throttled, Tried, admit, hash_password, matches
 
 ROUNDS = 2
 """How often a password is looked at when its hash is another one afterwards."""
@@ -54,10 +65,26 @@ class SignIn:
     device_cookie: Secret
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedPassword:
+    """A session that goes on after a change of the password, under another value of its cookie."""
+
+    signed_in: SignedIn
+    token: Secret
+
+
 async def signed_in(reader: Reader, token: str, *, now: datetime, address: str | None) -> SignedIn | None:
     """Whose session the cookie's value names, in one query; None where it is over or was not issued here."""
     digest = sessions.token_digest(token)
-    record = None if digest is None else await session_record(reader, digest)
+    return None if digest is None else _signed_in(await session_record(reader, digest), now, address)
+
+
+async def still_signed_in(reader: Reader, session_id: UUID, *, now: datetime, address: str | None) -> SignedIn | None:
+    """Who is in this session now, whatever value its cookie has by now; None where the session is over."""
+    return _signed_in(await session_record_by_id(reader, session_id), now, address)
+
+
+def _signed_in(record: SessionRecord | None, now: datetime, address: str | None) -> SignedIn | None:
     if record is None or sessions.is_over(record.created_at, record.last_seen_at, now):
         return None
     standings = {each.organization.id: Standing(each.role, each.agent_ids) for each in record.memberships}
@@ -88,30 +115,44 @@ async def sign_in(
     """
     email, presented = canonical_email(email), presented_password(password)
     attempt = Attempt(door.account(email), counted_address(address), door.devices.device_of(device_cookie, email))
+    tried = PasswordTry(Tried.WRONG, attempt.account, None, address)
     try:
         failure_id = await admit(door, attempt, now)
         for _ in range(ROUNDS):
-            person = await _known_person(door, failure_id, email, presented, now)
+            person, matched = await _known_person(door, failure_id, email, presented, now)
+            tried = tried._replace(person_id=None if person is None else person.id)
+            if person is None or not matched:
+                break
             rehashed = await _rehashed(door, person, presented)
             token, digest = sessions.new_token()
             if await _store(door, person, failure_id, digest, presented_token, rehashed=rehashed, now=now):
                 begun = await signed_in(door.reader, token.reveal(), now=now, address=address)
                 if begun is not None:
+                    door.watch(tried._replace(outcome=Tried.GOOD))
                     return SignIn(begun, token, Secret(door.devices.remember(device_cookie, email)))
     except TooManyRequests as refusal:
+        door.watch(_held_back(tried, refusal))
         raise SignInRefused(refusal.message, refusal.retry_after_seconds) from None
+    door.watch(tried)
     raise SignInRefused
 
 
-async def _known_person(door: SignInDoor, failure_id: UUID, email: str, password: str | None, now: datetime) -> Person:
-    """The person whose password it is. Raises SignInRefused after the same steps whatever is not right."""
+def _held_back(tried: PasswordTry, refusal: TooManyRequests) -> PasswordTry:
+    """The attempt, whose password was not looked at."""
+    if isinstance(refusal, Throttled):
+        return tried._replace(outcome=Tried.THROTTLED, limit=refusal.limit)
+    return tried._replace(outcome=Tried.BUSY)
+
+
+async def _known_person(
+    door: SignInDoor, failure_id: UUID, email: str, password: str | None, now: datetime
+) -> tuple[Person | None, bool]:
+    """Whose address it is, and whether it is their password; after the same steps whatever is not right."""
     async with door.database.reading() as session:
         person = await person_by_email(session, email)
     is_over = person is None or password_is_over(person.password_expires_at, now)
     matched = await matches(door, failure_id, None if person is None or is_over else person.password_hash, password)
-    if person is None or not matched:
-        raise SignInRefused
-    return person
+    return person, matched
 
 
 async def _rehashed(door: SignInDoor, person: Person, password: str | None) -> str | None:
@@ -162,14 +203,15 @@ async def sign_out(database: Database, token: str) -> None:
 
 async def change_password(
     door: SignInDoor, signed_in: SignedIn, *, current_password: str, new_password: str, now: datetime
-) -> SignedIn:
+) -> ChangedPassword:
     """
-    Gives the person the new password and ends their other sessions; this one goes on, no longer bound to change it.
+    Gives the person the new password and ends their other sessions. This one goes on, no longer bound to change it,
+    under a new token: whoever copied the cookie before is signed out.
 
-    Raises InvalidInput of currentPassword or newPassword, and TooManyRequests: whoever finds a browser signed in has
-    five attempts at the password, too.
+    Raises InvalidInput of currentPassword or newPassword, Unauthenticated where the session has ended meanwhile, and
+    TooManyRequests: whoever finds a browser signed in has five attempts at the password, too.
     """
-    presented, chosen = presented_password(current_password), valid_password(new_password)
+    presented, chosen = presented_password(current_password), measured_password(new_password)
     if presented == chosen:
         raise InvalidInput("newPassword", SAME_PASSWORD)
     attempt = Attempt(
@@ -177,21 +219,49 @@ async def change_password(
         counted_address(signed_in.actor.address),
         device=f"session {signed_in.session_id.hex}",
     )
-    failure_id = await admit(door, attempt, now)
-    async with door.database.reading() as session:
-        person = await person_by_id(session, signed_in.person.id)
-    before = None if person is None else person.password_hash
-    if not await matches(door, failure_id, before, presented):
-        raise InvalidInput("currentPassword", WRONG_CURRENT_PASSWORD)
-    hashed = await hash_password(door, failure_id, chosen)
+    tried = PasswordTry(Tried.WRONG, attempt.account, signed_in.person.id, signed_in.actor.address, is_change=True)
+    try:
+        failure_id = await admit(door, attempt, now)
+        before = await _right_password(door, signed_in.person.id, failure_id, presented)
+        if before is None:
+            door.watch(tried)
+            raise InvalidInput("currentPassword", WRONG_CURRENT_PASSWORD)
+        await _require_good_password(door, signed_in, failure_id, chosen)
+        hashed = await hash_password(door, failure_id, chosen)
+    except TooManyRequests as refusal:
+        door.watch(_held_back(tried, refusal))
+        raise
+    token, digest = sessions.new_token()
     async with door.database.transaction() as session:
         row = await person_for_update(session, signed_in.person.id)
         if row is None or row.password_hash != before:
             raise InvalidInput("currentPassword", WRONG_CURRENT_PASSWORD)
+        if not await renew_token(session, signed_in.session_id, digest):
+            raise Unauthenticated
         row.password_hash, row.password_is_one_time, row.password_expires_at = hashed, False, None
         await end_sessions(session, row.id, except_id=signed_in.session_id)
         await drop_failure(session, failure_id)
-    return replace(signed_in, password_change_required=False)
+    door.watch(tried._replace(outcome=Tried.GOOD))
+    return ChangedPassword(replace(signed_in, password_change_required=False), token)
+
+
+async def _right_password(door: SignInDoor, person_id: UUID, failure_id: UUID, password: str | None) -> str | None:
+    """The hash that the person has, where the password is theirs."""
+    async with door.database.reading() as session:
+        person = await person_by_id(session, person_id)
+    hashed = None if person is None else person.password_hash
+    return hashed if await matches(door, failure_id, hashed, password) else None
+
+
+async def _require_good_password(door: SignInDoor, signed_in: SignedIn, failure_id: UUID, password: str) -> None:
+    """Raises InvalidInput where the new password is easy to guess, which is no failed attempt at the current one."""
+    names = [each.organization.name for each in signed_in.memberships]
+    try:
+        valid_password(password, words=personal(signed_in.person.email, signed_in.person.name, *names))
+    except InvalidInput:
+        async with door.database.transaction() as session:
+            await drop_failure(session, failure_id)
+        raise
 
 
 async def note_seen(database: Database, session_id: UUID, *, now: datetime) -> None:

@@ -164,7 +164,7 @@ async def test_the_device_cookie_opens_the_door_that_strangers_closed(identity: 
 
 
 async def test_a_changed_password_keeps_the_browser_signed_in(identity: Identity) -> None:
-    """Under the same cookie."""
+    """Under a new value of the cookie: whoever has a copy of the old one is signed out."""
     first = await identity.visit(scope())
     begun = await first.sign_in(EMAIL, PASSWORD)
     token = value_of(first, SESSION)
@@ -173,8 +173,22 @@ async def test_a_changed_password_keeps_the_browser_signed_in(identity: Identity
     changed = await second.change_password(begun, PASSWORD, "a password of her own")
 
     assert second.signed_in == changed
-    assert second.answer_headers() == []
-    assert (await identity.visit(scope(keydesk_session=token))).signed_in is not None
+    renewed = value_of(second, SESSION)
+    assert given(second) == {SESSION: "Path=/; Max-Age=604800; HttpOnly; SameSite=Lax"}
+    assert (await identity.visit(scope(keydesk_session=token))).signed_in is None
+    assert (await identity.visit(scope(keydesk_session=renewed))).signed_in == changed
+
+
+async def test_signing_out_after_a_changed_password_in_the_same_document_ends_the_session(identity: Identity) -> None:
+    """What goes on is the session under its new value, so that is the one to end."""
+    visit = await identity.visit(scope())
+    begun = await visit.sign_in(EMAIL, PASSWORD)
+    await visit.change_password(begun, PASSWORD, "a password of her own")
+    renewed = value_of(visit, SESSION)
+
+    await visit.sign_out()
+
+    assert (await identity.visit(scope(keydesk_session=renewed))).signed_in is None
 
 
 @pytest.mark.parametrize("value", ["", "5" * 64, "nonsense", "é", "%00", "x" * 5000])

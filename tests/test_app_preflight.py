@@ -2,15 +2,17 @@
 
 import pytest
 
-from app.demo_story import ORGANIZATION_ID
+from app.demo_story import ORGANIZATION_ID, PEOPLE
 from app.failure import Failure
 from app.preflight import is_loopback, limits_warning, require_no_demo, require_servable
 from app.settings import read_settings
-from models import Organization
+from models import Organization, Person
 from models.database import Database
+from tests.conftest import CHEAP
 from tests.world import THEN
 
 SECRET_KEY = "0123456789abcdef0123456789abcdef"
+HASHER = CHEAP.hasher()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
@@ -56,9 +58,30 @@ async def test_the_demo_is_not_served_to_others(database: Database) -> None:
     async with database.transaction() as session:
         session.add(Organization(id=ORGANIZATION_ID, name="Northwind Logistics", created_at=THEN))
 
-    await require_no_demo(database, "127.0.0.1", None)
-    await require_no_demo(database, "127.0.0.1", "http://localhost:8000")
-    with pytest.raises(Failure, match="passwords are no secret"):
-        await require_no_demo(database, "0.0.0.0", None)
-    with pytest.raises(Failure, match=r"keys\.example"):
-        await require_no_demo(database, "127.0.0.1", "https://keys.example")
+    await require_no_demo(database, "127.0.0.1", None, password_hasher=HASHER)
+    await require_no_demo(database, "127.0.0.1", "http://localhost:8000", password_hasher=HASHER)
+    with pytest.raises(Failure, match="passwords are public"):
+        await require_no_demo(database, "0.0.0.0", None, password_hasher=HASHER)
+    with pytest.raises(Failure, match=r"keys\.example.*keydesk organization delete org_"):
+        await require_no_demo(database, "127.0.0.1", "https://keys.example", password_hasher=HASHER)
+
+
+async def test_the_demos_people_are_not_served_to_others_with_public_passwords(database: Database) -> None:
+    """Whatever became of the demo's organization; with passwords of their own, they are people like others."""
+    nora, amir, mia = PEOPLE
+    async with database.transaction() as session:
+        session.add_all(
+            Person(email=email, name="Somebody", password_hash=hashed, created_at=THEN)
+            for email, hashed in [
+                (nora.email, HASHER.hash(nora.password)),
+                (amir.email, HASHER.hash("a password of his own")),
+                (mia.email, None),
+                ("eve@example.com", HASHER.hash(nora.password)),
+            ]
+        )
+
+    await require_no_demo(database, "127.0.0.1", None, password_hasher=HASHER)
+    with pytest.raises(Failure, match=f"{nora.email}.*keydesk user password EMAIL") as refused:
+        await require_no_demo(database, "127.0.0.1", "https://keys.example", password_hasher=HASHER)
+    assert amir.email not in str(refused.value)
+    assert mia.email not in str(refused.value)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from keys.throttle import NOWHERE, Attempt, counted_address, seconds_to_wait
+from keys.throttle import NOWHERE, Attempt, Limit, counted_address, limit_reached
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HERE, ELSEWHERE = "203.0.113.7", "198.51.100.9"
@@ -20,6 +20,11 @@ class Failed:
     ip_address: str
     device: str | None
     at: datetime
+
+
+def seconds_to_wait(failures: Iterable[Failed], attempt: Attempt, now: datetime) -> int | None:
+    reached = limit_reached(failures, attempt, now)
+    return None if reached is None else reached.seconds_to_wait
 
 
 def failed(account: str, address: str, *, device: str | None = None, ago: float = 60, times: int = 1) -> list[Failed]:
@@ -105,3 +110,20 @@ def test_the_longest_wait_counts() -> None:
 def test_an_ipv6_address_counts_as_its_network(address: str | None, counted: str) -> None:
     """Whoever has one has 2^64 of them."""
     assert counted_address(address) == counted
+
+
+@pytest.mark.parametrize(
+    ("failures", "attempt", "limit"),
+    [
+        (failed("ada", HERE, times=5), Attempt("ada", HERE, None), Limit.ACCOUNT_AND_ADDRESS),
+        (failed_at(HERE, 20), Attempt("ada", HERE, None), Limit.ADDRESS),
+        (failed_everywhere("ada", 50), Attempt("ada", HERE, None), Limit.ACCOUNT),
+        (failed("ada", HERE, device="laptop", times=5), Attempt("ada", HERE, "laptop"), Limit.DEVICE),
+    ],
+)
+def test_the_limit_that_was_reached_is_named(failures: list[Failed], attempt: Attempt, limit: Limit) -> None:
+    """So that the log can say whether an account or a whole address is locked."""
+    reached = limit_reached(failures, attempt, NOW)
+
+    assert reached is not None
+    assert reached.limit is limit

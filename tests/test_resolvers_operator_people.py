@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
+from keys.passwords import PasswordOwner
 from keys.policy import Scope, operator
 from models import Agent, AuditAction, AuditEvent, Organization, Person, Role, SignInSession
 from models.audit import SUMMARY_LENGTH_AT_MOST
@@ -45,7 +46,7 @@ async def add(
         organization_id=organization.id,
         role=role,
         agent_ids=agent_ids,
-        new_password=lambda: HASHED,
+        new_password=lambda _owner: HASHED,
         now=desk.clock(),
     )
 
@@ -87,10 +88,40 @@ async def test_a_person_is_added_with_role_and_agents(desk: Desk, world: World) 
     assert await summaries(desk) == ["Zoe (zoe@example.com) was added as agent admin of “Biller”, “Crawler”."]
 
 
+async def test_a_public_password_is_replaced_when_its_person_is_added(desk: Desk, world: World) -> None:
+    """Somebody else's known address keeps its password; a public one would let everybody in."""
+    async with desk.database.transaction() as session:
+        session.add(SignInSession(token_digest="0" * 64, person_id=world.ada.id, created_at=THEN, last_seen_at=THEN))
+    owners: list[PasswordOwner] = []
+
+    def new_password(owner: PasswordOwner) -> NewPassword:
+        owners.append(owner)
+        return HASHED
+
+    added = await add_member(
+        desk.database,
+        email="ada@example.com",
+        name="Ada",
+        organization_id=world.globex.id,
+        role=Role.MEMBER,
+        new_password=new_password,
+        is_public=lambda person: person.email == "ada@example.com",
+        now=desk.clock(),
+    )
+
+    async with desk.database.reading() as session:
+        person = await person_by_email(session, "ada@example.com")
+        sessions = (await session.execute(select(func.count()).select_from(SignInSession))).scalar_one()
+    assert person is not None
+    assert (added.is_new, added.has_new_password) == (False, True)
+    assert (person.password_hash, sessions) == (HASHED.hashed, 0)
+    assert {"ada@example.com", "ada", "globex"} <= set(owners[0].words)
+
+
 async def test_a_known_person_is_not_asked_for_a_password(desk: Desk, world: World) -> None:
     """A membership more is all that changes."""
 
-    def never() -> NewPassword:
+    def never(_owner: PasswordOwner) -> NewPassword:
         raise AssertionError("nothing is to be hashed")
 
     added = await add_member(
@@ -218,8 +249,10 @@ async def test_a_password_is_set_as_one_time_or_for_good(desk: Desk, world: Worl
     """With an end it is one-time; without one, nothing of a one-time password before is left."""
     ends = desk.clock() + timedelta(days=7)
 
-    one_time = await set_password(desk.database, email="ada@example.com", new_password=lambda: NewPassword("x", ends))
-    for_good = await set_password(desk.database, email="ada@example.com", new_password=lambda: HASHED)
+    one_time = await set_password(
+        desk.database, email="ada@example.com", new_password=lambda _owner: NewPassword("x", ends)
+    )
+    for_good = await set_password(desk.database, email="ada@example.com", new_password=lambda _owner: HASHED)
 
     assert (one_time.password_hash, one_time.password_is_one_time, one_time.password_expires_at) == ("x", True, ends)
     assert (for_good.password_hash, for_good.password_is_one_time, for_good.password_expires_at) == (

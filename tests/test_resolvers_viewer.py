@@ -12,7 +12,7 @@ from sqlalchemy import event, func, select, text, update
 from keys.hashing import HashingPool
 from keys.passwords import one_time_expires_at
 from keys.policy import Standing
-from keys.refusals import InvalidInput, SignInRefused, TooManyRequests
+from keys.refusals import InvalidInput, SignInRefused, TooManyRequests, Unauthenticated
 from models import Membership, Person, Role, SignInFailure, SignInSession
 from models.database import Database
 from models.person import person_for_update
@@ -565,10 +565,11 @@ async def test_a_one_time_password_must_be_changed(
     assert begun.password_change_required
 
     changed = await change_password(ada.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())
+    ada.token = changed.token.reveal()
 
-    assert not changed.password_change_required
+    assert not changed.signed_in.password_change_required
     who = await ada.who()
-    assert who == changed
+    assert who == changed.signed_in
     await browser(CAFE).fails(password=PASSWORD)
     clock.advance(days=400)
     await browser(CAFE).sign_in(password=ANOTHER)
@@ -577,15 +578,19 @@ async def test_a_one_time_password_must_be_changed(
 async def test_changing_the_password_ends_the_persons_other_sessions(
     browser: Callable[..., Browser], database: Database
 ) -> None:
-    """This one goes on under its value, and other people's are left alone."""
-    here, there, grace = browser(), browser(), browser()
+    """This one goes on under a new value: a copy of the old one is worthless. Other people's are left alone."""
+    here, copy, there, grace = browser(), browser(), browser(), browser()
     begun = (await here.sign_in()).signed_in
+    copy.token = here.token
     await there.sign_in()
     await grace.sign_in("grace@example.com")
 
-    await change_password(here.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=here.clock())
+    changed = await change_password(here.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=here.clock())
 
-    assert await here.who() is not None
+    assert await copy.who() is None
+    here.token = changed.token.reveal()
+    assert await here.who() == changed.signed_in == begun
+    assert changed.token.reveal() not in repr(changed)
     assert await there.who() is None
     assert await grace.who() is not None
     assert await count(database, SignInFailure) == 0
@@ -599,6 +604,8 @@ async def test_changing_the_password_ends_the_persons_other_sessions(
         (PASSWORD, "too short", "newPassword"),
         (PASSWORD, "x" * 1025, "newPassword"),
         (PASSWORD, PASSWORD, "newPassword"),
+        (PASSWORD, "aaaaaaaaaaaa", "newPassword"),
+        (PASSWORD, "ada@example.com", "newPassword"),
     ],
 )
 async def test_a_change_that_is_refused_changes_nothing(
@@ -617,6 +624,30 @@ async def test_a_change_that_is_refused_changes_nothing(
     await browser(CAFE).sign_in()
 
 
+async def test_a_session_that_ended_meanwhile_changes_no_password(browser: Callable[..., Browser]) -> None:
+    """Somebody who signed out elsewhere, or was removed, while the password was hashed, keeps the old one."""
+    here = browser()
+    begun = (await here.sign_in()).signed_in
+    await sign_out(here.door.database, here.token or "")
+
+    with pytest.raises(Unauthenticated):
+        await change_password(here.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=here.clock())
+
+    await browser(CAFE).sign_in()
+
+
+async def test_a_weak_new_password_is_no_failed_attempt(browser: Callable[..., Browser], clock: Clock) -> None:
+    """The current password was right each time, so nobody is locked out by choosing badly."""
+    ada = browser()
+    begun = (await ada.sign_in()).signed_in
+
+    for weak in ["aaaaaaaaaaaa", "password12345", "qwertyuiop12", "Ada@Example.com", "acme acme acme", "123456789012"]:
+        with pytest.raises(InvalidInput, match="Choose another"):
+            await change_password(ada.door, begun, current_password=PASSWORD, new_password=weak, now=clock())
+
+    await change_password(ada.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())
+
+
 async def test_a_session_has_five_guesses_at_the_current_password(
     browser: Callable[..., Browser], clock: Clock
 ) -> None:
@@ -631,7 +662,6 @@ async def test_a_session_has_five_guesses_at_the_current_password(
         await change_password(ada.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())
 
     assert refused.value.retry_after_seconds == 900
-    await ada.sign_in()
     await browser().sign_in()
     clock.advance(minutes=15)
     await change_password(ada.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())

@@ -17,6 +17,9 @@ from app.cli.terminal import (
     table,
     work,
 )
+from app.demo_people import people_with_public_passwords, take_passwords_away
+from app.demo_story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
+from keys.hashing import PASSWORD_PARAMETERS
 from models.ids import Prefix, external_id
 from models.organization import (
     DEFAULT_KEY_LIMIT,
@@ -25,6 +28,7 @@ from models.organization import (
     Organization,
     live_organizations,
 )
+from models.person import Person
 from resolvers import operator_organizations
 from resolvers.operator import named_organization
 from resolvers.operator_organizations import DeletedOrganization
@@ -121,13 +125,19 @@ def update(
 def delete(organization: OrganizationArgument, as_json: AsJson = False) -> None:
     """Delete an organization with its agents and API keys: no request with one of them passes any more."""
 
-    async def operation(workplace: Workplace) -> DeletedOrganization:
+    async def operation(workplace: Workplace) -> tuple[DeletedOrganization, list[str]]:
+        async with workplace.database.reading() as session:
+            organization_id = (await named_organization(session, organization)).id
+        public: list[Person] = []
+        if organization_id == DEMO_ORGANIZATION_ID:
+            public = await people_with_public_passwords(workplace.database, PASSWORD_PARAMETERS.hasher())
         async with workplace.database.transaction() as session:
-            return await operator_organizations.delete_organization(
-                session, organization_id=(await named_organization(session, organization)).id, now=utc_now()
+            deleted = await operator_organizations.delete_organization(
+                session, organization_id=organization_id, now=utc_now()
             )
+            return deleted, await take_passwords_away(session, public)
 
-    deleted = work(operation)
+    deleted, without_password = work(operation)
     row = deleted.organization
     form = {
         "id": external_id(Prefix.ORGANIZATION, row.id),
@@ -135,9 +145,16 @@ def delete(organization: OrganizationArgument, as_json: AsJson = False) -> None:
         "deletedAt": instant_form(row.deleted_at),
         "deletedAgents": ids_form(Prefix.AGENT, deleted.agent_ids),
         "deletedKeys": ids_form(Prefix.API_KEY, deleted.key_ids),
+        **({"passwordsTakenAway": without_password} if without_password else {}),
     }
     gone = f"agents: {len(deleted.agent_ids)}, API keys: {len(deleted.key_ids)}"
-    show(form, [f"Deleted {form['id']} “{row.name}” with what was in it ({gone})."], as_json=as_json)
+    lines = [f"Deleted {form['id']} “{row.name}” with what was in it ({gone})."]
+    if without_password:
+        lines.append(
+            f"The demo's passwords are public, so these people have none any more: {', '.join(without_password)}. "
+            "To let one of them sign in: keydesk user password EMAIL"
+        )
+    show(form, lines, as_json=as_json)
 
 
 def _words(row: Organization) -> str:

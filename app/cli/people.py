@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -22,9 +23,16 @@ from app.cli.terminal import (
     table,
     work,
 )
+from app.demo_people import has_public_password, is_password
 from app.failure import Failure
 from keys.hashing import PASSWORD_PARAMETERS
-from keys.passwords import BYTES_AT_MOST, new_one_time_password, one_time_expires_at, valid_password
+from keys.passwords import (
+    BYTES_AT_MOST,
+    PasswordOwner,
+    new_one_time_password,
+    one_time_expires_at,
+    valid_password,
+)
 from keys.refusals import InvalidInput
 from keys.token import Secret
 from models.ids import Prefix, external_id
@@ -53,10 +61,10 @@ class PasswordMaker:
         self.one_time: Secret | None = None
         self.expires_at: datetime | None = None
 
-    def __call__(self) -> NewPassword:
-        """Raises Failure for a password that is none."""
+    def __call__(self, owner: PasswordOwner) -> NewPassword:
+        """Raises Failure for a password that can't be used."""
         if self._from_input:
-            return NewPassword(_hashed(_read_password()))
+            return NewPassword(_hashed(_read_password(owner)))
         self.one_time, self.expires_at = new_one_time_password(), one_time_expires_at(utc_now())
         return NewPassword(_hashed(self.one_time), self.expires_at)
 
@@ -104,14 +112,15 @@ def create(
             role=role,
             agent_ids=agent_ids,
             new_password=maker,
+            is_public=partial(has_public_password, PASSWORD_PARAMETERS.hasher()),
             now=utc_now(),
         )
         return added, organization_id
 
     added, organization_id = work(operation)
-    shown = maker if added.is_new else PasswordMaker(from_input=False)
+    shown = maker if added.has_new_password else PasswordMaker(from_input=False)
     if not added.is_new:
-        note(f"{email} was known already: name and password stay as they are.")
+        note(_known_words(added))
     form = {**member_form(added.member, organization_id), "isNew": added.is_new, **shown.form()}
     show(form, [f"Added {_words(added.member)}.", *shown.lines()], as_json=as_json)
 
@@ -208,15 +217,27 @@ async def _agent_ids(session: AsyncSession, agents: Sequence[str], organization_
     return [(await named_agent(session, text, organization_id=organization_id)).id for text in agents]
 
 
-def _read_password() -> Secret:
+def _known_words(added: AddedMember) -> str:
+    email = added.member.person.email
+    if added.has_new_password:
+        return f"{email} had the demo's password, which is public. It was replaced; their sessions have ended."
+    if added.member.person.password_hash is None:
+        return f"{email} was known already, and has no password. To make one: keydesk user password {email}"
+    return f"{email} was known already: name and password stay as they are."
+
+
+def _read_password(owner: PasswordOwner) -> Secret:
     """One line, without its end. Raises Failure."""
     line = sys.stdin.buffer.readline(4 * BYTES_AT_MOST)
     try:
-        return Secret(valid_password(line.decode().rstrip("\r\n"), field="password"))
+        password = valid_password(line.decode().rstrip("\r\n"), words=owner.words, field="password")
     except UnicodeDecodeError:
         raise Failure("The password on standard input is not UTF-8.") from None
     except InvalidInput as refusal:
         raise Failure(f"The password on standard input can't be used. {refusal.message}") from None
+    if is_password(PASSWORD_PARAMETERS.hasher(), owner.current_hash, password):
+        raise Failure("The password on standard input is the one that the person has. Choose another.")
+    return Secret(password)
 
 
 def _hashed(password: Secret) -> str:

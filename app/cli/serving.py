@@ -21,6 +21,7 @@ from app.preflight import (
     serving_warnings,
 )
 from app.serve import serve as run_server
+from keys.hashing import PASSWORD_PARAMETERS
 from keys.token import ServerKeys
 from models.database import Database
 from models.migrations import current_revision, known_revisions
@@ -52,7 +53,8 @@ def serve(
 
     async def check(database: Database) -> None:
         await require_schema(database)
-        await require_no_demo(database, host, settings.public_url)
+        hasher = PASSWORD_PARAMETERS.hasher()
+        await require_no_demo(database, host, settings.public_url, password_hasher=hasher)
         await _settle_server_keys(database, server_keys, drop_keys=drop_keys)
         if (warning := limits_warning(settings, database)) is not None:
             note(f"Warning: {warning}")
