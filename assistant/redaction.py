@@ -7,24 +7,21 @@ A random run of up to 16 letters and digits with nothing before it that says wha
 """
 
 import re
-from bisect import bisect
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from operator import itemgetter
+from functools import partial
 
-from assistant.redaction_chance import random_runs
 from assistant.redaction_found import MARKERS, Found, Kind, LikeAKey, found_key
-from assistant.redaction_keys import ENDING_LENGTH, masked, rest_of, unusual, whole_or_cut, without_beginning
-from assistant.redaction_named import credentials, named
-from assistant.redaction_vendors import VENDORS, vendors
-from assistant.redaction_views import View, as_pasted, decoded, joined, undressed
+from assistant.redaction_keys import ENDING_LENGTH, rest_of
+from assistant.redaction_search import found_in, is_whole
+from assistant.redaction_vendors import VENDORS
+from assistant.redaction_views import View, as_pasted, undressed
 from keys.form import DISGUISE_WORDS, Malformed, examine
 from keys.form_rules import Fault
-from keys.token import TAIL_LENGTH, Secret, parse
+from keys.token import PROGRAM_TOKEN_KINDS, TAIL_LENGTH, Secret, parse
 
 LENGTH_AT_MOST = 4000
 """Characters that are looked at and kept; a message has no more."""
-ENCODINGS_AT_MOST = 2
 PASSES_AT_MOST = 4
 
 _MARKER = re.compile(
@@ -65,11 +62,12 @@ class Redacted:
 def redact(text: str, prefixes: Collection[str], *, length_at_most: int = LENGTH_AT_MOST) -> Redacted:
     """The text without secrets, as far as it is kept at all. The prefixes are those of our keys, the first to show."""
     text = text[:length_at_most]
+    like_ours = (*prefixes, *(prefix + kind for prefix in prefixes for kind in PROGRAM_TOKEN_KINDS))
     gone: list[Piece] = []
     hints: list[Piece] = []
     # What stands in place of a secret could be read with what is around it: it is looked at until it stays.
     for _ in range(PASSES_AT_MOST):
-        found = _settled(text, prefixes)
+        found = _settled(text, like_ours)
         taken_out = [each for each in found if not each.discreet]
         gone += [_piece(text, each, prefixes) for each in taken_out]
         hints = [_piece(text, each, prefixes) for each in found if each.discreet]
@@ -79,59 +77,34 @@ def redact(text: str, prefixes: Collection[str], *, length_at_most: int = LENGTH
     return Redacted(text, (*gone, *hints))
 
 
-def _found_in(view: View, prefixes: Collection[str], encodings: int) -> Iterator[Found]:
-    """All that is found in all views of this one, overlapping as it may."""
-    for plain in undressed(view):
-        yield from vendors(plain)
-        yield from named(plain, prefixes)
-        yield from random_runs(plain)
-        yield from masked(plain, prefixes)
-        yield from unusual(plain, prefixes)
-        yield from without_beginning(plain)
-        together = joined(plain)
-        yield from whole_or_cut(together, prefixes)
-        if encodings:
-            yield from _found_encoded(plain, together, prefixes, encodings - 1)
-
-
-def _found_encoded(plain: View, together: View, prefixes: Collection[str], encodings: int) -> Iterator[Found]:
-    """What is found in base64 and hexadecimal digits: first in one piece, lest a word after it is taken for more."""
-    ended: list[Found] = []
-    for view in (plain, together) if together.gaps else (plain,):
-        for content in decoded(view):
-            for each in (*credentials(content), *_found_in(content, prefixes, encodings)):
-                if view is plain and each.key and each.key.ended:
-                    ended.append(each)
-                if view is plain or not any(one.start < each.end and each.start < one.end for one in ended):
-                    yield each
-
-
 def _settled(text: str, prefixes: Collection[str]) -> list[Found]:
     """What was found, in order and without overlaps, and without what is there from being redacted before."""
     view = as_pasted(text)
     markers = [match.span() for match in _MARKER.finditer(text)]
-    found = [each for each in _found_in(view, prefixes, ENCODINGS_AT_MOST) if not _is_within(each, markers)]
+    found = found_in(view, prefixes, markers)
     found += _rest(view, found)
     settled: list[Found] = []
     for each in sorted(found, key=lambda one: (one.start, -one.end)):
         if settled and each.start < settled[-1].end:
             last = settled.pop()
-            settled.append(replace(min(last, each, key=_rank), start=last.start, end=max(last.end, each.end)))
+            settled.append(
+                replace(
+                    min(last, each, key=partial(_rank, prefixes=prefixes)),
+                    start=last.start,
+                    end=max(last.end, each.end),
+                )
+            )
         else:
             settled.append(each)
     return _doubled(text, settled)
 
 
-def _is_within(found: Found, places: list[tuple[int, int]]) -> bool:
-    """Whether it is in one of the places, which are in order."""
-    before = bisect(places, found.start, key=itemgetter(0))
-    return before > 0 and found.end <= places[before - 1][1]
-
-
-def _rank(found: Found) -> tuple[bool, int, bool, bool, int]:
+def _rank(found: Found, prefixes: Collection[str]) -> tuple[bool, int, bool, bool, bool, int]:
     """What says most of a place comes first; a hint, which may stay, does not speak for what must go."""
     key = found.key or LikeAKey()
-    return found.discreet, list(Kind).index(found.kind), not key.complete, not key.masked, found.start - found.end
+    is_others = not is_whole(found, prefixes)
+    kind = list(Kind).index(found.kind)
+    return found.discreet, kind, is_others, not key.complete, not key.masked, found.start - found.end
 
 
 def _rest(view: View, found: list[Found]) -> list[Found]:
@@ -190,6 +163,8 @@ def _piece(text: str, found: Found, prefixes: Collection[str]) -> Piece:
         is_telling = told is not None and told.fault in {Fault.VENDOR, Fault.BASIC_CREDENTIALS}
         return Piece(found.kind, found.marker, malformed=told if is_telling else None)
     whole = found.key.whole.reveal()
+    if found.is_shown:
+        raw = whole
     token = parse(whole, prefixes) if found.key.complete else None
     malformed = examine(raw, prefixes) if parse(raw, prefixes) is None else None
     if token and malformed and malformed.fault not in {*DISGUISE_WORDS, Fault.DOUBLED} and len(raw.split()) > 1:

@@ -74,13 +74,19 @@ class LikeAKey:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A piece of the text from `start` to `end`, and what is said in its place."""
+    """
+    A piece of the text from `start` to `end`, and what is said in its place.
+
+    `is_shown` where the text is a dump or a list of bytes, by which somebody looks at a key: what is wrong with the
+    key's form is then judged by the key itself, and not by how it is shown.
+    """
 
     start: int
     end: int
     kind: Kind
     marker: str
     key: LikeAKey | None = None
+    is_shown: bool = False
 
     @property
     def discreet(self) -> bool:

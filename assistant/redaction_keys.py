@@ -1,6 +1,7 @@
 """Owns where something like a key of ours stands in a view of a text: whole, cut short, masked, or the rest of one."""
 
 import re
+import string
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,8 +13,13 @@ from keys.token import HINT_BEGINNING, LIKE_A_KEY, PREFIX_LENGTH_AT_MOST, PUBLIC
 
 ENDING_LENGTH = 4
 _LETTER = "[0-9A-Za-z]"
-_ANY_PREFIX = rf"[A-Za-z][0-9A-Za-z]{{0,{PREFIX_LENGTH_AT_MOST - 1}}}"
+_ANY_PREFIX = rf"[A-Za-z][0-9A-Za-z]{{0,{PREFIX_LENGTH_AT_MOST}}}"
 _BETWEEN = r"[_\-.:=~/|\u2010-\u2015\u2212]"
+_BACKWARDS = re.compile(rf"{_LETTER}{{{TAIL_LENGTH}}}_{_LETTER}{{{PUBLIC_ID_LENGTH}}}_{_LETTER}")
+_BY_THIRTEEN = str.maketrans(
+    string.ascii_lowercase + string.ascii_uppercase,
+    "".join(letters[13:] + letters[:13] for letters in (string.ascii_lowercase, string.ascii_uppercase)),
+)
 _MASK = re.compile(r"(?:[*•●∙·○◦█▪…]|\.{2,}|[xX]{4,}|\\\*)++")
 _RUN = re.compile(rf"{_LETTER}++")
 _HEAD = re.compile(LIKE_A_KEY)
@@ -175,6 +181,17 @@ def without_beginning(view: View) -> Iterator[Found]:
     for match in _TAIL_ALONE.finditer(view.text):
         if looks_random(match[1]):
             yield found_key(view.span(*match.span()), LikeAKey(tail=Secret(match[1]), ending=match[1][-ENDING_LENGTH:]))
+
+
+def turned(view: View, prefixes: Collection[str]) -> Iterator[Found]:
+    """Keys that were written backwards, or with every letter moved by thirteen places."""
+    if _BACKWARDS.search(view.text):
+        backwards = View(view.text[::-1], [*view.ends[::-1]], [*view.starts[::-1]])
+        for each in whole_or_cut(backwards, prefixes):
+            yield replace(each, start=each.end, end=each.start)
+    if any(f"{prefix.translate(_BY_THIRTEEN)}_" in view.text for prefix in prefixes):
+        moved = replace(view, text=view.text.translate(_BY_THIRTEEN))
+        yield from (each for each in whole_or_cut(moved, prefixes) if each.key and each.key.prefix in prefixes)
 
 
 def rest_of(view: View, missing: int, taken: Sequence[tuple[int, int]]) -> list[tuple[str, tuple[int, int]]]:

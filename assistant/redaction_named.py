@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from assistant.redaction_chance import is_hexadecimal, looks_made_up
+from assistant.redaction_encodings import BASE64_FOR_ADDRESSES
 from assistant.redaction_found import MARKERS, Found, Kind
-from assistant.redaction_views import BASE64_FOR_ADDRESSES, View
+from assistant.redaction_views import View
 from keys.form import recognise
 from keys.form_rules import Fault
 

@@ -8,7 +8,9 @@ that was cut short is still a secret.
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
+from assistant.redaction_chance import is_prose
 from assistant.redaction_found import MARKERS, Found, Kind
 from assistant.redaction_views import View
 
@@ -54,17 +56,44 @@ VENDORS: tuple[tuple[str, str, str], ...] = (
 """What stands in the text instead, what must occur for it (any of these), and the form. The first that fits counts."""
 
 _VENDORS = tuple((name, rare.split(), re.compile(rf"(?<![0-9A-Za-z])(?:{form})")) for name, rare, form in VENDORS)
+_WORD = re.compile(r"[^0-9A-Za-z]")
+_RARE = re.compile("|".join(sorted({re.escape(part) for _, rare, _ in VENDORS for part in rare.split()})))
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN[^-]{0,40}PRIVATE KEY[^-]{0,20}-----"
-    r"(?:(?s:.{0,4000}?)-----END[^-]{0,80}-----|(?:\s*+(?:[A-Za-z-]{1,20}: [^\n]{1,80}\n|[0-9A-Za-z+/=]{16,}))*+)"
+    r"(?:(?s:.{0,4000}?)-----END[^-]{0,80}-----"
+    r"|(?:[\s>|+*#\d:\"',-]*+(?:[A-Za-z-]{1,20}: [^\n]{1,80}\n|[0-9A-Za-z+/=]{16,}))*+)"
 )
 
 
 def vendors(view: View) -> Iterator[Found]:
     """Credentials of other vendors, and private keys."""
+    for name, match in _matches(view.text):
+        yield Found(*view.span(*match.span()), Kind.VENDOR, f"[{name}]")
+    yield from _private_keys(view)
+
+
+def vendors_over_lines(view: View) -> Iterator[Found]:
+    """Credentials of other vendors that were broken over lines, in a view without line breaks."""
+    for name, match in _matches(view.text):
+        bounds = [match.start(), *sorted(gap for gap in view.gaps if match.start() < gap < match.end())]
+        parts = [view.text[a:b] for a, b in pairwise([*bounds, match.end()])]
+        # The first word of the next line may be another sentence's.
+        last = next((at for at, part in enumerate(parts) if at and is_prose(_WORD.split(part)[0])), len(parts))
+        end = bounds[last] if last < len(parts) else match.end()
+        yield Found(*view.span(match.start(), end), Kind.VENDOR, f"[{name}]")
+
+
+def _matches(text: str) -> Iterator[tuple[str, re.Match[str]]]:
+    if _RARE.search(text) is None:
+        return
     for name, rare, pattern in _VENDORS:
-        if any(part in view.text for part in rare):
-            for match in pattern.finditer(view.text):
-                yield Found(*view.span(*match.span()), Kind.VENDOR, f"[{name}]")
+        if any(part in text for part in rare):
+            for match in pattern.finditer(text):
+                yield name, match
+
+
+def _private_keys(view: View) -> Iterator[Found]:
+    if "-----BEGIN" not in view.text:
+        return
     for match in _PRIVATE_KEY.finditer(view.text):
         yield Found(*view.span(*match.span()), Kind.PRIVATE_KEY, MARKERS[Kind.PRIVATE_KEY])

@@ -1,14 +1,12 @@
 """
-Owns the views of a pasted text: as it is without invisible characters, escapes, line breaks and encodings, each
-character knowing where it stands in what was pasted.
+The views of a pasted text: without invisible characters, escapes and line breaks. Each character of a view knows where
+it stands in what was pasted.
 """
 
-import base64
 import html
 import re
 import sys
 import unicodedata
-from bisect import bisect
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +15,6 @@ from keys.form_rules import is_invisible
 
 ROUNDS_AT_MOST = 4
 """Layers of escapes that are taken off one after the other: percent-encoded twice, in a JSON string, in JSON again."""
-DECODED_AT_LEAST = 10
-"""Printable characters in a row that make something encoded a text."""
 
 _QUOTES = "\"'`“”„‟‘’‚‛«»"
 _ESCAPE = re.compile(
@@ -28,18 +24,18 @@ _ESCAPE = re.compile(
 )
 _ESCAPED_BLANKS = {"n": "\n", "r": "\r", "t": "\t", "b": "", "f": "\n", "v": "\n", "0": ""}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_MARK = r"(?:[>|│┃#+*•·‣▪-]|//|\d{1,5}[:|.)\]│]|L\d{1,5}(?![0-9A-Za-z]))"
 _JOINT = re.compile(
-    r"[-=\\]?[^\S\n]*+\n\s*+(?:[>|│#+]\s*+)*+"
-    rf"|[{_QUOTES}]\s*+(?:\.\.|[+.,&\\])?\s*+[{_QUOTES}]"
-    r"|</?(?:a|b|br|code|em|font|i|mark|span|strong|u|wbr)\b[^<>\n_]{0,80}>"
+    rf"(?:[^\S\n]{{0,3}}[-=\\|│+&])?[^\S\n]*+\n\s*+(?:{_MARK}\s*+)*+"
+    rf"|[{_QUOTES}]\s*+(?:\.\.|<<|\|\||<>|\+\+|& _|[+.,&\\~^|])?\s*+(?:[bfruBFRU@$]{{1,2}}(?=[{_QUOTES}]))?[{_QUOTES}]"
+    r"|</?(?:a|b|br|code|div|em|font|i|kbd|li|mark|ol|p|pre|samp|span|strong|t[abdhr]\w*|u|ul|wbr)\b[^<>\n_]{0,80}>"
     r"|\s+"
 )
-"""A wrapped line with the marks of a quotation or a diff, two strings put together, a tag, white space."""
-_BASE64 = re.compile(r"[0-9A-Za-z+/_-]{14,}={0,2}")
-_HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2}){10,}[0-9A-Fa-f]?")
-_BETWEEN_BYTES = re.compile(r"(?<=[0-9A-Fa-f]{2})(?:[:,;-]?(?:0x|\\x)|[:,;-])(?=[0-9A-Fa-f]{2})")
-BASE64_FOR_ADDRESSES = str.maketrans("-_", "+/")
-_PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]{%d,}" % DECODED_AT_LEAST)
+"""
+A line break with the marks around it (a quotation, a diff, a list, a table, a line number), two strings that a program
+puts together, an HTML tag, white space.
+"""
+_LINE_BREAK = re.compile(rf"[-=\\]?[^\S\n]*+\n[^\S\n]*+(?:{_MARK}[^\S\n]*+)*+")
 _ODD = re.compile(r"[^\t\n\r\x20-\x7e]")
 _LOOKALIKES = str.maketrans("АВЕЅІЈКМНОРСТХУаеорсухіјѕԁһԛԝ", "ABESIJKMHOPCTXYaeopcyxijsdhqw")
 
@@ -71,7 +67,7 @@ def undressed(view: View) -> Iterator[View]:
     view = _seen(view)
     yield view
     for _ in range(ROUNDS_AT_MOST):
-        plain = _seen(_rewritten(view, _ESCAPE, _unescaped))
+        plain = _seen(rewritten(view, _ESCAPE, _unescaped))
         if plain.text == view.text:
             return
         view = plain
@@ -80,47 +76,28 @@ def undressed(view: View) -> Iterator[View]:
 
 def joined(view: View) -> View:
     """The text without what may come between the parts of a key: white space, line breaks, `" + "`."""
-    return _rewritten(view, _JOINT, lambda _: "")
+    return rewritten(view, _JOINT, _nothing)
 
 
-def decoded(view: View) -> Iterator[View]:
-    """
-    The texts that are in base64 or in hexadecimal digits in a view that is `joined`. Nothing can be taken out of the
-    middle of such a run: each character stands for as much of the run as is without a gap around it.
-    """
-    for run in _BASE64.finditer(view.text):
-        characters = run[0].rstrip("=").translate(BASE64_FOR_ADDRESSES)
-        for offset in range(4):
-            part = characters[offset:]
-            # One character over is less than a byte.
-            part = part[:-1] if len(part) % 4 == 1 else part
-            content = base64.b64decode(part + "=" * (-len(part) % 4))
-            yield from _texts(view, run, offset, content, bits=6)
-    between = _rewritten(view, _BETWEEN_BYTES, lambda _: "")
-    for run in _HEXADECIMAL.finditer(between.text):
-        for offset in range(2):
-            digits = run[0][offset:]
-            yield from _texts(between, run, offset, bytes.fromhex(digits[: len(digits) // 2 * 2]), bits=4)
+def unwrapped(view: View) -> View:
+    """The text without line breaks and the marks of a quotation or a list at the start of a line."""
+    return rewritten(view, _LINE_BREAK, _nothing) if "\n" in view.text else view
 
 
-def _texts(view: View, run: re.Match[str], offset: int, content: bytes, *, bits: int) -> Iterator[View]:
-    """The printable texts in what was decoded of a run, without its first `offset` characters of so many bits."""
-    texts = list(_PRINTABLE.finditer(content))
-    if not texts:
-        return
-    bounds = [run.start(), *sorted(gap for gap in view.gaps if run.start() < gap < run.end()), run.end()]
-    first = run.start() + offset
-    for text in texts:
-        begun = [bisect(bounds, first + index * 8 // bits) - 1 for index in range(*text.span())]
-        ended = [bisect(bounds, first + (index * 8 + 7) // bits) for index in range(*text.span())]
-        yield View(
-            text[0].decode("ascii"),
-            [view.starts[bounds[bound]] for bound in begun],
-            [view.ends[bounds[bound] - 1] for bound in ended],
-        )
+def pieced(view: View, places: Sequence[tuple[int, int]]) -> View:
+    """These parts of a view, put together, with a gap between each two."""
+    starts: list[int] = []
+    ends: list[int] = []
+    gaps: set[int] = set()
+    for start, end in places:
+        gaps.update(len(starts) + gap - start for gap in view.gaps if start <= gap < end)
+        gaps.add(len(starts))
+        starts.extend(view.starts[start:end])
+        ends.extend(view.ends[start:end])
+    return View("".join(view.text[start:end] for start, end in places), starts, ends, frozenset(gaps))
 
 
-def _rewritten(view: View, pattern: re.Pattern[str], replace: Callable[[str], str]) -> View:
+def rewritten(view: View, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> View:
     """The view with what the pattern finds replaced; each new character stands for the whole that was found."""
     parts: list[str] = []
     starts: list[int] = []
@@ -137,7 +114,7 @@ def _rewritten(view: View, pattern: re.Pattern[str], replace: Callable[[str], st
         ends.extend(view.ends[position:end])
 
     for match in pattern.finditer(view.text):
-        instead = replace(match[0])
+        instead = replace(match)
         if instead == match[0]:
             continue
         keep(match.start())
@@ -154,7 +131,12 @@ def _rewritten(view: View, pattern: re.Pattern[str], replace: Callable[[str], st
     return View("".join(parts), starts, ends, frozenset(gaps))
 
 
-def _unescaped(escape: str) -> str:
+def _nothing(_: re.Match[str]) -> str:
+    return ""
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    escape = match[0]
     if escape[0] == "%":
         return bytes.fromhex(escape.replace("%", "")).decode("utf-8", "replace")
     if escape[0] == "&":
@@ -172,10 +154,11 @@ def _seen(view: View) -> View:
     """Without what can't be seen, and with letters of other widths and alphabets as the ones that they look like."""
     if view.text.isascii() and view.text.isprintable():
         return view
-    return _rewritten(_rewritten(view, _COLOUR, lambda _: ""), _ODD, _plain)
+    return rewritten(rewritten(view, _COLOUR, _nothing), _ODD, _plain)
 
 
-def _plain(odd: str) -> str:
+def _plain(match: re.Match[str]) -> str:
+    odd = match[0]
     if is_invisible(odd) or unicodedata.combining(odd) or unicodedata.category(odd) in {"Mn", "Me"}:
         return ""
     plain = unicodedata.normalize("NFKC", odd.translate(_LOOKALIKES))

@@ -21,12 +21,14 @@ TAG_LENGTH = 10
 TAIL_LENGTH = SECRET_LENGTH + TAG_LENGTH
 HINT_BEGINNING = 6
 PREFIX_LENGTH_AT_MOST = 12
+PROGRAM_TOKEN_KINDS = ("s", "o")
+"""Added to the prefix of API keys, they make the prefixes of service tokens and operator tokens: kds_…, kdo_…."""
 PATTERN = (
     rf"[a-z][a-z0-9]{{0,{PREFIX_LENGTH_AT_MOST - 1}}}_[0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}}_[0-9A-Za-z]{{{TAIL_LENGTH}}}"
 )
 """Every key, whatever its prefix; with the prefix as it comes: kd_[0-9A-Za-z]{16}_[0-9A-Za-z]{42}."""
-LIKE_A_KEY = rf"([A-Za-z][0-9A-Za-z]{{0,{PREFIX_LENGTH_AT_MOST - 1}}})_([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})_"
-"""How it begins, with a prefix in capitals too: what follows is secret, however little of it is there."""
+LIKE_A_KEY = rf"([A-Za-z][0-9A-Za-z]{{0,{PREFIX_LENGTH_AT_MOST}}})_([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})_"
+"""How a key or a program's token begins, in capitals too: what follows is secret, however little of it is there."""
 
 _CHARACTERS = frozenset(ALPHABET)
 _TAG_RANGE = len(ALPHABET) ** TAG_LENGTH
