@@ -5,12 +5,13 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
+from litestar.types import ASGIApp
 
 from app import Keydesk
 from app.verify import VerifyDoor
@@ -76,14 +77,14 @@ def _bytes(text: str | bytes) -> bytes:
 
 @contextmanager
 def served(
-    application: VerifyDoor | Keydesk, *, http: str | type[asyncio.Protocol] = "httptools"
+    application: ASGIApp, *, http: str | Callable[..., asyncio.Protocol] = "httptools"
 ) -> Iterator[tuple[str, int]]:
     """Behind uvicorn with httptools, as it is served, in a thread of its own; gives host and port."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         application,  # type: ignore[arg-type]  # an ASGI application
         loop="uvloop",
-        http=http,
+        http=http,  # type: ignore[arg-type]  # what makes a protocol
         ws="none",
         lifespan="on" if isinstance(application, Keydesk) else "off",
         log_config=None,
