@@ -37,7 +37,7 @@ class Deadlines:
     """From the complete head until the complete body."""
     unread: float = 60
     """How long nothing of an answer may be taken off the socket."""
-    last_words: float = 2
+    last_words: float = 1
     """How long a connection that is closed goes on reading, so that the client gets to see the answer."""
 
 

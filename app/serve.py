@@ -1,13 +1,15 @@
 """Owns the server process: the socket, its workers, and the moment at which the address is told."""
 
+import asyncio
 import gc
 import os
 import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -15,6 +17,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from app import create_app
+from app.connections import Bounds, Places, raise_descriptor_limit
 from app.failure import Failure
 from app.logs import configure_logging
 from app.settings import Settings, read_settings
@@ -23,7 +26,8 @@ from app.wire import BoundedHttp
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 """Longer than gateways keep an idle connection (nginx 60, Envoy and Caddy less), so that they close it and not we."""
-GRACE_SECONDS = 10
+GRACE_SECONDS = 5
+"""For answers under way when the server is told to stop. Containers are killed 10 seconds after they were told."""
 WORKER_SILENCE_SECONDS = 30
 """After which a worker counts as stuck. One that is starting on a busy machine is silent for a while, too."""
 WORKER = "app.serve:worker_application"
@@ -47,26 +51,30 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, announce: C
     address = f"http://{shown_host}:{port}"
     settings = replace(settings, public_url=settings.public_url or address)
     configure_logging(settings.log_level)
+    raise_descriptor_limit()
     announce(address)
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, _stopped)
+    protocol = partial(BoundedHttp, bounds=Bounds(places=Places(exempt=settings.trusted_proxies)))
     if workers == 1:
-        server = uvicorn.Server(_config(create_app(settings, when_started=leave_alone_what_stays)))
+        stop_well_when_hung_up()
+        server = uvicorn.Server(_config(create_app(settings, when_started=leave_alone_what_stays), protocol))
         server.run(sockets=[listener])
         if not server.started:
             raise Failure("The server could not start; the log above says why.")
         return
     os.environ["KEYDESK_PUBLIC_URL"] = settings.public_url or address
-    config = _config(WORKER, factory=True, workers=workers)
+    config = _config(WORKER, protocol, factory=True, workers=workers)
     if settings.metrics:
         with _metrics_folder() as folder:
             MeasuredWorkers(config, [listener], folder).run()
     else:
-        Multiprocess(config, [listener]).run()
+        Workers(config, [listener]).run()
 
 
 def worker_application() -> object:
     """One worker's application, from the environment."""
+    stop_well_when_hung_up()
     settings = read_settings(os.environ)
     configure_logging(settings.log_level)
     return create_app(settings, when_started=leave_alone_what_stays)
@@ -82,7 +90,38 @@ def leave_alone_what_stays() -> None:
     gc.freeze()
 
 
-class MeasuredWorkers(Multiprocess):
+def stop_well_when_hung_up() -> None:
+    """
+    Makes SIGHUP and SIGQUIT end this process as SIGTERM does, with what was counted written down.
+
+    A signal that whoever started the process had ignored, as nohup does, stays ignored.
+    """
+    for other in (signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(other) is not signal.SIG_IGN:
+            signal.signal(other, lambda _signal, _frame: signal.raise_signal(signal.SIGTERM))
+
+
+class Workers(Multiprocess):
+    """Worker processes that share one listening socket."""
+
+    def handle_quit(self) -> None:
+        """SIGQUIT: ends them as SIGTERM does."""
+        self.handle_term()
+
+    def terminate_all(self) -> None:
+        """
+        Stops listening, then the workers.
+
+        The socket stays open as long as any process has it. Connections that nobody would take any more are refused
+        from now on, so that their clients go elsewhere at once.
+        """
+        for listener in self.sockets:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+        super().terminate_all()
+
+
+class MeasuredWorkers(Workers):
     """Workers whose metrics lie in a folder: what only holds while one lives is dropped when it is gone."""
 
     def __init__(self, config: uvicorn.Config, sockets: Sequence[socket.socket], folder: Path) -> None:
@@ -124,13 +163,15 @@ def _stopped(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def _config(app: object, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:
+def _config(
+    app: object, protocol: Callable[..., asyncio.Protocol], *, factory: bool = False, workers: int = 1
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # an ASGI application, or where to import one
         factory=factory,
         workers=workers,
         loop="uvloop",
-        http=BoundedHttp,
+        http=protocol,  # type: ignore[arg-type]  # what makes one
         ws="none",
         lifespan="on",
         log_config=None,

@@ -19,6 +19,9 @@ from app.settings import read_settings
 
 KEYDESK = Path(sys.executable).with_name("keydesk")
 KEY = "0123456789abcdef0123456789abcdef"
+HALF_A_REQUEST = (
+    b"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+)
 
 
 @contextmanager
@@ -73,6 +76,56 @@ def test_a_server_tells_its_address_serves_and_stops_when_told(
     assert refused.json()["type"] == f"{address}/docs/errors#missing_key"
     assert (rest, process.returncode) == ("", 0)
     assert "died" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGQUIT])
+def test_half_a_request_does_not_hold_up_a_stop(
+    database_address: str, tmp_path: Path, workers: str, stop: signal.Signals
+) -> None:
+    """Its client is told that it was too slow, and nothing has to be cancelled; counts are written down."""
+    with running(database_address, tmp_path, "--workers", workers) as (process, address):
+        until_ready(address)
+        port = int(address.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), 60) as half:
+            half.sendall(HALF_A_REQUEST)
+            time.sleep(0.5)  # so that it has arrived
+            process.send_signal(stop)
+            answer = half.recv(65536)
+            process.communicate(timeout=60)
+
+    log = (tmp_path / "log").read_text()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert process.returncode == 0
+    assert log.count("Finished server process") == int(workers)
+    assert "timeout graceful shutdown exceeded" not in log
+
+
+def test_a_terminal_that_hangs_up_stops_one_process_well(database_address: str, tmp_path: Path) -> None:
+    """SIGHUP once ended it in the middle, and lost what was counted."""
+    with running(database_address, tmp_path) as (process, address):
+        until_ready(address)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert "Finished server process" in (tmp_path / "log").read_text()
+
+
+def test_workers_that_stop_refuse_new_connections(database_address: str, tmp_path: Path) -> None:
+    """None waits in the socket's queue for a worker that will never take it."""
+    with running(database_address, tmp_path, "--workers", "2") as (process, address):
+        until_ready(address)
+        port = int(address.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), 60) as half:  # so that a worker is still there for a moment
+            half.sendall(HALF_A_REQUEST)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGTERM)
+            half.recv(65536)
+
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port), 60)
+        process.communicate(timeout=60)
 
 
 def test_a_port_that_is_taken_is_said_to_be(database_address: str) -> None:
