@@ -19,7 +19,7 @@ class GentleTransport:
     """
     Stands before a real transport, to which it passes on what it does not do itself.
 
-    `is_read_whole` says whether nothing of a request is still to come.
+    `may_send_more` says whether the client may still be sending something.
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class GentleTransport:
         deadlines: Deadlines,
         loop: asyncio.AbstractEventLoop,
         *,
-        is_read_whole: Callable[[], bool],
+        may_send_more: Callable[[], bool],
     ) -> None:
         self._transport = transport
         self._deadlines = deadlines
         self._loop = loop
-        self._is_read_whole = is_read_whole
+        self._may_send_more = may_send_more
         self._is_ending = False
         self._dropped = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -50,11 +50,11 @@ class GentleTransport:
         self._transport.abort()
 
     def close(self) -> None:
-        """Closes once all is sent: at once where the request was read whole, else after a moment."""
+        """Closes once all is sent: at once where the client sends nothing more, else after a moment."""
         if self.is_closing():
             return
         self._is_ending = True
-        if self._is_read_whole() or not self._transport.can_write_eof():
+        if not self._may_send_more() or not self._transport.can_write_eof():
             self._transport.close()
             self.watch_unread()
             return

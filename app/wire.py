@@ -66,6 +66,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_message = False
         self._in_body = False
         self._asks_for_upgrade = False
+        self._asked_for_upgrade = False
         self._messages = 0
         self._undelivered = 0
         self._unread_body = 0
@@ -78,9 +79,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the server has it
         """Takes a place for the connection, or closes it where there is none."""
-        self._gentle = GentleTransport(
-            transport, self._bounds.deadlines, self.loop, is_read_whole=lambda: not self._in_message
-        )
+        self._gentle = GentleTransport(transport, self._bounds.deadlines, self.loop, may_send_more=self._may_send_more)
         super().connection_made(cast(asyncio.Transport, self._gentle))
         self._extensions = {SERVER_STOPS: self._stops, HANG_UP: transport.abort}
         self._host = self.client[0] if self.client else None
@@ -161,6 +160,7 @@ class BoundedHttp(HttpToolsProtocol):
         head = [b"%b %b HTTP/%b\r\n" % (method, self.url, self.parser.get_http_version().encode())]
         head += [b"%b: %b\r\n" % (name, value) for name, value in self.headers if name not in HOP_BY_HOP]
         self._asks_for_upgrade = False
+        self._asked_for_upgrade = True
         self._messages -= 1
         self.parser = httptools.HttpRequestParser(self)
         self._parse(b"".join(head) + b"connection: close\r\n\r\n")
@@ -221,6 +221,10 @@ class BoundedHttp(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     # The end of reading
+
+    def _may_send_more(self) -> bool:
+        """Whether the client may still be sending something that is not read any more."""
+        return self._in_message or self._is_deaf or self._asked_for_upgrade
 
     def _waiting(self) -> list[RequestResponseCycle]:
         """The requests that are not answered yet, in their order."""
