@@ -23,6 +23,7 @@ from app.demo import kept_server_keys
 from app.failure import DATABASE_ERRORS, Failure, database_failure, database_place
 from app.mail_server import MailFailure
 from app.preflight import (
+    foreign_server_key,
     limits_warning,
     missing_server_keys,
     missing_words,
@@ -148,8 +149,10 @@ async def _server_keys(settings: Settings, database: Database) -> Finding:
         return Finding(
             "server keys", False, f"living API keys need {missing_words(missing)}; put it back into KEYDESK_SECRET_KEY"
         )
-    signing = server_keys.signing_id
-    return Finding("server keys", True, f"{len(server_keys.ids)} set{kept}, {signing} signs; none is missing")
+    found = f"{len(server_keys.ids)} set{kept}, {server_keys.signing_id} signs; none is missing"
+    if (why := await foreign_server_key(database, server_keys)) is not None:
+        found += f"; warning: {why}"
+    return Finding("server keys", True, found)
 
 
 async def _redis(url: Secret | None) -> Finding:

@@ -3,6 +3,7 @@
 import ipaddress
 import sqlite3
 from collections.abc import Collection
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
@@ -12,11 +13,12 @@ from app.demo_story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
 from app.failure import Failure
 from app.settings import Settings
 from keys.token import ServerKeys
-from models.api_key import server_keys_in_use
+from models.api_key import newest_server_key, server_keys_in_use
 from models.database import POSTGRESQL, Database, database_now
 from models.ids import Prefix, external_id
 from models.migrations import current_revision, known_revisions, newest_revision
 from models.organization import live_organization
+from models.served_server_key import replace_served_server_keys, served_server_keys
 
 HOW_TO_MAKE_A_SECRET = "Make one with `openssl rand -hex 32`, and keep it: API keys are only good together with it."  # noqa: S105
 
@@ -153,6 +155,41 @@ def _is_ip_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+async def foreign_server_key(database: Database, server_keys: ServerKeys) -> str | None:
+    """
+    Why a secret that is made with these server keys would never verify, or None where nothing says so.
+
+    The server that started last has left the ids of its server keys. Until one has, the newest living key tells.
+    """
+    signing = server_keys.signing_id
+    async with database.reading() as session:
+        served = await served_server_keys(session)
+        newest = None if served else await newest_server_key(session)
+    if served and signing not in served:
+        return (
+            f"The first server key in KEYDESK_SECRET_KEY ({signing}) is not one that the server was started with "
+            f"({', '.join(served)})"
+        )
+    if newest is not None and newest not in server_keys.ids:
+        return f"The newest API key was made with another server key ({newest}) than those in KEYDESK_SECRET_KEY"
+    return None
+
+
+async def require_own_server_key(database: Database, server_keys: ServerKeys) -> None:
+    """Raises Failure before a secret is issued that no server would take for its own."""
+    if (why := await foreign_server_key(database, server_keys)) is not None:
+        raise Failure(
+            f"{why}. Nothing was issued: its secret would never verify. Set KEYDESK_SECRET_KEY as the server has it; "
+            "if you have just replaced the server's, restart the server first."
+        )
+
+
+async def keep_server_keys(database: Database, server_keys: ServerKeys, *, now: datetime) -> None:
+    """Notes the ids of the server keys that a server is about to run with."""
+    async with database.transaction() as session:
+        await replace_served_server_keys(session, server_keys.ids, now=now)
 
 
 def limits_warning(settings: Settings, database: Database) -> str | None:

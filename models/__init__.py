@@ -15,6 +15,7 @@ from models.organization import Organization
 from models.pasted_key import PastedKey
 from models.person import AdministeredAgent, Membership, Person, Role
 from models.refused_request import RefusedReason, RefusedRequest
+from models.served_server_key import ServedServerKey
 from models.session import SignInSession
 from models.sign_in import SignInFailure
 from models.ticket import Ticket
@@ -42,6 +43,7 @@ __all__ = [
     "RefusedReason",
     "RefusedRequest",
     "Role",
+    "ServedServerKey",
     "SignInFailure",
     "SignInSession",
     "Ticket",

@@ -132,6 +132,17 @@ async def server_keys_in_use(session: AsyncSession, *, now: datetime) -> dict[st
     return {row[0]: row[1] for row in await session.execute(statement)}
 
 
+async def newest_server_key(session: AsyncSession) -> str | None:
+    """The id of the server key that tagged the newest secret of a living key."""
+    statement = (
+        select(col(ApiKey.server_key_id))
+        .where(col(ApiKey.deleted_at).is_(None))
+        .order_by(func.coalesce(col(ApiKey.rotated_at), col(ApiKey.created_at)).desc())
+        .limit(1)
+    )
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
 async def organizations_tagged_otherwise(session: AsyncSession, server_key_ids: Collection[str]) -> list[UUID]:
     """The organizations with a living key one of whose secrets none of these server keys tagged, by id."""
     statement = (

@@ -486,8 +486,9 @@ def test_a_server_key_that_living_keys_need_is_not_lost_silently(
     monkeypatch.setattr(app.cli.serving, "run_server", lambda _, **options: served.append(options))
     keydesk("key", "create", "old", "--organization", "Acme")
     keydesk("key", "create", "old too", "--organization", "Globex")
-    monkeypatch.setenv("KEYDESK_SECRET_KEY", OTHER_SECRET_KEY)
+    monkeypatch.setenv("KEYDESK_SECRET_KEY", f"{OTHER_SECRET_KEY},{SECRET_KEY}")
     keydesk("key", "create", "new", "--organization", "Acme")
+    monkeypatch.setenv("KEYDESK_SECRET_KEY", OTHER_SECRET_KEY)
 
     refused = keydesk("serve")
     found = keydesk("doctor", "--json").value

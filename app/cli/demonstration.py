@@ -9,6 +9,7 @@ from app.cli.serving import Port
 from app.cli.terminal import AsJson, settings_from_environment, show, table, with_database
 from app.demo import Demo, fresh_key, prepare
 from app.demo_story import ORGANIZATION_ID, ORGANIZATION_NAME
+from app.preflight import keep_server_keys
 from app.serve import serve as run_server
 from app.settings import Settings
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
@@ -51,6 +52,7 @@ def demo(port: Port = 8000, as_json: AsJson = False) -> None:
 
 async def _fresh_key(prepared: Demo, database: Database) -> Issued:
     settings = prepared.settings
+    await keep_server_keys(database, prepared.server_keys, now=utc_now())
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
     try:
         issuer = Issuer(prepared.server_keys, settings.key_prefixes[0], pool)

@@ -22,6 +22,7 @@ from app.cli.terminal import (
     work,
 )
 from app.failure import Failure
+from app.preflight import require_own_server_key
 from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.issuer import Issuer
 from keys.policy import operator
@@ -61,7 +62,7 @@ def create(
             agent_id = (
                 None if agent is None else (await named_agent(session, agent, organization_id=organization_id)).id
             )
-        with _desk(workplace, workplace.server_keys()) as desk:
+        with _desk(workplace, await _signing_keys(workplace)) as desk:
             try:
                 return await create_api_key(
                     desk,
@@ -95,7 +96,7 @@ def rotate(
     """Give an API key a new secret and print it, this once. The key keeps its id, name and slot."""
 
     async def operation(workplace: Workplace) -> Issued:
-        with _desk(workplace, workplace.server_keys()) as desk:
+        with _desk(workplace, await _signing_keys(workplace)) as desk:
             return await api_keys.rotate_api_key(desk, operator(), key_id=_key_id(key), overlap_seconds=overlap)
 
     _show_issued("Rotated", work(operation), as_json=as_json)
@@ -200,6 +201,13 @@ def delete(key: Key, as_json: AsJson = False) -> None:
     form: Form = {**key_form(deleted.record, utc_now()), "keyAllowance": allowance_form(deleted.allowance)}
     in_use = f"{deleted.allowance.used} of {deleted.allowance.limit} API keys are in use now"
     show(form, [f"Deleted {key_words(deleted.record)}. {in_use}."], as_json=as_json)
+
+
+async def _signing_keys(workplace: Workplace) -> ServerKeys:
+    """Those that new secrets are made with. Raises Failure where they are not the server's."""
+    server_keys = workplace.server_keys()
+    await require_own_server_key(workplace.database, server_keys)
+    return server_keys
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from app.cli.terminal import AsJson, note, settings_from_environment, show, tabl
 from app.doctor import examine
 from app.failure import Failure
 from app.preflight import (
+    keep_server_keys,
     limits_warning,
     missing_server_keys,
     missing_words,
@@ -64,6 +65,8 @@ def serve(
     with_database(settings, check)
 
     def announce(address: str) -> None:
+        # Only once the port is ours: a start that fails must not change what other commands go by.
+        with_database(settings, lambda database: keep_server_keys(database, server_keys, now=utc_now()))
         show({"address": address}, [f"Keydesk serves at {address}"], as_json=as_json)
 
     run_server(settings, host=host, port=port, workers=workers, announce=announce)

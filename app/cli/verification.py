@@ -9,6 +9,7 @@ from app import key_reader, utc_now
 from app.cli.forms import Form, key_words
 from app.cli.terminal import AsJson, Workplace, note, show, work
 from app.counting import Counting
+from app.preflight import foreign_server_key
 from keys.gate import Gate
 from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.limiter import OnlyLooking
@@ -37,6 +38,8 @@ def verify(
     async def operation(workplace: Workplace) -> tuple[Verdict, ApiKeyRecord | None]:
         wanted = await _wanted(workplace, agent)
         verdict = await _check(workplace, key, wanted)
+        if key and (why := await foreign_server_key(workplace.database, workplace.server_keys())) is not None:
+            note(f"Warning: {why}: the server may answer otherwise.")
         if verdict.key is None:
             return verdict, None
         async with workplace.database.reading() as session:
