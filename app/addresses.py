@@ -143,6 +143,14 @@ def normalized(text: str | None) -> str | None:
     return str(address)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine can reach the host."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 def is_trusted(address: str | None, trusted_proxies: Sequence[Network]) -> bool:
     """Return whether the address, in its normal form, is one of these proxies'."""
     if address is None:

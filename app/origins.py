@@ -5,7 +5,9 @@ Every POST is looked at, with a cookie or without, so that no other page can sig
 lines of our own: the framework's is for all routes of an application and knows nothing of a refused page.
 """
 
-from collections.abc import Collection
+import logging
+import time
+from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,11 +17,15 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Receive, 
 
 from app.graphql_errors import Code, refusal
 from app.graphql_requests import AnswerForm, answer_form, header_values
+from models.addresses import is_host
+
+logger = logging.getLogger("keydesk.origins")
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PREFLIGHT_SECONDS = 600
-REFUSED = "This page may not ask here: its origin is not this server's, nor one that the operator named."
+LOGGED_EVERY_SECONDS = 60.0
+SHOWN_CHARACTERS = 100
 Headers = list[tuple[bytes, bytes]]
 
 _PREFLIGHT: Headers = [
@@ -51,9 +57,18 @@ class OriginGuard:
     It wraps that application itself and not a path, which the framework's routing reads in its own way.
     """
 
-    def __init__(self, app: ASGIApp, *, public_url: str, allowed_origins: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        public_url: str,
+        allowed_origins: Collection[str],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         own = own_origins(public_url)
         self._app = app
+        self._public_url = public_url
+        self._log = _PacedLog(monotonic)
         self._named = frozenset(allowed_origins) - own
         self._allowed = own | self._named
 
@@ -63,9 +78,13 @@ class OriginGuard:
             return
         origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
         answer = _adding(send, self._headers(origins))
-        if scope["method"] == "POST" and (len(origins) > 1 or not self._allowed.issuperset(origins)):
-            await _refuse(scope, answer)
-        elif scope["method"] == "OPTIONS" and self._is_named(origins) and _is_preflight(scope):
+        is_preflight = scope["method"] == "OPTIONS" and bool(origins) and _is_preflight(scope)
+        is_allowed = len(origins) <= 1 and self._allowed.issuperset(origins)
+        if (scope["method"] == "POST" or is_preflight) and not is_allowed:
+            message = f"Requests from {_shown(origins)} are not allowed: this server is at {self._public_url}."
+            self._log.warn(message)
+            await _refuse(scope, answer, f"{message} {ADVICE}")
+        elif is_preflight and self._is_named(origins):
             await _answer(answer, 204, _PREFLIGHT)
         else:
             await self._app(scope, receive, answer)
@@ -87,10 +106,52 @@ class OriginGuard:
         ]
 
 
-async def _refuse(scope: HTTPScope, send: Send) -> None:
+ADVICE = (
+    "Whoever runs Keydesk: KEYDESK_PUBLIC_URL must be the address in the browser; KEYDESK_ALLOWED_ORIGINS names other "
+    "front ends of the same site."
+)
+
+
+class _PacedLog:
+    """A line a minute, so that an operator sees a wrong setting and no stranger fills the log."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._next_at = float("-inf")
+        self._left_out = 0
+
+    def warn(self, message: str) -> None:
+        now = self._monotonic()
+        if now < self._next_at:
+            self._left_out += 1
+            return
+        more = f" Requests like this since the last such line: {self._left_out}." if self._left_out else ""
+        self._next_at, self._left_out = now + LOGGED_EVERY_SECONDS, 0
+        logger.warning(
+            "%s Check KEYDESK_PUBLIC_URL and KEYDESK_ALLOWED_ORIGINS.%s This is said once a minute.", message, more
+        )
+
+
+def _shown(origins: list[str]) -> str:
+    """The page's origin, where the header is one; whatever else somebody put there is not repeated."""
+    if len(origins) != 1:
+        return "a page that sends several origins"
+    try:
+        parts = urlsplit(origins[0])
+        is_origin = bool(parts.scheme) and is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        is_origin = False
+    if origins[0] == "null":
+        return "a page without an origin (null: a file, or a sandboxed frame)"
+    if not is_origin or parts.username is not None or len(origins[0]) > SHOWN_CHARACTERS or not origins[0].isascii():
+        return "a page whose origin can't be read"
+    return f"pages of {parts.scheme}://{parts.netloc}"
+
+
+async def _refuse(scope: HTTPScope, send: Send, message: str) -> None:
     """A GraphQL response, in the form that was asked for, as every refusal at this address."""
     form = answer_form(", ".join(header_values(scope, b"accept")) or "*/*") or AnswerForm.JSON
-    body = msgspec.json.encode({"errors": [refusal(Code.FORBIDDEN, REFUSED)]})
+    body = msgspec.json.encode({"errors": [refusal(Code.FORBIDDEN, message)]})
     headers = [(b"content-type", f"{form.value}; charset=utf-8".encode()), (b"cache-control", b"no-store")]
     await _answer(send, 403, headers, body)
 

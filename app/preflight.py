@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
 
+from app.addresses import is_loopback
 from app.demo_people import people_with_public_passwords
 from app.demo_story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
 from app.failure import Failure
@@ -24,14 +25,6 @@ HOW_TO_MAKE_A_SECRET = "Make one with `openssl rand -hex 32`, and keep it: API k
 
 NARROWEST_PREFIX_OF_MANY = {4: 8, 6: 16}
 """A network with a shorter prefix is no single operator's."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine can reach the host."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def require_file(database: Database, *, may_be_new: bool = False) -> None:
@@ -128,9 +121,18 @@ def serving_warnings(settings: Settings) -> list[str]:
         for network in settings.trusted_proxies
         if network.prefixlen < NARROWEST_PREFIX_OF_MANY[network.version]
     ]
+    if settings.metrics and settings.metrics_token is None and public_url is not None and not _is_for_here(public_url):
+        warnings.append(
+            "KEYDESK_METRICS_TOKEN is not set: a proxy on this machine may be taken for a caller on it, and show "
+            "/metrics to everybody. Set the token."
+        )
     if settings.metrics_token is not None and not settings.metrics:
         warnings.append("KEYDESK_METRICS_TOKEN is set, and /metrics is off: for metrics, set KEYDESK_METRICS=true.")
     return warnings
+
+
+def _is_for_here(public_url: str) -> bool:
+    return is_loopback(urlsplit(public_url).hostname or "")
 
 
 def _is_other_site(origin: str, public_url: str) -> bool:

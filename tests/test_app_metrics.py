@@ -3,7 +3,11 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
+import socket
+import subprocess
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -23,16 +27,19 @@ from keys.tally import REFUSED_WITHOUT_A_KEY_AT_MOST, Sender
 from models.database import Database
 from models.refused_request import RefusedReason
 from resolvers.desk import Desk
-from tests.client import CHEAP, NEVER_WAS, PUBLIC_URL, Site, application, open_site, running
+from tests.client import CHEAP, NEVER_WAS, Site, application, open_site, running
 from tests.conftest import Clock
+from tests.gateways import PATH
 from tests.presented import HeldHasher, issue, until
 from tests.redis_server import running_redis
 from tests.servers import REAL, ROOT, Server, Servers
+from tests.small_servers import free_port
 from tests.wire import connected, verification
 from tests.world import World
 
 TOKEN = "a token for Prometheus, of the operator's choice"
 ON = {"KEYDESK_METRICS": "true"}
+HERE = "http://127.0.0.1:8000"
 GIVE_UP_SECONDS = 60.0
 NOBODY_THERE = "redis://127.0.0.1:1"
 
@@ -54,7 +61,7 @@ async def asked(
     app = application(database_address, environment=environment)
     client = None if peer is None else (peer, 40_000)
     transport = httpx.ASGITransport(cast(Any, app), client=cast(Any, client))
-    async with running(app), httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as http:
+    async with running(app), httpx.AsyncClient(transport=transport, base_url=HERE) as http:
         yield http
 
 
@@ -67,7 +74,7 @@ async def measured(database_address: str, clock: Clock) -> AsyncIterator[Site]:
 
 async def scraped(site: Site) -> dict[str, float]:
     """What a Prometheus on this machine is told."""
-    answer = await (await site.browser()).http.get("/metrics")
+    answer = await (await site.browser()).http.get("/metrics", headers={"Host": "localhost"})
     assert answer.status_code == 200
     return numbers(answer.text)
 
@@ -106,17 +113,88 @@ async def test_callers_on_this_machine_may_read_them(database_address: str, peer
         ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}),
         ("127.0.0.1", {"Via": "1.1 a-proxy"}),
         ("127.0.0.1", {"X-Real-IP": "127.0.0.1"}),
+        ("127.0.0.1", {"Host": "keys.example"}),
+        ("127.0.0.1", {"Host": "rebound.evil.example:8000"}),
+        ("127.0.0.1", {"Host": "localhost.evil.example"}),
+        ("127.0.0.1", {"Host": "[::1"}),
     ],
 )
-async def test_others_may_not(database_address: str, peer: str | None, headers: dict[str, str]) -> None:
-    """Neither from elsewhere, nor through a proxy on this machine, nor with what is not the token: 403, with a word."""
-    async with asked(database_address, {**ON, "KEYDESK_METRICS_TOKEN": TOKEN}, peer) as http:
+@pytest.mark.parametrize("token", ["", TOKEN])
+async def test_others_may_not(database_address: str, peer: str | None, headers: dict[str, str], token: str) -> None:
+    """
+    Neither from elsewhere, nor through a proxy on this machine, nor by a page whose name leads to this machine, nor
+    with what is not the token: 403, with a word.
+    """
+    async with asked(database_address, {**ON, "KEYDESK_METRICS_TOKEN": token}, peer) as http:
         answer = await http.get("/metrics", headers=headers)
 
     assert answer.status_code == 403
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["status"] == 403
     assert "keydesk_" not in answer.text
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": f"Bearer {TOKEN}x"}])
+async def test_a_token_that_is_set_is_asked_of_everybody(database_address: str, headers: dict[str, str]) -> None:
+    """A proxy on this machine would otherwise be let in without it."""
+    async with asked(database_address, {**ON, "KEYDESK_METRICS_TOKEN": TOKEN}) as http:
+        answer = await http.get("/metrics", headers=headers)
+
+    assert answer.status_code == 403
+    assert "token" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000"])
+async def test_this_machine_has_several_names(database_address: str, host: str) -> None:
+    """A scraper on it may use any of them."""
+    async with asked(database_address, ON) as http:
+        assert (await http.get("/metrics", headers={"Host": host})).status_code == 200
+
+
+@contextmanager
+def plain_nginx(upstream: str, folder: Path) -> Iterator[str]:
+    """The address of an nginx whose only line of interest is `proxy_pass`."""
+    port = free_port()
+    temporary = " ".join(f"{each}_temp_path {folder}/{each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi"))
+    (folder / "nginx.conf").write_text(
+        f"daemon off; master_process off; pid {folder}/pid; error_log stderr; events {{ }}\n"
+        f"http {{ access_log off; {temporary} scgi_temp_path {folder}/scgi;\n"
+        f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass {upstream}; }} }} }}\n"
+    )
+    program = shutil.which("nginx", path=PATH)
+    assert program is not None
+    command = [program, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            give_up_at = time.monotonic() + GIVE_UP_SECONDS
+            while not _listens(port) and time.monotonic() < give_up_at:
+                time.sleep(0.05)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.skipif(shutil.which("nginx", path=PATH) is None, reason="needs nginx")
+async def test_a_plain_proxy_on_this_machine_is_not_taken_for_a_caller(database_address: str, tmp_path: Path) -> None:
+    """nginx with nothing but `proxy_pass`: the headers that it sends are those of any caller."""
+    servers = Servers(database_address, tmp_path, program=REAL, settings=ON)
+    try:
+        [server] = servers.start()
+        with plain_nginx(server.address, tmp_path) as proxied:
+            async with httpx.AsyncClient() as http:
+                through = await http.get(f"{proxied}/metrics", timeout=GIVE_UP_SECONDS)
+                ready = await http.get(f"{proxied}/readyz", timeout=GIVE_UP_SECONDS)
+        direct = await read(server)
+    finally:
+        servers.close()
+
+    assert (ready.status_code, through.status_code) == (200, 403)
+    assert "keydesk_verifications_total good" in direct
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])

@@ -124,5 +124,52 @@ async def test_a_named_front_end_may_ask_first(client: httpx.AsyncClient) -> Non
     assert friend.headers["access-control-allow-credentials"] == "true"
     assert friend.headers["access-control-allow-methods"] == "POST"
     assert friend.headers["access-control-allow-headers"] == "Content-Type"
-    assert foe.text == plain.text == "OPTIONS"
+    assert plain.text == "OPTIONS"
+    assert foe.status_code == 403
     assert "access-control-allow-origin" not in foe.headers
+
+
+@pytest.mark.parametrize(
+    ("origin", "named"),
+    [
+        (FOE, "pages of https://evil.example are"),
+        ("http://keys.example", "pages of http://keys.example are"),
+        ("https://keys.example:8443", "pages of https://keys.example:8443 are"),
+        ("null", "null: a file"),
+        ("kd_0123456789abcdef_secretsecret", "can't be read"),
+        ("https://user:secretsecret@keys.example", "can't be read"),
+        ("https://keys.example/kd_0123456789abcdef_secretsecret", "pages of https://keys.example are"),
+        ("https://" + "secretsecret" * 10 + ".example", "can't be read"),
+        ("https://h:99999", "can't be read"),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+async def test_a_refused_page_is_told_which_origin_and_which_settings(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, method: str, origin: str, named: str
+) -> None:
+    """In the answer and in the log, so that an operator sees at once what does not fit; a preflight, too."""
+    asked = {"access-control-request-method": "POST"} if method == "OPTIONS" else {}
+
+    answer = await client.request(method, "/graphql", headers={"origin": origin, **asked})
+
+    [message] = [error["message"] for error in answer.json()["errors"]]
+    [line] = caplog.messages
+    for said in (message, line):
+        assert named in said
+        assert "this server is at https://keys.example." in said
+        assert "KEYDESK_PUBLIC_URL" in said
+        assert "KEYDESK_ALLOWED_ORIGINS" in said
+        assert "secretsecret" not in said
+    assert answer.status_code == 403
+
+
+async def test_refused_pages_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """With how many there were since, so that nobody fills the log."""
+    moments = iter([0.0, 1.0, 59.0, 60.0, 61.0])
+    guard: Any = OriginGuard(_graphql, public_url=OURS, allowed_origins=[FRIEND], monotonic=lambda: next(moments))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url=OURS) as http:
+        for _ in range(5):
+            await http.post("/graphql", headers={"origin": FOE})
+
+    assert len(caplog.messages) == 2
+    assert "since the last such line: 2." in caplog.messages[1]

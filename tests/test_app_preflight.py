@@ -2,12 +2,15 @@
 
 import pytest
 
+import app.cli.serving
+from app.addresses import is_loopback
 from app.demo_story import ORGANIZATION_ID, PEOPLE
 from app.failure import Failure
-from app.preflight import is_loopback, limits_warning, require_no_demo, require_servable
+from app.preflight import limits_warning, require_no_demo, require_servable, serving_warnings
 from app.settings import read_settings
 from models import Organization, Person
 from models.database import Database
+from tests.command_line import Keydesk
 from tests.conftest import CHEAP
 from tests.world import THEN
 
@@ -85,3 +88,56 @@ async def test_the_demos_people_are_not_served_to_others_with_public_passwords(d
         await require_no_demo(database, "127.0.0.1", "https://keys.example", password_hasher=HASHER)
     assert amir.email not in str(refused.value)
     assert mia.email not in str(refused.value)
+
+
+HTTPS = {"KEYDESK_PUBLIC_URL": "https://keys.acme.example"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"KEYDESK_PUBLIC_URL": "http://keys.acme.example"}, "KEYDESK_PUBLIC_URL is http"),
+        ({"KEYDESK_PUBLIC_URL": "http://10.0.0.1"}, "KEYDESK_PUBLIC_URL is http"),
+        ({"KEYDESK_PUBLIC_URL": "http://localhost:8000"}, None),
+        (HTTPS, None),
+        ({**HTTPS, "KEYDESK_ALLOWED_ORIGINS": "https://app.acme.example,https://acme.example:8443"}, None),
+        ({**HTTPS, "KEYDESK_ALLOWED_ORIGINS": "https://app.other.example"}, "can't sign in"),
+        ({**HTTPS, "KEYDESK_ALLOWED_ORIGINS": "http://app.acme.example"}, "can't sign in"),
+        ({**HTTPS, "KEYDESK_ALLOWED_ORIGINS": "https://10.0.0.1"}, "can't sign in"),
+        (
+            {"KEYDESK_PUBLIC_URL": "http://127.0.0.1:8000", "KEYDESK_ALLOWED_ORIGINS": "http://localhost:5173"},
+            "can't sign in",
+        ),
+        (
+            {"KEYDESK_PUBLIC_URL": "http://localhost:8000", "KEYDESK_ALLOWED_ORIGINS": "http://localhost:5173"},
+            None,
+        ),
+        ({"KEYDESK_TRUSTED_PROXIES": "0.0.0.0/0"}, "KEYDESK_TRUSTED_PROXIES: 0.0.0.0/0"),
+        ({"KEYDESK_TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "KEYDESK_TRUSTED_PROXIES: ::/0"),
+        ({"KEYDESK_TRUSTED_PROXIES": "10.0.0.0/8,2001:db8::/32"}, None),
+        ({"KEYDESK_METRICS_TOKEN": "a token"}, "KEYDESK_METRICS=true"),
+        ({"KEYDESK_METRICS_TOKEN": "a token", "KEYDESK_METRICS": "true"}, None),
+        ({**HTTPS, "KEYDESK_METRICS": "true"}, "KEYDESK_METRICS_TOKEN is not set"),
+        ({"KEYDESK_METRICS": "true"}, None),
+    ],
+)
+def test_what_can_hardly_be_meant_is_warned_of(
+    keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], named: str | None
+) -> None:
+    """By `serve` and by `doctor`, in the same words; it stops neither."""
+    monkeypatch.setattr(app.cli.serving, "run_server", lambda _, **options: None)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    warnings = serving_warnings(read_settings(environment))
+    served = keydesk("serve")
+    found = keydesk("doctor", "--json").value
+
+    assert (served.status, served.err.count("Warning: ")) == (
+        0,
+        len(warnings) + ("counted by each process" in served.err),
+    )
+    told = [each["detail"] for each in found if each["check"] == "settings" and "warning" in each["detail"]]
+    assert told == [f"warning: {warning}" for warning in warnings]
+    assert len(warnings) == (named is not None)
+    assert named is None or named in warnings[0]

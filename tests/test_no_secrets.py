@@ -26,6 +26,7 @@ from tests.small_servers import Given, SmallServer
 SERVER_KEYS = ("7d1f0c5e9ab24d38a6f1c3e5b7d90214", "e3b8f2a1c4d7469085b2d1f6a3c9e807")
 GATEWAY_TOKEN = "gateway-token-0a8f3c5d7e"
 METRICS_TOKEN = "metrics-token-5c1e9b7a42"
+METRICS = {"Authorization": f"Bearer {METRICS_TOKEN}"}
 NEW_PASSWORD = "entirely new pass phrase of ada"
 WRONG_PASSWORDS = ("a wrong password that is not hers", "correct horse battery stapler")
 ISSUED = re.compile(r'"secret":"(kd_\w{16}_(\w{32})\w{10})"')
@@ -187,7 +188,7 @@ async def fail_inside(site: Site, secret: str, monkeypatch: pytest.MonkeyPatch) 
 
 async def sent_spans(site: Site, collector: SmallServer) -> str:
     """All that was sent to the collector, up to a request's span that is made for it."""
-    marker = (await (await site.browser()).http.get("/metrics")).headers["x-request-id"]
+    marker = (await (await site.browser()).http.get("/metrics", headers=METRICS)).headers["x-request-id"]
     await until(lambda: any(marker.encode() in each.body for each in collector.asked))
     return "".join(each.body.decode("latin-1") for each in collector.asked)
 
@@ -218,7 +219,7 @@ async def test_no_secret_is_said_where_it_does_not_belong(
         await present_oddly(secretive, secret)
     await sign_in_and_out(secretive, secrets[-1])
     codes = await fail_inside(secretive, secrets[-1], monkeypatch)
-    metrics = await (await secretive.browser()).http.get("/metrics")
+    metrics = await (await secretive.browser()).http.get("/metrics", headers=METRICS)
     spans = await sent_spans(secretive, collector)
     kept = await stored(secretive)
     logged = log.getvalue()
