@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 from enum import Enum
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NoReturn
 
 import msgspec
@@ -14,6 +16,7 @@ from app.graphql_errors import Code, ExecutionRefused, RequestRefused
 
 LIST_MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 """One member of a list in a header. A quote that is never closed goes to the end, so that no reading starts over."""
+MEDIA_RANGES_AT_MOST = 64
 UTF_8 = ("utf-8", "utf8")
 EVENT_STREAM = "text/event-stream"
 
@@ -54,8 +57,7 @@ def answer_form(accept: str) -> AnswerForm | None:
     specification's audit wants it. A missing header is asked as `*/*`.
     """
     liked: dict[AnswerForm, tuple[float, int]] = {}
-    for member in LIST_MEMBER.findall(accept):
-        media_type, parameters = _media_type(member)
+    for media_type, parameters in _media_ranges(accept):
         quality = _quality(parameters.get("q", "1"))
         if quality is None or parameters.get("charset", "utf-8") not in UTF_8:
             continue
@@ -74,11 +76,7 @@ def answer_form(accept: str) -> AnswerForm | None:
 @lru_cache(maxsize=64)
 def accepts_events(accept: str) -> bool:
     """Whether an Accept header names server-sent events. A wildcard does not ask for a stream."""
-    named = [
-        parameters
-        for media_type, parameters in map(_media_type, LIST_MEMBER.findall(accept))
-        if media_type == EVENT_STREAM
-    ]
+    named = [parameters for media_type, parameters in _media_ranges(accept) if media_type == EVENT_STREAM]
     return any(_quality(each.get("q", "1")) and each.get("charset", "utf-8") in UTF_8 for each in named)
 
 
@@ -139,6 +137,12 @@ def _refuse_unreadable(body: bytes) -> NoReturn:
 
 def _too_long(most_bytes: int) -> RequestRefused:
     return RequestRefused(413, f"The body is longer than {most_bytes} bytes.", code=Code.TOO_COMPLEX)
+
+
+def _media_ranges(accept: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The members of an Accept header, as far as any client has them: 30 KB of commas cost 50 ms."""
+    members = islice(LIST_MEMBER.finditer(accept), MEDIA_RANGES_AT_MOST)
+    return (_media_type(member[0]) for member in members)
 
 
 def _media_type(text: str) -> tuple[str, dict[str, str]]:

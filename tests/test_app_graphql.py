@@ -9,6 +9,7 @@ import strawberry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app import graphql_requests
 from tests.tiny_graphql import GRAPHQL, JSON, Query, Tiny, code_of
 
 NOT_EXECUTED = [
@@ -349,3 +350,21 @@ async def test_no_body_is_a_bug(body: bytes, form: str) -> None:
 
 
 SHARED = Tiny()
+
+
+@pytest.mark.parametrize("accept", [", " * 15_000, "text/html," * 3_000, '","' * 10_000, "a/b;q=0.1," * 3_000])
+async def test_an_accept_header_is_read_no_further_than_any_client_writes_it(
+    accept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted, not timed: of 30 KB, 64 members are looked at; what comes after them is not accepted."""
+    read: list[str] = []
+    media_type = graphql_requests._media_type
+    monkeypatch.setattr(graphql_requests, "_media_type", lambda text: read.append(text) or media_type(text))
+
+    response = await Tiny().ask("{ echo }", accept=f"{accept}{graphql_requests.AnswerForm.JSON.value}")
+    within = await Tiny().ask("{ echo }", accept=f"{'text/html,' * 63}{graphql_requests.AnswerForm.JSON.value}")
+
+    assert response.status_code in {200, 406}
+    assert within.status_code == 200
+    # Of either request once for the form of the answer and once for a stream, and the content type.
+    assert len(read) <= 4 * graphql_requests.MEDIA_RANGES_AT_MOST + 2
