@@ -86,9 +86,8 @@ async def test_every_link_opens_what_it_promises(client: httpx.AsyncClient) -> N
             if to.hostname == "keys.example" and to.fragment and found[to.path].ids.count(to.fragment) != 1:
                 broken.append((path, link))
     assert broken == []
-    assert {"/", "/docs", "/docs/errors", *(f"/docs/guide/{each.stem}" for each in DOCS.glob("guide/*.md"))} == set(
-        found
-    )
+    guides = {f"/docs/guide/{each.stem}" for each in DOCS.glob("guide/*.md")}
+    assert {"/", "/docs", "/docs/errors", "/docs/security", *guides} == set(found)
 
 
 async def test_the_address_in_a_refusal_opens_the_section_of_its_code(client: httpx.AsyncClient) -> None:
