@@ -55,7 +55,7 @@ ROUTES = (VERIFY_PATH, GRAPHQL_PATH, "/docs", "/healthz", "/readyz", *CONSOLE_RO
 HASHING_THREADS = max(1, (os.cpu_count() or 2) - 1)
 """One core is left to the event loop."""
 COLD_KEYS_QUEUE = 500
-NEW_KEYS_QUEUE = 500
+NEW_KEYS_QUEUE = 1_000
 PASSWORDS_QUEUE = 64
 
 

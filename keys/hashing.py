@@ -1,4 +1,4 @@
-"""Owns argon2id: named parameters, and pools that hash off the event loop with a bounded queue."""
+"""argon2id with named parameters, in pools that hash off the event loop, with a bounded and fair queue."""
 
 import asyncio
 import contextlib
@@ -7,12 +7,18 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from keys.turns import NOBODY, Party, Turns
+
 NICENESS = 10
+URGENT_THREADS = 1
+URGENT_OF_A_PERSON = 5
+"""More urgent hashes of one person wait with those that are not urgent."""
 Result = TypeVar("Result")
 
 
@@ -41,28 +47,44 @@ class HashingQueueFull(Exception):
     """More hashes are wanted than the pool's queue takes; nothing was hashed."""
 
 
+class HashingShareFull(HashingQueueFull):
+    """The same, for one organization: it has as many in the queue as there are places left for all others."""
+
+
 class HashingPool:
     """
     Hashes in threads of its own, at most `queue_limit` waiting or running.
 
-    The threads give way to the event loop where the system lets a thread be niced (Linux).
+    Who says for whom the hash is waits in turn with the others: organizations take turns, and so do the people of each.
+    An urgent hash goes before all that are not urgent, and has a thread that runs nothing else. The threads give way to
+    the event loop where the system lets a thread be niced (Linux).
     """
 
     def __init__(self, hasher: PasswordHasher, *, threads: int, queue_limit: int, name: str) -> None:
         self._hasher = hasher
         self.name = name
         self.queue_limit = queue_limit
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_give_way)
+        self._threads = threads
+        self._executor = ThreadPoolExecutor(threads + URGENT_THREADS, thread_name_prefix=name, initializer=_give_way)
+        self._waiting = Turns[_Job]()
+        self._urgent = Turns[_Job]()
+        self._running = 0
+        self._urgent_running = 0
+        self._is_closed = False
         self.depth = 0
         """Hashes that wait or run."""
 
-    async def hash(self, text: str) -> str:
-        """The encoded argon2id hash of the text. Raises HashingQueueFull."""
-        return await self._run(lambda: self._hasher.hash(text))
+    async def hash(self, text: str, *, party: Party | None = None, is_urgent: bool = False) -> str:
+        """
+        The encoded argon2id hash of the text, for this party. Raises HashingQueueFull.
+
+        Of a person's urgent hashes a few at a time go first; those beyond wait with the others.
+        """
+        return await self._run(lambda: self._hasher.hash(text), party, is_urgent=is_urgent)
 
     async def verify(self, hashed: str, text: str) -> bool:
         """Whether the text is what was hashed. Raises HashingQueueFull."""
-        return await self._run(lambda: self._matches(hashed, text))
+        return await self._run(lambda: self._matches(hashed, text), None, is_urgent=False)
 
     def needs_rehash(self, hashed: str) -> bool:
         """Whether it was hashed with other parameters than this pool's."""
@@ -70,6 +92,11 @@ class HashingPool:
 
     def close(self) -> None:
         """Ends the threads; what waits is dropped."""
+        self._is_closed = True
+        for turns in (self._urgent, self._waiting):
+            while (job := turns.take()) is not None:
+                job.done.cancel()
+                self.depth -= 1
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _matches(self, hashed: str, text: str) -> bool:
@@ -78,19 +105,70 @@ class HashingPool:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, work: Callable[[], Result]) -> Result:
-        if self.depth >= self.queue_limit:
-            raise HashingQueueFull
-        future = asyncio.get_running_loop().run_in_executor(self._executor, work)
+    async def _run(self, work: Callable[[], Result], party: Party | None, *, is_urgent: bool) -> Result:
+        if self._is_closed:
+            raise RuntimeError("this pool is closed")
+        job = _Job(work, asyncio.get_running_loop().create_future())
+        if is_urgent and party is not None and self._urgent.of_person(party) < URGENT_OF_A_PERSON:
+            # Never refused for what others have in the queue.
+            self._urgent.add(job, party)
+        else:
+            self._check_room(party)
+            self._waiting.add(job, party or NOBODY)
         self.depth += 1
+        self._start()
         # Counted until the thread is done, not until the caller is: one that hung up leaves its work behind.
-        future.add_done_callback(self._done)
-        return await asyncio.shield(future)
+        result: Result = await asyncio.shield(job.done)
+        return result
 
-    def _done(self, future: asyncio.Future[Result]) -> None:
+    def _check_room(self, party: Party | None) -> None:
+        left = self.queue_limit - self.depth
+        if left <= 0:
+            raise HashingQueueFull
+        # An organization that fills the queue leaves room for the next: half of it, then half of that, and so on.
+        if party is not None and self._waiting.of_organization(party) > left:
+            raise HashingShareFull
+
+    def _start(self) -> None:
+        """Starts what may run now: urgent ones in any thread, others in all threads but one."""
+        while self._running + self._urgent_running < self._threads + URGENT_THREADS:
+            if (job := self._urgent.take()) is not None:
+                self._urgent_running += 1
+            elif self._running < self._threads and (job := self._waiting.take()) is not None:
+                self._running += 1
+                job.is_urgent = False
+            else:
+                return
+            asyncio.get_running_loop().run_in_executor(self._executor, job.work).add_done_callback(
+                partial(self._finished, job)
+            )
+
+    def _finished(self, job: "_Job", future: asyncio.Future[Any]) -> None:
         self.depth -= 1
-        if not future.cancelled():
-            future.exception()  # asked for, so that a caller that hung up leaves no complaint
+        if job.is_urgent:
+            self._urgent_running -= 1
+        else:
+            self._running -= 1
+        if job.done.cancelled():
+            pass
+        elif future.cancelled():
+            job.done.cancel()
+        elif (failure := future.exception()) is not None:
+            job.done.set_exception(failure)
+            job.done.exception()  # asked for, so that a caller that hung up leaves no complaint
+        else:
+            job.done.set_result(future.result())
+        if not self._is_closed:
+            self._start()
+
+
+@dataclass(slots=True)
+class _Job:
+    """A hash that waits or runs."""
+
+    work: Callable[[], Any]
+    done: asyncio.Future[Any]
+    is_urgent: bool = True
 
 
 def _give_way() -> None:

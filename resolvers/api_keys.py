@@ -1,5 +1,6 @@
 """Does what can be done with API keys: list, rename, rotate, delete."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -8,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys import policy
 from keys.allowance import Allowance, valid_name
+from keys.issuer import Prepared
 from keys.policy import Action, Actor
 from keys.record import hint_of, may_on
 from keys.refusals import ApiKeyNotFound, Forbidden, InvalidInput
+from keys.turns import Party
 from models.api_key import ApiKey, delete_living_keys, living_key_for_update
 from models.audit import AuditAction
 from models.database import database_now
@@ -78,19 +81,30 @@ async def rename_api_key(desk: Desk, actor: Actor, *, key_id: UUID, name: str) -
 async def rotate_api_key(desk: Desk, actor: Actor, *, key_id: UUID, overlap_seconds: int = 0) -> Issued:
     """
     Gives the key a new secret in the same slot. The one before works on for the overlap, by the database's clock;
-    those before it end at once. Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests.
+    those before it end at once. Without an overlap it is the emergency stop, whose secret is hashed before others.
+
+    Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests.
     """
     _require_somewhere(actor, Action.ROTATE_KEY)
     if not 0 <= overlap_seconds <= OVERLAP_SECONDS_AT_MOST:
         raise InvalidInput("overlapSeconds", f"Choose an overlap of 0 to {OVERLAP_SECONDS_AT_MOST} seconds (a day).")
-    async with desk.database.reading() as session:
-        found = await key_record(session, key_id)
-        if found is None or found.deleted_at is not None or not may_on(actor, Action.ROTATE_KEY, found):
-            raise ApiKeyNotFound
-        await check_pace(session, actor, desk)
-    prepared = await desk.issuer.prepare(public_id=found.public_id)
+    async with AsyncExitStack() as stack:
+        async with desk.database.reading() as session:
+            found = await _key_that_may(session, actor, Action.ROTATE_KEY, key_id)
+            await check_pace(session, actor, desk)
+            # Before anything else is awaited, so that nobody else takes the place that was found free.
+            stack.enter_context(desk.reservations.place(actor.person_id, desk.clock()))
+        prepared = await desk.issuer.prepare(
+            party=Party(found.organization_id, actor.person_id),
+            public_id=found.public_id,
+            is_urgent=overlap_seconds == 0,
+        )
+        return await _store_rotation(desk, actor, key_id, prepared, overlap_seconds)
+
+
+async def _store_rotation(desk: Desk, actor: Actor, key_id: UUID, prepared: Prepared, overlap_seconds: int) -> Issued:
     async with desk.database.transaction() as session:
-        actor, row = await _locked_key(session, actor, Action.ROTATE_KEY, key_id, desk)
+        actor, row = await _locked_key(session, actor, Action.ROTATE_KEY, key_id, desk, is_reserved=True)
         works_until = await database_now(session) + timedelta(seconds=overlap_seconds) if overlap_seconds else None
         row.previous_secret_hash = row.secret_hash if overlap_seconds else None
         row.previous_server_key_id = row.server_key_id if overlap_seconds else None
@@ -138,19 +152,32 @@ async def delete_api_key(desk: Desk, actor: Actor, *, key_id: UUID) -> Deleted:
     return deleted
 
 
+async def _key_that_may(session: AsyncSession, actor: Actor, action: Action, key_id: UUID) -> ApiKeyRecord:
+    """
+    The living key that the actor may do this to, as of the request's beginning.
+
+    One query and no lock, so that a key of somebody else's takes the same steps as one that never was. Raises
+    ApiKeyNotFound.
+    """
+    found = await key_record(session, key_id)
+    if found is None or found.deleted_at is not None or not may_on(actor, action, found):
+        raise ApiKeyNotFound
+    return found
+
+
 async def _locked_key(
-    session: AsyncSession, actor: Actor, action: Action, key_id: UUID, desk: Desk
+    session: AsyncSession, actor: Actor, action: Action, key_id: UUID, desk: Desk, *, is_reserved: bool = False
 ) -> tuple[Actor, ApiKey]:
     """The actor as of now and the living key, with the organization's lock held; raises where the action is refused."""
     _require_somewhere(actor, action)
-    found = await key_record(session, key_id)
-    if found is None or await lock_organization(session, found.organization_id) is None:
+    found = await _key_that_may(session, actor, action, key_id)
+    if await lock_organization(session, found.organization_id) is None:
         raise ApiKeyNotFound
     actor = await as_of_now(session, actor)
     row = await living_key_for_update(session, key_id)
     if row is None or not may_on(actor, action, found):
         raise ApiKeyNotFound
-    await check_pace(session, actor, desk)
+    await check_pace(session, actor, desk, is_reserved=is_reserved)
     return actor, row
 
 

@@ -1,8 +1,8 @@
 """Owns what every operation on keys works with: the desk, the actor as of now, and the pace of one person."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from math import ceil
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from models.audit import AuditAction, instants_by_actor
 from models.database import Database
 from models.key_record import ApiKeyRecord, key_record
 from models.person import memberships_of
+from resolvers.reservations import MUTATION_WINDOW, Reservations
 
 KEY_MUTATIONS = (
     AuditAction.API_KEY_CREATED,
@@ -23,7 +24,6 @@ KEY_MUTATIONS = (
     AuditAction.API_KEY_ROTATED,
     AuditAction.API_KEY_DELETED,
 )
-MUTATION_WINDOW = timedelta(minutes=1)
 Clock = Callable[[], datetime]
 
 
@@ -35,6 +35,7 @@ class Desk:
     issuer: Issuer
     clock: Clock
     mutations_per_minute: int
+    reservations: Reservations = field(default_factory=Reservations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,24 @@ async def as_of_now(session: AsyncSession, actor: Actor) -> Actor:
     return replace(actor, standings={each.organization.id: Standing(each.role, each.agent_ids) for each in memberships})
 
 
-async def check_pace(session: AsyncSession, actor: Actor, desk: Desk) -> None:
-    """Raises TooManyRequests for a person who changed more keys within a minute than the operator allows."""
+async def check_pace(session: AsyncSession, actor: Actor, desk: Desk, *, is_reserved: bool = False) -> None:
+    """
+    Raises TooManyRequests for a person who changed more keys within a minute than the operator allows.
+
+    What the person has under way counts, too, unless this change `is_reserved`: then it has its place among them.
+    """
     if actor.person_id is None:
         return
     now = desk.clock()
     recent = await instants_by_actor(session, actor.person_id, KEY_MUTATIONS, since=now - MUTATION_WINDOW)
-    if len(recent) < desk.mutations_per_minute:
+    under_way = 0 if is_reserved else desk.reservations.taken(actor.person_id, now)
+    surplus = len(recent) + under_way - desk.mutations_per_minute
+    if surplus < 0:
         return
-    free_at = recent[-desk.mutations_per_minute] + MUTATION_WINDOW
+    # What is under way has its event in a moment, and then leaves room after a minute.
+    free_at = (recent[surplus] if surplus < len(recent) else now) + MUTATION_WINDOW
     raise TooManyRequests(
-        f"You have changed {len(recent)} API keys within a minute. Wait a little, then go on.",
+        f"You have changed {len(recent) + under_way} API keys within a minute. Wait a little, then go on.",
         retry_after_seconds=max(1, ceil((free_at - now).total_seconds())),
     )
 

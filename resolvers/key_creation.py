@@ -1,5 +1,6 @@
 """Does the creation of a key: refused before its secret is hashed, or looked at again, under the lock, after it."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +12,7 @@ from keys.allowance import candidates_to_free, valid_name
 from keys.issuer import Prepared
 from keys.policy import Action, Actor, Scope
 from keys.refusals import Forbidden, InvalidInput, KeyLimitReached, NotFound
+from keys.turns import Party
 from models.agent import Agent, live_agent
 from models.api_key import ApiKey, SlotUnavailable, insert_key
 from models.audit import AuditAction
@@ -18,6 +20,7 @@ from models.key_record import visible_keys
 from models.organization import Organization, live_organization, lock_organization
 from resolvers.audit import record, record_refused_creation
 from resolvers.desk import Desk, Issued, as_of_now, check_pace, record_of
+from resolvers.reservations import Creations
 
 AGENT_NOT_USABLE = "There is no such agent, or you do not administer it. Choose one of your agents."
 
@@ -34,13 +37,36 @@ async def create_api_key(
     """
     wanted = _Wanted(organization_id, name, scope, agent_id)
     try:
-        async with desk.database.reading() as session:
-            organization = await live_organization(session, organization_id)
-            wanted = replace(wanted, name=await _check_creation(session, actor, desk, organization, wanted))
-        return await _take_slot(desk, actor, wanted, await desk.issuer.prepare())
+        async with desk.reservations.creation(organization_id) as creations:
+            try:
+                return await _create(desk, actor, wanted, creations)
+            finally:
+                # Whoever waits looks again, since the slot that this one waited for is free, or taken for good.
+                creations.wake_next()
     except (Forbidden, KeyLimitReached) as refusal:
         await refused_creation(desk, actor, refusal, organization_id=organization_id, agent_id=agent_id)
         raise
+
+
+async def _create(desk: Desk, actor: Actor, wanted: "_Wanted", creations: Creations) -> Issued:
+    """No more secrets are hashed at once than there are free slots: other creations wait until one is done."""
+    async with AsyncExitStack() as stack:
+        while True:
+            ended_before = creations.ended
+            async with desk.database.reading() as session:
+                organization = await live_organization(session, wanted.organization_id)
+                name = await _check_creation(session, actor, desk, organization, wanted)
+                free_slots = 0 if organization is None else organization.key_limit - organization.live_key_count
+                if creations.ended != ended_before:
+                    continue
+                if creations.may_hash(free_slots):
+                    # Before anything else is awaited, so that nobody else takes what was found free.
+                    stack.enter_context(creations.hashing())
+                    stack.enter_context(desk.reservations.place(actor.person_id, desk.clock()))
+                    break
+            await creations.wait()
+        prepared = await desk.issuer.prepare(party=Party(wanted.organization_id, actor.person_id))
+        return await _take_slot(desk, actor, replace(wanted, name=name), prepared)
 
 
 async def refused_creation(
@@ -73,7 +99,13 @@ class _Wanted:
 
 
 async def _check_creation(
-    session: AsyncSession, actor: Actor, desk: Desk, organization: Organization | None, wanted: _Wanted
+    session: AsyncSession,
+    actor: Actor,
+    desk: Desk,
+    organization: Organization | None,
+    wanted: _Wanted,
+    *,
+    is_reserved: bool = False,
 ) -> str:
     """Raises what speaks against the creation as things stand; returns the name as it is kept."""
     if organization is None or not (actor.is_operator or organization.id in actor.standings):
@@ -87,7 +119,7 @@ async def _check_creation(
     name = valid_name(wanted.name)
     if organization.live_key_count >= organization.key_limit:
         raise await _limit_reached(session, actor, organization)
-    await check_pace(session, actor, desk)
+    await check_pace(session, actor, desk, is_reserved=is_reserved)
     return name
 
 
@@ -124,7 +156,7 @@ async def _take_slot(desk: Desk, actor: Actor, wanted: _Wanted, prepared: Prepar
         async with desk.database.transaction() as session:
             organization = await lock_organization(session, wanted.organization_id)
             actor = await as_of_now(session, actor)
-            await _check_creation(session, actor, desk, organization, wanted)
+            await _check_creation(session, actor, desk, organization, wanted, is_reserved=True)
             return await _store(session, actor, wanted, prepared, desk.clock())
     except SlotUnavailable:
         # The database's own no. The lock above leaves it nothing to say, but it is the one that counts.

@@ -186,7 +186,7 @@ async def test_the_databases_own_no_is_the_same_refusal(
     """Should a creation get past the lock and the count, the trigger's no is KeyLimitReached, and is counted."""
     await fill(desk, world, 10)
 
-    async def say_it_fits(*_arguments: object) -> str:
+    async def say_it_fits(*_arguments: object, **_named: object) -> str:
         return "deploy"
 
     monkeypatch.setattr("resolvers.key_creation._check_creation", say_it_fits)
