@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from resolvers.operator_keys import limit_key
 from tests.conftest import CHEAP, SERVER_KEYS
 from tests.doors import Answer
 from tests.gateways import TOKEN, Gateway, Places
+from tests.servers import CHEAP as CHEAP_SERVER
 from tests.servers import Server, Servers
 from tests.small_servers import Asked, Given, SmallServer, ask
 from tests.tenants import Tenant, create_as_operator, make_tenant
@@ -41,7 +42,7 @@ class KeydeskBehind:
     def __init__(self, database_address: str, server: Server) -> None:
         self._address = database_address
         self.server = server
-        self.tenant: Tenant = self._run(lambda desk: make_tenant(desk.database, key_limit=MANY, agents=2))
+        self.tenant: Tenant = self.run(lambda desk: make_tenant(desk.database, key_limit=MANY, agents=2))
         self.crawler, self.biller = self.tenant.agent_ids
 
     def issue(self, agent_id: UUID | None = None, *, rate_limit: int | None = None) -> Issued:
@@ -54,11 +55,11 @@ class KeydeskBehind:
                     await limit_key(session, key_id=issued.record.id, rate_limit=rate_limit, now=desk.clock())
             return issued
 
-        return self._run(issue)
+        return self.run(issue)
 
     def delete(self, issued: Issued) -> None:
         """Revokes it."""
-        self._run(lambda desk: delete_api_key(desk, operator(), key_id=issued.record.id))
+        self.run(lambda desk: delete_api_key(desk, operator(), key_id=issued.record.id))
 
     def say(self, *headers: tuple[str, str]) -> Answer:
         """What Keydesk itself answers to these headers, as a gateway sends them."""
@@ -76,12 +77,12 @@ class KeydeskBehind:
                 )
                 return found
 
-        while (found := self._run(look)) is None:
+        while (found := self.run(look)) is None:
             assert time.monotonic() < give_up_at, "the refused request was never written down"
             time.sleep(0.05)
         return found.ip_address
 
-    def _run(self, act: Callable[[Desk], Awaitable[Result]]) -> Result:
+    def run(self, act: Callable[[Desk], Awaitable[Result]]) -> Result:
         """Does something in the database from this process."""
 
         async def run() -> Result:
@@ -101,9 +102,15 @@ class KeydeskBehind:
 
 
 @contextmanager
-def keydesk_behind(database_address: str, folder: Path) -> Iterator[KeydeskBehind]:
+def keydesk_behind(
+    database_address: str,
+    folder: Path,
+    *,
+    settings: Mapping[str, str] = SETTINGS,
+    program: Sequence[str] = CHEAP_SERVER,
+) -> Iterator[KeydeskBehind]:
     """One that runs, with its log in the folder."""
-    servers = Servers(database_address, folder, settings=SETTINGS)
+    servers = Servers(database_address, folder, program=program, settings=settings)
     try:
         (server,) = servers.start()
         yield KeydeskBehind(database_address, server)

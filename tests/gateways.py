@@ -5,31 +5,21 @@ Nothing in a recipe is changed but addresses, agents' ids and the token. Each pr
 listens on loopback alone.
 """
 
-import os
 import re
-import shutil
-import subprocess
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPException
+from functools import partial
 from pathlib import Path
 
-import pytest
 from markdown_it import MarkdownIt
 
-from tests.small_servers import ask, free_port
+from tests.programs import Program
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "guide" / "gateways.md"
 LOCK = ROOT / "tests" / "gateways.lock"
 """What brings Traefik and Envoy."""
 TOKEN = "a-token-of-these-tests"
-PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-"""nginx is in a folder that not everybody's PATH has."""
-GIVE_UP_SECONDS = 60.0
-ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +33,10 @@ class Places:
     biller_id: str
 
 
-def recipe(heading: str) -> list[str]:
+def recipe(heading: str, page: Path = PAGE) -> list[str]:
     """The fenced blocks of a section of the page."""
     found, inside = [], False
-    tokens = MarkdownIt("commonmark").parse(PAGE.read_text(encoding="utf-8"))
+    tokens = MarkdownIt("commonmark").parse(page.read_text(encoding="utf-8"))
     for token, after in zip(tokens, [*tokens[1:], None], strict=True):
         if token.type == "heading_open" and after is not None:
             inside = after.content == heading
@@ -126,69 +116,16 @@ KINDS: dict[str, Callable[[Places, int, Path], Sequence[str]]] = {
 """Each writes its recipe into the folder and returns the arguments of its program, which has the same name."""
 
 
-class Gateway:
+class Gateway(Program):
     """A gateway's process that knows its routes, until it is closed."""
 
     def __init__(self, kind: str, places: Places, folder: Path) -> None:
         """Skips the test where the program is not installed; in CI that is a failure."""
         self.kind = kind
-        self._program = _program(kind)
-        self._folder = folder
-        self._log = folder / "log"
-        for _ in range(ATTEMPTS):
-            self.port = free_port()
-            self._process = self._launch(KINDS[kind](places, self.port, folder))
-            if self._is_there():
-                return
-        raise RuntimeError(f"{kind} did not start: {self._log.read_text(errors='replace')}")
-
-    @property
-    def said(self) -> str:
-        """All that it wrote into logs so far."""
-        logs = [path for path in self._folder.rglob("*log") if path.is_file()]
-        return "".join(path.read_text(errors="replace") for path in logs)
-
-    def close(self) -> None:
-        """Asks it to end, and waits until it has."""
-        self._process.terminate()
-        try:
-            self._process.wait(GIVE_UP_SECONDS)
-        finally:
-            self._process.kill()
-            self._process.wait()
-
-    def _launch(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-        with self._log.open("wb") as said:
-            return subprocess.Popen(
-                [self._program, *arguments],
-                cwd=self._folder,
-                env={"PATH": PATH, "HOME": str(self._folder), "KEYDESK_GATEWAY_TOKEN": TOKEN},
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-            )
-
-    def _is_there(self) -> bool:
-        """Whether its routes are there now; False where it ended, as it does when somebody else took the port."""
-        give_up_at = time.monotonic() + GIVE_UP_SECONDS
-        while self._process.poll() is None:
-            # Traefik listens before it knows its routes.
-            with suppress(OSError, HTTPException):
-                if ask(self.port, "/crawler/").status != 404:
-                    return self._process.poll() is None
-            if time.monotonic() > give_up_at:
-                self.close()
-                raise RuntimeError(f"{self.kind} does not answer: {self._log.read_text(errors='replace')}")
-            time.sleep(0.02)
-        return False
-
-
-def _program(kind: str) -> str:
-    found = shutil.which(kind, path=PATH)
-    if found is None:
-        where = f"apt-get install {kind}" if kind in {"nginx", "caddy"} else "pip install -r tests/gateways.lock"
-        missing = f"This test needs {kind}: {where}"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
+        super().__init__(
+            kind,
+            partial(KINDS[kind], places),
+            folder,
+            route="/crawler/",
+            environment={"KEYDESK_GATEWAY_TOKEN": TOKEN},
+        )
