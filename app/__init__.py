@@ -195,7 +195,8 @@ class Keydesk:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _litestar: Litestar) -> AsyncIterator[None]:
         passwords = self._pools[2]
-        door = await SignInDoor.open(self.database, self._viewer_reader, passwords, self._server_keys)
+        watch = self._watching.sign_in_log.tried
+        door = await SignInDoor.open(self.database, self._viewer_reader, passwords, self._server_keys, watch=watch)
         self._identity = Identity(
             door,
             addresses=self._addresses,

@@ -9,11 +9,16 @@ from typing import Any
 from graphql import FieldNode, GraphQLError
 
 from app.logs import failure_story
+from app.paced import Paced, more_words
 from keys.refusals import Refusal
 from keys.token import PATTERN
 from schema.refusals import as_error
 
 logger = logging.getLogger("keydesk.graphql")
+FAILURES_A_MINUTE = 20
+"""Of one kind, that are logged: somebody who finds a bug, or an outage, can repeat it as fast as they like."""
+_paced = Paced(of_a_kind=FAILURES_A_MINUTE, in_all=10 * FAILURES_A_MINUTE)
+_paced = Paced(of_a_kind=FAILURES_A_MINUTE, in_all=10 * FAILURES_A_MINUTE)
 
 MESSAGE_CHARACTERS = 500
 SAID_BACK = re.compile(
@@ -115,8 +120,11 @@ def execution_errors(errors: Iterable[GraphQLError], request_id: str | None) -> 
 
 
 def log_failure(error: BaseException, where: str, request_id: str | None) -> None:
-    """Writes down where it failed and how, and nothing that anybody sent."""
-    logger.error("GraphQL: %s failed, request %s\n%s", where, request_id or "-", failure_story(error))
+    """Writes down where it failed and how, and nothing that anybody sent; not more often than is of use."""
+    left_out = _paced.admits((where, type(error)))
+    if left_out is not None:
+        more = more_words(left_out)
+        logger.error("GraphQL: %s failed, request %s%s\n%s", where, request_id or "-", more, failure_story(error))
 
 
 def without_values(message: str) -> str:

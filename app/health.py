@@ -6,12 +6,14 @@ import logging
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from app.paced import Paced, more_words
 from keys.ledger import Ledger
 from keys.limiter import Limiter
 from models.database import Database
 from models.migrations import current_revision, newest_revision
 
 READY_TIMEOUT_SECONDS = 2.0
+WARNINGS_A_MINUTE = 12
 NO_STORE = {"Cache-Control": "no-store"}
 logger = logging.getLogger("keydesk.health")
 
@@ -25,6 +27,7 @@ class Revision:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._asking: asyncio.Task[str | None] | None = None
+        self._paced = Paced(of_a_kind=WARNINGS_A_MINUTE, in_all=WARNINGS_A_MINUTE)
 
     async def current(self) -> str | None:
         """The revision. Raises what keeps the database from answering, and TimeoutError."""
@@ -38,7 +41,9 @@ class Revision:
             async with asyncio.timeout(READY_TIMEOUT_SECONDS):
                 return await current_revision(self._database)
         except Exception as error:
-            logger.warning("the database can't be asked: %s", type(error).__name__)
+            left_out = self._paced.admits()
+            if left_out is not None:
+                logger.warning("the database can't be asked: %s%s", type(error).__name__, more_words(left_out))
             raise
 
     def _answered(self, asking: asyncio.Task[str | None]) -> None:

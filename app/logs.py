@@ -12,10 +12,13 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from app.paced import Paced, more_words
 from app.requests import REQUEST_ID, route_of
 
 logger = logging.getLogger("keydesk.access")
 LOGGED_FRAMES = 40
+LINES_A_SECOND = 100
+"""For each route and status; metrics count all requests."""
 
 
 class JsonLines(logging.Formatter):
@@ -37,16 +40,27 @@ class JsonLines(logging.Formatter):
 
 def configure_logging(level: str) -> None:
     """Sends every logger's lines to standard error."""
+    logging.basicConfig(level=level.upper(), handlers=[_standard_error()], force=True)
+    for quiet in ("alembic", "markdown_it"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
+    for chatty in ("aiosqlite", "asyncio"):  # their debug lines hold statements and their parameters
+        logging.getLogger(chatty).setLevel(max(logging.INFO, logging.getLogger().level))
+
+
+def log_for_operator(name: str, message: str, facts: dict[str, Any]) -> None:
+    """Writes one line as the server would, from a command: what an operator did is where the server's lines are."""
+    record = logging.LogRecord(name, logging.INFO, "", 0, message, None, None)
+    record.facts = facts
+    _standard_error().handle(record)
+
+
+def _standard_error() -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
     if sys.stderr.isatty():
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     else:
         handler.setFormatter(JsonLines())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for quiet in ("alembic", "markdown_it"):
-        logging.getLogger(quiet).setLevel(logging.WARNING)
-    for chatty in ("aiosqlite", "asyncio"):  # their debug lines hold statements and their parameters
-        logging.getLogger(chatty).setLevel(max(logging.INFO, logging.getLogger().level))
+    return handler
 
 
 def failure_story(error: BaseException) -> str:
@@ -70,7 +84,8 @@ class AccessLog:
     """
     Writes a line for each request that the web framework answers: method, the route's template, status, time.
 
-    What is below the template (ids, a stranger's path) and the query never enter it.
+    What is below the template (ids, a stranger's path) and the query never enter it. In a flood, the lines of a route
+    and status that are too many in a second are left out, and the next one says how many they were.
     """
 
     def __init__(
@@ -80,6 +95,7 @@ class AccessLog:
         self._app = app
         self._routes = routes
         self._count = count
+        self._paced = Paced(of_a_kind=LINES_A_SECOND, in_all=4 * LINES_A_SECOND, every_seconds=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -106,6 +122,10 @@ class AccessLog:
                 "milliseconds": took_ms,
                 "requestId": scope.get(REQUEST_ID),
             }
-            logger.info("%s %s %s %s ms", facts["method"], route, status, took_ms, extra={"facts": facts})
+            left_out = self._paced.admits((route, status))
+            if left_out is not None:
+                facts.update({"leftOut": left_out} if left_out else {})
+                said = f"{facts['method']} {route} {status} {took_ms} ms{more_words(left_out)}"
+                logger.info("%s", said, extra={"facts": facts})
             if self._count is not None:
                 self._count(route, status)

@@ -21,6 +21,7 @@ from keys.limiter import Limiter
 from keys.verdict import Outcome
 from models.refused_request import RefusedReason
 from models.verification import KeyState
+from resolvers.door import Tried
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Gauge
@@ -68,6 +69,8 @@ class Metrics:
         self._in_buckets = [0] * (len(BUCKETS_SECONDS) + 1)
         self._seconds = 0.0
         self._requests = Counter("keydesk_http_requests", "Other requests.", ["route", "status"], registry=own)
+        sign_ins = Counter("keydesk_sign_ins", "Passwords that were tried.", ["outcome"], registry=own)
+        self._sign_ins = {outcome.value: sign_ins.labels(outcome.value) for outcome in Tried}
         dropped = Counter("keydesk_ledger_dropped", "Requests that are left out of the ledger.", ["kind"], registry=own)
         self._tally = ledger.tally
         self._dropped = {kind: dropped.labels(kind) for kind in self._tally.dropped}
@@ -92,6 +95,10 @@ class Metrics:
     def count_request(self, route: str, status: int) -> None:
         """Is told of each other request."""
         self._requests.labels(route, status).inc()
+
+    def count_sign_in(self, outcome: str) -> None:
+        """Is told of each password that somebody tried."""
+        self._sign_ins[outcome].inc()
 
     def hand_over(self) -> None:
         """Gives the library what was counted since, and what is looked up."""

@@ -10,6 +10,7 @@ from litestar.types import Receive, Scope, Send
 
 from app.addresses import FORWARDED, X_FORWARDED_FOR, Addresses
 from app.logs import failure_story
+from app.paced import Paced, more_words
 from app.requests import constant_headers, new_request_id
 from app.verify_answers import Answer, Answers
 from keys.gate import Gate
@@ -30,6 +31,8 @@ USER_AGENT = b"user-agent"
 READ = frozenset({AUTHORIZATION, API_KEY, AGENT, GATEWAY_TOKEN, FORWARDED, X_FORWARDED_FOR, USER_AGENT})
 REQUEST_ID_PREFIX = len("req_")
 USER_AGENT_BYTES_AT_MOST = 1024
+FAILURES_A_MINUTE = 20
+"""That are logged; the next line says how many more there were."""
 Peer = tuple[str, int]
 NO_AGENT = Wanted()
 _UNAVAILABLE = Outcome.UNAVAILABLE.value
@@ -81,6 +84,7 @@ class VerifyDoor:
         self._answers = Answers(public_url)
         self._gateway_token = None if gateway_token is None else gateway_token.reveal().encode()
         self._observer = observer
+        self._paced = Paced(of_a_kind=FAILURES_A_MINUTE, in_all=FAILURES_A_MINUTE)
 
     @staticmethod
     def answers(path: str) -> bool:
@@ -92,9 +96,7 @@ class VerifyDoor:
         try:
             code, key, address, answer = await self._answer(scope["headers"], scope.get("client"), request_id)
         except Exception as error:
-            # Not with the exception itself, whose words may hold what was sent.
-            facts = {"requestId": request_id}
-            logger.error("A verification failed\n%s", failure_story(error), extra={"facts": facts})  # noqa: TRY400
+            self._log_failure(error, request_id)
             code, key, address, answer = _UNAVAILABLE, None, None, self._answers.unavailable(request_id)
         if self._observer is not None:
             self._observer.answered(code, key, request_id, address, perf_counter() - began)
@@ -108,6 +110,14 @@ class VerifyDoor:
         await send({"type": "http.response.start", "status": status, "headers": answer_headers})
         shown = b"" if scope.get("method") == "HEAD" else body
         await send({"type": "http.response.body", "body": shown, "more_body": False})
+
+    def _log_failure(self, error: Exception, request_id: str) -> None:
+        """Not with the exception itself, whose words may hold what was sent."""
+        left_out = self._paced.admits()
+        if left_out is not None:
+            facts = {"requestId": request_id}
+            said = f"A verification failed{more_words(left_out)}"
+            logger.error("%s\n%s", said, failure_story(error), extra={"facts": facts})
 
     async def _answer(self, headers: Iterable[tuple[bytes, bytes]], peer: Peer | None, request_id: str) -> Told:
         values: dict[bytes, list[bytes]] = {}

@@ -1,4 +1,4 @@
-"""Owns what watches requests: refusal log, metrics and traces, as the settings want them."""
+"""Owns what watches requests: refusal log, sign-in log, metrics and traces, as the settings want them."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +11,7 @@ from app.metrics_door import PATH as METRICS_PATH
 from app.metrics_door import metrics_route
 from app.refusal_log import RefusalLog
 from app.settings import Settings
+from app.sign_in_log import SignInLog
 from app.tracing import Tracing
 from app.verify import Observer
 from keys.hashing import HashingPool
@@ -30,7 +31,7 @@ class Observers:
 
 
 class Watching:
-    """The refusal log always; metrics and traces where they are wanted, and at no cost where not."""
+    """The two logs always; metrics and traces where they are wanted, and at no cost where not."""
 
     def __init__(
         self, settings: Settings, counting: Counting, *, pools: Sequence[HashingPool], routes: Sequence[str]
@@ -45,6 +46,7 @@ class Watching:
             if settings.metrics
             else None
         )
+        self.sign_in_log = SignInLog(None if self.metrics is None else self.metrics.count_sign_in)
         self.tracing = Tracing(self.routes) if settings.tracing else None
         wanted = [each for each in (self._refusal_log, self.metrics, self.tracing) if each is not None]
         self.observer: Observer = wanted[0] if len(wanted) == 1 else Observers(wanted)
@@ -57,7 +59,7 @@ class Watching:
     async def kept(self) -> AsyncIterator[None]:
         """Watches while the block runs."""
         async with AsyncExitStack() as stack:
-            for each in (self._refusal_log, self.metrics, self.tracing):
+            for each in (self._refusal_log, self.sign_in_log, self.metrics, self.tracing):
                 if each is not None:
                     await stack.enter_async_context(each.kept())
             yield

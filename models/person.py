@@ -159,6 +159,11 @@ async def person_by_email(session: AsyncSession, email: str) -> Person | None:
     return (await session.execute(select(Person).where(Person.email == email))).scalar_one_or_none()
 
 
+async def every_email(session: AsyncSession) -> list[str]:
+    """The addresses of all people."""
+    return list((await session.execute(select(Person.email).order_by(Person.email))).scalars())
+
+
 async def person_by_id(session: AsyncSession, person_id: UUID) -> Person | None:
     """The person, or None."""
     return await session.get(Person, person_id, populate_existing=True)

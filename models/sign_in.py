@@ -1,5 +1,6 @@
 """Owns failed sign-ins, which throttle the next ones."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from sqlmodel import Field, SQLModel, col, select
 from models.columns import IP_ADDRESS_LENGTH_AT_MOST, instant
 from models.ids import new_id
 
+IDS_AT_ONCE = 500
 _LOCK = 7065172
 """The advisory lock of sign-ins on PostgreSQL: a number that no other lock of ours has."""
 
@@ -71,3 +73,20 @@ async def drop_failures_before(session: AsyncSession, instant_: datetime) -> int
     """Drops what is older; returns how many."""
     result = await session.execute(delete(SignInFailure).where(col(SignInFailure.at) < instant_))
     return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
+
+
+async def recent_failures(session: AsyncSession, *, since: datetime) -> list[SignInFailure]:
+    """All that count, oldest first."""
+    statement = select(SignInFailure).where(col(SignInFailure.at) > since).order_by(col(SignInFailure.at))
+    return list((await session.execute(statement)).scalars())
+
+
+async def drop_failures(session: AsyncSession, ids: Collection[UUID]) -> int:
+    """Drops these; returns how many."""
+    dropped = 0
+    remaining = list(ids)
+    while remaining:
+        some, remaining = remaining[:IDS_AT_ONCE], remaining[IDS_AT_ONCE:]
+        result = await session.execute(delete(SignInFailure).where(col(SignInFailure.id).in_(some)))
+        dropped += int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
+    return dropped

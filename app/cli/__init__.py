@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from app.cli import agents, assistant, keys, organizations, people, tickets
+from app.cli import agents, assistant, keys, organizations, people, sign_in, tickets
 from app.cli.demonstration import demo
 from app.cli.serving import doctor, migrate, serve
 from app.cli.terminal import note
@@ -35,6 +35,7 @@ for command in (demo, serve, migrate, doctor, verify):
 cli.add_typer(organizations.commands, name="organization")
 cli.add_typer(agents.commands, name="agent")
 cli.add_typer(people.commands, name="user")
+cli.add_typer(sign_in.commands, name="sign-in")
 cli.add_typer(keys.commands, name="key")
 cli.add_typer(tickets.commands, name="ticket")
 cli.add_typer(assistant.commands, name="assistant")
