@@ -18,6 +18,7 @@ from app.demo_rows import Teller
 from app.demo_story import CURL_KEY_NAME, ORGANIZATION_ID, PEOPLE, DemoPerson
 from app.failure import Failure
 from app.preflight import HOW_TO_MAKE_A_SECRET, missing_server_keys, missing_words, schema_fault
+from app.private_files import SECRET_FILE
 from app.setting_values import server_keys as parse_server_keys
 from app.settings import Settings
 from keys.policy import Scope, operator
@@ -31,8 +32,6 @@ from models.person import Person, members_of, person_for_update
 from resolvers.api_keys import rotate_api_key
 from resolvers.desk import Desk, Issued
 from resolvers.key_creation import create_api_key
-
-SECRET_FILE = "keydesk.secret"  # noqa: S105 - a file's name
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from app.preflight import (
     schema_fault,
     serving_warnings,
 )
+from app.private_files import files_shown_to_others
 from app.settings import Settings, read_with_warnings
 from keys.token import Secret
 from models.caller import lone_address
@@ -102,8 +103,11 @@ async def _of_database(settings: Settings, clock: Callable[[], datetime]) -> lis
             await database_now(session)
         place = f"{database.backend} at {database_place(database.url)} answers"
         warning = limits_warning(settings, database)
+        warnings = [] if warning is None else [warning]
+        if shown := files_shown_to_others(database):
+            warnings.append(f"every user of this machine can read {', '.join(map(str, shown))}; run chmod o= on them")
         return [
-            Finding("database", True, place if warning is None else f"{place}; warning: {warning}"),
+            Finding("database", True, "; warning: ".join([place, *warnings])),
             await _schema(database),
             await _clock(database, clock),
             await _server_keys(settings, database),

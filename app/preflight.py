@@ -12,6 +12,7 @@ from app.addresses import is_loopback
 from app.demo_people import people_with_public_passwords
 from app.demo_story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
 from app.failure import Failure
+from app.private_files import make_private_file
 from app.settings import Settings
 from keys.token import ServerKeys
 from models.api_key import newest_server_key, server_keys_in_use
@@ -36,6 +37,8 @@ def require_file(database: Database, *, may_be_new: bool = False) -> None:
         raise Failure(
             f"There is no database at {path}. Make one with `keydesk migrate`, or set KEYDESK_DATABASE_URL right."
         )
+    if may_be_new and not path.exists():
+        make_private_file(path)
     # Asked first without the pool, whose threads complain by themselves when a file can't be opened.
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw{'c' * may_be_new}", uri=True)

@@ -4,9 +4,22 @@ import typer
 
 from app import utc_now
 from app.cli.forms import agent_form, ids_form, minute
-from app.cli.terminal import AgentArgument, AsJson, Name, OrganizationOption, Workplace, show, table, work
+from app.cli.terminal import (
+    AgentArgument,
+    AsJson,
+    Name,
+    OrganizationOption,
+    Workplace,
+    Yes,
+    confirm,
+    is_terminal,
+    show,
+    table,
+    work,
+)
 from models.agent import Agent, live_agents
 from models.ids import Prefix, external_id
+from models.key_record import visible_keys
 from resolvers import operator_agents
 from resolvers.operator import named_agent, named_organization
 from resolvers.operator_agents import DeletedAgent
@@ -62,8 +75,16 @@ def rename(agent: AgentArgument, name: Name, as_json: AsJson = False) -> None:
 
 
 @commands.command()
-def delete(agent: AgentArgument, as_json: AsJson = False) -> None:
-    """Delete an agent with its API keys: no request with one of them passes any more."""
+def delete(agent: AgentArgument, yes: Yes = False, as_json: AsJson = False) -> None:
+    """
+    Delete an agent with its API keys: no request with one of them passes any more.
+
+    Asks first on a terminal.
+    """
+    if is_terminal() and not yes:
+        found, keys = work(lambda workplace: _with_keys(workplace, agent))
+        agent = external_id(Prefix.AGENT, found.id)
+        confirm(f"Delete {_words(found)}? Its API keys ({keys}) go with it, and their requests are refused at once.")
 
     async def operation(workplace: Workplace) -> DeletedAgent:
         async with workplace.database.transaction() as session:
@@ -74,6 +95,12 @@ def delete(agent: AgentArgument, as_json: AsJson = False) -> None:
     form = {**agent_form(deleted.agent), "deletedKeys": ids_form(Prefix.API_KEY, deleted.key_ids)}
     gone = f"API keys deleted with it: {len(deleted.key_ids)}"
     show(form, [f"Deleted {_words(deleted.agent)} ({gone})."], as_json=as_json)
+
+
+async def _with_keys(workplace: Workplace, agent: str) -> tuple[Agent, int]:
+    async with workplace.database.reading() as session:
+        found = await named_agent(session, agent)
+        return found, len(await visible_keys(session, found.organization_id, of_agents=[found.id]))
 
 
 def _words(row: Agent) -> str:

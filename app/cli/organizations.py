@@ -11,7 +11,10 @@ from app.cli.terminal import (
     Name,
     OrganizationArgument,
     Workplace,
+    Yes,
     checked_name,
+    confirm,
+    is_terminal,
     limit_option,
     show,
     table,
@@ -20,6 +23,7 @@ from app.cli.terminal import (
 from app.demo_people import people_with_public_passwords, take_passwords_away
 from app.demo_story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
 from keys.hashing import PASSWORD_PARAMETERS
+from models.agent import live_agents
 from models.ids import Prefix, external_id
 from models.organization import (
     DEFAULT_KEY_LIMIT,
@@ -122,8 +126,19 @@ def update(
 
 
 @commands.command()
-def delete(organization: OrganizationArgument, as_json: AsJson = False) -> None:
-    """Delete an organization with its agents and API keys: no request with one of them passes any more."""
+def delete(organization: OrganizationArgument, yes: Yes = False, as_json: AsJson = False) -> None:
+    """
+    Delete an organization with its agents and API keys: no request with one of them passes any more.
+
+    Asks first on a terminal.
+    """
+    if is_terminal() and not yes:
+        found, agents = work(lambda workplace: _with_agents(workplace, organization))
+        organization = external_id(Prefix.ORGANIZATION, found.id)
+        confirm(
+            f"Delete {organization} “{found.name}”? Its agents ({agents}) and API keys ({found.live_key_count}) go "
+            "with it, and their requests are refused at once."
+        )
 
     async def operation(workplace: Workplace) -> tuple[DeletedOrganization, list[str]]:
         async with workplace.database.reading() as session:
@@ -155,6 +170,12 @@ def delete(organization: OrganizationArgument, as_json: AsJson = False) -> None:
             "To let one of them sign in: keydesk user password EMAIL"
         )
     show(form, lines, as_json=as_json)
+
+
+async def _with_agents(workplace: Workplace, organization: str) -> tuple[Organization, int]:
+    async with workplace.database.reading() as session:
+        found = await named_organization(session, organization)
+        return found, len(await live_agents(session, found.id))
 
 
 def _words(row: Organization) -> str:

@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from app import utc_now
-from app.cli.terminal import AsJson, note, settings_from_environment, show, table, with_database
+from app.cli.terminal import (
+    AsJson,
+    Yes,
+    confirm,
+    is_terminal,
+    note,
+    settings_from_environment,
+    show,
+    table,
+    with_database,
+)
 from app.doctor import examine
 from app.failure import Failure
 from app.preflight import (
@@ -22,11 +32,13 @@ from app.preflight import (
     serving_warnings,
 )
 from app.serve import serve as run_server
+from app.settings import Settings
 from keys.hashing import PASSWORD_PARAMETERS
 from keys.token import ServerKeys
 from models.database import Database
-from models.migrations import current_revision, known_revisions
+from models.migrations import current_revision, goes_down, known_revisions
 from models.migrations import migrate as migrate_database
+from models.migrations.losses import is_used_by_others, losses
 from resolvers.operator_keys import drop_keys_tagged_otherwise
 
 BASE = "base"
@@ -74,9 +86,14 @@ def serve(
 
 def migrate(
     to: Annotated[str, typer.Option("--to", metavar="REVISION", help="Another revision than the newest.")] = HEAD,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the database's schema up to date."""
+    """
+    Bring the database's schema up to date.
+
+    With --to, to an older revision, too: where that deletes something, it asks first. Stop the servers before.
+    """
     revisions = [BASE, *known_revisions()]
     if to != HEAD and to not in revisions:
         raise typer.BadParameter(f"--to: there is no revision {to}; there are {', '.join(revisions)}.")
@@ -87,12 +104,33 @@ def migrate(
             raise Failure(await schema_fault(database) or "")
         return await migrate_database(database, to)
 
-    before, after = with_database(settings_from_environment(), operation, may_be_new=True)
+    settings = settings_from_environment()
+    if to != HEAD:
+        _permit_going_down(settings, to, yes=yes)
+    before, after = with_database(settings, operation, may_be_new=True)
     if before == after:
         said = f"The schema is at {after or BASE} already; there was nothing to do."
     else:
         said = f"The schema was brought from {before or 'nothing'} to {after or 'nothing'}."
     show({"from": before, "to": after}, [said], as_json=as_json)
+
+
+def _permit_going_down(settings: Settings, to: str, *, yes: bool) -> None:
+    """Raises Failure where servers run that an older revision would break, or nobody agreed to what it deletes."""
+    is_used = with_database(settings, is_used_by_others, may_be_new=True)
+    if not with_database(settings, lambda database: goes_down(database, to)):
+        return
+    if is_used:
+        raise Failure("A server still uses this database, and would fail on an older schema. Stop every server first.")
+    lost = with_database(settings, lambda database: losses(database, to))
+    if not lost or yes:
+        return
+    note(f"To go to revision {to} deletes, for good:")
+    for loss in lost:
+        note(f"  {loss.table}{'' if loss.column is None else f', column {loss.column}'}: {loss.rows} rows")
+    if not is_terminal():
+        raise Failure("Nothing was changed. Back the database up, then add --yes to delete this.")
+    confirm("Delete this?")
 
 
 def doctor(as_json: AsJson = False) -> None:

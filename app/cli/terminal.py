@@ -13,6 +13,7 @@ import typer
 from app.demo import kept_server_keys
 from app.failure import DATABASE_ERRORS, Failure, database_failure
 from app.preflight import HOW_TO_MAKE_A_SECRET, require_file, require_schema
+from app.private_files import hide_files_from_others
 from app.settings import Settings, SettingsError, read_with_warnings
 from keys.allowance import valid_name
 from keys.email_address import valid_email
@@ -41,6 +42,7 @@ checked_email = _checked(valid_email)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, and nothing else, on standard output.")]
 Name = Annotated[str, typer.Argument(callback=checked_name, metavar="NAME", help="1 to 64 characters.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 Email = Annotated[str, typer.Argument(callback=checked_email, metavar="EMAIL", help="The person's address.")]
 OrganizationArgument = Annotated[str, typer.Argument(metavar="ORG", help="Its id, or its name where that is unique.")]
 OrganizationOption = Annotated[
@@ -98,6 +100,7 @@ def with_database(
     async def operate() -> Result:
         database = Database(settings.database_url)
         require_file(database, may_be_new=may_be_new)
+        hide_files_from_others(database)
         try:
             return await operation(database)
         except DATABASE_ERRORS as error:
@@ -106,6 +109,19 @@ def with_database(
             await database.close()
 
     return asyncio.run(operate())
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked: standard input is a terminal."""
+    return sys.stdin.isatty()
+
+
+def confirm(question: str) -> None:
+    """Asks on the terminal, and leaves standard output to the result. Raises Failure where the answer is no."""
+    # typer.confirm writes a blank to standard output, where only the result may stand.
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise Failure("Nothing was changed.")
 
 
 def show(value: Any, lines: Iterable[str], *, as_json: bool) -> None:

@@ -14,7 +14,8 @@ from models.database import Database
 _FOLDER = Path(__file__).parent
 
 
-def _config(connection: Connection | None = None) -> Config:
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's settings, for a connection or for reading the revisions."""
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("path_separator", "os")
@@ -25,7 +26,7 @@ def _config(connection: Connection | None = None) -> Config:
 @cache
 def newest_revision() -> str:
     """The revision that this program needs. Read from the folder once: /readyz asks each time."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    revision = ScriptDirectory.from_config(alembic_config()).get_current_head()
     if revision is None:
         raise RuntimeError("there is no revision in models/migrations/versions")
     return revision
@@ -33,7 +34,7 @@ def newest_revision() -> str:
 
 def known_revisions() -> list[str]:
     """Every revision of this program, oldest first."""
-    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    scripts = ScriptDirectory.from_config(alembic_config()).walk_revisions()
     return [script.revision for script in scripts][::-1]
 
 
@@ -41,6 +42,12 @@ async def current_revision(database: Database) -> str | None:
     """The revision that the database is at, or None where it was never migrated."""
     async with database.reading_engine.connect() as connection:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
+async def goes_down(database: Database, revision: str) -> bool:
+    """Whether the revision is older than the one that the database is at."""
+    before = await current_revision(database)
+    return before is not None and revision != "head" and _is_older(revision, before)
 
 
 async def migrate(database: Database, revision: str = "head") -> tuple[str | None, str | None]:
@@ -57,7 +64,7 @@ async def migrate(database: Database, revision: str = "head") -> tuple[str | Non
             await connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             await connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7065171)")
-        await connection.run_sync(lambda sync: move(_config(sync), revision))
+        await connection.run_sync(lambda sync: move(alembic_config(sync), revision))
     return before, await current_revision(database)
 
 

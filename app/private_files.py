@@ -1,0 +1,52 @@
+"""Keeps what an embedded database leaves on the disk for its owner only: hashes, addresses, what people wrote."""
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from app.failure import Failure
+from models.database import Database
+
+SECRET_FILE = "keydesk.secret"  # noqa: S105 - a file's name
+"""Where the demo keeps its server key, beside its database."""
+OWNERS_ONLY = 0o600
+OTHERS = stat.S_IRWXO
+
+
+def make_private_file(path: Path) -> None:
+    """
+    Makes an empty file that only its owner can read, whatever the umask is. Raises Failure.
+
+    SQLite gives the files that it puts beside its database the database's mode.
+    """
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNERS_ONLY)
+    except FileExistsError:
+        return  # another process was faster
+    except OSError as error:
+        raise Failure(
+            f"The database at {path} can't be made: {error.strerror}. Check its folder, permissions and "
+            "KEYDESK_DATABASE_URL."
+        ) from None
+    try:
+        os.fchmod(descriptor, OWNERS_ONLY)
+    finally:
+        os.close(descriptor)
+
+
+def files_shown_to_others(database: Database) -> list[Path]:
+    """The database's file and those beside it that every user of this machine can read, as older versions made them."""
+    path = database.path
+    if path is None:
+        return []
+    names = (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal", SECRET_FILE)
+    files = [each for name in names if (each := path.with_name(name)).is_file()]
+    return [each for each in files if each.stat().st_mode & OTHERS]
+
+
+def hide_files_from_others(database: Database) -> None:
+    """Takes others' rights to these files away, and leaves a group's."""
+    for path in files_shown_to_others(database):
+        with suppress(OSError):  # another user's file: doctor goes on warning of it
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS)

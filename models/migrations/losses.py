@@ -1,0 +1,83 @@
+"""Says what a move to an older revision would delete, and whether somebody still uses the database."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+
+from alembic import command
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.database import Database
+from models.migrations import alembic_config
+
+LOOKS = 5
+BETWEEN_LOOKS_SECONDS = 0.3
+ALEMBICS_OWN = "alembic_version"
+_SERVERS_CONNECTIONS = text(
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name LIKE 'keydesk%' AND pid <> pg_backend_pid()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A table that would go, or a column of one that stays, with how many of its rows hold something."""
+
+    table: str
+    column: str | None
+    rows: int
+
+
+async def losses(database: Database, revision: str) -> list[Loss]:
+    """What has something in it and would go. The move is made and taken back, so that it is known for certain."""
+    async with database.engine.connect() as connection:
+        await connection.begin()
+        before = await connection.run_sync(_columns)
+        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), revision))
+        after = await connection.run_sync(_columns)
+        await connection.rollback()
+    gone: list[tuple[str, str | None]] = [(table, None) for table in sorted(before.keys() - after.keys())]
+    gone += [(table, column) for table in sorted(after) for column in sorted(before.get(table, set()) - after[table])]
+    async with database.reading() as session:
+        counted = [Loss(table, column, await _count(session, table, column)) for table, column in gone]
+    return [loss for loss in counted if loss.rows]
+
+
+async def is_used_by_others(database: Database) -> bool:
+    """
+    Whether a server is connected, as far as that can be seen.
+
+    On SQLite, nobody may be: call this before this database's own connections are opened. Only who is alone with a file
+    can change its journal's mode.
+    """
+    if database.path is None:
+        async with database.reading() as session:
+            for _ in range(LOOKS):  # a connection that was closed a moment ago is listed for a little longer
+                if not (await session.execute(_SERVERS_CONNECTIONS)).scalar_one():
+                    return False
+                await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+        return True
+    if not database.path.exists():
+        return False
+    with closing(sqlite3.connect(database.path, isolation_level=None, timeout=0)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            return "locked" in str(error)
+    return False
+
+
+def _columns(connection: Connection) -> Mapping[str, set[str]]:
+    inspector = inspect(connection)
+    tables = set(inspector.get_table_names()) - {ALEMBICS_OWN}
+    return {table: {column["name"] for column in inspector.get_columns(table)} for table in tables}
+
+
+async def _count(session: AsyncSession, table: str, column: str | None) -> int:
+    where = "" if column is None else f' WHERE "{column}" IS NOT NULL'
+    counted: int = (await session.execute(text(f'SELECT count(*) FROM "{table}"{where}'))).scalar_one()  # noqa: S608
+    return counted
