@@ -1,4 +1,4 @@
-"""Owns the slots: how many are left, what a key may be called, and which key to free a slot with."""
+"""Key slots: how many are left, what a key may be called, and which key to delete to free one."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -7,11 +7,17 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from keys.form_rules import is_invisible
+from keys.pasted import is_like_a_key
 from keys.refusals import InvalidInput
 
 NAME_LENGTH_AT_MOST = 64
 DECOMPOSED_LENGTH_AT_MOST = 4 * NAME_LENGTH_AT_MOST
 """No character of a name is composed of more than four."""
+KEY_AS_NAME = (
+    "This is an API key, not a name. Names are stored and shown as they are, so nothing was stored. "
+    "Choose another name; if others may have seen this key, rotate it."
+)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _NOT_IN_A_NAME = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories: control, format, surrogate, private, unassigned, and line and paragraph separators."""
@@ -32,11 +38,14 @@ class Allowance:
 
 def valid_name(text: str, *, field: str = "name") -> str:
     """
-    The name as it is kept: without white space around it, in Unicode's NFC; 1 to 64 characters.
+    The name as it is kept: without white space around it, in Unicode's NFC; 1 to 64 characters, one of which can be
+    seen, and not an API key: names are stored as they are, and shown.
 
-    Raises InvalidInput of the field, saying what is wrong.
+    Raises InvalidInput of the field, saying what is wrong and nothing of the text.
     """
     name = text.strip()
+    if is_like_a_key(name):
+        raise InvalidInput(field, KEY_AS_NAME)
     if len(name) <= DECOMPOSED_LENGTH_AT_MOST:  # composing takes time with the square of the length
         name = unicodedata.normalize("NFC", name)
     if not name:
@@ -47,6 +56,8 @@ def valid_name(text: str, *, field: str = "name") -> str:
         if unicodedata.category(character) in _NOT_IN_A_NAME:
             code = f"U+{ord(character):04X}"
             raise InvalidInput(field, f"The name has a character that can't be seen ({code}); leave it out.")
+    if all(is_invisible(character) or character.isspace() for character in name):
+        raise InvalidInput(field, "The name has only characters that nobody can see. Use letters, digits or signs.")
     return name
 
 

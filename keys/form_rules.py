@@ -209,7 +209,8 @@ _PUNCTUATION = re.compile(r"\A[,;:.=|]+|(?:\\[nrt0]?|[,;:.=|!?&/])+\Z")
 _ASSIGNMENT = re.compile(
     r"\A(?:(?:export|set|env)\s+|(?:-H|--header)\s+[\"']?)*[A-Za-z_][\w.-]{0,63}[\"']?\s*[=:]\s*(?=\S)"
 )
-_BLANKS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
+_BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U0001d159")
+"""Unicode calls them letters, marks or symbols, but they draw nothing."""
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
@@ -225,6 +226,7 @@ def is_invisible(character: str) -> bool:
         unicodedata.category(character) in _INVISIBLE_CATEGORIES
         or character in _BLANKS
         or "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
     ) and not character.isspace()
 
 

@@ -1,15 +1,13 @@
 """
-Owns the hot path: what was presented -> Verdict.
+The hot path: what was presented -> Verdict.
 
 By rising cost: the form, the tag, one shared read of the row, argon2id once a key and process, and the limiter, which
-alone keeps count. What argon2 found
-is remembered as *this text matched, or did not match, that stored hash*; the stored hash is read again every time, so
-nothing is ever invalidated and there is no time to live.
+alone keeps count. What argon2 found is remembered as *this text matched, or did not match, that stored hash*; the
+stored hash is read again every time, so nothing is ever invalidated and there is no time to live.
 """
 
-import asyncio
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
 
 from keys.form import examine
@@ -17,6 +15,7 @@ from keys.hashing import HashingPool, HashingQueueFull
 from keys.limiter import LimiterUnavailable, Taking
 from keys.limits import Limits
 from keys.memo import Memo
+from keys.runs import Runs, TooManyWaiting
 from keys.token import PREFIX_LENGTH_AT_MOST, PUBLIC_ID_LENGTH, TAIL_LENGTH, ServerKeys, parse, verify_tag
 from keys.verdict import Outcome, Verdict, Wanted, judge_agent, judge_limits
 from models.verification import DatabaseUnavailable, KeyReader, KeyState
@@ -24,6 +23,9 @@ from models.verification import DatabaseUnavailable, KeyReader, KeyState
 KEY_LENGTH_AT_MOST = PREFIX_LENGTH_AT_MOST + 1 + PUBLIC_ID_LENGTH + 1 + TAIL_LENGTH
 MEMO_ENTRIES = 400_000
 """Two for a key that is used; an entry takes about 150 bytes."""
+SECRETS_WAITING_AT_MOST = 32
+"""Different secrets of one key that wait for argon2 at the same time, those that were wrong before aside."""
+NONE_MATCHES = -1
 
 
 class Gate:
@@ -52,7 +54,7 @@ class Gate:
         self._require_agent = require_agent
         self._memo = Memo[bytes](memo_entries)
         self._digest_key = secrets.token_bytes(32)
-        self._running: dict[str, asyncio.Task[bool]] = {}
+        self._runs = Runs[int](SECRETS_WAITING_AT_MOST)
 
     async def check(self, key: str, wanted: Wanted) -> Verdict:
         """The verdict on one presented key, for the agent that the request is for."""
@@ -68,16 +70,16 @@ class Gate:
             state = await self._reader.read(public_id, wanted.agent_id)
             if state is None:
                 # At the cost of a wrong secret, so that nobody learns from the time which ids there are.
-                await self._matches(public_id, key, text, None)
+                await self._which(public_id, key, text, (None,))
                 return Verdict(Outcome.INVALID_KEY, "tagged by us, but no key has this public id")
             if state.is_deleted:
                 return Verdict(Outcome.DELETED_KEY, "the key was deleted", state)
-            by_previous = False
-            if not await self._matches(public_id, key, text, state.secret_hash):
-                previous = state.previous_secret_hash
-                by_previous = previous is not None and await self._matches(public_id, key, text, previous)
-                if not by_previous:
-                    return _without_living_secret(state)
+            previous = state.previous_secret_hash
+            hashes = (state.secret_hash,) if previous is None else (state.secret_hash, previous)
+            matched = await self._which(public_id, key, text, hashes)
+            if matched == NONE_MATCHES:
+                return _without_living_secret(state)
+            by_previous = matched == 1
             verdict = judge_agent(state, wanted, require_agent=self._require_agent)
             if verdict.outcome is not Outcome.GOOD or self._limiter is None:
                 return verdict
@@ -86,6 +88,8 @@ class Gate:
             return Verdict(Outcome.UNAVAILABLE, "the database can't be asked")
         except HashingQueueFull:
             return Verdict(Outcome.UNAVAILABLE, "too many keys wait for their first hash")
+        except TooManyWaiting:
+            return Verdict(Outcome.UNAVAILABLE, "too many different secrets of this key wait for their first hash")
         except LimiterUnavailable:
             return Verdict(Outcome.UNAVAILABLE, "the limiter can't be asked, and nothing passes without it here")
         return judge_limits(verdict, decision, by_previous_secret=by_previous)
@@ -103,40 +107,47 @@ class Gate:
         malformed = examine(key, self._prefixes)
         return Verdict(Outcome.MALFORMED_KEY, f"malformed: {malformed.fault}", malformed=malformed)
 
-    async def _matches(self, public_id: str, key: str, text: bytes, hashed: str | None) -> bool:
-        """Whether the key's secret is the one that was hashed; None is a hash that no secret matches."""
-        pair = self._digest(hashed or "", text)
-        found = self._memo.get(pair)
-        return await self._find_out(public_id, key, pair, hashed) if found is None else found
+    async def _which(self, public_id: str, key: str, text: bytes, hashes: tuple[str | None, ...]) -> int:
+        """The place of the hash that the secret matches, or NONE_MATCHES; None is a hash that no secret matches."""
+        pairs = [self._digest(hashed or "", text) for hashed in hashes]
+        if (known := self._known(pairs)) is not None:
+            return known
+        found = await self._runs.result(
+            public_id,
+            b"".join(pairs),
+            lambda: self._find_out(key, pairs, hashes),
+            is_unlikely=self._memo.get(self._digest("wrong before", text)) is not None,
+        )
+        if found == NONE_MATCHES:
+            # After a rotation, all secrets before it have to be compared again. They let others go first then.
+            self._memo.put(self._digest("wrong before", text), True)
+        return found
 
-    async def _find_out(self, public_id: str, key: str, pair: bytes, hashed: str | None) -> bool:
-        """Runs argon2, one run at a time for a key; who waited for another's run looks at the memo first."""
-        while (running := self._running.get(public_id)) is not None:
-            await asyncio.wait([running])
-            if (found := self._memo.get(pair)) is not None:
-                return found
-        # A task of its own: when the caller hangs up, what was found is remembered all the same.
-        task = asyncio.ensure_future(self._hash(key, pair, hashed))
-        self._running[public_id] = task
-        task.add_done_callback(lambda done: self._finished(public_id, done))
-        return await asyncio.shield(task)
+    def _known(self, pairs: Sequence[bytes]) -> int | None:
+        """What the memo says, where it can be told from that."""
+        for place, pair in enumerate(pairs):
+            found = self._memo.get(pair)
+            if found is None:
+                return None
+            if found:
+                return place
+        return NONE_MATCHES
 
-    async def _hash(self, key: str, pair: bytes, hashed: str | None) -> bool:
+    async def _find_out(self, key: str, pairs: Sequence[bytes], hashes: Sequence[str | None]) -> int:
+        """Runs argon2 where the memo has nothing. Of a key, one such search is under way at a time."""
         token = parse(key, self._prefixes)
         if token is None:
             raise ValueError("only what has a key's form is hashed")
-        if hashed is None:
-            await self._pool.hash(token.secret.reveal())
-            found = False
-        else:
-            found = await self._pool.verify(hashed, token.secret.reveal())
-        self._memo.put(pair, found)
-        return found
-
-    def _finished(self, public_id: str, task: asyncio.Task[bool]) -> None:
-        del self._running[public_id]
-        if not task.cancelled():
-            task.exception()  # asked for, so that a caller that hung up leaves no complaint
+        for place, (pair, hashed) in enumerate(zip(pairs, hashes, strict=True)):
+            found = self._memo.get(pair)
+            if found is None:
+                if hashed is None:
+                    await self._pool.hash(token.secret.reveal())
+                found = hashed is not None and await self._pool.verify(hashed, token.secret.reveal())
+                self._memo.put(pair, found)
+            if found:
+                return place
+        return NONE_MATCHES
 
     def _digest(self, text: str, context: bytes = b"") -> bytes:
         """A keyed digest: what is remembered can't be read as a secret, nor chosen by a stranger to collide."""

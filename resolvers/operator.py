@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.allowance import valid_name
+from keys.pasted import is_like_a_key
 from keys.policy import operator
 from keys.refusals import InvalidInput, Refusal
 from models.agent import Agent, agent_by_id, agents_named, live_agents
@@ -119,6 +120,9 @@ def _name_in(text: str) -> str | None:
 
 
 def _echo(text: str) -> str:
+    """What was asked for, in quotes; but not a key that was pasted there: a terminal is logged now and then."""
+    if is_like_a_key(text):
+        return "of that name (it is an API key, and not repeated here)"
     return f"“{text}”" if len(text) <= ECHOED_AT_MOST else f"“{text[:ECHOED_AT_MOST]}…”"
 
 

@@ -53,7 +53,7 @@ class CreateApiKeyInput:
     name: str = strawberry.field(
         description=(
             "1 to 64 characters after trimming and NFC, none of them control, format, surrogate, private, unassigned "
-            "or line-separating. Need not be unique."
+            "or line-separating, at least one of them visible, and not an API key. Need not be unique."
         )
     )
     scope: ApiKeyScope

@@ -3,6 +3,7 @@
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import Random
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.allowance import Allowance, candidates_to_free, valid_name
+from keys.allowance import KEY_AS_NAME, Allowance, candidates_to_free, valid_name
 from keys.refusals import InvalidInput, KeyLimitReached
+from keys.token import mint
+from tests.conftest import SERVER_KEYS
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -45,6 +48,87 @@ def test_a_name_that_cannot_be_shown_is_refused(text: str) -> None:
         valid_name(text)
 
     assert refused.value.field == "name"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\u3164", "\u115f\u1160", "\u2800 \u2800", "\u034f", "\ufe0f", "\uffa0", "\u17b4", "\U000e0100", "\u3164 \u3164"],
+)
+def test_a_name_that_nobody_sees_is_refused(text: str) -> None:
+    """Letters, marks and symbols that draw nothing are no name by themselves."""
+    with pytest.raises(InvalidInput, match="nobody can see") as refused:
+        valid_name(text)
+
+    assert refused.value.field == "name"
+
+
+@pytest.mark.parametrize(
+    "text", ["\u2764\ufe0f", "\u1112\u1161\u11ab", "a\u034fb", "\u115f\u1161", "\u2801", "-", "🔑"]
+)
+def test_what_can_be_seen_beside_them_is_a_name(text: str) -> None:
+    """Scripts and emoji need such characters."""
+    assert valid_name(text) == unicodedata.normalize("NFC", text)
+
+
+def pasted(token: str) -> dict[str, str]:
+    """What people paste in place of a name, from a key of 62 characters."""
+    prefix, public_id, tail = token.split("_")
+    return {
+        "whole": token,
+        "with spaces around it": f"  {token}\n",
+        "with spaces inside": f"{token[:20]} {token[20:40]} {token[40:]}",
+        "after Bearer": f"Bearer {token}",
+        "after a header's name": f"X-API-Key: {token}",
+        "in quotes": f'"{token}"',
+        "with invisible characters inside": f"{token[:9]}\u200b{token[9:30]}\u2060{token[30:]}",
+        "cut off": token[:50],
+        "cut off early": token[:33],
+        "in capitals": token.upper(),
+        "in small letters": token.lower(),
+        "with another prefix": f"acme_{public_id}_{tail}"[:64],
+        "without its prefix": f"{public_id}_{tail}",
+        "only what is secret": tail,
+        "with other signs": f"{prefix}-{public_id}-{tail}",
+        "in wide letters": "".join(chr(ord(each) + 0xFEE0) for each in token),
+        "percent-encoded": token.replace("_", "%5F"),
+    }
+
+
+@pytest.mark.parametrize("form", pasted("kd_a_b"))
+def test_a_key_is_not_a_name(form: str) -> None:
+    """Whole or nearly whole, in any disguise; and nothing of it is repeated."""
+    choose = Random(62).choice
+    for _ in range(50):
+        token = mint(SERVER_KEYS, "kd", choose=choose).token.reveal()
+        text = pasted(token)[form]
+
+        with pytest.raises(InvalidInput) as refused:
+            valid_name(text)
+
+        assert refused.value.field == "name"
+        assert refused.value.message == KEY_AS_NAME
+        assert not [start for start in range(0, 60, 5) if token[start : start + 5] in refused.value.message]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Production EU West 1 deployment key for the billing service (2)",
+        "ProductionEUWest1DeploymentKeyForTheBillingServiceTeamInBerlin2",
+        "app_internationalize_productioneu",
+        "team_infrastructure16_eu_west_1_blue_green_canary_v2",
+        "deploy-2026-11-24T12:00:00Z-a1b2c3d4e5f6a7b8-main-build-1234",
+        "3f2504e0-4f89-11d3-9a0c-0305e82c3301 (staging)",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "arn:aws:iam::123456789012:role/KeydeskGatewayProductionRole",
+        "kd_S1vv2I…pT61 (the old one)",
+        "v1.2.3-rc4 b5 c6 d7 e8 f9",
+        "請求書の自動処理システム用のキー（本番環境・東京リージョン）",
+    ],
+)
+def test_what_people_call_things_is_a_name(text: str) -> None:
+    """Long names, ids, digests and hints are no keys."""
+    assert valid_name(text) == text
 
 
 def test_a_very_long_text_is_refused_by_its_length_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.gate import KEY_LENGTH_AT_MOST, Gate
+from keys.gate import KEY_LENGTH_AT_MOST, SECRETS_WAITING_AT_MOST, Gate
 from keys.issuer import Issuer
 from keys.memo import Memo
 from keys.token import ServerKeys, mint
@@ -294,6 +295,86 @@ async def test_who_hangs_up_takes_nobody_along(gates: Gates, desk: Desk, world: 
     assert verdict.outcome is GOOD
     assert (await check(gate, issued)).outcome is GOOD
     assert held.verified == 1
+
+
+def old_secrets(issued: Issued, number: int) -> list[str]:
+    """So many texts that were issued for the key, none of which is its secret any more."""
+    return [mint(SERVER_KEYS, "kd", public_id=issued.record.public_id).token.reveal() for _ in range(number)]
+
+
+async def test_old_secrets_of_a_key_are_compared_once_each(gates: Gates, desk: Desk, world: World) -> None:
+    """However many wait at once, each costs one run, and wakes nobody else; those beyond the bound are unavailable."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    issued = await issue(desk, world)
+    waits = 0
+    wait = asyncio.wait
+
+    async def counting_wait(*arguments: Any, **named: Any) -> Any:
+        nonlocal waits
+        waits += 1
+        return await wait(*arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asyncio, "wait", counting_wait)
+        callers = [
+            asyncio.create_task(gate.check(text, NOBODY)) for text in old_secrets(issued, 3 * SECRETS_WAITING_AT_MOST)
+        ]
+        await until(held.entered.is_set)
+        held.released.set()
+        outcomes = [verdict.outcome for verdict in await asyncio.gather(*callers)]
+
+    assert waits == 0
+    # One runs, the others wait.
+    assert outcomes.count(Outcome.INVALID_KEY) == held.verified == SECRETS_WAITING_AT_MOST
+    assert outcomes.count(Outcome.UNAVAILABLE) == 2 * SECRETS_WAITING_AT_MOST
+
+
+async def test_a_good_secret_does_not_wait_behind_those_that_were_wrong_before(
+    gates: Gates, desk: Desk, world: World
+) -> None:
+    """After a rotation all old secrets are compared again, when nothing else waits, and however many there are."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    issued = await issue(desk, world)
+    old = old_secrets(issued, SECRETS_WAITING_AT_MOST)
+    held.released.set()
+    for text in old:
+        await gate.check(text, NOBODY)
+    rotated = await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
+    held.entered.clear()
+    held.released.clear()
+    before = held.verified
+
+    wrong = [asyncio.create_task(gate.check(text, NOBODY)) for text in old]
+    await until(held.entered.is_set)
+    good = [asyncio.create_task(check(gate, each)) for each in (rotated, issued)]
+    await asyncio.sleep(0.05)
+    held.released.set()
+    verdicts = await asyncio.gather(*good)
+    runs = held.verified - before
+    await asyncio.gather(*wrong)
+
+    assert [verdict.outcome for verdict in verdicts] == [GOOD, GOOD]
+    # The wrong one that ran already, with both hashes; the new secret; the one before it, with both hashes; and the
+    # first of another wrong one at most.
+    assert runs <= 2 + 1 + 2 + 2
+
+
+async def test_other_keys_do_not_wait_for_old_secrets(gates: Gates, desk: Desk, world: World) -> None:
+    """Of one key, one secret is compared at a time: the other threads are for others."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    issued, other = await issue(desk, world), await issue(desk, world)
+    wrong = [asyncio.create_task(gate.check(text, NOBODY)) for text in old_secrets(issued, 10)]
+    await until(held.entered.is_set)
+
+    good = asyncio.create_task(check(gate, other))
+    await until(lambda: held.at_once == 2)
+    held.released.set()
+
+    assert (await good).outcome is GOOD
+    await asyncio.gather(*wrong)
 
 
 @pytest.mark.parametrize("change", ["deletion", "rotation"])

@@ -79,6 +79,26 @@ async def test_a_renamed_key_is_the_same_key(site: Site) -> None:
     assert await site.code_at_gateway(issued["secret"]) == "good"
 
 
+async def test_a_key_is_not_kept_as_a_name(site: Site) -> None:
+    """Neither when one is created nor when it is renamed; what is said repeats nothing of it, and nothing is stored."""
+    ada, acme = await site.person("ada"), site.organization("acme")
+    issued = (await ada.create(acme)).value
+    secret = issued["secret"]
+
+    answers = [
+        await ada.create(acme, secret),
+        await ada.rename(issued["apiKey"]["id"], secret),
+        await ada.rename(issued["apiKey"]["id"], f"Bearer {secret[:57]}"),
+        await ada.rename(issued["apiKey"]["id"], "\u3164"),
+    ]
+    listed = await ada.list_names(acme)
+
+    assert {answer.outcome for answer in answers} == {"InvalidInput(name)"}
+    assert not [answer for answer in answers if secret[20:40] in answer.response.text]
+    assert "rotate it" in answers[0].value["message"]
+    assert listed == ["deploy"]
+
+
 async def test_a_rotation_without_overlap_ends_the_secret_before(site: Site) -> None:
     """At every slot taken, too: the key, its id and its slot stay."""
     ada = await site.person("ada")
