@@ -32,6 +32,7 @@ from app.preflight import (
     serving_warnings,
 )
 from app.private_files import files_shown_to_others
+from app.redis_check import counting_fault
 from app.settings import Settings, read_with_warnings
 from keys.token import Secret
 from models.caller import lone_address
@@ -170,11 +171,9 @@ async def _redis(url: Secret | None) -> Finding:
         return Finding("redis", False, "KEYDESK_REDIS_URL can't be read as an address such as redis://host:6379/0")
     try:
         async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
-            ping: Awaitable[bool] = client.ping()
-            await ping
-            return _redis_itself(await client.info())
-    except NoPermissionError:
-        return Finding("redis", True, "answers; warning: its user may not ask INFO, so nothing more was looked at")
+            found = await _redis_told(client)
+        fault = await counting_fault(url, timeout_seconds=REDIS_TIMEOUT_SECONDS) if found.is_ok else None
+        return found if fault is None else Finding("redis", False, fault)
     except (AuthenticationError, AuthenticationWrongNumberOfArgsError):
         return Finding("redis", False, "refuses the user or password in KEYDESK_REDIS_URL")
     except TimeoutError:
@@ -194,6 +193,15 @@ def _silent(url: Secret) -> str:
     return words + (
         ", and that it speaks TLS: without it, write redis://" if url.reveal().startswith("rediss:") else ""
     )
+
+
+async def _redis_told(client: redis.asyncio.Redis) -> Finding:
+    try:
+        return _redis_itself(await client.info())
+    except NoPermissionError:
+        return Finding(
+            "redis", True, "answers; its user may not ask INFO, so its version and settings were not looked at"
+        )
 
 
 def _redis_itself(told: Mapping[str, Any]) -> Finding:

@@ -3,7 +3,8 @@
 -- KEYS[1]  the prefix of every name
 -- ARGV     1 the beginning and 2 the end of the month that the processes think it is, in seconds since 1970
 --          3 the beginning of the month before it
---          4 the name that they know this Redis's memory by (8 bytes)
+--          4 the name that they know this Redis's memory by (8 bytes), or 8 times 255 to try whether all this works: then
+--            the requests are answered as if their keys were new, whatever the name, and nothing is counted
 --          5 the requests, 29 bytes each: key id (16), rate limit (4), monthly quota (4),
 --            what the ledger has of the month, or 4294967295 (4), 1 for a request that is only looked at (1)
 -- Answers  8 bytes of the memory's name, zeros where it has none, seconds (4) and milliseconds (4) by this clock, and
@@ -22,7 +23,8 @@ local now = second * 1000 + milliseconds
 
 local name = redis.call('GET', KEYS[1] .. ':memory') or string.rep('\0', 8)
 local head = name .. struct.pack('>I4I4', second, milliseconds)
-if name ~= ARGV[4] or second < tonumber(ARGV[1]) or second >= tonumber(ARGV[2]) then return head end
+local probes = ARGV[4] == string.rep('\255', 8)
+if (name ~= ARGV[4] and not probes) or second < tonumber(ARGV[1]) or second >= tonumber(ARGV[2]) then return head end
 
 local month, before = KEYS[1] .. ':' .. ARGV[1], KEYS[1] .. ':' .. ARGV[3]
 local requests = ARGV[5]
@@ -31,7 +33,10 @@ local requests = ARGV[5]
 -- for who is refused: else nobody would pass until the clock has caught up.
 local function current(state)
     local cells = state.cells
-    if cells == '' then return end
+    if cells == '' then
+        state.total = 0
+        return
+    end
     local ahead = struct.unpack('>I4', cells, #cells - 7) - second
     if ahead > 0 then
         local moved = {}
@@ -50,9 +55,12 @@ local function current(state)
         from = from + 8
     end
     state.cells = from == 1 and cells or string.sub(cells, from)
+    state.total = state.cells == '' and 0 or math.max(0, state.total)
 end
 
+-- Nil for what this script has not written: its key is then asked for anew, and the others of the batch are counted.
 local function parse(text)
+    if #text < 8 or #text % 8 ~= 0 then return nil end
     local used, total = struct.unpack('>I4I4', text)
     local state = {used = used, total = total, cells = string.sub(text, 9)}
     current(state)
@@ -65,7 +73,7 @@ end
 
 local function free_in(state, limit)
     local total, at, wait = state.total, 1, 0
-    while total >= limit do
+    while total >= limit and at < #state.cells do
         wait = ends_in(state.cells, at)
         total = total - struct.unpack('>I4', state.cells, at + 4)
         at = at + 8
@@ -103,12 +111,11 @@ for at = 1, #requests, SIZE do
     local rate_limit, quota, written, looks = struct.unpack('>I4I4I4B', requests, at + 16)
     local state = states[id]
     if not state then
-        local text = texts[place[id]]
-        if text then
-            state = parse(text)
-        elseif written ~= UNKNOWN then
+        local text = not probes and texts[place[id]]
+        state = text and parse(text) or nil
+        if not state and written ~= UNKNOWN then
             local last_month = redis.call('HGET', before, id)
-            state = last_month and parse(last_month) or {total = 0, cells = ''}
+            state = last_month and not probes and parse(last_month) or {total = 0, cells = ''}
             state.used, state.changed, is_new = written, true, true
         end
         states[id] = state
@@ -124,7 +131,7 @@ for at = 1, #requests, SIZE do
             verdict = 2
         else
             verdict = 0
-            if looks == 0 then count(state) end
+            if looks == 0 and not probes then count(state) end
         end
         remaining, used = math.max(0, rate_limit - state.total), state.used
         if state.cells ~= '' then resets_in = ends_in(state.cells, 1) end

@@ -49,9 +49,7 @@ class LocalLimiter:
             at = await self._known(key_id)
         window, used = self._window(key_id, at), self._used[key_id]
         if window[0] >= limits.rate_limit:
-            self._keep(key_id, window)
-            wait = free_in(window, limits.rate_limit, at)
-            return Decision(Exceeded.RATE_LIMIT, self._balance(limits, window, used, at), wait)
+            return self._over_rate(key_id, limits, window, at)
         if used >= limits.monthly_quota:
             wait = self._month.end * 1000 - at
             return Decision(Exceeded.QUOTA, self._balance(limits, window, used, at), wait)
@@ -71,9 +69,29 @@ class LocalLimiter:
             for generation in (self._used, self._old_used):
                 generation.update({key_id: number for key_id, number in used.items() if key_id in generation})
 
-    def forget(self) -> None:
-        """Begins anew, with what the ledger has by then."""
-        self._windows, self._old_windows, self._used, self._old_used = {}, {}, {}, {}
+    def passed(self, key_id: str) -> None:
+        """Counts in the window a request that passed by another limiter's decision."""
+        at = to_ms(self._clock())
+        self._keep(key_id, counted(self._window(key_id, at), at))
+
+    async def refusal(self, key_id: str, limits: Limits) -> Decision | None:
+        """
+        The refusal of a key whose window is full here, else None; nothing is counted. Raises DatabaseUnavailable.
+        """
+        if self._window(key_id, to_ms(self._clock()))[0] < limits.rate_limit:
+            return None
+        at = await self._known(key_id)
+        window = self._window(key_id, at)
+        return self._over_rate(key_id, limits, window, at) if window[0] >= limits.rate_limit else None
+
+    def forget_months(self) -> None:
+        """Has the months' counts asked for anew. The windows go on: they are of what passed here."""
+        self._used, self._old_used = {}, {}
+
+    def _over_rate(self, key_id: str, limits: Limits, window: Window, at: int) -> Decision:
+        self._keep(key_id, window)
+        balance = self._balance(limits, window, self._used[key_id], at)
+        return Decision(Exceeded.RATE_LIMIT, balance, free_in(window, limits.rate_limit, at))
 
     def _is_unknown(self, key_id: str, at: int) -> bool:
         """Whether the month's count has to be asked for first."""

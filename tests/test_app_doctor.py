@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from app.doctor import _redis_itself
+from app.redis_check import GRANT
+from keys.redis_lane import PREFIX
 from models import Caller
 from models.database import Database
 from models.ids import new_id
 from tests.command_line import InDatabase, Keydesk, Run
+from tests.redis_limiters import this_month
 from tests.redis_server import RedisServer, running_redis
 from tests.world import THEN
 
@@ -124,17 +127,75 @@ def test_a_redis_that_would_lose_counts_is_told(
     assert ("warning" in detail) is ("warning" in words)
 
 
-def test_a_user_who_may_not_ask_is_no_fault(
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "",
+        "~* +@all -@scripting",
+        "~* +@all -eval",
+        "~* +@all -set",
+        "~* +@all -expireat",
+        "+@all",
+        "~other:* +@all",
+        "~* +info",
+    ],
+)
+def test_a_user_who_may_not_count_is_a_fault_that_is_mended_as_it_says(
+    keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer, rules: str
+) -> None:
+    """Afterwards the user may do that and no more; that it may not look at the server is then no fault."""
+    address = redis_server.url.replace("//", f"//counter:{PASSWORD}@")
+    with redis_server.client() as client:
+        client.execute_command("ACL", "SETUSER", "counter", "on", f">{PASSWORD}", *rules.split())
+
+        before, said = of_redis(keydesk, monkeypatch, address)
+        for _ in range(2):  # commands, and keys
+            _, found, remedy = said.partition("ACL SETUSER NAME ")
+            if found:
+                client.execute_command("ACL", "SETUSER", "counter", *remedy.split())
+                after, said = of_redis(keydesk, monkeypatch, address)
+
+    assert (before, after) == (False, True)
+
+
+def test_a_user_who_may_only_count_is_no_fault(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
 ) -> None:
-    """One that may count, and not look at the server."""
+    """It needs no right to look at the server."""
     with redis_server.client() as client:
-        client.acl_setuser("counter", enabled=True, passwords=[f"+{PASSWORD}"], commands=["+ping", "+client", "+hello"])
+        rules = ("on", f">{PASSWORD}", f"~{PREFIX}*", *GRANT.split())
+        client.execute_command("ACL", "SETUSER", "counter", *rules)
 
     is_ok, detail = of_redis(keydesk, monkeypatch, redis_server.url.replace("//", f"//counter:{PASSWORD}@"))
 
     assert is_ok
     assert "may not ask INFO" in detail
+
+
+@pytest.mark.parametrize(
+    ("commands", "words"),
+    [
+        (("CONFIG SET maxmemory 1",), "raise maxmemory"),
+        (("CONFIG SET min-replicas-to-write 1",), "min-replicas-to-write"),
+        (("DEL keydesk:limits:{month}", "RPUSH keydesk:limits:{month} somebody's"), "begin with keydesk:limits"),
+    ],
+)
+def test_a_redis_that_refuses_to_count_is_a_fault(
+    keydesk: Keydesk,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_server: RedisServer,
+    commands: tuple[str, ...],
+    words: str,
+) -> None:
+    """It says how to mend it."""
+    with redis_server.client() as client:
+        for command in commands:
+            client.execute_command(*command.format(month=this_month(redis_server).start).split())
+
+    is_ok, detail = of_redis(keydesk, monkeypatch, redis_server.url)
+
+    assert not is_ok
+    assert words in detail
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keys.limits import EMPTY, Window, counted, current, free_in, resets_in
-from keys.redis_limiter import NAME_BYTES, NAMELESS, NOT_KNOWN, SCRIPT
+from keys.redis_lane import NAME_BYTES, NAMELESS, NOT_KNOWN, SCRIPT
 from tests.redis_server import RedisServer, running_redis
 
 PREFIX = "limits"

@@ -175,15 +175,35 @@ async def test_what_others_have_written_down_is_learned(limiter: LocalLimiter, c
     assert (await limiter.take(KEY, limits)).exceeded is QUOTA
 
 
-async def test_to_forget_is_to_ask_again(limiter: LocalLimiter, written: Written, clock: Clock) -> None:
-    """The window begins anew, the month's count comes from the ledger."""
-    limits = Limits(3, 100)
+async def test_months_that_are_forgotten_are_asked_for_again(
+    limiter: LocalLimiter, written: Written, clock: Clock
+) -> None:
+    """The window goes on, the month's count comes from the ledger."""
+    limits = Limits(6, 100)
     await take(limiter, limits, 3)
-    written.used_by[KEY, month(clock).start] = 99
+    written.used_by[KEY, month(clock).start] = 98
 
-    limiter.forget()
+    limiter.forget_months()
 
-    assert await take(limiter, limits, 5) == {PASSED: 1, QUOTA: 4}
+    assert await take(limiter, limits, 5) == {PASSED: 2, QUOTA: 3}
+    assert await take(limiter, Limits(5, 1000), 5) == {RATE_LIMIT: 5}
+
+
+async def test_what_passed_by_another_limiter_is_in_the_window(limiter: LocalLimiter, clock: Clock) -> None:
+    """For a minute, as all that passes; of itself, it is no refusal until the limit is reached."""
+    limits = Limits(3, 100)
+    for _ in range(2):
+        limiter.passed(KEY)
+    before = await limiter.refusal(KEY, limits)
+    assert await take(limiter, limits, 5) == {PASSED: 1, RATE_LIMIT: 4}
+    clock.advance(seconds=10)
+    full = await limiter.refusal(KEY, limits)
+    clock.advance(seconds=50)
+    after = await limiter.refusal(KEY, limits)
+
+    assert before is after is None
+    assert full is not None
+    assert (full.exceeded, full.retry_in, full.balance.rate_remaining) == (RATE_LIMIT, 50_000, 0)
 
 
 async def test_while_the_ledger_cannot_be_asked_nothing_is_known(

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import keys.redis_lane
 import keys.redis_limiter
 from keys.limiter import Decision
 from keys.limits import Limits, Month
 from keys.local_limiter import LocalLimiter
-from keys.redis_limiter import PREFIX
+from keys.redis_lane import PREFIX
 from models.batches import AT_MOST
 from tests.conftest import Clock
 from tests.ledgers import Written
@@ -180,7 +181,8 @@ class Calendar:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, turn: int) -> None:
         self.old, self.new = Month(0, turn), Month(turn, turn + 10**8)
         self._turn = turn
-        monkeypatch.setattr(keys.redis_limiter, "month_of", self)
+        for module in (keys.redis_lane, keys.redis_limiter):
+            monkeypatch.setattr(module, "month_of", self)
 
     def __call__(self, at: int) -> Month:
         return self.old if at < self._turn * 1000 else self.new

@@ -13,7 +13,8 @@ import keys.redis_limiter
 from keys.limiter import Exceeded, LimiterUnavailable
 from keys.limits import Limits
 from keys.local_limiter import LocalLimiter
-from keys.redis_limiter import PREFIX, RedisLimiter
+from keys.redis_lane import PREFIX
+from keys.redis_limiter import RedisLimiter
 from keys.token import Secret
 from tests.conftest import Clock
 from tests.ledgers import Written
@@ -216,15 +217,15 @@ async def test_while_redis_is_away_each_process_holds_both_limits(limiters: Limi
 async def tried_again(limiter: RedisLimiter, times: int = 3) -> None:
     """Waits until it has tried so often to reach Redis."""
     tried = 0
-    ping = limiter._spare.ping
+    probe = limiter._spare.probe
 
     async def count() -> None:
         nonlocal tried
         tried += 1
-        await ping()
+        await probe()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limiter._spare, "ping", count)
+        patch.setattr(limiter._spare, "probe", count)
         await until(lambda: tried >= times)
 
 
