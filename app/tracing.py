@@ -8,7 +8,7 @@ Importing the library takes a third of a second, so only who wants traces does.
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,6 +31,7 @@ REQUEST_ID, OUTCOME = "keydesk.request_id", "keydesk.verification.outcome"
 METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 OTHER_METHOD = "_OTHER"
 """What OpenTelemetry calls one that is none of these: the caller made it up."""
+TRACEPARENT_BYTES_AT_MOST = 256
 LAST_ROUND_SECONDS = 5
 QUIET = ("opentelemetry", "urllib3")
 """Their lines hold addresses, and headers that can't be read: what matters is said here."""
@@ -39,8 +40,10 @@ QUIET = ("opentelemetry", "urllib3")
 class Tracing:
     """Stands around the whole application, and traces it while `kept`."""
 
-    def __init__(self, routes: Sequence[str]) -> None:
+    def __init__(self, routes: Sequence[str], *, believes: Callable[[Scope], bool]) -> None:
+        """`believes` says whether a request's sender may decide which trace it is in, and whether it is sampled."""
         self._routes = tuple(routes)
+        self._believes = believes
         self._spans: _Spans | None = None
 
     async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +56,7 @@ class Tracing:
         attributes = {METHOD: method if method in METHODS else OTHER_METHOD}
         if route != UNKNOWN_ROUTE:
             attributes[ROUTE] = route
-        with spans.span(route, scope["headers"], attributes) as span:
+        with spans.span(route, scope["headers"], attributes, is_believed=self._believes(scope)) as span:
 
             async def send_seen(message: Any) -> None:
                 if message["type"] == "http.response.start":
@@ -108,15 +111,24 @@ class _Spans:
         self._trace = trace
 
     @contextmanager
-    def span(self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: dict[str, str]) -> Iterator["Span"]:
+    def span(
+        self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: dict[str, str], *, is_believed: bool
+    ) -> Iterator["Span"]:
         """
-        A span for the block. Its parent is the caller's, of which the ids are read and not the tracestate, which is as
-        free a text as any header.
+        A span for the block. The caller's span is its parent where the caller is believed. Anybody else's is a link of
+        it: otherwise strangers could keep their requests out of the traces, or have all of them sampled.
+
+        The caller's ids are read and not the tracestate, which is as free a text as any header.
         """
-        parents = [value.decode("latin-1") for header, value in headers if header == b"traceparent"]
-        context = self._propagator.extract({"traceparent": parents[0]} if len(parents) == 1 else {})
+        parents = [value for header, value in headers if header == b"traceparent"]
+        is_read = len(parents) == 1 and len(parents[0]) <= TRACEPARENT_BYTES_AT_MOST
+        theirs = self._propagator.extract({"traceparent": parents[0].decode("latin-1")} if is_read else {})
+        links = []
+        if not is_believed:
+            context = self._trace.get_current_span(theirs).get_span_context()
+            theirs, links = self._propagator.extract({}), [self._trace.Link(context)] if context.is_valid else []
         kind = self._trace.SpanKind.SERVER
-        span = self._tracer.start_span(name, context=context, kind=kind, attributes=attributes)
+        span = self._tracer.start_span(name, context=theirs, kind=kind, attributes=attributes, links=links)
         # What an exception says is nobody's business.
         with self._trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
             try:

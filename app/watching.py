@@ -1,10 +1,13 @@
 """Owns what watches requests: refusal log, sign-in log, metrics and traces, as the settings want them."""
 
-from collections.abc import AsyncIterator, Sequence
+import hmac
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar.handlers import ASGIRouteHandler
+from litestar.types import Scope
 
+from app.addresses import is_trusted, normalized
 from app.counting import Counting
 from app.metrics import Metrics
 from app.metrics_door import PATH as METRICS_PATH
@@ -13,7 +16,7 @@ from app.refusal_log import RefusalLog
 from app.settings import Settings
 from app.sign_in_log import SignInLog
 from app.tracing import Tracing
-from app.verify import Observer
+from app.verify import GATEWAY_TOKEN, Observer
 from keys.hashing import HashingPool
 from models.verification import KeyState
 
@@ -28,6 +31,20 @@ class Observers:
         """Tells each of them."""
         for observer in self._observers:
             observer.answered(code, key, request_id, address, seconds)
+
+
+def believer(settings: Settings) -> Callable[[Scope], bool]:
+    """Whether a request's trace is believed: it came from a trusted proxy, or has the gateway's token."""
+    expected = None if settings.gateway_token is None else settings.gateway_token.reveal().encode()
+
+    def believes(scope: Scope) -> bool:
+        peer = scope.get("client")
+        if is_trusted(normalized(None if peer is None else peer[0]), settings.trusted_proxies):
+            return True
+        tokens = [value.strip() for name, value in scope["headers"] if name == GATEWAY_TOKEN]
+        return expected is not None and len(tokens) == 1 and hmac.compare_digest(tokens[0], expected)
+
+    return believes
 
 
 class Watching:
@@ -47,7 +64,7 @@ class Watching:
             else None
         )
         self.sign_in_log = SignInLog(None if self.metrics is None else self.metrics.count_sign_in)
-        self.tracing = Tracing(self.routes) if settings.tracing else None
+        self.tracing = Tracing(self.routes, believes=believer(settings)) if settings.tracing else None
         wanted = [each for each in (self._refusal_log, self.metrics, self.tracing) if each is not None]
         self.observer: Observer = wanted[0] if len(wanted) == 1 else Observers(wanted)
 

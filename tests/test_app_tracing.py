@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from app.settings import read_settings
 from app.tracing import Tracing
+from app.watching import believer
 from resolvers.desk import Desk
 from tests.presented import issue, until
 from tests.servers import REAL, Servers
@@ -126,7 +127,7 @@ async def test_a_span_knows_the_route_and_the_answer(
     outcome. The caller's is its parent. They are sent when the server stops, at the latest.
     """
     issued = await issue(desk, world)
-    [server] = make_servers({FOR_ALL: collector.address}).start()
+    [server] = make_servers({FOR_ALL: collector.address, "KEYDESK_TRUSTED_PROXIES": "127.0.0.1"}).start()
     key = {"x-api-key": issued.secret.reveal()}
 
     async with httpx.AsyncClient(base_url=server.address) as http:
@@ -237,11 +238,16 @@ async def test_requests_are_answered_while_nobody_takes_spans(make_servers: Call
 
 
 @asynccontextmanager
-async def traced(address: str, monkeypatch: pytest.MonkeyPatch, **variables: str) -> AsyncIterator[Tracing]:
-    """Tracing that sends there, with these variables."""
+async def traced(
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+    believes: Callable[[Any], bool] = lambda _scope: True,
+    **variables: str,
+) -> AsyncIterator[Tracing]:
+    """Tracing that sends there, with these variables; every caller is believed, unless a test says otherwise."""
     for name, value in {FOR_ALL: address, **variables}.items():
         monkeypatch.setenv(name, value)
-    tracing = Tracing(("/docs", "/"))
+    tracing = Tracing(("/docs", "/"), believes=believes)
     async with tracing.kept():
         yield tracing
 
@@ -316,6 +322,53 @@ async def test_a_caller_that_is_not_sampled_is_not_traced(
         await answered(tracing, 200, path="/")
 
     assert [span.name for span in collector.spans] == ["/"]
+
+
+@pytest.mark.parametrize("flags", ["00", "01"])
+async def test_a_stranger_decides_nothing_about_traces(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, flags: str
+) -> None:
+    """Its request begins a trace of ours, sampled or not as ours are, with a link to what it named."""
+    named = (b"traceparent", TRACEPARENT.replace("-01", f"-{flags}").encode())
+
+    async with traced(collector.address, monkeypatch, lambda _scope: False) as tracing:
+        await answered(tracing, 200, named)
+    never = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}
+    async with traced(collector.address, monkeypatch, lambda _scope: False, **never) as tracing:
+        await answered(tracing, 200, named)
+
+    [span] = collector.spans
+    assert (span.parent_span_id, span.trace_id.hex() == TRACE) == (b"", False)
+    assert [(link.trace_id.hex(), link.span_id.hex()) for link in span.links] == [(TRACE, PARENT)]
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "is_believed"),
+    [
+        ("10.0.0.7", [], True),
+        ("::ffff:10.0.0.7", [], True),
+        ("192.0.2.7", [], False),
+        (None, [], False),
+        ("192.0.2.7", [(b"x-gateway-token", b"a-gateway-token-of-24-or-more")], True),
+        ("192.0.2.7", [(b"x-gateway-token", b"another")], False),
+        ("192.0.2.7", [(b"x-gateway-token", b"a-gateway-token-of-24-or-more")] * 2, False),
+    ],
+)
+def test_trusted_proxies_and_the_gateway_are_believed(
+    peer: str | None, headers: list[tuple[bytes, bytes]], is_believed: bool
+) -> None:
+    """They decide about traces as they do about addresses."""
+    settings = read_settings(
+        {
+            "KEYDESK_TRUSTED_PROXIES": "10.0.0.0/8",
+            "KEYDESK_GATEWAY_TOKEN": "a-gateway-token-of-24-or-more",
+            "KEYDESK_SECRET_KEY": "0123456789abcdef0123456789abcdef",
+        }
+    )
+    scope: Any = {"type": "http", "client": None if peer is None else (peer, 4711), "headers": headers}
+
+    assert believer(settings)(scope) is is_believed
+    assert not believer(read_settings({}))(scope)
 
 
 async def test_it_is_said_when_spans_can_be_sent_again(
