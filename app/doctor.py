@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from keys.token import Secret
 from models.caller import lone_address
 from models.database import Database, database_now
 from models.migrations import newest_revision
+from resolvers.operator_sign_in import locked_addresses
 
 SKEW_SECONDS = 2.0
 """How far the clocks of process and database may be apart without a word."""
@@ -225,23 +226,38 @@ def _redis_itself(told: Mapping[str, Any]) -> Finding:
     return Finding("redis", True, f"{name} answers")
 
 
-async def _lone_caller(settings: Settings) -> str | None:
-    """The address that every request seemed to come from, if there is one, where others than this machine call."""
+async def _callers(settings: Settings) -> tuple[str | None, list[str]]:
+    """
+    The address that every request seemed to come from, if there is one, where others than this machine call; and the
+    addresses that are locked now after wrong passwords.
+    """
     if settings.public_url is None:
-        return None
+        return None, []
     database = Database(settings.database_url)
     try:
         require_file(database)
         async with database.reading() as session:
-            return await lone_address(session)
+            locked = await locked_addresses(session, now=await database_now(session))
+            return await lone_address(session), locked
     except (Failure, *DATABASE_ERRORS):
-        return None
+        return None, []
     finally:
         await database.close()
 
 
 async def _proxies_of(settings: Settings) -> Finding:
-    return _proxies(settings, await _lone_caller(settings))
+    lone_caller, locked = await _callers(settings)
+    for address in locked:
+        network = ip_network(address)
+        if network.is_private and not is_trusted(str(network.network_address), settings.trusted_proxies):
+            return Finding(
+                "proxies",
+                True,
+                f"warning: {address} is locked after wrong passwords. If that is a proxy, everybody behind it is "
+                "locked out together: add it to KEYDESK_TRUSTED_PROXIES, restart, and run "
+                f"`keydesk sign-in unlock --address {address}`",
+            )
+    return _proxies(settings, lone_caller)
 
 
 def _proxies(settings: Settings, lone_caller: str | None) -> Finding:

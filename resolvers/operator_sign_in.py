@@ -58,6 +58,12 @@ async def locks(session: AsyncSession, server_keys: ServerKeys, *, now: datetime
     return sorted(named, key=lambda each: each.until, reverse=True)
 
 
+async def locked_addresses(session: AsyncSession, *, now: datetime) -> list[str]:
+    """The addresses that are locked for every account now, in the form in which they are counted."""
+    found = _locks(await recent_failures(session, since=now - WINDOW))
+    return [each.address for each in found if each.limit is Limit.ADDRESS and each.address is not None]
+
+
 async def unlock_account(session: AsyncSession, server_keys: ServerKeys, *, email: str, now: datetime) -> Unlocked:
     """
     Forgets the failures of this account, wherever they came from.

@@ -152,3 +152,23 @@ async def test_locks_are_those_that_the_throttle_holds(database: Database, world
     assert (lock.limit, lock.failures, lock.email) == (Limit.ACCOUNT_AND_ADDRESS, 7, "ada@example.com")
     assert held.limit is lock.limit
     assert abs((lock.until - now).total_seconds() - held.seconds_to_wait) <= 1
+
+
+@pytest.mark.parametrize(("address", "warns"), [("10.0.0.7", True), ("10.1.0.7", False), ("8.8.8.8", False)])
+def test_doctor_says_that_a_proxy_may_be_locked(
+    keydesk: Keydesk,
+    acme: World,
+    in_database: InDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    warns: bool,
+) -> None:
+    """A private address that is no trusted proxy is most likely a proxy that was not named."""
+    monkeypatch.setenv("KEYDESK_PUBLIC_URL", "http://127.0.0.1:8000")
+    monkeypatch.setenv("KEYDESK_TRUSTED_PROXIES", "10.1.0.0/16")
+    for number in range(20):
+        in_database(lambda database, number=number: fail(database, f"{number}@example.com", address, times=1))
+
+    found = {each["check"]: each["detail"] for each in keydesk("doctor", "--json").value}
+
+    assert ("is locked after wrong passwords" in found["proxies"]) is warns

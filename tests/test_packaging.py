@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,15 @@ def locked(name: str) -> dict[str, tuple[Version, Marker | None, list[str]]]:
     return found
 
 
+def test_the_installers_that_python_brought_are_replaced() -> None:
+    """Python 3.11 puts a pip and a setuptools into each venv that have known holes; `make setup` leaves neither."""
+    wanted, _, _ = locked("requirements.lock")["pip"]
+
+    assert Version(version("pip")) == wanted
+    with pytest.raises(PackageNotFoundError):
+        version("setuptools")
+
+
 def test_nobody_else_claims_a_folder_of_ours() -> None:
     """No installed distribution has a top-level name that is one of our folders': it would be imported in its place."""
     claimed = {name: owners for name, owners in packages_distributions().items() if name in FOLDERS}
@@ -58,8 +67,8 @@ def test_every_locked_distribution_has_its_hashes(name: str) -> None:
     entries = locked(name)
 
     assert len(entries) > 20
-    for version, _, hashes in entries.values():
-        assert version
+    for number, _, hashes in entries.values():
+        assert number
         assert hashes
         assert [each for each in hashes if not re.fullmatch(r"sha256:[0-9a-f]{64}", each)] == []
 
@@ -85,8 +94,8 @@ def test_what_the_project_asks_for_is_locked(name: str, groups: tuple[str, ...])
 
     missing = []
     for requirement in map(Requirement, asked):
-        version = entries.get(canonicalize_name(requirement.name), (None,))[0]
-        if version is None or not requirement.specifier.contains(version):
+        locked_at = entries.get(canonicalize_name(requirement.name), (None,))[0]
+        if locked_at is None or not requirement.specifier.contains(locked_at):
             missing.append(str(requirement))
     assert missing == []
 
