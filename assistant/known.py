@@ -194,7 +194,7 @@ async def find_request(knowledge: Knowledge, asker: Asker, request_id: str) -> R
     """
     The refused request of this id, where the person may be told of it; at once, or once it is written down.
 
-    One that is never seen and one that is not for this person take the same time: all the patience there is.
+    One that is never seen and one that is not for this person take the same steps, for all the patience there is.
     """
     value = parse_external_id(Prefix.REQUEST, request_id)
     if value is None:
@@ -203,6 +203,9 @@ async def find_request(knowledge: Knowledge, asker: Asker, request_id: str) -> R
     until = clock() + knowledge.patience_seconds
     while True:
         found = await refused_request(knowledge.reader, value)
+        if found is None:
+            # Where there is one, its key is looked up; a request's id is no key's.
+            await key_record(knowledge.reader, value)
         told = None if found is None else await _told(knowledge, asker, found)
         if told is not None:
             return told

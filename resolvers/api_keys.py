@@ -62,9 +62,11 @@ async def api_key(source: Source, actor: Actor, *, key_id: UUID) -> ApiKeyRecord
 
 async def rename_api_key(desk: Desk, actor: Actor, *, key_id: UUID, name: str) -> ApiKeyRecord:
     """Gives the key another name. Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests."""
+    found = await _key_that_may(desk, actor, Action.RENAME_KEY, key_id)
+    name = valid_name(name)
     async with desk.database.transaction() as session:
-        actor, row = await _locked_key(session, actor, Action.RENAME_KEY, key_id, desk)
-        before, row.name = row.name, valid_name(name)
+        actor, row = await _locked_key(session, actor, Action.RENAME_KEY, found, desk)
+        before, row.name = row.name, name
         await record(
             session,
             actor,
@@ -85,12 +87,13 @@ async def rotate_api_key(desk: Desk, actor: Actor, *, key_id: UUID, overlap_seco
 
     Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests.
     """
-    _require_somewhere(actor, Action.ROTATE_KEY)
+    if not policy.manages_keys_somewhere(actor, Action.ROTATE_KEY):
+        raise Forbidden(policy.denial(actor))
     if not 0 <= overlap_seconds <= OVERLAP_SECONDS_AT_MOST:
         raise InvalidInput("overlapSeconds", f"Choose an overlap of 0 to {OVERLAP_SECONDS_AT_MOST} seconds (a day).")
+    found = await _key_that_may(desk, actor, Action.ROTATE_KEY, key_id)
     async with AsyncExitStack() as stack:
         async with desk.database.reading() as session:
-            found = await _key_that_may(session, actor, Action.ROTATE_KEY, key_id)
             await check_pace(session, actor, desk)
             # Before anything else is awaited, so that nobody else takes the place that was found free.
             stack.enter_context(desk.reservations.place(actor.person_id, desk.clock()))
@@ -99,12 +102,14 @@ async def rotate_api_key(desk: Desk, actor: Actor, *, key_id: UUID, overlap_seco
             public_id=found.public_id,
             is_urgent=overlap_seconds == 0,
         )
-        return await _store_rotation(desk, actor, key_id, prepared, overlap_seconds)
+        return await _store_rotation(desk, actor, found, prepared, overlap_seconds)
 
 
-async def _store_rotation(desk: Desk, actor: Actor, key_id: UUID, prepared: Prepared, overlap_seconds: int) -> Issued:
+async def _store_rotation(
+    desk: Desk, actor: Actor, found: ApiKeyRecord, prepared: Prepared, overlap_seconds: int
+) -> Issued:
     async with desk.database.transaction() as session:
-        actor, row = await _locked_key(session, actor, Action.ROTATE_KEY, key_id, desk, is_reserved=True)
+        actor, row = await _locked_key(session, actor, Action.ROTATE_KEY, found, desk, is_reserved=True)
         works_until = await database_now(session) + timedelta(seconds=overlap_seconds) if overlap_seconds else None
         row.previous_secret_hash = row.secret_hash if overlap_seconds else None
         row.previous_server_key_id = row.server_key_id if overlap_seconds else None
@@ -128,8 +133,9 @@ async def _store_rotation(desk: Desk, actor: Actor, key_id: UUID, prepared: Prep
 
 async def delete_api_key(desk: Desk, actor: Actor, *, key_id: UUID) -> Deleted:
     """Revokes the key: it is a tombstone when this returns. Raises ApiKeyNotFound, Forbidden, TooManyRequests."""
+    found = await _key_that_may(desk, actor, Action.DELETE_KEY, key_id)
     async with desk.database.transaction() as session:
-        actor, row = await _locked_key(session, actor, Action.DELETE_KEY, key_id, desk)
+        actor, row = await _locked_key(session, actor, Action.DELETE_KEY, found, desk)
         now = desk.clock()
         await delete_living_keys(session, at=now, by=actor.person_id, key_id=row.id)
         await record(
@@ -152,35 +158,31 @@ async def delete_api_key(desk: Desk, actor: Actor, *, key_id: UUID) -> Deleted:
     return deleted
 
 
-async def _key_that_may(session: AsyncSession, actor: Actor, action: Action, key_id: UUID) -> ApiKeyRecord:
+async def _key_that_may(desk: Desk, actor: Actor, action: Action, key_id: UUID) -> ApiKeyRecord:
     """
     The living key that the actor may do this to, as of the request's beginning.
 
-    One query and no lock, so that a key of somebody else's takes the same steps as one that never was. Raises
-    ApiKeyNotFound.
+    One query, without a transaction or a lock, so that a key of somebody else's takes the same steps as one that never
+    was. Raises Forbidden, ApiKeyNotFound.
     """
-    found = await key_record(session, key_id)
+    if not policy.manages_keys_somewhere(actor, action):
+        raise Forbidden(policy.denial(actor))
+    async with desk.database.reading() as session:
+        found = await key_record(session, key_id)
     if found is None or found.deleted_at is not None or not may_on(actor, action, found):
         raise ApiKeyNotFound
     return found
 
 
 async def _locked_key(
-    session: AsyncSession, actor: Actor, action: Action, key_id: UUID, desk: Desk, *, is_reserved: bool = False
+    session: AsyncSession, actor: Actor, action: Action, found: ApiKeyRecord, desk: Desk, *, is_reserved: bool = False
 ) -> tuple[Actor, ApiKey]:
     """The actor as of now and the living key, with the organization's lock held; raises where the action is refused."""
-    _require_somewhere(actor, action)
-    found = await _key_that_may(session, actor, action, key_id)
     if await lock_organization(session, found.organization_id) is None:
         raise ApiKeyNotFound
     actor = await as_of_now(session, actor)
-    row = await living_key_for_update(session, key_id)
+    row = await living_key_for_update(session, found.id)
     if row is None or not may_on(actor, action, found):
         raise ApiKeyNotFound
     await check_pace(session, actor, desk, is_reserved=is_reserved)
     return actor, row
-
-
-def _require_somewhere(actor: Actor, action: Action) -> None:
-    if not policy.manages_keys_somewhere(actor, action):
-        raise Forbidden(policy.denial(actor))

@@ -59,6 +59,9 @@ async def contact_support(
         raise NotFound
     if note is not None and len(note) > NOTE_LENGTH_AT_MOST:
         raise InvalidInput("note", NOTE_TOO_LONG)
+    # Before the note is redacted, which takes its time, and before the person is locked.
+    if (ticket := await _look_before(database, person.id, organization_id, conversation_id, now)) is not None:
+        return ticket
     note = None if note is None else redact(note, prefixes).text.strip() or None
     async with database.transaction() as session:
         # Held until the end, so that of a person's hand-overs one is counted after the other.
@@ -79,6 +82,18 @@ async def contact_support(
             await _tell(session, conversation, hand_over, line)
     line.wake()
     return ticket
+
+
+async def _look_before(
+    database: Database, person_id: UUID, organization_id: UUID, conversation_id: UUID | None, now: datetime
+) -> TicketRecord | None:
+    """The ticket that there is. Raises InvalidInput and TooManyRequests."""
+    async with database.reading() as session:
+        conversation = await _conversation(session, person_id, organization_id, conversation_id)
+        if conversation is not None and (ticket := (await tickets_of(session, [conversation.id])).get(conversation.id)):
+            return ticket
+        await _check_pace(session, person_id, now)
+    return None
 
 
 async def _standing(session: AsyncSession, person_id: UUID, organization_id: UUID) -> MembershipRecord:

@@ -14,8 +14,10 @@ PEOPLE_AT_MOST = 10_000
 class Pace:
     """Remembers when each asked last; who asked the longest ago is forgotten first."""
 
-    def __init__(self, at_most: int) -> None:
+    def __init__(self, at_most: int, verb: str = "asked about", what: str = "requests") -> None:
+        """Verb and noun complete the sentence “You have … 300 … within a minute”."""
         self._at_most = at_most
+        self._verb, self._what = verb, what
         self._asked: OrderedDict[UUID, deque[datetime]] = OrderedDict()
 
     def check(self, person_id: UUID, now: datetime) -> None:
@@ -28,7 +30,7 @@ class Pace:
             asked.popleft()
         if len(asked) >= self._at_most:
             raise TooManyRequests(
-                f"You have asked about {self._at_most} requests within a minute. Wait a little, then go on.",
+                f"You have {self._verb} {self._at_most} {self._what} within a minute. Wait a little, then go on.",
                 retry_after_seconds=max(1, ceil((asked[0] + WINDOW - now).total_seconds())),
             )
         asked.append(now)

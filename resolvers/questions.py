@@ -1,8 +1,8 @@
 """
 Does the keeping of questions: each once, one being answered at a time a person, so many in a minute and in a day.
 
-A question that came before, under the same id of the person's client, is the same question: it costs nothing, and has
-the answer that it had, or waits for it.
+A question that came before, under the same id of the person's client, is the same question: it is not counted among
+the person's questions, and has the answer that it had, or waits for it.
 """
 
 import asyncio
@@ -70,6 +70,14 @@ class Kept:
     may_look_up: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question that came before, with its answer."""
+
+    conversation: ConversationRecord
+    message: MessageRecord
+
+
 class _Context(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was looked at: ids that have the form of one, and a digest of anything else, so that no secret is kept."""
 
@@ -89,6 +97,26 @@ def check(asking: Asking) -> None:
         )
     if asking.has_unreadable_conversation:
         raise InvalidInput("conversationId", NO_SUCH_CONVERSATION)
+
+
+async def look_before(database: Database, asker: Asker, asking: Asking, now: datetime) -> Answered | None:
+    """
+    What can be told without redacting the message or writing anything: that there were too many, or the answer.
+
+    A message that is the same as a kept one, letter by letter, has nothing in it to redact: what is kept is redacted.
+    Raises InvalidInput and TooManyRequests.
+    """
+    person_id, client_id = asker.person.id, _client_id(asking)
+    async with database.reading() as session:
+        question = None if client_id is None else await find_question(session, person_id, client_id)
+        if question is None:
+            _check_pace([*await asked_since(session, person_id, now - A_DAY), now], now)
+            return None
+        conversation = await find_conversation(session, question.conversation_id, person_id)
+        given = await answer_to(session, question.id)
+    if conversation is None or not _is_same_place(asker, asking, question, conversation):
+        raise InvalidInput("clientMessageId", ANOTHER_MESSAGE)
+    return Answered(conversation, given) if given is not None and question.text == asking.message else None
 
 
 async def keep(database: Database, asker: Asker, asking: Asking, redacted: Redacted, now: datetime) -> Kept:
@@ -202,16 +230,20 @@ async def _known(
             return None
         conversation = await find_conversation(session, question.conversation_id, person_id)
         is_answered = await answer_to(session, question.id) is not None
-    is_same = (
-        conversation is not None
-        and conversation.organization_id == asker.organization_id
-        and asking.conversation_id in {None, conversation.id}
-        and (question.text, question.context) == (redacted.text, _context(asking))
-    )
-    if conversation is None or not is_same:
+    is_same = conversation is not None and _is_same_place(asker, asking, question, conversation)
+    if conversation is None or not is_same or question.text != redacted.text:
         raise InvalidInput("clientMessageId", ANOTHER_MESSAGE)
     kept = Kept(conversation, question, is_begun=False)
     return kept if is_answered else await _taken_over(database, asker, kept, redacted, now)
+
+
+def _is_same_place(asker: Asker, asking: Asking, question: MessageRecord, conversation: ConversationRecord) -> bool:
+    """Whether all but the message is as it was when the question came before."""
+    return (
+        conversation.organization_id == asker.organization_id
+        and asking.conversation_id in {None, conversation.id}
+        and question.context == _context(asking)
+    )
 
 
 async def _taken_over(database: Database, asker: Asker, kept: Kept, redacted: Redacted, now: datetime) -> Kept:

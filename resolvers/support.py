@@ -29,7 +29,7 @@ from models.message import AlreadyKept, MessageRecord, keep_answer
 from models.person import MembershipRecord, NamedPerson
 from models.ticket import tickets_of
 from resolvers.pace import Pace
-from resolvers.questions import ONE_AT_A_TIME, Asking, Kept, check, end, keep, to_its_end, wait_for_answer
+from resolvers.questions import ONE_AT_A_TIME, Asking, Kept, check, end, keep, look_before, to_its_end, wait_for_answer
 
 ID_LENGTH_AT_MOST = 80
 """Characters that are looked at of what was sent as an id."""
@@ -37,6 +37,8 @@ ID_LENGTH_AT_MOST = 80
 
 DIAGNOSES_A_MINUTE = 300
 """Requests that a person may ask about, without a conversation, in each process."""
+ASKED_A_MINUTE = 60
+"""Questions of a person in each process, with those that came before and those that are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Assistant:
     possessions: Possessions
     clock: Callable[[], datetime]
     pace: Pace = field(default_factory=lambda: Pace(DIAGNOSES_A_MINUTE))
+    asked: Pace = field(default_factory=lambda: Pace(ASKED_A_MINUTE, "sent", "messages"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,14 @@ async def ask(assistant: Assistant, asker: Asker, asking: Asking) -> AsyncGenera
     # A database may keep every other character.
     asking = replace(asking, message=asking.message.replace("\0", ""))
     check(asking)
+    # Before the message is redacted, which takes its time, and before anything is written.
+    assistant.asked.check(asker.person.id, assistant.clock())
+    answered = await look_before(assistant.database, asker, asking, assistant.clock())
+    if answered is not None:
+        for part in answer.parts(answered.message.text):
+            yield Chunk(answered.conversation.id, part)
+        yield Given(answered.conversation, answered.message)
+        return
     redacted = redact(asking.message, assistant.possessions.prefixes)
     kept = await keep(assistant.database, asker, asking, redacted, assistant.clock())
     if not kept.is_begun:

@@ -40,6 +40,23 @@ async def test_five_a_day_and_no_more(database: Database, world: World, clock: C
     assert len(await tickets(database)) == HAND_OVERS_AT_MOST + 2
 
 
+async def test_what_is_refused_is_not_redacted(
+    database: Database, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is the note of a second call for the same conversation: its ticket is there."""
+    conversation = await begun(database, world.acme, world.grace)
+    first = await hand_over(database, world, clock, "grace", conversation=conversation, note="Help")
+    for _ in range(HAND_OVERS_AT_MOST - 1):
+        await hand_over(database, world, clock, "grace")
+    monkeypatch.setattr("resolvers.hand_over.redact", None)
+
+    again = await hand_over(database, world, clock, "grace", conversation=conversation, note="Help")
+    with pytest.raises(TooManyRequests):
+        await hand_over(database, world, clock, "grace", note="Help")
+
+    assert again.id == first.id
+
+
 async def test_many_at_once_are_five(make_database_url: Callable[[], str], clock: Clock) -> None:
     """By two processes; those over the limit are refused, and leave nothing."""
     address = make_database_url()

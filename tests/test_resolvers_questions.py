@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import resolvers.questions
+import resolvers.support
 from assistant.diagnosis import Case
 from assistant.redaction import redact
 from keys.refusals import InvalidInput, TooManyRequests
 from models.database import Database
 from models.ids import Prefix, external_id, new_id
 from resolvers.questions import A_DAY, A_MINUTE, ONE_AT_A_TIME, Asking, end, keep
-from resolvers.support import Chunk, ask
+from resolvers.support import ASKED_A_MINUTE, Chunk, ask
 from tests.assisted import WHY, Helpdesk, answering, assisted, time_is_up
 from tests.conftest import Clock
 from tests.conversed import asked, begun
@@ -321,3 +323,65 @@ async def test_so_many_pasted_keys_are_looked_up(helpdesk: Helpdesk, clock: Cloc
     cases.append((await helpdesk.ask(f"Why 401? {made_key(10)}", name="mel")).given.message.diagnosis_case)
 
     assert cases == [Case.KEY_UNKNOWN, Case.NEEDS_DETAILS, Case.KEY_UNKNOWN, Case.KEY_UNKNOWN, Case.KEY_UNKNOWN]
+
+
+@dataclass
+class Work:
+    """What was done for messages."""
+
+    redacted: int = 0
+    transactions: int = 0
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    """Counts what is redacted, and the transactions that write."""
+    done, transaction = Work(), Database.transaction
+
+    def counting_redact(*arguments: Any) -> Any:
+        done.redacted += 1
+        return redact(*arguments)
+
+    def counting_transaction(self: Database) -> Any:
+        done.transactions += 1
+        return transaction(self)
+
+    monkeypatch.setattr(resolvers.support, "redact", counting_redact)
+    monkeypatch.setattr(Database, "transaction", counting_transaction)
+    return done
+
+
+async def test_too_many_questions_are_refused_at_little_cost(
+    helpdesk: Helpdesk, world: World, clock: Clock, work: Work
+) -> None:
+    """Before the message is redacted, and without a transaction that writes."""
+    conversation = await begun(helpdesk.database, world.acme, world.ada)
+    for number in range(20):
+        await asked(helpdesk.database, conversation, f"{number}", at=clock.now)
+    before = replace(work)
+
+    for number in range(5):
+        with pytest.raises(TooManyRequests):
+            await helpdesk.ask(f"{HELLO} {number}", client_message_id=str(number))
+
+    assert work == before
+
+
+async def test_a_question_again_is_paced_and_costs_little(helpdesk: Helpdesk, clock: Clock, work: Work) -> None:
+    """Its answer is read, and nothing is redacted or written; with other words it is refused, and counts, too."""
+    first = await helpdesk.ask(WHY, client_message_id="one")
+    before = replace(work)
+
+    again = [await helpdesk.ask(WHY, client_message_id="one") for _ in range(ASKED_A_MINUTE - 2)]
+    unwritten = replace(work)
+    with pytest.raises(InvalidInput):
+        await helpdesk.ask(HELLO, client_message_id="one")
+    with pytest.raises(TooManyRequests) as refused:
+        await helpdesk.ask(WHY, client_message_id="one")
+    await helpdesk.ask(HELLO, name="mel")
+    clock.advance(seconds=refused.value.retry_after_seconds)
+    later = await helpdesk.ask(WHY, client_message_id="one")
+
+    assert {each.given.message for each in (*again, later)} == {first.given.message}
+    assert unwritten == before
+    assert refused.value.retry_after_seconds == 60
