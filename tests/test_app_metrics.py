@@ -29,8 +29,8 @@ from models.refused_request import RefusedReason
 from resolvers.desk import Desk
 from tests.client import CHEAP, NEVER_WAS, Site, application, open_site, running
 from tests.conftest import Clock
-from tests.gateways import PATH
 from tests.presented import HeldHasher, issue, until
+from tests.programs import PATH
 from tests.redis_server import running_redis
 from tests.servers import REAL, ROOT, Server, Servers
 from tests.small_servers import free_port
