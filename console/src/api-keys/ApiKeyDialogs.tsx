@@ -40,6 +40,8 @@ function OneKey({ id, title, onClose, children }: OneKeyProps) {
   const [{ data, error, fetching }, refetch] = useQuery({
     query: ApiKeyQuery,
     variables: { id },
+    // Somebody else may have rotated or renamed it since.
+    requestPolicy: 'cache-and-network',
     context: aboutKeys,
   })
   const apiKey = data?.apiKey

@@ -1,11 +1,17 @@
 /** Says what deleting a key will break, and asks for its name when it was used within a day. */
-import { Alert, Button, Group, Skeleton, Stack, Text, TextInput } from '@mantine/core'
+import { Alert, Skeleton, Stack, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useState } from 'react'
-import { type CombinedError, useClient } from 'urql'
+import { FormButtons } from '../app/FormButtons'
+import { LostAnswer } from '../app/LostAnswer'
 import { RelativeTime } from '../app/RelativeTime'
 import { Trouble } from '../app/Trouble'
-import { type ApiKey, DeleteApiKey } from './operations'
+import { type Looked, useSubmit } from '../app/use-submit'
+import { useSignedIn } from '../app/viewer'
+import { useLooks } from './after-loss'
+import { FoundDone } from './FoundDone'
+import { isSameName } from './names'
+import { type ApiKey, aboutKeys, DeleteApiKey } from './operations'
 import { useRecentUse } from './recent-use'
 
 interface Props {
@@ -17,9 +23,7 @@ interface Props {
 const day = 24 * 60 * 60 * 1000
 
 export function DeleteApiKeyForm({ apiKey, onDeleted, onCancel }: Props) {
-  const client = useClient()
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<CombinedError>()
+  const looks = useLooks()
   const [refused, setRefused] = useState<string>()
   const [inUse] = useState(
     () => apiKey.lastUsedAt !== null && Date.parse(apiKey.lastUsedAt) > Date.now() - day,
@@ -27,22 +31,38 @@ export function DeleteApiKeyForm({ apiKey, onDeleted, onCancel }: Props) {
   const form = useForm({
     initialValues: { name: '' },
     validate: {
-      name: (value) => (!inUse || same(value, apiKey.name) ? null : 'That is not the key’s name.'),
+      name: (value) => (!inUse || isSameName(value, apiKey.name) ? null : 'That is not the key’s name.'),
+    },
+  })
+  const deletion = useSubmit({
+    mutation: DeleteApiKey,
+    about: aboutKeys,
+    answerIn: (data) => data.deleteApiKey,
+    look: async ({ input }): Promise<Looked<ApiKey | null>> => {
+      const now = await looks.now(input.id)
+      if ('error' in now) return now
+      return now.apiKey?.deletedAt === null ? { absent: true } : { found: now.apiKey }
+    },
+    onAnswer: (answer) => {
+      if (answer.__typename === 'ApiKeyDeleted') onDeleted()
+      else setRefused(answer.message)
     },
   })
 
-  async function remove() {
-    setBusy(true)
-    setError(undefined)
+  function remove() {
     setRefused(undefined)
-    const result = await client.mutation(DeleteApiKey, { input: { id: apiKey.id } }).toPromise()
-    setBusy(false)
-    const answer = result.data?.deleteApiKey
-    if (answer?.__typename === 'ApiKeyDeleted') onDeleted()
-    else if (answer) setRefused(answer.message)
-    else setError(result.error)
+    deletion.send({ input: { id: apiKey.id } })
   }
 
+  const { lost } = deletion
+  if (lost?.looked && 'found' in lost.looked) {
+    return (
+      <FoundDone onClose={onDeleted}>
+        The answer did not arrive, but the key is deleted.
+        <DeletedBy apiKey={lost.looked.found} />
+      </FoundDone>
+    )
+  }
   return (
     <form onSubmit={form.onSubmit(remove)} noValidate>
       <Stack>
@@ -67,15 +87,23 @@ export function DeleteApiKeyForm({ apiKey, onDeleted, onCancel }: Props) {
             {refused}
           </Alert>
         )}
-        {error && <Trouble error={error} what="The key was not deleted, as far as is known." />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onCancel} data-autofocus={inUse ? undefined : true}>
-            Cancel
-          </Button>
-          <Button type="submit" color="red.9" loading={busy}>
-            Delete
-          </Button>
-        </Group>
+        {deletion.error && <Trouble error={deletion.error} what="The key was not deleted." />}
+        {lost && (
+          <LostAnswer
+            lost={lost}
+            what="The key may have been deleted."
+            where="the list of keys"
+            absent="So far the key is still there, and works."
+          />
+        )}
+        <FormButtons
+          submission={deletion}
+          label="Delete"
+          color="red.9"
+          doing="Deleting the key. This can’t be stopped any more."
+          onCancel={onCancel}
+          focusCancel={!inUse}
+        />
       </Stack>
     </form>
   )
@@ -101,6 +129,15 @@ function Breaks({ apiKey, inUse }: { apiKey: ApiKey; inUse: boolean }) {
   )
 }
 
-function same(typed: string, name: string): boolean {
-  return typed.normalize('NFC').trim() === name.normalize('NFC').trim()
+function DeletedBy({ apiKey }: { apiKey: ApiKey | null }) {
+  const { viewer } = useSignedIn()
+  if (!apiKey?.deletedAt) return null
+  const { deletedAt, deletedBy } = apiKey
+  const who = deletedBy?.id === viewer.user.id ? 'You' : (deletedBy?.name ?? 'The operator')
+  return (
+    <>
+      {' '}
+      {who} deleted it <RelativeTime at={deletedAt} />.
+    </>
+  )
 }

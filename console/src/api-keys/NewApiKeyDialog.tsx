@@ -21,7 +21,6 @@ export function NewApiKeyDialog({ onClose }: { onClose: () => void }) {
   const { viewerRole } = useOrganization()
   const { organization, error, refetch } = useApiKeys()
   const [issued, setIssued] = useState<Issued>()
-  const [copied, setCopied] = useState(false)
   const [refusal, setRefusal] = useState<LimitReached>()
   const [toDelete, setToDelete] = useState<ApiKey>()
   const [deleted, setDeleted] = useState<string>()
@@ -33,19 +32,9 @@ export function NewApiKeyDialog({ onClose }: { onClose: () => void }) {
       ? `Delete “${toDelete.name}”?`
       : 'New API Key'
   return (
-    <Dialog
-      title={title}
-      onClose={onClose}
-      locked={issued !== undefined && !copied}
-      focusAfter={['new-api-key']}
-    >
+    <Dialog title={title} onClose={onClose} focusAfter={['new-api-key']}>
       {issued ? (
-        <SecretPanel
-          secret={issued.secret}
-          copied={copied}
-          onCopied={() => setCopied(true)}
-          onDone={onClose}
-        />
+        <SecretPanel secret={issued.secret} onDone={onClose} />
       ) : viewerRole === 'MEMBER' ? (
         <ForMembers />
       ) : !organization ? (
@@ -73,6 +62,7 @@ export function NewApiKeyDialog({ onClose }: { onClose: () => void }) {
           {/* Stays mounted behind it, so that nothing typed is lost. */}
           <div hidden={toDelete !== undefined}>
             <NewApiKeyForm
+              keys={organization.apiKeys}
               agents={organization.agents}
               freed={limitReached ? undefined : deleted}
               limitReached={limitReached}

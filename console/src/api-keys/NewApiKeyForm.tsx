@@ -1,13 +1,19 @@
 /** Asks for a new key's name and scope, offering only what this person may create. */
-import { Alert, Button, Group, Radio, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Alert, Radio, Select, Stack, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useState } from 'react'
-import { type CombinedError, useClient } from 'urql'
+import { FormButtons } from '../app/FormButtons'
+import { showInvalid } from '../app/invalid-input'
+import { LostAnswer } from '../app/LostAnswer'
 import { Trouble } from '../app/Trouble'
+import { useSubmit } from '../app/use-submit'
 import { useOrganization } from '../app/viewer'
 import { Admins } from './Admins'
+import { useLooks } from './after-loss'
+import { KeysWithoutSecret } from './KeysWithoutSecret'
 import { LeastUsedKeys } from './LeastUsedKeys'
-import { type ApiKey, CreateApiKey, type KeysOfOrganization } from './operations'
+import { nameProblem } from './names'
+import { type ApiKey, aboutKeys, CreateApiKey, type KeysOfOrganization } from './operations'
 
 export interface LimitReached {
   message: string
@@ -15,6 +21,7 @@ export interface LimitReached {
 }
 
 interface Props {
+  keys: readonly ApiKey[]
   agents: KeysOfOrganization['agents']
   limitReached: LimitReached | undefined
   /** The name of the key that was just deleted to make room. */
@@ -26,6 +33,7 @@ interface Props {
 }
 
 export function NewApiKeyForm({
+  keys,
   agents,
   limitReached,
   freed,
@@ -34,10 +42,9 @@ export function NewApiKeyForm({
   onIssued,
   onCancel,
 }: Props) {
-  const client = useClient()
   const organization = useOrganization()
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<CombinedError>()
+  const looks = useLooks()
+  const [refused, setRefused] = useState<string>()
   const livingAgents = agents.filter((each) => each.deletedAt === null)
   const agentScopeOnly = organization.viewerRole === 'AGENT_ADMIN'
   const form = useForm({
@@ -47,34 +54,43 @@ export function NewApiKeyForm({
       agentId: livingAgents.length === 1 ? (livingAgents[0]?.id ?? null) : null,
     },
     validate: {
-      name: (value) => (value.trim() ? null : 'Enter a name that says who calls with it.'),
+      name: (value) => nameProblem(value, 'Enter a name that says who calls with it.'),
       scope: (value) => (value ? null : 'Choose a scope.'),
-      agentId: (value, { scope }) => (scope !== 'AGENT' || value ? null : 'Choose the agent.'),
+      agentId: (value, { scope }) =>
+        scope !== 'AGENT' || livingAgents.some((each) => each.id === value) ? null : 'Choose the agent.',
     },
   })
 
-  async function create({ name, scope, agentId }: typeof form.values) {
-    setBusy(true)
-    setError(undefined)
-    const input = {
-      organizationId: organization.id,
-      name,
-      scope: scope === 'AGENT' ? ('AGENT' as const) : ('ORGANIZATION' as const),
-      agentId: scope === 'AGENT' ? agentId : null,
-    }
-    const result = await client.mutation(CreateApiKey, { input }).toPromise()
-    setBusy(false)
-    const answer = result.data?.createApiKey
-    if (answer?.__typename === 'ApiKeyIssued') onIssued({ name: answer.apiKey.name, secret: answer.secret })
-    else if (answer?.__typename === 'KeyLimitReached') onLimitReached(answer)
-    else if (answer) form.setFieldError(answer.field === 'agentId' ? 'agentId' : 'name', answer.message)
-    else setError(result.error)
+  const creation = useSubmit({
+    mutation: CreateApiKey,
+    about: aboutKeys,
+    answerIn: (data) => data.createApiKey,
+    before: () => new Set(keys.map((each) => each.id)),
+    look: ({ input }, before: ReadonlySet<string>) => looks.created(input, before),
+    onAnswer: (answer) => {
+      if (answer.__typename === 'ApiKeyIssued') onIssued({ name: answer.apiKey.name, secret: answer.secret })
+      else if (answer.__typename === 'KeyLimitReached') onLimitReached(answer)
+      else if (!showInvalid(form, answer)) setRefused(answer.message)
+    },
+  })
+
+  function create({ name, scope, agentId }: typeof form.values) {
+    setRefused(undefined)
+    const chosen =
+      scope === 'AGENT'
+        ? { scope: 'AGENT' as const, agentId }
+        : { scope: 'ORGANIZATION' as const, agentId: null }
+    creation.send({ input: { organizationId: organization.id, name, ...chosen } })
   }
 
+  const { lost } = creation
+  if (lost?.looked && 'found' in lost.looked && lost.error) {
+    return <KeysWithoutSecret keys={lost.looked.found} onClose={onCancel} />
+  }
   return (
     <form onSubmit={form.onSubmit(create)} noValidate>
       <Stack>
-        {limitReached && (
+        {limitReached && !lost && (
           <Alert color="yellow" role="alert" title="Every slot is taken">
             <Stack gap="sm">
               <Text size="sm">{limitReached.message}</Text>
@@ -90,7 +106,6 @@ export function NewApiKeyForm({
         <TextInput
           label="Name"
           description="Who calls with it, such as: billing, nightly export"
-          maxLength={64}
           autoComplete="off"
           data-autofocus
           {...form.getInputProps('name')}
@@ -131,15 +146,32 @@ export function NewApiKeyForm({
             {...form.getInputProps('agentId')}
           />
         )}
-        {error && <Trouble error={error} what="The key was not created, as far as is known." />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy}>
-            Create
-          </Button>
-        </Group>
+        {refused && (
+          <Alert color="red" role="alert">
+            {refused}
+          </Alert>
+        )}
+        {creation.error && <Trouble error={creation.error} what="The key was not created." />}
+        {lost && (
+          <LostAnswer
+            lost={lost}
+            what="The key may have been created."
+            where="the list of keys"
+            absent="The list of keys has no new key of yours with this name and scope so far. It may still appear: “Try again” looks there first, and creates the key only if it is not there."
+            found={() => (
+              <Text size="sm">
+                The list of keys has it now. Its secret comes with the answer, which may still arrive: keep
+                waiting, or close this and rotate the key later.
+              </Text>
+            )}
+          />
+        )}
+        <FormButtons
+          submission={creation}
+          label="Create"
+          doing="Creating the key. Its secret is shown here, and only once."
+          onCancel={onCancel}
+        />
       </Stack>
     </form>
   )

@@ -1,41 +1,29 @@
-/** Shows a new secret, this once, and lets nobody leave by mistake before it was copied. */
+/** Shows a new secret, this once, and asks before it goes away uncopied. */
 import { Alert, Button, Code, Group, Stack, Text, Textarea } from '@mantine/core'
 import { IconAlertTriangle, IconCheck, IconCopy } from '@tabler/icons-react'
 import { useEffect, useRef, useState } from 'react'
-import { useBeforeUnload, useBlocker } from 'react-router'
 import { copyFrom } from '../app/copying'
+import { type Leave, useHold } from '../app/holding'
 
 interface Props {
   secret: string
-  copied: boolean
-  onCopied: () => void
   onDone: () => void
 }
 
-export function SecretPanel({ secret, copied, onCopied, onDone }: Props) {
+export function SecretPanel({ secret, onDone }: Props) {
   const field = useRef<HTMLTextAreaElement>(null)
+  const [copied, setCopied] = useState(false)
   const [failed, setFailed] = useState(false)
-  const leaving = useRef(false)
-  const blocker = useBlocker(() => !copied && !leaving.current)
-  const blocked = blocker.state === 'blocked'
+  const { asked, leave, stay } = useUncopied(copied, onDone)
 
   useEffect(() => {
     field.current?.focus()
     field.current?.select()
   }, [])
-  useBeforeUnload((event) => {
-    if (!copied && !leaving.current) event.preventDefault()
-  })
 
   async function copy() {
-    if (field.current && (await copyFrom(field.current))) onCopied()
+    if (field.current && (await copyFrom(field.current))) setCopied(true)
     else setFailed(true)
-  }
-
-  function done() {
-    leaving.current = true
-    if (blocked) blocker.reset()
-    onDone()
   }
 
   return (
@@ -45,7 +33,7 @@ export function SecretPanel({ secret, copied, onCopied, onDone }: Props) {
         nobody can show it again.
       </Alert>
       {/* A selection that a person copies by themselves counts, too. */}
-      <Stack gap="xs" onCopy={onCopied}>
+      <Stack gap="xs" onCopy={() => setCopied(true)}>
         <Textarea
           ref={field}
           label="Secret"
@@ -80,16 +68,63 @@ export function SecretPanel({ secret, copied, onCopied, onDone }: Props) {
           style={{ whiteSpace: 'pre-wrap', wordBreak: 'break-all', userSelect: 'all' }}
         >{`curl -i ${window.location.origin}/v1/verify -H "Authorization: Bearer ${secret}"`}</Code>
       </Stack>
-      {blocked && !copied && (
-        <Alert color="red" role="alert">
-          The secret was not copied yet, and can’t be shown again. Copy it, or select Done.
+      {asked ? (
+        <Alert color="red" role="alert" title="Leave without the secret?">
+          <Stack gap="sm">
+            <Text size="sm">
+              You have not copied it, and nobody can show it again: you would have to rotate the key.
+            </Text>
+            <Group justify="flex-end" gap="sm">
+              <Button variant="default" onClick={leave}>
+                Leave without it
+              </Button>
+              <Button onClick={stay} autoFocus>
+                Stay
+              </Button>
+            </Group>
+          </Stack>
         </Alert>
+      ) : (
+        <Group justify="flex-end">
+          <Button variant={copied ? 'filled' : 'default'} onClick={leave}>
+            Done
+          </Button>
+        </Group>
       )}
-      <Group justify="flex-end">
-        <Button variant={copied ? 'filled' : 'default'} onClick={done}>
-          Done
-        </Button>
-      </Group>
     </Stack>
   )
+}
+
+/** Every way out of the panel asks once while the secret is not copied. */
+function useUncopied(copied: boolean, onDone: () => void) {
+  const hold = useHold()
+  const release = useRef<() => void>(undefined)
+  const [leaving, setLeaving] = useState<Leave>()
+
+  useEffect(() => {
+    if (copied) return
+    release.current = hold({ onLeave: setLeaving })
+    return release.current
+  }, [copied, hold])
+
+  // Copied after all: nothing is asked any more, and the person is still here.
+  useEffect(() => {
+    if (!copied || !leaving) return
+    leaving.stay()
+    setLeaving(undefined)
+  }, [copied, leaving])
+
+  function leave() {
+    if (!copied && !leaving) return setLeaving({ go: onDone, stay: () => undefined })
+    release.current?.()
+    if (leaving) leaving.go()
+    else onDone()
+  }
+
+  function stay() {
+    leaving?.stay()
+    setLeaving(undefined)
+  }
+
+  return { asked: leaving !== undefined && !copied, leave, stay }
 }

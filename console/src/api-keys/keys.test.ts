@@ -1,28 +1,9 @@
 import { expect, test } from 'vitest'
+import { key } from './example-key'
 import { leastUsed } from './least-used'
 import type { ApiKey } from './operations'
 import { recentUse } from './recent-use'
 import { matching, newestFirst, nextOrder, sorted } from './sorting'
-
-function key(name: string, more: Partial<ApiKey> = {}): ApiKey {
-  return {
-    id: name,
-    name,
-    scope: 'ORGANIZATION',
-    agent: null,
-    status: 'ACTIVE',
-    hint: `kd_${name}…1234`,
-    createdAt: '2026-01-01T00:00:00Z',
-    createdBy: null,
-    lastUsedAt: null,
-    deletedAt: null,
-    deletedBy: null,
-    previousSecretWorksUntil: null,
-    previousSecretLastUsedAt: null,
-    viewerCanManage: true,
-    ...more,
-  }
-}
 
 const names = (keys: ApiKey[]) => keys.map((each) => each.name)
 

@@ -48,6 +48,22 @@ export const ApiKeyQuery = graphql(
   [ApiKeyFields],
 )
 
+/** After the answer to a rotation was lost: whether the key has another secret, and whose doing it is. */
+export const RotationsQuery = graphql(
+  `
+  query Rotations($id: ID!, $organizationId: ID!) {
+    apiKey(id: $id) { ...ApiKeyFields }
+    organization(id: $organizationId) {
+      id
+      auditLog(first: 20) {
+        edges { node { id action at actor { id name } apiKey { id } } }
+      }
+    }
+  }
+`,
+  [ApiKeyFields],
+)
+
 export const RecentUseQuery = graphql(`
   query RecentUse($id: ID!, $from: DateTime!, $to: DateTime!) {
     apiKey(id: $id) {

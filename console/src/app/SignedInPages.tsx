@@ -41,16 +41,15 @@ export function SignedInPages() {
     return <Waiting />
   }
   const { viewer } = known.current
-  if (viewer.passwordChangeRequired) {
-    return (
-      <Suspense fallback={<Waiting />}>
-        <FirstPasswordPage email={viewer.user.email} />
-      </Suspense>
-    )
-  }
   return (
     <SignedInContext value={known.current}>
-      <Outlet />
+      {viewer.passwordChangeRequired ? (
+        <Suspense fallback={<Waiting />}>
+          <FirstPasswordPage email={viewer.user.email} />
+        </Suspense>
+      ) : (
+        <Outlet />
+      )}
       {signedOut && (
         <Suspense>
           <SignedOutDialog user={viewer.user} />

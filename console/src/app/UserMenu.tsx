@@ -11,7 +11,7 @@ import {
 } from '@tabler/icons-react'
 import { lazy, Suspense, useContext, useState } from 'react'
 import { Link } from 'react-router'
-import { signOut } from '../sign-in/sign-out'
+import { useSignOut } from '../sign-in/SignOut'
 import { type Organization, OrganizationContext, roleNames, useSignedIn } from './viewer'
 
 const ChangePasswordDialog = lazy(async () => ({
@@ -21,6 +21,7 @@ const ChangePasswordDialog = lazy(async () => ({
 export function UserMenu() {
   const { viewer } = useSignedIn()
   const organization = useContext(OrganizationContext)
+  const { signOut, trouble } = useSignOut()
   const [changingPassword, setChangingPassword] = useState(false)
   return (
     <>
@@ -50,6 +51,7 @@ export function UserMenu() {
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
+      {trouble}
       {changingPassword && (
         <Suspense>
           <ChangePasswordDialog onClose={() => setChangingPassword(false)} />

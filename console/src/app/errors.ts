@@ -15,6 +15,18 @@ export function hasCode(error: CombinedError | undefined, code: Code): boolean {
   return error?.graphQLErrors.some((each) => each.extensions.code === code) ?? false
 }
 
+/**
+ * Whether a mutation may have been carried out although it has no answer: the connection broke, something in front of
+ * Keydesk answered instead, or Keydesk failed on the way. Every other error is a refusal before anything was changed.
+ */
+export function isUncertain(error: CombinedError): boolean {
+  return (
+    error.networkError !== undefined ||
+    error.graphQLErrors.length === 0 ||
+    hasCode(error, 'INTERNAL_SERVER_ERROR')
+  )
+}
+
 export interface Problem {
   sentence: string
   requestId?: string
@@ -22,9 +34,13 @@ export interface Problem {
 
 export function problem(error: CombinedError): Problem {
   if (error.networkError) {
-    return navigator.onLine
-      ? { sentence: 'Keydesk can’t be reached just now.' }
-      : { sentence: 'You are offline.' }
+    if (!navigator.onLine) return { sentence: 'You are offline.' }
+    const status: unknown = error.response?.status
+    return typeof status === 'number' && status >= 400
+      ? {
+          sentence: `Keydesk can’t be reached just now: a server in front of it answered with HTTP ${status}.`,
+        }
+      : { sentence: 'Keydesk can’t be reached just now.' }
   }
   const first = error.graphQLErrors[0]
   const extensions = first?.extensions ?? {}
@@ -46,6 +62,15 @@ export function problem(error: CombinedError): Problem {
     default:
       return { sentence: 'Something went wrong on our side.', requestId }
   }
+}
+
+/** Why an answer did not arrive. */
+export function lossReason(error: CombinedError): Problem {
+  if (!error.networkError || !navigator.onLine) return problem(error)
+  const status: unknown = error.response?.status
+  return typeof status === 'number' && status >= 400
+    ? { sentence: `A server in front of Keydesk answered with HTTP ${status}.` }
+    : { sentence: 'The connection broke.' }
 }
 
 export function inSeconds(seconds: unknown): string {

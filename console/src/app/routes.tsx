@@ -1,6 +1,7 @@
 /** Which address shows which screen. */
 import { createBrowserRouter } from 'react-router'
 import { Home } from './Home'
+import { LeaveGuard } from './LeaveGuard'
 import { NotFound } from './NotFound'
 import { OrganizationPages } from './OrganizationPages'
 import { PageError } from './PageError'
@@ -9,6 +10,7 @@ import { SignedInPages, Waiting } from './SignedInPages'
 
 export const router = createBrowserRouter([
   {
+    element: <LeaveGuard />,
     errorElement: <PageError />,
     hydrateFallbackElement: <Waiting />,
     children: [

@@ -24,14 +24,15 @@ export function signedInAgain() {
   changed()
 }
 
+export function isSignedOut(): boolean {
+  return waiting !== undefined
+}
+
 export function useSignedOut(): boolean {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    () => waiting !== undefined,
-  )
+  return useSyncExternalStore((listener) => {
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }, isSignedOut)
 }
 
 /** Where to go after signing in: an address of this server, and of no other. */

@@ -17,6 +17,10 @@ export const theme = createTheme({
     Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
     // A link within a text must not be told from it by its colour alone.
     Anchor: Anchor.extend({ defaultProps: { inherit: true, underline: 'always' } }),
+    // Mantine moves its loader into place by a transition, which reduced motion leaves out.
+    Button: { styles: { loader: { transform: 'translate(-50%, -50%)' } } },
+    // Choosing the chosen one again must not make it nothing. By its name: few pages load a Select.
+    Select: { defaultProps: { allowDeselect: false } },
     Modal: Modal.extend({
       defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close' } },
       styles: { title: { fontWeight: 600, overflowWrap: 'anywhere' } },

@@ -15,6 +15,7 @@ import { Starters } from './Starters'
 import { TalkToAPerson } from './TalkToAPerson'
 import { type About, useChat } from './use-chat'
 import { useFollow } from './use-follow'
+import { useHandOver } from './use-hand-over'
 
 type View = 'chat' | 'conversations' | 'person'
 
@@ -28,6 +29,9 @@ export function AssistantPanel() {
   // What comes back goes after what was typed meanwhile.
   const takeBack = useCallback((text: string) => setDraft((now) => (now ? `${now}\n${text}` : text)), [])
   const chat = useChat(takeBack)
+  const handing = useHandOver(chat.conversation, chat.handedOver, setNote)
+  // Another conversation on show would get this one's answer.
+  const isBusy = chat.isAsking || handing.submission.isPending
   const about = useAbout(subject.apiKeyId)
   const last = chat.entries.at(-1)
   const question = chat.entries.findLast((each) => each.author === 'PERSON')?.key
@@ -75,7 +79,7 @@ export function AssistantPanel() {
               color="gray"
               className={classes.quiet}
               aria-label="New conversation"
-              disabled={chat.isAsking}
+              disabled={isBusy}
               onClick={() => {
                 chat.begin()
                 show('chat')
@@ -91,7 +95,7 @@ export function AssistantPanel() {
               className={classes.quiet}
               aria-label="Earlier conversations"
               aria-pressed={view === 'conversations'}
-              disabled={chat.isAsking}
+              disabled={isBusy}
               onClick={() => show(view === 'conversations' ? 'chat' : 'conversations')}
             >
               <IconHistory size={18} />
@@ -119,7 +123,7 @@ export function AssistantPanel() {
             conversation={chat.conversation}
             note={note}
             onNote={setNote}
-            onHandedOver={chat.handedOver}
+            handing={handing}
             onBack={() => show('chat')}
           />
         )}

@@ -3,7 +3,7 @@ import { ActionIcon, Button, Group, Text } from '@mantine/core'
 import { IconThumbDown, IconThumbDownFilled, IconThumbUp, IconThumbUpFilled } from '@tabler/icons-react'
 import { useState } from 'react'
 import { type CombinedError, useMutation } from 'urql'
-import { problem } from '../app/errors'
+import { isUncertain, problem } from '../app/errors'
 import { type Message, RateMessage } from './operations'
 
 interface Props {
@@ -49,7 +49,11 @@ export function Rating({ message, onRated, onContactSupport }: Props) {
         {helpful === false ? <IconThumbDownFilled size={16} /> : <IconThumbDown size={16} />}
       </ActionIcon>
       <Text size="xs" c={error ? 'red' : 'dimmed'} role={error ? 'alert' : 'status'}>
-        {error ? `Not kept. ${problem(error).sentence}` : helpful === null ? '' : 'Thank you.'}
+        {error
+          ? `${isUncertain(error) ? 'It may not have been kept.' : 'Not kept.'} ${problem(error).sentence}`
+          : helpful === null
+            ? ''
+            : 'Thank you.'}
       </Text>
       {helpful === false && (
         <Button size="compact-xs" variant="subtle" onClick={onContactSupport}>

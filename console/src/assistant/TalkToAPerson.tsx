@@ -1,50 +1,28 @@
 /** Hands the conversation, or a note alone, over to the support team. */
 import { Alert, Button, Group, Stack, Text, Textarea } from '@mantine/core'
-import { useState } from 'react'
-import { type CombinedError, useMutation } from 'urql'
+import { FormButtons } from '../app/FormButtons'
+import { LostAnswer } from '../app/LostAnswer'
 import { Trouble } from '../app/Trouble'
-import { useOrganization, useSignedIn } from '../app/viewer'
-import { ContactSupport, type Ticket } from './operations'
+import { useSignedIn } from '../app/viewer'
 import { TicketNote } from './TicketNote'
 import type { Conversation } from './use-chat'
+import type { HandOver } from './use-hand-over'
 
 const longestNote = 2000
 
 interface Props {
   conversation?: Conversation
+  handing: HandOver
   note: string
   onNote: (note: string) => void
-  onHandedOver: (ticket: Ticket) => void
   onBack: () => void
 }
 
-export function TalkToAPerson({ conversation, note, onNote, onHandedOver, onBack }: Props) {
-  const { id: organizationId } = useOrganization()
+export function TalkToAPerson({ conversation, handing, note, onNote, onBack }: Props) {
   const { supportEmail } = useSignedIn()
-  const [{ fetching }, contactSupport] = useMutation(ContactSupport)
-  const [refused, setRefused] = useState<string>()
-  const [error, setError] = useState<CombinedError>()
-  const [sent, setSent] = useState<Ticket>()
-  const ticket = conversation?.ticket ?? sent
+  const { submission, refused, ticket } = handing
   const length = [...note].length
   const isTooLong = length > longestNote
-
-  async function handOver() {
-    setRefused(undefined)
-    setError(undefined)
-    const result = await contactSupport({
-      organizationId,
-      conversationId: conversation?.id,
-      note: note.trim() || undefined,
-    })
-    const answer = result.data?.contactSupport
-    if (answer?.__typename === 'SupportTicket') {
-      onNote('')
-      setSent(answer)
-      onHandedOver(answer)
-    } else if (answer) setRefused(answer.message)
-    else setError(result.error)
-  }
 
   if (ticket) {
     return (
@@ -62,7 +40,7 @@ export function TalkToAPerson({ conversation, note, onNote, onHandedOver, onBack
     <form
       onSubmit={(event) => {
         event.preventDefault()
-        if (!isTooLong) handOver()
+        if (!isTooLong) handing.handOver(note)
       }}
     >
       <Stack gap="sm">
@@ -94,15 +72,30 @@ export function TalkToAPerson({ conversation, note, onNote, onHandedOver, onBack
             {refused}
           </Alert>
         )}
-        {error && <Trouble error={error} what="It was not handed over." />}
-        <Group justify="flex-end">
-          <Button size="xs" variant="default" onClick={onBack}>
-            Cancel
-          </Button>
-          <Button size="xs" type="submit" loading={fetching} disabled={isTooLong}>
-            Hand over
-          </Button>
-        </Group>
+        {submission.error && <Trouble error={submission.error} what="It was not handed over." />}
+        {submission.lost && (
+          <LostAnswer
+            lost={submission.lost}
+            what="It may have been handed over."
+            where={conversation && 'the conversation'}
+            absent={
+              conversation
+                ? 'So far the conversation has no ticket. Trying again makes no second one.'
+                : 'If you try again, the support team may get your note twice.'
+            }
+          />
+        )}
+        <FormButtons
+          submission={submission}
+          label="Hand over"
+          doing="Handing over."
+          size="xs"
+          disabled={isTooLong}
+          onCancel={() => {
+            submission.clear()
+            onBack()
+          }}
+        />
       </Stack>
     </form>
   )

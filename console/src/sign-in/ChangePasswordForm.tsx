@@ -1,11 +1,13 @@
 /** Takes the password that was and the one that shall be, twice. */
-import { Button, Group, PasswordInput, Stack } from '@mantine/core'
+import { Alert, PasswordInput, Stack } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { useState } from 'react'
-import type { CombinedError } from 'urql'
-import { useClient } from 'urql'
+import { useEffect, useState } from 'react'
+import { FormButtons } from '../app/FormButtons'
 import { graphql } from '../app/graphql'
+import { showInvalid } from '../app/invalid-input'
+import { LostAnswer } from '../app/LostAnswer'
 import { Trouble } from '../app/Trouble'
+import { type Looked, useSubmit } from '../app/use-submit'
 
 const ChangePassword = graphql(`
   mutation ChangePassword($input: ChangePasswordInput!) {
@@ -23,14 +25,14 @@ interface Props {
   currentLabel: string
   onChanged: () => void
   onCancel?: () => void
+  /** Looks whether the password was changed although the answer was lost, where that can be seen. */
+  wasChanged?: () => Promise<Looked<true>>
 }
 
 const leastLength = 12
 
-export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel }: Props) {
-  const client = useClient()
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<CombinedError>()
+export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel, wasChanged }: Props) {
+  const [refused, setRefused] = useState<string>()
   const form = useForm({
     initialValues: { currentPassword: '', newPassword: '', again: '' },
     validate: {
@@ -39,27 +41,29 @@ export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel }:
       again: (value, values) => (value === values.newPassword ? null : 'The two are not the same.'),
     },
   })
+  const change = useSubmit({
+    mutation: ChangePassword,
+    answerIn: (data) => data.changePassword,
+    look: wasChanged,
+    onAnswer: (answer) => {
+      if (answer.__typename === 'Viewer') onChanged()
+      else if (!showInvalid(form, answer)) setRefused(answer.message)
+    },
+  })
+  const { lost } = change
+  const isKnown = lost?.looked !== undefined && 'found' in lost.looked
+  useEffect(() => {
+    if (isKnown) onChanged()
+  }, [isKnown, onChanged])
 
-  async function change({ currentPassword, newPassword }: typeof form.values) {
-    setBusy(true)
-    setError(undefined)
-    const result = await client
-      .mutation(ChangePassword, { input: { currentPassword, newPassword } })
-      .toPromise()
-    setBusy(false)
-    const answer = result.data?.changePassword
-    if (answer?.__typename === 'Viewer') onChanged()
-    else if (answer) {
-      form.setFieldError(
-        answer.field === 'currentPassword' ? 'currentPassword' : 'newPassword',
-        answer.message,
-      )
-    } else setError(result.error)
+  function submit({ currentPassword, newPassword }: typeof form.values) {
+    setRefused(undefined)
+    change.send({ input: { currentPassword, newPassword } })
   }
 
   const toggle = { 'aria-label': 'Show or hide the password', tabIndex: 0 }
   return (
-    <form onSubmit={form.onSubmit(change)} noValidate>
+    <form onSubmit={form.onSubmit(submit)} noValidate>
       <Stack>
         {/* Tells password managers whose password this is. */}
         <input type="email" autoComplete="username" value={email} readOnly hidden />
@@ -83,17 +87,29 @@ export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel }:
           visibilityToggleButtonProps={toggle}
           {...form.getInputProps('again')}
         />
-        {error && <Trouble error={error} what="The password was not changed." />}
-        <Group justify="flex-end">
-          {onCancel && (
-            <Button variant="default" onClick={onCancel}>
-              Cancel
-            </Button>
-          )}
-          <Button type="submit" loading={busy}>
-            Change password
-          </Button>
-        </Group>
+        {refused && (
+          <Alert color="red" role="alert">
+            {refused}
+          </Alert>
+        )}
+        {change.error && <Trouble error={change.error} what="The password was not changed." />}
+        {lost && (
+          <LostAnswer
+            lost={lost}
+            what="Your password may have been changed."
+            absent={
+              wasChanged
+                ? 'So far Keydesk still asks for a password of your own.'
+                : 'If you try again and the current password is refused, the new one already holds: use it from now on.'
+            }
+          />
+        )}
+        <FormButtons
+          submission={change}
+          label="Change password"
+          doing="Changing your password."
+          onCancel={onCancel}
+        />
       </Stack>
     </form>
   )

@@ -1,10 +1,21 @@
 /** After signing in with a one-time password: nothing else goes on until it is changed. */
-import { Button, Center, Paper, Stack, Text, Title } from '@mantine/core'
+import { Center, Paper, Stack, Text, Title } from '@mantine/core'
+import { useCallback } from 'react'
+import { CombinedError, useClient } from 'urql'
 import { leaveFor } from '../app/session'
+import type { Looked } from '../app/use-submit'
+import { ViewerQuery } from '../app/viewer'
 import { ChangePasswordForm } from './ChangePasswordForm'
-import { signOut } from './sign-out'
+import { SignOutButton } from './SignOut'
 
 export function FirstPasswordPage({ email }: { email: string }) {
+  const client = useClient()
+  const wasChanged = useCallback(async (): Promise<Looked<true>> => {
+    const { data, error } = await client.query(ViewerQuery, {}, { requestPolicy: 'network-only' }).toPromise()
+    if (!data) return { error: error ?? new CombinedError({ networkError: new Error('no answer') }) }
+    // Where nobody is signed in any more, the sign-in opens by itself.
+    return data.viewer?.passwordChangeRequired ? { absent: true } : { found: true }
+  }, [client])
   return (
     <Center mih="100dvh" p="md">
       <Stack component="main" w="100%" maw={400}>
@@ -16,14 +27,17 @@ export function FirstPasswordPage({ email }: { email: string }) {
           <ChangePasswordForm
             email={email}
             currentLabel="One-time password"
-            // The address stays: a link that somebody sent still opens.
-            onChanged={() => leaveFor(window.location.href)}
+            onChanged={openConsole}
+            wasChanged={wasChanged}
           />
         </Paper>
-        <Button variant="subtle" size="compact-sm" onClick={signOut}>
-          Sign out
-        </Button>
+        <SignOutButton />
       </Stack>
     </Center>
   )
+}
+
+/** The address stays: a link that somebody sent still opens. */
+function openConsole() {
+  leaveFor(window.location.href)
 }

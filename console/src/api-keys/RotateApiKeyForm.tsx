@@ -1,0 +1,173 @@
+/** Asks what becomes of a key's old secret, and gives the key a new one. */
+import { Alert, Code, Radio, Stack, Text } from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { useState } from 'react'
+import { FormButtons } from '../app/FormButtons'
+import { LostAnswer } from '../app/LostAnswer'
+import { RelativeTime } from '../app/RelativeTime'
+import { Trouble } from '../app/Trouble'
+import { useSubmit } from '../app/use-submit'
+import { useSignedIn } from '../app/viewer'
+import { type AfterRotation, useLooks } from './after-loss'
+import { type ApiKey, aboutKeys, RotateApiKey } from './operations'
+
+const overlaps = [
+  {
+    seconds: '0',
+    label: 'No overlap',
+    description: 'It stops at once. For a secret that was seen by others, or was lost.',
+  },
+  { seconds: '3600', label: 'Works on for 1 hour', description: 'Callers change over one by one.' },
+  { seconds: '28800', label: 'Works on for 8 hours' },
+  { seconds: '86400', label: 'Works on for 1 day' },
+]
+
+interface Props {
+  apiKey: ApiKey
+  onSecret: (secret: string) => void
+  onCancel: () => void
+}
+
+export function RotateApiKeyForm({ apiKey, onSecret, onCancel }: Props) {
+  const looks = useLooks()
+  const [refused, setRefused] = useState<string>()
+  // None is chosen beforehand: one breaks callers, the others leave a leaked secret alive.
+  const form = useForm({
+    initialValues: { overlap: '' },
+    validate: { overlap: (value) => (value ? null : 'Choose what becomes of the old secret.') },
+  })
+  const rotation = useSubmit({
+    mutation: RotateApiKey,
+    about: { additionalTypenames: [...aboutKeys.additionalTypenames, 'AuditEvent'] },
+    answerIn: (data) => data.rotateApiKey,
+    before: () => apiKey.hint,
+    look: ({ input }, before: string) => looks.rotated(input.id, before),
+    onAnswer: (answer) => {
+      if (answer.__typename === 'ApiKeyIssued') onSecret(answer.secret)
+      else setRefused(answer.message)
+    },
+  })
+
+  function rotate({ overlap }: typeof form.values) {
+    setRefused(undefined)
+    rotation.send({ input: { id: apiKey.id, overlapSeconds: Number(overlap) } })
+  }
+
+  const { lost } = rotation
+  const isRotated = lost?.looked !== undefined && 'found' in lost.looked
+  return (
+    <form onSubmit={form.onSubmit(rotate)} noValidate>
+      <Stack>
+        <Text size="sm">
+          The key gets a new secret. Its id, name, scope and slot stay, so this also works when every slot is
+          taken.
+        </Text>
+        {!lost && <OlderSecret apiKey={apiKey} />}
+        <Radio.Group
+          label={isRotated ? 'The secret that did not arrive' : 'The old secret'}
+          {...form.getInputProps('overlap')}
+        >
+          <Stack gap="xs" my={6}>
+            {overlaps.map(({ seconds, label, description }, index) => (
+              <Radio
+                key={seconds}
+                value={seconds}
+                label={label}
+                description={description}
+                data-autofocus={index === 0 || undefined}
+              />
+            ))}
+          </Stack>
+        </Radio.Group>
+        {refused && (
+          <Alert color="red" role="alert">
+            {refused}
+          </Alert>
+        )}
+        {rotation.error && <Trouble error={rotation.error} what="The key was not rotated." />}
+        {lost && (
+          <LostAnswer
+            lost={lost}
+            what="The key may have been rotated."
+            where="the list of keys"
+            absent={
+              <>
+                So far the key has its old secret, the one that ends in <Code>{lastFour(apiKey)}</Code>. That
+                may still change: “Try again” looks first, and rotates the key only if it was not rotated.
+              </>
+            }
+            found={(found) => <Rotated found={found} mayStillArrive={lost.error === undefined} />}
+          />
+        )}
+        <FormButtons
+          submission={rotation}
+          label="Rotate"
+          labelWhenFound="Rotate again"
+          doing="Rotating the key. Its new secret is shown here, and only once."
+          onCancel={onCancel}
+        />
+      </Stack>
+    </form>
+  )
+}
+
+function OlderSecret({ apiKey }: { apiKey: ApiKey }) {
+  const { previousSecretWorksUntil: until, previousSecretLastUsedAt: lastUsedAt } = apiKey
+  if (!until) return null
+  return (
+    <Alert color="yellow">
+      The secret before still works, and ends <RelativeTime at={until} />.{' '}
+      {lastUsedAt ? (
+        <>
+          It was last used <RelativeTime at={lastUsedAt} />.
+        </>
+      ) : (
+        'It was not used since.'
+      )}{' '}
+      Rotating again ends it at once.
+    </Alert>
+  )
+}
+
+/** What the server shows after a rotation whose answer was lost. Who did it is read, and not assumed. */
+function Rotated({ found, mayStillArrive }: { found: AfterRotation; mayStillArrive: boolean }) {
+  const { viewer } = useSignedIn()
+  const { apiKey, rotation } = found
+  if (apiKey.deletedAt) return <Text size="sm">The key was deleted meanwhile.</Text>
+  const until = apiKey.previousSecretWorksUntil
+  const isOwn = rotation === undefined || rotation.actor?.id === viewer.user.id
+  const who = isOwn ? 'You' : (rotation.actor?.name ?? 'The operator')
+  return (
+    <>
+      <Text size="sm">
+        {rotation ? (
+          <>
+            {who} rotated the key <RelativeTime at={rotation.at} />.{' '}
+          </>
+        ) : (
+          'The key was rotated. '
+        )}
+        Its new secret ends in <Code>{lastFour(apiKey)}</Code>
+        {mayStillArrive ? ', and may still arrive here.' : ', did not arrive here, and can’t be shown again.'}{' '}
+        {until ? (
+          <>
+            The old secret ends <RelativeTime at={until} />.
+          </>
+        ) : (
+          'The old secret does not work any more.'
+        )}
+      </Text>
+      {!isOwn && <Text size="sm">Ask first: rotating the key again replaces the secret that they have.</Text>}
+      <Text size="sm">
+        Rotate the key again to get a secret
+        {until
+          ? '. That ends the old secret at once: if its callers can’t change over at once, create another key for them instead.'
+          : ', and give that to its callers.'}
+      </Text>
+    </>
+  )
+}
+
+function lastFour({ hint }: ApiKey): string {
+  return hint.slice(-4)
+}

@@ -1,0 +1,22 @@
+/** A key for tests. */
+import type { ApiKey } from './operations'
+
+export function key(name: string, more: Partial<ApiKey> = {}): ApiKey {
+  return {
+    id: name,
+    name,
+    scope: 'ORGANIZATION',
+    agent: null,
+    status: 'ACTIVE',
+    hint: `kd_${name}…1234`,
+    createdAt: '2026-01-01T00:00:00Z',
+    createdBy: null,
+    lastUsedAt: null,
+    deletedAt: null,
+    deletedBy: null,
+    previousSecretWorksUntil: null,
+    previousSecretLastUsedAt: null,
+    viewerCanManage: true,
+    ...more,
+  }
+}

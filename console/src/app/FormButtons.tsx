@@ -1,0 +1,62 @@
+/** Cancel and Submit at the end of a form, and above them why neither works while the answer is on its way. */
+import { Button, type ButtonProps, Group, Text } from '@mantine/core'
+import type { Lost, Submission } from './use-submit'
+
+interface Props {
+  submission: Submission
+  /** *Create*. */
+  label: string
+  /** What the button says where the server shows that it was done, and it can be done once more. */
+  labelWhenFound?: string
+  /** What is going on, and why one waits for it: *Creating the key. Its secret is shown here, and only once.* */
+  doing: string
+  onCancel?: () => void
+  color?: ButtonProps['color']
+  size?: ButtonProps['size']
+  disabled?: boolean
+  /** Cancel gets the focus when the dialog opens. */
+  focusCancel?: boolean
+}
+
+export function FormButtons({ submission, label, labelWhenFound, doing, ...look }: Props) {
+  const { onCancel, color, size, disabled, focusCancel } = look
+  const { isPending, isReasonShown, isSlow, stopWaiting, lost } = submission
+  return (
+    <div>
+      <div role="status">
+        {isReasonShown && (
+          <Text size="sm" mb="xs">
+            {doing}
+            {isSlow && ' This takes longer than usual.'}
+          </Text>
+        )}
+      </div>
+      <Group justify="flex-end">
+        {isSlow && (
+          <Button variant="subtle" size={size} onClick={stopWaiting}>
+            Stop waiting
+          </Button>
+        )}
+        {onCancel && (
+          <Button
+            variant="default"
+            size={size}
+            onClick={onCancel}
+            disabled={isPending}
+            data-autofocus={focusCancel || undefined}
+          >
+            {lost ? 'Close' : 'Cancel'}
+          </Button>
+        )}
+        <Button type="submit" color={color} size={size} loading={isPending} disabled={disabled}>
+          {lost ? nextStep(lost, labelWhenFound) : label}
+        </Button>
+      </Group>
+    </div>
+  )
+}
+
+function nextStep({ error, looked }: Lost<unknown>, labelWhenFound = 'Try again'): string {
+  if (!error) return 'Keep waiting'
+  return looked && 'found' in looked ? labelWhenFound : 'Try again'
+}

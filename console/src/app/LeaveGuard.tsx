@@ -1,0 +1,23 @@
+/** Stops Back, Forward, links, reloading and closing the tab while something would be lost. */
+import { useCallback, useEffect } from 'react'
+import { type BlockerFunction, Outlet, useBeforeUnload, useBlocker } from 'react-router'
+import { holdAgainst, losesOnUnload } from './holding'
+
+/** The router calls only one blocker: this is the one, and everything else holds by `useHold`. */
+export function LeaveGuard() {
+  const blocker = useBlocker(
+    useCallback<BlockerFunction>(({ nextLocation }) => holdAgainst(nextLocation.pathname) !== undefined, []),
+  )
+  useEffect(() => {
+    if (blocker.state !== 'blocked') return
+    const found = holdAgainst(blocker.location.pathname)
+    if (found) found.onLeave({ go: () => blocker.proceed(), stay: () => blocker.reset() })
+    else blocker.proceed()
+  }, [blocker])
+  useBeforeUnload(
+    useCallback((event) => {
+      if (losesOnUnload()) event.preventDefault()
+    }, []),
+  )
+  return <Outlet />
+}

@@ -1,0 +1,59 @@
+/** Hands over to people. It lives in the panel, so that its answer finds somebody whatever the panel shows by then. */
+import { useState } from 'react'
+import { CombinedError, useClient } from 'urql'
+import { useSubmit } from '../app/use-submit'
+import { useOrganization } from '../app/viewer'
+import { ContactSupport, type Ticket, TicketQuery } from './operations'
+import type { Conversation } from './use-chat'
+
+export function useHandOver(
+  conversation: Conversation | undefined,
+  onHandedOver: (ticket: Ticket) => void,
+  onNote: (note: string) => void,
+) {
+  const client = useClient()
+  const { id: organizationId } = useOrganization()
+  const [refused, setRefused] = useState<string>()
+  const [sent, setSent] = useState<Ticket>()
+
+  function handedOver(ticket: Ticket) {
+    onNote('')
+    setSent(ticket)
+    onHandedOver(ticket)
+  }
+
+  const submission = useSubmit({
+    mutation: ContactSupport,
+    answerIn: (data) => data.contactSupport,
+    // The panel stays on every page of the organization.
+    allows: (path) => path.startsWith(`/organizations/${organizationId}/`),
+    look: conversation && lookForTicket,
+    onAnswer: (answer) => {
+      if (answer.__typename === 'SupportTicket') handedOver(answer)
+      else setRefused(answer.message)
+    },
+  })
+
+  /** A note without a conversation leaves nothing that could be looked at. */
+  async function lookForTicket({ conversationId }: { conversationId?: string | null }) {
+    const variables = { conversationId: conversationId ?? '' }
+    const { data, error } = await client
+      .query(TicketQuery, variables, { requestPolicy: 'network-only' })
+      .toPromise()
+    if (!data) return { error: error ?? new CombinedError({ networkError: new Error('no answer') }) }
+    const ticket = data.conversation?.ticket
+    if (!ticket) return { absent: true as const }
+    handedOver(ticket)
+    submission.clear()
+    return { found: ticket }
+  }
+
+  function handOver(note: string) {
+    setRefused(undefined)
+    submission.send({ organizationId, conversationId: conversation?.id, note: note.trim() || undefined })
+  }
+
+  return { submission, refused, ticket: conversation?.ticket ?? sent, handOver }
+}
+
+export type HandOver = ReturnType<typeof useHandOver>

@@ -1,0 +1,63 @@
+/** Ends the session, here and on the server, and says so where it may not have ended. */
+import { Button, Group, Stack, Text } from '@mantine/core'
+import { useRef, useState } from 'react'
+import { CombinedError } from 'urql'
+import { signInClient } from '../app/client'
+import { Dialog } from '../app/Dialog'
+import { graphql } from '../app/graphql'
+import { leaveFor } from '../app/session'
+import { Trouble } from '../app/Trouble'
+
+const SignOut = graphql(`
+  mutation SignOut {
+    signOut
+  }
+`)
+
+/** The page is left only once the server said that nobody is signed in: the cookie is out of the page's reach. */
+export function useSignOut() {
+  const [error, setError] = useState<CombinedError>()
+  const [isPending, setIsPending] = useState(false)
+  const isBusy = useRef(false)
+
+  async function signOut() {
+    if (isBusy.current) return
+    isBusy.current = true
+    setIsPending(true)
+    const result = await signInClient.mutation(SignOut, {}).toPromise()
+    isBusy.current = false
+    setIsPending(false)
+    if (result.data) leaveFor('/sign-in')
+    else setError(result.error ?? new CombinedError({ networkError: new Error('no answer') }))
+  }
+
+  const trouble = error && (
+    <Dialog title="You may still be signed in" onClose={() => setError(undefined)} focusAfter={['user-menu']}>
+      <Stack>
+        <Trouble error={error} what="Whether you were signed out is not known." />
+        <Text size="sm">Try again before you leave this browser to somebody else.</Text>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={() => setError(undefined)} disabled={isPending}>
+            Close
+          </Button>
+          <Button onClick={signOut} loading={isPending} data-autofocus>
+            Sign out
+          </Button>
+        </Group>
+      </Stack>
+    </Dialog>
+  )
+  return { signOut, trouble }
+}
+
+export function SignOutButton() {
+  const { signOut, trouble } = useSignOut()
+  return (
+    <>
+      <Button variant="subtle" size="compact-sm" onClick={signOut}>
+        Sign out
+      </Button>
+      {trouble}
+    </>
+  )
+}
