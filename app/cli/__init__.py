@@ -5,19 +5,24 @@ import io
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from app.cli import agents, assistant, keys, organizations, people, sign_in, tickets
 from app.cli.demonstration import demo
 from app.cli.serving import doctor, migrate, serve
 from app.cli.terminal import note
+from app.cli.typed import without_secrets
 from app.cli.verification import verify
 from app.failure import Failure
 from app.serve import PortTaken
 from app.settings import SettingsError
 from keys.refusals import Refusal
+from models.migrations import newest_revision
 
 EXPECTED = (Failure, PortTaken, Refusal, SettingsError)
 """What carries a sentence for the operator."""
@@ -30,6 +35,24 @@ cli = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(is_wanted: bool) -> None:
+    """Prints the version and the schema's revision, and ends."""
+    if is_wanted:
+        print(f"keydesk {version('keydesk')} (schema {newest_revision()})")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 for command in (demo, serve, migrate, doctor, verify):
     cli.command()(command)
 cli.add_typer(organizations.commands, name="organization")
@@ -46,14 +69,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names are in every script, terminals are not
+    typed = sys.argv[1:] if arguments is None else arguments
     try:
-        cli(arguments, prog_name="keydesk")
+        status = cli(arguments, prog_name="keydesk", standalone_mode=False)
     except EXPECTED as error:
-        note(str(error))
+        note(without_secrets(str(error), typed))
         sys.exit(1)
+    except typer.Abort:
+        note("Aborted!")
+        sys.exit(1)
+    except TyperException as error:
+        sys.exit(_wrong_usage(error, typed))
     except Exception as error:
         note(f"This is a fault of Keydesk's: {type(error).__name__} in {_place(error)}. Please report it.")
         sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _wrong_usage(error: TyperException, typed: Sequence[str]) -> int:
+    """Says what Typer says, without what may be a secret, and returns the exit status."""
+    said = io.StringIO()
+    error.show(said)  # type: ignore[attr-defined]  # of every exception of Typer's that gets here
+    note(without_secrets(said.getvalue().rstrip("\n"), typed))
+    return int(getattr(error, "exit_code", 1))
 
 
 def _place(error: Exception) -> str:

@@ -1,0 +1,43 @@
+"""Keeps secrets that somebody typed on the command line out of what the command answers."""
+
+import re
+from collections.abc import Sequence
+
+from keys.token import LIKE_A_KEY
+from models.ids import Prefix, parse_external_id
+
+LONG_CHARACTERS = 20
+"""A word this long with letters and digits is taken for a token, unless it is an id."""
+LEFT_OUT = "…"
+_TOO_MANY = re.compile(r"Got unexpected extra argument\(s\) \(.*\)", re.DOTALL)
+_ADVICE = "There are more arguments than this command takes. Give API keys and passwords on standard input"
+_WITH_PASSWORD = re.compile(r"://[^/?#]*:[^/?#]*@|://.*@")
+
+
+def without_secrets(text: str, typed: Sequence[str]) -> str:
+    """
+    What is said of the typed arguments, without those of them that look like a secret.
+
+    Arguments that nothing asked for are never repeated: a password may look like anything.
+    """
+    text = _TOO_MANY.sub(_ADVICE, text)
+    parts = {part for argument in typed for part in (argument, argument.partition("=")[2], argument.lstrip("-"))}
+    for part in sorted(filter(is_like_a_secret, parts), key=len, reverse=True):
+        for form in (part, repr(part)[1:-1]):
+            text = text.replace(form, LEFT_OUT)
+    return text
+
+
+def is_like_a_secret(text: str) -> bool:
+    """Whether it may be an API key, an address with a password, or some other token."""
+    if re.search(LIKE_A_KEY, text) or _WITH_PASSWORD.search(text):
+        return True
+    is_id = any(parse_external_id(prefix, text) is not None for prefix in Prefix)
+    return (
+        len(text) >= LONG_CHARACTERS
+        and not is_id
+        and "@" not in text
+        and not any(character.isspace() for character in text)
+        and any(character.isdigit() for character in text)
+        and any(character.isalpha() for character in text)
+    )
