@@ -1,5 +1,9 @@
 # Keydesk, served. Not built in CI: see docs/guide/operating.md.
-FROM node:24-slim AS console
+# To pin the base images: docker build --build-arg PYTHON_IMAGE=python:3.11-slim@sha256:… --build-arg NODE_IMAGE=…
+ARG NODE_IMAGE=node:24-slim
+ARG PYTHON_IMAGE=python:3.11-slim
+
+FROM ${NODE_IMAGE} AS console
 
 WORKDIR /build/console
 COPY console/package.json console/package-lock.json console/.npmrc ./
@@ -8,11 +12,12 @@ COPY schema/schema.graphql ../schema/
 COPY console ./
 RUN npm run build && node compress.mjs dist/assets
 
-FROM python:3.11-slim
+FROM ${PYTHON_IMAGE}
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1 PATH=/opt/keydesk/.venv/bin:$PATH
 WORKDIR /opt/keydesk
-RUN useradd --system --uid 10001 keydesk && install --directory --owner=keydesk /data
+RUN groupadd --system --gid 10001 keydesk && useradd --system --uid 10001 --gid 10001 keydesk \
+    && install --directory --owner=keydesk --group=keydesk --mode=0700 /data
 
 COPY requirements-serve.lock ./
 RUN python -m venv .venv && .venv/bin/python -m pip install --require-hashes -r requirements-serve.lock \
@@ -29,8 +34,10 @@ COPY docs docs
 COPY --from=console /build/console/dist console/dist
 RUN .venv/bin/python -m pip install --no-deps --no-build-isolation -e . && python -m compileall -q app schema resolvers assistant keys models
 
-USER keydesk
-# For SQLite: KEYDESK_DATABASE_URL=sqlite+aiosqlite:////data/keydesk.db
+# Numbers: Kubernetes can't see from a name that it is not root's.
+USER 10001:10001
+# The default database is a file in the working directory, and the code's folder is root's.
+WORKDIR /data
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \

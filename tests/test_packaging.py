@@ -5,12 +5,17 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from app.settings import DEFAULT_DATABASE_URL, KNOWN
+from models.database_address import database_url
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("app", "schema", "resolvers", "assistant", "keys", "models", "tests", "benchmarks", "docs", "console")
@@ -127,3 +132,29 @@ def test_no_file_names_the_host_of_a_package_registry() -> None:
     ]
 
     assert naming == []
+
+
+def test_the_image_runs_as_a_number_and_writes_where_it_may() -> None:
+    """Kubernetes refuses a name where root is not allowed; the default database is in the volume."""
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    folders = [line.removeprefix("WORKDIR ") for line in lines if line.startswith("WORKDIR ")]
+    default = Path(str(database_url(DEFAULT_DATABASE_URL).database))
+
+    assert [line for line in lines if line.startswith("USER ")] == ["USER 10001:10001"]
+    assert not default.is_absolute()
+    assert [f"VOLUME {folders[-1]}"] == [line for line in lines if line.startswith("VOLUME ")]
+    copied = {line.split()[1] for line in lines if line.startswith("COPY ")}
+    assert {"app", "schema", "resolvers", "assistant", "keys", "models", "docs"} <= copied
+
+
+def test_compose_hands_every_setting_on_and_bounds_the_logs() -> None:
+    """What is not fixed there comes from .env, and what is fixed there is a setting."""
+    compose: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    services = compose["services"]
+
+    for name in ("keydesk", "migrate"):
+        assert services[name]["env_file"] == [{"path": ".env", "required": False}]
+        assert set(services[name]["environment"]) <= {each.name for each in KNOWN}
+        assert services[name]["pull_policy"] == "build"
+    assert all(service["logging"]["options"]["max-size"] for service in services.values())
+    assert all("127.0.0.1:" in port for service in services.values() for port in service.get("ports", ()))
