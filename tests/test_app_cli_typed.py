@@ -1,10 +1,13 @@
 """A secret that was typed by mistake is not repeated: not by wrong usage, nor by a refusal, of any command."""
 
+from importlib.metadata import version
+
 import pytest
 
 from app.cli.typed import is_like_a_secret
 from keys.token import mint
 from models.ids import Prefix, external_id, new_id
+from models.migrations import newest_revision
 from tests.command_line import Keydesk
 from tests.conftest import SERVER_KEYS
 from tests.test_app_cli import commands
@@ -95,7 +98,15 @@ def test_wrong_usage_still_says_what_is_wrong(keydesk: Keydesk) -> None:
     wrong = keydesk("serve", "--port", "http")
     unknown = keydesk("organisation")
 
-    assert "'http' is not a valid" in wrong.err
+    assert "Invalid value for '--port'" in wrong.err
     assert wrong.err.startswith("Usage: keydesk serve")
     assert "No such command 'organisation'" in unknown.err
     assert (wrong.status, wrong.out, unknown.status, unknown.out) == (2, "", 2, "")
+
+
+def test_the_version_is_told(keydesk: Keydesk) -> None:
+    """With the schema's revision that it needs."""
+    run = keydesk("--version")
+
+    assert (run.status, run.err) == (0, "")
+    assert run.out == f"keydesk {version('keydesk')} (schema {newest_revision()})\n"
