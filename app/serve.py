@@ -64,6 +64,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, announce: C
             raise Failure("The server could not start; the log above says why.")
         return
     os.environ["KEYDESK_PUBLIC_URL"] = settings.public_url or address
+    os.environ.pop("KEYDESK_PUBLIC_URL_FILE", None)  # a worker would find both, and refuse to start
     config = _config(WORKER, protocol, factory=True, workers=workers)
     if settings.metrics:
         with _metrics_folder() as folder:

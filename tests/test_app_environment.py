@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.settings import KNOWN, Known, SettingsError, read_settings, read_with_warnings
 from tests.command_line import SECRET_KEY, Keydesk
 from tests.conftest import SERVER_KEYS
+from tests.servers import REAL, Servers
 
 NAMES = [each.name for each in KNOWN]
 
@@ -219,3 +221,25 @@ def test_commands_tell_of_names_that_are_none(keydesk: Keydesk, monkeypatch: pyt
     assert (refused.status, refused.out) == (1, "")
     assert "Did you mean KEYDESK_DATABASE_URL?" in refused.err
     assert [each["ok"] for each in doctor.value if each["check"] == "settings"] == [False, True]
+
+
+def test_several_workers_read_the_same_files(database_address: str, tmp_path: Path) -> None:
+    """Each is a process of its own, and starts with what the first one was given."""
+    values = {
+        "KEYDESK_SECRET_KEY": SECRET_KEY,
+        "KEYDESK_DATABASE_URL": database_address,
+        "KEYDESK_REDIS_URL": "redis://127.0.0.1:1",
+        "KEYDESK_PUBLIC_URL": "https://keys.example",
+    }
+    given = dict.fromkeys(values, "")
+    for name, value in values.items():
+        (tmp_path / name).write_text(f"{value}\n")
+        given[f"{name}_FILE"] = str(tmp_path / name)
+    servers = Servers(database_address, tmp_path, program=(*REAL, "--workers", "2"), settings=given)
+    try:
+        [server] = servers.start()
+        refused = httpx.get(f"{server.address}/v1/verify", timeout=60)
+    finally:
+        servers.close()
+
+    assert refused.json()["type"] == "https://keys.example/docs/errors#missing_key"
