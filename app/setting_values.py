@@ -36,8 +36,12 @@ def server_keys(text: str) -> ServerKeys:
     keys = [part.encode() for part in items(text)]
     if not keys or any(len(key) < SERVER_KEY_BYTES_AT_LEAST for key in keys):
         raise UnusableValue(f"every key needs at least {SERVER_KEY_BYTES_AT_LEAST} bytes. {HOW_TO_MAKE_A_KEY}")
-    if any(_is_guessable(key) for key in keys):
-        raise UnusableValue(f"a key is a pattern or a placeholder that can be guessed. {HOW_TO_MAKE_A_KEY}")
+    # Behind a good one it only verifies: who served with a bad one can replace it, and API keys stay good meanwhile.
+    if _is_guessable(keys[0]):
+        raise UnusableValue(
+            "the first key is a pattern or a placeholder that can be guessed. Put a new one in front, as NEW,OLD, "
+            f"so that issued keys stay good. {HOW_TO_MAKE_A_KEY}"
+        )
     if len(set(keys)) != len(keys):
         raise UnusableValue("the same key is there twice; leave one out.")
     return ServerKeys(tuple(keys))

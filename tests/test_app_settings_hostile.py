@@ -160,6 +160,15 @@ def test_a_value_that_would_be_something_else_is_refused(name: str, value: str) 
     assert "\n" not in problem
 
 
+@pytest.mark.parametrize("old", KEYS[:5])
+def test_a_server_key_that_can_be_guessed_can_be_replaced(old: str) -> None:
+    """It may still verify what was issued with it, behind one that signs."""
+    new = "0f2b8d1c9e4a7653b0f2b8d1c9e4a765"
+
+    assert read_settings({"KEYDESK_SECRET_KEY": f"{new},{old}"}).server_keys is not None
+    assert "NEW,OLD" in read_with_warnings({"KEYDESK_SECRET_KEY": f"{old},{new}"})[1][0]
+
+
 @pytest.mark.parametrize("name", ["KEYDESK_SECRET_KEY", "KEYDESK_GATEWAY_TOKEN", "KEYDESK_DATABASE_URL"])
 def test_quotes_are_named_as_the_cause(name: str) -> None:
     """That is what an env file left there."""
