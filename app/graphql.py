@@ -6,6 +6,7 @@ Subscriptions go over server-sent events, and nothing else does.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Generic, TypeGuard, TypeVar, cast
 
 import msgspec
@@ -143,12 +144,13 @@ class Endpoint(Generic[Context]):
         headers: Headers = ()
         try:
             asked = await self._asked(scope, receive, form, events)
-            executor, context = await self._prepared(asked, Request(scope, receive, send), form, events)
+            executor, context, complexity = await self._prepared(asked, Request(scope, receive, send), form, events)
             if executor.operation.operation is OperationType.SUBSCRIPTION:
                 await self._stream(executor, context, scope, receive, send)
                 return
-            result = executor.execute_operation()
-            result = cast(ExecutionResult, await result if is_awaitable(result) else result)
+            async with self._turn(context, complexity):
+                result = executor.execute_operation()
+                result = cast(ExecutionResult, await result if is_awaitable(result) else result)
             status, headers = 200, tuple(self._answer_headers(context))
             encoded = msgspec.json.encode(_executed_body(result, request_id))
         except ClientGone:
@@ -179,8 +181,8 @@ class Endpoint(Generic[Context]):
 
     async def _prepared(
         self, asked: Asked, request: Request[Any, Any, Any], form: AnswerForm | None, events: bool
-    ) -> tuple[Executor[Any], Context]:
-        """What is left to do is to execute it. Raises RequestRefused and ExecutionRefused."""
+    ) -> tuple[Executor[Any], Context, int]:
+        """What is left to do is to execute it, and its complexity. Raises RequestRefused and ExecutionRefused."""
         document = self._documents.prepare(asked.query)
         operation = document.operation(asked.operation_name)
         is_subscription = operation.node.operation is OperationType.SUBSCRIPTION
@@ -194,7 +196,7 @@ class Endpoint(Generic[Context]):
         refused = self._introspection_refusal(context) if operation.is_introspection else None
         if refused is not None:
             raise ExecutionRefused(Code(CODES[type(refused)]), [GraphQLError(refused.message)])
-        items_at_most = await self._measured(document, operation, asked.variables or {}, context)
+        complexity, items_at_most = await self._measured(document, operation, asked.variables or {}, context)
         executor = PlainFirstExecutor.build(
             self._schema,
             document.tree,
@@ -211,18 +213,20 @@ class Endpoint(Generic[Context]):
         )
         if isinstance(executor, list):
             raise ExecutionRefused(Code.BAD_USER_INPUT, executor)
-        return executor, context
+        return executor, context, complexity
 
     async def _measured(
         self, document: Document, operation: Operation, variables: Mapping[str, Any], context: Context
-    ) -> int:
+    ) -> tuple[int, int]:
         """
-        Measures the operation for this person, and charges them. Returns how many list items its answer may have.
+        Measures the operation for this person, and charges them.
+
+        Returns its complexity, and how many list items its answer may have.
 
         Raises ExecutionRefused.
         """
         if self._lists is None:
-            return self._limits.complexity_fields
+            return operation.complexity_fields, self._limits.complexity_fields
         complexity, extra_fields = operation.complexity_fields, 0
         if operation.has_sized_lists:
             sizes = self._lists.assumed(context)
@@ -233,11 +237,16 @@ class Endpoint(Generic[Context]):
                 complexity = self._documents.check_lists(document, operation, variables, sizes)
             extra_fields = sizes.extra_fields
         try:
-            self._lists.charge(context, complexity)
+            # Changes have a pace of their own.
+            if operation.node.operation is OperationType.QUERY:
+                self._lists.charge(context, complexity)
         except Refusal as refused:
             error = as_error(refused) or GraphQLError(refused.message)
             raise ExecutionRefused(Code(CODES[type(refused)]), [error]) from None
-        return self._limits.complexity_fields + extra_fields
+        return complexity, self._limits.complexity_fields + extra_fields
+
+    def _turn(self, context: Context, complexity: int) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._lists is None else self._lists.turn(context, complexity)
 
     async def _stream(
         self, executor: Executor[Any], context: Context, scope: HTTPScope, receive: Receive, send: Send

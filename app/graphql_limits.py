@@ -1,6 +1,7 @@
 """What a GraphQL operation may cost: the limits, and the sentence about the one that it is over."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -138,3 +139,6 @@ class PersonalLists(Protocol[Asking]):
 
     def charge(self, context: Asking, complexity: int) -> None:
         """Is told of each operation before it is executed. Raises a Refusal of one that is too much for now."""
+
+    def turn(self, context: Asking, complexity: int) -> AbstractAsyncContextManager[None]:
+        """Is entered while an operation is executed; a costly one waits for the person's costly ones before it."""

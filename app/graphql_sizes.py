@@ -1,8 +1,11 @@
 """How long the lists are that a person can ask for, so that an operation is measured by its real size."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from app.graphql_limits import ListSizes
 from models.ids import Prefix, external_id
@@ -38,6 +41,7 @@ class Lists:
         self._reader = reader
         self._clock = clock
         self._budget = Budget(COMPLEXITY_A_MINUTE, "data")
+        self._turns = WeakValueDictionary[UUID, asyncio.Lock]()
 
     def assumed(self, context: Context) -> ListSizes:
         """Without a query: keys are counted in what was read of the person; others are assumed to be many."""
@@ -57,6 +61,17 @@ class Lists:
         signed_in = context.visit.signed_in
         if signed_in is not None and complexity >= CHARGED_FROM:
             self._budget.spend(signed_in.person.id, complexity, self._clock())
+
+    @asynccontextmanager
+    async def turn(self, context: Context, complexity: int) -> AsyncIterator[None]:
+        """One costly operation of a person at a time: the event loop serves others in between, not only them."""
+        signed_in = context.visit.signed_in
+        if signed_in is None or complexity < CHARGED_FROM:
+            yield
+            return
+        lock = self._turns.setdefault(signed_in.person.id, asyncio.Lock())
+        async with lock:
+            yield
 
 
 def _memberships(context: Context) -> Sequence[MembershipRecord]:

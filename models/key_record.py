@@ -18,6 +18,7 @@ from models.many import filled, places, room_for
 from models.organization import Organization
 from models.person import NamedPerson, Person
 from models.reader import Source, fetch
+from models.slices import in_slices
 from models.usage import UsageHour, UsageMonth
 
 DELETED_LISTED_AT_MOST = 100
@@ -175,7 +176,7 @@ async def visible_keys(
     rows = await fetch(source, _in_organization(agents, deleted=False), parameters)
     if include_deleted:
         rows += await fetch(source, _in_organization(agents, deleted=True), parameters)
-    return sorted(map(_record, rows), key=lambda record: record.id, reverse=True)
+    return sorted(await in_slices(_record, rows), key=lambda record: record.id, reverse=True)
 
 
 def _scope(organization_id: UUID, of_agents: Collection[UUID] | None) -> tuple[int | None, dict[str, Any]]:

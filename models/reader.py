@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
 from models.database import SQLITE, Database
+from models.slices import in_slices
 
 LANES = 4
 """PostgreSQL connections of a process, each with one statement under way at a time."""
@@ -60,7 +61,8 @@ class Reader:
         compiled = self._compiled.get(statement)
         if compiled is None:
             compiled = self._compiled[statement] = _Compiled(statement, self._dialect)
-        return compiled.converted(await self._driver.fetch(compiled.text, compiled.values(parameters)))
+        rows = await self._driver.fetch(compiled.text, compiled.values(parameters))
+        return await in_slices(compiled.converted, rows)
 
     async def close(self) -> None:
         """Closes its connections; a read after it opens new ones."""
@@ -99,14 +101,11 @@ class _Compiled:
         given = {**self._fixed, **parameters}
         return [given[name] if convert is None else convert(given[name]) for name, convert in self._in]
 
-    def converted(self, rows: Sequence[Sequence[Any]]) -> Rows:
-        converted: Rows = []
-        for row in rows:
-            values = list(row)
-            for place, convert in self._out:
-                values[place] = convert(values[place])
-            converted.append(values)
-        return converted
+    def converted(self, row: Sequence[Any]) -> Sequence[Any]:
+        values = list(row)
+        for place, convert in self._out:
+            values[place] = convert(values[place])
+        return values
 
 
 def _implementation(of_type: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:

@@ -1,5 +1,6 @@
 """Owns how a request looks up usage: what its fields ask at the same moment together, and nothing twice."""
 
+import asyncio
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
@@ -15,6 +16,7 @@ from resolvers import usage
 from resolvers.usage import Point
 
 POINTS_AT_ONCE = 8_000
+BALANCES_AT_ONCE = 50
 
 
 class UsageLoads:
@@ -24,17 +26,18 @@ class UsageLoads:
         self._reader = reader
         self._series: dict[Intervals, DataLoader[UUID, list[Point]]] = {}
         self._refusals: dict[int, DataLoader[UUID, list[RefusedRecord]]] = {}
-        self.balances = DataLoader[ApiKeyRecord, Balance](lambda keys: usage.balances(limiter, keys))
+        self._limiter = limiter
+        self._turn = asyncio.Lock()
+        self.balances = DataLoader[ApiKeyRecord, Balance](self._load_balances, max_batch_size=BALANCES_AT_ONCE)
         self.callers = DataLoader[UUID, list[CallerRecord]](lambda key_ids: usage.callers(reader, key_ids))
         self.agents = DataLoader[tuple[UUID, UUID], NamedAgent | None](lambda places: usage.agents(reader, places))
 
     def series(self, intervals: Intervals) -> DataLoader[UUID, list[Point]]:
         """By key, for these intervals."""
         if intervals not in self._series:
-            # Not too many points at once: each load is built without a break.
             keys_at_once = max(1, POINTS_AT_ONCE // intervals.number)
             self._series[intervals] = DataLoader(
-                lambda key_ids: usage.series(self._reader, key_ids, intervals), max_batch_size=keys_at_once
+                lambda key_ids: self._load_series(key_ids, intervals), max_batch_size=keys_at_once
             )
         return self._series[intervals]
 
@@ -43,3 +46,12 @@ class UsageLoads:
         if first not in self._refusals:
             self._refusals[first] = DataLoader(lambda key_ids: usage.refusals(self._reader, key_ids, first=first))
         return self._refusals[first]
+
+    async def _load_balances(self, keys: list[ApiKeyRecord]) -> list[Balance | BaseException]:
+        # One batch after the other: the event loop serves other requests in between.
+        async with self._turn:
+            return await usage.balances(self._limiter, keys)
+
+    async def _load_series(self, key_ids: list[UUID], intervals: Intervals) -> list[list[Point]]:
+        async with self._turn:
+            return await usage.series(self._reader, key_ids, intervals)

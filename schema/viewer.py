@@ -7,6 +7,7 @@ import strawberry
 from keys.allowance import Allowance
 from models.ids import Prefix, external_id, parse_external_id
 from models.person import MembershipRecord
+from models.slices import in_slices
 from resolvers import api_keys, audit, conversations, organizations
 from resolvers.support import worth_asking
 from resolvers.viewer import SignedIn
@@ -72,7 +73,7 @@ class Organization:
             agent_id=only_agent,
             search=search,
         )
-        return [to_api_key(record, actor, now) for record in records]
+        return await in_slices(lambda record: to_api_key(record, actor, now), records)
 
     @strawberry.field(
         description=(

@@ -1,15 +1,17 @@
 """A query is measured by how long its lists really are, and a long answer is built in slices."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
 
 import app.graphql_execution
-from app.graphql_sizes import COMPLEXITY_A_MINUTE
+from app.graphql_sizes import COMPLEXITY_A_MINUTE, Lists
 from models import Agent, ApiKey, Organization
 from models.ids import new_id
+from models.reader import Reader
 from tests.client import PASSWORD, Answer, Client, Site
 from tests.conftest import Clock
 from tests.documents import CREATE, KEY
@@ -199,7 +201,7 @@ async def test_a_long_answer_lets_others_in_between(site: Site, acme: str, monke
     ada = await site.person("ada")
     whole = await ask(ada, f"apiKeys {{ {PLAIN} usage {{ quota {{ used }} }} }}", acme)
     monkeypatch.setattr(app.graphql_execution, "SLICE_SECONDS", 0)
-    monkeypatch.setattr(app.graphql_execution, "BUILT_AT_ONCE", 0)
+    monkeypatch.setattr(app.graphql_execution, "BUILT_AT_ONCE", 1)
     turns = 0
 
     async def others() -> None:
@@ -214,3 +216,29 @@ async def test_a_long_answer_lets_others_in_between(site: Site, acme: str, monke
 
     assert turns > KEYS
     assert sliced.value == whole.value
+
+
+async def test_a_person_s_costly_operations_take_turns(site: Site) -> None:
+    """One at a time of each person; cheap ones, and other people's, wait for none of them."""
+    lists = Lists(Reader(site.database), site.app._clock)
+    order: list[str] = []
+
+    def asked_by(name: str) -> Any:
+        signed_in = SimpleNamespace(person=getattr(site.world, name))
+        return SimpleNamespace(visit=SimpleNamespace(signed_in=signed_in))
+
+    async def work(name: str, person: str, complexity: int) -> None:
+        async with lists.turn(asked_by(person), complexity):
+            order.append(f"{name} begins")
+            await asyncio.sleep(0.01)
+            order.append(f"{name} ends")
+
+    await asyncio.gather(
+        work("first", "ada", 1_000),
+        work("second", "ada", 1_000),
+        work("cheap", "ada", 999),
+        work("other", "eve", 1_000),
+    )
+
+    assert order.index("first ends") < order.index("second begins")
+    assert order[:3] == ["first begins", "cheap begins", "other begins"]
