@@ -17,6 +17,7 @@ from keys.limits import Limits
 from keys.memo import Memo
 from keys.runs import Runs, TooManyWaiting
 from keys.token import PREFIX_LENGTH_AT_MOST, PUBLIC_ID_LENGTH, TAIL_LENGTH, ServerKeys, parse, verify_tag
+from keys.turns import NOBODY, Party
 from keys.verdict import Outcome, Verdict, Wanted, judge_agent, judge_limits
 from models.verification import DatabaseUnavailable, KeyReader, KeyState
 
@@ -70,13 +71,14 @@ class Gate:
             state = await self._reader.read(public_id, wanted.agent_id)
             if state is None:
                 # At the cost of a wrong secret, so that nobody learns from the time which ids there are.
-                await self._which(public_id, key, text, (None,))
+                await self._which(public_id, key, text, (None,), NOBODY)
                 return Verdict(Outcome.INVALID_KEY, "tagged by us, but no key has this public id")
             if state.is_deleted:
                 return Verdict(Outcome.DELETED_KEY, "the key was deleted", state)
             previous = state.previous_secret_hash
             hashes = (state.secret_hash,) if previous is None else (state.secret_hash, previous)
-            matched = await self._which(public_id, key, text, hashes)
+            party = Party(state.organization_id, None)
+            matched = await self._which(public_id, key, text, hashes, party)
             if matched == NONE_MATCHES:
                 return _without_living_secret(state)
             by_previous = matched == 1
@@ -107,7 +109,7 @@ class Gate:
         malformed = examine(key, self._prefixes)
         return Verdict(Outcome.MALFORMED_KEY, f"malformed: {malformed.fault}", malformed=malformed)
 
-    async def _which(self, public_id: str, key: str, text: bytes, hashes: tuple[str | None, ...]) -> int:
+    async def _which(self, public_id: str, key: str, text: bytes, hashes: tuple[str | None, ...], party: Party) -> int:
         """The place of the hash that the secret matches, or NONE_MATCHES; None is a hash that no secret matches."""
         pairs = [self._digest(hashed or "", text) for hashed in hashes]
         if (known := self._known(pairs)) is not None:
@@ -115,7 +117,7 @@ class Gate:
         found = await self._runs.result(
             public_id,
             b"".join(pairs),
-            lambda: self._find_out(key, pairs, hashes),
+            lambda: self._find_out(key, pairs, hashes, party),
             is_unlikely=self._memo.get(self._digest("wrong before", text)) is not None,
         )
         if found == NONE_MATCHES:
@@ -133,7 +135,7 @@ class Gate:
                 return place
         return NONE_MATCHES
 
-    async def _find_out(self, key: str, pairs: Sequence[bytes], hashes: Sequence[str | None]) -> int:
+    async def _find_out(self, key: str, pairs: Sequence[bytes], hashes: Sequence[str | None], party: Party) -> int:
         """Runs argon2 where the memo has nothing. Of a key, one such search is under way at a time."""
         token = parse(key, self._prefixes)
         if token is None:
@@ -143,7 +145,7 @@ class Gate:
             if found is None:
                 if hashed is None:
                     await self._pool.hash(token.secret.reveal())
-                found = hashed is not None and await self._pool.verify(hashed, token.secret.reveal())
+                found = hashed is not None and await self._pool.verify(hashed, token.secret.reveal(), party=party)
                 self._memo.put(pair, found)
             if found:
                 return place

@@ -80,11 +80,11 @@ class HashingPool:
 
         Of a person's urgent hashes a few at a time go first; those beyond wait with the others.
         """
-        return await self._run(lambda: self._hasher.hash(text), party, is_urgent=is_urgent)
+        return await self._run(lambda: self._hasher.hash(text), party, is_urgent=is_urgent, has_share=True)
 
-    async def verify(self, hashed: str, text: str) -> bool:
-        """Whether the text is what was hashed. Raises HashingQueueFull."""
-        return await self._run(lambda: self._matches(hashed, text), None, is_urgent=False)
+    async def verify(self, hashed: str, text: str, *, party: Party | None = None) -> bool:
+        """Whether the text is what was hashed, for this party. Raises HashingQueueFull."""
+        return await self._run(lambda: self._matches(hashed, text), party, is_urgent=False, has_share=False)
 
     def needs_rehash(self, hashed: str) -> bool:
         """Whether it was hashed with other parameters than this pool's."""
@@ -105,7 +105,9 @@ class HashingPool:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, work: Callable[[], Result], party: Party | None, *, is_urgent: bool) -> Result:
+    async def _run(
+        self, work: Callable[[], Result], party: Party | None, *, is_urgent: bool, has_share: bool
+    ) -> Result:
         if self._is_closed:
             raise RuntimeError("this pool is closed")
         job = _Job(work, asyncio.get_running_loop().create_future())
@@ -113,7 +115,7 @@ class HashingPool:
             # Never refused for what others have in the queue.
             self._urgent.add(job, party)
         else:
-            self._check_room(party)
+            self._check_room(party if has_share else None)
             self._waiting.add(job, party or NOBODY)
         self.depth += 1
         self._start()

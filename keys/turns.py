@@ -10,7 +10,8 @@ Item = TypeVar("Item")
 class Party(NamedTuple):
     """For whom something waits; the person is null for the operator."""
 
-    organization_id: UUID
+    organization_id: UUID | str
+    """The id, or its hexadecimal digits; the same in one queue."""
     person_id: UUID | None
 
 
@@ -29,7 +30,7 @@ class Turns(Generic[Item]):
     """
 
     def __init__(self) -> None:
-        self._organizations: OrderedDict[UUID, _People[Item]] = OrderedDict()
+        self._organizations: OrderedDict[UUID | str, _People[Item]] = OrderedDict()
 
     def add(self, item: Item, party: Party) -> None:
         """Adds it behind what the party has waiting."""

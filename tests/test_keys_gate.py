@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from keys.gate import KEY_LENGTH_AT_MOST, SECRETS_WAITING_AT_MOST, Gate
 from keys.issuer import Issuer
 from keys.memo import Memo
+from keys.policy import Scope
 from keys.token import ServerKeys, mint
 from keys.verdict import Outcome, Verdict, Wanted
 from models.database import Database
 from models.verification import SqliteKeyReader
 from resolvers.api_keys import delete_api_key, rotate_api_key
 from resolvers.desk import Desk, Issued
+from resolvers.key_creation import create_api_key
 from resolvers.operator_agents import delete_agent
 from resolvers.operator_organizations import delete_organization
 from tests.conftest import SERVER_KEYS, Clock, CountingHasher
@@ -359,6 +361,35 @@ async def test_a_good_secret_does_not_wait_behind_those_that_were_wrong_before(
     # The wrong one that ran already, with both hashes; the new secret; the one before it, with both hashes; and the
     # first of another wrong one at most.
     assert runs <= 2 + 1 + 2 + 2
+
+
+async def test_organizations_take_turns_with_their_first_hashes(gates: Gates, desk: Desk, world: World) -> None:
+    """A key that was not seen yet waits for one of each other organization's such keys, however many those are."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    many = [await issue(desk, world) for _ in range(10)]
+    theirs = await create_api_key(
+        desk,
+        world.actor("eve"),
+        organization_id=world.globex.id,
+        name="theirs",
+        scope=Scope.ORGANIZATION,
+        agent_id=None,
+    )
+    done: list[str] = []
+
+    async def ask(name: str, issued: Issued) -> None:
+        await check(gate, issued)
+        done.append(name)
+
+    flood = [asyncio.create_task(ask("many", each)) for each in many]
+    await until(lambda: held.at_once == 2)
+    other = asyncio.create_task(ask("theirs", theirs))
+    await asyncio.sleep(0.05)
+    held.released.set()
+    await asyncio.gather(other, *flood)
+
+    assert done.index("theirs") < 6
 
 
 async def test_other_keys_do_not_wait_for_old_secrets(gates: Gates, desk: Desk, world: World) -> None:
