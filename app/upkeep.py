@@ -70,23 +70,24 @@ async def tidy(
     """
     Drops what is past its time, and makes days of old hours, unless another process is at it: then False.
 
-    `holder` is who does it, another for each process. Raises Interrupted where `is_over`, or another took over.
+    `holder` is who does it, another for each process. A step that fails keeps none of the others from being done.
+    Raises Interrupted where `is_over`, or another took over; and after all steps the first failure.
     """
     upkeep = Round(database, holder or new_id(), is_over)
     async with database.transaction() as session:
         if not await take_lease(session, LEASE, upkeep.holder, seconds=LEASE_SECONDS):
             return False
     try:
-        await drop_expired(database, now=now)
-        await upkeep.repeat(lambda session: _drop_events(session, now - timedelta(days=audit_days)))
-        await _usage(upkeep, now)
-        await _refused_requests(upkeep, now)
-        async for key_ids in upkeep.keys(keys_with_too_many_callers):
-            for key_id in key_ids:
-                await upkeep.repeat(partial(drop_oldest_callers, key_id=key_id, at_most=ROWS_AT_A_TIME))
-        await _conversations(upkeep, now)
         gone = now - timedelta(days=WRITERS_KEPT_DAYS)
-        await upkeep.repeat(lambda session: drop_writers_before(session, gone, at_most=ROWS_AT_A_TIME))
+        await _all_of(
+            lambda: drop_expired(database, now=now),
+            lambda: upkeep.repeat(lambda session: _drop_events(session, now - timedelta(days=audit_days))),
+            lambda: _usage(upkeep, now),
+            lambda: _refused_requests(upkeep, now),
+            lambda: _callers(upkeep),
+            lambda: _conversations(upkeep, now),
+            lambda: upkeep.repeat(lambda session: drop_writers_before(session, gone, at_most=ROWS_AT_A_TIME)),
+        )
     finally:
         async with database.transaction() as session:
             await give_back_lease(session, LEASE, upkeep.holder)
@@ -136,6 +137,20 @@ class Round:
                 yield walk.due
 
 
+async def _all_of(*steps: Callable[[], Awaitable[object]]) -> None:
+    """Does each step, whatever becomes of those before it. Raises Interrupted at once, the first failure at the end."""
+    failures: list[Exception] = []
+    for step in steps:
+        try:
+            await step()
+        except Interrupted:
+            raise
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
 async def _nothing(_session: AsyncSession) -> None:
     """What renewing the lease alone takes."""
 
@@ -168,6 +183,13 @@ async def _refused_requests(upkeep: Round, now: datetime) -> None:
     async for key_ids in upkeep.keys(keys_refused_too_often):
         for key_id in key_ids:
             await upkeep.repeat(partial(drop_oldest_refused, key_id=key_id, at_most=ROWS_AT_A_TIME))
+
+
+async def _callers(upkeep: Round) -> None:
+    """What is more than is kept."""
+    async for key_ids in upkeep.keys(keys_with_too_many_callers):
+        for key_id in key_ids:
+            await upkeep.repeat(partial(drop_oldest_callers, key_id=key_id, at_most=ROWS_AT_A_TIME))
 
 
 async def _conversations(upkeep: Round, now: datetime) -> None:

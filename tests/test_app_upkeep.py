@@ -253,3 +253,25 @@ async def test_writers_that_are_gone_are_forgotten(database: Database, clock: Cl
     await tidy(database, now=clock.now, audit_days=400)
 
     assert {row.batch for row in await everything(database, LedgerWriter)} == {0, 23}
+
+
+@pytest.mark.parametrize("step", ["drop_expired", "_drop_events", "make_days_of_hours", "drop_refused_before"])
+async def test_a_step_that_always_fails_keeps_no_other_from_being_done(
+    database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """It fails at every round, and what comes after it is tidied all the same; the failure is told."""
+    gone = clock.now - timedelta(days=30)
+    async with database.transaction() as session:
+        session.add(LedgerWriter(batch=1, seen_at=gone))
+    await add(database, [*busy_hours(clock.now), refused(ONE, FIRST_DAY_KEPT)])
+
+    async def fail(*_: object, **__: object) -> int:
+        raise RuntimeError
+
+    monkeypatch.setattr(app.upkeep, step, fail)
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            await tidy(database, now=clock.now, audit_days=400)
+
+    async with database.reading() as session:
+        assert (await session.execute(select(func.count()).select_from(LedgerWriter))).scalar_one() == 0

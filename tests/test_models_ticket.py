@@ -232,6 +232,21 @@ async def test_what_became_of_it_is_noted(database: Database, world: World) -> N
     ]
 
 
+async def test_whatever_a_mail_server_says_is_noted(database: Database, world: World) -> None:
+    """What no column takes is replaced: a letter whose failure can't be noted would be tried for ever."""
+    await written(database, world, 1)
+    failed = await claimed(database)
+    assert failed is not None
+
+    async with database.transaction() as session:
+        await note_not_sent(session, failed, failure="550 no\0\udfff" + "\N{ROCKET}" * 400, next_attempt_at=LATER)
+
+    row = await row_of(database, failed)
+    assert row.next_attempt_at == LATER
+    assert (row.failure or "").startswith("550 no\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}\N{ROCKET}")
+    assert len(row.failure or "") == FAILURE_LENGTH_AT_MOST
+
+
 async def test_old_tickets_are_dropped(database: Database) -> None:
     """With the conversation that they hold, sent or not; so many at a time."""
     world = await make_world(database)

@@ -46,6 +46,7 @@ DECIDED = {
     "people.name": "checked at the door",
     "people.password_hash": "made here",
     "refused_requests.reason": "made here",
+    "served_server_keys.id": "made here",
     "sign_in_failures.account": "a digest",
     "sign_in_failures.ip_address": "an address, in its normal form",
     "sign_in_failures.device": "made here, and signed",
