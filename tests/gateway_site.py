@@ -23,7 +23,7 @@ from resolvers.desk import Desk, Issued
 from resolvers.operator_keys import limit_key
 from tests.conftest import CHEAP, SERVER_KEYS
 from tests.doors import Answer
-from tests.gateways import TOKEN, Gateway, Places
+from tests.gateways import TOKEN, Change, Gateway, Places, as_written
 from tests.servers import CHEAP as CHEAP_SERVER
 from tests.servers import Server, Servers
 from tests.small_servers import Asked, Given, SmallServer, ask
@@ -156,12 +156,18 @@ def _agent(name: str) -> Callable[[Asked], Given]:
 
 @contextmanager
 def front(
-    kind: str, folder: Path, keydesk_port: int, *, crawler_id: str = "agt_crawler", biller_id: str = "agt_biller"
+    kind: str,
+    folder: Path,
+    keydesk_port: int,
+    *,
+    crawler_id: str = "agt_crawler",
+    biller_id: str = "agt_biller",
+    change: Change = as_written,
 ) -> Iterator[Front]:
     """A gateway of this kind that runs."""
     with closing(SmallServer(_agent("crawler"))) as crawler, closing(SmallServer(_agent("biller"))) as biller:
         places = Places(keydesk_port, crawler.port, biller.port, crawler_id, biller_id)
-        with closing(Gateway(kind, places, folder)) as gateway:
+        with closing(Gateway(kind, places, folder, change)) as gateway:
             opened = Front(gateway, crawler, biller)
             # It was asked, until it knew its routes.
             opened.forget()

@@ -8,7 +8,6 @@ listens on loopback alone.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -20,6 +19,10 @@ PAGE = ROOT / "docs" / "guide" / "gateways.md"
 LOCK = ROOT / "tests" / "gateways.lock"
 """What brings Traefik and Envoy."""
 TOKEN = "a-token-of-these-tests"
+
+
+Change = Callable[[str], str]
+"""Adds to a recipe what the page says of a special case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def recipe(heading: str, page: Path = PAGE) -> list[str]:
     return found
 
 
-def _swap(text: str, old: str, new: str) -> str:
+def swap(text: str, old: str, new: str) -> str:
     """Puts one thing in another's place, which must be there, and once."""
     assert text.count(old) == 1, old
     return text.replace(old, new)
@@ -66,10 +69,15 @@ def _put_in(text: str, places: Places) -> str:
     return text.replace("the-gateway-token", TOKEN)
 
 
-def nginx(places: Places, port: int, folder: Path) -> Sequence[str]:
+def as_written(text: str) -> str:
+    """Nothing is added to the recipe."""
+    return text
+
+
+def nginx(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
     """Debian's nginx.conf includes conf.d; one that needs no root and is no daemon takes its place."""
     (text,) = recipe("nginx")
-    text = _swap(_put_in(text, places), "listen 8080;", f"listen 127.0.0.1:{port};")
+    text = swap(_put_in(change(text), places), "listen 8080;", f"listen 127.0.0.1:{port};")
     (folder / "keydesk.conf").write_text(text)
     temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     kept = " ".join(f"{name}_temp_path {folder}/{name};" for name in temporary)
@@ -80,34 +88,36 @@ def nginx(places: Places, port: int, folder: Path) -> Sequence[str]:
     return "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")
 
 
-def caddy(places: Places, port: int, folder: Path) -> Sequence[str]:
+def caddy(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
     """With global options before the recipe, which has none."""
     (text,) = recipe("Caddy")
-    text = _swap(_put_in(text, places), "\n:8080 {\n", f"\n:{port} {{\n")
+    text = swap(_put_in(change(text), places), "\n:8080 {\n", f"\n:{port} {{\n")
     options = "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n\n"
     (folder / "Caddyfile").write_text(options + text)
     return "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"
 
 
-def traefik(places: Places, port: int, folder: Path) -> Sequence[str]:
+def traefik(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
     """Both of its files."""
     static, dynamic = recipe("Traefik")
-    static = _swap(static, '":8080"', f'"127.0.0.1:{port}"')
-    static = _swap(static, "/etc/traefik/keydesk.yml", str(folder / "keydesk.yml"))
+    static = swap(static, '":8080"', f'"127.0.0.1:{port}"')
+    static = swap(static, "/etc/traefik/keydesk.yml", str(folder / "keydesk.yml"))
     (folder / "traefik.yml").write_text(static)
-    (folder / "keydesk.yml").write_text(_put_in(dynamic, places))
+    (folder / "keydesk.yml").write_text(_put_in(change(dynamic), places))
     return (f"--configFile={folder / 'traefik.yml'}",)
 
 
-def envoy(places: Places, port: int, folder: Path) -> Sequence[str]:
+def envoy(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
     """Without what would make two of them on a machine get in each other's way."""
     (text,) = recipe("Envoy")
-    text = _swap(_put_in(text, places), "address: 0.0.0.0, port_value: 8080", f"address: 127.0.0.1, port_value: {port}")
+    text = swap(
+        _put_in(change(text), places), "address: 0.0.0.0, port_value: 8080", f"address: 127.0.0.1, port_value: {port}"
+    )
     (folder / "keydesk.yaml").write_text(text)
     return "-c", str(folder / "keydesk.yaml"), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"
 
 
-KINDS: dict[str, Callable[[Places, int, Path], Sequence[str]]] = {
+KINDS: dict[str, Callable[[Places, int, Path, Change], Sequence[str]]] = {
     "nginx": nginx,
     "caddy": caddy,
     "traefik": traefik,
@@ -119,12 +129,12 @@ KINDS: dict[str, Callable[[Places, int, Path], Sequence[str]]] = {
 class Gateway(Program):
     """A gateway's process that knows its routes, until it is closed."""
 
-    def __init__(self, kind: str, places: Places, folder: Path) -> None:
+    def __init__(self, kind: str, places: Places, folder: Path, change: Change = as_written) -> None:
         """Skips the test where the program is not installed; in CI that is a failure."""
         self.kind = kind
         super().__init__(
             kind,
-            partial(KINDS[kind], places),
+            lambda port, folder: KINDS[kind](places, port, folder, change),
             folder,
             route="/crawler/",
             environment={"KEYDESK_GATEWAY_TOKEN": TOKEN},

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.documentation import ROOT
-from tests.gateways import recipe
+from tests.gateways import recipe, swap
 from tests.programs import Program
 
 Configure = Callable[[int, int, Path], Sequence[str]]
@@ -139,13 +139,7 @@ def _written(heading: str, number: int, keydesk: int, port: int, *, listen: tupl
     text = recipe(heading, PAGE)[number]
     if "127.0.0.1:8000" in text or "port_value: 8000" in text:
         text = re.sub(r"\b8000\b", str(keydesk), text)
-    return _swap(text, listen[0], listen[1].replace("PORT", str(port))) if listen[0] else text
-
-
-def _swap(text: str, old: str, new: str) -> str:
-    """Puts one thing in another's place, which must be there, and once."""
-    assert text.count(old) == 1, old
-    return text.replace(old, new)
+    return swap(text, listen[0], listen[1].replace("PORT", str(port))) if listen[0] else text
 
 
 def recommended_nginx(keydesk: int, port: int, folder: Path) -> Sequence[str]:
@@ -170,7 +164,7 @@ def recommended_traefik(keydesk: int, port: int, folder: Path) -> Sequence[str]:
     """Both files of the page."""
     static = _written("Traefik", 0, keydesk, port, listen=('":8080"', '"127.0.0.1:PORT"'))
     dynamic = _written("Traefik", 1, keydesk, port, listen=("", ""))
-    (folder / "traefik.yml").write_text(_swap(static, "/etc/traefik/keydesk.yml", f"{folder}/keydesk.yml"))
+    (folder / "traefik.yml").write_text(swap(static, "/etc/traefik/keydesk.yml", f"{folder}/keydesk.yml"))
     (folder / "keydesk.yml").write_text(dynamic)
     return (f"--configFile={folder}/traefik.yml",)
 

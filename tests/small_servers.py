@@ -12,7 +12,7 @@ from tests.doors import Answer
 CALLER = "127.0.0.9"
 """The address that callers of `ask` have: on loopback like the gateway's, and another."""
 GIVE_UP_SECONDS = 60.0
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Asked(NamedTuple):
