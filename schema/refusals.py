@@ -28,7 +28,8 @@ CODES: dict[type[Refusal], str] = {
 
 def as_error(refusal: Refusal) -> GraphQLError | None:
     """The error that a refusal becomes where no union has it; None for one that must not get so far."""
-    code = CODES.get(type(refusal))
+    # Also by what it is a kind of: a narrower refusal is no fault of the server's.
+    code = next((CODES[kind] for kind in type(refusal).__mro__ if kind in CODES), None)
     if code is None:
         return None
     extensions: dict[str, Any] = {"code": code}

@@ -211,3 +211,15 @@ async def test_the_support_address_is_shown_to_everybody(database_address: str, 
         shown = [await (await site.person(name)).graphql("{ supportEmail }") for name in (NOBODY, "mel")]
 
     assert [answer.value for answer in shown] == ["help@example.com"] * 2
+
+
+async def test_too_many_wrong_passwords_at_a_change_are_told_when_to_go_on(site: Site) -> None:
+    """A refusal that is a kind of another one has that one's code, and is no fault of the server's."""
+    ada = await site.person("ada")
+
+    answers = [
+        await ada.graphql(CHANGE_PASSWORD, current="not hers at all", new="quite another pass phrase") for _ in range(6)
+    ]
+
+    assert [each.outcome for each in answers] == ["InvalidInput(currentPassword)"] * 5 + ["RATE_LIMITED"]
+    assert answers[-1].body["errors"][0]["extensions"]["retryAfterSeconds"] > 0
