@@ -23,12 +23,14 @@ from keys.token import PROGRAM_TOKEN_KINDS, TAIL_LENGTH, Secret, parse
 LENGTH_AT_MOST = 4000
 """Characters that are looked at and kept; a message has no more."""
 PASSES_AT_MOST = 4
+TOLD_AT_MOST = 40
+"""Credentials of others of which it is said whose they are: nobody reads of more."""
 
 _MARKER = re.compile(
     r"\[key(?: [0-9A-Za-z]{1,12}_[0-9A-Za-z]{0,4}…)?\]|"
     + "|".join(re.escape(marker) for marker in sorted({*MARKERS.values(), *(f"[{name}]" for name, *_ in VENDORS)}))
 )
-_TOLD_BY_FORM = frozenset({Kind.VENDOR, Kind.PASSWORD})
+_TOLD_BY_FORM = frozenset({Kind.VENDOR, Kind.PASSWORD, Kind.TOKEN})
 _BETWEEN_DOUBLED = re.compile(r",? ?")
 
 
@@ -69,7 +71,11 @@ def redact(text: str, prefixes: Collection[str], *, length_at_most: int = LENGTH
     for _ in range(PASSES_AT_MOST):
         found = _settled(text, like_ours)
         taken_out = [each for each in found if not each.discreet]
-        gone += [_piece(text, each, prefixes) for each in taken_out]
+        told = max(0, TOLD_AT_MOST - len(gone))
+        gone += [
+            _piece(text, each, prefixes, is_told=each.key is not None or place < told)
+            for place, each in enumerate(taken_out)
+        ]
         hints = [_piece(text, each, prefixes) for each in found if each.discreet]
         if not taken_out:
             break
@@ -156,11 +162,11 @@ def _cut(text: str, length_at_most: int) -> str:
     return text[: next((match.start() for match in crossing), length_at_most)]
 
 
-def _piece(text: str, found: Found, prefixes: Collection[str]) -> Piece:
+def _piece(text: str, found: Found, prefixes: Collection[str], *, is_told: bool = True) -> Piece:
     raw = text[found.start : found.end]
     if found.key is None:
-        told = examine(raw, prefixes) if found.kind in _TOLD_BY_FORM else None
-        is_telling = told is not None and told.fault in {Fault.VENDOR, Fault.BASIC_CREDENTIALS}
+        told = examine(raw, prefixes) if is_told and found.kind in _TOLD_BY_FORM else None
+        is_telling = told is not None and told.fault in {Fault.VENDOR, Fault.BASIC_CREDENTIALS, Fault.UUID}
         return Piece(found.kind, found.marker, malformed=told if is_telling else None)
     whole = found.key.whole.reveal()
     if found.is_shown:

@@ -18,14 +18,17 @@ _WORD = re.compile(r"(?:[a-z]*(?:[A-Z][a-z]{2,})*[A-Z]?|[A-Z]+[a-z]?)\d{0,4}|\d+
 _CAMEL_CASE = re.compile(r"[a-z]*+(?:[A-Z][a-z]{2,}+|[0-9]{1,4}+(?![0-9]))*+")
 _VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
 _SENTENCE_WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,5}|\d{3}")
-_IDS = re.compile(r"(?:key|org|agt|usr|evt)_[0-9a-fA-F]{32}(?![0-9A-Za-z_])|req_[0-9A-Za-z]{8,36}(?![0-9A-Za-z_])")
-"""Ids of ours, and request ids of others, by which a request that went elsewhere is told."""
+_IDS = re.compile(
+    r"(?:key|org|agt|usr|evt)_[0-9a-fA-F]{32}(?![0-9A-Za-z_])|req_[0-9A-Za-z]{8,36}(?![0-9A-Za-z_])"
+    r"|(?<![0-9A-Za-z_])01[0-9A-HJKMNP-TV-Z]{24}(?![0-9A-Za-z_])"
+)
+"""Ids of ours, request ids of others, by which a request that went elsewhere is found, and ULIDs of this century."""
 _PUBLIC = re.compile(
     r"-----BEGIN (?:TRUSTED )?(?:CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY|PGP PUBLIC KEY BLOCK)[^-]{0,20}-----[^-]{0,8000}"
     r"|(?:ssh-(?:rsa|ed25519)|ecdsa-sha2-\w{1,20}) [0-9A-Za-z+/]{16,}={0,2}"
-    r"|sha(?:256|384|512)-[0-9A-Za-z+/]{40,}={0,2}"
+    r"|sha(?:256|384|512)-[0-9A-Za-z+/]{40,}={0,2}|SHA256:[0-9A-Za-z+/]{43}(?![0-9A-Za-z+/])"
     r"|(?i:(?:request|trace|correlation|cf|span)[-_ ]?id[\"']?\s{0,3}[:=]\s{0,3}[\"']?)"
-    r"[0-9A-Za-z+/=._-]{8,36}(?![0-9A-Za-z])"
+    r"[0-9A-Za-z+/=._-]{8,64}(?![0-9A-Za-z])"
 )
 """What looks random and is public: certificates, public keys, digests, and the request ids of others."""
 SURELY_PROSE, LIKELY_PROSE = 12, 8

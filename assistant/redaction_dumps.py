@@ -20,8 +20,10 @@ _QUOTED = re.compile(r"[^\n]{0,40}?[\"'`(\[{]\s*(?=(?:0x)?[0-9A-Fa-f]{4,16}:?\s)
 _MARK = re.compile(r"[>|│#+*$-]+")
 _OFFSET = re.compile(r"(?:0x|x)?[0-9A-Fa-f]{1,16}[h:]?:?", re.IGNORECASE)
 _ONLY_OFFSET = re.compile(r"[0-9A-Fa-f]{5,16}:?|\*")
+_OFFSET_BEFORE = re.compile(r"(?:0x)?[0-9A-Fa-f]{4,16}:?\Z")
 _SYMBOL = re.compile(r"<[^<>]*>:?")
 _DIGITS = re.compile(r"(?:0x)?([0-9A-Fa-f]{1,16})[,;]?", re.IGNORECASE)
+_BARS = str.maketrans("│┃┊┆", "    ")
 _BETWEEN_GROUPS = frozenset({"-", "|", "│", ":"})
 _CHARACTERS = {r"\0": "\0", r"\n": "\n", r"\r": "\r", r"\t": "\t", "nl": "\n", "cr": "\r", "sp": " ", "nul": "\0"}
 _AROUND_TEXT = re.compile(r"\A[|>│]|[|<│]\Z")
@@ -59,7 +61,7 @@ def _dumps(text: str) -> Iterator[_Dump]:
         if not words:
             continue
         groups, beside = _columns(words)
-        if groups:
+        if groups and (not beside or len(groups) >= 4 or len(groups[0]) >= 8 or _OFFSET_BEFORE.match(words[0]) or dump):
             dump = dump or _Dump(start, line.end())
             dump.groups.setdefault(_width(groups), []).extend(groups)
             dump.texts.append(beside)
@@ -75,7 +77,7 @@ def _dumps(text: str) -> Iterator[_Dump]:
 
 def _words(line: str) -> list[str]:
     """The words of a line, without the marks of a quotation, a table or a diff before them."""
-    words = line.split(maxsplit=WORDS_AT_MOST)[:WORDS_AT_MOST]
+    words = line.translate(_BARS).split(maxsplit=WORDS_AT_MOST)[:WORDS_AT_MOST]
     first = next((place for place, word in enumerate(words) if _MARK.fullmatch(word) is None), len(words))
     return words[first:]
 

@@ -7,15 +7,19 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
+from assistant.redaction_chance import is_prose
 from assistant.redaction_views import View, pieced
 
 COLUMNS_AT_MOST = 8
+PIECES_AT_LEAST = 4
 _NUMBER = re.compile(
     r"^[^\S\n]*(?:[>|│#+*(\[-]{1,3}[^\S\n]*){0,3}(?:[Ll](?:ine)?[ \t]*)?(\d{1,6})(?![0-9A-Za-z_])[^\w\n\"'`]{0,6}",
     re.MULTILINE,
 )
 _LINE = re.compile(r"[^\n]+")
 _TOKEN = re.compile(r"(?<![0-9A-Za-z_+/-])[0-9A-Za-z_+/-]*[0-9A-Za-z_][0-9A-Za-z_+/-]*={0,2}")
+_BROKEN = re.compile(r"([^\s\"'`]++)[-=\\\"'`]?[^\S\n]*+\n[^\S\n]*+(?:[>|│+*][^\S\n]++)*+[\"'`]?([^\s\"'`]++)")
+LINES_OF_A_WORD_AT_MOST = 4
 _PIECE = "[0-9A-Za-z_]{1,9}"
 _SEPARATED = re.compile(
     rf"(?<![0-9A-Za-z_]){_PIECE}([^0-9A-Za-z_]{{1,12}}+){_PIECE}(?:\1{_PIECE}){{3,}}(?![0-9A-Za-z_])"
@@ -58,7 +62,24 @@ def columns(view: View) -> Iterator[View]:
                 yield pieced(view, [line[column] for line in together])
 
 
+def broken_words(view: View) -> Iterator[View]:
+    """The last word of each line with the first of the next, and on while a line has no other word."""
+    for first in _BROKEN.finditer(view.text):
+        places = [first.span(1), first.span(2)]
+        yield pieced(view, places)
+        while len(places) < LINES_OF_A_WORD_AT_MOST and (further := _BROKEN.match(view.text, places[-1][0])):
+            places.append(further.span(2))
+            yield pieced(view, places)
+
+
 def evenly_separated(view: View) -> Iterator[View]:
-    """Each run of short pieces with the same separator between, without it."""
+    """Each run of short pieces of one length, of which the last may be shorter, with the same separator between."""
     for run in _SEPARATED.finditer(view.text):
-        yield pieced(view, [piece.span() for piece in _PIECES.finditer(view.text, *run.span())])
+        places = [piece.span() for piece in _PIECES.finditer(view.text, *run.span())]
+        for length, together in groupby(range(len(places)), key=lambda at: places[at][1] - places[at][0]):
+            equal = list(together)
+            if len(equal) >= PIECES_AT_LEAST:
+                last = equal[-1] + 1
+                rest = view.text[slice(*places[last])] if last < len(places) else ""
+                is_longer = 0 < len(rest) < length and not is_prose(rest)
+                yield pieced(view, places[equal[0] : last + is_longer])

@@ -16,7 +16,7 @@ _NAMED_COOKIE = re.compile(
 )
 _SETTING = re.compile(
     r"KEYDESK_[A-Z_]*(?:KEY|TOKEN|PASSWORD|SECRET)S?(?P<before>(?:[\"'\\\s=:|,]|value\b){1,40}+)"
-    r"(?P<a>[^\s\"'=:|,\\$<{\[][^\s\"'\\]{5,})"
+    r"(?P<a>(?!valueFrom)[^\s\"'=:|,\\$<{\[][^\s\"'\\]{5,})"
 )
 _DEVICE = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32}\.[0-9a-f]{64}(?:\.[0-9a-f]{32}\.[0-9a-f]{64})*(?![0-9A-Za-z])")
 _TOKEN = re.compile(r"(?<![0-9A-Za-z+/=_-])[0-9a-f]{64}(?![0-9A-Za-z+/=_-])")

@@ -14,7 +14,7 @@ from assistant.redaction_dumps import dumped
 from assistant.redaction_encodings import decoded, decoded_otherwise
 from assistant.redaction_found import Found
 from assistant.redaction_keys import masked, turned, unusual, whole_or_cut, without_beginning
-from assistant.redaction_lines import columns, evenly_separated, unnumbered
+from assistant.redaction_lines import broken_words, columns, evenly_separated, unnumbered
 from assistant.redaction_named import credentials, named
 from assistant.redaction_numbers import listed
 from assistant.redaction_own import own
@@ -106,7 +106,8 @@ def _put_together(plain: View, prefixes: Collection[str]) -> Iterator[Iterable[F
     if "\n" in plain.text:
         for put_together in (*((lines,) if lines else ()), *columns(plain)):
             yield whole_or_cut(joined(put_together), prefixes)
-        yield vendors_over_lines(unwrapped(plain))
+        for broken in broken_words(plain):
+            yield vendors_over_lines(broken)
     for separated in evenly_separated(plain):
         yield (*_as_it_stands(separated, prefixes), *whole_or_cut(separated, prefixes))
     yield spelled(lines or plain, prefixes)

@@ -56,7 +56,6 @@ VENDORS: tuple[tuple[str, str, str], ...] = (
 """What stands in the text instead, what must occur for it (any of these), and the form. The first that fits counts."""
 
 _VENDORS = tuple((name, rare.split(), re.compile(rf"(?<![0-9A-Za-z])(?:{form})")) for name, rare, form in VENDORS)
-_WORD = re.compile(r"[^0-9A-Za-z]")
 _RARE = re.compile("|".join(sorted({re.escape(part) for _, rare, _ in VENDORS for part in rare.split()})))
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN[^-]{0,40}PRIVATE KEY[^-]{0,20}-----"
@@ -72,15 +71,14 @@ def vendors(view: View) -> Iterator[Found]:
     yield from _private_keys(view)
 
 
-def vendors_over_lines(view: View) -> Iterator[Found]:
-    """Credentials of other vendors that were broken over lines, in a view without line breaks."""
-    for name, match in _matches(view.text):
-        bounds = [match.start(), *sorted(gap for gap in view.gaps if match.start() < gap < match.end())]
-        parts = [view.text[a:b] for a, b in pairwise([*bounds, match.end()])]
+def vendors_over_lines(broken: View) -> Iterator[Found]:
+    """Credentials of other vendors in a view of words that were broken over lines."""
+    for name, match in _matches(broken.text):
+        bounds = [match.start(), *sorted(gap for gap in broken.gaps if match.start() < gap < match.end()), match.end()]
+        parts = [broken.text[a:b] for a, b in pairwise(bounds)]
         # The first word of the next line may be another sentence's.
-        last = next((at for at, part in enumerate(parts) if at and is_prose(_WORD.split(part)[0])), len(parts))
-        end = bounds[last] if last < len(parts) else match.end()
-        yield Found(*view.span(match.start(), end), Kind.VENDOR, f"[{name}]")
+        last = next((at for at, part in enumerate(parts) if at and part.isalpha() and is_prose(part)), len(parts))
+        yield Found(*broken.span(match.start(), bounds[last]), Kind.VENDOR, f"[{name}]")
 
 
 def _matches(text: str) -> Iterator[tuple[str, re.Match[str]]]:

@@ -67,7 +67,7 @@ WEBHOOKS = [
 
 CONTEXTS: list[tuple[str, str]] = [
     ("curl -u alice:hunter2 https://x.example", "curl -u alice:[password] https://x.example"),
-    ("curl --user 'alice:open sesame' https://x", "curl --user 'alice:[password] sesame' https://x"),
+    ("curl --user 'alice:open sesame' https://x", "curl --user 'alice:[password]' https://x"),
     ("http -a alice:hunter2 x.example", "http -a alice:[password] x.example"),
     ("postgres://app:s3cr3t@db/prod", "postgres://app:[password]@db/prod"),
     ("https://alice:hunter2@x.example/a?b=c", "https://alice:[password]@x.example/a?b=c"),
@@ -125,7 +125,7 @@ INNOCENT = [
     f"usr_{HEXADECIMAL[:32].upper()}, evt_{HEXADECIMAL[:32]}.",
     "req_011CSHoEeqs5C35K2UUqR7Fy and request-id: 011CSHoEeqs5C35K2UUqR7Fy",
     f'"x-request-id": "{LETTERS[:30]}"',
-    "0199c0de-0199-7c0d-8e01-99c0de0199c0 and X-API-Key: 0199c0de-0199-7c0d-8e01-99c0de0199c0",
+    "0199c0de-0199-7c0d-8e01-99c0de0199c0 and X-Request-Id: 0199c0de-0199-7c0d-8e01-99c0de0199c0",
     f"commit {HEXADECIMAL[:40]} and 4eb9ca5, sha256:{HEXADECIMAL}",
     f"sha512-{LETTERS * 2}zz==",
     f"traceparent: 00-{HEXADECIMAL[:32]}-{HEXADECIMAL[:16]}-01",
