@@ -1,21 +1,14 @@
-"""Owns what tells the letters and digits that a random generator made from what people write."""
+"""Finds letters and digits that a random generator made among what people write."""
 
 import re
-import string
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from assistant.redaction_found import MARKERS, Found, Kind
 from assistant.redaction_views import View
-from keys.token import PUBLIC_ID_LENGTH, SECRET_LENGTH, TAIL_LENGTH
+from keys.randomness import CAMEL_CASE, HEXADECIMAL, looks_random
 
-_CLASSES = str.maketrans(
-    string.ascii_lowercase + string.ascii_uppercase + string.digits, "a" * 26 + "A" * 26 + "0" * 10
-)
 _RUN = re.compile(r"[0-9A-Za-z]++")
-_HEXADECIMAL = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _WORD = re.compile(r"(?:[a-z]*(?:[A-Z][a-z]{2,})*[A-Z]?|[A-Z]+[a-z]?)\d{0,4}|\d+")
-_CAMEL_CASE = re.compile(r"[a-z]*+(?:[A-Z][a-z]{2,}+|[0-9]{1,4}+(?![0-9]))*+")
 _VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
 _SENTENCE_WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,5}|\d{3}")
 _IDS = re.compile(
@@ -62,34 +55,14 @@ def random_runs(view: View) -> Iterator[Found]:
             yield Found(*view.span(*run.span()), Kind.SECRET, MARKERS[Kind.SECRET])
 
 
-def looks_random(run: str) -> bool:
-    """
-    Letters and digits that a generator made: more of them than a public id has, and of changing classes. What is
-    hexadecimal in one case (a digest, an id) or CamelCase does not count. The shorter the run, the surer the signs
-    must be.
-    """
-    if len(run) <= PUBLIC_ID_LENGTH or _HEXADECIMAL.fullmatch(run) or _CAMEL_CASE.fullmatch(run):
-        return False
-    classes = run.translate(_CLASSES)
-    changes = sum(before != after for before, after in pairwise(classes)) / (len(run) - 1)
-    has_digits, has_both_cases = "0" in classes, "a" in classes and "A" in classes
-    if len(run) in (SECRET_LENGTH, TAIL_LENGTH):
-        return changes >= (0.25 if has_both_cases else 0.12) and len(set(run)) >= 10
-    if has_digits and has_both_cases:
-        return changes >= (0.33 if len(run) >= 28 else 0.42)
-    if has_digits:
-        return len(run) >= 24 and changes >= 0.3
-    return len(run) >= 20 and changes >= 0.38 and classes.count("A") >= 0.38 * len(run)
-
-
 def looks_made_up(run: str) -> bool:
     """A shorter one of its like: neither a word, nor words in CamelCase, with a number at the end or without."""
-    return len(run) >= 6 and not any(form.fullmatch(run) for form in (_WORD, _CAMEL_CASE, _HEXADECIMAL))
+    return len(run) >= 6 and not any(form.fullmatch(run) for form in (_WORD, CAMEL_CASE, HEXADECIMAL))
 
 
 def is_hexadecimal(run: str) -> bool:
     """The beginning of a digest or an id rather than of a key, which would hardly do without other letters."""
-    return len(run) >= 7 and _HEXADECIMAL.fullmatch(run) is not None
+    return len(run) >= 7 and HEXADECIMAL.fullmatch(run) is not None
 
 
 def is_prose(word: str) -> bool:

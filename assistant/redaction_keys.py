@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from assistant.redaction_chance import is_hexadecimal, is_prose, looks_made_up, looks_random, reads_as_prose
+from assistant.redaction_chance import is_hexadecimal, is_prose, looks_made_up, reads_as_prose
 from assistant.redaction_found import Found, LikeAKey, found_key
 from assistant.redaction_views import View
+from keys.randomness import looks_random
 from keys.token import HINT_BEGINNING, LIKE_A_KEY, PREFIX_LENGTH_AT_MOST, PUBLIC_ID_LENGTH, TAIL_LENGTH, Secret
 
 ENDING_LENGTH = 4

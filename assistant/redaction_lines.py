@@ -81,5 +81,5 @@ def evenly_separated(view: View) -> Iterator[View]:
             if len(equal) >= PIECES_AT_LEAST:
                 last = equal[-1] + 1
                 rest = view.text[slice(*places[last])] if last < len(places) else ""
-                is_longer = 0 < len(rest) < length and not is_prose(rest)
+                is_longer = 0 < len(rest) < length and not (run[1].isspace() and is_prose(rest))
                 yield pieced(view, places[equal[0] : last + is_longer])

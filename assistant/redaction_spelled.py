@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 
-from assistant.redaction_chance import is_hexadecimal, is_prose, looks_random, reads_as_prose
+from assistant.redaction_chance import is_hexadecimal, is_prose, reads_as_prose
 from assistant.redaction_found import Found, LikeAKey, found_key
 from assistant.redaction_views import View
+from keys.randomness import looks_random
 from keys.token import PUBLIC_ID_LENGTH, TAIL_LENGTH, Secret
 
 LOOKED_AT = 1200
