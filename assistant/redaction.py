@@ -31,6 +31,13 @@ _MARKER = re.compile(
     + "|".join(re.escape(marker) for marker in sorted({*MARKERS.values(), *(f"[{name}]" for name, *_ in VENDORS)}))
 )
 _TOLD_BY_FORM = frozenset({Kind.VENDOR, Kind.PASSWORD, Kind.TOKEN})
+LINES_AT_LEAST = 3
+"""Lines that are surely pieces of one key, and no sentence that begins after it."""
+_LINE_OF_ONE_WORD = re.compile(
+    r"[^\w\n]*\n[^\w\n]*(?:(?:line|part|L)?[ \t]*\d{1,4}[^\w\n]+)?"
+    r"([0-9A-Za-z_]{1,40})(?![0-9A-Za-z_])(?=[^\w\n]*(?:\n|\Z))",
+    re.IGNORECASE,
+)
 _BETWEEN_DOUBLED = re.compile(r",? ?")
 
 
@@ -102,7 +109,7 @@ def _settled(text: str, prefixes: Collection[str]) -> list[Found]:
             )
         else:
             settled.append(each)
-    return _doubled(text, settled)
+    return _doubled(text, [_with_lines_after(text, each) for each in settled])
 
 
 def _rank(found: Found, prefixes: Collection[str]) -> tuple[bool, int, bool, bool, bool, int]:
@@ -126,6 +133,17 @@ def _rest(view: View, found: list[Found]) -> list[Found]:
             together = Secret(key.tail.reveal() + run)
             added.append(found_key((first.start, first.end), replace(key, tail=together, ending=run[-ENDING_LENGTH:])))
     return added
+
+
+def _with_lines_after(text: str, found: Found) -> Found:
+    """A key that was cut over several lines and has no end goes on in the next ones, where each is one word, if any."""
+    key = found.key
+    if key is None or key.masked or key.complete or text.count("\n", found.start, found.end) < LINES_AT_LEAST - 1:
+        return found
+    end, missing = found.end, key.missing or TAIL_LENGTH
+    while (line := _LINE_OF_ONE_WORD.match(text, end)) and len(line[1]) <= missing:
+        end, missing = line.end(1), missing - len(line[1])
+    return replace(found, end=end)
 
 
 def _doubled(text: str, found: list[Found]) -> list[Found]:

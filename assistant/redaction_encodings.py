@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 import string
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Iterator
 
 from assistant.redaction_views import View, rewritten
@@ -58,6 +58,7 @@ _UUENCODED = re.compile(r"^([!-M])([ -`]{4,84})[^\S\n]*$", re.MULTILINE)
 
 def decoded(view: View) -> Iterator[View]:
     """The texts in base64 and hexadecimal digits, in a view that may be joined."""
+    gaps = sorted(view.gaps)
     for run in _BASE64.finditer(view.text):
         characters = run[0].rstrip("=").translate(BASE64_FOR_ADDRESSES)
         for offset in range(4):
@@ -65,12 +66,13 @@ def decoded(view: View) -> Iterator[View]:
             # One character over is less than a byte.
             part = part[:-1] if len(part) % 4 == 1 else part
             content = base64.b64decode(part + "=" * (-len(part) % 4))
-            yield from _texts(view, run, offset, content, bits=6)
+            yield from _texts(view, gaps, run, offset, content, bits=6)
     between = rewritten(view, _BETWEEN_BYTES, lambda _: "")
+    gaps = sorted(between.gaps)
     for run in _HEXADECIMAL.finditer(between.text):
         for offset in range(2):
             digits = run[0][offset:]
-            yield from _texts(between, run, offset, bytes.fromhex(digits[: len(digits) // 2 * 2]), bits=4)
+            yield from _texts(between, gaps, run, offset, bytes.fromhex(digits[: len(digits) // 2 * 2]), bits=4)
 
 
 def decoded_otherwise(view: View) -> Iterator[View]:
@@ -97,12 +99,14 @@ def as_views(content: bytes, start: int, end: int) -> Iterator[View]:
         yield View(characters, [start] * len(characters), [end] * len(characters))
 
 
-def _texts(view: View, run: re.Match[str], offset: int, content: bytes, *, bits: int) -> Iterator[View]:
+def _texts(
+    view: View, gaps: list[int], run: re.Match[str], offset: int, content: bytes, *, bits: int
+) -> Iterator[View]:
     """The printable texts in what was decoded of a run, without its first `offset` characters of so many bits."""
     texts = list(_TEXT.finditer(content))
     if not texts:
         return
-    bounds = [run.start(), *sorted(gap for gap in view.gaps if run.start() < gap < run.end()), run.end()]
+    bounds = [run.start(), *gaps[bisect(gaps, run.start()) : bisect_left(gaps, run.end())], run.end()]
     first = run.start() + offset
     for text in texts:
         places = [index for index in range(*text.span()) if content[index]]

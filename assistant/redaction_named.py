@@ -108,6 +108,7 @@ RULES: tuple[Rule, ...] = (
         made_up,
     ),
 )
+_WORDS = tuple({word for each in RULES for word in each.words})
 _NO_SECRETS = frozenset({Fault.EMPTY, Fault.NO_VALUE, Fault.PLACEHOLDER, Fault.ID, Fault.ADDRESS, Fault.HINT})
 _CODE = re.compile(
     r"[A-Za-z_]\w*+(?:\.\w++)*+[(\[]"
@@ -130,8 +131,9 @@ _VARIABLE = re.compile(
 def named(view: View, prefixes: Collection[str]) -> Iterator[Found]:
     """Passwords, tokens and cookies, by the word, the header or the option before them."""
     small = view.text.lower()
+    here = {word for word in _WORDS if word in small}
     for each in RULES:
-        if not any(word in small for word in each.words):
+        if here.isdisjoint(each.words):
             continue
         for match in each.pattern.finditer(view.text):
             group = match.lastgroup or "a"

@@ -23,9 +23,11 @@ from assistant.redaction_vendors import vendors, vendors_over_lines
 from assistant.redaction_views import View, joined, undressed, unwrapped
 
 ENCODINGS_AT_MOST = 2
-CHARACTERS_AT_MOST = 24_000
+CHARACTERS_AT_MOST = 20_000
 """Of all views together that are looked at. What is in few encodings comes first."""
-VIEW_COSTS = 60
+THOROUGHLY_AT_MOST = 8_000
+"""Of these, where pieces are put together and what is encoded is decoded: the longest message, in two views."""
+VIEW_COSTS = 120
 """What a view costs beside its characters, in characters."""
 
 
@@ -66,7 +68,10 @@ def found_in(view: View, prefixes: Collection[str], markers: list[tuple[int, int
             here = [*_as_it_stands(plain, prefixes), *turned(plain, prefixes), *whole_or_cut(together, prefixes)]
             if look.encodings < ENCODINGS_AT_MOST:
                 here += credentials(plain)
-            loose = [] if look.is_pieced else [list(some) for some in _put_together(plain, prefixes)]
+            is_thorough = work <= THOROUGHLY_AT_MOST + len(plain.text) + VIEW_COSTS
+            loose = (
+                [list(some) for some in _put_together(plain, prefixes)] if is_thorough and not look.is_pieced else []
+            )
             if look.is_shown:
                 here, *loose = ([replace(each, is_shown=True) for each in some] for some in (here, *loose))
             if look.is_pieced:
@@ -74,7 +79,7 @@ def found_in(view: View, prefixes: Collection[str], markers: list[tuple[int, int
             else:
                 found += here
             pieced += loose
-            if look.encodings:
+            if look.encodings and is_thorough:
                 looks.extend(_decoded(plain, together, look))
     settled = [each for each in found if not is_within(each, markers)]
     taken = [*markers, *((each.start, each.end) for each in found if each.key and each.key.ended)]
