@@ -31,6 +31,9 @@ _MARKER = re.compile(
     + "|".join(re.escape(marker) for marker in sorted({*MARKERS.values(), *(f"[{name}]" for name, *_ in VENDORS)}))
 )
 _TOLD_BY_FORM = frozenset({Kind.VENDOR, Kind.PASSWORD, Kind.TOKEN})
+ECHO_LENGTH = 6
+"""Characters of a secret in a row that chance does not put elsewhere in a message."""
+_RUN = re.compile(r"[0-9A-Za-z]{6,}")
 LINES_AT_LEAST = 3
 """Lines that are surely pieces of one key, and no sentence that begins after it."""
 _LINE_OF_ONE_WORD = re.compile(
@@ -96,6 +99,7 @@ def _settled(text: str, prefixes: Collection[str]) -> list[Found]:
     markers = [match.span() for match in _MARKER.finditer(text)]
     found = found_in(view, prefixes, markers)
     found += _rest(view, found)
+    found += _echoes(view, found)
     settled: list[Found] = []
     for each in sorted(found, key=lambda one: (one.start, -one.end)):
         if settled and each.start < settled[-1].end:
@@ -133,6 +137,19 @@ def _rest(view: View, found: list[Found]) -> list[Found]:
             together = Secret(key.tail.reveal() + run)
             added.append(found_key((first.start, first.end), replace(key, tail=together, ending=run[-ENDING_LENGTH:])))
     return added
+
+
+def _echoes(view: View, found: list[Found]) -> list[Found]:
+    """Where a part of a key's secret that was found stands elsewhere, as in a column beside it."""
+    tails = {each.key.tail.reveal() for each in found if each.key is not None}
+    parts = {tail[at : at + ECHO_LENGTH] for tail in tails for at in range(len(tail) - ECHO_LENGTH + 1)}
+    if not parts:
+        return []
+    return [
+        found_key(view.span(*run.span()), LikeAKey())
+        for run in _RUN.finditer(view.text)
+        if any(run[0][at : at + ECHO_LENGTH] in parts for at in range(len(run[0]) - ECHO_LENGTH + 1))
+    ]
 
 
 def _with_lines_after(text: str, found: Found) -> Found:

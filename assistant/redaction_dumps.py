@@ -44,12 +44,25 @@ class _Dump:
 
 def dumped(view: View) -> Iterator[View]:
     """The texts in the dumps of a view; each character stands for the whole dump."""
-    for dump in _dumps(view.text):
+    dumps = list(_dumps(view.text))
+    if len(dumps) > 1:
+        dumps.append(_together(dumps))
+    for dump in dumps:
         span = view.span(dump.start, dump.end)
         for groups in dump.groups.values():
             for content in _read(groups):
                 yield from as_views(content, *span)
         yield from as_views("".join(dump.texts).encode("ascii", "replace"), *span)
+
+
+def _together(dumps: Sequence[_Dump]) -> _Dump:
+    """One dump with other lines between: what was said of it, or the column of its text, which a mail program broke."""
+    together = _Dump(dumps[0].start, dumps[-1].end)
+    for dump in dumps:
+        together.texts += dump.texts
+        for width, groups in dump.groups.items():
+            together.groups.setdefault(width, []).extend(groups)
+    return together
 
 
 def _dumps(text: str) -> Iterator[_Dump]:

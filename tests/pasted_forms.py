@@ -61,6 +61,8 @@ DUMPS: dict[str, Form] = {
     "xxd, numbered": lambda key: "\n".join(
         f"{number:4}  {line}" for number, line in enumerate(DUMPS["xxd"](key).splitlines(), 1)
     ),
+    "xxd, broken by a mail program": lambda key: DUMPS["xxd"](key).replace("  ", "\n    "),
+    "xxd, with remarks": lambda key: DUMPS["xxd"](key).replace("\n", "\nand then\n"),
     "xxd in JSON": lambda key: '{"output": "' + DUMPS["xxd"](key).replace("\n", "\\n") + '"}',
     "hexdump": lambda key: _dump(key, "{:07x} {}", _hex_words(2, little=True)),
     "hexdump -C": lambda key: _dump(key, "{:08x}  {:48}  |{}|", lambda row: f"{row[:8].hex(' ')}  {row[8:].hex(' ')}"),
