@@ -21,6 +21,7 @@ from assistant.redaction_own import own
 from assistant.redaction_spelled import spelled
 from assistant.redaction_vendors import vendors, vendors_over_lines
 from assistant.redaction_views import View, joined, undressed, unwrapped
+from keys.token import TAIL_LENGTH
 
 ENCODINGS_AT_MOST = 2
 CHARACTERS_AT_MOST = 20_000
@@ -110,12 +111,31 @@ def _put_together(plain: View, prefixes: Collection[str]) -> Iterator[Iterable[F
     lines = unnumbered(plain)
     if "\n" in plain.text:
         for put_together in (*((lines,) if lines else ()), *columns(plain)):
-            yield whole_or_cut(joined(put_together), prefixes)
+            together = joined(put_together)
+            yield (_with_equal_pieces(together, each) for each in whole_or_cut(together, prefixes))
         for broken in broken_words(plain):
             yield vendors_over_lines(broken)
     for separated in evenly_separated(plain):
         yield (*_as_it_stands(separated, prefixes), *whole_or_cut(separated, prefixes))
     yield spelled(lines or plain, prefixes)
+
+
+def _with_equal_pieces(view: View, found: Found) -> Found:
+    """A key without its end goes on in the pieces after it that are as long as its last one, words or not."""
+    key = found.key
+    if key is None or key.complete or key.masked:
+        return found
+    gaps = [*sorted(view.gaps), len(view.text)]
+    end = next((at + 1 for at, each in enumerate(view.ends) if each == found.end), 0)
+    place = bisect(gaps, end - 1)
+    if place == 0 or gaps[place] != end:
+        return found
+    length, missing = end - gaps[place - 1], key.missing or TAIL_LENGTH
+    while place + 1 < len(gaps) and (following := gaps[place + 1] - gaps[place]) <= min(length, missing):
+        place, missing = place + 1, missing - following
+        if following < length:
+            break
+    return replace(found, end=view.ends[gaps[place] - 1])
 
 
 def _decoded(plain: View, together: View, look: _Look) -> Iterator[_Look]:
