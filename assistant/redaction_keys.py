@@ -16,7 +16,7 @@ ENDING_LENGTH = 4
 _LETTER = "[0-9A-Za-z]"
 _ANY_PREFIX = rf"[A-Za-z][0-9A-Za-z]{{0,{PREFIX_LENGTH_AT_MOST}}}"
 _BETWEEN = r"[_\-.:=~/|\u2010-\u2015\u2212]"
-_BACKWARDS = re.compile(rf"{_LETTER}{{{TAIL_LENGTH}}}_{_LETTER}{{{PUBLIC_ID_LENGTH}}}_{_LETTER}")
+_BACKWARDS = re.compile(rf"{_LETTER}{{6,{TAIL_LENGTH}}}_{_LETTER}{{{PUBLIC_ID_LENGTH}}}_{_LETTER}")
 _BY_THIRTEEN = str.maketrans(
     string.ascii_lowercase + string.ascii_uppercase,
     "".join(letters[13:] + letters[:13] for letters in (string.ascii_lowercase, string.ascii_uppercase)),
