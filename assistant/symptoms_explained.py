@@ -44,7 +44,7 @@ def _cors(facts: Facts) -> Diagnosis:
             "Everybody who opens a web page can read a key in it: call from your own server, if you can.",
         ),
         replies=replies,
-        sources=(sources.CORS, sources.GATEWAYS),
+        sources=(sources.CORS, sources.CORS_AT_GATEWAYS),
     )
 
 
@@ -63,7 +63,7 @@ def _websocket(facts: Facts) -> Diagnosis:
             HEADER,
         ),
         replies=replies,
-        sources=(sources.WEBSOCKETS, sources.GATEWAYS),
+        sources=(sources.WEBSOCKETS, sources.WEBSOCKETS_AT_GATEWAYS),
     )
 
 
