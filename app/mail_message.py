@@ -41,6 +41,14 @@ def _address(text: str) -> Address | None:
     """The address where a header can hold it; the body has it in any case."""
     local, _, domain = text.rpartition("@")
     try:
-        return Address(addr_spec=f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}")
-    except (ValueError, MessageError):
+        return header_address(f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}")
+    except ValueError:  # a domain that IDNA can't write
+        return None
+
+
+def header_address(text: str) -> Address | None:
+    """The address that a text is, or None. The library's parser has bugs: some texts raise what is no error of theirs."""
+    try:
+        return Address(addr_spec=text)
+    except (ValueError, MessageError, IndexError, AttributeError):
         return None

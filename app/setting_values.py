@@ -1,10 +1,9 @@
 """Reads the value of each kind of setting. A message says what is wrong, and never repeats the value."""
 
 import ipaddress
-from email.errors import MessageError
-from email.headerregistry import Address
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from app.mail_message import header_address
 from app.mail_server import MailServer, UnusableMailServer, mail_server
 from keys.token import Secret, ServerKeys, valid_prefix
 from models.addresses import ESCAPES, PORT_AT_MOST, is_host
@@ -36,15 +35,25 @@ def server_keys(text: str) -> ServerKeys:
     keys = [part.encode() for part in items(text)]
     if not keys or any(len(key) < SERVER_KEY_BYTES_AT_LEAST for key in keys):
         raise UnusableValue(f"every key needs at least {SERVER_KEY_BYTES_AT_LEAST} bytes. {HOW_TO_MAKE_A_KEY}")
-    # Behind a good one it only verifies: who served with a bad one can replace it, and API keys stay good meanwhile.
-    if _is_guessable(keys[0]):
-        raise UnusableValue(
-            "the first key is a pattern or a placeholder that can be guessed. Put a new one in front, as NEW,OLD, "
-            f"so that issued keys stay good. {HOW_TO_MAKE_A_KEY}"
-        )
     if len(set(keys)) != len(keys):
         raise UnusableValue("the same key is there twice; leave one out.")
     return ServerKeys(tuple(keys))
+
+
+def server_key_warning(text: str) -> str | None:
+    """
+    Why the server key that signs should be replaced, where it is a pattern or a placeholder.
+
+    It does not stop the start: an installation that was made with it must go on until it is replaced. Behind a good
+    key it only verifies, and needs no warning.
+    """
+    key = items(text)[0].encode()
+    if not _is_guessable(key):
+        return None
+    return (
+        "the first server key is a pattern or a placeholder that can be guessed. Put a new one in front, as NEW,OLD, "
+        f"so that issued keys stay good. {HOW_TO_MAKE_A_KEY}"
+    )
 
 
 def _is_guessable(key: bytes) -> bool:
@@ -176,11 +185,14 @@ def network(text: str) -> Network:
 
 def email(text: str) -> str:
     """An address that a mail's header can hold."""
-    try:
-        address = Address(addr_spec=text)
-    except (ValueError, MessageError, IndexError):
-        address = Address()
-    if not address.username or not address.domain or not text.isascii() or len(text) > EMAIL_LENGTH_AT_MOST:
+    address = header_address(text)
+    if (
+        address is None
+        or not address.username
+        or not address.domain
+        or not text.isascii()
+        or len(text) > EMAIL_LENGTH_AT_MOST
+    ):
         raise UnusableValue("give one address such as support@example.com, in ASCII.")
     return address.addr_spec
 

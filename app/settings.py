@@ -22,6 +22,7 @@ from app.setting_values import (
     origin,
     prefixes,
     redis,
+    server_key_warning,
     server_keys,
     smtp,
     token,
@@ -29,6 +30,7 @@ from app.setting_values import (
 )
 from keys.token import Secret, ServerKeys
 
+SERVER_KEY = "KEYDESK_SECRET_KEY"
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///keydesk.db"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -100,7 +102,7 @@ def _fails_closed(text: str) -> bool:
 
 
 KNOWN = (
-    Known("KEYDESK_SECRET_KEY", "server_keys", server_keys, is_secret=True),
+    Known(SERVER_KEY, "server_keys", server_keys, is_secret=True),
     Known("KEYDESK_DATABASE_URL", "database_url", database, DEFAULT_DATABASE_URL, is_secret=True),
     Known("KEYDESK_REDIS_URL", "redis_url", redis, is_secret=True),
     Known("KEYDESK_PUBLIC_URL", "public_url", origin, "http://HOST:PORT"),
@@ -142,6 +144,9 @@ def read_with_warnings(environment: Mapping[str, str]) -> tuple[Settings | None,
                 found.problems.append(f"{found.sources[each.name]}: {error}")
     if found.problems:
         return None, found.problems, found.warnings
+    if signing := found.values.get(SERVER_KEY):
+        warning = server_key_warning(signing)
+        found.warnings.extend([] if warning is None else [f"{found.sources[SERVER_KEY]}: {warning}"])
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
     folder = given.get("PROMETHEUS_MULTIPROC_DIR")
     settings = Settings(metrics_folder=None if folder is None else Path(folder), tracing=_tracing(given), **read)

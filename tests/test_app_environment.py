@@ -243,3 +243,20 @@ def test_several_workers_read_the_same_files(database_address: str, tmp_path: Pa
         servers.close()
 
     assert refused.json()["type"] == "https://keys.example/docs/errors#missing_key"
+
+
+NEWER = """
+    INVITATION_HOURS MAIL_FROM RETURN_ORIGINS BRAND_NAME BRAND_COLOR BRAND_LOGO OIDC_ISSUER OIDC_CLIENT_ID
+    OIDC_CLIENT_SECRET OIDC_NAME OIDC_SCOPES OIDC_GROUPS_CLAIM PASSWORDS WEBHOOK_NETWORKS UNUSED_DAYS GITHUB_KEYS_URL
+    REVOCATION_JOURNAL
+"""
+
+
+@pytest.mark.parametrize("name", NEWER.split())
+def test_a_setting_of_a_newer_version_is_taken_for_no_misspelling(name: str) -> None:
+    """Going back a version must not stop the start."""
+    settings, problems, warnings = read_with_warnings({f"KEYDESK_{name}": "x"})
+
+    assert settings is not None
+    assert problems == []
+    assert len(warnings) == 1
