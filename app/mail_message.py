@@ -47,7 +47,7 @@ def _address(text: str) -> Address | None:
 
 
 def header_address(text: str) -> Address | None:
-    """The address that a text is, or None. The library's parser has bugs: some texts raise what is no error of theirs."""
+    """The address that a text is, or None. For some texts the library's parser fails with errors of other kinds."""
     try:
         return Address(addr_spec=text)
     except (ValueError, MessageError, IndexError, AttributeError):
