@@ -22,11 +22,13 @@ from app.gentle_transport import GentleTransport
 from app.graphql_streams import HANG_UP, SERVER_STOPS
 from app.requests import NO_SNIFFING, new_request_id
 
-HEAD_BYTES_AT_MOST = 2 * 1024 * 1024
+HEAD_BYTES_AT_MOST = 128 * 1024
 """
-Request line and headers, or the trailers after a body; somewhat more where one piece brings it all. Wide, since a
-client that is cut off while it sends often does not read why: the application says what is merely too long.
+Request line and headers, or the trailers after a body. Four times what the application takes: it gives the better
+answer to what is merely too long. Parsing a head of 2 MB in tiny headers held up everybody for 0.2 seconds.
 """
+PIECE_BYTES = 64 * 1024
+"""What is parsed before the bound on the head is looked at again."""
 UNREAD_BODY_BYTES_AT_MOST = 1024 * 1024
 """How much of a body is read and dropped after its request was answered. Then the connection is closed."""
 PIPELINED_AT_MOST = 50
@@ -129,11 +131,19 @@ class BoundedHttp(HttpToolsProtocol):
             self._gentle.drop(len(data))
             return
         self._unset_keepalive_if_required()
+        if len(data) <= PIECE_BYTES:
+            self._parse_bounded(data)
+        else:
+            for start in range(0, len(data), PIECE_BYTES):
+                if not self._is_deaf:
+                    self._parse_bounded(data[start : start + PIECE_BYTES])
+        self._watch_deadline()
+
+    def _parse_bounded(self, data: bytes) -> None:
         self._undelivered += len(data)
         self._parse(data)
         if self._undelivered > HEAD_BYTES_AT_MOST and not self._is_deaf:
             self._stop_reading(431, _TOO_LARGE, "the request's head is too large")
-        self._watch_deadline()
 
     def _parse(self, data: bytes) -> None:
         try:
