@@ -18,7 +18,6 @@ logger = logging.getLogger("keydesk.graphql")
 FAILURES_A_MINUTE = 20
 """Of one kind, that are logged: somebody who finds a bug, or an outage, can repeat it as fast as they like."""
 _paced = Paced(of_a_kind=FAILURES_A_MINUTE, in_all=10 * FAILURES_A_MINUTE)
-_paced = Paced(of_a_kind=FAILURES_A_MINUTE, in_all=10 * FAILURES_A_MINUTE)
 
 MESSAGE_CHARACTERS = 500
 SAID_BACK = re.compile(

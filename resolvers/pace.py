@@ -26,7 +26,7 @@ class Pace:
         self._asked.move_to_end(person_id)
         if len(self._asked) > PEOPLE_AT_MOST:
             self._asked.popitem(last=False)
-        while asked and asked[0] <= now - WINDOW:
+        while asked and not now - WINDOW < asked[0] <= now:  # later than now: the clock was set back
             asked.popleft()
         if len(asked) >= self._at_most:
             raise TooManyRequests(
@@ -51,7 +51,7 @@ class Budget:
         self._spent.move_to_end(person_id)
         if len(self._spent) > PEOPLE_AT_MOST:
             self._spent.popitem(last=False)
-        while spent and spent[0][0] <= now - WINDOW:
+        while spent and not now - WINDOW < spent[0][0] <= now:
             spent.popleft()
         surplus = sum(each for _, each in spent) + cost - self._at_most
         if surplus > 0 and spent:

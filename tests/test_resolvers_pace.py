@@ -69,3 +69,17 @@ def test_a_budget_forgets_who_asked_the_longest_ago(monkeypatch: pytest.MonkeyPa
     budget.spend(first, 1, NOON)
     with pytest.raises(TooManyRequests):
         budget.spend(third, 1, NOON)
+
+
+def test_a_clock_that_was_set_back_locks_nobody_out() -> None:
+    """What lies ahead of the clock counts no more."""
+    person, asked, spent = new_id(), Pace(1), Budget(10, "data")
+    asked.check(person, NOON)
+    spent.spend(person, 10, NOON)
+
+    earlier = NOON - timedelta(days=1)
+    asked.check(person, earlier)
+    spent.spend(person, 10, earlier)
+
+    with pytest.raises(TooManyRequests):
+        asked.check(person, earlier + timedelta(seconds=1))
