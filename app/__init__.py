@@ -12,41 +12,41 @@ from litestar import Litestar, Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.addresses import Addresses
-from app.assisting import assistant_of
-from app.console import BUILT, console_pages, read_console
-from app.console import ROUTES as CONSOLE_ROUTES
-from app.counting import Counting
-from app.graphql import PATH as GRAPHQL_PATH
-from app.graphql import graphql_route
-from app.graphql_sizes import Lists
-from app.graphql_streams import StreamRight
-from app.health import health
-from app.identity import Identity, Visit
-from app.logs import AccessLog
-from app.mail import Outbox
-from app.origins import OriginGuard
-from app.pages import pages
-from app.pages_html import Surroundings
+from app.assistant_setup import assistant_of
+from app.authentication import Identity, Visit
+from app.client_address import Addresses
+from app.graphql.endpoint import PATH as GRAPHQL_PATH
+from app.graphql.endpoint import graphql_route
+from app.graphql.list_sizes import Lists
+from app.graphql.origins import OriginGuard
+from app.graphql.streams import StreamRight
+from app.mail.outbox import Outbox
+from app.metering import Counting
+from app.observability.health import health
+from app.observability.logs import AccessLog
+from app.observability.observers import Watching
+from app.pages.console import BUILT, console_pages, read_console
+from app.pages.console import ROUTES as CONSOLE_ROUTES
+from app.pages.docs import pages
+from app.pages.layout import Surroundings
 from app.problems import Problems
-from app.requests import CommonHeaders, exceeds_header_bytes
+from app.request_id import CommonHeaders, exceeds_header_bytes
+from app.retention import kept_tidy
 from app.settings import Settings, SettingsError
-from app.upkeep import kept_tidy
-from app.verify import PATH as VERIFY_PATH
-from app.verify import VerifyDoor
-from app.watching import Watching
-from assistant.documents import Documents
-from keys.gate import Gate
+from app.verify.endpoint import PATH as VERIFY_PATH
+from app.verify.endpoint import VerifyDoor
+from assistant.facts.documents import Documents
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
 from keys.refusals import Refusal, Unauthenticated
 from keys.token import ServerKeys
-from models.database import POSTGRESQL, Database
-from models.reader import Reader
-from models.verification import KeyReader, PostgresKeyReader, SqliteKeyReader
-from resolvers.desk import Desk
-from resolvers.door import SignInDoor
-from resolvers.hand_over import SupportLine
+from keys.verification.verifier import Gate
+from models.engine.database import POSTGRESQL, Database
+from models.engine.reader import Reader
+from models.key_lookup import KeyReader, PostgresKeyReader, SqliteKeyReader
+from resolvers.services import Desk
+from resolvers.sign_in_attempts import SignInDoor
+from resolvers.tickets import SupportLine
 from schema import schema
 from schema.context import Context
 

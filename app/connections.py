@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from app.addresses import Network, is_trusted, normalized
+from app.client_address import Network, is_trusted, normalized
 
 logger = logging.getLogger("keydesk.connections")
 

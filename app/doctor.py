@@ -17,12 +17,15 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from app.addresses import is_trusted
-from app.console import BUILT, PAGE_NAME
-from app.demo import kept_server_keys
-from app.failure import DATABASE_ERRORS, Failure, database_failure, database_place
-from app.mail_server import MailFailure
-from app.preflight import (
+from app.cli_errors import DATABASE_ERRORS, Failure, database_failure, database_place
+from app.client_address import is_trusted
+from app.demo.prepare import kept_server_keys
+from app.mail.server import MailFailure
+from app.observability.redis_check import counting_fault
+from app.pages.console import BUILT, PAGE_NAME
+from app.private_files import files_shown_to_others
+from app.settings import Settings, read_with_warnings
+from app.startup_checks import (
     foreign_server_key,
     limits_warning,
     missing_server_keys,
@@ -31,14 +34,11 @@ from app.preflight import (
     schema_fault,
     serving_warnings,
 )
-from app.private_files import files_shown_to_others
-from app.redis_check import counting_fault
-from app.settings import Settings, read_with_warnings
 from keys.token import Secret
-from models.caller import lone_address
-from models.database import Database, database_now
+from models.engine.database import Database, database_now
 from models.migrations import newest_revision
-from resolvers.operator_sign_in import locked_addresses
+from models.usage.caller import lone_address
+from resolvers.operator.sign_in import locked_addresses
 
 SKEW_SECONDS = 2.0
 """How far the clocks of process and database may be apart without a word."""

@@ -5,8 +5,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from app.failure import Failure
-from models.database import Database
+from app.cli_errors import Failure
+from models.engine.database import Database
 
 SECRET_FILE = "keydesk.secret"  # noqa: S105 - a file's name
 """Where the demo keeps its server key, beside its database."""

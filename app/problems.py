@@ -9,8 +9,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import Receive, Scope, Send
 
-from app.logs import failure_story
-from app.requests import HEADER_BYTES_AT_MOST, constant_headers, new_request_id, request_id_of
+from app.observability.logs import failure_story
+from app.request_id import HEADER_BYTES_AT_MOST, constant_headers, new_request_id, request_id_of
 
 logger = logging.getLogger("keydesk.problems")
 

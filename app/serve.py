@@ -17,11 +17,11 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from app import create_app
+from app.cli_errors import Failure
 from app.connections import Bounds, Places, raise_descriptor_limit
-from app.failure import Failure
-from app.logs import configure_logging
+from app.http_protocol import BoundedHttp
+from app.observability.logs import configure_logging
 from app.settings import Settings, read_settings
-from app.wire import BoundedHttp
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.addresses import ForwardedHeader
+from app.client_address import ForwardedHeader
 from app.environment import gathered
-from app.mail_server import MailServer
+from app.mail.server import MailServer
 from app.setting_values import (
     AUDIT_DAYS_AT_MOST,
     Network,

@@ -10,21 +10,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from assistant import calls_explained, how_to, management_explained, records_explained, requests_explained, words
-from assistant import talk_explained as talk
-from assistant.calls_explained import OF_TOPIC, only_one, unseen, why_calls_fail
-from assistant.diagnosis import Case, Diagnosis, Fact
-from assistant.facts import Facts, KeyFacts, Possession
-from assistant.pasted_explained import beside, of_pasted
-from assistant.reading import Question, may_answer, read
-from assistant.refusals_explained import deleted
-from assistant.subject import Subject
-from assistant.symptoms import symptom_of
-from assistant.symptoms_explained import symptom
-from assistant.understand_topics import Topic
+from assistant.explain import failing_calls as calls_explained
+from assistant.explain import formatting as words
+from assistant.explain import history_and_usage as records_explained
+from assistant.explain import how_to
+from assistant.explain import managing_keys as management_explained
+from assistant.explain import requests as requests_explained
+from assistant.explain import small_talk as talk
+from assistant.explain.diagnosis import Case, Diagnosis, Fact
+from assistant.explain.failing_calls import OF_TOPIC, only_one, unseen, why_calls_fail
+from assistant.explain.pasted_keys import beside, of_pasted
+from assistant.explain.refusals import deleted
+from assistant.explain.symptoms import symptom
+from assistant.facts.conversation_state import Subject
+from assistant.facts.facts import Facts, KeyFacts, Possession
+from assistant.intents.symptoms import symptom_of
+from assistant.intents.topics import Topic
+from assistant.rank_topics import Question, may_answer, read
 from keys.record import hint_of
 from models.person import Role
-from models.refused_request import RefusedReason
+from models.usage.refused_request import RefusedReason
 
 
 class Answered(NamedTuple):

@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from app import key_reader
 from app.settings import read_settings
-from app.verify import VerifyDoor
-from keys.gate import Gate
+from app.verify.endpoint import VerifyDoor
 from keys.hashing import KEY_PARAMETERS, HashingPool
-from models.database import Database
+from keys.verification.verifier import Gate
+from models.engine.database import Database
 
 
 class Greeting(Struct):

@@ -24,13 +24,13 @@ from typing import Any
 import httpx
 from sqlalchemy import select
 
-from assistant.understand_model import model
+from assistant.intents.model import model
 from benchmarks.load import Load
 from benchmarks.site import Server, analyze, fill, mint_keys, postgresql_database, start_keydesk
 from keys.hashing import PASSWORD_PARAMETERS
 from models import Membership, Organization, Person, Role
-from models.database import Database
-from models.ids import Prefix, external_id
+from models.engine.database import Database
+from models.engine.ids import Prefix, external_id
 
 PEOPLE = 20
 PACE_SECONDS = 3.2

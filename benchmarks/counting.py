@@ -29,7 +29,7 @@ from benchmarks.site import (
     start_keydesk,
 )
 from benchmarks.verification import pin_load, say
-from models.database import POSTGRESQL, database_url
+from models.engine.database import POSTGRESQL, database_url
 
 CONNECTIONS = 32
 PAUSE_MS = 5

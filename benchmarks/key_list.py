@@ -32,11 +32,11 @@ from keys.issuer import Issuer
 from keys.policy import Scope, operator
 from keys.token import ServerKeys
 from models import Membership, Organization, Person, Role
-from models.database import Database
-from models.ids import Prefix, external_id
+from models.engine.database import Database
+from models.engine.ids import Prefix, external_id
 from models.migrations import migrate
-from resolvers.desk import Desk
-from resolvers.key_creation import create_api_key
+from resolvers.create_api_key import create_api_key
+from resolvers.services import Desk
 
 SERVER_KEY = "0123456789abcdef0123456789abcdef"
 PASSWORD = "a password to measure with"

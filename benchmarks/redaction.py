@@ -11,7 +11,7 @@ import argparse
 import time
 from random import Random
 
-from assistant.redaction import LENGTH_AT_MOST, redact
+from assistant.redaction.redact import LENGTH_AT_MOST, redact
 
 PREFIXES = ("kd", "old")
 PARTS = (

@@ -23,8 +23,8 @@ from sqlalchemy import URL, insert
 from keys.hashing import KEY_PARAMETERS, Argon2Parameters
 from keys.token import Minted, ServerKeys, mint
 from models import Agent, ApiKey, Organization
-from models.database import POSTGRESQL, Database, database_url
-from models.ids import new_id
+from models.engine.database import POSTGRESQL, Database, database_url
+from models.engine.ids import new_id
 from models.migrations import migrate
 
 ROOT = Path(__file__).parent.parent

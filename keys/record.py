@@ -5,7 +5,7 @@ from uuid import UUID
 from keys import policy
 from keys.policy import Action, Actor, Scope
 from keys.token import hint
-from models.key_record import ApiKeyRecord
+from models.key_queries import ApiKeyRecord
 
 
 def scope_of(agent_id: UUID | None) -> Scope:

@@ -17,7 +17,7 @@ Owns the expected noes: each carries its facts, and becomes a type or a code of 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.key_record import ApiKeyRecord
+from models.key_queries import ApiKeyRecord
 
 
 class Refusal(Exception):

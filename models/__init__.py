@@ -3,23 +3,23 @@
 from sqlmodel import SQLModel
 
 from models.agent import Agent
-from models.answering import Answering
 from models.api_key import ApiKey
 from models.audit import AuditAction, AuditEvent
-from models.caller import Caller
-from models.conversation import Conversation
-from models.lease import Lease
-from models.ledger_writer import LedgerWriter
-from models.message import Author, Message
+from models.engine.lease import Lease
 from models.organization import Organization
-from models.pasted_key import PastedKey
 from models.person import AdministeredAgent, Membership, Person, Role
-from models.refused_request import RefusedReason, RefusedRequest
 from models.served_server_key import ServedServerKey
 from models.session import SignInSession
 from models.sign_in import SignInFailure
-from models.ticket import Ticket
-from models.usage import UsageDay, UsageHour, UsageMonth
+from models.support.answer_lease import Answering
+from models.support.conversation import Conversation
+from models.support.message import Author, Message
+from models.support.pasted_key import PastedKey
+from models.support.ticket import Ticket
+from models.usage.caller import Caller
+from models.usage.counts import UsageDay, UsageHour, UsageMonth
+from models.usage.refused_request import RefusedReason, RefusedRequest
+from models.usage.writer import LedgerWriter
 
 metadata = SQLModel.metadata
 

@@ -11,10 +11,10 @@ from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.columns import instant, optional_instant, reference
-from models.ids import new_id
-from models.many import filled, places, room_for
-from models.reader import Source, fetch
+from models.engine.columns import instant, optional_instant, reference
+from models.engine.ids import new_id
+from models.engine.in_clause import filled, places, room_for
+from models.engine.reader import Source, fetch
 
 
 class Agent(SQLModel, table=True):

@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.columns import instant, optional_instant, optional_reference, reference
-from models.ids import new_id
+from models.engine.columns import instant, optional_instant, optional_reference, reference
+from models.engine.ids import new_id
 
 
 class ApiKey(SQLModel, table=True):

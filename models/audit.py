@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.columns import (
+from models.engine.columns import (
     IP_ADDRESS_LENGTH_AT_MOST,
     instant,
     optional_instant,
@@ -22,10 +22,10 @@ from models.columns import (
     outside_text,
     reference,
 )
-from models.ids import new_id
-from models.many import filled, places, room_for
+from models.engine.ids import new_id
+from models.engine.in_clause import filled, places, room_for
+from models.engine.reader import Source, fetch
 from models.person import NamedPerson, Person
-from models.reader import Source, fetch
 
 SUMMARY_LENGTH_AT_MOST = 500
 

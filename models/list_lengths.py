@@ -11,11 +11,11 @@ from sqlmodel import col
 
 from models.agent import Agent
 from models.api_key import ApiKey
-from models.key_record import DELETED_LISTED_AT_MOST
-from models.many import filled, places, room_for
+from models.engine.in_clause import filled, places, room_for
+from models.engine.reader import Source, fetch
+from models.key_queries import DELETED_LISTED_AT_MOST
 from models.organization import Organization
 from models.person import Membership, Role
-from models.reader import Source, fetch
 
 
 class ListLengths(NamedTuple):

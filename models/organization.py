@@ -7,8 +7,8 @@ from sqlalchemy import CheckConstraint
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.columns import instant, optional_instant
-from models.ids import new_id
+from models.engine.columns import instant, optional_instant
+from models.engine.ids import new_id
 
 DEFAULT_KEY_LIMIT = 10
 """Keys of both kinds that an organization may have at once."""

@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
 from models.agent import Agent
-from models.columns import instant, optional_instant, reference, storable
-from models.ids import new_id
+from models.engine.columns import instant, optional_instant, reference, storable
+from models.engine.ids import new_id
+from models.engine.reader import Source, fetch
 from models.organization import Organization
-from models.reader import Source, fetch
 
 EMAIL_LENGTH_AT_MOST = 254
 

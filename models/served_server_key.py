@@ -7,8 +7,8 @@ from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.columns import instant
-from models.database_address import POSTGRESQL
+from models.engine.columns import instant
+from models.engine.database_address import POSTGRESQL
 
 _LOCK = text("SELECT pg_advisory_xact_lock(7065172)")
 

@@ -10,8 +10,9 @@ from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.columns import instant, reference
-from models.ids import new_id
+from models.engine.columns import instant, reference
+from models.engine.ids import new_id
+from models.engine.reader import Reader
 from models.organization import Organization
 from models.person import (
     ADMINISTERED_THERE,
@@ -23,7 +24,6 @@ from models.person import (
     Person,
     fold_memberships,
 )
-from models.reader import Reader
 
 
 class SignInSession(SQLModel, table=True):

@@ -8,8 +8,8 @@ from sqlalchemy import Index, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.columns import IP_ADDRESS_LENGTH_AT_MOST, instant
-from models.ids import new_id
+from models.engine.columns import IP_ADDRESS_LENGTH_AT_MOST, instant
+from models.engine.ids import new_id
 
 IDS_AT_ONCE = 500
 _LOCK = 7065172

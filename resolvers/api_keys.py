@@ -8,20 +8,20 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys import policy
-from keys.allowance import Allowance, valid_name
 from keys.issuer import Prepared
+from keys.key_limit import Allowance, valid_name
 from keys.policy import Action, Actor
 from keys.record import hint_of, may_on
 from keys.refusals import ApiKeyNotFound, Forbidden, InvalidInput
 from keys.turns import Party
 from models.api_key import ApiKey, delete_living_keys, living_key_for_update
 from models.audit import AuditAction
-from models.database import database_now
-from models.key_record import ApiKeyRecord, key_record, visible_keys
+from models.engine.database import database_now
+from models.engine.reader import Source
+from models.key_queries import ApiKeyRecord, key_record, visible_keys
 from models.organization import live_organization, lock_organization
-from models.reader import Source
 from resolvers.audit import record
-from resolvers.desk import Desk, Issued, as_of_now, check_pace, record_of
+from resolvers.services import Desk, Issued, as_of_now, check_pace, record_of
 
 OVERLAP_SECONDS_AT_MOST = 86_400
 

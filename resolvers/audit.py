@@ -11,9 +11,9 @@ from keys import policy
 from keys.policy import Action, Actor
 from keys.refusals import UnusableArgument
 from models.audit import AuditAction, AuditEvent, count_refused, visible_events
-from models.database import Database
-from models.ids import Prefix, parse_external_id
-from models.key_record import ApiKeyRecord, key_records
+from models.engine.database import Database
+from models.engine.ids import Prefix, parse_external_id
+from models.key_queries import ApiKeyRecord, key_records
 from models.person import NamedPerson
 
 PAGE_AT_MOST = 100

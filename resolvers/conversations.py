@@ -7,13 +7,13 @@ from uuid import UUID
 from keys.policy import Action, Actor
 from keys.record import may_on
 from keys.refusals import UnusableArgument
-from models.conversation import ConversationRecord, conversations_of, find_conversation
-from models.database import Database
-from models.ids import Prefix, parse_external_id
-from models.key_record import ApiKeyRecord, key_records
-from models.message import MessageRecord, find_message, messages_of, rate_message
-from models.reader import Reader, Source
-from models.ticket import TicketRecord, tickets_of
+from models.engine.database import Database
+from models.engine.ids import Prefix, parse_external_id
+from models.engine.reader import Reader, Source
+from models.key_queries import ApiKeyRecord, key_records
+from models.support.conversation import ConversationRecord, conversations_of, find_conversation
+from models.support.message import MessageRecord, find_message, messages_of, rate_message
+from models.support.ticket import TicketRecord, tickets_of
 from resolvers.usage import page_size
 
 

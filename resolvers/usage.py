@@ -13,19 +13,19 @@ from typing import NamedTuple
 from uuid import UUID
 
 from keys import policy
-from keys.intervals import Interval, Intervals
-from keys.limiter import Limiter
-from keys.limits import Balance, Limits
+from keys.limits.limiter import Limiter
+from keys.limits.sliding_window import Balance, Limits
 from keys.policy import Action, Actor
 from keys.record import may_on
 from keys.refusals import UnusableArgument
+from keys.usage.intervals import Interval, Intervals
 from models.agent import NamedAgent, named_agents
-from models.caller import KEPT_OF_A_KEY
-from models.key_record import ApiKeyRecord
-from models.reader import Source
-from models.request_record import CallerRecord, RefusedRecord, callers_of, newest_refused
-from models.usage import OUTCOMES
-from models.usage_record import counted_by_day, counted_by_hour
+from models.engine.reader import Source
+from models.key_queries import ApiKeyRecord
+from models.usage.caller import KEPT_OF_A_KEY
+from models.usage.counts import OUTCOMES
+from models.usage.counts_queries import counted_by_day, counted_by_hour
+from models.usage.request_queries import CallerRecord, RefusedRecord, callers_of, newest_refused
 
 PAGE_AT_MOST = 100
 NOTHING = (0,) * len(OUTCOMES)

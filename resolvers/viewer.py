@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from keys import sessions
 from keys.hashing import HashingQueueFull
-from keys.passwords import measured_password, password_is_over, presented_password, valid_password
 from keys.policy import Actor, Standing
 from keys.refusals import InvalidInput, SignInRefused, TooManyRequests, Unauthenticated
-from keys.throttle import WINDOW, Attempt, counted_address
+from keys.sign_in import sessions
+from keys.sign_in.passwords import measured_password, password_is_over, presented_password, valid_password
+from keys.sign_in.throttle import WINDOW, Attempt, counted_address
+from keys.sign_in.weak_passwords import personal
 from keys.token import Secret
-from keys.weak_passwords import personal
-from models.database import Database
+from models.engine.database import Database
+from models.engine.reader import Reader
 from models.person import (
     MembershipRecord,
     NamedPerson,
@@ -23,7 +24,6 @@ from models.person import (
     person_by_id,
     person_for_update,
 )
-from models.reader import Reader
 from models.session import (
     SessionRecord,
     SignInSession,
@@ -36,7 +36,7 @@ from models.session import (
     session_record_by_id,
 )
 from models.sign_in import drop_failure, drop_failures_before
-from resolvers.door import PasswordTry, SignInDoor, Throttled, Tried, admit, hash_password, matches
+from resolvers.sign_in_attempts import PasswordTry, SignInDoor, Throttled, Tried, admit, hash_password, matches
 
 ROUNDS = 2
 """How often a password is looked at when its hash is another one afterwards."""

@@ -5,7 +5,7 @@ from datetime import datetime
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from schema.asking import Subscription
+from schema.ask import Subscription
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.refusals import HANDLERS

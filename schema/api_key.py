@@ -7,8 +7,8 @@ import strawberry
 
 from keys.policy import Action, Actor, Scope
 from keys.record import hint_of, may_on
-from models.ids import Prefix, external_id
-from models.key_record import ApiKeyRecord
+from models.engine.ids import Prefix, external_id
+from models.key_queries import ApiKeyRecord
 from resolvers.usage import may_see_usage
 from schema.context import Info
 from schema.organization import Agent, KeyAllowance, User, to_agent, to_user

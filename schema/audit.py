@@ -6,7 +6,7 @@ import strawberry
 
 from keys.policy import Actor
 from models.audit import AuditAction
-from models.ids import Prefix, external_id
+from models.engine.ids import Prefix, external_id
 from resolvers.audit import Event, Page
 from schema.api_key import ApiKey, to_api_key
 from schema.organization import User, to_user

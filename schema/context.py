@@ -6,16 +6,16 @@ from typing import Protocol
 
 import strawberry
 
-from keys.limiter import Limiter
+from keys.limits.limiter import Limiter
 from keys.policy import Actor
 from keys.refusals import PasswordChangeRequired, Unauthenticated
-from models.reader import Reader
-from resolvers.desk import Desk
-from resolvers.hand_over import SupportLine
-from resolvers.support import Assistant
+from models.engine.reader import Reader
+from resolvers.assistant import Assistant
+from resolvers.services import Desk
+from resolvers.tickets import SupportLine
 from resolvers.viewer import SignedIn
-from schema.support_loads import SupportLoads
-from schema.usage_loads import UsageLoads
+from schema.support_loaders import SupportLoads
+from schema.usage_loaders import UsageLoads
 
 
 class Visit(Protocol):

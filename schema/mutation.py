@@ -12,13 +12,13 @@ import strawberry
 
 from keys.refusals import ApiKeyNotFound as NoSuchKey
 from keys.refusals import NotFound, Unauthenticated
-from models.ids import Prefix, parse_external_id
+from models.engine.ids import Prefix, parse_external_id
 from resolvers import api_keys, conversations
-from resolvers.desk import Issued
-from resolvers.hand_over import contact_support
-from resolvers.key_creation import create_api_key
+from resolvers.create_api_key import create_api_key
+from resolvers.services import Issued
+from resolvers.tickets import contact_support
 from schema.api_key import ApiKey, ApiKeyDeleted, ApiKeyIssued, ApiKeyScope, to_api_key, to_scope
-from schema.asking import (
+from schema.ask import (
     AskAssistantInput,
     AskAssistantResult,
     ContactSupportResult,

@@ -6,10 +6,10 @@ from enum import Enum
 
 import strawberry
 
-from keys.allowance import Allowance
+from keys.key_limit import Allowance
 from models import person
 from models.agent import NamedAgent
-from models.ids import Prefix, external_id
+from models.engine.ids import Prefix, external_id
 from models.person import NamedPerson
 
 

@@ -8,8 +8,8 @@ from strawberry.permission import BasePermission
 from keys import policy
 from keys.policy import Action
 from keys.refusals import Forbidden, NotFound
-from models.ids import Prefix, parse_external_id
-from resolvers.key_creation import refused_creation
+from models.engine.ids import Prefix, parse_external_id
+from resolvers.create_api_key import refused_creation
 from schema.api_key import to_scope
 from schema.context import Context
 

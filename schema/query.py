@@ -2,11 +2,11 @@
 
 import strawberry
 
-from models.ids import Prefix, parse_external_id
+from models.engine.ids import Prefix, parse_external_id
 from resolvers import api_keys, conversations
-from resolvers.support import diagnose_request
+from resolvers.assistant import diagnose_request
 from schema.api_key import ApiKey, to_api_key
-from schema.asking import asker
+from schema.ask import asker
 from schema.permissions import Info, SignedIn
 from schema.support import Conversation, Diagnosis, to_conversation, to_diagnosis
 from schema.viewer import Organization, Viewer, to_organization, to_viewer

@@ -7,7 +7,7 @@ from graphql import GraphQLError
 from strawberry.types.field import StrawberryField
 
 from keys import refusals
-from keys.allowance import Allowance
+from keys.key_limit import Allowance
 from keys.refusals import Refusal
 from schema.api_key import ApiKey, to_api_key
 from schema.context import Context

@@ -9,12 +9,12 @@ from uuid import UUID
 import strawberry
 from msgspec import DecodeError
 
-from assistant.answer_record import KeptAnswer, KeptCitation, KeptOffer, KeptReply, from_json
-from assistant.diagnosis import ActionKind, Case, Reply
-from models.conversation import ConversationRecord
-from models.ids import Prefix, external_id
-from models.message import Author, MessageRecord
-from models.ticket import TicketRecord
+from assistant.explain.diagnosis import ActionKind, Case, Reply
+from assistant.reply.stored_answer import KeptAnswer, KeptCitation, KeptOffer, KeptReply, from_json
+from models.engine.ids import Prefix, external_id
+from models.support.conversation import ConversationRecord
+from models.support.message import Author, MessageRecord
+from models.support.ticket import TicketRecord
 from resolvers.conversations import before_id
 from resolvers.usage import page_size
 from schema.api_key import ApiKey, to_api_key

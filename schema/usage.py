@@ -7,14 +7,14 @@ from uuid import UUID
 
 import strawberry
 
-from keys.intervals import INTERVALS_AT_MOST, Interval, intervals_between
-from keys.limits import WINDOW_SECONDS, Balance
-from models.caller import KEPT_OF_A_KEY
-from models.ids import Prefix, external_id
-from models.key_record import ApiKeyRecord
-from models.refused_request import RefusedReason
-from models.request_record import CallerRecord, RefusedRecord
-from models.usage import HOURS_KEPT_DAYS
+from keys.limits.sliding_window import WINDOW_SECONDS, Balance
+from keys.usage.intervals import INTERVALS_AT_MOST, Interval, intervals_between
+from models.engine.ids import Prefix, external_id
+from models.key_queries import ApiKeyRecord
+from models.usage.caller import KEPT_OF_A_KEY
+from models.usage.counts import HOURS_KEPT_DAYS
+from models.usage.refused_request import RefusedReason
+from models.usage.request_queries import CallerRecord, RefusedRecord
 from resolvers.usage import Point, may_know_agent, page_size
 from schema.context import Info
 from schema.organization import Agent, to_agent

@@ -4,15 +4,15 @@ from uuid import UUID
 
 import strawberry
 
-from keys.allowance import Allowance
-from models.ids import Prefix, external_id, parse_external_id
+from keys.key_limit import Allowance
+from models.engine.ids import Prefix, external_id, parse_external_id
+from models.engine.slices import in_slices
 from models.person import MembershipRecord
-from models.slices import in_slices
 from resolvers import api_keys, audit, conversations, organizations
-from resolvers.support import worth_asking
+from resolvers.assistant import worth_asking
 from resolvers.viewer import SignedIn
 from schema.api_key import ApiKey, to_api_key
-from schema.asking import asker
+from schema.ask import asker
 from schema.audit import AuditEventConnection, to_connection
 from schema.organization import Agent, KeyAllowance, Role, User, to_agent, to_allowance, to_users
 from schema.permissions import Info

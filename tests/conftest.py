@@ -20,12 +20,12 @@ from keys.hashing import Argon2Parameters, HashingPool
 from keys.issuer import Issuer
 from keys.token import ServerKeys
 from models import metadata
-from models.database import Database, database_url
+from models.engine.database import Database, database_url
 from models.migrations import migrate
-from resolvers.desk import Desk
-from tests.client import Site, open_site
-from tests.command_line import InDatabase, Keydesk, in_database_of, keydesk_on
-from tests.world import World, make_world
+from resolvers.services import Desk
+from tests.support.client import Site, open_site
+from tests.support.command_line import InDatabase, Keydesk, in_database_of, keydesk_on
+from tests.support.world import World, make_world
 
 POSTGRES_URL = os.environ.get("KEYDESK_TEST_POSTGRES_URL")
 """Where tests may make databases of their own, such as postgresql+asyncpg://postgres@127.0.0.1/postgres."""

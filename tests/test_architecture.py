@@ -1,8 +1,10 @@
 """The house's lines: who imports whom, what each layer may know, and what the schema promises its clients."""
 
 import ast
+import math
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from schema import schema
 ROOT = Path(__file__).parent.parent
 LINE = ("app", "schema", "resolvers", "assistant", "keys", "models")
 """Each may import what stands to its right."""
+MODULES_AT_MOST = 21
 
 
 def sources(*folders: str) -> list[Path]:
@@ -109,7 +112,7 @@ def test_one_place_commits() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
     ]
 
-    assert committing == ["models/database.py"]
+    assert committing == ["models/engine/database.py"]
 
 
 def test_every_module_says_what_it_owns() -> None:
@@ -149,11 +152,24 @@ def test_importing_does_no_work() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_tests_are_flat() -> None:
-    """No folder of tests can shadow one of ours: all of them lie in tests/ itself."""
-    below = [path for path in (ROOT / "tests").glob("*/**/*.py") if "node_modules" not in path.parts]
+@pytest.mark.parametrize("folder", [*LINE, "tests/support"])
+def test_no_folder_is_crowded(folder: str) -> None:
+    """A newcomer can read a folder's list of files: about twenty modules at most."""
+    modules = Counter(str(path.parent.relative_to(ROOT)) for path in sources(folder) if path.name != "__init__.py")
+    most = {"models/migrations/versions": math.inf, "tests/support": 60}
 
-    assert below == []
+    assert {place: count for place, count in modules.items() if count > most.get(place, MODULES_AT_MOST)} == {}
+
+
+def test_the_tests_mirror_the_source() -> None:
+    """The tests of a folder are in the folder of the same name below tests/."""
+    elsewhere = {"support", "end_to_end", "docs", "training", "data"}
+    tests = ROOT / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.glob("*/**/test_*.py")}
+
+    mirrored = [folder for folder in folders if folder.parts[0] not in elsewhere]
+    assert len(mirrored) > 20
+    assert [str(folder) for folder in mirrored if not (ROOT / folder).is_dir()] == []
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app.logs import configure_logging
+from app.observability.logs import configure_logging
 from models import metadata
-from models.ids import Prefix, external_id
-from tests.client import NEVER_WAS, PASSWORD, Site, open_site
+from models.engine.ids import Prefix, external_id
 from tests.conftest import Clock
-from tests.documents import CHANGE_PASSWORD, CREATE
-from tests.presented import until
-from tests.small_servers import Given, SmallServer
+from tests.support.client import NEVER_WAS, PASSWORD, Site, open_site
+from tests.support.documents import CHANGE_PASSWORD, CREATE
+from tests.support.issued_keys import until
+from tests.support.small_servers import Given, SmallServer
 
 SERVER_KEYS = ("7d1f0c5e9ab24d38a6f1c3e5b7d90214", "e3b8f2a1c4d7469085b2d1f6a3c9e807")
 GATEWAY_TOKEN = "gateway-token-0a8f3c5d7e"
@@ -176,7 +176,7 @@ async def fail_inside(site: Site, secret: str, monkeypatch: pytest.MonkeyPatch) 
     key_id = external_id(Prefix.API_KEY, NEVER_WAS)
     codes: list[str] = []
     for place, ask in (
-        ("resolvers.key_creation.record", lambda: ada.create(site.organization("acme"))),
+        ("resolvers.create_api_key.record", lambda: ada.create(site.organization("acme"))),
         ("resolvers.api_keys.key_record", lambda: ada.rename(key_id)),
         ("resolvers.viewer.session_record", lambda: ada.see(key_id)),
     ):

@@ -7,12 +7,22 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from tests.asked import ASK, CONTACT, CONVERSATION, CONVERSATIONS, DIAGNOSE, LISTEN, RATE, Person, person
-from tests.client import Site
 from tests.conftest import Clock
-from tests.disguises import SECRET_IN_A_ROW, WHOLE, survivors
-from tests.listener import Listener
-from tests.small_servers import SmallServer
+from tests.support.assistant_client import (
+    ASK,
+    CONTACT,
+    CONVERSATION,
+    CONVERSATIONS,
+    DIAGNOSE,
+    LISTEN,
+    RATE,
+    Person,
+    person,
+)
+from tests.support.client import Site
+from tests.support.disguises import SECRET_IN_A_ROW, WHOLE, survivors
+from tests.support.small_servers import SmallServer
+from tests.support.sse_listener import Listener
 from tests.test_no_secrets import (
     Eavesdropper,
     change_keys,
@@ -140,7 +150,11 @@ async def test_nothing_that_is_pasted_to_the_assistant_stays(
         cause = ValueError(f"a duplicate: {secrets[-1]}")
         raise IntegrityError(f"INSERT INTO t VALUES ('{secrets[-1]}')", {"text": secrets[-1]}, cause) from cause
 
-    for place in ("resolvers.support.consider", "resolvers.questions.keep_question", "resolvers.support.keep_answer"):
+    for place in (
+        "resolvers.assistant.consider",
+        "resolvers.stored_questions.keep_question",
+        "resolvers.assistant.keep_answer",
+    ):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(place, fail)
             message = f"Why 401 {secrets[-1]}"

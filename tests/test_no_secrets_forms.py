@@ -5,14 +5,14 @@ from io import StringIO
 import pytest
 from sqlalchemy import select
 
-from models.message import Message
-from models.ticket import Ticket
-from tests.asked import CONTACT, CONVERSATION, CONVERSATIONS, Person, person
-from tests.client import Site
+from models.support.message import Message
+from models.support.ticket import Ticket
+from tests.assistant.redaction.test_own_secrets import ONE_TIME, SESSION
+from tests.assistant.redaction.test_redact_forms import left_of
 from tests.conftest import Clock
-from tests.pasted_forms import FORMS
-from tests.test_assistant_redaction_forms import left_of
-from tests.test_assistant_redaction_own import ONE_TIME, SESSION
+from tests.support.assistant_client import CONTACT, CONVERSATION, CONVERSATIONS, Person, person
+from tests.support.client import Site
+from tests.support.pasted_forms import FORMS
 from tests.test_no_secrets import log
 
 __all__ = ["log"]

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from app.settings import DEFAULT_DATABASE_URL, KNOWN
-from models.database_address import database_url
+from models.engine.database_address import database_url
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("app", "schema", "resolvers", "assistant", "keys", "models", "tests", "benchmarks", "docs", "console")

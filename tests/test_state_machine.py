@@ -18,14 +18,14 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from models import ApiKey, AuditAction, AuditEvent, Organization, Person
-from models.ids import Prefix, external_id
-from tests import model
-from tests.client import PEOPLE
+from models.engine.ids import Prefix, external_id
 from tests.conftest import Databases
-from tests.judged_site import code_of
-from tests.model import NAMES, Key
-from tests.modelled_site import altered, as_headers, chosen, keys
-from tests.operator_rules import OperatorRules, picks
+from tests.support import model
+from tests.support.client import PEOPLE
+from tests.support.model import NAMES, Key
+from tests.support.model_checked_site import code_of
+from tests.support.operator_rules import OperatorRules, picks
+from tests.support.site_with_model import altered, as_headers, chosen, keys
 
 ROUNDS = int(os.environ.get("KEYDESK_TEST_ROUNDS", "4"))
 EXAMPLES_A_ROUND = 10

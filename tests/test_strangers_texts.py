@@ -12,13 +12,13 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from models import RefusedRequest, UsageMonth, metadata
-from models.columns import OutsideText, storable
-from models.database import Database
-from models.ids import Prefix, parse_external_id
-from tests.asked import ASK
-from tests.client import GRAPHQL, Site, open_site
+from models.engine.columns import OutsideText, storable
+from models.engine.database import Database
+from models.engine.ids import Prefix, parse_external_id
 from tests.conftest import Clock
-from tests.documents import SIGN_IN
+from tests.support.assistant_client import ASK
+from tests.support.client import GRAPHQL, Site, open_site
+from tests.support.documents import SIGN_IN
 
 DECIDED = {
     "agents.name": "checked at the door",

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from assistant.understand_topics import Topic
+from assistant.intents.topics import Topic
 
 ROOT = Path(__file__).parent.parent
-PHRASES = ROOT / "assistant" / "phrases"
+PHRASES = ROOT / "assistant" / "intents" / "phrases"
 GATHERED = PHRASES / "gathered.tsv"
 HELD_OUT = ROOT / "tests" / "data" / "understanding_held_out.tsv"
 _PART_LENGTH = 5
@@ -18,13 +18,13 @@ _PARTS_AT_LEAST = 15
 _ALIKE_FROM = 0.6
 LANGUAGES = ("en", "de", "fr", "es", "pt", "ja", "zh")
 _DECISIVE = (
-    "assistant/lexicon.py",
-    "assistant/lexicon_words.py",
-    "assistant/understand_features.py",
-    "assistant/understand_marks.py",
-    "assistant/understand_rules.py",
-    "assistant/understand_text.py",
-    "assistant/understand_topics.py",
+    "assistant/intents/lexicon.py",
+    "assistant/intents/lexicon_words.py",
+    "assistant/intents/features.py",
+    "assistant/intents/entities.py",
+    "assistant/intents/rules.py",
+    "assistant/intents/normalize.py",
+    "assistant/intents/topics.py",
     "training/corpus.py",
     "training/train.py",
     "training/variants.py",

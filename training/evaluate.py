@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from assistant.understand import Topic, is_sure, understand
-from assistant.understand_topics import served_together
+from assistant.intents.topics import served_together
+from assistant.intents.understand import Topic, is_sure, understand
 from training.corpus import Said, held_out
 from training.in_worlds import in_worlds
 from training.in_worlds import table as table_of_worlds

@@ -5,17 +5,17 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from assistant import talk_explained
 from assistant.diagnose import Answered, diagnose, subject_after
-from assistant.diagnosis import Case, Diagnosis
-from assistant.documents import Documents
-from assistant.facts import Facts
-from assistant.known import passages
-from assistant.meant import meant, without_names
-from assistant.reading import Question
-from assistant.subject import Subject
-from assistant.understand import Understood, understand
-from assistant.understand_topics import Reading, Topic
+from assistant.explain import small_talk as talk_explained
+from assistant.explain.diagnosis import Case, Diagnosis
+from assistant.facts.conversation_state import Subject
+from assistant.facts.documents import Documents
+from assistant.facts.facts import Facts
+from assistant.facts.gather import passages
+from assistant.facts.key_reference import meant, without_names
+from assistant.intents.topics import Reading, Topic
+from assistant.intents.understand import Understood, understand
+from assistant.rank_topics import Question
 from training.corpus import ROOT, Said
 from training.worlds import ANYWHERE, WORLDS, World
 

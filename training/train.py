@@ -15,12 +15,12 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from assistant.understand_features import Features, features
-from assistant.understand_marks import marks
-from assistant.understand_model import FILE, packed
-from assistant.understand_rules import evidence
-from assistant.understand_text import folded, plain, sentences
-from assistant.understand_topics import Topic, served_together
+from assistant.intents.entities import marks
+from assistant.intents.features import Features, features
+from assistant.intents.model import FILE, packed
+from assistant.intents.normalize import folded, plain, sentences
+from assistant.intents.rules import evidence
+from assistant.intents.topics import Topic, served_together
 from training.corpus import Said, digest, gathered, much_alike, part_of, phrases
 from training.variants import variant
 

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from uuid import UUID
 
-from assistant.diagnosis import Case
-from assistant.facts import Facts, KeyFacts, RefusalFacts
-from assistant.understand_topics import Topic
-from keys.allowance import Allowance
-from keys.limits import Balance, Month
+from assistant.explain.diagnosis import Case
+from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
+from assistant.intents.topics import Topic
+from keys.key_limit import Allowance
+from keys.limits.sliding_window import Balance, Month
 from models.agent import NamedAgent
-from models.key_record import ApiKeyRecord
+from models.key_queries import ApiKeyRecord
 from models.person import NamedPerson, OrganizationRecord, Role
-from models.refused_request import RefusedReason
+from models.usage.refused_request import RefusedReason
 
 NOW = datetime(2026, 11, 24, 14, 3, tzinfo=UTC)
 _MONTH = Month(1793491200, 1796083200)

@@ -18,7 +18,7 @@ from app.cli.serving import doctor, migrate, serve
 from app.cli.terminal import note
 from app.cli.typed import without_secrets
 from app.cli.verification import verify
-from app.failure import Failure
+from app.cli_errors import Failure
 from app.serve import PortTaken
 from app.settings import SettingsError
 from keys.refusals import Refusal

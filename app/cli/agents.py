@@ -18,11 +18,11 @@ from app.cli.terminal import (
     work,
 )
 from models.agent import Agent, live_agents
-from models.ids import Prefix, external_id
-from models.key_record import visible_keys
-from resolvers import operator_agents
-from resolvers.operator import named_agent, named_organization
-from resolvers.operator_agents import DeletedAgent
+from models.engine.ids import Prefix, external_id
+from models.key_queries import visible_keys
+from resolvers.operator import agents as operator_agents
+from resolvers.operator.agents import DeletedAgent
+from resolvers.operator.lookup import named_agent, named_organization
 
 commands = typer.Typer(no_args_is_help=True, help="Agents: what agent-level API keys are for.")
 

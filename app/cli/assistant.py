@@ -8,13 +8,13 @@ import typer
 from app import utc_now
 from app.cli.forms import Form, instant_form, minute
 from app.cli.terminal import AsJson, OrganizationOption, Workplace, show, table, work
-from assistant.plain_text import one_line, shortened
-from models.conversation import KEPT_DAYS
-from models.ids import Prefix, external_id
+from assistant.reply.plain_text import one_line, shortened
+from models.engine.ids import Prefix, external_id
 from models.organization import Organization
-from resolvers import assistant_report
-from resolvers.assistant_report import Proof, Report
-from resolvers.operator import named_organization
+from models.support.conversation import KEPT_DAYS
+from resolvers.operator import assistant_report
+from resolvers.operator.assistant_report import Proof, Report
+from resolvers.operator.lookup import named_organization
 
 commands = typer.Typer(no_args_is_help=True, help="The assistant: how well it does.")
 SHOWN_CHARACTERS = 100

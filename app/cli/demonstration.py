@@ -7,17 +7,17 @@ from app import utc_now
 from app.cli.forms import Form, key_form
 from app.cli.serving import Port
 from app.cli.terminal import AsJson, settings_from_environment, show, table, with_database
-from app.demo import Demo, fresh_key, prepare
-from app.demo_story import ORGANIZATION_ID, ORGANIZATION_NAME
-from app.preflight import keep_server_keys
+from app.demo.prepare import Demo, fresh_key, prepare
+from app.demo.story import ORGANIZATION_ID, ORGANIZATION_NAME
 from app.serve import serve as run_server
 from app.settings import Settings
+from app.startup_checks import keep_server_keys
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
-from models.database import Database
-from models.ids import Prefix, external_id
-from resolvers.desk import Desk, Issued
-from resolvers.operator_people import ROLE_WORDS
+from models.engine.database import Database
+from models.engine.ids import Prefix, external_id
+from resolvers.operator.people import ROLE_WORDS
+from resolvers.services import Desk, Issued
 
 LOOPBACK = "127.0.0.1"
 

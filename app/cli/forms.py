@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from keys.allowance import Allowance
+from keys.key_limit import Allowance
 from keys.record import hint_of, scope_of
 from models.agent import Agent
-from models.ids import Prefix, external_id
+from models.engine.ids import Prefix, external_id
 from models.key_limits import KeyLimits
-from models.key_record import ApiKeyRecord
+from models.key_queries import ApiKeyRecord
 from models.organization import Organization
 from models.person import NamedPerson
-from resolvers.operator_people import Member
+from resolvers.operator.people import Member
 
 Form = dict[str, Any]
 

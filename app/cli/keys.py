@@ -21,23 +21,24 @@ from app.cli.terminal import (
     table,
     work,
 )
-from app.failure import Failure
-from app.preflight import require_own_server_key
+from app.cli_errors import Failure
+from app.startup_checks import require_own_server_key
 from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.issuer import Issuer
 from keys.policy import operator
 from keys.record import hint_of, scope_of
 from keys.refusals import ApiKeyNotFound, KeyLimitReached
 from keys.token import ServerKeys
-from models.ids import Prefix, external_id, parse_external_id
+from models.engine.ids import Prefix, external_id, parse_external_id
 from models.key_limits import KeyLimits, limits_of_keys
-from models.key_record import ApiKeyRecord
-from resolvers import api_keys, operator_keys
+from models.key_queries import ApiKeyRecord
+from resolvers import api_keys
 from resolvers.api_keys import OVERLAP_SECONDS_AT_MOST, Deleted
-from resolvers.desk import Desk, Issued
-from resolvers.key_creation import create_api_key
-from resolvers.operator import named_agent, named_organization
-from resolvers.operator_keys import Limited
+from resolvers.create_api_key import create_api_key
+from resolvers.operator import keys as operator_keys
+from resolvers.operator.keys import Limited
+from resolvers.operator.lookup import named_agent, named_organization
+from resolvers.services import Desk, Issued
 
 commands = typer.Typer(no_args_is_help=True, help="API keys, for provisioning and for emergencies.")
 

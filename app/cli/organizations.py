@@ -20,11 +20,11 @@ from app.cli.terminal import (
     table,
     work,
 )
-from app.demo_people import people_with_public_passwords, take_passwords_away
-from app.demo_story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
+from app.demo.people import people_with_public_passwords, take_passwords_away
+from app.demo.story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
 from keys.hashing import PASSWORD_PARAMETERS
 from models.agent import live_agents
-from models.ids import Prefix, external_id
+from models.engine.ids import Prefix, external_id
 from models.organization import (
     DEFAULT_KEY_LIMIT,
     DEFAULT_MONTHLY_QUOTA,
@@ -33,9 +33,9 @@ from models.organization import (
     live_organizations,
 )
 from models.person import Person
-from resolvers import operator_organizations
-from resolvers.operator import named_organization
-from resolvers.operator_organizations import DeletedOrganization
+from resolvers.operator import organizations as operator_organizations
+from resolvers.operator.lookup import named_organization
+from resolvers.operator.organizations import DeletedOrganization
 
 commands = typer.Typer(no_args_is_help=True, help="Organizations, and their limits.")
 

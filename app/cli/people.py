@@ -23,23 +23,23 @@ from app.cli.terminal import (
     table,
     work,
 )
-from app.demo_people import has_public_password, is_password
-from app.failure import Failure
+from app.cli_errors import Failure
+from app.demo.people import has_public_password, is_password
 from keys.hashing import PASSWORD_PARAMETERS
-from keys.passwords import (
+from keys.refusals import InvalidInput
+from keys.sign_in.passwords import (
     BYTES_AT_MOST,
     PasswordOwner,
     new_one_time_password,
     one_time_expires_at,
     valid_password,
 )
-from keys.refusals import InvalidInput
 from keys.token import Secret
-from models.ids import Prefix, external_id
+from models.engine.ids import Prefix, external_id
 from models.person import NamedPerson, Person, Role
-from resolvers import operator_people
-from resolvers.operator import named_agent, named_organization
-from resolvers.operator_people import AddedMember, Member, NewPassword
+from resolvers.operator import people as operator_people
+from resolvers.operator.lookup import named_agent, named_organization
+from resolvers.operator.people import AddedMember, Member, NewPassword
 
 commands = typer.Typer(no_args_is_help=True, help="People who sign in, and their roles.")
 

@@ -18,9 +18,11 @@ from app.cli.terminal import (
     table,
     with_database,
 )
+from app.cli_errors import Failure
 from app.doctor import examine
-from app.failure import Failure
-from app.preflight import (
+from app.serve import serve as run_server
+from app.settings import Settings
+from app.startup_checks import (
     keep_server_keys,
     limits_warning,
     missing_server_keys,
@@ -31,15 +33,13 @@ from app.preflight import (
     schema_fault,
     serving_warnings,
 )
-from app.serve import serve as run_server
-from app.settings import Settings
 from keys.hashing import PASSWORD_PARAMETERS
 from keys.token import ServerKeys
-from models.database import Database
+from models.engine.database import Database
 from models.migrations import current_revision, goes_down, known_revisions
 from models.migrations import migrate as migrate_database
 from models.migrations.losses import is_used_by_others, losses
-from resolvers.operator_keys import drop_keys_tagged_otherwise
+from resolvers.operator.keys import drop_keys_tagged_otherwise
 
 BASE = "base"
 HEAD = "head"

@@ -8,12 +8,12 @@ import typer
 from app import utc_now
 from app.cli.forms import instant_form, minute
 from app.cli.terminal import AsJson, Workplace, checked_email, note, show, table, work
-from app.logs import log_for_operator
-from keys.throttle import Limit
-from models.database import Database
+from app.observability.logs import log_for_operator
+from keys.sign_in.throttle import Limit
+from models.engine.database import Database
 from models.person import person_by_email
-from resolvers import operator_sign_in
-from resolvers.operator_sign_in import Lock, Unlocked
+from resolvers.operator import sign_in as operator_sign_in
+from resolvers.operator.sign_in import Lock, Unlocked
 
 commands = typer.Typer(no_args_is_help=True, help="Accounts and addresses that are locked after wrong passwords.")
 

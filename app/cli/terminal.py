@@ -10,17 +10,17 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from app.demo import kept_server_keys
-from app.failure import DATABASE_ERRORS, Failure, database_failure
-from app.preflight import HOW_TO_MAKE_A_SECRET, require_file, require_schema
+from app.cli_errors import DATABASE_ERRORS, Failure, database_failure
+from app.demo.prepare import kept_server_keys
 from app.private_files import hide_files_from_others
 from app.settings import Settings, SettingsError, read_with_warnings
-from keys.allowance import valid_name
-from keys.email_address import valid_email
+from app.startup_checks import HOW_TO_MAKE_A_SECRET, require_file, require_schema
+from keys.key_limit import valid_name
 from keys.refusals import InvalidInput
+from keys.sign_in.email_address import valid_email
 from keys.token import ServerKeys
-from models.database import Database
-from resolvers.operator import LIMIT_AT_MOST
+from models.engine.database import Database
+from resolvers.operator.lookup import LIMIT_AT_MOST
 
 Result = TypeVar("Result")
 

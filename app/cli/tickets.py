@@ -7,12 +7,12 @@ import typer
 from app import utc_now
 from app.cli.forms import Form, instant_form, minute, person_form
 from app.cli.terminal import AsJson, Workplace, show, table, work
-from app.failure import Failure
-from app.mail import Outbox
-from assistant.plain_text import one_line, shortened
-from models.ids import Prefix, external_id, parse_external_id
-from models.ticket import ListedTicket, TicketRecord, newest_tickets
-from resolvers.operator import Declined
+from app.cli_errors import Failure
+from app.mail.outbox import Outbox
+from assistant.reply.plain_text import one_line, shortened
+from models.engine.ids import Prefix, external_id, parse_external_id
+from models.support.ticket import ListedTicket, TicketRecord, newest_tickets
+from resolvers.operator.lookup import Declined
 
 commands = typer.Typer(no_args_is_help=True, help="Tickets: what was handed over to people.")
 SHOWN_CHARACTERS = 60

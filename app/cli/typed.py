@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from keys.token import LIKE_A_KEY
-from models.ids import Prefix, parse_external_id
+from models.engine.ids import Prefix, parse_external_id
 
 LONG_CHARACTERS = 20
 """A word this long with letters and digits is taken for a token, unless it is an id."""

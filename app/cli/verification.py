@@ -8,15 +8,15 @@ import typer
 from app import key_reader, utc_now
 from app.cli.forms import Form, key_words
 from app.cli.terminal import AsJson, Workplace, note, show, work
-from app.counting import Counting
-from app.preflight import foreign_server_key
-from keys.gate import Gate
+from app.metering import Counting
+from app.startup_checks import foreign_server_key
 from keys.hashing import KEY_PARAMETERS, HashingPool
-from keys.limiter import OnlyLooking
-from keys.verdict import Outcome, Verdict, Wanted
-from models.ids import Prefix, external_id, parse_external_id
-from models.key_record import ApiKeyRecord, key_record
-from resolvers.operator import named_agent
+from keys.limits.limiter import OnlyLooking
+from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.verification.verifier import Gate
+from models.engine.ids import Prefix, external_id, parse_external_id
+from models.key_queries import ApiKeyRecord, key_record
+from resolvers.operator.lookup import named_agent
 
 READ_AT_MOST = 16_384
 """Bytes of standard input: far more than a key has, so that what is wrong with a longer text can be said."""

@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from models.database import Database
+from models.engine.database import Database
 
 _FOLDER = Path(__file__).parent
 

@@ -10,7 +10,7 @@ from alembic import command
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.database import Database
+from models.engine.database import Database
 from models.migrations import alembic_config
 
 LOOKS = 5

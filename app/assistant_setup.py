@@ -1,0 +1,50 @@
+"""Owns how the support assistant is put together: what it reads, and how a key that was pasted is looked up."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from app.settings import Settings
+from assistant.facts.documents import Documents
+from assistant.facts.gather import Knowledge
+from assistant.facts.pasted_keys import Possessions
+from keys.hashing import HashingPool
+from keys.limits.limiter import Limiter
+from keys.token import ServerKeys
+from keys.verification.verifier import Gate
+from models.engine.database import Database
+from models.engine.reader import Reader
+from models.key_lookup import KeyReader
+from resolvers.assistant import Assistant
+
+PASTED_KEYS_REMEMBERED = 1000
+
+
+def assistant_of(
+    settings: Settings,
+    *,
+    database: Database,
+    reader: Reader,
+    key_reader: KeyReader,
+    server_keys: ServerKeys,
+    pool: HashingPool,
+    limiter: Limiter,
+    documents: Documents,
+    clock: Callable[[], datetime],
+) -> Assistant:
+    """The assistant of a process. Its gate counts nothing and remembers little: it is for looking."""
+    gate = Gate(
+        server_keys=server_keys,
+        prefixes=settings.key_prefixes,
+        reader=key_reader,
+        pool=pool,
+        limiter=None,
+        memo_entries=PASTED_KEYS_REMEMBERED,
+    )
+    return Assistant(
+        database=database,
+        knowledge=Knowledge(
+            reader, limiter, documents, settings.support_email, sends_mail=settings.mail_server is not None
+        ),
+        possessions=Possessions(gate, key_reader, server_keys, settings.key_prefixes),
+        clock=clock,
+    )

@@ -1,0 +1,259 @@
+"""Owns who is asking: a browser's cookies, the sign-in session they name, and how a person comes in and goes out."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.client_address import Addresses, Headers
+from keys.refusals import PasswordChangeRequired, Unauthenticated
+from keys.sign_in import sessions
+from keys.token import Secret
+from models.engine.database import Database
+from models.engine.reader import Reader
+from resolvers import viewer
+from resolvers.sign_in_attempts import SignInDoor
+from resolvers.viewer import SignedIn
+
+logger = logging.getLogger("keydesk.identity")
+
+SESSION_COOKIE = "keydesk_session"
+DEVICE_COOKIE = "keydesk_device"
+HOST_PREFIX = "__Host-"
+SESSION_COOKIE_SECONDS = int(sessions.LIFETIME.total_seconds())
+"""As long as a session can last: the server knows when it ends before that."""
+DEVICE_COOKIE_SECONDS = 365 * 24 * 3600
+
+
+class Cookies:
+    """The names and attributes of our cookies, which depend on whether the address from outside is https."""
+
+    def __init__(self, public_url: str) -> None:
+        self._is_secure = public_url.startswith("https://")
+        prefix = HOST_PREFIX if self._is_secure else ""
+        self.session, self.device = prefix + SESSION_COOKIE, prefix + DEVICE_COOKIE
+
+    def session_header(self, token: Secret | None) -> tuple[bytes, bytes]:
+        """Gives the browser the session's value, or takes it away."""
+        return self._header(self.session, token, SESSION_COOKIE_SECONDS)
+
+    def device_header(self, value: Secret) -> tuple[bytes, bytes]:
+        """Gives the browser the list of accounts that it was signed in on."""
+        return self._header(self.device, value, DEVICE_COOKIE_SECONDS)
+
+    def _header(self, name: str, value: Secret | None, seconds: int) -> tuple[bytes, bytes]:
+        text, age = ("", 0) if value is None else (value.reveal(), seconds)
+        secure = "; Secure" if self._is_secure else ""
+        return b"set-cookie", f"{name}={text}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}".encode()
+
+
+def read_cookies(headers: Headers) -> dict[str, str]:
+    """What the browser sent, by name. Of a name that is there twice, the first: the more specific one, by RFC 6265."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        if name == b"cookie":
+            for pair in value.decode("latin-1").split(";"):
+                cookie, _, text = pair.strip().partition("=")
+                if cookie:
+                    found.setdefault(cookie, text)
+    return found
+
+
+@dataclass(slots=True)
+class Visit:
+    """
+    One request of a browser: who is signed in, and the way in and out, which the answer's headers carry back.
+
+    A document may sign in and out several times; what counts is how it ends.
+    """
+
+    _door: SignInDoor = field(repr=False)
+    _cookies: Cookies
+    _clock: Callable[[], datetime]
+    _changes: "Changes" = field(repr=False)
+    address: str | None
+    signed_in: SignedIn | None
+    _token: str | None = field(repr=False)
+    _device_cookie: str | None = field(repr=False)
+    _answered: dict[str, tuple[bytes, bytes]] = field(default_factory=dict, repr=False)
+
+    async def sign_in(self, email: str, password: str) -> SignedIn:
+        """Begins a session and gives the browser its cookies. Raises SignInRefused."""
+        begun = await viewer.sign_in(
+            self._door,
+            email=email,
+            password=password,
+            address=self.address,
+            device_cookie=self._device_cookie,
+            presented_token=self._token,
+            now=self._clock(),
+        )
+        self._tell()
+        self._token, self._device_cookie = begun.token.reveal(), begun.device_cookie.reveal()
+        self._answered["session"] = self._cookies.session_header(begun.token)
+        self._answered["device"] = self._cookies.device_header(begun.device_cookie)
+        self.signed_in = begun.signed_in
+        return begun.signed_in
+
+    async def sign_out(self) -> None:
+        """Ends the session, if there is one, and takes its cookie back."""
+        if self._token is not None:
+            await viewer.sign_out(self._door.database, self._token)
+            self._answered["session"] = self._cookies.session_header(None)
+        self._tell()
+        self._token = self.signed_in = None
+
+    async def change_password(self, signed_in: SignedIn, current_password: str, new_password: str) -> SignedIn:
+        """Gives the session's cookie a new value. Raises InvalidInput, Unauthenticated and TooManyRequests."""
+        changed = await viewer.change_password(
+            self._door, signed_in, current_password=current_password, new_password=new_password, now=self._clock()
+        )
+        self._token, self.signed_in = changed.token.reveal(), changed.signed_in
+        self._answered["session"] = self._cookies.session_header(changed.token)
+        self._tell()
+        return self.signed_in
+
+    def right(self) -> "SessionRight":
+        """By what right an answer that takes long goes on. Raises Unauthenticated and PasswordChangeRequired."""
+        if self.signed_in is None:
+            raise Unauthenticated
+        if self.signed_in.password_change_required:
+            raise PasswordChangeRequired
+        return SessionRight(self._door.reader, self.signed_in, self._clock, self._changes)
+
+    def answer_headers(self) -> list[tuple[bytes, bytes]]:
+        """What the answer says to the browser's cookies."""
+        return list(self._answered.values())
+
+    def _tell(self) -> None:
+        if self.signed_in is not None:
+            self._changes.tell(self.signed_in.person.id)
+
+
+class Changes:
+    """Tells, within this process, that sessions of a person may have ended."""
+
+    def __init__(self) -> None:
+        self._hearing: dict[UUID, list[Callable[[], None]]] = {}
+
+    @contextmanager
+    def heard(self, person_id: UUID, call: Callable[[], None]) -> Iterator[None]:
+        """Calls at each of the person's, while the block runs."""
+        calls = self._hearing.setdefault(person_id, [])
+        calls.append(call)
+        try:
+            yield
+        finally:
+            calls.remove(call)
+            if not calls:
+                del self._hearing[person_id]
+
+    def tell(self, person_id: UUID) -> None:
+        """Calls all who want to hear of this person."""
+        for call in self._hearing.get(person_id, ()):
+            call()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRight:
+    """
+    The right to what was asked in a session: while that lasts, and its person is what they were when they asked.
+
+    It is the session's and not its cookie's value: a change of the password renews that value, and ends no stream.
+    """
+
+    _reader: Reader = field(repr=False)
+    _asked_by: SignedIn
+    _clock: Callable[[], datetime]
+    _changes: Changes = field(repr=False)
+
+    @property
+    def owner(self) -> UUID:
+        """The person."""
+        return self._asked_by.person.id
+
+    async def still_holds(self) -> bool:
+        """Looks, with one query."""
+        asked_by, address = self._asked_by, self._asked_by.actor.address
+        session_id = asked_by.session_id
+        now = await viewer.still_signed_in(self._reader, session_id, now=self._clock(), address=address)
+        return now is not None and _standing(now) == _standing(asked_by)
+
+    def heard(self, call: Callable[[], None]) -> AbstractContextManager[None]:
+        """Calls, while the block runs, when the person signs out or changes their password in this process."""
+        return self._changes.heard(self.owner, call)
+
+
+def _standing(signed_in: SignedIn) -> tuple[object, ...]:
+    return signed_in.session_id, signed_in.actor, signed_in.password_change_required
+
+
+class Identity:
+    """Finds out who a request is from."""
+
+    def __init__(
+        self, door: SignInDoor, *, addresses: Addresses, public_url: str, clock: Callable[[], datetime]
+    ) -> None:
+        self._door = door
+        self._addresses = addresses
+        self._cookies = Cookies(public_url)
+        self._clock = clock
+        self._changes = Changes()
+        self._seen = SeenSessions(door.database)
+
+    async def visit(self, scope: Mapping[str, Any]) -> Visit:
+        """The request's visit, of its ASGI scope. One query where there is a session cookie, else none."""
+        headers, peer = scope["headers"], scope.get("client")
+        cookies, now = read_cookies(headers), self._clock()
+        address = self._addresses.of(headers, None if peer is None else peer[0])
+        token = cookies.get(self._cookies.session)
+        signed_in = (
+            None if token is None else await viewer.signed_in(self._door.reader, token, now=now, address=address)
+        )
+        if signed_in is not None and sessions.is_to_be_noted(signed_in.last_seen_at, now):
+            self._seen.note(signed_in.session_id, now)
+        device = cookies.get(self._cookies.device)
+        return Visit(self._door, self._cookies, self._clock, self._changes, address, signed_in, token, device)
+
+    async def close(self) -> None:
+        """Waits for what is being written down."""
+        await self._seen.close()
+
+
+class SeenSessions:
+    """Writes down that sessions are in use, beside the requests: none waits for it, and none fails by it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[UUID, datetime] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._not_before: datetime | None = None
+
+    def note(self, session_id: UUID, now: datetime) -> None:
+        """Remembers it, and starts to write where that is not under way, nor failed a moment ago."""
+        if self._not_before is not None and now < self._not_before:
+            return
+        self._waiting[session_id] = now
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write())
+
+    async def close(self) -> None:
+        """Waits until all is written."""
+        if self._task is not None:
+            await self._task
+
+    async def _write(self) -> None:
+        """One session at a time: a transaction that holds two rows could wait for another that holds them, too."""
+        while self._waiting:
+            session_id, now = self._waiting.popitem()
+            try:
+                await viewer.note_seen(self._database, session_id, now=now)
+            except Exception as error:
+                # A session whose use is not noted ends a little early: not worth a request, and not a line for each.
+                self._waiting.clear()
+                self._not_before = now + sessions.SEEN_EVERY
+                logger.warning("That sign-in sessions are in use could not be noted: %s", type(error).__name__)

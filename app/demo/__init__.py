@@ -1,0 +1,1 @@
+"""The demo organization: its people, keys and a month of usage."""

@@ -1,0 +1,183 @@
+"""
+Owns `keydesk demo`: a database that is filled once, and what its printed sign-ins and key need at every start.
+
+It leaves a database alone that holds an organization which it did not make.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from argon2 import PasswordHasher
+
+from app.cli_errors import Failure
+from app.demo.people import is_password
+from app.demo.rows import Teller
+from app.demo.story import CURL_KEY_NAME, ORGANIZATION_ID, PEOPLE, DemoPerson
+from app.private_files import SECRET_FILE
+from app.setting_values import server_keys as parse_server_keys
+from app.settings import Settings
+from app.startup_checks import HOW_TO_MAKE_A_SECRET, missing_server_keys, missing_words, schema_fault
+from keys.policy import Scope, operator
+from keys.refusals import KeyLimitReached
+from keys.token import ServerKeys
+from models.engine.database import Database
+from models.key_queries import visible_keys
+from models.migrations import current_revision, known_revisions, migrate
+from models.organization import Organization, is_there_another_organization
+from models.person import Person, members_of, person_for_update
+from resolvers.api_keys import rotate_api_key
+from resolvers.create_api_key import create_api_key
+from resolvers.services import Desk, Issued
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demo that is ready to be served: with its settings, and who can sign in."""
+
+    settings: Settings
+    server_keys: ServerKeys
+    people: Sequence[DemoPerson]
+
+
+def kept_server_keys(database: Database) -> ServerKeys | None:
+    """The server keys that the demo keeps beside its embedded database, where it does. Raises Failure."""
+    path = _secret_file(database)
+    if path is None:
+        return None
+    try:
+        return parse_server_keys(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        raise Failure(
+            f"The demo's server key in {path} can't be read. Put it back, or start anew: {_anew(database)}."
+        ) from None
+
+
+async def prepare(
+    settings: Settings,
+    database: Database,
+    *,
+    clock: Callable[[], datetime],
+    key_hasher: PasswordHasher,
+    password_hasher: PasswordHasher,
+) -> Demo:
+    """Migrates the database, fills it where it is empty, and sees to it that the printed sign-ins work."""
+    await _require_own(database)
+    await migrate(database)
+    async with database.reading() as session:
+        organization = await session.get(Organization, ORGANIZATION_ID)
+    if organization is not None and organization.deleted_at is not None:
+        raise Failure(f"The demo's organization was deleted. To start the demo anew: {_anew(database)}.")
+    if organization is None:
+        server_keys = settings.server_keys or kept_server_keys(database) or _make_server_keys(database)
+        await _fill(database, Teller(clock(), server_keys, settings.key_prefixes[0], key_hasher, password_hasher))
+    else:
+        server_keys = await _same_server_keys(settings, database)
+    people = await _restore_passwords(database, password_hasher)
+    return Demo(replace(settings, server_keys=server_keys), server_keys, people)
+
+
+async def fresh_key(desk: Desk) -> Issued:
+    """
+    The demo's key with a secret that nobody has had, as the operator's rotation; where it was deleted, one made anew,
+    and with every slot taken another living key.
+    """
+    async with desk.database.reading() as session:
+        living = await visible_keys(session, ORGANIZATION_ID, of_agents=None)
+    found = next((key for key in living if key.name == CURL_KEY_NAME and key.agent is None), None)
+    if found is None:
+        try:
+            return await create_api_key(
+                desk,
+                operator(),
+                organization_id=ORGANIZATION_ID,
+                name=CURL_KEY_NAME,
+                scope=Scope.ORGANIZATION,
+                agent_id=None,
+            )
+        except KeyLimitReached as refusal:
+            found = next((key for key in refusal.candidates if key.agent is None), refusal.candidates[0])
+    return await rotate_api_key(desk, operator(), key_id=found.id)
+
+
+async def _require_own(database: Database) -> None:
+    """Raises Failure for a database that the demo must not touch: it looks before it migrates."""
+    revision = await current_revision(database)
+    if revision is None:
+        return
+    if revision not in known_revisions():
+        raise Failure(await schema_fault(database) or "")
+    async with database.reading() as session:
+        if await is_there_another_organization(session, ORGANIZATION_ID):
+            raise Failure(
+                "This database holds an organization that the demo did not make, so the demo leaves it alone. "
+                "Serve it with `keydesk serve`, or set KEYDESK_DATABASE_URL to a new one."
+            )
+
+
+async def _same_server_keys(settings: Settings, database: Database) -> ServerKeys:
+    """Those that the demo's living keys were tagged with. Raises Failure where they are gone."""
+    server_keys = settings.server_keys or kept_server_keys(database)
+    missing = await missing_server_keys(database, () if server_keys is None else server_keys.ids)
+    if missing:
+        raise Failure(
+            f"The demo's API keys need {missing_words(missing)}, which is not there. Put back {SECRET_FILE} or "
+            f"KEYDESK_SECRET_KEY, or start anew: {_anew(database)}."
+        )
+    return server_keys or _make_server_keys(database)
+
+
+async def _fill(database: Database, teller: Teller) -> None:
+    stages = list(teller.rows())
+    async with database.transaction() as session:
+        for rows in stages:
+            session.add_all(rows)
+            await session.flush()
+
+
+async def _restore_passwords(database: Database, hasher: PasswordHasher) -> list[DemoPerson]:
+    """The demo's people who are still there, with the password and role that they have now."""
+    async with database.reading() as session:
+        members = {person.email: (person, role) for person, role in await members_of(session, ORGANIZATION_ID)}
+    found = []
+    for each in PEOPLE:
+        if each.email in members:
+            person, role = members[each.email]
+            if person.password_is_one_time or not is_password(hasher, person.password_hash, each.password):
+                await _restore_password(database, person, hasher.hash(each.password))
+            found.append(each._replace(role=role))
+    return found
+
+
+async def _restore_password(database: Database, person: Person, hashed: str) -> None:
+    async with database.transaction() as session:
+        row = await person_for_update(session, person.id)
+        if row is not None:
+            row.password_hash, row.password_is_one_time, row.password_expires_at = hashed, False, None
+
+
+def _secret_file(database: Database) -> Path | None:
+    return None if database.path is None else database.path.with_name(SECRET_FILE)
+
+
+def _make_server_keys(database: Database) -> ServerKeys:
+    """Makes a server key and keeps it beside the embedded database, for its owner's eyes. Raises Failure."""
+    path = _secret_file(database)
+    if path is None:
+        raise Failure(f"With PostgreSQL, the demo needs KEYDESK_SECRET_KEY, as the server does. {HOW_TO_MAKE_A_SECRET}")
+    text = secrets.token_hex(32)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise Failure(f"The demo's server key can't be kept in {path}: {error.strerror}.") from None
+    return parse_server_keys(text)
+
+
+def _anew(database: Database) -> str:
+    return f"remove {database.path}" if database.path is not None else "use an empty database"

@@ -1,0 +1,1 @@
+"""GraphQL over HTTP: the endpoint, its limits, and subscriptions as server-sent events."""

@@ -1,0 +1,161 @@
+"""Owns what clients are told when a GraphQL request fails, and what the log is told instead."""
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Any
+
+from graphql import FieldNode, GraphQLError
+
+from app.observability.logs import failure_story
+from app.observability.paced_log import Paced, more_words
+from keys.refusals import Refusal
+from keys.token import PATTERN
+from schema.refusals import as_error
+
+logger = logging.getLogger("keydesk.graphql")
+FAILURES_A_MINUTE = 20
+"""Of one kind, that are logged: somebody who finds a bug, or an outage, can repeat it as fast as they like."""
+_paced = Paced(of_a_kind=FAILURES_A_MINUTE, in_all=10 * FAILURES_A_MINUTE)
+
+MESSAGE_CHARACTERS = 500
+SAID_BACK = re.compile(
+    r"[,;] found: .*|(?<=value): .*|(?<=String) '.*'|(?<=Value) '.*'(?= does not exist)|" + PATTERN, re.DOTALL
+)
+"""Where GraphQL's own messages quote a value, and keys that were pasted into a document."""
+
+
+class Code(StrEnum):
+    """What `extensions.code` can be."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    PASSWORD_CHANGE_REQUIRED = "PASSWORD_CHANGE_REQUIRED"  # noqa: S105 - no password
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    TOO_COMPLEX = "TOO_COMPLEX"
+    RATE_LIMITED = "RATE_LIMITED"
+    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+
+MEANT_FOR_CLIENTS = frozenset(Code) - {Code.INTERNAL_SERVER_ERROR}
+
+
+class RequestRefused(Exception):
+    """The HTTP request is not one that this address answers: a status of its own, whatever was accepted."""
+
+    def __init__(
+        self, status: int, message: str, *, code: Code = Code.BAD_REQUEST, headers: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.headers = tuple(headers)
+
+
+class ExecutionRefused(Exception):
+    """The request is one, but its operation is not executed: parsing, validation, variables or limits."""
+
+    def __init__(self, code: Code, errors: Sequence[GraphQLError]) -> None:
+        super().__init__(code)
+        self.code = code
+        self.errors = errors
+
+
+def refusal(code: Code, message: str) -> dict[str, Any]:
+    """One member of `errors` about the request as a whole."""
+    return {"message": _clipped(message), "extensions": {"code": code}}
+
+
+def located_refusal(code: Code, error: GraphQLError) -> dict[str, Any]:
+    """One member of `errors` about a place in the document."""
+    answer = refusal(code, without_values(error.message))
+    answer["extensions"].update(error.extensions or {})
+    if error.locations:
+        answer["locations"] = [location.formatted for location in error.locations]
+    return answer
+
+
+def masked(request_id: str | None) -> dict[str, Any]:
+    """What a client sees of a bug: enough to ask about it."""
+    extensions: dict[str, Any] = {"code": Code.INTERNAL_SERVER_ERROR}
+    if request_id is not None:
+        extensions["requestId"] = request_id
+    return {"message": "Something went wrong on our side.", "extensions": extensions}
+
+
+def execution_errors(errors: Iterable[GraphQLError], request_id: str | None) -> list[dict[str, Any]]:
+    """The `errors` of an executed operation. What has no code of the contract's is masked and logged.
+
+    A schema says no by raising a Refusal, or a GraphQLError whose `extensions` have one of the contract's codes; its
+    message and extensions are shown as they are.
+    """
+    answers: list[dict[str, Any]] = []
+    logged: set[tuple[type[BaseException], str]] = set()
+    for error in errors:
+        raised = error.original_error
+        meant = (as_error(raised) if isinstance(raised, Refusal) else None) or error
+        if _is_meant_for_clients(meant):
+            answer: dict[str, Any] = {"message": _clipped(meant.message), "extensions": meant.extensions}
+        elif _is_about_arguments(error):
+            answer = refusal(Code.BAD_USER_INPUT, without_values(error.message))
+        else:
+            answer = masked(request_id)
+            cause, field = error.original_error or error, _field_name(error)
+            if (type(cause), field) not in logged:
+                logged.add((type(cause), field))
+                log_failure(cause, f"field {field}", request_id)
+        if error.locations:
+            answer["locations"] = [location.formatted for location in error.locations]
+        if error.path is not None:
+            answer["path"] = error.path
+        answers.append(answer)
+    return answers
+
+
+def log_failure(error: BaseException, where: str, request_id: str | None) -> None:
+    """Writes down where it failed and how, and nothing that anybody sent; not more often than is of use."""
+    left_out = _paced.admits((where, type(error)))
+    if left_out is not None:
+        more = more_words(left_out)
+        logger.error("GraphQL: %s failed, request %s%s\n%s", where, request_id or "-", more, failure_story(error))
+
+
+def without_values(message: str) -> str:
+    """One of GraphQL's messages without what was sent: browsers log it, and it may be a misplaced password."""
+    return SAID_BACK.sub("", message)
+
+
+def _clipped(message: str) -> str:
+    """Messages quote the request, which may be a quarter of a megabyte of it for each error."""
+    return message if len(message) <= MESSAGE_CHARACTERS else message[:MESSAGE_CHARACTERS] + "…"
+
+
+def _is_meant_for_clients(error: GraphQLError) -> bool:
+    raised, code = error.original_error, (error.extensions or {}).get("code")
+    return isinstance(raised, GraphQLError | None) and isinstance(code, str) and code in MEANT_FOR_CLIENTS
+
+
+def _is_about_arguments(error: GraphQLError) -> bool:
+    """Whether GraphQL itself found, while executing, that a variable does not fit where it is used.
+
+    That is left to execution for a variable with a default that is sent as null; the error has no code, and no other
+    mark than where it was raised.
+    """
+    raised = error.original_error or error
+    frames = raised.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    module = frames.tb_frame.f_globals.get("__name__") if frames is not None else None
+    return isinstance(raised, GraphQLError) and module == "graphql.execution.values"
+
+
+def _field_name(error: GraphQLError) -> str:
+    """The field's name in the schema; the path has aliases, which are the client's words."""
+    node = error.nodes[0] if error.nodes else None
+    return node.name.value if isinstance(node, FieldNode) else "-"

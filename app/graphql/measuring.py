@@ -1,0 +1,229 @@
+"""Measures a parsed GraphQL operation: how deep it is, and how many fields its answer could have."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import ceil
+from typing import Any, NamedTuple
+
+from graphql import (
+    ArgumentNode,
+    BooleanValueNode,
+    DocumentNode,
+    EnumValueNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLNamedType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    StringValueNode,
+    Undefined,
+    ValueNode,
+    VariableDefinitionNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_composite_type,
+    is_list_type,
+)
+
+from app.graphql.limits import NOTHING, Cost, Limits, ListSizes, TooComplex
+from keys.usage.intervals import Interval, begun
+
+PAGE_SIZES = ("first", "last")
+TIME = ("from", "to")
+INTROSPECTION = ("__schema", "__type")
+
+
+class _Place(NamedTuple):
+    """Where in an operation a selection stands: on what type, right below a page or not, and below which object."""
+
+    type: GraphQLNamedType | None
+    in_page: bool
+    below: str | None
+
+
+@dataclass(slots=True)
+class Measuring:
+    """One walk over one operation. Each fragment is walked once, so spreading it often costs no time.
+
+    A fragment that spreads itself counts as nothing where the circle closes; saying so is validation's.
+    """
+
+    schema: GraphQLSchema
+    fragments: Mapping[str, FragmentDefinitionNode]
+    limits: Limits
+    variables: Mapping[str, Any] | None
+    """The values of this request; None for the most that any request could ask for."""
+    sizes: ListSizes | None = None
+    """None while nobody knows who asks: a list with a real length then counts as one item, the least it can be."""
+    depends_on_variables: bool = False
+    depends_on_sizes: bool = False
+    _known: dict[tuple[str, bool, str | None], Cost] = field(default_factory=dict)
+
+    def operation(self, node: OperationDefinitionNode) -> Cost:
+        """What the operation costs. Raises TooComplex where its nesting alone is too much to measure."""
+        root = self.schema.get_root_type(node.operation)
+        return self._selections(node.selection_set, _Place(root, in_page=False, below=None), 0)
+
+    def _selections(self, selection_set: SelectionSetNode, place: _Place, nested: int) -> Cost:
+        if nested > self.limits.nested_selections:
+            raise TooComplex("The operation is nested too deeply.")
+        cost = NOTHING
+        for selection in selection_set.selections:
+            if isinstance(selection, FieldNode):
+                cost += self._field(selection, place, nested)
+            elif isinstance(selection, InlineFragmentNode):
+                condition = selection.type_condition
+                narrowed = self.schema.get_type(condition.name.value) if condition else place.type
+                cost += self._selections(selection.selection_set, place._replace(type=narrowed), nested + 1)
+            elif isinstance(selection, FragmentSpreadNode):
+                cost += self._fragment(selection.name.value, place, nested)
+        return cost
+
+    def _fragment(self, name: str, place: _Place, nested: int) -> Cost:
+        remembered = (name, place.in_page, place.below)
+        known = self._known.get(remembered)
+        if known is not None:
+            return known
+        fragment = self.fragments.get(name)
+        if fragment is None:
+            return NOTHING
+        self._known[remembered] = NOTHING
+        on = self.schema.get_type(fragment.type_condition.name.value)
+        cost = self._selections(fragment.selection_set, place._replace(type=on), nested + 1)
+        self._known[remembered] = cost
+        return cost
+
+    def _field(self, node: FieldNode, place: _Place, nested: int) -> Cost:
+        name, parent = node.name.value, place.type
+        aliases = 1 if node.alias else 0
+        if node.selection_set is None:
+            return Cost(1, aliases, 1)
+        definition = self.schema.get_field(parent, name) if is_composite_type(parent) else None
+        below_type = get_named_type(definition.type) if definition else None
+        full_name = f"{parent.name}.{name}" if parent else name
+        items, is_page = self._items(node, definition, full_name, place)
+        below_id = self._named_object(node, full_name) or place.below
+        below = self._selections(node.selection_set, _Place(below_type, is_page, below_id), nested + 1)
+        if name in INTROSPECTION:
+            return Cost(1, aliases + below.aliases, 1, 1 + below.complexity_fields)
+        return Cost(
+            1 + below.depth_levels,
+            aliases + below.aliases,
+            self.limits.weights.get(full_name, 1) + ceil(items * below.complexity_fields),
+            below.introspection_fields,
+        )
+
+    def _items(
+        self, node: FieldNode, definition: GraphQLField | None, full_name: str, place: _Place
+    ) -> tuple[float, bool]:
+        """How often what is below the field counts, and whether lists right below it are the page just counted."""
+        if definition is None:
+            return 1, False
+        sizes = [name for name in PAGE_SIZES if name in definition.args]
+        if sizes:
+            given = {argument.name.value: argument for argument in node.arguments or ()}
+            asked = [self._size(given.get(name), definition.args[name].default_value) for name in sizes]
+            return max((size for size in asked if size is not None), default=self.limits.page_items), True
+        if all(name in definition.args for name in TIME):
+            return self._intervals({argument.name.value: argument.value for argument in node.arguments or ()}), False
+        if full_name in self.limits.sized_lists:
+            self.depends_on_sizes = True
+            return self._real_length(node, full_name, place.below), False
+        if is_list_type(get_nullable_type(definition.type)) and not place.in_page:
+            return self.limits.assumed_list_items, False
+        return 1, False
+
+    def _real_length(self, node: FieldNode, full_name: str, below: str | None) -> float:
+        """The list's length; `Type.field(argument)` has the items that come with a true argument."""
+        if self.sizes is None:
+            return 1
+        lengths = self.sizes.mean if below is None else self.sizes.by_id.get(below, self.sizes.largest)
+        length = lengths.get(full_name, self.limits.assumed_list_items)
+        for argument in node.arguments or ():
+            longer = lengths.get(f"{full_name}({argument.name.value})")
+            if longer is not None and self._value(argument.value) is not False:
+                length += longer
+        return length
+
+    def _named_object(self, node: FieldNode, full_name: str) -> str | None:
+        """The id by which the field's arguments name the object whose lists are below it."""
+        path = self.limits.named_by.get(full_name)
+        if path is None or self.sizes is None:
+            return None
+        value: Any = {argument.name.value: argument.value for argument in node.arguments or ()}
+        for name in path:
+            if isinstance(value, ObjectValueNode):
+                value = {each.name.value: each.value for each in value.fields}
+            value = self._value(value.get(name)) if isinstance(value, Mapping) else None
+        return value if isinstance(value, str) else None
+
+    def _size(self, argument: ArgumentNode | None, default: object) -> int | None:
+        """The page's size that one argument asks for, or None where it leaves the size open."""
+        if argument is None:
+            return None if default is Undefined else self._clamped(default)
+        value = argument.value
+        if isinstance(value, IntValueNode):
+            return self._clamped(whole_number(value))
+        if isinstance(value, VariableNode):
+            self.depends_on_variables = True
+            if self.variables is not None:
+                return self._clamped(self.variables.get(value.name.value))
+            return self.limits.page_items
+        return None
+
+    def _intervals(self, given: Mapping[str, ValueNode]) -> int:
+        """How many of a time are asked for. What can't be read is refused later, and counts as the most till then."""
+        try:
+            since, until = (datetime.fromisoformat(self._text(given[name])) for name in TIME)
+            interval = Interval[self._text(given["interval"])] if "interval" in given else Interval.HOUR
+            return min(max(begun(since, until, interval), 1), self.limits.intervals)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return self.limits.intervals
+
+    def _text(self, value: ValueNode) -> Any:
+        """The text or name that an argument is, or None where that is left open."""
+        return self._value(value) if isinstance(value, StringValueNode | EnumValueNode | VariableNode) else None
+
+    def _value(self, value: Any) -> Any:
+        """What a literal or a variable stands for; None where that is left open. Other values are themselves."""
+        if isinstance(value, StringValueNode | EnumValueNode | BooleanValueNode):
+            return value.value
+        if isinstance(value, VariableNode):
+            self.depends_on_variables = True
+            return None if self.variables is None else self.variables.get(value.name.value)
+        return value
+
+    def _clamped(self, size: object) -> int | None:
+        return min(max(size, 1), self.limits.page_items) if isinstance(size, int) else None
+
+
+def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    """The document's fragments by name."""
+    return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+
+
+def operations_of(document: DocumentNode) -> Iterator[OperationDefinitionNode]:
+    """The document's operations, in its order."""
+    return (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
+
+
+def default_value(definition: VariableDefinitionNode) -> int | str | bool | None:
+    """A variable's default, as far as sizes and times can hang on it."""
+    node = definition.default_value
+    if isinstance(node, IntValueNode):
+        return whole_number(node)
+    return node.value if isinstance(node, StringValueNode | EnumValueNode | BooleanValueNode) else None
+
+
+def whole_number(node: IntValueNode) -> int:
+    """The number of a literal; a very long one, which Python takes long to read or refuses to, counts as very large."""
+    return int(node.value) if len(node.value) < 19 else sys.maxsize

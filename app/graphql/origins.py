@@ -1,0 +1,180 @@
+"""
+Owns which web pages may ask GraphQL: our own, and those of the front ends that the operator named.
+
+Every POST is looked at, with a cookie or without, so that no other page can sign a browser in either. CORS is a few
+lines of our own: the framework's is for all routes of an application and knows nothing of a refused page.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Receive, Scope, Send
+
+from app.graphql.errors import Code, refusal
+from app.graphql.requests import AnswerForm, answer_form, header_values
+from models.engine.url_text import is_host
+
+logger = logging.getLogger("keydesk.origins")
+
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+DEFAULT_PORTS = {"http": 80, "https": 443}
+PREFLIGHT_SECONDS = 600
+LOGGED_EVERY_SECONDS = 60.0
+SHOWN_CHARACTERS = 100
+Headers = list[tuple[bytes, bytes]]
+
+_PREFLIGHT: Headers = [
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"Content-Type"),
+    (b"access-control-max-age", b"%d" % PREFLIGHT_SECONDS),
+]
+
+
+def own_origins(public_url: str) -> frozenset[str]:
+    """The origin that our own pages have, as browsers write it; on loopback its three names count as one."""
+    parts = urlsplit(public_url)
+    hostname = parts.hostname or ""
+    host = f"[{hostname}]" if ":" in hostname else hostname
+    port = "" if parts.port in {None, DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"
+    hosts = LOOPBACK_HOSTS if host in LOOPBACK_HOSTS else (host,)
+    return frozenset(f"{parts.scheme}://{each}{port}" for each in hosts)
+
+
+def origin_allowed(origin: str | None, public_url: str, allowed_origins: Collection[str]) -> bool:
+    """Whether a page of this origin may ask. A request without one comes from no page; `null` is none of ours."""
+    return origin is None or origin in own_origins(public_url) or origin in allowed_origins
+
+
+class OriginGuard:
+    """
+    An ASGI application in front of that of /graphql: refuses pages that may not ask, and tells browsers which may.
+
+    It wraps that application itself and not a path, which the framework's routing reads in its own way.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        public_url: str,
+        allowed_origins: Collection[str],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        own = own_origins(public_url)
+        self._app = app
+        self._public_url = public_url
+        self._log = _PacedLog(monotonic)
+        self._named = frozenset(allowed_origins) - own
+        self._allowed = own | self._named
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+        answer = _adding(send, self._headers(origins))
+        is_preflight = scope["method"] == "OPTIONS" and bool(origins) and _is_preflight(scope)
+        is_allowed = len(origins) <= 1 and self._allowed.issuperset(origins)
+        if (scope["method"] == "POST" or is_preflight) and not is_allowed:
+            message = f"Requests from {_shown(origins)} are not allowed: this server is at {self._public_url}."
+            self._log.warn(message)
+            await _refuse(scope, answer, f"{message} {ADVICE}")
+        elif is_preflight and self._is_named(origins):
+            await _answer(answer, 204, _PREFLIGHT)
+        else:
+            await self._app(scope, receive, answer)
+
+    def _is_named(self, origins: list[str]) -> bool:
+        return len(origins) == 1 and origins[0] in self._named
+
+    def _headers(self, origins: list[str]) -> Headers:
+        """What every answer says: that it depends on who asks, and who may read it, be it a refusal."""
+        if not self._named:
+            return []
+        if not self._is_named(origins):
+            return [(b"vary", b"Origin")]
+        return [
+            (b"vary", b"Origin"),
+            (b"access-control-allow-origin", origins[0].encode("latin-1")),
+            (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", b"X-Request-Id"),
+        ]
+
+
+ADVICE = (
+    "Whoever runs Keydesk: KEYDESK_PUBLIC_URL must be the address in the browser; KEYDESK_ALLOWED_ORIGINS names other "
+    "front ends of the same site."
+)
+
+
+class _PacedLog:
+    """A line a minute, so that an operator sees a wrong setting and no stranger fills the log."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._next_at = float("-inf")
+        self._left_out = 0
+
+    def warn(self, message: str) -> None:
+        now = self._monotonic()
+        if now < self._next_at:
+            self._left_out += 1
+            return
+        more = f" Requests like this since the last such line: {self._left_out}." if self._left_out else ""
+        self._next_at, self._left_out = now + LOGGED_EVERY_SECONDS, 0
+        logger.warning(
+            "%s Check KEYDESK_PUBLIC_URL and KEYDESK_ALLOWED_ORIGINS.%s This is said once a minute.", message, more
+        )
+
+
+def _shown(origins: list[str]) -> str:
+    """The page's origin, where the header is one; whatever else somebody put there is not repeated."""
+    if len(origins) != 1:
+        return "a page that sends several origins"
+    try:
+        parts = urlsplit(origins[0])
+        is_origin = bool(parts.scheme) and is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        is_origin = False
+    if origins[0] == "null":
+        return "a page without an origin (null: a file, or a sandboxed frame)"
+    if not is_origin or parts.username is not None or len(origins[0]) > SHOWN_CHARACTERS or not origins[0].isascii():
+        return "a page whose origin can't be read"
+    return f"pages of {parts.scheme}://{parts.netloc}"
+
+
+async def _refuse(scope: HTTPScope, send: Send, message: str) -> None:
+    """A GraphQL response, in the form that was asked for, as every refusal at this address."""
+    form = answer_form(", ".join(header_values(scope, b"accept")) or "*/*") or AnswerForm.JSON
+    body = msgspec.json.encode({"errors": [refusal(Code.FORBIDDEN, message)]})
+    headers = [(b"content-type", f"{form.value}; charset=utf-8".encode()), (b"cache-control", b"no-store")]
+    await _answer(send, 403, headers, body)
+
+
+async def _answer(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
+    length = [] if status == 204 else [(b"content-length", b"%d" % len(body))]
+    start: HTTPResponseStartEvent = {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [*headers, *length],
+    }
+    await send(start)
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _is_preflight(scope: Any) -> bool:
+    return any(name == b"access-control-request-method" for name, _ in scope["headers"])
+
+
+def _adding(send: Send, headers: Headers) -> Send:
+    async def send_with(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *headers]}
+        await send(message)
+
+    return send_with if headers else send

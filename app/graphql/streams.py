@@ -1,0 +1,270 @@
+"""
+Owns subscriptions as server-sent events: GraphQL over SSE, in its distinct connections mode.
+
+https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md: an event `next` for each result, then `complete`. What
+is refused before execution comes as a `next`, too: the protocol has it so, and its client takes another status for a
+broken network and asks again and again. A stream that ends without `complete` was cut off, and may be asked for anew.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterable, Callable, Coroutine, Hashable, Iterable, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Protocol, assert_never, cast
+
+from graphql import ExecutionResult, Executor, GraphQLError, create_source_event_stream, map_source_to_response_event
+from graphql.error import located_error
+from litestar.types import HTTPScope, Receive, Send
+
+from app.graphql.errors import execution_errors, log_failure
+from app.graphql.events import COMMENT, COMPLETE, Headers, begin_events, next_event, refused_result
+from keys.refusals import TooManyRequests, Unauthenticated
+
+SERVER_STOPS = "keydesk.server_stops"
+"""The ASGI extension by which our server says that it was told to stop: an asyncio.Event. Others wait, or cut off."""
+HANG_UP = "keydesk.hang_up"
+"""The one by which our server drops a connection with all that it has yet to send: a function."""
+LAST_WORDS_SECONDS = 2
+"""How long the end of a stream waits for a client that does not read. Then it is hung up on."""
+RETRY_SECONDS = 5
+NO_LONGER = "This stream is over: you were signed out, or what you may do has changed. Sign in, and ask again."
+TOO_MANY_IN_ALL = "Too many streams are open at this moment. Try again in a few seconds."
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What streams may take of one process, and how often each is looked after."""
+
+    a_person: int = 5
+    """Open at the same time."""
+    in_all: int = 500
+    heartbeat_seconds: float = 12
+    """Proxies give up a connection without a byte: nginx after 60 seconds, others after 30."""
+    recheck_seconds: float = 1
+    """How often the right to a stream is looked at beside its events."""
+    unread_seconds: float = 30
+    """How long a client may leave unread what it was sent."""
+
+
+class StreamRight(Protocol):
+    """By what right a stream goes on."""
+
+    @property
+    def owner(self) -> Hashable:
+        """Whose it is: what open streams are counted under."""
+
+    async def still_holds(self) -> bool:
+        """Looks whether it does."""
+
+    def heard(self, call: Callable[[], None]) -> AbstractContextManager[None]:
+        """Calls, while the block runs, when it may be over, as far as this process knows without a look."""
+
+
+class End(Enum):
+    """How a stream ends."""
+
+    COMPLETE = auto()
+    RIGHT_OVER = auto()
+    CUT_OFF = auto()
+    """Nobody reads it any more, or the server is told to stop."""
+
+
+class Unread(Exception):
+    """The client takes nothing more."""
+
+
+class Places:
+    """Counts the streams that are open."""
+
+    def __init__(self, limits: StreamLimits) -> None:
+        self._limits = limits
+        self._open: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def taken(self, owner: Hashable) -> Iterator[None]:
+        """Takes one while the block runs. Raises TooManyRequests."""
+        most = self._limits.a_person
+        if self._open[owner] >= most:
+            sentence = f"You have {most} streams open, which is as many as one person may. Close one, then ask again."
+            raise TooManyRequests(sentence, RETRY_SECONDS)
+        if self._open.total() >= self._limits.in_all:
+            raise TooManyRequests(TOO_MANY_IN_ALL, RETRY_SECONDS)
+        self._open[owner] += 1
+        try:
+            yield
+        finally:
+            self._open[owner] -= 1
+            if not self._open[owner]:
+                del self._open[owner]
+
+
+class Streams:
+    """Answers subscriptions whose documents have passed."""
+
+    def __init__(self, limits: StreamLimits) -> None:
+        self._limits = limits
+        self._places = Places(limits)
+
+    async def answer(
+        self,
+        executor: Executor[Any],
+        right: StreamRight,
+        scope: HTTPScope,
+        receive: Receive,
+        send: Send,
+        *,
+        headers: Headers,
+        request_id: str | None,
+    ) -> None:
+        """Streams to the end. Raises TooManyRequests before it has begun."""
+        extensions = cast("dict[str, Any]", scope.get("extensions") or {})
+        with self._places.taken(right.owner):
+            # At once, so that whatever lies between passes on that there is an answer.
+            await begin_events(send, headers, COMMENT)
+            await Stream(
+                executor,
+                right,
+                self._limits,
+                receive,
+                send,
+                request_id,
+                server_stops=extensions.get(SERVER_STOPS),
+                hang_up=extensions.get(HANG_UP),
+            ).run()
+
+
+@dataclass(slots=True)
+class Stream:
+    """One subscription that is being answered."""
+
+    executor: Executor[Any]
+    right: StreamRight
+    limits: StreamLimits
+    receive: Receive
+    send: Send
+    request_id: str | None
+    server_stops: asyncio.Event | None
+    hang_up: Callable[[], None] | None
+    _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def run(self) -> None:
+        """
+        Until the source, the right to it, the connection or the server ends. The source's `finally` has run by then.
+
+        It is asked for an event when the one before was taken: who reads slowly waits for themselves.
+        """
+        # The source lives in one task from its first event to its end: a generator with a timeout in it needs that.
+        parts = [self._write(), self._watch(), self._leave(), self._beat()]
+        if self.server_stops is not None:
+            parts.append(_stop(self.server_stops))
+        tasks = [asyncio.create_task(_read(part)) for part in parts]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        first, *others = sorted(tasks, key=lambda task: task not in done)
+        for other in others:
+            if (failure := _failure(other)) is not None:
+                log_failure(failure, "the end of a stream", self.request_id)
+        last_words = self._last_words(first)
+        try:
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self.send({"type": "http.response.body", "body": last_words, "more_body": False})
+        except OSError:  # which a timeout is, too
+            if self.hang_up is not None:
+                self.hang_up()
+                await self._leave()
+
+    async def _write(self) -> End:
+        """Sends each event's result, after another look at the right to it."""
+        source = create_source_event_stream(self.executor)
+        if self.executor.is_awaitable(source):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            await self._send(next_event(self._errors(source.errors or ())))
+            return End.COMPLETE
+        events = cast("AsyncIterable[Any]", source)
+        async with aclosing(map_source_to_response_event(self.executor, events)) as results:
+            async for result in results:
+                if not await self.right.still_holds():
+                    return End.RIGHT_OVER
+                errors = self._errors(result.errors) if result.errors else {}
+                await self._send(next_event({**errors, "data": result.data}))
+                if result.data is None:
+                    break
+        return End.COMPLETE
+
+    async def _watch(self) -> End:
+        """Ends with the right."""
+        changed = asyncio.Event()
+        with self.right.heard(changed.set):
+            while await self.right.still_holds():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self.limits.recheck_seconds):
+                        await changed.wait()
+                changed.clear()
+        return End.RIGHT_OVER
+
+    async def _leave(self) -> End:
+        """Ends with the client's connection."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        return End.CUT_OFF
+
+    async def _beat(self) -> End:
+        """Shows whatever lies between that the connection is in use."""
+        while True:
+            await asyncio.sleep(self.limits.heartbeat_seconds)
+            await self._send(COMMENT)
+
+    async def _send(self, body: bytes) -> None:
+        """Returns when there is room for more. Raises Unread."""
+        try:
+            async with asyncio.timeout(self.limits.unread_seconds), self._sending:
+                await self.send({"type": "http.response.body", "body": body, "more_body": True})
+        except OSError:
+            raise Unread from None
+
+    def _last_words(self, first: asyncio.Task[End]) -> bytes:
+        if (failure := _failure(first)) is not None:
+            field_asked = list(self.executor.operation.selection_set.selections)
+            return next_event(self._errors([located_error(failure, field_asked)])) + COMPLETE
+        match first.result():
+            case End.COMPLETE:
+                return COMPLETE
+            case End.RIGHT_OVER:
+                return next_event(refused_result(Unauthenticated(NO_LONGER), self.request_id)) + COMPLETE
+            case End.CUT_OFF:
+                return b""
+            case unknown:
+                assert_never(unknown)
+
+    def _errors(self, errors: Iterable[GraphQLError]) -> dict[str, Any]:
+        return {"errors": execution_errors(errors, self.request_id)}
+
+
+async def _read(part: Coroutine[Any, Any, End]) -> End:
+    """A part of a stream, which is cut off where nobody reads it."""
+    try:
+        return await part
+    except Unread:
+        return End.CUT_OFF
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Not by us: the source waited for something that somebody else has cancelled, which is a failure like others.
+        raise RuntimeError("what the source waited for was cancelled") from error
+
+
+async def _stop(server_stops: asyncio.Event) -> End:
+    await server_stops.wait()
+    return End.CUT_OFF
+
+
+def _failure(task: asyncio.Task[End]) -> Exception | None:
+    return cast("Exception | None", None if task.cancelled() else task.exception())

@@ -1,0 +1,342 @@
+"""
+HTTP/1.1 connections: uvicorn's protocol on httptools, with what it lacks.
+
+* A request that asks for an upgrade is read as if it had not asked: a server may ignore `Upgrade` (RFC 9110, 7.8). The
+  parser itself stops at such a request's head, without its body, and would take the body for the next request.
+* After a request whose end could be in doubt, nothing more is read from the connection, and its answer closes it.
+* Heads, bodies and unread answers have a deadline, heads a size, and each address a number of connections.
+* Streams learn that the server stops, and earlier pipelined requests that their connection is lost.
+"""
+
+import asyncio
+from typing import Any, cast
+
+import httptools
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from app.connections import Bounds
+from app.gentle_transport import GentleTransport
+from app.graphql.streams import HANG_UP, SERVER_STOPS
+from app.request_id import NO_SNIFFING, new_request_id
+
+HEAD_BYTES_AT_MOST = 128 * 1024
+"""
+Request line and headers, or the trailers after a body. Four times what the application takes: it gives the better
+answer to what is merely too long. Parsing a head of 2 MB in tiny headers held up everybody for 0.2 seconds.
+"""
+PIECE_BYTES = 64 * 1024
+"""What is parsed before the bound on the head is looked at again."""
+UNREAD_BODY_BYTES_AT_MOST = 1024 * 1024
+"""How much of a body is read and dropped after its request was answered. Then the connection is closed."""
+PIPELINED_AT_MOST = 50
+"""Requests on one connection that wait for their answers. After these, no more are read from it."""
+VERSIONS = ("1.1", "1.0")
+HOP_BY_HOP = frozenset((b"connection", b"upgrade", b"http2-settings"))
+"""Headers that ask for an upgrade, or name others that do."""
+_TOO_LARGE = b"The request's headers are too large."
+_TOO_SLOW = b"The request did not arrive in time."
+_INVALID = b"This is not a valid HTTP request."
+_NO_TUNNELS = b"CONNECT is not supported."
+
+
+class UnknownVersion(Exception):
+    """Neither HTTP/1.1 nor 1.0."""
+
+
+class NoMoreRequests(Exception):
+    """Ends the parsing of a connection: what follows is not read as a request."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """One connection. Private names of uvicorn's that are overridden here are covered by tests/test_app_wire*.py."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._bounds = bounds or Bounds()
+        self._has_place = False
+        self._is_deaf = False
+        self._in_message = False
+        self._in_body = False
+        self._asks_for_upgrade = False
+        self._asked_for_upgrade = False
+        self._messages = 0
+        self._undelivered = 0
+        self._unread_body = 0
+        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline_of: tuple[bool, int] | None = None
+        self._overtaken: list[RequestResponseCycle] = []
+        self._stops = asyncio.Event()
+
+    # The connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the server has it
+        """Takes a place for the connection, or closes it where there is none."""
+        self._gentle = GentleTransport(transport, self._bounds.deadlines, self.loop, may_send_more=self._may_send_more)
+        super().connection_made(cast(asyncio.Transport, self._gentle))
+        self._extensions = {SERVER_STOPS: self._stops, HANG_UP: transport.abort}
+        self._host = self.client[0] if self.client else None
+        if refusal := self._bounds.places.take(self._host):
+            self._bounds.log.note(refusal)
+            self._is_deaf = True
+            transport.abort()
+            return
+        self._has_place = True
+        self._watch_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        super().connection_lost(exc)
+        self._is_deaf = True
+        self._drop_deadline()
+        self._gentle.is_lost()
+        if self._has_place:
+            self._has_place = False
+            self._bounds.places.give_back(self._host)
+        for cycle in self._overtaken:
+            cycle.disconnected = cycle.disconnected or not cycle.response_complete
+            cycle.message_event.set()
+
+    def shutdown(self) -> None:
+        """The server stops: idle connections close now, the others after their answers."""
+        super().shutdown()
+        self._stops.set()
+        if self._in_message and not self._is_deaf:
+            self._set_deadline(self._bounds.deadlines.last_words)
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write."""
+        super().pause_writing()
+        self._gentle.watch_unread()
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        super().resume_writing()
+        self._gentle.forget_unread()
+
+    # What arrives
+
+    def data_received(self, data: bytes) -> None:
+        """Parses what arrived, unless the connection is not read any more."""
+        if self._is_deaf:
+            self._gentle.drop(len(data))
+            return
+        self._unset_keepalive_if_required()
+        if len(data) <= PIECE_BYTES:
+            self._parse_bounded(data)
+        else:
+            for start in range(0, len(data), PIECE_BYTES):
+                if not self._is_deaf:
+                    self._parse_bounded(data[start : start + PIECE_BYTES])
+        self._watch_deadline()
+
+    def _parse_bounded(self, data: bytes) -> None:
+        self._undelivered += len(data)
+        self._parse(data)
+        if self._undelivered > HEAD_BYTES_AT_MOST and not self._is_deaf:
+            self._stop_reading(431, _TOO_LARGE, "the request's head is too large")
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._parse_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            is_end = isinstance(error.__context__, NoMoreRequests) or self._is_last_read()
+            if is_end:
+                self._is_deaf = True
+            else:
+                self._stop_reading(400, _INVALID, "not a valid HTTP request")
+
+    def _parse_without_upgrade(self, rest: bytes) -> None:
+        """
+        Parses the head again without what asks for an upgrade, and then the body as the head says.
+
+        The new head asks for the connection to be closed: whoever sent the request may expect another protocol next.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._stop_reading(501, _NO_TUNNELS, "CONNECT is not supported")
+            return
+        head = [b"%b %b HTTP/%b\r\n" % (method, self.url, self.parser.get_http_version().encode())]
+        head += [b"%b: %b\r\n" % (name, value) for name, value in self.headers if name not in HOP_BY_HOP]
+        self._asks_for_upgrade = False
+        self._asked_for_upgrade = True
+        self._messages -= 1
+        self.parser = httptools.HttpRequestParser(self)
+        self._parse(b"".join(head) + b"connection: close\r\n\r\n")
+        if rest and not self._is_deaf:
+            self._parse(rest)
+
+    def on_message_begin(self) -> None:
+        """A request begins, unless the one before it was the last of this connection."""
+        last = self.cycle
+        if last is not None and (
+            not last.keep_alive or (not last.response_complete and len(self._waiting()) >= PIPELINED_AT_MOST)
+        ):
+            self._answer_and_close()
+            raise NoMoreRequests
+        self._in_message = True
+        self._messages += 1
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """A head is complete."""
+        self._undelivered = 0
+        if self.parser.get_http_version() not in VERSIONS:
+            raise UnknownVersion
+        if self.parser.should_upgrade():
+            self._asks_for_upgrade = True
+            return
+        self._in_body = True
+        self._unread_body = 0
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # one of our own
+        before = self.cycle
+        super().on_headers_complete()
+        self.headers = []  # what follows are trailers, which nobody asked for: they are not headers (RFC 9110, 6.5.1)
+        if before is not None and not before.response_complete:
+            unanswered = [cycle for cycle in self._overtaken if not cycle.response_complete]
+            self._overtaken = [*unanswered, before]
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body."""
+        self._undelivered = 0
+        if self.cycle.response_complete:
+            self._unread_body += len(body)
+            if self._unread_body > UNREAD_BODY_BYTES_AT_MOST:
+                self._is_deaf = True
+                self._gentle.close()
+                raise NoMoreRequests
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is there as a whole."""
+        if self._asks_for_upgrade:
+            return
+        self._in_message = self._in_body = False
+        super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if cycle.waiting_for_100_continue:
+            app = _closing_unless_asked_for(app, cycle)
+        super()._start_asgi_task(cycle, app)
+
+    # The end of reading
+
+    def _may_send_more(self) -> bool:
+        """Whether the client may still be sending something that is not read any more."""
+        return self._in_message or self._is_deaf or self._asked_for_upgrade
+
+    def _waiting(self) -> list[RequestResponseCycle]:
+        """The requests that are not answered yet, in their order."""
+        cycles = self._overtaken if self.cycle is None else [*self._overtaken, self.cycle]
+        return [cycle for cycle in cycles if not cycle.response_complete]
+
+    def _is_last_read(self) -> bool:
+        """Whether the last request that was read whole is the last of its connection."""
+        return not self._in_message and self.cycle is not None and not self.cycle.keep_alive
+
+    def _answer_and_close(self) -> None:
+        """Reads nothing more; the connection closes when what was asked is answered."""
+        self._is_deaf = True
+        if waiting := self._waiting():
+            waiting[-1].keep_alive = False
+        else:
+            self._gentle.close()
+
+    def _stop_reading(self, status: int, body: bytes, reason: str) -> None:
+        """
+        Ends the connection because of what arrived, or did not.
+
+        Says why where this can't be taken for another request's answer: requests that were read whole are answered
+        first, and an answer that has begun is cut off.
+        """
+        self._bounds.log.note(reason)
+        self._is_deaf = True
+        self._drop_deadline()
+        waiting = self._waiting()
+        if self._in_body and waiting and waiting[-1] is self.cycle:
+            broken = waiting.pop()
+            broken.disconnected = True
+            broken.message_event.set()
+            if waiting:
+                self.pipeline.popleft()
+            elif broken.response_started:
+                self.transport.abort()
+                return
+        if waiting:
+            waiting[-1].keep_alive = False
+            return
+        is_answered = self._in_body and self.cycle is not None and self.cycle.response_complete
+        if not is_answered and (self._in_message or status != 408):
+            self.transport.write(_refusal(status, body))
+        self.transport.close()
+
+    # Deadlines
+
+    def _watch_deadline(self) -> None:
+        """After something arrived: sets the deadline of what must come next, if that is for the client to send."""
+        if self._is_deaf:
+            self._drop_deadline()
+        elif self._in_message or self.cycle is None or self.cycle.response_complete:
+            waited_for = (self._in_body, self._messages)
+            if waited_for != self._deadline_of:
+                deadlines = self._bounds.deadlines
+                self._set_deadline(deadlines.body if self._in_body else deadlines.head)
+                self._deadline_of = waited_for
+        elif self._deadline is not None:
+            self._drop_deadline()
+
+    def _set_deadline(self, seconds: float) -> None:
+        self._drop_deadline()
+        self._deadline = self.loop.call_later(seconds, self._is_late)
+
+    def _drop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self._deadline_of = None
+
+    def _is_late(self) -> None:
+        if self.flow.read_paused:  # it is the server that does not read
+            self._set_deadline(self._bounds.deadlines.body)
+            return
+        what = "body" if self._in_body else "head"
+        self._stop_reading(408, _TOO_SLOW, f"the request's {what} did not arrive in time")
+
+
+def _closing_unless_asked_for(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
+    """
+    The application for a request with `Expect: 100-continue`: the answer closes the connection where the body was never
+    asked for. The client may or may not send it then (RFC 9110, 10.1.1), so what comes next could be either.
+    """
+
+    async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        async def send_closing(message: ASGISendEvent) -> None:
+            if message["type"] == "http.response.start" and cycle.waiting_for_100_continue and cycle.more_body:
+                cycle.keep_alive = False
+            await send(message)
+
+        await app(scope, receive, send_closing)
+
+    return answer
+
+
+def _refusal(status: int, body: bytes) -> bytes:
+    """A whole answer, after which the connection is closed."""
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", new_request_id().encode()),
+        NO_SNIFFING,
+        (b"connection", b"close"),
+    ]
+    return STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % header for header in headers) + b"\r\n" + body

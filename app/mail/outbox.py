@@ -1,0 +1,174 @@
+"""
+Owns the outbox: tickets are mailed beside the requests, tried again with growing pauses, and survive a restart.
+
+A process takes a ticket for itself before it sends it, and notes afterwards what became of it. One that dies in
+between leaves the ticket to the next, once CLAIM_SECONDS are over: it may be delivered twice then, and never not at
+all. Its Message-ID tells the two apart from two tickets.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app.mail.message import message_of
+from app.mail.server import MailFailure, MailServer
+from models.engine.database import Database
+from models.engine.ids import Prefix, external_id
+from models.support.ticket import Letter, claim_due_ticket, claim_ticket, is_ticket_due, note_not_sent, note_sent
+
+EVERY_SECONDS = 15.0
+"""How often is looked for what is due: other processes write tickets, too."""
+CLAIM_SECONDS = 300
+"""More than sending may take, by which the clocks of two servers may differ."""
+LAST_SECONDS = 10.0
+"""How long a server that stops waits for the mail under way."""
+PAUSES_SECONDS = (30, 60, 120, 300, 900, 3600)
+"""After the first failures; after all others as the last one."""
+JITTER = 0.2
+GIVEN_UP_AFTER = timedelta(days=7)
+ATTEMPTS_AT_MOST = len(PAUSES_SECONDS) + int(GIVEN_UP_AFTER.total_seconds()) // PAUSES_SECONDS[-1]
+STOPPED = "the server was stopped while it was sent"
+logger = logging.getLogger("keydesk.mail")
+
+
+def pause_seconds(attempts: int, chance: float) -> float | None:
+    """How long to wait after so many failures; None to give up. `chance` in [0, 1) spreads what failed at once."""
+    if attempts >= ATTEMPTS_AT_MOST:
+        return None
+    return PAUSES_SECONDS[min(attempts, len(PAUSES_SECONDS)) - 1] * (1 + JITTER * chance)
+
+
+class Outbox:
+    """A process's. Without a mail server it does nothing: tickets wait for one."""
+
+    def __init__(
+        self,
+        database: Database,
+        server: MailServer | None,
+        *,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._database = database
+        self._server = server
+        self._clock = clock
+        self._chance = chance
+        self._woken = asyncio.Event()
+        self._is_over = False
+        self._sending: asyncio.Task[None] | None = None
+
+    @property
+    def sends(self) -> bool:
+        """Whether there is a mail server."""
+        return self._server is not None
+
+    def wake(self) -> None:
+        """There is a new ticket, which is stored. Waits for nothing."""
+        self._woken.set()
+
+    async def send_due(self) -> int:
+        """Sends what is due, one after the other; returns how many arrived at the mail server."""
+        sent = 0
+        while not self._is_over and (letter := await self._claim()) is not None:
+            sent += await self._send(letter) is None
+        return sent
+
+    async def resend(self, ticket_id: UUID, sent_to: str) -> tuple[Letter | None, str | None]:
+        """
+        Sends this ticket now, sent before or not, to that address; the letter and why it could not be sent, if so.
+
+        It is tried again then as any other. The letter is None where there is no such ticket.
+        """
+        async with self._database.transaction() as session:
+            letter = await claim_ticket(session, ticket_id, sent_to=sent_to, until=self._claimed_until())
+        return letter, None if letter is None else await self._send(letter)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Sends what is due while the block runs, from when it is woken or at the latest EVERY_SECONDS later."""
+        if self._server is None:
+            yield
+            return
+        rounds = asyncio.create_task(self._rounds())
+        try:
+            yield
+        finally:
+            self._is_over = True
+            self._woken.set()
+            await asyncio.wait([rounds], timeout=LAST_SECONDS)
+            # Not the round itself: cancelled in the middle, it would leave a connection behind that nobody closes.
+            if self._sending is not None:
+                self._sending.cancel()
+            await rounds
+
+    async def _rounds(self) -> None:
+        """A failure of the database's is logged, and the next round tries again."""
+        while not self._is_over:
+            self._woken.clear()
+            try:
+                await self.send_due()
+            except Exception as error:
+                logger.warning("the outbox can't be read: %s", type(error).__name__)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_SECONDS):
+                    await self._woken.wait()
+
+    def _claimed_until(self) -> datetime:
+        return self._clock() + timedelta(seconds=CLAIM_SECONDS)
+
+    async def _claim(self) -> Letter | None:
+        async with self._database.reading() as session:
+            if not await is_ticket_due(session, self._clock()):
+                return None
+        async with self._database.transaction() as session:
+            return await claim_due_ticket(session, now=self._clock(), until=self._claimed_until())
+
+    async def _send(self, letter: Letter) -> str | None:
+        """Sends it and notes what became of it: None, or why it could not be sent."""
+        self._sending = asyncio.create_task(self._hand_in(letter))
+        await asyncio.wait([self._sending])
+        failure = _failure(self._sending)
+        self._sending = None
+        async with self._database.transaction() as session:
+            if failure is None:
+                await note_sent(session, letter.id, self._clock())
+            else:
+                await note_not_sent(session, letter, failure=failure, next_attempt_at=self._next_attempt_at(letter))
+        self._log(letter, failure)
+        return failure
+
+    async def _hand_in(self, letter: Letter) -> None:
+        if self._server is None:
+            raise MailFailure("there is no mail server: KEYDESK_SMTP_URL is not set")
+        await self._server.send(message_of(letter))
+
+    def _next_attempt_at(self, letter: Letter) -> datetime | None:
+        pause = pause_seconds(letter.attempts, self._chance())
+        return None if pause is None else self._clock() + timedelta(seconds=pause)
+
+    @staticmethod
+    def _log(letter: Letter, failure: str | None) -> None:
+        ticket = external_id(Prefix.TICKET, letter.id)
+        if failure is None:
+            logger.info("%s was mailed", ticket)
+        elif letter.attempts < ATTEMPTS_AT_MOST:
+            logger.warning("%s could not be mailed and is tried again: %s", ticket, failure)
+        else:
+            logger.error("%s could not be mailed and is given up: %s", ticket, failure)
+
+
+def _failure(sending: asyncio.Task[None]) -> str | None:
+    """Why the task failed, in words that hold no secret."""
+    if sending.cancelled():
+        return STOPPED
+    match sending.exception():
+        case None:
+            return None
+        case MailFailure() as error:
+            return str(error)
+        case error:
+            return f"the mail can't be made ({type(error).__name__})"

@@ -1,0 +1,204 @@
+"""Owns the mail server: what KEYDESK_SMTP_URL says of it, how it is spoken to, and what is told of its failures."""
+
+import asyncio
+import re
+import ssl
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from email.message import EmailMessage
+from enum import StrEnum
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+)
+
+from keys.token import Secret
+from models.engine.url_text import is_host
+
+COMMAND_TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 60.0
+"""For everything, from the connection on: a server that answers a byte at a time is not waited for any longer."""
+QUIT_TIMEOUT_SECONDS = 5.0
+FAILURE_LENGTH_AT_MOST = 300
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
+
+
+class UnusableMailServer(ValueError):
+    """The address can't be read; the message says how it is written, and holds nothing of it."""
+
+
+class MailFailure(Exception):
+    """The mail server did not do what it was asked; the message says why, without credentials."""
+
+
+class Encryption(StrEnum):
+    """When TLS begins. Where it is only offered, the server's certificate is not looked at: nothing would be gained."""
+
+    FROM_THE_START = "TLS from the start"
+    REQUIRED = "STARTTLS"
+    WHERE_OFFERED = "STARTTLS where offered"
+    NEVER = "no encryption"
+
+
+_STARTTLS = {"required": Encryption.REQUIRED, "never": Encryption.NEVER}
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mail is handed in, and as whom."""
+
+    host: str
+    port: int
+    encryption: Encryption
+    user: str | None = None
+    password: Secret | None = None
+
+    @property
+    def place(self) -> str:
+        """Host and port."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    async def send(self, message: EmailMessage) -> None:
+        """Hands the message in. Raises MailFailure."""
+        async with self._spoken_to() as smtp:
+            await smtp.send_message(message)
+
+    async def probe(self) -> str:
+        """Goes as far as to where a message would be handed in, and says how. Raises MailFailure."""
+        async with self._spoken_to() as smtp:
+            if smtp.is_ehlo_or_helo_needed:
+                await smtp.ehlo()
+            is_encrypted = smtp.get_transport_info("sslcontext") is not None
+        return ("encrypted" if is_encrypted else "not encrypted") + ("" if self.user is None else ", signed in")
+
+    @asynccontextmanager
+    async def _spoken_to(self) -> AsyncIterator[SMTP]:
+        """A connection that is ready for a message, and ends with the block."""
+        smtp = self._client()
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await smtp.connect()
+                yield smtp
+            # Whatever it says to that: what was handed in is handed in.
+            with suppress(SMTPException, OSError):
+                await smtp.quit(timeout=QUIT_TIMEOUT_SECONDS)
+        except (SMTPException, OSError) as error:
+            raise MailFailure(self._told(error)) from None
+        finally:
+            smtp.close()
+
+    def _client(self) -> SMTP:
+        is_checked = self.encryption is not Encryption.WHERE_OFFERED
+        start_tls = {Encryption.WHERE_OFFERED: None, Encryption.REQUIRED: True}.get(self.encryption, False)
+        return SMTP(
+            hostname=self.host,
+            port=self.port,
+            username=self.user,
+            password=None if self.password is None else self.password.reveal(),
+            timeout=COMMAND_TIMEOUT_SECONDS,
+            use_tls=self.encryption is Encryption.FROM_THE_START,
+            start_tls=start_tls,
+            validate_certs=is_checked,
+        )
+
+    def _told(self, error: Exception) -> str:
+        """What happened, in one sentence. A server may repeat what it was sent: credentials are taken out."""
+        failed = _certificate_failure(error)
+        match error:
+            case _ if failed is not None:
+                told = f"has a certificate that does not hold: {failed}"
+            case SMTPAuthenticationError():
+                told = f"refuses the user or password ({error.code})"
+            case SMTPRecipientsRefused():
+                told = "refuses the address: " + "; ".join(f"{one.code} {one.message}" for one in error.recipients)
+            case SMTPResponseException():
+                told = f"answers {error.code}: {error.message}"
+            case SMTPServerDisconnected():
+                told = "closed the connection"
+            case TimeoutError():
+                told = "does not answer in time"
+            case ssl.SSLError():
+                told = f"can't be spoken to in TLS ({error.reason or type(error).__name__})"
+            case SMTPException() if not isinstance(error, OSError):
+                told = f"can't be used: {error.message}"
+            case _:
+                told = f"can't be reached ({type(error.__cause__ or error).__name__})"
+        return f"{self.place} {self._without_credentials(told)}"[:FAILURE_LENGTH_AT_MOST]
+
+    def _without_credentials(self, text: str) -> str:
+        text = _UNPRINTABLE.sub(" ", text)
+        if self.user is None or self.password is None:
+            return text
+        password = self.password.reveal()
+        for secret in (f"\0{self.user}\0{password}", password, self.user):
+            for form in (b64encode(secret.encode()).decode(), secret):
+                text = text.replace(form, "…")
+        return text
+
+
+def mail_server(url: str) -> MailServer:
+    """
+    Reads smtp://host, smtps://user:password@host:465 or smtp://host:25?starttls=never.
+
+    A password goes through TLS alone, unless `starttls=never` says otherwise. Raises UnusableMailServer.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise UnusableMailServer(
+            "it can't be read as an address such as smtp://user:password@mail.example:587"
+        ) from None
+    if parts.scheme not in {"smtp", "smtps"} or not host or parts.path not in {"", "/"} or parts.fragment or port == 0:
+        raise UnusableMailServer("give an address such as smtp://user:password@mail.example:587")
+    if not is_host(host):
+        raise UnusableMailServer("write the host in ASCII, without spaces; a name such as bücher.example is xn--….")
+    user, password = _credentials(parts.username, parts.password)
+    encryption = _encryption(parts.scheme, parts.query, has_password=password is not None)
+    standard_port = 465 if parts.scheme == "smtps" else 25 if user is None else 587
+    return MailServer(host, port or standard_port, encryption, user, password)
+
+
+def _credentials(user: str | None, password: str | None) -> tuple[str | None, Secret | None]:
+    if user is None and password is None:
+        return None, None
+    if not user or not password:
+        raise UnusableMailServer(
+            "give both user and password, or neither; write an @, : or / in them as %40, %3A or %2F"
+        )
+    user, password = unquote(user), unquote(password)
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in user + password):
+        raise UnusableMailServer("there is a control character in the user or password")
+    return user, Secret(password)
+
+
+def _encryption(scheme: str, query: str, *, has_password: bool) -> Encryption:
+    options: dict[str, Any] = dict(parse_qsl(query, keep_blank_values=True))
+    starttls = options.pop("starttls", None)
+    if options or (starttls is not None and starttls not in _STARTTLS):
+        raise UnusableMailServer("behind the question mark it knows starttls=required and starttls=never alone")
+    if scheme == "smtps":
+        if starttls is not None:
+            raise UnusableMailServer("smtps:// speaks TLS from the start: leave out starttls")
+        return Encryption.FROM_THE_START
+    if starttls is not None:
+        return _STARTTLS[starttls]
+    return Encryption.REQUIRED if has_password else Encryption.WHERE_OFFERED
+
+
+def _certificate_failure(error: BaseException | None) -> str | None:
+    """What is wrong with the server's certificate, where that is what went wrong."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,74 @@
+"""Owns what counts requests: ledger and limiter as the settings want them, and in which order they begin and end."""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from app.settings import Settings
+from keys.limits.limiter import Limiter
+from keys.limits.local_limiter import LocalLimiter
+from keys.limits.redis_limiter import RedisLimiter
+from keys.limits.sliding_window import Month
+from keys.usage.recorder import Ledger
+from models.engine.database import POSTGRESQL, Database
+from models.usage.store import LedgerStore
+from models.usage.store_postgresql import PostgresLedgerStore
+from models.usage.store_sqlite import SqliteLedgerStore
+
+logger = logging.getLogger("keydesk.limiter")
+
+
+class Counting:
+    """Limits within this process or, with Redis, across all; and one ledger for whatever is counted."""
+
+    def __init__(self, settings: Settings, database: Database, *, clock: Callable[[], datetime]) -> None:
+        self._has_warned = False
+        is_alone = settings.redis_url is None
+        self.ledger = Ledger(
+            _store(database),
+            clock=clock,
+            learn=self._learn,
+            learns=lambda: is_alone or self.limiter.is_degraded,
+            on_company=self._warn_of_company if is_alone else None,
+        )
+        self._local = LocalLimiter(self.ledger, clock=clock)
+        self.limiter: Limiter = self._local
+        if settings.redis_url is not None:
+            self.limiter = RedisLimiter(
+                settings.redis_url,
+                self.ledger,
+                self._local,
+                clock=clock,
+                write_ledger=self.ledger.write,
+                fails_closed=settings.limiter_fails_closed,
+            )
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Counts while the block runs, and writes everything down at its end."""
+        async with self.ledger.kept():
+            await self.limiter.start()
+            try:
+                yield
+            finally:
+                await self.limiter.close()
+
+    def _learn(self, month: Month, used: Mapping[str, int]) -> None:
+        self._local.learn(month, used)
+
+    def _warn_of_company(self) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "Another process serves this database, and there is no KEYDESK_REDIS_URL: each allows a key its whole "
+                "rate limit, and they agree on quotas only within a second."
+            )
+
+
+def _store(database: Database) -> LedgerStore:
+    if database.backend == POSTGRESQL:
+        return PostgresLedgerStore(database.url.set(drivername=POSTGRESQL).render_as_string(hide_password=False))
+    if database.path is None:
+        raise ValueError("SQLite needs a file")
+    return SqliteLedgerStore(database.path)

@@ -1,0 +1,89 @@
+"""/healthz and /readyz: whether the process lives, and whether it can serve."""
+
+import asyncio
+import logging
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from app.observability.paced_log import Paced, more_words
+from keys.limits.limiter import Limiter
+from keys.usage.recorder import Ledger
+from models.engine.database import Database
+from models.migrations import current_revision, newest_revision
+
+READY_TIMEOUT_SECONDS = 2.0
+WARNINGS_A_MINUTE = 12
+NO_STORE = {"Cache-Control": "no-store"}
+logger = logging.getLogger("keydesk.health")
+
+
+class Revision:
+    """
+    The revision that the database is at, asked once for all who want to know at the same moment: anybody may ask
+    /readyz as often as they like, and shall not take more than one connection.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._asking: asyncio.Task[str | None] | None = None
+        self._paced = Paced(of_a_kind=WARNINGS_A_MINUTE, in_all=WARNINGS_A_MINUTE)
+
+    async def current(self) -> str | None:
+        """The revision. Raises what keeps the database from answering, and TimeoutError."""
+        if self._asking is None:
+            self._asking = asyncio.ensure_future(self._ask())
+            self._asking.add_done_callback(self._answered)
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> str | None:
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_SECONDS):
+                return await current_revision(self._database)
+        except Exception as error:
+            left_out = self._paced.admits()
+            if left_out is not None:
+                logger.warning("the database can't be asked: %s%s", type(error).__name__, more_words(left_out))
+            raise
+
+    def _answered(self, asking: asyncio.Task[str | None]) -> None:
+        self._asking = None
+        if not asking.cancelled():
+            asking.exception()  # asked for, so that a caller that hung up leaves no complaint
+
+
+async def unready_cause(revision: Revision, limiter: Limiter) -> str | None:
+    """One fixed word for why the server can't serve, or None: `database`, `schema` or `limiter`."""
+    try:
+        current = await revision.current()
+    except Exception:  # it is logged where it was raised, once for all who asked
+        return "database"
+    if current != newest_revision():
+        return "schema"
+    return None if limiter.lets_pass else "limiter"
+
+
+def degraded_parts(limiter: Limiter, ledger: Ledger) -> str:
+    """What this process does without at the moment: nothing, `limiter`, `ledger`, or `limiter, ledger`."""
+    parts = {"limiter": limiter.is_degraded, "ledger": ledger.is_degraded}
+    return ", ".join(name for name, is_degraded in parts.items() if is_degraded)
+
+
+def health(database: Database, limiter: Limiter, ledger: Ledger) -> list[HTTPRouteHandler]:
+    """The handlers."""
+    revision = Revision(database)
+
+    @get("/healthz", sync_to_thread=False)
+    def healthz() -> Response[dict[str, str]]:
+        return Response({"status": "alive"}, headers=NO_STORE)
+
+    @get("/readyz")
+    async def readyz() -> Response[dict[str, str]]:
+        cause = await unready_cause(revision, limiter)
+        if cause is None:
+            parts = degraded_parts(limiter, ledger)
+            degraded = {"degraded": parts} if parts else {}
+            return Response({"status": "ready", **degraded}, headers=NO_STORE)
+        return Response({"status": "unavailable", "cause": cause}, status_code=503, headers=NO_STORE)
+
+    return [healthz, readyz]

@@ -1,0 +1,159 @@
+"""
+Owns the numbers for Prometheus: of all workers, whichever of them is asked.
+
+Several workers write theirs into files of a folder that they share, in the library's own way; `keydesk serve` makes it.
+Importing the library takes a tenth of a second, so only who wants metrics does.
+"""
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from app.settings import SettingsError
+from keys.hashing import HashingPool
+from keys.limits.limiter import Limiter
+from keys.usage.recorder import Ledger
+from keys.verification.verdict import Outcome
+from models.key_lookup import KeyState
+from models.usage.refused_request import RefusedReason
+from resolvers.sign_in_attempts import Tried
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Gauge
+
+EVERY_SECONDS = 0.5
+CODES = (*(outcome.value for outcome in Outcome), RefusedReason.GATEWAY_NOT_ALLOWED.value)
+BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+OfWorkers = Literal["livesum", "livemax", "liveall"]
+"""What is made of the living workers' values: their sum, the highest, or each with its process's number."""
+
+
+class Metrics:
+    """
+    What this process counts as it answers, and what it looks up.
+
+    The library's own counters take 5 µs for a verification, a tenth of all that it costs. So plain numbers are counted,
+    and handed over twice a second and when this process is asked.
+    """
+
+    def __init__(self, *, pools: Sequence[HashingPool], limiter: Limiter, ledger: Ledger, folder: Path | None) -> None:
+        """`folder` is what several workers share. Raises SettingsError where it is not there."""
+        if folder is not None and not folder.is_dir():
+            raise SettingsError("PROMETHEUS_MULTIPROC_DIR: there is no such folder. Leave it to `keydesk serve`.")
+        from prometheus_client import (  # noqa: PLC0415
+            CollectorRegistry,
+            Counter,
+            Histogram,
+            ProcessCollector,
+            disable_created_metrics,
+        )
+        from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
+
+        # They would be there with a single worker alone.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        own = CollectorRegistry(auto_describe=True)
+        verifications = Counter("keydesk_verifications", "Verifications answered.", ["outcome"], registry=own)
+        self._outcomes = {code: verifications.labels(code) for code in CODES}
+        self._answered = dict.fromkeys(CODES, 0)
+        self._durations = Histogram(
+            "keydesk_verification_duration_seconds",
+            "From the request for a verification to its answer.",
+            buckets=BUCKETS_SECONDS,
+            registry=own,
+        )
+        self._in_buckets = [0] * (len(BUCKETS_SECONDS) + 1)
+        self._seconds = 0.0
+        self._requests = Counter("keydesk_http_requests", "Other requests.", ["route", "status"], registry=own)
+        sign_ins = Counter("keydesk_sign_ins", "Passwords that were tried.", ["outcome"], registry=own)
+        self._sign_ins = {outcome.value: sign_ins.labels(outcome.value) for outcome in Tried}
+        dropped = Counter("keydesk_ledger_dropped", "Requests that are left out of the ledger.", ["kind"], registry=own)
+        self._tally = ledger.tally
+        self._dropped = {kind: dropped.labels(kind) for kind in self._tally.dropped}
+        self._dropped_before = dict.fromkeys(self._tally.dropped, 0)
+        self._looked_up = _gauges(own, pools, limiter, ledger)
+        self.registry = own
+        """What is told."""
+        if folder is None:
+            ProcessCollector(registry=own)
+        else:
+            self.registry = CollectorRegistry(auto_describe=True)
+            MultiProcessCollector(self.registry, str(folder))  # type: ignore[no-untyped-call]
+
+    def answered(
+        self, code: str, _key: KeyState | None, _request_id: str, _address: str | None, seconds: float
+    ) -> None:
+        """Is told of each verification; `code` is `good`, or why it was refused."""
+        self._answered[code] += 1
+        self._in_buckets[bisect_left(BUCKETS_SECONDS, seconds)] += 1
+        self._seconds += seconds
+
+    def count_request(self, route: str, status: int) -> None:
+        """Is told of each other request."""
+        self._requests.labels(route, status).inc()
+
+    def count_sign_in(self, outcome: str) -> None:
+        """Is told of each password that somebody tried."""
+        self._sign_ins[outcome].inc()
+
+    def hand_over(self) -> None:
+        """Gives the library what was counted since, and what is looked up."""
+        for code, number in self._answered.items():
+            self._outcomes[code].inc(number)
+            self._answered[code] = 0
+        # By its public methods, the library takes one duration at a time.
+        for bucket, number in zip(self._durations._buckets, self._in_buckets, strict=True):
+            bucket.inc(number)
+        self._durations._sum.inc(self._seconds)
+        self._in_buckets, self._seconds = [0] * len(self._in_buckets), 0.0
+        for kind, number in self._tally.dropped.items():
+            self._dropped[kind].inc(number - self._dropped_before[kind])
+            self._dropped_before[kind] = number
+        for tell, value in self._looked_up:
+            tell(value())
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Hands over twice a second while the block runs, and at its end: another worker may be asked."""
+        rounds = asyncio.create_task(self._rounds())
+        try:
+            yield
+        finally:
+            rounds.cancel()
+            self.hand_over()
+
+    async def _rounds(self) -> None:
+        while True:
+            self.hand_over()
+            await asyncio.sleep(EVERY_SECONDS)
+
+
+def _gauges(
+    registry: "CollectorRegistry", pools: Sequence[HashingPool], limiter: Limiter, ledger: Ledger
+) -> list[tuple[Callable[[float], None], Callable[[], float]]]:
+    """How each is told, with where its value is looked up."""
+    from prometheus_client import Gauge  # noqa: PLC0415
+
+    def gauge(name: str, words: str, *labels: str, of_workers: OfWorkers = "livesum") -> "Gauge":
+        return Gauge(f"keydesk_{name}", words, labels, registry=registry, multiprocess_mode=of_workers)
+
+    gauge("worker_start_time_seconds", "When the process began, since 1970.", of_workers="liveall").set(time.time())
+    depth = gauge("hashing_queue_depth", "Hashes that wait or run.", "pool")
+    limit = gauge("hashing_queue_limit", "Hashes that may wait or run; more are refused.", "pool")
+    for pool in pools:
+        limit.labels(pool.name).set(pool.queue_limit)
+    waiting = gauge("limiter_waiting_requests", "Requests that wait to be counted.")
+    degraded = gauge("limiter_degraded", "1 while Redis is out of reach.", of_workers="livemax")
+    unwritten = gauge("ledger_waiting", "Keys' counts and refused requests that wait to be written.")
+    failing = gauge("ledger_degraded", "1 while usage can't be written.", of_workers="livemax")
+    return [
+        *((depth.labels(pool.name).set, partial(getattr, pool, "depth")) for pool in pools),
+        (waiting.set, lambda: limiter.waiting),
+        (degraded.set, lambda: limiter.is_degraded),
+        (unwritten.set, lambda: len(ledger.tally)),
+        (failing.set, lambda: ledger.is_degraded),
+    ]

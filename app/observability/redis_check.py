@@ -1,0 +1,63 @@
+"""Whether Redis does all that the limiter needs, tried as the limiter does it; and if not, how to mend it."""
+
+import asyncio
+import re
+from datetime import UTC, datetime
+
+from redis.exceptions import (
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
+
+from keys.limits.redis_lane import PREFIX, Memory, make_lanes
+from keys.limits.sliding_window import month_of, to_ms
+from keys.token import Secret
+
+COMMANDS = ("eval", "evalsha", "set", "get", "hget", "hmget", "hset", "expireat", "time")
+GRANT = " ".join(f"+{command}" for command in COMMANDS)
+_KEYS = f"~{PREFIX}*"
+_REMEDIES = {
+    "MISCONF": "it can't save to its disk and so refuses to write; make room there, or turn saving off: "
+    "counts need no persistence (CONFIG SET save '')",
+    "NOREPLICAS": "it waits for replicas before it writes; set min-replicas-to-write to 0",
+    "WRONGTYPE": f"something else was written to a key of Keydesk's; delete the keys that begin with {PREFIX}",
+    "BUSY": "it is busy with somebody's script; end that with SCRIPT KILL",
+    "NOPERM": f"its user may not run all commands that counting takes; allow them with ACL SETUSER NAME {GRANT}",
+    "OOM": "its memory is full; raise maxmemory, or take out what else is in it",
+    "READONLY": "it is read-only, as a replica is; use the primary",
+}
+
+
+async def counting_fault(url: Secret, *, timeout_seconds: float) -> str | None:
+    """
+    What keeps this Redis from counting and how to mend it, or None. Raises what the connection does, and TimeoutError.
+    """
+    [lane] = make_lanes(url, Memory(month_of(to_ms(datetime.now(UTC)))), 1)
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            await lane.probe_all()
+    except ResponseError as error:
+        return _remedy(error)
+    finally:
+        await lane.close()
+    return None
+
+
+def _remedy(error: ResponseError) -> str:
+    """By the code that the answer begins with. The client takes those that it knows out of the words."""
+    words = str(error)
+    code = next((code for code in _REMEDIES if re.match(rf"{code}\b", words)), None)
+    for kind, known in ((NoPermissionError, "NOPERM"), (OutOfMemoryError, "OOM"), (ReadOnlyError, "READONLY")):
+        if isinstance(error, kind):
+            code = known
+    if re.search(r"user executing the script can't|ACL failure in script", words):  # a code that Redis 7.0 leaves out
+        code = "NOPERM"
+    if code == "NOPERM" and "key" in words:
+        return (
+            f"refuses to count: its user may not use the keys that it takes; allow them with ACL SETUSER NAME {_KEYS}"
+        )
+    if code is None:
+        return f"refuses to count ({type(error).__name__}); look into its log"
+    return f"refuses to count: {_REMEDIES[code]}"

@@ -1,0 +1,109 @@
+"""
+Owns the refusal log: a line for each refused request of a genuine key, and one a second for all others together.
+
+Nothing in it was chosen by a stranger: ids, reasons and addresses, never what was sent.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from keys.verification.verdict import Outcome
+from models.engine.ids import Prefix
+from models.key_lookup import KeyState
+
+logger = logging.getLogger("keydesk.refusals")
+
+EVERY_SECONDS = 1.0
+LINES_OF_A_KEY_AT_MOST = 10
+"""Each second."""
+KEYS_AT_MOST = 10_000
+"""Of which it is known in a second how many lines they had; requests of further ones are counted with the others."""
+GOOD = Outcome.GOOD.value
+
+
+class _Recent:
+    """What there was of a key since the last second ended."""
+
+    __slots__ = ("left_out", "lines", "organization_id")
+
+    def __init__(self, organization_id: str) -> None:
+        self.organization_id = organization_id
+        self.lines = 0
+        self.left_out = 0
+
+
+class RefusalLog:
+    """Writes at most ten lines a second for a key; the next one that is written says how many were left out."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, _Recent] = {}
+        self._others: Counter[str] = Counter()
+
+    def answered(self, code: str, key: KeyState | None, request_id: str, address: str | None, _seconds: float) -> None:
+        """Is told of each verification; `code` is `good`, or why it was refused."""
+        if code == GOOD:
+            return
+        recent = None if key is None else self._recent(key)
+        if recent is None or key is None:
+            self._others[code] += 1
+        elif recent.lines < LINES_OF_A_KEY_AT_MOST:
+            recent.lines += 1
+            ids = _ids(key.key_id, key.organization_id)
+            facts = {"requestId": request_id, **ids, "reason": code, "address": address}
+            _write(f"refused {code}", facts, recent)
+        else:
+            recent.left_out += 1
+
+    def end_second(self) -> None:
+        """Tells what was refused without a genuine key, and what was left out and no line has told since."""
+        untold = {key_id: recent for key_id, recent in self._keys.items() if recent.left_out}
+        for key_id, recent in untold.items():
+            if not recent.lines:
+                _write("refused", _ids(key_id, recent.organization_id), recent)
+            recent.lines = 0
+        self._keys = {key_id: recent for key_id, recent in untold.items() if recent.left_out}
+        if self._others:
+            others, self._others = self._others, Counter()
+            told = ", ".join(f"{count} {reason}" for reason, count in others.most_common())
+            logger.info("other refused requests: %s", told, extra={"facts": {"refused": dict(others)}})
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Ends each second while the block runs, and the last one with it."""
+        seconds = asyncio.create_task(self._seconds())
+        try:
+            yield
+        finally:
+            seconds.cancel()
+            for _ in range(2):  # what was left out in the last second is told at the end of the next
+                self.end_second()
+
+    async def _seconds(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            self.end_second()
+
+    def _recent(self, key: KeyState) -> _Recent | None:
+        """None where there is no room for one more key."""
+        recent = self._keys.get(key.key_id)
+        if recent is None and len(self._keys) < KEYS_AT_MOST:
+            recent = self._keys[key.key_id] = _Recent(key.organization_id)
+        return recent
+
+
+def _ids(key_id: str, organization_id: str) -> dict[str, str | None]:
+    return {
+        "keyId": f"{Prefix.API_KEY}_{key_id}",
+        "organizationId": f"{Prefix.ORGANIZATION}_{organization_id}",
+    }
+
+
+def _write(said: str, facts: dict[str, str | None], recent: _Recent) -> None:
+    """One line, which also tells what was left out before it."""
+    left_out, recent.left_out = recent.left_out, 0
+    more = f", and {left_out} more before" if left_out else ""
+    counted = {"leftOut": left_out} if left_out else {}
+    logger.info("%s %s%s", said, facts["keyId"], more, extra={"facts": {**facts, **counted}})

@@ -1,0 +1,193 @@
+"""
+Owns traces: a span for each request, where OpenTelemetry's own variables want it.
+
+A span knows routes, not requests: no path below the template, query, header, document, variable or key enters it.
+Importing the library takes a third of a second, so only who wants traces does.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from app.request_id import UNKNOWN_ROUTE, route_of
+from models.key_lookup import KeyState
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+    from opentelemetry.trace import Span
+
+logger = logging.getLogger("keydesk.tracing")
+
+SERVICE = "keydesk"
+METHOD, ROUTE, STATUS = "http.request.method", "http.route", "http.response.status_code"
+REQUEST_ID, OUTCOME = "keydesk.request_id", "keydesk.verification.outcome"
+METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+OTHER_METHOD = "_OTHER"
+"""What OpenTelemetry calls one that is none of these: the caller made it up."""
+TRACEPARENT_BYTES_AT_MOST = 256
+LAST_ROUND_SECONDS = 5
+QUIET = ("opentelemetry", "urllib3")
+"""Their lines hold addresses, and headers that can't be read: what matters is said here."""
+
+
+class Tracing:
+    """Stands around the whole application, and traces it while `kept`."""
+
+    def __init__(self, routes: Sequence[str], *, believes: Callable[[Scope], bool]) -> None:
+        """`believes` says whether a request's sender may decide which trace it is in, and whether it is sampled."""
+        self._routes = tuple(routes)
+        self._believes = believes
+        self._spans: _Spans | None = None
+
+    async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Has the application answer, within a span where it is a request."""
+        spans = self._spans
+        if spans is None or scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        method, route = scope["method"], route_of(scope["path"], self._routes)
+        attributes = {METHOD: method if method in METHODS else OTHER_METHOD}
+        if route != UNKNOWN_ROUTE:
+            attributes[ROUTE] = route
+        with spans.span(route, scope["headers"], attributes, is_believed=self._believes(scope)) as span:
+
+            async def send_seen(message: Any) -> None:
+                if message["type"] == "http.response.start":
+                    request_id = dict(message["headers"]).get(b"x-request-id", b"")
+                    spans.see(span, message["status"], request_id.decode("latin-1"))
+                await send(message)
+
+            await app(scope, receive, send_seen)
+
+    def answered(
+        self, code: str, _key: KeyState | None, _request_id: str, _address: str | None, _seconds: float
+    ) -> None:
+        """Is told of each verification; `code` is `good`, or why it was refused."""
+        if self._spans is not None:
+            self._spans.current().set_attribute(OUTCOME, code)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Sends spans while the block runs, and those that are left at its end."""
+        try:
+            self._spans = _Spans()
+        except Exception as error:
+            # The name alone: its words may hold a variable's value.
+            logger.error("Nothing is traced: a variable OTEL_… does not fit (%s)", type(error).__name__)  # noqa: TRY400
+        try:
+            yield
+        finally:
+            spans, self._spans = self._spans, None
+            if spans is not None:
+                await spans.close()
+
+
+class _Spans:
+    """What is used of the library. Nothing of it is global."""
+
+    def __init__(self) -> None:
+        from opentelemetry import trace  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+
+        for name in QUIET:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        resource = Resource.create({SERVICE_NAME: SERVICE, **OTELResourceDetector().detect().attributes})
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        exporter = cast("SpanExporter", _WatchedExporter(OTLPSpanExporter()))
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer(SERVICE)
+        self._propagator = TraceContextTextMapPropagator()
+        self._trace = trace
+
+    @contextmanager
+    def span(
+        self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: dict[str, str], *, is_believed: bool
+    ) -> Iterator["Span"]:
+        """
+        A span for the block. The caller's span is its parent where the caller is believed. Anybody else's is a link of
+        it: otherwise strangers could keep their requests out of the traces, or have all of them sampled.
+
+        The caller's ids are read and not the tracestate, which is as free a text as any header.
+        """
+        parents = [value for header, value in headers if header == b"traceparent"]
+        is_read = len(parents) == 1 and len(parents[0]) <= TRACEPARENT_BYTES_AT_MOST
+        theirs = self._propagator.extract({"traceparent": parents[0].decode("latin-1")} if is_read else {})
+        links = []
+        if not is_believed:
+            context = self._trace.get_current_span(theirs).get_span_context()
+            theirs, links = self._propagator.extract({}), [self._trace.Link(context)] if context.is_valid else []
+        kind = self._trace.SpanKind.SERVER
+        span = self._tracer.start_span(name, context=theirs, kind=kind, attributes=attributes, links=links)
+        # What an exception says is nobody's business.
+        with self._trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+            try:
+                yield span
+            except Exception:
+                span.set_status(self._trace.StatusCode.ERROR)
+                raise
+
+    def see(self, span: "Span", status: int, request_id: str) -> None:
+        """Takes note of an answer."""
+        span.set_attribute(STATUS, status)
+        span.set_attribute(REQUEST_ID, request_id)
+        if status >= 500:
+            span.set_status(self._trace.StatusCode.ERROR)
+
+    def current(self) -> "Span":
+        """The span of the request that is being answered."""
+        return self._trace.get_current_span()
+
+    async def close(self) -> None:
+        """Sends what is left, for a while. A daemon does it, since one that waits for an answer can't be cancelled."""
+        over, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def shut_down() -> None:
+            self._provider.shutdown()
+            with suppress(RuntimeError):  # the loop is closed by then
+                loop.call_soon_threadsafe(over.set)
+
+        threading.Thread(target=shut_down, name="last-spans", daemon=True).start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_ROUND_SECONDS):
+                await over.wait()
+
+
+class _WatchedExporter:
+    """Says in the log when spans can't be sent and when they can again, once each."""
+
+    def __init__(self, exporter: "SpanExporter") -> None:
+        self._exporter = exporter
+        self._is_failing = False
+
+    def export(self, spans: Sequence["ReadableSpan"]) -> "SpanExportResult":
+        """Sends them, in the library's thread."""
+        result = self._exporter.export(spans)
+        is_failing = result.name != "SUCCESS"
+        if is_failing and not self._is_failing:
+            logger.warning(
+                "Traces can't be sent, and are dropped until they can: look after what OTEL_EXPORTER_OTLP_ENDPOINT "
+                "names, which must take OTLP over HTTP. Requests are answered all the same."
+            )
+        elif self._is_failing and not is_failing:
+            logger.warning("Traces can be sent again")
+        self._is_failing = is_failing
+        return result
+
+    def shutdown(self) -> None:
+        """Ends it; an attempt that waits for the next is given up."""
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing waits in it."""
+        return self._exporter.force_flush(timeout_millis)

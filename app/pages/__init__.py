@@ -1,0 +1,1 @@
+"""The console, the documentation and other pages."""

@@ -1,0 +1,136 @@
+"""Owns the console's and GraphiQL's pages: what was built of them, sent with the headers that keep a page to itself."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from litestar import Request, Response
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler, route
+from litestar.types import Scope
+
+from app.authentication import Visit
+from app.pages.assets import Asset, answer, asset, fingerprint
+from app.pages.docs import HEADERS
+from app.pages.layout import Surroundings
+from models.person import Role
+
+BUILT = Path(__file__).parents[2] / "console" / "dist"
+"""Where `make console` leaves what it built."""
+ROUTES = ("/assets", "/graphiql", "/organizations", "/sign-in")
+"""Below / itself: the templates for the log."""
+SIGN_IN = "/sign-in?next=/graphiql"
+PAGE_NAME, GRAPHIQL_NAME = "index.html", "graphiql/index.html"
+COMPRESSED = {".gz": "gzip", ".br": "br"}
+MEDIA_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
+    ".txt": "text/plain",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+"""Said out loud: what the machine's own table says differs from one to the next."""
+_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; worker-src {workers}; connect-src 'self'; form-action 'self'; frame-src 'none'; "
+    "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+)
+# Mantine and Monaco write style elements; no page has a script in it, and none makes one from text.
+PAGE_HEADERS = {**HEADERS, "content-security-policy": _POLICY.format(workers="'none'")}
+GRAPHIQL_HEADERS = {
+    **HEADERS,
+    "content-security-policy": _POLICY.format(workers="'self' blob:"),
+    "cache-control": "private, no-cache",
+    "vary": "Cookie",
+}
+FOREVER = {**HEADERS, "cache-control": "public, max-age=31536000, immutable"}
+"""For files whose names change with what is in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What was built: the console's page, GraphiQL's, and the files that they name, by address."""
+
+    page: Asset
+    graphiql: Asset
+    files: Mapping[str, Asset]
+
+
+def read_console(folder: Path) -> Console | None:
+    """Reads what was built into memory: a build beside a running server changes nothing. None where none was built."""
+    try:
+        page, graphiql = ((folder / name).read_text(encoding="utf-8") for name in (PAGE_NAME, GRAPHIQL_NAME))
+    except FileNotFoundError:
+        return None
+    return Console(asset(page), asset(graphiql), {f"/{name}": built for name, built in _files(folder)})
+
+
+def console_pages(
+    console: Console, surroundings: Surroundings, *, visit: Callable[[Scope], Awaitable[Visit]]
+) -> list[HTTPRouteHandler]:
+    """
+    Handlers for the console's addresses, GraphiQL's, and their files.
+
+    `surroundings` stand around what is told to somebody whom GraphiQL is not for; `visit` says who asks.
+    """
+    methods = [HttpMethod.GET, HttpMethod.HEAD]
+    at_root = sorted(address for address in console.files if not address.startswith("/assets/"))
+    denied = asset(surroundings.document("GraphiQL", _FOR_ADMINS, is_alone=True))
+    unknown = asset(surroundings.document("Not found", _NO_SUCH_FILE, is_alone=True))
+
+    @route(
+        ["/", "/sign-in", "/organizations/{rest:path}"], http_method=methods, status_code=200, include_in_schema=False
+    )
+    async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return answer(request, console.page, PAGE_HEADERS)
+
+    @route("/graphiql", http_method=methods, status_code=200, include_in_schema=False)
+    async def graphiql(request: Request[Any, Any, Any]) -> Response[bytes]:
+        signed_in = (await visit(request.scope)).signed_in
+        if signed_in is None or signed_in.password_change_required:
+            return Response(b"", status_code=302, headers={**GRAPHIQL_HEADERS, "location": SIGN_IN})
+        if not any(each.role is Role.ORGANIZATION_ADMIN for each in signed_in.memberships):
+            return answer(request, denied, {**HEADERS, "cache-control": "private, no-cache", "vary": "Cookie"}, 403)
+        return answer(request, console.graphiql, GRAPHIQL_HEADERS)
+
+    @route(["/assets/{rest:path}", *at_root], http_method=methods, status_code=200, include_in_schema=False)
+    async def file(request: Request[Any, Any, Any]) -> Response[bytes]:
+        address = request.scope["path"]
+        found = console.files.get(address)
+        if found is None:
+            return answer(request, unknown, HEADERS, 404)
+        return answer(request, found, FOREVER if address.startswith("/assets/") else HEADERS)
+
+    return [page, graphiql, file]
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Asset]]:
+    """Everything below the folder but its pages and what only the build knows, by its path there."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and path.suffix != ".html" and path.suffix not in COMPRESSED and not name.startswith("."):
+            body = path.read_bytes()
+            encoded = {
+                coding: beside.read_bytes()
+                for suffix, coding in COMPRESSED.items()
+                if (beside := path.with_name(path.name + suffix)).is_file()
+            }
+            # Of a file whose name changes with it, the name is the fingerprint.
+            etag = f'"{path.name}"' if name.startswith("assets/") else fingerprint(body)
+            yield name, Asset(body, MEDIA_TYPES.get(path.suffix, "application/octet-stream"), etag, encoded)
+
+
+_FOR_ADMINS = """<h1>GraphiQL is for organization admins</h1>
+<p>You are signed in, and in none of your organizations are you an organization admin. Ask one of them.
+<a href="/">Go to the console</a>, which names them.</p>
+"""
+_NO_SUCH_FILE = """<h1>Not found</h1>
+<p>There is no such file. If Keydesk was updated a moment ago, load the page again.</p>
+"""

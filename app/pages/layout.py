@@ -1,0 +1,169 @@
+"""Owns the HTML of the plain pages: what surrounds each, and the documentation rendered into it."""
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from html import escape
+from itertools import groupby
+from urllib.parse import quote
+
+from markdown_it.token import Token
+
+from assistant.facts.documents import ROOT_ADDRESS, Page, markdown
+
+STYLE_ADDRESS = f"{ROOT_ADDRESS}/style.css"
+SEARCH_ADDRESS = f"{ROOT_ADDRESS}/search"
+QUERY_CHARACTERS_AT_MOST = 200
+SECTIONS_WORTH_A_LIST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands around every page: the way to all others, whom to ask, and how old the documentation is."""
+
+    pages: Mapping[str, Page]
+    support_email: str | None
+
+    @property
+    def updated(self) -> date | None:
+        """The day of the newest change, for pages that are no documents."""
+        return max((page.updated for page in self.pages.values() if page.updated is not None), default=None)
+
+    def document(
+        self,
+        title: str,
+        main: str,
+        *,
+        address: str | None = None,
+        updated: date | None = None,
+        query: str = "",
+        is_alone: bool = False,
+    ) -> str:
+        """A whole page. One that is alone, outside the documentation, has no menu and no search."""
+        return _DOCUMENT.format(
+            title="Keydesk" if title == "Keydesk" else f"{escape(title)} · Keydesk",
+            style=STYLE_ADDRESS,
+            kind="alone" if is_alone else "guide",
+            ways="" if is_alone else f'<a class="to-menu" href="#menu">All pages</a>{_search_box(query)}',
+            menu="" if is_alone else self._menu(address),
+            main=main,
+            footer=self._footer(updated or self.updated),
+        )
+
+    def chapter(self, address: str) -> str:
+        """A page of the documentation, with its sections listed beside it where there are many."""
+        page = self.pages[address]
+        headline, end, text = _rendered(page, {each.source: to for to, each in self.pages.items()}).partition("</h1>\n")
+        sections = [(anchor, words) for tag, anchor, words in page.headings if tag == "h2"]
+        listed = ""
+        if len(sections) >= SECTIONS_WORTH_A_LIST:
+            entries = "".join(f'<li><a href="#{anchor}">{escape(words)}</a></li>' for anchor, words in sections)
+            listed = f'<nav class="sections" aria-label="On this page"><p>On this page</p><ul>{entries}</ul></nav>\n'
+        body = f'<div class="text">\n{text}{self._neighbours(address)}</div>\n'
+        return self.document(page.title, f"{headline}{end}{listed}{body}", address=address, updated=page.updated)
+
+    def _menu(self, address: str | None) -> str:
+        parts = []
+        for part, group in groupby(self.pages.items(), key=lambda entry: entry[1].part):
+            entries = "".join(
+                f'<li><a href="{to}"{_CURRENT if to == address else ""}>{escape(page.title)}</a></li>'
+                for to, page in group
+            )
+            heading = f"<p>{escape(part)}</p>" if part else ""
+            parts.append(f"{heading}<ul>{entries}</ul>")
+        return f'<nav id="menu" class="menu" aria-label="Documentation">{"".join(parts)}</nav>'
+
+    def _neighbours(self, address: str) -> str:
+        addresses = list(self.pages)
+        at = addresses.index(address)
+        links = [
+            f'<a class="{side}" href="{to}"><span>{words}</span> {escape(self.pages[to].title)}</a>'
+            for side, words, to in (
+                ("before", "Before", addresses[at - 1] if at else None),
+                ("after", "Next", addresses[at + 1] if at + 1 < len(addresses) else None),
+            )
+            if to is not None
+        ]
+        return f'<nav class="neighbours" aria-label="Pages beside this one">{"".join(links)}</nav>\n' if links else ""
+
+    def _footer(self, updated: date | None) -> str:
+        said = []
+        if self.support_email is not None:
+            mailto = escape(quote(self.support_email, safe="@+"))
+            said.append(f'<p>Questions? <a href="mailto:{mailto}">{escape(self.support_email)}</a></p>')
+        if updated is not None:
+            said.append(f'<p>Last updated <time datetime="{updated}">{updated.day} {updated:%B %Y}</time></p>')
+        return f"<footer>{''.join(said)}</footer>" if said else ""
+
+
+def _search_box(query: str) -> str:
+    return (
+        f'<form role="search" action="{SEARCH_ADDRESS}">'
+        f'<input type="search" name="q" value="{escape(query)}" maxlength="{QUERY_CHARACTERS_AT_MOST}"'
+        ' placeholder="Search" aria-label="Search the documentation" autocomplete="off">'
+        "<button>Search</button></form>"
+    )
+
+
+def _rendered(page: Page, addresses: Mapping[str, str]) -> str:
+    """The Markdown as HTML, with links between files pointed to addresses here, and wide tables that scroll."""
+    parser = markdown()
+    folder = posixpath.dirname(page.source)
+    for link in _links(page.tokens):
+        link.attrSet("href", _link(str(link.attrGet("href")), folder, addresses))
+    html = str(parser.renderer.render(page.tokens, parser.options, {}))
+    html = html.replace("<table>", '<div class="wide" role="region" aria-label="Table" tabindex="0"><table>')
+    return html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
+
+
+def _links(tokens: Iterable[Token]) -> list[Token]:
+    return [child for token in tokens for child in token.children or () if child.type == "link_open"]
+
+
+def _link(href: str, folder: str, addresses: Mapping[str, str]) -> str:
+    """Files link to files, so that they can be read where they lie; here the link goes to the file's address."""
+    target, hash_sign, anchor = href.partition("#")
+    address = addresses.get(posixpath.normpath(posixpath.join(folder, target))) if target else None
+    return href if address is None else f"{address}{hash_sign}{anchor}"
+
+
+_CURRENT = ' aria-current="page"'
+_DOCUMENT = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{style}">
+</head>
+<body class="{kind}">
+<a class="skip" href="#content">Skip to content</a>
+<header><a class="home" href="/">Keydesk</a>{ways}</header>
+{menu}
+<main id="content">
+{main}</main>
+{footer}
+</body>
+</html>
+"""
+WHAT_RUNS_HERE = """<h1>Keydesk</h1>
+<p>Self-service API keys for an organization and its agents.</p>
+<p>The console was not built on this server. Whoever runs it builds it with <code>make console</code> and starts the
+server again. Everything else works without it:</p>
+<dl>
+<dt><code>POST /graphql</code></dt><dd>GraphQL: sign in, and create, rename, rotate and delete keys
+(<a href="/docs/guide/graphql">how</a>)</dd>
+<dt><code>/v1/verify</code></dt><dd>Is this key good? For gateways, by any method
+(<a href="/docs/guide/verify">how</a>)</dd>
+<dt><a href="/docs"><code>/docs</code></a></dt><dd>The documentation, with
+<a href="/docs/errors">what each error means and what to do about it</a></dd>
+<dt><a href="/healthz"><code>/healthz</code></a>, <a href="/readyz"><code>/readyz</code></a></dt><dd>Whether the
+process lives, and whether it can serve</dd>
+</dl>
+"""
+NOT_FOUND = """<h1>Not found</h1>
+<p>There is no such page. The <a href="/docs">table of contents</a> has all there are, and the search looks through
+them.</p>
+"""

@@ -1,0 +1,233 @@
+"""Owns what a server does beside its requests: dropping what is too old to keep, and making days of hours."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.audit import drop_events_before
+from models.engine.database import Database
+from models.engine.ids import new_id
+from models.engine.lease import give_back_lease, take_lease
+from models.engine.skip_scan import Walk
+from models.support.answer_lease import KEPT_DAYS as ANSWERING_KEPT_DAYS
+from models.support.answer_lease import drop_answering_before
+from models.support.conversation import KEPT_DAYS as CONVERSATIONS_KEPT_DAYS
+from models.support.conversation import drop_conversations_before
+from models.support.pasted_key import WINDOW as PASTED_WINDOW
+from models.support.pasted_key import drop_pasted_before
+from models.support.ticket import KEPT_DAYS as TICKETS_KEPT_DAYS
+from models.support.ticket import drop_tickets_before
+from models.usage.caller import drop_oldest_callers, keys_with_too_many_callers
+from models.usage.counts import (
+    DAYS_KEPT_DAYS,
+    HOURS_KEPT_DAYS,
+    drop_days,
+    keys_with_days_before,
+    keys_with_hours_before,
+    make_days_of_hours,
+)
+from models.usage.refused_request import KEPT_DAYS as REFUSED_KEPT_DAYS
+from models.usage.refused_request import drop_oldest_refused, drop_refused_before, keys_refused_too_often
+from models.usage.writer import KEPT_DAYS as WRITERS_KEPT_DAYS
+from models.usage.writer import drop_writers_before
+from resolvers.viewer import drop_expired
+
+EVERY_SECONDS = 3600
+LAST_ROUND_SECONDS = 10
+ROWS_AT_A_TIME = 1000
+LEASE = "upkeep"
+LEASE_SECONDS = 60
+"""Renewed with every transaction of a round; so long after the last one that of a process that died is over."""
+Result = TypeVar("Result")
+logger = logging.getLogger("keydesk.upkeep")
+
+
+class Interrupted(Exception):
+    """A round goes no further; what it has done stays done, and the next one does the rest."""
+
+
+class FindsKeys(Protocol):
+    """Finds the next keys for which there is something to do."""
+
+    def __call__(self, session: AsyncSession, *, after: UUID | None) -> Awaitable[Walk]: ...
+
+
+async def tidy(
+    database: Database,
+    *,
+    now: datetime,
+    audit_days: int,
+    holder: UUID | None = None,
+    is_over: Callable[[], bool] = lambda: False,
+) -> bool:
+    """
+    Drops what is past its time, and makes days of old hours, unless another process is at it: then False.
+
+    `holder` is who does it, another for each process. A step that fails keeps none of the others from being done.
+    Raises Interrupted where `is_over`, or another took over; and after all steps the first failure.
+    """
+    upkeep = Round(database, holder or new_id(), is_over)
+    async with database.transaction() as session:
+        if not await take_lease(session, LEASE, upkeep.holder, seconds=LEASE_SECONDS):
+            return False
+    try:
+        gone = now - timedelta(days=WRITERS_KEPT_DAYS)
+        await _all_of(
+            lambda: drop_expired(database, now=now),
+            lambda: upkeep.repeat(lambda session: _drop_events(session, now - timedelta(days=audit_days))),
+            lambda: _usage(upkeep, now),
+            lambda: _refused_requests(upkeep, now),
+            lambda: _callers(upkeep),
+            lambda: _conversations(upkeep, now),
+            lambda: upkeep.repeat(lambda session: drop_writers_before(session, gone, at_most=ROWS_AT_A_TIME)),
+        )
+    finally:
+        async with database.transaction() as session:
+            await give_back_lease(session, LEASE, upkeep.holder)
+    return True
+
+
+class Round:
+    """A round's transactions. Each renews the lease, so that none is stored once another process has begun a round."""
+
+    def __init__(self, database: Database, holder: UUID, is_over: Callable[[], bool]) -> None:
+        self.holder = holder
+        self._database = database
+        self._is_over = is_over
+        self._clock = asyncio.get_running_loop().time
+        self._renewed_at = self._clock()
+
+    async def repeat(self, step: Callable[[AsyncSession], Awaitable[int]]) -> None:
+        """Does the step, a transaction each time, until it finds less than it may do at a time."""
+        while await self.once(step) >= ROWS_AT_A_TIME:
+            pass
+
+    async def once(self, step: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
+        """Does the step in a transaction, and leaves the database to others for as long as that took."""
+        if self._is_over():
+            raise Interrupted
+        began = self._clock()
+        async with self._database.transaction() as session:
+            if not await take_lease(session, LEASE, self.holder, seconds=LEASE_SECONDS):
+                raise Interrupted
+            result = await step(session)
+        self._renewed_at = self._clock()
+        await asyncio.sleep(self._renewed_at - began)
+        return result
+
+    async def keys(self, find: FindsKeys) -> AsyncIterator[list[UUID]]:
+        """The keys for which there is something to do, some at a time."""
+        after: UUID | None = None
+        is_first = True
+        while is_first or after is not None:
+            is_first = False
+            if self._clock() - self._renewed_at > LEASE_SECONDS / 3:
+                await self.once(_nothing)
+            async with self._database.reading() as session:
+                walk = await find(session, after=after)
+            after = walk.last
+            if walk.due:
+                yield walk.due
+
+
+async def _all_of(*steps: Callable[[], Awaitable[object]]) -> None:
+    """Does each step, whatever becomes of those before it. Raises Interrupted at once, the first failure at the end."""
+    failures: list[Exception] = []
+    for step in steps:
+        try:
+            await step()
+        except Interrupted:
+            raise
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+async def _nothing(_session: AsyncSession) -> None:
+    """What renewing the lease alone takes."""
+
+
+async def _drop_events(session: AsyncSession, moment: datetime) -> int:
+    return await drop_events_before(session, moment, at_most=ROWS_AT_A_TIME)
+
+
+async def _usage(upkeep: Round, now: datetime) -> None:
+    """Whole days become days, so that no day is kept in both forms."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    oldest_hour = today - timedelta(days=HOURS_KEPT_DAYS)
+    oldest_day = today - timedelta(days=DAYS_KEPT_DAYS)
+    async for key_ids in upkeep.keys(partial(keys_with_hours_before, moment=oldest_hour)):
+        await upkeep.repeat(partial(make_days_of_hours, key_ids=key_ids, before=oldest_hour, at_most=ROWS_AT_A_TIME))
+    async for key_ids in upkeep.keys(partial(keys_with_days_before, moment=oldest_day)):
+        await upkeep.repeat(partial(drop_days, key_ids=key_ids, before=oldest_day, at_most=ROWS_AT_A_TIME))
+
+
+async def _refused_requests(upkeep: Round, now: datetime) -> None:
+    """From the oldest on, for as long as some are past their time; then what is more than is kept."""
+    oldest = now - timedelta(days=REFUSED_KEPT_DAYS)
+    dropped: int = 1
+    last: int | None = 0
+    while dropped and last is not None:
+        dropped, last = await upkeep.once(
+            partial(drop_refused_before, moment=oldest, after=last, at_most=ROWS_AT_A_TIME)
+        )
+    await upkeep.repeat(partial(drop_oldest_refused, key_id=None, at_most=ROWS_AT_A_TIME))
+    async for key_ids in upkeep.keys(keys_refused_too_often):
+        for key_id in key_ids:
+            await upkeep.repeat(partial(drop_oldest_refused, key_id=key_id, at_most=ROWS_AT_A_TIME))
+
+
+async def _callers(upkeep: Round) -> None:
+    """What is more than is kept."""
+    async for key_ids in upkeep.keys(keys_with_too_many_callers):
+        for key_id in key_ids:
+            await upkeep.repeat(partial(drop_oldest_callers, key_id=key_id, at_most=ROWS_AT_A_TIME))
+
+
+async def _conversations(upkeep: Round, now: datetime) -> None:
+    """Also what is noted of people while they write with the assistant."""
+    for drop, moment in (
+        (drop_conversations_before, now - timedelta(days=CONVERSATIONS_KEPT_DAYS)),
+        (drop_answering_before, now - timedelta(days=ANSWERING_KEPT_DAYS)),
+        (drop_pasted_before, now - PASTED_WINDOW),
+        (drop_tickets_before, now - timedelta(days=TICKETS_KEPT_DAYS)),
+    ):
+        await upkeep.repeat(partial(drop, moment=moment, at_most=ROWS_AT_A_TIME))
+
+
+@asynccontextmanager
+async def kept_tidy(database: Database, *, clock: Callable[[], datetime], audit_days: int) -> AsyncIterator[None]:
+    """Tidies up now and once an hour while the block runs; a transaction that is under way at its end is let finish."""
+    over = asyncio.Event()
+    rounds = asyncio.create_task(_rounds(database, clock, audit_days, over))
+    try:
+        yield
+    finally:
+        over.set()
+        # Cancelled in the middle, it would leave a connection behind that nobody closes.
+        await asyncio.wait([rounds], timeout=LAST_ROUND_SECONDS)
+        rounds.cancel()
+
+
+async def _rounds(database: Database, clock: Callable[[], datetime], audit_days: int, over: asyncio.Event) -> None:
+    """A failure is logged, and the next round tries again."""
+    holder = new_id()
+    while not over.is_set():
+        try:
+            done = await tidy(database, now=clock(), audit_days=audit_days, holder=holder, is_over=over.is_set)
+            logger.debug("tidied up" if done else "another process is tidying up")
+        except Interrupted:
+            logger.debug("tidying up was interrupted; the next round does the rest")
+        except Exception as error:
+            logger.warning("tidying up failed: %s", type(error).__name__)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EVERY_SECONDS):
+                await over.wait()

@@ -1,0 +1,227 @@
+"""Owns what must hold before a database is worked with, and before the server starts."""
+
+import ipaddress
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from argon2 import PasswordHasher
+
+from app.cli_errors import Failure
+from app.client_address import is_loopback
+from app.demo.people import people_with_public_passwords
+from app.demo.story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
+from app.private_files import make_private_file
+from app.settings import Settings
+from keys.token import ServerKeys
+from models.api_key import newest_server_key, server_keys_in_use
+from models.engine.database import POSTGRESQL, Database, database_now
+from models.engine.ids import Prefix, external_id
+from models.migrations import current_revision, known_revisions, newest_revision
+from models.organization import live_organization
+from models.served_server_key import replace_served_server_keys, served_server_keys
+
+HOW_TO_MAKE_A_SECRET = "Make one with `openssl rand -hex 32`, and keep it: API keys are only good together with it."  # noqa: S105
+
+NARROWEST_PREFIX_OF_MANY = {4: 8, 6: 16}
+"""A network with a shorter prefix is no single operator's."""
+
+
+def require_file(database: Database, *, may_be_new: bool = False) -> None:
+    """Raises Failure where SQLite's file is not there, unless it may be made now, or is none."""
+    path = database.path
+    if path is None:
+        return
+    if not may_be_new and not path.exists():
+        raise Failure(
+            f"There is no database at {path}. Make one with `keydesk migrate`, or set KEYDESK_DATABASE_URL right."
+        )
+    if may_be_new and not path.exists():
+        make_private_file(path)
+    # Asked first without the pool, whose threads complain by themselves when a file can't be opened.
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw{'c' * may_be_new}", uri=True)
+        try:
+            connection.execute("PRAGMA schema_version").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise Failure(
+            f"The database at {path} can't be used: {error}. Check its folder, permissions and KEYDESK_DATABASE_URL."
+        ) from None
+
+
+async def schema_fault(database: Database) -> str | None:
+    """What is wrong with the schema's revision and how to go on, or None where it is this program's."""
+    revision, wanted = await current_revision(database), newest_revision()
+    if revision == wanted:
+        return None
+    if revision is None:
+        return "The database has no Keydesk schema yet. Run `keydesk migrate`."
+    if revision in known_revisions():
+        return f"The database's schema is behind: at {revision}, and {wanted} is needed. Run `keydesk migrate`."
+    return f"The database's schema ({revision}) is newer than this Keydesk ({wanted}). Update Keydesk."
+
+
+async def require_schema(database: Database) -> None:
+    """Raises Failure where the schema is not this program's."""
+    if (fault := await schema_fault(database)) is not None:
+        raise Failure(fault)
+
+
+def require_servable(settings: Settings, *, host: str, workers: int) -> ServerKeys:
+    """The server keys, where nothing in the settings speaks against serving so. Raises Failure."""
+    if settings.server_keys is None:
+        raise Failure(f"KEYDESK_SECRET_KEY is not set. {HOW_TO_MAKE_A_SECRET}")
+    if workers > 1 and settings.redis_url is None:
+        raise Failure(
+            f"{workers} workers need Redis, since each would count rate limits and quotas for itself. "
+            "Set KEYDESK_REDIS_URL, or serve with one worker."
+        )
+    if not is_loopback(host) and settings.public_url is None:
+        raise Failure(
+            f"To serve on {host}, set KEYDESK_PUBLIC_URL to the address that people use, such as https://keys.example."
+        )
+    return settings.server_keys
+
+
+async def missing_server_keys(database: Database, ids: Collection[str]) -> dict[str, int]:
+    """The ids of server keys that living API keys need and that are not there, with how many need each."""
+    async with database.reading() as session:
+        in_use = await server_keys_in_use(session, now=await database_now(session))
+    return {server_key_id: count for server_key_id, count in in_use.items() if server_key_id not in ids}
+
+
+def missing_words(missing: dict[str, int]) -> str:
+    """Such as: the server key 0f3c… (3 API keys)."""
+    named = [f"{key_id} ({count} API key{'' if count == 1 else 's'})" for key_id, count in sorted(missing.items())]
+    return f"the server key{'' if len(named) == 1 else 's'} {', '.join(named)}"
+
+
+def serving_warnings(settings: Settings) -> list[str]:
+    """What is set and can hardly be meant, but is not wrong for certain."""
+    public_url = settings.public_url
+    warnings = []
+    if (
+        public_url is not None
+        and public_url.startswith("http:")
+        and not is_loopback(urlsplit(public_url).hostname or "")
+    ):
+        warnings.append(
+            "KEYDESK_PUBLIC_URL is http and not on this machine: passwords and cookies cross the network unencrypted, "
+            "and cookies are not Secure. Put TLS in front, and write https."
+        )
+    warnings += [
+        f"KEYDESK_ALLOWED_ORIGINS: pages of {origin} can't sign in. Browsers send the session's cookie within one site "
+        f"only, and {origin} is another site than {public_url}."
+        for origin in settings.allowed_origins
+        if public_url is not None and _is_other_site(origin, public_url)
+    ]
+    warnings += [
+        f"KEYDESK_TRUSTED_PROXIES: {network} covers far more than your own network, so that almost anybody can choose "
+        "the address in the audit log and in the throttle of sign-in. Name your proxies."
+        for network in settings.trusted_proxies
+        if network.prefixlen < NARROWEST_PREFIX_OF_MANY[network.version]
+    ]
+    if settings.metrics and settings.metrics_token is None and public_url is not None and not _is_for_here(public_url):
+        warnings.append(
+            "KEYDESK_METRICS_TOKEN is not set: a proxy on this machine may be taken for a caller on it, and show "
+            "/metrics to everybody. Set the token."
+        )
+    if settings.metrics_token is not None and not settings.metrics:
+        warnings.append("KEYDESK_METRICS_TOKEN is set, and /metrics is off: for metrics, set KEYDESK_METRICS=true.")
+    return warnings
+
+
+def _is_for_here(public_url: str) -> bool:
+    return is_loopback(urlsplit(public_url).hostname or "")
+
+
+def _is_other_site(origin: str, public_url: str) -> bool:
+    """
+    Whether a browser takes the two for different sites, as far as can be said for certain.
+
+    Which names are a site is a list of thousands of suffixes. Two names that differ in one of their last two parts are
+    of two sites, whatever that list says; of others, such as two customers of co.uk, it isn't known here.
+    """
+    one, other = urlsplit(origin), urlsplit(public_url)
+    hosts = one.hostname or "", other.hostname or ""
+    if one.scheme != other.scheme:
+        return True
+    if hosts[0] == hosts[1]:
+        return False
+    return any(map(_is_ip_address, hosts)) or hosts[0].split(".")[-2:] != hosts[1].split(".")[-2:]
+
+
+def _is_ip_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+async def foreign_server_key(database: Database, server_keys: ServerKeys) -> str | None:
+    """
+    Why a secret that is made with these server keys would never verify, or None where nothing says so.
+
+    The server that started last has left the ids of its server keys. Until one has, the newest living key tells.
+    """
+    signing = server_keys.signing_id
+    async with database.reading() as session:
+        served = await served_server_keys(session)
+        newest = None if served else await newest_server_key(session)
+    if served and signing not in served:
+        return (
+            f"The first server key in KEYDESK_SECRET_KEY ({signing}) is not one that the server was started with "
+            f"({', '.join(served)})"
+        )
+    if newest is not None and newest not in server_keys.ids:
+        return f"The newest API key was made with another server key ({newest}) than those in KEYDESK_SECRET_KEY"
+    return None
+
+
+async def require_own_server_key(database: Database, server_keys: ServerKeys) -> None:
+    """Raises Failure before a secret is issued that no server would take for its own."""
+    if (why := await foreign_server_key(database, server_keys)) is not None:
+        raise Failure(
+            f"{why}. Nothing was issued: its secret would never verify. Set KEYDESK_SECRET_KEY as the server has it; "
+            "if you have just replaced the server's, restart the server first."
+        )
+
+
+async def keep_server_keys(database: Database, server_keys: ServerKeys, *, now: datetime) -> None:
+    """Notes the ids of the server keys that a server is about to run with."""
+    async with database.transaction() as session:
+        await replace_served_server_keys(session, server_keys.ids, now=now)
+
+
+def limits_warning(settings: Settings, database: Database) -> str | None:
+    """What an operator should know about limits, if anything."""
+    if database.backend == POSTGRESQL and settings.redis_url is None:
+        return "Without KEYDESK_REDIS_URL, rate limits and quotas are counted by each process for itself."
+    return None
+
+
+async def require_no_demo(
+    database: Database, host: str, public_url: str | None, *, password_hasher: PasswordHasher
+) -> None:
+    """Raises Failure before people whose passwords everybody knows, from the demo, can be reached from outside."""
+    outside = host if public_url is None else urlsplit(public_url).hostname or ""
+    if is_loopback(host) and is_loopback(outside):
+        return
+    async with database.reading() as session:
+        has_demo = await live_organization(session, DEMO_ORGANIZATION_ID) is not None
+    if has_demo:
+        demo = external_id(Prefix.ORGANIZATION, DEMO_ORGANIZATION_ID)
+        raise Failure(
+            f"This database holds the demo, whose passwords are public, so it is not served to others ({outside}). Set "
+            f"KEYDESK_DATABASE_URL to another database, or delete the demo: keydesk organization delete {demo}"
+        )
+    if people := await people_with_public_passwords(database, password_hasher):
+        emails = ", ".join(person.email for person in people)
+        raise Failure(
+            f"These people still have the demo's passwords, which are public: {emails}. So this database is not served "
+            f"to others ({outside}). Give each of them a new one: keydesk user password EMAIL"
+        )

@@ -1,0 +1,214 @@
+"""Owns /v1/verify: headers in, a Verdict out, and the ledger told of it."""
+
+import hmac
+import logging
+from collections.abc import Iterable, Mapping
+from time import perf_counter
+from typing import NamedTuple, Protocol
+
+from litestar.types import Receive, Scope, Send
+
+from app.client_address import FORWARDED, X_FORWARDED_FOR, Addresses
+from app.observability.logs import failure_story
+from app.observability.paced_log import Paced, more_words
+from app.request_id import constant_headers, new_request_id
+from app.verify.responses import Answer, Answers
+from keys.token import Secret
+from keys.usage.buffer import Sender
+from keys.usage.recorder import Ledger
+from keys.verification.verdict import Outcome, Wanted
+from keys.verification.verifier import Gate
+from models.engine.ids import Prefix, parse_external_id
+from models.key_lookup import KeyState
+from models.usage.refused_request import RefusedReason
+
+logger = logging.getLogger("keydesk.verification")
+
+PATH = "/v1/verify"
+BEARER = b"bearer"
+AUTHORIZATION, API_KEY, AGENT, GATEWAY_TOKEN = b"authorization", b"x-api-key", b"x-agent-id", b"x-gateway-token"
+USER_AGENT = b"user-agent"
+READ = frozenset({AUTHORIZATION, API_KEY, AGENT, GATEWAY_TOKEN, FORWARDED, X_FORWARDED_FOR, USER_AGENT})
+REQUEST_ID_PREFIX = len("req_")
+USER_AGENT_BYTES_AT_MOST = 1024
+FAILURES_A_MINUTE = 20
+"""That are logged; the next line says how many more there were."""
+Peer = tuple[str, int]
+NO_AGENT = Wanted()
+_UNAVAILABLE = Outcome.UNAVAILABLE.value
+Told = tuple[str, KeyState | None, str | None, Answer]
+"""What became of a request: a code, the key whose possession was proved, the caller's address, and the answer."""
+
+
+class Observer(Protocol):
+    """Is told of each verification that is answered."""
+
+    def answered(
+        self, code: str, key: KeyState | None, request_id: str, address: str | None, seconds: float, /
+    ) -> None:
+        """`code` is `good`, or why it was refused; the key is there once its possession was proved."""
+
+
+class Presented(NamedTuple):
+    """What a request's headers carry: a key, or what speaks against there being one; and the agent it is for."""
+
+    key: str | None
+    refused: Outcome | None
+    detail: str
+    was_sent: bool
+    wanted: Wanted
+
+
+class VerifyDoor:
+    """
+    An ASGI application for /v1/verify and every path below it, any method, the body unread.
+
+    It stands in front of the web framework, whose routing would cost as much as half of a verification. Without a
+    ledger, nothing is remembered.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        public_url: str,
+        ledger: Ledger | None = None,
+        addresses: Addresses | None = None,
+        gateway_token: Secret | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self._gate = gate
+        self._ledger = ledger
+        self._addresses = addresses or Addresses(())
+        self._always = constant_headers(public_url)
+        self._answers = Answers(public_url)
+        self._gateway_token = None if gateway_token is None else gateway_token.reveal().encode()
+        self._observer = observer
+        self._paced = Paced(of_a_kind=FAILURES_A_MINUTE, in_all=FAILURES_A_MINUTE)
+
+    @staticmethod
+    def answers(path: str) -> bool:
+        """Whether the path is this door's: /v1/verifyx is not."""
+        return path.startswith(PATH) and (len(path) == len(PATH) or path[len(PATH)] == "/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id, began = new_request_id(), perf_counter()
+        try:
+            code, key, address, answer = await self._answer(scope["headers"], scope.get("client"), request_id)
+        except Exception as error:
+            self._log_failure(error, request_id)
+            code, key, address, answer = _UNAVAILABLE, None, None, self._answers.unavailable(request_id)
+        if self._observer is not None:
+            self._observer.answered(code, key, request_id, address, perf_counter() - began)
+        status, answer_headers, body = answer
+        answer_headers += [
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            (b"x-request-id", request_id.encode()),
+            *self._always,
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": answer_headers})
+        shown = b"" if scope.get("method") == "HEAD" else body
+        await send({"type": "http.response.body", "body": shown, "more_body": False})
+
+    def _log_failure(self, error: Exception, request_id: str) -> None:
+        """Not with the exception itself, whose words may hold what was sent."""
+        left_out = self._paced.admits()
+        if left_out is not None:
+            facts = {"requestId": request_id}
+            said = f"A verification failed{more_words(left_out)}"
+            logger.error("%s\n%s", said, failure_story(error), extra={"facts": facts})
+
+    async def _answer(self, headers: Iterable[tuple[bytes, bytes]], peer: Peer | None, request_id: str) -> Told:
+        values: dict[bytes, list[bytes]] = {}
+        for name, value in headers:
+            # An empty header counts as absent.
+            if name in READ and (text := value.strip()):
+                values.setdefault(name, []).append(text)
+        by_gateway = self._gateway_token is not None and self._came_by_gateway(values.get(GATEWAY_TOKEN, []))
+        if self._gateway_token is not None and not by_gateway:
+            sender, code = self._sender(values, peer), RefusedReason.GATEWAY_NOT_ALLOWED
+            self._refused(code, request_id, sender, NO_AGENT)
+            detail = "This request did not come by way of the gateway."
+            return code.value, None, sender.ip_address, self._answers.problem(403, code.value, detail, request_id)
+        sender = self._sender(values, peer, by_gateway=by_gateway)
+        presented = read_presented(values)
+        if presented.key is None:
+            outcome = Outcome.MISSING_KEY if presented.refused is None else presented.refused
+            reason = RefusedReason(outcome.value)
+            self._refused(reason, request_id, sender, presented.wanted, detail=presented.detail)
+            answer = self._answers.unauthorized(
+                outcome.value, presented.detail, request_id, was_sent=presented.was_sent
+            )
+            return outcome.value, None, sender.ip_address, answer
+        verdict = await self._gate.check(presented.key, presented.wanted)
+        if self._ledger is not None:
+            self._ledger.note(verdict, request_id[REQUEST_ID_PREFIX:], sender, presented.wanted)
+        return (
+            verdict.outcome.value,
+            verdict.key,
+            sender.ip_address,
+            self._answers.of(verdict, request_id, presented.wanted),
+        )
+
+    def _came_by_gateway(self, tokens: list[bytes]) -> bool:
+        expected = self._gateway_token
+        return expected is not None and len(tokens) == 1 and hmac.compare_digest(tokens[0], expected)
+
+    def _sender(self, values: Mapping[bytes, list[bytes]], peer: Peer | None, *, by_gateway: bool = False) -> Sender:
+        address = self._addresses.told(
+            None if peer is None else peer[0],
+            values.get(FORWARDED, ()),
+            values.get(X_FORWARDED_FOR, ()),
+            gateway=by_gateway,
+        )
+        return Sender(address, values[USER_AGENT][0][:USER_AGENT_BYTES_AT_MOST] if USER_AGENT in values else b"")
+
+    def _refused(
+        self, reason: RefusedReason, request_id: str, sender: Sender, wanted: Wanted, *, detail: str | None = None
+    ) -> None:
+        if self._ledger is not None:
+            hexadecimal = request_id[REQUEST_ID_PREFIX:]
+            self._ledger.refuse(reason, hexadecimal, sender, agent_id=wanted.agent_id, detail=detail)
+
+
+def read_presented(values: Mapping[bytes, list[bytes]]) -> Presented:
+    """Reads the values of the headers that are not empty, by their names. A key in the URL is never read."""
+    authorizations, api_keys = values.get(AUTHORIZATION, []), values.get(API_KEY, [])
+    wanted = _wanted(values[AGENT]) if AGENT in values else NO_AGENT
+    bearers = [bearer for value in authorizations if (bearer := _bearer(value)) is not None]
+    if len(api_keys) > 1:
+        return _malformed("X-API-Key is there more than once. Send it once.", wanted)
+    if not api_keys and len(bearers) < len(authorizations):
+        return _malformed(
+            "Authorization has another scheme than Bearer. Send the key as: Authorization: Bearer KEY.", wanted
+        )
+    if bearers and len(authorizations) > 1:
+        return _malformed("Authorization is there more than once. Send it once.", wanted)
+    keys = {key for key in (*api_keys, *bearers) if key}
+    if len(keys) > 1:
+        return _malformed("Authorization and X-API-Key carry different keys. Send one of them.", wanted)
+    if keys:
+        return Presented(keys.pop().decode("latin-1"), None, "", True, wanted)
+    if bearers:
+        detail = "Authorization says Bearer, but no key comes after it. Is the variable that should hold it empty?"
+    else:
+        detail = "The request carries no key. Send it as: Authorization: Bearer KEY, or as X-API-Key: KEY."
+    return Presented(None, None, detail, False, wanted)
+
+
+def _malformed(detail: str, wanted: Wanted) -> Presented:
+    return Presented(None, Outcome.MALFORMED_KEY, detail, True, wanted)
+
+
+def _bearer(value: bytes) -> bytes | None:
+    """What comes after the scheme, which may be in any case; None for another scheme."""
+    scheme, _, rest = value.partition(b" ")
+    return rest.strip() if scheme.lower() == BEARER else None
+
+
+def _wanted(agents: list[bytes]) -> Wanted:
+    if len(agents) > 1:
+        return Wanted(is_unreadable=True, is_repeated=True)
+    agent_id = parse_external_id(Prefix.AGENT, agents[0].decode("latin-1"))
+    return Wanted(is_unreadable=True) if agent_id is None else Wanted(agent_id.hex)

@@ -1,0 +1,1 @@
+"""Builds diagnoses from facts, one file a subject."""

@@ -1,0 +1,113 @@
+"""
+Owns what this person can do about it, as steps and as buttons: never advice that they can't follow.
+
+Nobody is told to create a key at ten of ten, or to delete one that they may not delete.
+"""
+
+from datetime import timedelta
+
+from assistant.explain import formatting as words
+from assistant.explain.diagnosis import ActionKind, Offer
+from assistant.facts.facts import Facts, KeyFacts
+from keys.policy import Scope
+from models.key_queries import ApiKeyRecord
+from models.person import Role
+
+CANDIDATES_AT_MOST = 3
+IDLE_AFTER = timedelta(days=7)
+"""A key that passed or was refused since then is not said to be unused."""
+Advice = tuple[tuple[str, ...], tuple[Offer, ...]]
+"""Steps, and buttons."""
+
+
+def create() -> Offer:
+    """A new key."""
+    return Offer(ActionKind.CREATE_API_KEY, "Create an API key")
+
+
+def rename(key: ApiKeyRecord) -> Offer:
+    """Another name."""
+    return Offer(ActionKind.RENAME_API_KEY, f"Rename {words.named(key)}", key)
+
+
+def rotate(key: ApiKeyRecord) -> Offer:
+    """A new secret in the same slot."""
+    return Offer(ActionKind.ROTATE_API_KEY, f"Rotate {words.named(key)}", key)
+
+
+def delete(key: ApiKeyRecord) -> Offer:
+    """Its end."""
+    return Offer(ActionKind.DELETE_API_KEY, f"Delete {words.named(key)}", key)
+
+
+def usage(key: ApiKeyRecord) -> Offer:
+    """What the ledger has of it."""
+    return Offer(ActionKind.OPEN_USAGE, f"Usage of {words.named(key)}", key)
+
+
+def contact() -> Offer:
+    """A human."""
+    return Offer(ActionKind.CONTACT_SUPPORT, "Contact support")
+
+
+def ask_an_admin(facts: Facts, wish: str) -> str:
+    """Whom of the organization's admins to ask, for what the person's own role does not allow."""
+    others = [each for each in facts.admins if each.id != facts.viewer.id]
+    if not others:
+        return f"Ask the operator of this installation {wish}: the organization has no other admin."
+    return f"Ask an organization admin {wish}: {words.people(others)}."
+
+
+def may_create(facts: Facts, scope: Scope) -> bool:
+    """Whether the person creates keys of this scope, slots aside."""
+    if scope is Scope.ORGANIZATION:
+        return facts.role is Role.ORGANIZATION_ADMIN
+    return bool(facts.agents)
+
+
+def may_create_some(facts: Facts) -> bool:
+    """Whether the person creates keys at all, slots aside."""
+    return any(may_create(facts, scope) for scope in Scope)
+
+
+def can_create_like(facts: Facts, key: ApiKeyRecord) -> Advice:
+    """How this person comes to a new key like that one."""
+    if key.agent is not None and key.agent.deleted_at is not None:
+        return ("Its agent is gone, too: find out which agent the calls are for now, and use a key for that one.",), ()
+    if key.agent is None:
+        is_theirs = may_create(facts, Scope.ORGANIZATION)
+    else:
+        is_theirs = any(each.id == key.agent.id for each in facts.agents)
+    if not is_theirs:
+        return (ask_an_admin(facts, "for a new key, and give it to the caller"),), ()
+    target = "the organization" if key.agent is None else words.scope_of(key)
+    if facts.allowance.remaining:
+        return (f"Create a new key for {target}, and copy its secret: it is shown once.",), (create(),)
+    steps, offers = free_a_slot(facts)
+    return (*steps, f"Then create a new key for {target}, and copy its secret: it is shown once."), offers
+
+
+def free_a_slot(facts: Facts) -> Advice:
+    """How this person frees a slot: the keys to think of deleting, with why each."""
+    used, limit = facts.allowance.used, facts.allowance.limit
+    if not facts.candidates:
+        return (ask_an_admin(facts, "to delete a key that is no longer used: you may delete none of these"),), (
+            contact(),
+        )
+    idle = [each for each in facts.candidates if _is_idle(facts, each)][:CANDIDATES_AT_MOST]
+    if idle:
+        told = words.joined([f"{words.named(each.record)} ({words.why_free(each)})" for each in idle], "or")
+        step = f"{used} of {limit} slots are taken. Delete a key that is no longer used, such as {told}."
+        return (step,), tuple(delete(each.record) for each in idle)
+    first = facts.candidates[0]
+    step = (
+        f"{used} of {limit} slots are taken, and every key that you may delete was in use within the last "
+        f"{IDLE_AFTER.days} days. The longest unused is {words.named(first.record)} ({words.why_free(first)}): delete "
+        "it only when you know that nothing needs it any more."
+    )
+    return (step,), (usage(first.record), delete(first.record))
+
+
+def _is_idle(facts: Facts, key: KeyFacts) -> bool:
+    last = key.record.last_used_at
+    return not key.refused_in_all and (last is None or facts.now - last >= IDLE_AFTER)

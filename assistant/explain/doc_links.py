@@ -1,0 +1,44 @@
+"""Owns which passages of the documentation answers rest on: paths on this server, with a fragment each."""
+
+from models.usage.refused_request import RefusedReason
+
+DOCUMENTATION = "/docs"
+GETTING_STARTED = "/docs/guide/getting-started"
+SCOPES = "/docs/guide/keys#scopes"
+SLOTS = "/docs/guide/keys#ten-keys"
+CREATE = "/docs/guide/keys#create"
+RENAME = "/docs/guide/keys#rename"
+ROTATE = "/docs/guide/keys#rotate"
+DELETE = "/docs/guide/keys#delete"
+SECRET = "/docs/guide/keys#the-secret"  # noqa: S105 - a path
+EXPIRY = "/docs/guide/keys#no-expiry"
+EXPOSED = "/docs/guide/keys#if-a-secret-got-out"
+ROLES = "/docs/guide/roles"
+USAGE = "/docs/guide/usage"
+LIMITS = "/docs/guide/usage#two-limits"
+REFUSED = "/docs/guide/usage#what-was-refused"
+VERIFY = "/docs/guide/verify"
+SENDING = "/docs/guide/verify#what-to-send"
+AGENTS = "/docs/guide/verify#agents"
+GATEWAY_TOKEN = "/docs/guide/verify#the-gateways-token"  # noqa: S105 - a path
+AUDIT_LOG = "/docs/guide/keys#who-did-what"
+GATEWAYS = "/docs/guide/gateways"
+ASSISTANT = "/docs/guide/assistant"
+ERRORS = "/docs/errors"
+CORS = "/docs/errors#blocked-by-cors"
+CORS_AT_GATEWAYS = "/docs/guide/gateways#browsers-and-cors"
+WEBSOCKETS_AT_GATEWAYS = "/docs/guide/gateways#websockets"
+WEBSOCKETS = "/docs/errors#websockets"
+WITHOUT_BODY = "/docs/errors#an-answer-without-a-body"
+GATEWAY_ERRORS = "/docs/errors#502-and-504"
+AFTER_A_RESTORE = "/docs/errors#after-a-restore"
+BACKUP = "/docs/guide/operating#backup"
+SERVER_KEYS = "/docs/guide/operating#server-keys"
+
+_CODE_IN_THE_ANSWER = {RefusedReason.UNKNOWN_KEY: "invalid_key"}
+"""What the caller is told, where that is another word than what the ledger has."""
+
+
+def of_refusal(reason: RefusedReason) -> str:
+    """The section on the code that the caller is told."""
+    return f"{ERRORS}#{_CODE_IN_THE_ANSWER.get(reason, reason.value)}"

@@ -1,0 +1,244 @@
+"""
+Owns why calls fail where no single request was named: which key it is about, and what its records say.
+
+A key with refused requests in the last day comes before one without; where several come into question, the person is
+asked, and never for a secret.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from assistant.explain import doc_links as sources
+from assistant.explain import formatting as words
+from assistant.explain.actions import ask_an_admin
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
+from assistant.explain.one_key import forbidden, of_reason, works
+from assistant.explain.refusals import agent_not_in_scope, deleted, quota_exceeded, rate_limited
+from assistant.explain.requests import unavailable
+from assistant.facts.facts import Facts, KeyFacts
+from assistant.intents.topics import Topic
+from models.usage.refused_request import RefusedReason
+
+FRESH = timedelta(minutes=15)
+"""What was refused so shortly ago is most likely what somebody asks about."""
+NEARLY_ALL, NEARLY_ALL_OF = 0.9, 10
+"""The share of at least so many refused requests that speaks for a key."""
+LIMITS = (RefusedReason.RATE_LIMITED, RefusedReason.QUOTA_EXCEEDED)
+OF_TOPIC = {
+    Topic.CALL_FAILS: (
+        *(RefusedReason.DELETED_KEY, RefusedReason.REPLACED_SECRET, RefusedReason.AGENT_NOT_IN_SCOPE),
+        *LIMITS,
+    ),
+    Topic.KEY_STATE: (RefusedReason.DELETED_KEY, RefusedReason.REPLACED_SECRET),
+    Topic.UNAUTHORIZED: (RefusedReason.DELETED_KEY, RefusedReason.REPLACED_SECRET),
+    Topic.FORBIDDEN: (RefusedReason.AGENT_NOT_IN_SCOPE,),
+    Topic.TOO_MANY_REQUESTS: LIMITS,
+}
+"""Why requests with a key may be refused, where a message is about this."""
+STATUS_OF_TOPIC = {Topic.UNAUTHORIZED: 401, Topic.FORBIDDEN: 403, Topic.TOO_MANY_REQUESTS: 429}
+REPLIES_AT_MOST = 3
+
+
+def why_calls_fail(facts: Facts, topic: Topic, reasons: Sequence[RefusedReason] = ()) -> Diagnosis:
+    """Of the key that is meant, else of the one that is in trouble. `reasons` are those that the message names."""
+    if topic is Topic.UNAVAILABLE:
+        return _unavailable(facts)
+    wanted = tuple(reasons) or OF_TOPIC[topic]
+    if facts.meant:
+        key = only_one(facts.meant, wanted)
+        return of_key(facts, key, topic, wanted) if key is not None else which_key(facts, facts.meant, topic)
+    if facts.meant_unseen is not None:
+        return unseen(facts)
+    troubled = facts.in_trouble(wanted)
+    likeliest = _likeliest(facts, troubled, wanted)
+    if likeliest is not None:
+        return _presumed(facts, likeliest, topic, wanted, [each for each in troubled if each is not likeliest])
+    if troubled:
+        return which_key(facts, troubled, topic)
+    if topic is Topic.KEY_STATE and len(facts.living) == 1:
+        return of_key(facts, facts.living[0], topic, wanted)
+    return _nothing_seen(facts, topic)
+
+
+def only_one(keys: Sequence[KeyFacts], wanted: Sequence[RefusedReason]) -> KeyFacts | None:
+    """The one of several with the same words for it that is refused now, else the one that lives."""
+    for narrowed in (
+        keys,
+        [each for each in keys if each.refused_for(wanted)],
+        [each for each in keys if not each.is_deleted],
+    ):
+        if len(narrowed) == 1 and narrowed[0].is_detailed:
+            return narrowed[0]
+    return None
+
+
+def of_key(facts: Facts, key: KeyFacts, topic: Topic, wanted: Sequence[RefusedReason]) -> Diagnosis:
+    """What the records say of this key."""
+    if key.is_deleted:
+        return deleted(facts, key)
+    if topic is Topic.TOO_MANY_REQUESTS and (over := _over_a_limit(facts, key)) is not None:
+        return over
+    last = key.last_refused(*wanted)
+    if last is None or (topic in {Topic.CALL_FAILS, Topic.KEY_STATE} and last.at < facts.since):
+        if topic is Topic.FORBIDDEN and key.record.agent is not None:
+            return agent_not_in_scope(facts, key) if key.refused_for(wanted) else forbidden(facts, key)
+        return works(facts, key, topic)
+    return of_reason(facts, key, last.reason, last) or works(facts, key, topic)
+
+
+def which_key(facts: Facts, keys: Sequence[KeyFacts], topic: Topic) -> Diagnosis:
+    """Several come into question."""
+    reasons = OF_TOPIC.get(topic, OF_TOPIC[Topic.CALL_FAILS])
+    ordered = sorted(keys, key=lambda each: (-each.refused_for(reasons), each.is_deleted))
+    evidence = tuple(_trouble(each, reasons) for each in ordered[:5])
+    return Diagnosis(
+        Case.NEEDS_DETAILS,
+        "Which key is it? Several come into question.",
+        evidence,
+        ("Choose one, or tell me its name, its hint or the answer's requestId. I never need the secret.",),
+        replies=tuple(Reply(_label(facts, each), ask_about(facts, each, topic)) for each in ordered[:REPLIES_AT_MOST]),
+        sources=(sources.ERRORS,),
+    )
+
+
+def ask_about(facts: Facts, key: KeyFacts, topic: Topic) -> str:
+    """A message that asks for exactly this of exactly this key."""
+    status = STATUS_OF_TOPIC.get(topic)
+    if status is not None:
+        return f"Why do calls with the key {words.told(facts, key)} get {status}?"
+    if topic is Topic.KEY_STATE:
+        return f"Does the key {words.told(facts, key)} work?"
+    return f"Why do calls with the key {words.told(facts, key)} fail?"
+
+
+def _over_a_limit(facts: Facts, key: KeyFacts) -> Diagnosis | None:
+    """What the limiter says at this moment counts more than what was refused before."""
+    if key.balance is None:
+        return None
+    if _quota_is_used_up(key):
+        return quota_exceeded(facts, key)
+    return rate_limited(facts, key) if not key.balance.rate_remaining else None
+
+
+def _quota_is_used_up(key: KeyFacts) -> bool:
+    return key.balance is None or key.balance.quota_used >= key.record.monthly_quota
+
+
+def _likeliest(facts: Facts, troubled: Sequence[KeyFacts], wanted: Sequence[RefusedReason]) -> KeyFacts | None:
+    """The only one; else the only one that was refused moments ago; else the one that nearly all refusals are of."""
+    if not troubled or not troubled[0].is_detailed:
+        return None
+    if len(troubled) == 1:
+        return troubled[0]
+    fresh = [
+        each for each in troubled if (last := each.last_refused(*wanted)) is not None and facts.now - last.at <= FRESH
+    ]
+    if len(fresh) == 1:
+        return fresh[0]
+    refused = sum(each.refused_for(wanted) for each in troubled)
+    if refused >= NEARLY_ALL_OF and troubled[0].refused_for(wanted) >= NEARLY_ALL * refused:
+        return troubled[0]
+    return None
+
+
+def _presumed(
+    facts: Facts, key: KeyFacts, topic: Topic, wanted: Sequence[RefusedReason], others: Sequence[KeyFacts]
+) -> Diagnosis:
+    """Nobody named the key: a pattern says that it is this one, and the words say so. The others are a click away."""
+    diagnosis = of_key(facts, key, topic, wanted)
+    why = replace(_trouble(key, wanted), label="Refused in the last day")
+    elsewhere = tuple(Reply(f"It is {_label(facts, each)}", ask_about(facts, each, topic)) for each in others)
+    return replace(
+        diagnosis,
+        summary=f"Most likely it is this key, by what was refused last. {diagnosis.summary}",
+        evidence=(*diagnosis.evidence, why),
+        replies=(*elsewhere[: REPLIES_AT_MOST - 1], *diagnosis.replies)[:REPLIES_AT_MOST],
+    )
+
+
+def _trouble(key: KeyFacts, wanted: Sequence[RefusedReason]) -> Fact:
+    told = [
+        f"{words.counted(key.refused[each], 'request')} ({words.REASONS[each]})"
+        for each in wanted
+        if each in key.refused
+    ]
+    record, last = key.record, key.last_refused(*wanted)
+    if not told and record.deleted_at is not None:
+        return Fact(words.described(record), f"deleted by {words.who(record.deleted_by)}", record.deleted_at)
+    return Fact(
+        words.described(record),
+        words.joined(told) or "nothing refused in the last day",
+        None if last is None else last.at,
+    )
+
+
+def _nothing_seen(facts: Facts, topic: Topic) -> Diagnosis:
+    """No key that the person may see was refused so in the last day."""
+    status = STATUS_OF_TOPIC.get(topic)
+    steps = [
+        "Send me the answer's requestId, or paste the whole answer or the curl command: keys in it are taken out "
+        "before anything else.",
+        "Or tell me which key it is, by its name or hint. I never need the secret.",
+    ]
+    evidence: tuple[Fact, ...] = ()
+    if facts.manages:
+        seen = words.counted(len(facts.living), "key")
+        refused = f"no request was refused{f' with {status}' if status else ''} in the last day"
+        evidence = (Fact("Looked at", f"{seen} that you may see: {refused}", facts.now),)
+        if status == 401:
+            steps.append(
+                "A request with no key, or with a mistyped one, is booked to no key: then the header is wrong."
+            )
+    else:
+        steps.append(ask_an_admin(facts, "which key it is, if you can't tell"))
+    used = sorted(facts.living, key=lambda each: -each.passed)
+    replies = [Reply(_label(facts, each), ask_about(facts, each, topic)) for each in used[:2]]
+    replies.append(Reply("How do I send a key?", "How do I send my key, in which header?"))
+    return Diagnosis(
+        Case.NEEDS_DETAILS,
+        "I need to know a little more: which request, or which key, is it?",
+        evidence,
+        tuple(steps),
+        replies=tuple(replies),
+        sources=(sources.ERRORS,),
+    )
+
+
+def unseen(facts: Facts) -> Diagnosis:
+    """What the person named is of no key that they may see: the same words whatever the reason."""
+    return Diagnosis(
+        Case.NEEDS_DETAILS,
+        "There is no key with this hint or id that you may see.",
+        (Fact("Looked for", f"{facts.meant_unseen}", facts.now),),
+        (
+            *(("Compare it with the list of keys, under API Keys.",) if facts.manages else ()),
+            ask_an_admin(facts, "which key it is, if it is not in your list"),
+            "Or send me the requestId of an answer that fails.",
+        ),
+        replies=(Reply("Which keys are there?", "Which keys do we have?"),),
+        sources=(sources.ROLES,),
+    )
+
+
+def _unavailable(facts: Facts) -> Diagnosis:
+    """Nobody said the code: that it was verification is claimed only where it can't be asked now."""
+    if not facts.verification_is_available:
+        now = Fact("Verification at this moment", "not available: the limiter can't be asked", facts.now)
+        return replace(unavailable(), evidence=(now,))
+    return replace(
+        unavailable(),
+        summary="Verification is available at this moment. If an answer was 503, the key was not the cause: either it "
+        "could not be checked just then, or the agent's own server was not available.",
+        evidence=(Fact("Verification at this moment", "available", facts.now),),
+        steps=(
+            "Try again after a few seconds, as the answer's Retry-After says.",
+            "Look at the answer's body: the code unavailable says that it was verification. Without it, ask whoever "
+            "runs the agent or the gateway.",
+            "If it goes on, tell the operator of this installation, with a request id.",
+        ),
+    )
+
+
+def _label(facts: Facts, key: KeyFacts) -> str:
+    return f"{words.told(facts, key)}{', deleted' if key.is_deleted else ''}"

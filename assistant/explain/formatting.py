@@ -1,0 +1,127 @@
+"""Owns how facts are put into words: instants, numbers, people, callers. What strangers chose is shortened."""
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+
+from assistant.facts.facts import Facts, KeyFacts
+from keys.record import hint_of
+from models.key_queries import ApiKeyRecord
+from models.person import NamedPerson
+from models.usage.refused_request import RefusedReason
+
+CHOSEN_BY_STRANGERS_AT_MOST = 80
+_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+REASONS = {
+    RefusedReason.MISSING_KEY: "it carried no key",
+    RefusedReason.MALFORMED_KEY: "what it carried can't be a key",
+    RefusedReason.UNKNOWN_KEY: "the key was not issued here as it stands",
+    RefusedReason.DELETED_KEY: "the key was deleted",
+    RefusedReason.REPLACED_SECRET: "the secret was replaced",
+    RefusedReason.AGENT_NOT_IN_SCOPE: "it was for another agent",
+    RefusedReason.RATE_LIMITED: "over the rate limit",
+    RefusedReason.QUOTA_EXCEEDED: "over the quota",
+    RefusedReason.GATEWAY_NOT_ALLOWED: "it did not come by way of the gateway",
+    RefusedReason.UNAVAILABLE: "verification was not available",
+}
+"""Why a request was refused, after *refused:*."""
+STATUSES = dict.fromkeys(RefusedReason, 401) | {
+    RefusedReason.AGENT_NOT_IN_SCOPE: 403,
+    RefusedReason.GATEWAY_NOT_ALLOWED: 403,
+    RefusedReason.RATE_LIMITED: 429,
+    RefusedReason.QUOTA_EXCEEDED: 429,
+    RefusedReason.UNAVAILABLE: 503,
+}
+"""What the caller was answered."""
+
+
+def day(at: datetime) -> str:
+    """Such as 24 November 2026."""
+    return f"{at.day} {at:%B %Y}"
+
+
+def moment(at: datetime) -> str:
+    """Such as 24 November 2026 at 14:03 UTC."""
+    return f"{day(at)} at {at:%H:%M} UTC"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Such as 1 request, 2 requests."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def joined(parts: Sequence[str], last: str = "and") -> str:
+    """Such as a, b and c."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+
+
+def harmless(text: str, at_most: int = CHOSEN_BY_STRANGERS_AT_MOST) -> str:
+    """What a stranger chose: in one line, without what can't be seen, and no longer than so many characters."""
+    seen = "".join(" " if unicodedata.category(each) in _UNSEEN else each for each in text[: 4 * at_most])
+    line = " ".join(seen.split())
+    return line if len(line) <= at_most else f"{line[: at_most - 1]}…"
+
+
+def named(key: ApiKeyRecord) -> str:
+    """A key's name in quotation marks."""
+    return f"“{harmless(key.name)}”"
+
+
+def told(facts: Facts, key: KeyFacts) -> str:
+    """A key's name, with its hint where another has the same name: so a message says which of them is meant."""
+    name = key.record.name.casefold()
+    same = sum(each.record.name.casefold() == name for each in facts.keys)
+    return f"{named(key.record)} ({hint_of(key.record)})" if same > 1 else named(key.record)
+
+
+def scope_of(key: ApiKeyRecord) -> str:
+    """What it is good for."""
+    return "every agent of the organization" if key.agent is None else f"the agent “{harmless(key.agent.name)}”"
+
+
+def described(key: ApiKeyRecord) -> str:
+    """A key in a line of evidence."""
+    return f"{harmless(key.name)}, {hint_of(key)}, for {scope_of(key)}"
+
+
+def who(person: NamedPerson | None) -> str:
+    """A person, or the operator where there is none."""
+    return "the operator" if person is None else f"{harmless(person.name)} ({person.email})"
+
+
+def people(persons: Sequence[NamedPerson], at_most: int = 3) -> str:
+    """Some people to ask, such as Ada (ada@acme.example) or Bo (bo@acme.example)."""
+    return joined([who(person) for person in persons[:at_most]], "or")
+
+
+def caller(ip_address: str | None, user_agent: str | None) -> str:
+    """Where a request came from, as far as it is known."""
+    agent = harmless(user_agent or "")
+    return f"{ip_address or 'an unknown address'}{f' with {agent}' if agent else ''}"
+
+
+def last_use(key: KeyFacts) -> str:
+    """When it was used last."""
+    at = key.record.last_used_at
+    return "never" if at is None else moment(at)
+
+
+def why_free(key: KeyFacts) -> str:
+    """Why a key comes to mind where one has to go; also that somebody tries to use it."""
+    last = key.record.last_used_at
+    since = f"never used since it was created on {day(key.record.created_at)}"
+    used = since if last is None else f"last used on {moment(last)}"
+    tried = key.refused_in_all
+    return used if not tried else f"{used}, but refused {counted(tried, 'time')} in the last day"
+
+
+def wait(milliseconds: int) -> str:
+    """How long, rounded up, in the largest unit that fits."""
+    seconds = max(1, -(-milliseconds // 1000))
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            return counted(-(-seconds // size), unit)
+    return counted(seconds, "second")

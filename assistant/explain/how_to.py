@@ -1,0 +1,198 @@
+"""Owns the answers that the documentation has: how something is done, or how something is. One entry a topic."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from assistant.explain import doc_links as sources
+from assistant.explain import formatting as words
+from assistant.explain.actions import contact, create, delete, may_create_some, rename, rotate
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, Offer, Reply
+from assistant.explain.managing_keys import ROLE_WORDS, limit_reached, role_not_allowed
+from assistant.facts.facts import Facts
+from assistant.intents.topics import Topic
+from keys.limits.sliding_window import WINDOW_SECONDS
+from models.key_queries import ApiKeyRecord
+from models.person import Role
+
+MENU = "Open API Keys from the user icon at the top right, and choose the ⋮ menu of the key."
+
+
+class HowTo(NamedTuple):
+    """
+    What is said, in a sentence; the steps; and the passage.
+
+    `wish` is there where only who manages keys can do it: what the others ask an admin for. `offer` is the button for
+    the key that is meant.
+    """
+
+    summary: str
+    steps: tuple[str, ...]
+    source: str
+    wish: str | None = None
+    offer: Callable[[ApiKeyRecord], Offer] | None = None
+
+
+ENTRIES: Mapping[Topic, HowTo] = {
+    Topic.HOW_CALL: HowTo(
+        "A key is sent with every request, in a header.",
+        (
+            "Send it as: Authorization: Bearer KEY, or as: X-API-Key: KEY. Never in the address.",
+            'To try it: curl -i -H "Authorization: Bearer $KEY" and the agent\'s address, with the key in the variable '
+            "KEY.",
+            "Where a key is refused, the answer's body says why in code and detail, and has a requestId.",
+        ),
+        sources.SENDING,
+    ),
+    Topic.HOW_RENAME: HowTo(
+        "A key's name can change at any time; nothing else about it changes.",
+        (MENU, "Choose Edit, type the name, and save it."),
+        sources.RENAME,
+        "to rename the key",
+        rename,
+    ),
+    Topic.HOW_ROTATE: HowTo(
+        "Rotating gives a key a new secret; its name, scope and slot stay.",
+        (
+            MENU,
+            "Choose Rotate. With an overlap of up to a day, the old secret works on for that time.",
+            "Copy the new secret, which is shown once, and give it to the callers.",
+        ),
+        sources.ROTATE,
+        "to rotate the key",
+        rotate,
+    ),
+    Topic.HOW_DELETE: HowTo(
+        "Deleting revokes a key at once and frees its slot. It can't be taken back.",
+        (
+            "Look at its Usage first: who still calls with it?",
+            MENU,
+            "Choose Delete, and confirm it. Its callers are answered 401 from that moment.",
+        ),
+        sources.DELETE,
+        "to delete the key",
+        delete,
+    ),
+    Topic.HOW_LIMITS: HowTo(
+        f"Every key has a rate limit, counted over the last {WINDOW_SECONDS} seconds, and a quota for each calendar "
+        "month in UTC.",
+        (
+            "The Usage page of a key shows both, and what is left. So do the RateLimit fields of every answer.",
+            "Over a limit, a call is answered 429 with Retry-After: wait so long, then go on.",
+            "Only the operator of this installation can raise them, for the organization or for one key.",
+        ),
+        sources.LIMITS,
+    ),
+    Topic.HOW_SCOPES: HowTo(
+        "An organization-level key is good for every agent of the organization, an agent-level key for one agent.",
+        (
+            "Choose the agent-level scope where one agent is enough: if the secret leaks, less is open.",
+            "The scope is fixed when the key is created. For another, create another key and delete the old one.",
+            "Organization admins create both kinds, agent admins agent-level keys of their agents.",
+        ),
+        sources.SCOPES,
+    ),
+    Topic.EXPIRY: HowTo(
+        "Keys don't expire. A key works until it is deleted, and a secret until a rotation replaces it.",
+        ("If a key stopped working, something else is the matter: tell me which key it is, or paste the answer.",),
+        sources.EXPIRY,
+    ),
+}
+
+
+def how_to(topic: Topic, facts: Facts) -> Diagnosis:
+    """What the documentation says, with the facts that go with it."""
+    special = _WITH_FACTS.get(topic)
+    if special is not None:
+        return special(facts)
+    entry = ENTRIES[topic]
+    if entry.wish is not None and not facts.manages:
+        return role_not_allowed(facts, entry.wish)
+    key = facts.meant[0] if len(facts.meant) == 1 else None
+    evidence: tuple[Fact, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    if key is not None and not key.is_deleted and entry.offer is not None and key.may_manage:
+        evidence, offers = (Fact("Key", words.described(key.record)),), (entry.offer(key.record),)
+    return Diagnosis(
+        Case.HOW_TO,
+        entry.summary,
+        evidence,
+        entry.steps,
+        None if key is None else key.record,
+        offers,
+        _NEXT.get(topic, ()),
+        (entry.source,),
+    )
+
+
+_NEXT: Mapping[Topic, tuple[Reply, ...]] = {
+    Topic.EXPIRY: (Reply("A key stopped working", "Why does my call fail?"),),
+    Topic.HOW_CALL: (Reply("I get 401", "Why do my calls get 401 Unauthorized?"),),
+    Topic.HOW_DELETE: (Reply("Who uses my keys?", "How much is the key used, and by whom?"),),
+    Topic.HOW_LIMITS: (Reply("I get 429", "Why do my calls get 429 Too Many Requests?"),),
+    Topic.HOW_SCOPES: (Reply("Can I change it?", "Can I change the scope of a key?"),),
+}
+"""What people ask next."""
+
+
+def _slots(facts: Facts) -> Diagnosis:
+    allowance = facts.allowance
+    if not allowance.remaining:
+        return limit_reached(facts)
+    return Diagnosis(
+        Case.HOW_TO,
+        f"An organization may have {words.counted(allowance.limit, 'key')} at once, of both scopes together; "
+        f"{words.harmless(facts.organization.name)} has {allowance.used}.",
+        (Fact("Slots", f"{allowance.used} of {allowance.limit} taken, {allowance.remaining} free", facts.now),),
+        (
+            "Deleting a key frees its slot at once. Rotating a key needs no slot.",
+            "Only the operator of this installation can raise the number.",
+        ),
+        offers=(create(),) if may_create_some(facts) else (),
+        sources=(sources.SLOTS,),
+    )
+
+
+def _roles(facts: Facts) -> Diagnosis:
+    evidence = [Fact("Your role", f"{ROLE_WORDS[facts.role]} of {words.harmless(facts.organization.name)}")]
+    if facts.role is Role.AGENT_ADMIN:
+        agents = words.joined([f"“{words.harmless(each.name)}”" for each in facts.agents])
+        evidence.append(Fact("Agents that you administer", agents or "none"))
+    evidence.append(Fact("Organization admins", words.people(facts.admins, at_most=10) or "none"))
+    return Diagnosis(
+        Case.HOW_TO,
+        "Organization admins create and manage all keys; agent admins those of the agents that they administer; "
+        "members manage none.",
+        tuple(evidence),
+        ("Only the operator of this installation gives roles: ask an organization admin, or contact support.",),
+        offers=(contact(),),
+        sources=(sources.ROLES,),
+    )
+
+
+def _documentation(facts: Facts) -> Diagnosis:
+    if not facts.passages:
+        return Diagnosis(
+            Case.NEEDS_DETAILS,
+            "I have found nothing in the documentation for that. Can you put it in other words?",
+            steps=("Or look through the documentation yourself: it has a search box.",),
+            replies=(
+                Reply("How do I send a key?", "How do I send my key, in which header?"),
+                Reply("Which role may do what?", "Which role may do what?"),
+                Reply("A person, please", "I want to talk to a human."),
+            ),
+            sources=(sources.DOCUMENTATION,),
+        )
+    best = facts.passages[0]
+    return Diagnosis(
+        Case.HOW_TO,
+        f"The documentation says, under {best.title}: {best.excerpt}",
+        steps=("Read the passages below. If they don't answer it, ask in other words, or ask for a person.",),
+        sources=tuple(each.url for each in facts.passages),
+    )
+
+
+_WITH_FACTS: Mapping[Topic, Callable[[Facts], Diagnosis]] = {
+    Topic.HOW_SLOTS: _slots,
+    Topic.HOW_ROLES: _roles,
+    Topic.DOCUMENTATION: _documentation,
+}

@@ -1,0 +1,253 @@
+"""Owns what is found when somebody wants to do something with keys: create one, find a secret, change a scope."""
+
+from collections.abc import Sequence
+
+from assistant.explain import doc_links as sources
+from assistant.explain import formatting as words
+from assistant.explain.actions import (
+    Advice,
+    ask_an_admin,
+    contact,
+    create,
+    delete,
+    free_a_slot,
+    may_create,
+    may_create_some,
+    rotate,
+    usage,
+)
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, Offer, Reply
+from assistant.facts.facts import Facts, KeyFacts
+from keys.key_limit import NAME_LENGTH_AT_MOST
+from keys.policy import DENIALS, Scope
+from models.person import Role
+
+ROLE_WORDS = {
+    Role.ORGANIZATION_ADMIN: "organization admin",
+    Role.AGENT_ADMIN: "agent admin",
+    Role.MEMBER: "member",
+}
+RECENT_CALLERS = 5
+SHOWN_ONCE = "A secret is shown once, when the key is created or rotated, and is kept nowhere: it can't be shown again."
+GOT_OUT = "Whoever has the secret can use the key. Replace it first, then look at who has used it."
+
+
+def cannot_create(facts: Facts, *, organization_level: bool = False) -> Diagnosis:
+    """Why this person can't create a key, or that they can; `organization_level` where they ask for that scope."""
+    if not may_create_some(facts) or (organization_level and not may_create(facts, Scope.ORGANIZATION)):
+        return role_not_allowed(facts, "for a key")
+    if not facts.allowance.remaining:
+        return limit_reached(facts)
+    return how_to_create(facts)
+
+
+def limit_reached(facts: Facts) -> Diagnosis:
+    """Every slot is taken."""
+    allowance = facts.allowance
+    evidence = [Fact("Slots", f"{allowance.used} of {allowance.limit} taken, by keys of both scopes together")]
+    own = len(facts.living)
+    if own < allowance.used:
+        evidence.append(Fact("Of these you may see", words.counted(own, "key")))
+    evidence += [
+        Fact(words.described(each.record), words.why_free(each), each.record.last_used_at)
+        for each in facts.candidates[:3]
+    ]
+    offers: tuple[Offer, ...] = ()
+    if facts.manages:
+        steps, offers = free_a_slot(facts)
+        if any(each.may_manage for each in facts.living):
+            steps = (*steps, "Or rotate a key instead: it gets a new secret in the slot that it has.")
+    else:
+        steps = (ask_an_admin(facts, "to delete a key that is no longer used"),)
+    return Diagnosis(
+        Case.KEY_LIMIT_REACHED,
+        f"No key can be created: all {allowance.limit} slots of {words.harmless(facts.organization.name)} are taken.",
+        tuple(evidence),
+        (*steps, "If the organization needs more: only the operator of this installation can raise its limit."),
+        offers=offers,
+        replies=(Reply("I lost a secret", "I lost the secret of a key. Can I see it again?"),),
+        sources=(sources.SLOTS,),
+    )
+
+
+def role_not_allowed(facts: Facts, wish: str) -> Diagnosis:
+    """The person's role does not allow what they want."""
+    evidence = [Fact("Your role", f"{ROLE_WORDS[facts.role]} of {words.harmless(facts.organization.name)}")]
+    steps: tuple[str, ...] = (ask_an_admin(facts, wish),)
+    offers: tuple[Offer, ...] = ()
+    if facts.role is Role.AGENT_ADMIN:
+        agents = words.joined([f"“{words.harmless(each.name)}”" for each in facts.agents])
+        evidence.append(Fact("Agents that you administer", agents or "none"))
+        if agents and facts.allowance.remaining:
+            steps = ("You can create a key for an agent that you administer: choose it as the scope.", *steps)
+            offers = (create(),)
+        elif not agents:
+            steps = (ask_an_admin(facts, "which agents you should administer; the operator sets that"),)
+    return Diagnosis(
+        Case.ROLE_NOT_ALLOWED,
+        f"Your role does not allow that. {DENIALS[facts.role]}",
+        tuple(evidence),
+        steps,
+        offers=(*offers, contact()),
+        replies=(Reply("Which role may do what?", "Which role may do what?"),),
+        sources=(sources.ROLES,),
+    )
+
+
+def how_to_create(facts: Facts) -> Diagnosis:
+    """Nothing is in the way: how it is done."""
+    allowance = facts.allowance
+    if may_create(facts, Scope.ORGANIZATION):
+        scopes = "the organization, or one agent"
+        if not facts.agents:
+            scopes = "the organization; there is no agent yet: the operator of this installation creates agents"
+    else:
+        scopes = words.joined([f"“{words.harmless(each.name)}”" for each in facts.agents], "or")
+    return Diagnosis(
+        Case.HOW_TO,
+        "You can create a key: nothing is in the way.",
+        (Fact("Slots", f"{allowance.used} of {allowance.limit} taken"), Fact("Scopes that you may choose", scopes)),
+        (
+            "Open API Keys from the user icon at the top right, and choose New API Key.",
+            f"Give it a Name, of 1 to {NAME_LENGTH_AT_MOST} characters, and a Scope: the scope can't be changed later.",
+            "Choose Create, copy the secret, which is shown this one time, and choose Done.",
+        ),
+        offers=(create(),),
+        replies=(Reply("How do I send it?", "How do I send my key, in which header?"),),
+        sources=(sources.CREATE, sources.SCOPES),
+    )
+
+
+def secret_lost(facts: Facts, key: KeyFacts | None) -> Diagnosis:
+    """The secret can't be shown again; rotating gives a new one, also when every slot is taken."""
+    cited = (sources.SECRET, sources.ROTATE)
+    allowance = facts.allowance
+    full = "" if allowance.remaining else " That works although every slot is taken: it needs none."
+    slots = () if allowance.remaining else (Fact("Slots", f"{allowance.used} of {allowance.limit} taken"),)
+    if key is None:
+        steps: tuple[str, ...]
+        if facts.manages and facts.living:
+            steps = (f"Rotate the key: it gets a new secret, and keeps its name, scope and slot.{full}",)
+        elif may_create_some(facts) and allowance.remaining:
+            steps = ("Create a new key, and copy its secret.",)
+        else:
+            steps = (ask_an_admin(facts, "to rotate the key, and give you the new secret"),)
+        replies = _which(facts, "I lost the secret of the key {}. Can I see it again?") if facts.manages else ()
+        return Diagnosis(Case.SECRET_LOST, SHOWN_ONCE, slots, steps, replies=replies, sources=cited)
+    record = key.record
+    used = Fact("Last used", words.last_use(key), record.last_used_at)
+    evidence = (Fact("Key", words.described(record)), used, *slots)
+    if not key.may_manage:
+        steps = (ask_an_admin(facts, "to rotate the key, and give you the new secret"),)
+        return Diagnosis(Case.SECRET_LOST, SHOWN_ONCE, evidence, steps, record, sources=cited)
+    return Diagnosis(
+        Case.SECRET_LOST,
+        SHOWN_ONCE,
+        evidence,
+        (
+            f"Rotate {words.named(record)}: it gets a new secret, and keeps its name, scope and slot.{full}",
+            "If something still uses the old secret, choose an overlap of up to a day, and change it over in that "
+            "time.",
+            "Copy the new secret at once, and keep it where the caller reads it.",
+        ),
+        record,
+        (rotate(record), usage(record)),
+        (Reply("Who uses the key?", f"Who uses the key {words.told(facts, key)}?"),),
+        cited,
+    )
+
+
+def scope_immutable(facts: Facts, key: KeyFacts | None, *, organization_level: bool = False) -> Diagnosis:
+    """The scope is fixed at creation; `organization_level` where that is the scope that they ask for."""
+    record = None if key is None else key.record
+    evidence = () if record is None else (Fact("The key is for", words.scope_of(record)),)
+    steps, offers = _another_key(facts, organization_level=organization_level)
+    return Diagnosis(
+        Case.SCOPE_IMMUTABLE,
+        "A key's scope is fixed when it is created, and can't be changed. Its name can, at any time.",
+        evidence,
+        steps,
+        record,
+        offers,
+        (Reply("What is the difference?", "What is the difference between organization-level and agent-level keys?"),),
+        (sources.SCOPES,),
+    )
+
+
+def exposed(facts: Facts, key: KeyFacts | None) -> Diagnosis:
+    """The secret got where it should not be."""
+    summary = GOT_OUT
+    if key is not None and key.is_deleted:
+        record = key.record
+        return Diagnosis(
+            Case.KEY_EXPOSED,
+            f"The key {words.named(record)} was deleted on {words.moment(record.deleted_at or facts.now)}: its secret "
+            "is worthless already.",
+            (Fact("Key", words.described(record)), *_used_by(key)),
+            ("Look through who has used it before it was deleted.",),
+            record,
+            (usage(record),),
+            sources=(sources.EXPOSED,),
+        )
+    if key is None:
+        if facts.manages and facts.living:
+            first = "Rotate the key without an overlap, or delete it: both take effect at once. Which key is it?"
+        else:
+            first = ask_an_admin(facts, "to rotate the key without an overlap, at once")
+        replies = _which(facts, "The secret of the key {} was leaked. What should I do?")
+        return Diagnosis(Case.KEY_EXPOSED, summary, steps=(first,), replies=replies, sources=(sources.EXPOSED,))
+    record = key.record
+    evidence = (
+        Fact("Key", words.described(record)),
+        Fact("Last used", words.last_use(key), record.last_used_at),
+        Fact("Passed in the last day", words.counted(key.passed, "request")),
+        *_used_by(key),
+    )
+    if not key.may_manage:
+        first = ask_an_admin(facts, "to rotate the key without an overlap, at once")
+        return Diagnosis(
+            Case.KEY_EXPOSED, summary, evidence, (first,), record, (usage(record),), sources=(sources.EXPOSED,)
+        )
+    return Diagnosis(
+        Case.KEY_EXPOSED,
+        summary,
+        evidence,
+        (
+            f"Rotate {words.named(record)} without an overlap: the old secret ends at once. Or delete it.",
+            "Give the new secret to its callers.",
+            "Look through who has used it: a caller first seen after the leak, whom you don't know, is not yours.",
+            "Take the secret out of where it got, its history included; by then it is worthless.",
+        ),
+        record,
+        (rotate(record), delete(record), usage(record)),
+        sources=(sources.EXPOSED, sources.ROTATE),
+    )
+
+
+def _used_by(key: KeyFacts) -> Sequence[Fact]:
+    return [
+        Fact(
+            "Used by",
+            f"{words.caller(each.ip_address, each.user_agent)}: {words.counted(each.requests, 'request')}, first seen "
+            f"on {words.day(each.first_seen_at)}",
+            each.last_seen_at,
+        )
+        for each in key.callers[:RECENT_CALLERS]
+    ]
+
+
+def _another_key(facts: Facts, *, organization_level: bool) -> Advice:
+    if not may_create_some(facts) or (organization_level and not may_create(facts, Scope.ORGANIZATION)):
+        return (ask_an_admin(facts, "for a key with that scope"),), ()
+    if facts.allowance.remaining:
+        step = "Create a new key with the scope that you want, change its callers over, and delete the old one."
+        return (step,), (create(),)
+    steps, offers = free_a_slot(facts)
+    return (*steps, "Then create a new key with the scope that you want."), offers
+
+
+def _which(facts: Facts, message: str) -> tuple[Reply, ...]:
+    """To say which key it is, with one click."""
+    return tuple(
+        Reply(f"It is {words.told(facts, each)}", message.format(words.told(facts, each))) for each in facts.living[:3]
+    )

@@ -1,0 +1,130 @@
+"""
+Owns what is found of one living key whose requests are said to fail: what they are refused for, or that it is good.
+
+That a key works is said only where requests with it pass.
+"""
+
+from datetime import datetime
+
+from assistant.explain import doc_links as sources
+from assistant.explain import formatting as words
+from assistant.explain.actions import contact, usage
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
+from assistant.explain.refusals import agent_not_in_scope, quota_exceeded, rate_limited, replaced
+from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
+from assistant.intents.topics import Topic
+from keys.record import hint_of
+from models.usage.refused_request import RefusedReason
+
+
+def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagnosis:
+    """The key is good and passes; else what its requests are refused for, whatever it is; else nothing has arrived."""
+    if not key.is_detailed:
+        raise ValueError("this key was not looked into")
+    record = key.record
+    passes = key.passed > 0 or _is_within(facts, record.last_used_at)
+    if not passes and (refused := _refused_instead(facts, key)) is not None:
+        return refused
+    passed = Fact("Last request that passed", words.last_use(key), record.last_used_at)
+    evidence = [
+        Fact("Key", words.described(record)),
+        passed,
+        Fact("Passed in the last day", words.counted(key.passed, "request")),
+        Fact("Refused in the last day", words.counted(key.refused_in_all, "request")),
+    ]
+    if topic is Topic.TOO_MANY_REQUESTS and key.balance is not None:
+        left, used = key.balance.rate_remaining, key.balance.quota_used
+        evidence.append(Fact("Rate limit", f"{left:,} of {record.rate_limit:,} left in this minute", facts.now))
+        evidence.append(Fact("Quota", f"{used:,} of {record.monthly_quota:,} used this month", facts.now))
+    last = key.last_refused()
+    if last is not None:
+        where = words.caller(last.ip_address, last.user_agent)
+        evidence.append(Fact("Last refused", f"{last.id}, {words.REASONS[last.reason]}, from {where}", last.at))
+    if not passes:
+        at = record.last_used_at
+        before = "none ever has" if at is None else f"the last that passed was on {words.moment(at)}"
+        return Diagnosis(
+            Case.NO_REQUESTS_SEEN,
+            f"The key {words.named(record)} is good, but no request with it has arrived in the last day, and {before}: "
+            "what fails goes to another host, or stops before us.",
+            tuple(evidence),
+            (
+                "Does the answer that fails carry an X-Request-Id that begins with req_? If not, it is not from here.",
+                "Look at the host that the program calls, and at proxies in between.",
+                f"Is it really this key? Its hint is {hint_of(record)}. A variable of the environment beats a file.",
+            ),
+            record,
+            (usage(record), contact()),
+            (Reply("How do I send a key?", "How do I send my key, in which header?"),),
+            (sources.SENDING, sources.ERRORS),
+        )
+    return Diagnosis(
+        Case.KEY_WORKS,
+        f"The key {words.named(record)} is good, and requests with it pass: what fails is elsewhere.",
+        tuple(evidence),
+        (
+            "Look at the answer that fails: one from here has the members code and requestId in its body. With its "
+            "requestId I can tell you more.",
+            f"Compare the key that the failing program has with this one's hint, {hint_of(record)}.",
+            "If the answer comes from the agent itself, ask who runs it.",
+        ),
+        record,
+        (usage(record), contact()),
+        (Reply("Who uses the key?", f"Who uses the key {words.told(facts, key)}?"),),
+        (sources.REFUSED, sources.ERRORS),
+    )
+
+
+def of_reason(facts: Facts, key: KeyFacts, reason: RefusedReason, refusal: RefusalFacts | None) -> Diagnosis | None:
+    """What there is to say where requests with a living key were refused for this, that one above all."""
+    match reason:
+        case RefusedReason.REPLACED_SECRET:
+            return replaced(facts, key)
+        case RefusedReason.AGENT_NOT_IN_SCOPE:
+            return agent_not_in_scope(facts, key, refusal)
+        case RefusedReason.QUOTA_EXCEEDED:
+            return quota_exceeded(facts, key)
+        case RefusedReason.RATE_LIMITED:
+            return rate_limited(facts, key)
+        case _:
+            return None
+
+
+def forbidden(facts: Facts, key: KeyFacts) -> Diagnosis:
+    """A 403 that no record of the key explains: it was for another agent, or it is booked to no key."""
+    record = key.record
+    return Diagnosis(
+        Case.AGENT_NOT_IN_SCOPE,
+        f"The key {words.named(record)} is good, and no 403 of it is on record. There are two likely causes: the "
+        f"request was for another agent than {words.scope_of(record)}, which is all that the key is for, or it did not "
+        "come by way of the gateway.",
+        (
+            Fact("The key is for", words.scope_of(record)),
+            Fact("Last request that passed", words.last_use(key), record.last_used_at),
+        ),
+        (
+            "Look at the code in the answer's body: agent_not_in_scope or gateway_not_allowed. With its requestId I "
+            "can tell you more.",
+            f"If it is agent_not_in_scope: use this key for {words.scope_of(record)} only, and look at how the gateway "
+            "sets X-Agent-Id from its route. A key's scope is fixed when it is created.",
+            "If it is gateway_not_allowed: call the address of the agent, behind the gateway, and not /v1/verify.",
+        ),
+        record,
+        (usage(record), contact()),
+        (Reply("Can I change the scope?", "Can I change the scope of a key?"),),
+        (sources.of_refusal(RefusedReason.AGENT_NOT_IN_SCOPE), sources.of_refusal(RefusedReason.GATEWAY_NOT_ALLOWED)),
+    )
+
+
+def _refused_instead(facts: Facts, key: KeyFacts) -> Diagnosis | None:
+    """By the newest refused request of the last day; where that was not kept, by the reason that was counted most."""
+    last = key.last_refused()
+    if last is not None and _is_within(facts, last.at):
+        return of_reason(facts, key, last.reason, last)
+    most = max(key.refused, key=lambda reason: key.refused[reason], default=None)
+    return None if most is None else of_reason(facts, key, most, None)
+
+
+def _is_within(facts: Facts, at: datetime | None) -> bool:
+    """Whether it was in the last day, as requests are counted."""
+    return at is not None and at >= facts.since

@@ -1,0 +1,126 @@
+"""
+Owns what possession of a pasted key entitles to know: its state, and the day on which that changed.
+
+It is what is told of a key to somebody who may not see it, and in a line of evidence of every key that was pasted.
+"""
+
+from assistant.explain import doc_links as sources
+from assistant.explain import formatting as words
+from assistant.explain.actions import ask_an_admin
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
+from assistant.facts.facts import Facts, PastedKey, Possession
+from assistant.intents.topics import Topic
+from keys.verification.malformed_rules import Fault
+from models.usage.refused_request import RefusedReason
+
+_ANOTHERS = frozenset({Fault.VENDOR, Fault.BASIC_CREDENTIALS})
+_CHANGED = {Possession.DELETED: "deleted", Possession.REPLACED: "replaced"}
+_EXPLAINS = frozenset({Possession.DELETED, Possession.REPLACED, Possession.UNKNOWN})
+
+
+def is_anothers(key: PastedKey) -> bool:
+    """Whether it is another vendor's secret, or no key at all: told of only where it stands in place of a key."""
+    return key.malformed is not None and key.malformed.fault in _ANOTHERS
+
+
+def explains_a_failure(key: PastedKey) -> int:
+    """What to sort pasted keys by: first what is refused for certain, then what is good, then what is not known."""
+    if key.possession in _EXPLAINS or (key.possession is None and key.malformed is not None and not is_anothers(key)):
+        return 0
+    return 2 if key.possession is Possession.UNCLEAR or (key.possession is None and key.malformed is None) else 1
+
+
+def is_dangerous(key: PastedKey) -> int:
+    """What to sort keys by that got out: first what is good, then what is not known, then what is worthless."""
+    if key.possession is Possession.WORKS:
+        return 0
+    return 2 if key.possession in _CHANGED else 1
+
+
+def since(key: PastedKey) -> str:
+    """The day on which it changed, after *deleted* or *replaced*; nothing where it is not known."""
+    return "" if key.changed_on is None else f" on {words.day(key.changed_on)}"
+
+
+def state_of(key: PastedKey) -> str:
+    """In a few words."""
+    match key.possession:
+        case Possession.WORKS:
+            return "it works"
+        case Possession.UNKNOWN:
+            return "it was not issued here as it stands"
+        case Possession.UNCLEAR:
+            return "it can't be looked at just now"
+        case None:
+            return "it was not looked up" if key.malformed is None else key.malformed.detail
+        case changed:
+            return f"{_CHANGED[changed]}{since(key)}"
+
+
+def told_by_possession(facts: Facts, key: PastedKey, topic: Topic) -> Diagnosis:
+    """A key of this organization, to somebody who may not see it."""
+    if key.possession is Possession.DELETED:
+        return Diagnosis(
+            Case.KEY_DELETED,
+            f"This key was deleted{since(key)}, and a deleted key never works again.",
+            (Fact("State", state_of(key)),),
+            (ask_an_admin(facts, "for a new key"),),
+            sources=(sources.of_refusal(RefusedReason.DELETED_KEY),),
+        )
+    if key.possession is Possession.REPLACED:
+        return Diagnosis(
+            Case.SECRET_REPLACED,
+            f"This secret was replaced by a newer one{since(key)}, and no longer works.",
+            (Fact("State", state_of(key)),),
+            (ask_an_admin(facts, "for the current secret"),),
+            sources=(sources.of_refusal(RefusedReason.REPLACED_SECRET),),
+        )
+    if topic is Topic.TOO_MANY_REQUESTS:
+        return Diagnosis(
+            Case.KEY_WORKS,
+            "This key is good, and it may be over a limit at this moment: its limits are not yours to see.",
+            (Fact("State", "it works, its limits aside", facts.now), Fact("Its limits", "not looked at")),
+            (
+                "Have the caller wait as long as the answer's Retry-After says. The answer's code says which limit it "
+                "is: rate_limited or quota_exceeded.",
+                ask_an_admin(facts, "to look at the key's usage"),
+            ),
+            sources=(sources.LIMITS, sources.ERRORS),
+        )
+    with_id = " With its requestId I may be able to tell." if facts.request_sought is None else ""
+    return Diagnosis(
+        Case.KEY_WORKS,
+        "This key is good at this moment: what fails is elsewhere, or the key is not for this agent, or over a limit.",
+        (Fact("State", state_of(key), facts.now),),
+        (
+            f"Look at the answer that fails: its code and detail say more.{with_id}",
+            "You may not see more of this key.",
+        ),
+        sources=(sources.ERRORS,),
+    )
+
+
+def unclear(key: PastedKey) -> Diagnosis:
+    """One of this organization, and the database or the hasher is busy."""
+    return Diagnosis(
+        Case.NEEDS_DETAILS,
+        "The key can't be looked at just now. Ask again in a few seconds.",
+        (Fact("What was pasted", f"{key.hint}"),),
+        replies=(Reply("Ask again", "Why does my call fail?"),),
+        sources=(sources.ERRORS,),
+    )
+
+
+def not_looked_up(facts: Facts, key: PastedKey) -> Diagnosis:
+    """Ten different ones were looked up within the hour: more would be guessing."""
+    return Diagnosis(
+        Case.NEEDS_DETAILS,
+        "You have pasted as many different keys within the last hour as I may look up.",
+        (Fact("What was pasted", f"{key.hint}: its form is that of a key, and it was not looked up", facts.now),),
+        (
+            "Tell me the key's name, or the requestId of an answer that fails.",
+            "Or ask again in an hour.",
+        ),
+        replies=(Reply("Which keys are there?", "Which keys do we have?"),),
+        sources=(sources.ERRORS,),
+    )

@@ -1,0 +1,217 @@
+"""
+Owns what is said of keys that were pasted: what is wrong with their form, how they stand, and what to do about it.
+
+A key of another organization, one that never was and one with a letter changed get the same words.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from assistant.explain import doc_links as sources
+from assistant.explain import formatting as words
+from assistant.explain import requests as requests_explained
+from assistant.explain.actions import ask_an_admin, rotate, usage
+from assistant.explain.diagnosis import Case, Diagnosis, Fact
+from assistant.explain.failing_calls import OF_TOPIC, of_key
+from assistant.explain.managing_keys import GOT_OUT, exposed
+from assistant.explain.pasted_key_state import (
+    explains_a_failure,
+    is_anothers,
+    is_dangerous,
+    not_looked_up,
+    since,
+    state_of,
+    told_by_possession,
+    unclear,
+)
+from assistant.explain.refusals import replaced
+from assistant.explain.requests import malformed, unknown
+from assistant.facts.facts import Facts, KeyFacts, PastedKey, Possession
+from assistant.intents.topics import Topic
+from assistant.rank_topics import Question
+from models.usage.refused_request import RefusedReason
+
+ROTATE_IT = "Rotate {}: it was pasted somewhere, where somebody may find its secret."
+_PASTED_ASIDE = frozenset({Topic.EXPOSED_KEY, Topic.LOST_SECRET, Topic.HISTORY, Topic.USE, Topic.HUMAN})
+"""Topics that a pasted key is a detail of, and not what is asked about."""
+_SENT_AS_KEY = re.compile(r"(?:\bbearer\s+|\bx-api-key\s*[:=]\s*)[\"']?[a-z][a-z0-9]{0,11}_\w{2,8}(?:…|\.{2,3})", re.I)
+_NOT_TO_BLAME = frozenset({Case.KEY_WORKS, Case.NO_REQUESTS_SEEN, Case.NEEDS_DETAILS})
+"""Cases in which the key is good, or could not be looked up: what is wrong with the header is said."""
+_OF_LIMITS = frozenset({"rate_limited", "quota_exceeded"})
+LINES_AT_MOST = 10
+"""Pasted keys of which each has a line of evidence."""
+_ROTATES = frozenset({Case.KEY_EXPOSED, Case.SECRET_LOST})
+"""Cases whose steps rotate the key that they are about."""
+
+
+def of_pasted(question: Question, facts: Facts, topic: Topic, *, sure: bool) -> Diagnosis | None:
+    """
+    Of what was pasted in place of a key: the first that explains a failure, or the most dangerous one of a leak.
+
+    A hint says which key is meant, unless it was sent as if it were one.
+    """
+    in_place = [
+        each
+        for each in facts.pasted
+        if each.possession is not None or not each.is_hint or _SENT_AS_KEY.search(question.text)
+    ]
+    if sure and topic is Topic.EXPOSED_KEY:
+        whole = [each for each in in_place if not each.is_hint]
+        key = min(whole, key=is_dangerous, default=None)
+        return None if key is None else beside(facts, leaked(facts, key), key)
+    key = min(in_place, key=explains_a_failure, default=None)
+    if key is None or (sure and topic in _PASTED_ASIDE):
+        return None
+    understood = question.understood
+    diagnosis = pasted(facts, key, Topic.TOO_MANY_REQUESTS if _is_of_limits(question) else topic)
+    if understood.header_mistakes and diagnosis.case in _NOT_TO_BLAME:
+        mistaken = requests_explained.header_mistakes(understood.header_mistakes)
+        evidence = (*mistaken.evidence, *diagnosis.evidence)
+        diagnosis = replace(mistaken, evidence=evidence, key=diagnosis.key, offers=diagnosis.offers)
+    return beside(facts, diagnosis, key)
+
+
+def _is_of_limits(question: Question) -> bool:
+    """Whether a status or a code says that it is a limit, and no other status stands there."""
+    understood = question.understood
+    return bool(_OF_LIMITS & {*understood.codes}) or set(understood.status_codes) == {429}
+
+
+def pasted(facts: Facts, key: PastedKey, topic: Topic) -> Diagnosis:
+    """What is told of the pasted key that is looked at."""
+    if key.malformed is not None and key.possession is None:
+        return malformed(key.malformed.detail, key.hint)
+    match key.possession:
+        case None:
+            return not_looked_up(facts, key) if key.key is None else _named_by_its_hint(facts, key, key.key, topic)
+        case Possession.UNKNOWN:
+            return unknown(key.hint)
+        case Possession.UNCLEAR:
+            return unclear(key)
+        case _:
+            return _possessed(facts, key, topic)
+
+
+def leaked(facts: Facts, key: PastedKey) -> Diagnosis:
+    """What to do about a pasted key that got where it should not be."""
+    given = Fact("What was pasted", f"{key.hint}")
+    state = Fact("State", state_of(key), facts.now if key.possession is Possession.WORKS else None)
+    if key.possession is Possession.UNKNOWN:
+        diagnosis = unknown(key.hint)
+        elsewhere = (
+            "If it is another installation's or another organization's: whoever manages keys there should rotate it "
+            "without an overlap, or delete it, at once."
+        )
+        return replace(diagnosis, steps=(elsewhere, *diagnosis.steps), sources=(sources.EXPOSED, *diagnosis.sources))
+    if key.possession is Possession.REPLACED:
+        record = None if key.key is None else key.key.record
+        return Diagnosis(
+            Case.KEY_EXPOSED,
+            f"This secret was replaced by a newer one{since(key)}: it is worthless already.",
+            (given, state),
+            ("Nothing needs to be rotated for it: the newer secret is another one.",),
+            record,
+            () if record is None else (usage(record),),
+            sources=(sources.EXPOSED,),
+        )
+    if key.key is not None:
+        diagnosis = exposed(facts, key.key)
+        return replace(diagnosis, evidence=(given, state, *diagnosis.evidence))
+    if key.possession is Possession.DELETED:
+        return Diagnosis(
+            Case.KEY_EXPOSED,
+            f"This key was deleted{since(key)}: its secret is worthless already.",
+            (given, state),
+            (ask_an_admin(facts, "to look through who has used it before it was deleted"),),
+            sources=(sources.EXPOSED,),
+        )
+    step = ask_an_admin(facts, "to rotate the key without an overlap, at once")
+    if key.malformed is not None and is_anothers(key):
+        summary = "What was pasted is no key of this service, and can't be ended here."
+        given, step = Fact("What was pasted", key.malformed.detail), "Replace it at once where it was issued."
+    else:
+        summary = GOT_OUT
+        if facts.manages and key.possession is None:
+            step = (
+                "Find the key by its hint under API Keys, and rotate it without an overlap or delete it: both take "
+                "effect at once."
+            )
+    evidence = (given,) if is_anothers(key) else (given, state)
+    return Diagnosis(Case.KEY_EXPOSED, summary, evidence, (step,), sources=(sources.EXPOSED,))
+
+
+def beside(facts: Facts, diagnosis: Diagnosis, told: PastedKey | None = None) -> Diagnosis:
+    """The diagnosis with what else was pasted, each in a line; and whatever of it is good is to be rotated."""
+    others = [each for each in facts.pasted if each is not told and not each.is_hint and not is_anothers(each)]
+    label = "What was pasted" if told is None else "Also pasted"
+    lines = [Fact(label, f"{_named(each)}: {state_of(each)}") for each in others[:LINES_AT_MOST]]
+    if len(others) > LINES_AT_MOST:
+        lines.append(Fact(label, f"{words.counted(len(others) - LINES_AT_MOST, 'more key')}"))
+    living = [each for each in facts.pasted if _is_living(each) and not _is_rotated(diagnosis, each, told)]
+    return _with_rotation(facts, replace(diagnosis, evidence=(*diagnosis.evidence, *lines)), living)
+
+
+def _with_rotation(facts: Facts, diagnosis: Diagnosis, living: Sequence[PastedKey]) -> Diagnosis:
+    theirs = {each.key.record.id: each.key.record for each in living if each.key is not None and each.key.may_manage}
+    unseen = [f"{each.hint}" for each in living if each.key is None or not each.key.may_manage]
+    steps = [
+        ROTATE_IT.format("the key" if each == diagnosis.key else f"the key {words.named(each)}")
+        for each in theirs.values()
+    ]
+    if unseen:
+        which = f"the key {unseen[0]}" if len(unseen) == 1 else f"the keys {words.joined(unseen)}"
+        steps.append(ask_an_admin(facts, f"to rotate {which}, pasted somewhere, where somebody may find the secret"))
+    offers = [rotate(each) for each in theirs.values()]
+    return replace(
+        diagnosis,
+        steps=(*diagnosis.steps, *steps),
+        offers=(*diagnosis.offers, *(each for each in offers if each not in diagnosis.offers)),
+    )
+
+
+def _is_living(key: PastedKey) -> bool:
+    """Whether it is told that it is good, or its hint is that of a key that lives."""
+    is_named = key.possession is None and key.key is not None and not key.key.is_deleted
+    return key.possession is Possession.WORKS or is_named
+
+
+def _is_rotated(diagnosis: Diagnosis, key: PastedKey, told: PastedKey | None) -> bool:
+    """Whether the diagnosis says so already."""
+    is_about = key is told or (key.key is not None and key.key.record == diagnosis.key)
+    return diagnosis.case in _ROTATES and is_about
+
+
+def _named(key: PastedKey) -> str:
+    return f"{key.hint}" if key.key is None else f"{words.named(key.key.record)}, {key.hint}"
+
+
+def _possessed(facts: Facts, pasted_key: PastedKey, topic: Topic) -> Diagnosis:
+    """A key of this organization. Who may see it sees all; who may not, its state and the day on which it changed."""
+    if pasted_key.key is None or not pasted_key.key.is_detailed:
+        diagnosis = told_by_possession(facts, pasted_key, topic)
+    elif pasted_key.possession is Possession.REPLACED:
+        diagnosis = replaced(facts, pasted_key.key)
+    else:
+        diagnosis = _of_seen_key(facts, pasted_key.key, topic)
+    wrong = () if pasted_key.malformed is None else (Fact("As it was pasted", pasted_key.malformed.detail),)
+    return replace(diagnosis, evidence=(Fact("What was pasted", f"{pasted_key.hint}"), *wrong, *diagnosis.evidence))
+
+
+def _of_seen_key(facts: Facts, key: KeyFacts, topic: Topic) -> Diagnosis:
+    about = topic if topic in OF_TOPIC else Topic.CALL_FAILS
+    # The very secret is here, and it is good: what is refused with an older one is somebody else's.
+    reasons = tuple(each for each in OF_TOPIC[about] if each is not RefusedReason.REPLACED_SECRET)
+    diagnosis = of_key(facts, key, about, reasons)
+    if about is Topic.TOO_MANY_REQUESTS and key.balance is None and not key.is_deleted:
+        not_asked = Fact("Its limits", "not looked at: the limiter can't be asked just now")
+        diagnosis = replace(diagnosis, evidence=(*diagnosis.evidence, not_asked))
+    return diagnosis
+
+
+def _named_by_its_hint(facts: Facts, pasted_key: PastedKey, key: KeyFacts, topic: Topic) -> Diagnosis:
+    """A key past those that may be looked up, whose hint is that of a key to be seen: told of as if it was named."""
+    about = topic if topic in OF_TOPIC else Topic.CALL_FAILS
+    diagnosis = of_key(facts, key, about, OF_TOPIC[about])
+    given = Fact("What was pasted", f"{pasted_key.hint}, not looked up: the key is named by its hint")
+    return replace(diagnosis, evidence=(given, *diagnosis.evidence))

@@ -1,0 +1,236 @@
+"""
+Owns what is found of a key whose requests are refused: it was deleted, its secret replaced, another agent, a limit.
+
+Each takes facts and a key that the person may see, and gives one diagnosis with steps that this person can carry out.
+"""
+
+from datetime import UTC, datetime
+
+from assistant.explain import doc_links as sources
+from assistant.explain import formatting as words
+from assistant.explain.actions import ask_an_admin, can_create_like, contact, create, may_create_some, rotate, usage
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
+from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
+from keys.limits.sliding_window import WINDOW_SECONDS
+from keys.record import hint_of
+from models.usage.refused_request import RefusedReason
+
+CALLERS_TOLD = 3
+
+
+def deleted(facts: Facts, key: KeyFacts) -> Diagnosis:
+    """The key was deleted: who, when, alone or with its agent, and who still calls with it."""
+    record = key.record
+    if record.deleted_at is None:
+        raise ValueError("this key was not deleted")
+    if not key.is_detailed:
+        raise ValueError("this key was not looked into")
+    agent = record.agent
+    with_agent = agent is not None and agent.deleted_at == record.deleted_at
+    last = key.last_refused(RefusedReason.DELETED_KEY)
+    evidence = [
+        Fact("Deleted by", words.who(record.deleted_by), record.deleted_at),
+        Fact("Key", words.described(record)),
+    ]
+    if agent is not None and agent.deleted_at is not None:
+        label = "With its agent" if with_agent else "Its agent"
+        evidence.append(Fact(label, f"“{words.harmless(agent.name)}” was deleted", agent.deleted_at))
+    evidence.append(Fact("Calls since it was deleted", words.counted(key.calls_since_deletion, "request")))
+    evidence += _last(last)
+    evidence.append(Fact("Last that passed", words.last_use(key), record.last_used_at))
+    steps, offers = can_create_like(facts, record)
+    if last is not None and (last.ip_address or last.user_agent):
+        where = words.caller(last.ip_address, last.user_agent)
+        steps = (*steps, f"Put the new key where the calls with the deleted one came from: {where}.")
+    still = words.counted(key.calls_since_deletion, "call")
+    return Diagnosis(
+        Case.KEY_DELETED,
+        f"The key {words.named(record)} was deleted by {words.who(record.deleted_by)} on "
+        f"{words.moment(record.deleted_at)}{' together with its agent' if with_agent else ''}, and a deleted key never "
+        f"works again.{f' There were {still} with it since.' if key.calls_since_deletion > 1 else ''}",
+        tuple(evidence),
+        steps,
+        record,
+        (*offers, usage(record)),
+        (Reply("Who created it?", f"Who created the key {words.told(facts, key)}?"),),
+        (sources.of_refusal(RefusedReason.DELETED_KEY), sources.DELETE),
+    )
+
+
+def replaced(facts: Facts, key: KeyFacts) -> Diagnosis:
+    """The secret was replaced by a rotation whose overlap is over, and somebody still sends it."""
+    record = key.record
+    last = key.last_refused(RefusedReason.REPLACED_SECRET)
+    number = key.refused.get(RefusedReason.REPLACED_SECRET, 0)
+    evidence: list[Fact] = []
+    if record.rotated_at is not None:
+        evidence.append(Fact("Given a new secret", words.moment(record.rotated_at), record.rotated_at))
+    if record.previous_works_until is not None:
+        is_over = record.previous_works_until <= facts.now
+        label = "The overlap ended" if is_over else "The secret before works until"
+        evidence.append(Fact(label, words.moment(record.previous_works_until), record.previous_works_until))
+    evidence.append(Fact("Key", f"{words.harmless(record.name)}, whose secret is now {hint_of(record)}"))
+    if number:
+        evidence.append(Fact("Refused with a replaced secret in the last day", words.counted(number, "request")))
+    evidence += _last(last)
+    evidence += _callers(key, "Passes with the current secret")
+    is_known = last is not None and bool(last.ip_address or last.user_agent)
+    where = f": it calls from {words.caller(last.ip_address, last.user_agent)}" if last is not None and is_known else ""
+    steps = [
+        f"Find the caller that still has the old secret{where}.",
+        f"Give it the current secret, whose hint is {hint_of(record)}. A variable of the environment beats a "
+        "file, and a program that runs keeps what it read when it started.",
+    ]
+    offers = [usage(record)]
+    if key.may_manage:
+        steps.append("If nobody has the current secret any more, rotate the key once more: it keeps its slot.")
+        offers.append(rotate(record))
+    else:
+        steps.append(ask_an_admin(facts, "for the current secret, or to rotate the key"))
+    when = "" if record.rotated_at is None else f" on {words.moment(record.rotated_at)}"
+    return Diagnosis(
+        Case.SECRET_REPLACED,
+        f"The key {words.named(record)} was given a new secret{when}, and what is refused is sent with an older one.",
+        tuple(evidence),
+        tuple(steps),
+        record,
+        tuple(offers),
+        (Reply("Who rotated it?", f"Who rotated the key {words.told(facts, key)}?"),),
+        (sources.of_refusal(RefusedReason.REPLACED_SECRET), sources.ROTATE),
+    )
+
+
+def agent_not_in_scope(facts: Facts, key: KeyFacts, refusal: RefusalFacts | None = None) -> Diagnosis:
+    """An agent-level key was used for another agent, or a key for an agent that is not there."""
+    record = key.record
+    refusal = refusal or key.last_refused(RefusedReason.AGENT_NOT_IN_SCOPE)
+    number = key.refused.get(RefusedReason.AGENT_NOT_IN_SCOPE, 0)
+    evidence = [Fact("The key is for", words.scope_of(record))]
+    if refusal is not None:
+        asked = "none that you may know of" if refusal.agent is None else f"“{words.harmless(refusal.agent.name)}”"
+        evidence.append(Fact("The request was for the agent", asked, refusal.at))
+        evidence += _last(refusal)
+    evidence.append(Fact("Refused for this reason in the last day", words.counted(number, "request")))
+    if record.agent is None:
+        summary = (
+            f"The key {words.named(record)} is good for every agent of the organization, but the request was for an "
+            "agent that is not in it, was deleted, or is no agent's id."
+        )
+        steps = ["Look at which agent's id the gateway sends as X-Agent-Id: it must be one of this organization."]
+        offers = [usage(record)]
+    else:
+        certain = "was for" if refusal is not None else "was most likely for"
+        summary = (
+            f"The key {words.named(record)} is good, but for {words.scope_of(record)} alone, and the request {certain} "
+            "another agent, or for none."
+        )
+        steps = [
+            f"Use this key for {words.scope_of(record)} only: a key's scope is fixed when it is created.",
+            "For the other agent, use a key of its own, or an organization-level one.",
+            "Where it was the right agent: look at how the gateway sets X-Agent-Id from its route.",
+        ]
+        offers = [usage(record)]
+        if not facts.agents:
+            steps.append(ask_an_admin(facts, "for a key for that agent"))
+        elif facts.allowance.remaining:
+            offers.append(create())
+    return Diagnosis(
+        Case.AGENT_NOT_IN_SCOPE,
+        summary,
+        tuple(evidence),
+        tuple(steps),
+        record,
+        tuple(offers),
+        (Reply("Can I change the scope?", "Can I change the scope of a key?"),),
+        (sources.of_refusal(RefusedReason.AGENT_NOT_IN_SCOPE), sources.AGENTS),
+    )
+
+
+def rate_limited(facts: Facts, key: KeyFacts) -> Diagnosis:
+    """More requests than the rate limit allows."""
+    record, balance = key.record, key.balance
+    number = key.refused.get(RefusedReason.RATE_LIMITED, 0)
+    evidence = [Fact("Rate limit", f"{words.counted(record.rate_limit, 'request')} in {WINDOW_SECONDS} seconds")]
+    now = ""
+    if balance is not None:
+        back = datetime.fromtimestamp((balance.at + balance.rate_resets_in) / 1000, UTC)
+        evidence.append(Fact("Left at this moment", words.counted(balance.rate_remaining, "request")))
+        if balance.rate_resets_in:
+            evidence.append(Fact("Room comes back", words.moment(back), back))
+        now = (
+            f" There is room again in {words.wait(balance.rate_resets_in)}."
+            if not balance.rate_remaining
+            else " There is room again at this moment."
+        )
+    if number:
+        evidence.append(Fact("Over it in the last day", words.counted(number, "request")))
+    evidence += _last(key.last_refused(RefusedReason.RATE_LIMITED))
+    evidence += _callers(key)
+    own_keys: tuple[str, ...] = ()
+    if facts.allowance.remaining and may_create_some(facts):
+        own_keys = ("If several programs share the key, give each a key of its own: every key has its own limit.",)
+    return Diagnosis(
+        Case.RATE_LIMITED,
+        f"The key {words.named(record)} made more requests than its rate limit of {record.rate_limit:,} a minute "
+        f"allows.{now}",
+        tuple(evidence),
+        (
+            "Have the caller wait as long as the answer's Retry-After says, and spread its requests over the minute.",
+            *own_keys,
+            "If the limit is too low for what the key is for: only the operator of this installation can raise it.",
+        ),
+        record,
+        (usage(record), contact()),
+        (Reply("Who uses the key?", f"Who uses the key {words.told(facts, key)}?"),),
+        (sources.of_refusal(RefusedReason.RATE_LIMITED), sources.LIMITS),
+    )
+
+
+def quota_exceeded(facts: Facts, key: KeyFacts) -> Diagnosis:
+    """The month's quota is used up."""
+    record, balance = key.record, key.balance
+    number = key.refused.get(RefusedReason.QUOTA_EXCEEDED, 0)
+    evidence = [Fact("Quota", f"{words.counted(record.monthly_quota, 'request')} a calendar month, in UTC")]
+    until, is_used_up = "", True
+    if balance is not None:
+        is_used_up = balance.quota_used >= record.monthly_quota
+        ends = datetime.fromtimestamp(balance.month.end, UTC)
+        evidence.append(Fact("Used this month", words.counted(balance.quota_used, "request")))
+        evidence.append(Fact("Begins anew", words.moment(ends), ends))
+        until = f" It begins anew on {words.moment(ends)}." if is_used_up else " There is room again at this moment."
+    if number:
+        evidence.append(Fact("Refused for this reason in the last day", words.counted(number, "request")))
+    evidence += _last(key.last_refused(RefusedReason.QUOTA_EXCEEDED))
+    evidence += _callers(key)
+    return Diagnosis(
+        Case.QUOTA_EXCEEDED,
+        f"The key {words.named(record)} {'has' if is_used_up else 'had'} used up its quota of "
+        f"{words.counted(record.monthly_quota, 'request')} a month.{until}",
+        tuple(evidence),
+        (
+            "Look at its usage: which hours, and which callers, used it up.",
+            "If it should have more: only the operator of this installation can raise the quota.",
+        ),
+        record,
+        (usage(record), contact()),
+        (Reply("Who uses the key?", f"Who uses the key {words.told(facts, key)}?"),),
+        (sources.of_refusal(RefusedReason.QUOTA_EXCEEDED), sources.LIMITS),
+    )
+
+
+def _last(refusal: RefusalFacts | None) -> list[Fact]:
+    if refusal is None:
+        return []
+    where = words.caller(refusal.ip_address, refusal.user_agent)
+    return [Fact("Last refused", f"{refusal.id}, from {where}", refusal.at)]
+
+
+def _callers(key: KeyFacts, label: str = "Used by") -> list[Fact]:
+    return [
+        Fact(
+            label,
+            f"{words.caller(each.ip_address, each.user_agent)}: {words.counted(each.requests, 'request')}",
+            each.last_seen_at,
+        )
+        for each in key.callers[:CALLERS_TOLD]
+    ]

@@ -1,0 +1,239 @@
+"""Owns what is found of a request whatever its key: what it carried, or that it never got as far as a key."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from assistant.explain import doc_links as sources
+from assistant.explain import formatting as words
+from assistant.explain.actions import contact
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
+from assistant.explain.refusals import agent_not_in_scope, deleted, quota_exceeded, rate_limited, replaced
+from assistant.facts.facts import Facts, KeyFacts, RequestFacts
+from assistant.intents.entities import HeaderMistake
+from models.usage.refused_request import RefusedReason
+
+HOW_TO_SEND = "Send the whole key as: Authorization: Bearer KEY, or as: X-API-Key: KEY."
+TRY_IT = 'To try it: curl -i -H "Authorization: Bearer $KEY" and the address, with the key in the variable KEY.'
+
+HOSTS_TOLD = 3
+
+MISTAKES: Mapping[HeaderMistake, tuple[str, str]] = {
+    HeaderMistake.NO_BEARER: (
+        "The header Authorization has the key without the word Bearer before it.",
+        "Write Authorization: Bearer KEY.",
+    ),
+    HeaderMistake.BEARER_TWICE: (
+        "The word Bearer is there twice.",
+        "Write it once: some programs add it by themselves.",
+    ),
+    HeaderMistake.OTHER_SCHEME: (
+        "The header Authorization has another scheme than Bearer.",
+        "Write Authorization: Bearer KEY.",
+    ),
+    HeaderMistake.BEARER_IN_X_API_KEY: (
+        "The header X-API-Key has the word Bearer in it.",
+        "Write X-API-Key: KEY, with the key alone.",
+    ),
+    HeaderMistake.OTHER_HEADER: (
+        "The key is in a header that is not read.",
+        "The key is read from Authorization and from X-API-Key alone.",
+    ),
+    HeaderMistake.QUOTED: (
+        "There are quotes within the header's value.",
+        "Send the key without quotes around it.",
+    ),
+    HeaderMistake.IN_ADDRESS: (
+        "The key is in the address, where it is never read and where logs keep it.",
+        "Send it in a header instead. What was in an address is known to others: rotate the key.",
+    ),
+    HeaderMistake.NOTHING_SENT: (
+        "There is nothing where the key should be.",
+        "Check that the variable that should hold the key is set where the program runs.",
+    ),
+    HeaderMistake.VARIABLE_NOT_REPLACED: (
+        "The name of a variable, or a placeholder, was sent instead of the key.",
+        "Check that it is set and gets replaced: a shell does not do so in single quotes.",
+    ),
+}
+"""What is wrong with a header that was pasted, and what to write instead."""
+_NOT_SENT = frozenset({HeaderMistake.NOTHING_SENT, HeaderMistake.OTHER_HEADER, HeaderMistake.IN_ADDRESS})
+
+_MAY_BE_ELSEWHERE = frozenset({Case.KEY_WORKS, Case.NO_REQUESTS_SEEN, Case.KEY_UNKNOWN, Case.NEEDS_DETAILS})
+
+
+def found(facts: Facts, request: RequestFacts) -> Diagnosis:
+    """Why this request was refused."""
+    refusal = request.refusal
+    if request.key is not None:
+        diagnosis = _of_a_key(facts, request.key, request)
+    else:
+        diagnosis = _OF_NO_KEY[refusal.reason](request.detail)
+    asked = Fact(
+        "The request",
+        f"{refusal.id}, refused with {words.STATUSES[refusal.reason]}: {words.REASONS[refusal.reason]}",
+        refusal.at,
+    )
+    return replace(diagnosis, evidence=(asked, *diagnosis.evidence))
+
+
+def not_found(facts: Facts) -> Diagnosis:
+    """No refused request with this id may be told of: never seen, or not this person's to know."""
+    return Diagnosis(
+        Case.NEEDS_DETAILS,
+        "There is no refused request with this id that you may know of.",
+        (Fact("Looked for", f"the request {facts.request_sought}", facts.now),),
+        (
+            "Copy the id whole, from the answer's requestId or its header X-Request-Id: it begins with req_.",
+            "An answer that carries no such id did not come from here: look at the host that was called, and at "
+            "proxies in between.",
+            "Only refused requests are kept, for 90 days. One that passed is in the key's usage.",
+            "Or tell me which key it is, by its name or hint. I never need the secret.",
+        ),
+        replies=(
+            *((Reply("Which key is in trouble?", "Why does my call fail?"),) if facts.manages else ()),
+            Reply("How do I send a key?", "How do I send my key, in which header?"),
+            Reply("A person, please", "I want to talk to a human."),
+        ),
+        sources=(sources.ERRORS,),
+    )
+
+
+def malformed(detail: str | None, given: str | None = None) -> Diagnosis:
+    """What was sent can't be one of our keys, by its form alone."""
+    detail = detail or "Its form is not that of a key."
+    evidence = [] if given is None else [Fact("What was given", given)]
+    return Diagnosis(
+        Case.KEY_MALFORMED,
+        f"What was sent can't be one of our keys. {detail}",
+        (*evidence, Fact("What is wrong with it", detail)),
+        (
+            "Take the whole key from where it was stored when it was created, without quotes, spaces or line breaks.",
+            HOW_TO_SEND,
+            TRY_IT,
+            "If the secret is lost, it can't be shown again: the key is rotated, which keeps its slot.",
+        ),
+        replies=(Reply("The secret is lost", "I lost the secret of a key. Can I see it again?"),),
+        sources=(sources.of_refusal(RefusedReason.MALFORMED_KEY), sources.SENDING),
+    )
+
+
+def missing(detail: str | None) -> Diagnosis:
+    """The request carried no key at all."""
+    return Diagnosis(
+        Case.KEY_MISSING,
+        "The request carried no key: the header is what is wrong, not the key.",
+        (Fact("What was seen", detail or "Neither Authorization: Bearer nor X-API-Key."),),
+        (
+            HOW_TO_SEND,
+            "Is the variable that should hold the key empty where the program runs?",
+            "Does a proxy or a redirect in between drop the header Authorization? Then send X-API-Key.",
+            TRY_IT,
+        ),
+        replies=(Reply("How do I send a key?", "How do I send my key, in which header?"),),
+        sources=(sources.of_refusal(RefusedReason.MISSING_KEY), sources.SENDING),
+    )
+
+
+def unknown(given: str | None = None) -> Diagnosis:
+    """Right in form, but not issued here as it stands: the same words whatever the reason."""
+    return Diagnosis(
+        Case.KEY_UNKNOWN,
+        "The key has the right form, but it was not issued here as it stands: it may be mistyped, altered, invented, "
+        "another installation's, or of an organization that you are not in.",
+        () if given is None else (Fact("What was given", given),),
+        (
+            "Compare its hint, its beginning and its last four characters, with the list of keys, or ask an admin to.",
+            "Does the request go to the right installation? A key of a test installation does not work in production.",
+            "If you can't tell where it comes from, use another key.",
+        ),
+        replies=(Reply("Which keys are there?", "Which keys do we have?"),),
+        sources=(sources.of_refusal(RefusedReason.UNKNOWN_KEY), sources.SENDING),
+    )
+
+
+def unavailable(_detail: str | None = None) -> Diagnosis:
+    """Verification was not available."""
+    return Diagnosis(
+        Case.SERVICE_UNAVAILABLE,
+        "Verification was not available at that moment. The key is not the cause.",
+        steps=(
+            "Try again after a few seconds, as the answer's Retry-After says.",
+            "If it goes on, tell the operator of this installation, with a request id.",
+        ),
+        offers=(contact(),),
+        sources=(sources.of_refusal(RefusedReason.UNAVAILABLE),),
+    )
+
+
+def gateway_not_allowed(_detail: str | None = None) -> Diagnosis:
+    """The request did not come by way of the operator's gateway."""
+    return Diagnosis(
+        Case.GATEWAY_NOT_ALLOWED,
+        "The request did not come by way of the gateway: verification here is not for callers to ask directly.",
+        steps=(
+            "Call the address of the agent, behind the gateway, and not /v1/verify itself.",
+            "If that is what you did, the gateway lacks its token: tell the operator of this installation.",
+        ),
+        offers=(contact(),),
+        sources=(sources.of_refusal(RefusedReason.GATEWAY_NOT_ALLOWED), sources.GATEWAY_TOKEN),
+    )
+
+
+def header_mistakes(mistakes: Sequence[HeaderMistake]) -> Diagnosis:
+    """A request was pasted, and something is wrong with how it sends its key."""
+    told = [MISTAKES[each] for each in mistakes]
+    is_missing = mistakes[0] in _NOT_SENT
+    return Diagnosis(
+        Case.KEY_MISSING if is_missing else Case.KEY_MALFORMED,
+        told[0][0],
+        tuple(Fact("In what you pasted", what) for what, _ in told),
+        (*(how for _, how in told), HOW_TO_SEND, TRY_IT),
+        replies=(Reply("How do I send a key?", "How do I send my key, in which header?"),),
+        sources=(
+            sources.of_refusal(RefusedReason.MISSING_KEY if is_missing else RefusedReason.MALFORMED_KEY),
+            sources.SENDING,
+        ),
+    )
+
+
+def called(diagnosis: Diagnosis, hosts: Sequence[str]) -> Diagnosis:
+    """With the hosts that were called, as far as what was pasted says so, where the call may not have come here."""
+    if not hosts or diagnosis.case not in _MAY_BE_ELSEWHERE:
+        return diagnosis
+    told = words.joined([words.harmless(each) for each in hosts[:HOSTS_TOLD]])
+    return replace(
+        diagnosis,
+        evidence=(*diagnosis.evidence, Fact("Called, by what you pasted", told)),
+        steps=(*diagnosis.steps, f"What you pasted calls {told}: is that an address whose gateway asks here?"),
+    )
+
+
+_OF_NO_KEY: Mapping[RefusedReason, Callable[[str | None], Diagnosis]] = {
+    RefusedReason.MISSING_KEY: missing,
+    RefusedReason.MALFORMED_KEY: malformed,
+    RefusedReason.UNKNOWN_KEY: lambda _detail: unknown(),
+    RefusedReason.GATEWAY_NOT_ALLOWED: gateway_not_allowed,
+    RefusedReason.UNAVAILABLE: unavailable,
+}
+
+
+def by_code(reason: RefusedReason) -> Diagnosis | None:
+    """What a code alone says, where it is about no key."""
+    explain = _OF_NO_KEY.get(reason)
+    return None if explain is None else explain(None)
+
+
+def _of_a_key(facts: Facts, key: KeyFacts, request: RequestFacts) -> Diagnosis:
+    match request.refusal.reason:
+        case RefusedReason.DELETED_KEY:
+            return deleted(facts, key)
+        case RefusedReason.REPLACED_SECRET:
+            return replaced(facts, key)
+        case RefusedReason.AGENT_NOT_IN_SCOPE:
+            return agent_not_in_scope(facts, key, request.refusal)
+        case RefusedReason.RATE_LIMITED:
+            return rate_limited(facts, key)
+        case RefusedReason.QUOTA_EXCEEDED:
+            return quota_exceeded(facts, key)
+        case other:
+            return _OF_NO_KEY[other](request.detail)

@@ -1,0 +1,130 @@
+"""Owns what is said where nothing is to be diagnosed: greetings, wishes for a person, other subjects, doubt."""
+
+from collections.abc import Sequence
+
+from assistant.explain import doc_links as sources
+from assistant.explain import formatting as words
+from assistant.explain.actions import ask_an_admin, contact
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
+from assistant.explain.failing_calls import ask_about
+from assistant.explain.starters import starters
+from assistant.facts.facts import Facts, KeyFacts
+from assistant.intents.topics import ASKING, Reading, Topic, served_together
+
+REPLIES_AT_MOST = 3
+OF_KEY = {
+    Topic.LOST_SECRET: "I lost the secret of the key {}. Can I see it again?",
+    Topic.EXPOSED_KEY: "The secret of the key {} was leaked. What should I do?",
+    Topic.HISTORY: "Who changed the key {}, and when?",
+    Topic.USE: "How much is the key {} used, and by whom?",
+    Topic.CHANGE_SCOPE: "Can I change the scope of the key {}?",
+    Topic.HOW_RENAME: "How do I rename the key {}?",
+    Topic.HOW_ROTATE: "How do I rotate the key {}?",
+    Topic.HOW_DELETE: "How do I delete the key {}?",
+}
+"""A sentence that asks for exactly this of a key."""
+_ABOUT_CALLS = (Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.FORBIDDEN, Topic.TOO_MANY_REQUESTS, Topic.KEY_STATE)
+NEVER_OFFERED = (Topic.OFF_TOPIC, Topic.GREETING)
+
+
+def unsure(facts: Facts, readings: Sequence[Reading]) -> Diagnosis:
+    """What it may be about, the likeliest first."""
+    key = facts.meant[0] if len(facts.meant) == 1 else None
+    replies: list[Reply] = []
+    looked_into: set[Topic] = set()
+    for reading in readings:
+        if reading.topic in looked_into or reading.topic in NEVER_OFFERED:
+            continue
+        looked_into |= served_together(reading.topic)
+        asking = asking_for(facts, reading.topic, key)
+        replies.append(Reply(asking, asking))
+        if len(replies) == REPLIES_AT_MOST:
+            break
+    return Diagnosis(
+        Case.NEEDS_DETAILS,
+        "I am not sure that I understand. Is it one of these?",
+        steps=("Choose one, or say it in other words. With a requestId, or the key's name, I can tell more.",),
+        key=None if key is None else key.record,
+        replies=tuple(replies),
+        sources=(sources.DOCUMENTATION,),
+    )
+
+
+def asking_for(facts: Facts, topic: Topic, key: KeyFacts | None) -> str:
+    """A message that asks for exactly this, of the key where there is one."""
+    if key is not None and topic in OF_KEY:
+        return OF_KEY[topic].format(words.told(facts, key))
+    if key is not None and topic in _ABOUT_CALLS:
+        return ask_about(facts, key, topic)
+    return ASKING[topic]
+
+
+def greeting(facts: Facts) -> Diagnosis:
+    """Also thanks and farewells."""
+    return Diagnosis(
+        Case.NEEDS_DETAILS,
+        "Hello. I know the API keys that you may see, and why requests with them are refused. What is it about?",
+        steps=("Ask, or paste the answer that you get: keys in it are taken out before anything else.",),
+        replies=starters(facts)[:REPLIES_AT_MOST],
+        sources=(sources.ASSISTANT,),
+    )
+
+
+def human(facts: Facts) -> Diagnosis:
+    """The person wants one."""
+    if facts.has_ticket:
+        return has_it(facts)
+    if facts.support_email is None:
+        steps = (
+            "Choose Contact support: what we said here is kept for the operator of this installation, without secrets. "
+            "No address for mail is set, so it may take a while.",
+            ask_an_admin(facts, "in the meantime"),
+        )
+        where = "nobody set an address"
+    elif not facts.sends_mail:
+        steps = (
+            "Choose Contact support: what we said here is kept, without secrets, and sent as soon as a mail server is "
+            "set up here.",
+            f"If it is urgent, write to {facts.support_email} yourself. Never send a secret.",
+        )
+        where = facts.support_email
+    else:
+        steps = (
+            f"Choose Contact support: what we said here goes to {facts.support_email}, without secrets, and the answer "
+            "comes to you by e-mail.",
+            f"Or write to {facts.support_email} yourself. Never send a secret.",
+        )
+        where = facts.support_email
+    return Diagnosis(
+        Case.HUMAN_REQUESTED,
+        "A person can take this over.",
+        (Fact("Support by e-mail", where), Fact("Organization admins", words.people(facts.admins, 10) or "none")),
+        steps,
+        offers=(contact(),),
+        sources=(sources.ASSISTANT,),
+    )
+
+
+def has_it(facts: Facts) -> Diagnosis:
+    """It was handed over, and nothing new was asked."""
+    if facts.support_email is None or not facts.sends_mail:
+        told = "This conversation is kept for the people who run this server."
+    else:
+        told = "A person has this conversation now. The answer comes to you by e-mail."
+    return Diagnosis(
+        Case.HUMAN_REQUESTED,
+        f"{told} If you have another question meanwhile, ask me.",
+        sources=(sources.ASSISTANT,),
+    )
+
+
+def off_topic(facts: Facts) -> Diagnosis:
+    """Other subjects and tenants, secrets, orders, attempts to turn the assistant."""
+    return Diagnosis(
+        Case.OFF_TOPIC,
+        "That is not for me: I explain the API keys of your organization, and I can't change anything or see a secret.",
+        steps=("Ask me why a key fails, or how something is done. For everything else, there are people.",),
+        offers=(contact(),),
+        replies=starters(facts)[:REPLIES_AT_MOST],
+        sources=(sources.ASSISTANT,),
+    )

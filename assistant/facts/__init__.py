@@ -1,0 +1,1 @@
+"""What the asking person may see of what the question is about."""

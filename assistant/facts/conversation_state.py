@@ -1,0 +1,54 @@
+"""Owns what a conversation is about between two messages: what the next one may point back to."""
+
+import re
+from uuid import UUID
+
+import msgspec
+
+from assistant.intents.topics import Topic
+
+
+class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    What the last answer was about.
+
+    `offered` are the keys that it named, in order; `replies` the messages that could be sent with one click.
+    """
+
+    topic: Topic
+    key_id: UUID | None = None
+    offered: tuple[UUID, ...] = ()
+    replies: tuple[str, ...] = ()
+    request_id: str | None = None
+
+
+_ORDINALS = tuple(
+    re.compile(rf"^(?:the |option |number |no\.? |#)?(?:{words})(?: (?:one|option|reply))?[.!]?$", re.IGNORECASE)
+    for words in ("1|first|1st|one|former", "2|second|2nd|two", "3|third|3rd|three")
+)
+_LAST = re.compile(r"^(?:the )?(?:last|latter)(?: (?:one|option))?[.!]?$", re.IGNORECASE)
+
+
+def to_json(subject: Subject) -> str:
+    """How it is kept."""
+    return msgspec.json.encode(subject).decode()
+
+
+def from_json(kept: str | None) -> Subject | None:
+    """What was kept; what can't be read any more counts as nothing."""
+    if kept is None:
+        return None
+    try:
+        return msgspec.json.decode(kept, type=Subject)
+    except msgspec.MsgspecError:
+        return None
+
+
+def chosen(text: str, subject: Subject | None) -> str:
+    """The reply that *the second one* chooses, where replies were offered; else the text as it is."""
+    replies = () if subject is None else subject.replies
+    said = text.strip()
+    for place, ordinal in enumerate(_ORDINALS[: len(replies)]):
+        if ordinal.match(said):
+            return replies[place]
+    return replies[-1] if replies and _LAST.match(said) else text

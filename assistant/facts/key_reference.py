@@ -1,0 +1,232 @@
+"""
+Owns which key a message means: one that it names, one that the person looks at, or one that was spoken of before.
+
+Names are compared by rapidfuzz, word by word: *the billing sync one* is billing-sync-prod. Keys and tombstones alike,
+and only those that the person may see.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from rapidfuzz import fuzz, process
+
+from assistant.facts.conversation_state import Subject
+from assistant.intents.understand import Understood
+from keys.record import hint_of
+from models.engine.ids import Prefix, parse_external_id
+from models.key_queries import ApiKeyRecord
+
+_WORD = re.compile(r"\w+")
+_SAYS_NOTHING = frozenset(
+    [
+        *("api", "key", "keys", "apikey", "token", "secret", "agent", "service", "org", "organization", "organisation"),
+        *("the", "my", "our", "your", "a", "an", "for", "of", "and", "to", "in", "on", "is", "it", "one", "level"),
+        *("test", "new", "old", "other", "first", "second", "last", "all", "any", "this", "that", "with", "does", "do"),
+        *("not", "no", "can", "who", "why", "how", "what", "when", "which", "where", "call", "calls", "fail", "fails"),
+        *("failing", "get", "gets", "work", "works", "created", "deleted", "rotated", "used", "use", "uses"),
+    ]
+)
+"""Words that no name is recognised by, unless it stands there whole and in quotation marks."""
+_ALIKE = 86
+"""Of 100, by rapidfuzz's ratio: one letter of seven may differ."""
+_LONG_ENOUGH = 4
+"""Letters of a word that may be recognised with a slip."""
+_COVERED_AT_LEAST = 0.5
+"""Of a name's letters."""
+_COVERED_WITH_SLIPS_AT_LEAST = 0.8
+"""The same where no word of it stands there as it is: *broke* is no Broker feed."""
+_WORDS_AT_MOST = 200
+_OTHER = re.compile(
+    r"\b(?:the other|another one|other one|der andere|die andere|das andere|l['’]autre|el otro|la otra|o outro"
+    r"|a outra)\b|もう一つ|他の|另一个",
+    re.IGNORECASE,
+)
+_AROUND_A_NAME = frozenset(
+    [
+        *("the", "key", "api", "one", "it", "is", "its", "s", "my", "our", "named", "called", "i", "mean", "sorry"),
+        *("and", "or", "what", "how", "about", "with", "for", "no", "not", "yes", "ok", "then"),
+    ]
+)
+"""Words that say no more than which key it is, as *and what about deploy?* does."""
+_CHOOSES_WITHIN_WORDS = 6
+_NAMES_WITHIN_WORDS = 4
+_QUOTES = "\"'“”‘’„«»‹›`「」"
+
+
+class Meant(NamedTuple):
+    """
+    The keys that are meant: none, one, or several where the words fit several.
+
+    `unseen` is a hint or id that is of no key to be seen. `only_named` where the message says nothing else.
+    """
+
+    key_ids: tuple[UUID, ...] = ()
+    unseen: str | None = None
+    is_named: bool = False
+    only_named: bool = False
+
+
+def meant(
+    text: str,
+    understood: Understood,
+    keys: Sequence[ApiKeyRecord],
+    *,
+    looking_at: str | None = None,
+    subject: Subject | None = None,
+) -> Meant:
+    """By what is said exactly, what the person looks at, what is said loosely, what was spoken of: in this order."""
+    said, unseen = _by_id_or_hint(understood, keys)
+    if said:
+        return Meant(said, is_named=True, only_named=_is_only(text, ()))
+    exact = _by_whole_name(text, keys)
+    if exact:
+        names = [record.name for record in keys if record.id in exact]
+        return Meant(exact, is_named=True, only_named=_is_only(text, names))
+    if unseen is not None:
+        return Meant(unseen=unseen, is_named=True)
+    if looking_at is not None:
+        key_id = parse_external_id(Prefix.API_KEY, looking_at)
+        if any(record.id == key_id for record in keys) and key_id is not None:
+            return Meant((key_id,))
+        return Meant(unseen=looking_at)
+    loose = _by_words(text, keys)
+    if loose:
+        only_named = len(text.split()) <= _NAMES_WITHIN_WORDS and _is_only(text, _WORD.findall(text))
+        return Meant(loose, is_named=True, only_named=only_named)
+    return _spoken_of(text, understood, subject, keys)
+
+
+def without_names(text: str, keys: Sequence[ApiKeyRecord]) -> str:
+    """The text with *key* in place of the names of these keys, where they stand there as they are."""
+    for record in sorted(keys, key=lambda each: -len(each.name)):
+        words = r"\s+".join(map(re.escape, record.name.split()))
+        text = re.sub(rf"(?<![\w-])[{_QUOTES}]?{words}[{_QUOTES}]?(?![\w-])", " key ", text, flags=re.IGNORECASE)
+    return text
+
+
+def _by_id_or_hint(understood: Understood, keys: Sequence[ApiKeyRecord]) -> tuple[tuple[UUID, ...], str | None]:
+    found: list[UUID] = []
+    unseen: str | None = None
+    for each in understood.ids:
+        key_id = parse_external_id(Prefix.API_KEY, each)
+        if key_id is None:
+            continue
+        if any(record.id == key_id for record in keys):
+            found.append(key_id)
+        else:
+            unseen = each
+    for each in understood.hints:
+        fits = [record.id for record in keys if _fits(each, record)]
+        found += fits
+        if not fits:
+            unseen = each
+    return tuple(dict.fromkeys(found)), unseen
+
+
+def _fits(said: str, record: ApiKeyRecord) -> bool:
+    """A hint, or its beginning: kd_Ab3dEf…x9Qz, kd_Ab3d…, kd_Ab3dEf...x9Qz."""
+    beginning, _, ending = said.replace("...", "…").replace("..", "…").partition("…")
+    whole = hint_of(record)
+    return whole.startswith(beginning) and record.last_four.endswith(ending)
+
+
+def _by_whole_name(text: str, keys: Sequence[ApiKeyRecord]) -> tuple[UUID, ...]:
+    """Names that stand there as they are; a longer one counts, and not the shorter one within it."""
+    folded = " ".join(text.casefold().split())
+    places: list[tuple[int, int, UUID]] = []
+    for record in keys:
+        name = " ".join(record.name.casefold().split())
+        says_something = any(word not in _SAYS_NOTHING and len(word) > 1 for word in _WORD.findall(name))
+        start = folded.find(name)
+        while start >= 0:
+            end = start + len(name)
+            before, after = folded[start - 1 : start], folded[end : end + 1]
+            is_quoted = bool(before) and before in _QUOTES and bool(after) and after in _QUOTES
+            is_word = not (_is_of_a_word(before) or _is_of_a_word(after))
+            if is_quoted or (says_something and is_word):
+                places.append((start, end, record.id))
+            start = folded.find(name, start + 1)
+    longest = [
+        key_id
+        for start, end, key_id in places
+        if not any(a <= start and end <= b and b - a > end - start for a, b, _ in places)
+    ]
+    return tuple(dict.fromkeys(longest))
+
+
+def _is_of_a_word(character: str) -> bool:
+    return bool(character) and (character.isalnum() or character in "_-")
+
+
+def _by_words(text: str, keys: Sequence[ApiKeyRecord]) -> tuple[UUID, ...]:
+    """Those of which most words stand there, with a slip of the pen where they are long enough."""
+    said = [word for word in dict.fromkeys(_words(text)) if word not in _SAYS_NOTHING][:_WORDS_AT_MOST]
+    if not said:
+        return ()
+    stands_there: dict[str, bool] = {}
+    best = (0, 0.0)
+    found: list[UUID] = []
+    for record in keys:
+        telling = [word for word in dict.fromkeys(_words(record.name)) if word not in _SAYS_NOTHING]
+        if not telling:
+            continue
+        for word in telling:
+            if word not in stands_there:
+                stands_there[word] = _stands_there(word, said)
+        letters = sum(len(word) for word in telling if stands_there[word])
+        covered = letters / sum(map(len, telling))
+        # Deploy-staging fits both deploy and deploy-staging, and says more of the latter.
+        rank = (letters, covered)
+        at_least = _COVERED_AT_LEAST if any(word in said for word in telling) else _COVERED_WITH_SLIPS_AT_LEAST
+        if letters >= _LONG_ENOUGH and covered >= at_least and rank >= best:
+            found = [*found, record.id] if rank == best else [record.id]
+            best = rank
+    return tuple(found)
+
+
+def _stands_there(word: str, said: Sequence[str]) -> bool:
+    if word in said:
+        return True
+    return len(word) >= _LONG_ENOUGH and (
+        process.extractOne(word, said, scorer=fuzz.ratio, score_cutoff=_ALIKE) is not None
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [word for run in _WORD.findall(text.casefold()) for word in run.split("_") if word]
+
+
+def _spoken_of(text: str, understood: Understood, subject: Subject | None, keys: Sequence[ApiKeyRecord]) -> Meant:
+    if subject is None:
+        return Meant()
+    seen = {record.id for record in keys}
+    if _OTHER.search(text):
+        others = tuple(each for each in subject.offered if each in seen and each != subject.key_id)
+        return Meant(others)
+    chosen = _of_offered(text, subject, keys)
+    if chosen is not None:
+        return Meant((chosen,), is_named=True, only_named=True)
+    if subject.key_id in seen and subject.key_id is not None and not understood.asks_anew:
+        return Meant((subject.key_id,))
+    return Meant()
+
+
+def _of_offered(text: str, subject: Subject, keys: Sequence[ApiKeyRecord]) -> UUID | None:
+    """The only one of the keys just named that a few words fit, however short: *the eu one*."""
+    said = set(_words(text)) - _SAYS_NOTHING - _AROUND_A_NAME
+    if not said or len(text.split()) > _CHOOSES_WITHIN_WORDS:
+        return None
+    fits = [each.id for each in keys if each.id in subject.offered and said <= set(_words(each.name))]
+    return fits[0] if len(fits) == 1 else None
+
+
+def _is_only(text: str, names: Sequence[str]) -> bool:
+    """Whether nothing is said but which key it is."""
+    rest = text.casefold()
+    for name in names:
+        rest = rest.replace(name.casefold(), " ")
+    # From the beginning of a word alone: tried at every letter of a long one, it would take for ever.
+    rest = re.sub(r"(?<!\w)\w+_\w+(?:…|\.{2,3})?\w*", " ", rest)
+    return all(word in _AROUND_A_NAME for word in _words(rest))

@@ -1,0 +1,1 @@
+"""What a message may be about, and what it names."""

@@ -1,0 +1,1 @@
+"""Removes secrets from messages before anything else looks at them."""

@@ -1,0 +1,157 @@
+"""
+Reads dumps of bytes, as xxd, hexdump, od, tcpdump, Wireshark, debuggers and PowerShell print them.
+
+A line has an offset or none, groups of digits or characters, and the same bytes as text beside them or not. What is
+found in a dump stands for all of its lines, with every column.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from assistant.redaction.decoding import View
+from assistant.redaction.encodings import as_views
+from assistant.redaction.numbers import read_numbers
+
+WORDS_AT_MOST = 300
+"""Words of a line that are looked at."""
+_LINE = re.compile(r"[^\n]*")
+_QUOTED = re.compile(r"[^\n]{0,40}?[\"'`(\[{]\s*(?=(?:0x)?[0-9A-Fa-f]{4,16}:?\s)")
+_MARK = re.compile(r"[>|│#+*$-]+")
+_OFFSET = re.compile(r"(?:0x|x)?[0-9A-Fa-f]{1,16}[h:]?:?", re.IGNORECASE)
+_ONLY_OFFSET = re.compile(r"[0-9A-Fa-f]{5,16}:?|\*")
+_OFFSET_BEFORE = re.compile(r"(?:0x)?[0-9A-Fa-f]{4,16}:?\Z")
+_SYMBOL = re.compile(r"<[^<>]*>:?")
+_DIGITS = re.compile(r"(?:0x)?([0-9A-Fa-f]{1,16})[,;]?", re.IGNORECASE)
+_BARS = str.maketrans("│┃┊┆", "    ")
+_BETWEEN_GROUPS = frozenset({"-", "|", "│", ":"})
+_CHARACTERS = {r"\0": "\0", r"\n": "\n", r"\r": "\r", r"\t": "\t", "nl": "\n", "cr": "\r", "sp": " ", "nul": "\0"}
+_AROUND_TEXT = re.compile(r"\A[|>│]|[|<│]\Z")
+
+
+@dataclass(slots=True)
+class _Dump:
+    """
+    Lines of one dump, from `start` to `end`: its groups by their number of digits, since some dumps show the same
+    bytes in several ways in turn, and the text beside them.
+    """
+
+    start: int
+    end: int
+    groups: dict[int, list[str]] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
+
+
+def dumped(view: View) -> Iterator[View]:
+    """The texts in the dumps of a view; each character stands for the whole dump."""
+    dumps = list(_dumps(view.text))
+    if len(dumps) > 1:
+        dumps.append(_together(dumps))
+    for dump in dumps:
+        span = view.span(dump.start, dump.end)
+        for groups in dump.groups.values():
+            for content in _read(groups):
+                yield from as_views(content, *span)
+        yield from as_views("".join(dump.texts).encode("ascii", "replace"), *span)
+
+
+def _together(dumps: Sequence[_Dump]) -> _Dump:
+    """One dump with other lines between: what was said of it, or the column of its text, which a mail program broke."""
+    together = _Dump(dumps[0].start, dumps[-1].end)
+    for dump in dumps:
+        together.texts += dump.texts
+        for width, groups in dump.groups.items():
+            together.groups.setdefault(width, []).extend(groups)
+    return together
+
+
+def _dumps(text: str) -> Iterator[_Dump]:
+    dump: _Dump | None = None
+    for line in _LINE.finditer(text):
+        quoted = _QUOTED.match(line[0])
+        start = line.start() + (0 if quoted is None else quoted.end())
+        words = _words(text[start : line.end()])
+        if not words:
+            continue
+        groups, beside = _columns(words)
+        if groups and (not beside or len(groups) >= 4 or len(groups[0]) >= 8 or _OFFSET_BEFORE.match(words[0]) or dump):
+            dump = dump or _Dump(start, line.end())
+            dump.groups.setdefault(_width(groups), []).extend(groups)
+            dump.texts.append(beside)
+            dump.end = line.end()
+        elif dump and len(words) == 1 and _ONLY_OFFSET.fullmatch(words[0]):
+            dump.end = line.end()
+        elif dump:
+            yield dump
+            dump = None
+    if dump:
+        yield dump
+
+
+def _words(line: str) -> list[str]:
+    """The words of a line, without the marks of a quotation, a table or a diff before them."""
+    words = line.translate(_BARS).split(maxsplit=WORDS_AT_MOST)[:WORDS_AT_MOST]
+    first = next((place for place, word in enumerate(words) if _MARK.fullmatch(word) is None), len(words))
+    return words[first:]
+
+
+def _columns(words: Sequence[str]) -> tuple[list[str], str]:
+    """The groups of a line, and the text beside them."""
+    place = 0
+    # An offset has a colon, or another length than the groups; a line number may stand before it.
+    while place + 1 < len(words) and _is_offset(words[place], words[place + 1]) and place < 2:
+        place += 1
+        if _SYMBOL.fullmatch(words[place]):
+            place += 1
+    groups: list[str] = []
+    for number, word in enumerate(words[place:], place):
+        if word in _BETWEEN_GROUPS and groups:
+            continue
+        group = _group(word)
+        if group is None or (groups and not _is_like(group, groups)):
+            return groups, _AROUND_TEXT.sub("", " ".join(words[number:]))
+        groups.append(group)
+    return groups, ""
+
+
+def _is_offset(word: str, following: str) -> bool:
+    if _OFFSET.fullmatch(word) is None:
+        return False
+    if word.endswith(":") or _SYMBOL.fullmatch(following):
+        return True
+    own, group = _group(word), _group(following)
+    return own is not None and group is not None and len(own) >= 4 and len(own) != len(group)
+
+
+def _group(word: str) -> str | None:
+    if word in _CHARACTERS:
+        return _CHARACTERS[word]
+    digits = _DIGITS.fullmatch(word)
+    if digits is not None:
+        return digits[1]
+    return word if len(word) == 1 else None
+
+
+def _is_like(group: str, groups: Sequence[str]) -> bool:
+    """Of the same width, or shorter at the end of a dump; decimal numbers have one to three digits."""
+    first = groups[0]
+    if len(first) == 1 and len(groups[-1]) == 1 and len(group) == 1:
+        return True
+    longest = max(len(each) for each in groups[:4])
+    return len(group) <= longest or (len(group) <= 3 and group.isdigit() and groups[-1].isdigit())
+
+
+def _width(groups: Sequence[str]) -> int:
+    """The digits of a group; 0 of decimal numbers, which have as many as they need."""
+    widths = set(map(len, groups))
+    if max(widths) in {1, 2, 3, 9, 10} and all(map(str.isdigit, groups)) and (len(widths) > 1 or max(widths) == 10):
+        return 0
+    return max(widths)
+
+
+def _read(groups: Sequence[str]) -> Iterator[bytes]:
+    if all(len(group) == 1 for group in groups):
+        yield "".join(groups).encode("ascii", "replace")
+    if len(groups) > 1 and len(groups[-1]) % 2:
+        groups = [*groups[:-1], groups[-1].zfill(len(groups[-1]) + 1)] if len(groups[0]) % 2 == 0 else groups
+    yield from read_numbers(groups)

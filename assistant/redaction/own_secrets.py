@@ -1,0 +1,83 @@
+"""
+Finds this product's own secrets that are no keys: session cookies, device cookies, one-time passwords, and what the
+operator's settings hold.
+"""
+
+import re
+from collections.abc import Iterator
+
+from assistant.redaction.decoding import View
+from assistant.redaction.finding import MARKERS, Found, Kind
+
+_NAMED_COOKIE = re.compile(
+    r"(?:__(?:Host|Secure)-)?keydesk_(?:session|device)(?P<before>(?:[\"'\\\s=:+|,;()]|%3D|value\b){1,40}+)"
+    r"(?P<a>[0-9A-Za-z._+/=-]{6,})",
+    re.IGNORECASE,
+)
+_SETTING = re.compile(
+    r"KEYDESK_[A-Z_]*(?:KEY|TOKEN|PASSWORD|SECRET)S?(?P<before>(?:[\"'\\\s=:|,]|value\b){1,40}+)"
+    r"(?P<a>(?!valueFrom)[^\s\"'=:|,\\$<{\[][^\s\"'\\]{5,})"
+)
+_DEVICE = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32}\.[0-9a-f]{64}(?:\.[0-9a-f]{32}\.[0-9a-f]{64})*(?![0-9A-Za-z])")
+_TOKEN = re.compile(r"(?<![0-9A-Za-z+/=_-])[0-9a-f]{64}(?![0-9A-Za-z+/=_-])")
+_DIGEST_BEFORE = re.compile(
+    r"(?:sha-?\d{3}|sha3|blake\w*|keccak|digest|checksum|hash|commit|container|image|layer|etag|fingerprint|thumbprint"
+    r"|integrity|docker|sum|tree|block|tx\w*|transaction|object|revision)s?\b[^\n]{0,60}\Z",
+    re.IGNORECASE,
+)
+_FILE_AFTER = re.compile(r"[ \t]{1,3}[*-]?[ \t]?[\w./-]*(?:\.\w{1,8}|-)?[ \t]*(?=\n|\Z)")
+_LETTER = "[abcdefghjkmnpqrstuvwxyz2-9]"
+_GROUP = f"{_LETTER}{{5}}"
+_ONE_TIME = re.compile(
+    rf"(?<![0-9A-Za-z_-]){_GROUP}(?P<between>[ \t]?[-–—._/,:|+][ \t]?|[ \t]{{1,3}}|\n|){_GROUP}"
+    rf"(?P=between){_GROUP}(?P=between){_GROUP}(?![0-9A-Za-z_-])",
+    re.IGNORECASE,
+)
+"""Four groups of five, of an alphabet without letters that look alike."""
+_PASSWORD_BEFORE = re.compile(
+    r"(?i:pass(?:wor[dt]|phrase|e)|one.?time|einmal|temporary|kennwort|contraseña|senha|mot de|パスワード|密[码碼])"
+)
+
+
+def own(view: View) -> Iterator[Found]:
+    """Secrets of this product by their names and their forms."""
+    text = view.text
+    if "keydesk" in text.lower():
+        for pattern, kind in ((_NAMED_COOKIE, Kind.COOKIE), (_SETTING, Kind.TOKEN)):
+            for match in pattern.finditer(text):
+                # After a space alone it may be the next word of a sentence.
+                if match["before"].strip(" ") or any(map(str.isdigit, match["a"])):
+                    yield _found(view, match.span("a"), kind)
+    yield from (_found(view, match.span(), Kind.COOKIE) for match in _DEVICE.finditer(text))
+    for match in _TOKEN.finditer(text):
+        if not _is_digest(text, match):
+            yield _found(view, match.span(), Kind.SECRET)
+    for match in _ONE_TIME.finditer(text):
+        if _is_one_time(match) or _PASSWORD_BEFORE.search(text, max(0, match.start() - 60), match.start()):
+            yield _found(view, match.span(), Kind.PASSWORD)
+
+
+def _found(view: View, place: tuple[int, int], kind: Kind) -> Found:
+    return Found(*view.span(*place), kind, MARKERS[kind])
+
+
+def _is_digest(text: str, match: re.Match[str]) -> bool:
+    """Whether a word before it in its line says so, or the name of a file follows, as sha256sum prints it."""
+    before = text[max(0, match.start() - 90) : match.start()].rpartition("\n")[2]
+    is_alone = before.strip(" \t>") == ""
+    after = _FILE_AFTER.match(text, match.end())
+    return _DIGEST_BEFORE.search(before) is not None or bool(is_alone and after and after[0].strip())
+
+
+def _is_one_time(match: re.Match[str]) -> bool:
+    """
+    With dashes between, there is hardly anything else of this form. With spaces or nothing between it may be words, or
+    an id: digits and letters must be mixed as chance mixes them.
+    """
+    between = match["between"].strip()
+    letters = match[0] if not match["between"] else match[0].replace(match["between"], "")
+    groups = [letters[start : start + 5] for start in range(0, 20, 5)]
+    mixed = sum(not group.isdigit() and any(map(str.isdigit, group)) for group in groups)
+    if letters.isdigit() or not (letters.islower() or letters.isupper() or letters == letters.swapcase()):
+        return False
+    return mixed >= (1 if between in {"-", "–", "—"} else 2)

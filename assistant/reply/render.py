@@ -1,0 +1,96 @@
+"""
+Owns how a diagnosis is written: CommonMark without raw HTML and images, in a few chunks, and the form that is kept.
+
+A diagnosis is plain text. Whatever in it could be read as markup is escaped here, whoever chose it: no name, user agent
+or host becomes a link, an image or emphasis.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from assistant.explain import formatting as words
+from assistant.explain.diagnosis import Diagnosis, Fact
+from assistant.intents.language import ENGLISH
+from assistant.reply.stored_answer import KeptAnswer, KeptCitation, KeptFact, KeptOffer, KeptReply
+
+IN_ENGLISH = {
+    "de": "Ich verstehe Sie, antworte aber auf Englisch.",
+    "fr": "Je vous comprends, mais je réponds en anglais.",
+    "es": "Le entiendo, pero respondo en inglés.",
+    "pt": "Eu entendo você, mas respondo em inglês.",
+    "ja": "内容は理解していますが、回答は英語になります。",
+    "zh": "我能理解您的问题，但会用英文回答。",
+    "other": "I answer in English, and understand English best.",
+}
+"""What is said before an answer to a message in another language."""
+LOOKED_AT = "What I looked at:"
+WHAT_TO_DO = "What to do:"
+READ_MORE = "Read more:"
+
+_MARKUP = re.compile(
+    r"[\\`*\[\]<>~|]"  # what opens code, emphasis, links, HTML, strike-through and tables
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # within a word it means nothing
+    r"|&(?=[#A-Za-z])"
+    r"|(?<=[A-Za-z]):(?=//)|(?<=\bwww)\.",  # what some readers make links of
+    re.IGNORECASE,
+)
+
+
+_BEGINS_A_BLOCK = re.compile(r"^(?:(?=[#+-])|\d{1,9}(?=[.)](?:\s|$)))")
+"""A heading, a rule or a list, where it stands first in a line."""
+
+
+def escaped(text: str) -> str:
+    """Plain text, in one line, as CommonMark that shows it as it is."""
+    line = _MARKUP.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))
+    return _BEGINS_A_BLOCK.sub(lambda match: f"{match[0]}\\", line)
+
+
+def written(diagnosis: Diagnosis, language: str, title_of: Callable[[str], str]) -> tuple[str, ...]:
+    """The answer in chunks, which put together are its text."""
+    parts = [] if language == ENGLISH else [IN_ENGLISH[language]]
+    parts.append(escaped(diagnosis.summary))
+    if diagnosis.evidence:
+        parts.append(_listed(LOOKED_AT, [_fact(each) for each in diagnosis.evidence]))
+    if len(diagnosis.steps) == 1:
+        parts.append(escaped(diagnosis.steps[0]))
+    elif diagnosis.steps:
+        steps = "\n".join(f"{number}. {escaped(step)}" for number, step in enumerate(diagnosis.steps, 1))
+        parts.append(f"{WHAT_TO_DO}\n\n{steps}")
+    if diagnosis.sources:
+        links = words.joined([f"[{escaped(title_of(each))}]({each})" for each in diagnosis.sources])
+        parts.append(f"{READ_MORE} {links}.")
+    return tuple(part if place == 0 else f"\n\n{part}" for place, part in enumerate(parts))
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """A written answer in chunks again."""
+    paragraphs = text.split("\n\n")
+    return tuple(part if place == 0 else f"\n\n{part}" for place, part in enumerate(paragraphs))
+
+
+def kept(diagnosis: Diagnosis, title_of: Callable[[str], str]) -> KeptAnswer:
+    """The diagnosis as it is stored beside its text."""
+    return KeptAnswer(
+        case=diagnosis.case,
+        summary=diagnosis.summary,
+        evidence=tuple(KeptFact(each.label, each.value, each.at) for each in diagnosis.evidence),
+        steps=diagnosis.steps,
+        key_id=None if diagnosis.key is None else diagnosis.key.id,
+        offers=tuple(
+            KeptOffer(each.kind, each.label, None if each.key is None else each.key.id) for each in diagnosis.offers
+        ),
+        replies=tuple(KeptReply(each.label, each.message) for each in diagnosis.replies),
+        citations=tuple(KeptCitation(title_of(each), each) for each in diagnosis.sources),
+    )
+
+
+def _fact(fact: Fact) -> str:
+    """One that has an instant says when, unless its words do already."""
+    when = "" if fact.at is None else words.moment(fact.at)
+    told = "" if not when or when in fact.value else f", {when}"
+    return f"{escaped(fact.label)}: {escaped(fact.value)}{told}"
+
+
+def _listed(heading: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"{heading}\n", *(f"- {line}" for line in lines)])

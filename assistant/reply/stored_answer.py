@@ -1,0 +1,65 @@
+"""
+Owns the form in which an answer is kept: what was found, without a row of anything, so that it can be read years later.
+
+Keys are kept by id: who reads the answer later sees of them what they may see then.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from assistant.explain.diagnosis import ActionKind, Case
+
+
+class KeptFact(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that was looked at, what was found, and when that happened."""
+
+    label: str
+    value: str
+    at: datetime | None = None
+
+
+class KeptOffer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An action that the person could take."""
+
+    kind: ActionKind
+    label: str
+    key_id: UUID | None = None
+
+
+class KeptReply(msgspec.Struct, frozen=True):
+    """What the person could send with one click."""
+
+    label: str
+    message: str
+
+
+class KeptCitation(msgspec.Struct, frozen=True):
+    """A passage of the documentation: its title, and a path on this server."""
+
+    title: str
+    url: str
+
+
+class KeptAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A diagnosis as it is kept, with what was offered beside it."""
+
+    case: Case
+    summary: str
+    evidence: tuple[KeptFact, ...] = ()
+    steps: tuple[str, ...] = ()
+    key_id: UUID | None = None
+    offers: tuple[KeptOffer, ...] = ()
+    replies: tuple[KeptReply, ...] = ()
+    citations: tuple[KeptCitation, ...] = ()
+
+
+def to_json(answer: KeptAnswer) -> str:
+    """How it is kept."""
+    return msgspec.json.encode(answer).decode()
+
+
+def from_json(kept: str) -> KeptAnswer:
+    """What was kept. Raises msgspec.ValidationError for what is no answer."""
+    return msgspec.json.decode(kept, type=KeptAnswer)

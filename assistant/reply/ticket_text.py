@@ -1,0 +1,157 @@
+"""Owns the words of a hand-over: the ticket that people read, and what the person is told of it. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from assistant.explain import formatting as words
+from assistant.explain.diagnosis import Case
+from assistant.explain.managing_keys import ROLE_WORDS
+from assistant.reply.plain_text import one_line, plain, shortened
+from assistant.reply.render import escaped
+from assistant.reply.stored_answer import KeptAnswer, KeptFact
+from models.engine.ids import Prefix, external_id
+from models.person import NamedPerson, OrganizationRecord, Role
+from models.support.message import Author
+from models.support.ticket import SUBJECT_LENGTH_AT_MOST
+
+MESSAGES_AT_MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message of the conversation as the person sees it; `answer` where the assistant found something."""
+
+    author: Author
+    at: datetime
+    text: str
+    answer: KeptAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """What is handed over: nothing that the person may not see. The note and the turns are redacted."""
+
+    ticket_id: UUID
+    at: datetime
+    person: NamedPerson
+    organization: OrganizationRecord
+    role: Role
+    note: str | None = None
+    conversation_id: UUID | None = None
+    title: str | None = None
+    turns: Sequence[Turn] = ()
+    """Oldest first, the last ones."""
+    is_cut: bool = False
+    """Whether there were more before them."""
+
+
+def subject(hand_over: HandOver) -> str:
+    """The mail's subject: who, and about what."""
+    about = hand_over.title or hand_over.note or "asks for a person"
+    text = f"{hand_over.person.name}, {hand_over.organization.name}: {about}"
+    return shortened(one_line(text), SUBJECT_LENGTH_AT_MOST)
+
+
+def body(hand_over: HandOver) -> str:
+    """
+    The whole ticket in plain text.
+
+    What people wrote is quoted, each line of it, so that it can't be taken for what this says itself.
+    """
+    sections = [_who(hand_over)]
+    if hand_over.note:
+        sections.append(_section("Note", _quoted(hand_over.note)))
+    if found := [line for turn in hand_over.turns for line in _found(turn)]:
+        sections.append(_section("What the assistant found", found))
+    if hand_over.turns:
+        title = f"Conversation, the last {len(hand_over.turns)} messages" if hand_over.is_cut else "Conversation"
+        sections.append(_section(title, [line for turn in hand_over.turns for line in _said(turn, hand_over.person)]))
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def handed_over(
+    ticket_id: UUID,
+    at: datetime,
+    person: NamedPerson,
+    *,
+    support_email: str | None,
+    sends_mail: bool,
+    admins: Sequence[NamedPerson],
+) -> KeptAnswer:
+    """What the person is told. The admins are those of their organization, whom everybody in it may know."""
+    others = [admin for admin in admins if admin.id != person.id]
+    evidence = (KeptFact("Ticket", external_id(Prefix.TICKET, ticket_id), at),)
+    quiet = "I say no more about this unless you ask me something new."
+    if support_email is None:
+        asked = (
+            f"Meanwhile you can ask {words.people(others)}."
+            if others
+            else "There is no other admin in your organization; whoever runs this server can tell you more."
+        )
+        return KeptAnswer(
+            Case.HUMAN_REQUESTED,
+            "Your request is kept for the people who run this server, who find it in their list: no support address "
+            "is set up here, so no mail goes out.",
+            evidence,
+            (asked, quiet),
+        )
+    where = KeptFact("Goes to", support_email)
+    answer = f"The answer comes by e-mail to {person.email}. They have this conversation as you see it here."
+    if sends_mail:
+        return KeptAnswer(Case.HUMAN_REQUESTED, "A person has your request now.", (*evidence, where), (answer, quiet))
+    return KeptAnswer(
+        Case.HUMAN_REQUESTED,
+        f"Your request is kept for {support_email}, and is sent as soon as a mail server is set up here.",
+        (*evidence, where),
+        (f"If it is urgent, write to {support_email} yourself.", answer, quiet),
+    )
+
+
+def as_text(answer: KeptAnswer) -> str:
+    """The answer as a message of the conversation, in CommonMark."""
+    return "\n\n".join(map(escaped, (answer.summary, *answer.steps)))
+
+
+def _who(hand_over: HandOver) -> list[str]:
+    person, organization = hand_over.person, hand_over.organization
+    lines = [
+        ("From", f"{person.name} <{person.email}>, {external_id(Prefix.PERSON, person.id)}"),
+        ("Organization", f"{organization.name}, {external_id(Prefix.ORGANIZATION, organization.id)}"),
+        ("Role", ROLE_WORDS[hand_over.role]),
+        ("When", words.moment(hand_over.at)),
+        ("Ticket", external_id(Prefix.TICKET, hand_over.ticket_id)),
+    ]
+    if hand_over.conversation_id is not None:
+        lines.append(("Conversation", external_id(Prefix.CONVERSATION, hand_over.conversation_id)))
+    return [f"{label + ':':<14} {one_line(value)}" for label, value in lines]
+
+
+def _found(turn: Turn) -> Iterator[str]:
+    answer = turn.answer
+    if answer is None or answer.case is Case.HUMAN_REQUESTED:
+        return
+    yield f"* {answer.case.value}, {words.moment(turn.at)}: {one_line(answer.summary)}"
+    for fact in answer.evidence:
+        when = "" if fact.at is None else f", {words.moment(fact.at)}"
+        yield f"  - {one_line(fact.label)}: {one_line(fact.value)}{when}"
+    if answer.key_id is not None:
+        yield f"  - API key: {external_id(Prefix.API_KEY, answer.key_id)}"
+
+
+def _said(turn: Turn, person: NamedPerson) -> Iterator[str]:
+    author = one_line(person.name) if turn.author is Author.PERSON else "Assistant"
+    yield f"{author}, {words.moment(turn.at)}"
+    yield from _quoted(turn.text)
+    yield ""
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    while lines and not lines[-1]:
+        lines = lines[:-1]
+    return [title, "-" * len(title), *lines]
+
+
+def _quoted(text: str) -> list[str]:
+    return [f"> {line}".rstrip() for line in plain(text).strip().split("\n")]

@@ -1,0 +1,80 @@
+"""Key slots: how many are left, what a key may be called, and which key to delete to free one."""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from keys.looks_like_a_key import is_like_a_key
+from keys.refusals import InvalidInput
+from keys.verification.malformed_rules import is_invisible
+
+NAME_LENGTH_AT_MOST = 64
+DECOMPOSED_LENGTH_AT_MOST = 4 * NAME_LENGTH_AT_MOST
+"""No character of a name is composed of more than four."""
+KEY_AS_NAME = (
+    "This is an API key, not a name. Names are stored and shown as they are, so nothing was stored. "
+    "Choose another name; if others may have seen this key, rotate it."
+)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_NOT_IN_A_NAME = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories: control, format, surrogate, private, unassigned, and line and paragraph separators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many of an organization's slots are taken, of how many; after a limit was lowered it may be more."""
+
+    used: int
+    limit: int
+
+    @property
+    def remaining(self) -> int:
+        """Slots that are free."""
+        return max(0, self.limit - self.used)
+
+
+def valid_name(text: str, *, field: str = "name") -> str:
+    """
+    The name as it is kept: without white space around it, in Unicode's NFC; 1 to 64 characters, one of which can be
+    seen, and not an API key: names are stored as they are, and shown.
+
+    Raises InvalidInput of the field, saying what is wrong and nothing of the text.
+    """
+    name = text.strip()
+    if is_like_a_key(name):
+        raise InvalidInput(field, KEY_AS_NAME)
+    if len(name) <= DECOMPOSED_LENGTH_AT_MOST:  # composing takes time with the square of the length
+        name = unicodedata.normalize("NFC", name)
+    if not name:
+        raise InvalidInput(field, "Give it a name of 1 to 64 characters.")
+    if len(name) > NAME_LENGTH_AT_MOST:
+        raise InvalidInput(field, f"The name has {len(name)} characters; use at most {NAME_LENGTH_AT_MOST}.")
+    for character in name:
+        if unicodedata.category(character) in _NOT_IN_A_NAME:
+            code = f"U+{ord(character):04X}"
+            raise InvalidInput(field, f"The name has a character that can't be seen ({code}); leave it out.")
+    if all(is_invisible(character) or character.isspace() for character in name):
+        raise InvalidInput(field, "The name has only characters that nobody can see. Use letters, digits or signs.")
+    return name
+
+
+class Freeable(Protocol):
+    """What is known of a key that could be deleted to free its slot."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def last_used_at(self) -> datetime | None: ...
+
+
+Key = TypeVar("Key", bound=Freeable)
+
+
+def candidates_to_free(keys: Iterable[Key]) -> list[Key]:
+    """In the order in which to think of deleting them: never used first, then the longest unused, then the oldest."""
+    return sorted(keys, key=lambda key: (key.last_used_at or _NEVER, key.created_at, key.id))

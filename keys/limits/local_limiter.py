@@ -1,0 +1,136 @@
+"""Owns the limiter of one process: exact on its own; beside others it learns of their requests from the ledger."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from keys.limits.limiter import Decision, Exceeded
+from keys.limits.sliding_window import (
+    EMPTY,
+    Balance,
+    Limits,
+    Month,
+    Window,
+    counted,
+    current,
+    free_in,
+    month_of,
+    resets_in,
+    to_ms,
+)
+
+KEYS_REMEMBERED = 400_000
+
+
+class Totals(Protocol):
+    """What is written down of each key's requests."""
+
+    async def used(self, key_id: str, month: Month) -> int:
+        """Requests of the key that passed in the month, this process's newest included. Raises DatabaseUnavailable."""
+
+
+class LocalLimiter:
+    """Windows in memory; the month's count starts from what the ledger has, and is corrected as it grows."""
+
+    def __init__(
+        self, totals: Totals, *, clock: Callable[[], datetime], keys_remembered: int = KEYS_REMEMBERED
+    ) -> None:
+        self._totals = totals
+        self._clock = clock
+        self._half = max(1, keys_remembered // 2)
+        self._windows: dict[str, Window] = {}
+        self._old_windows: dict[str, Window] = {}
+        self._month = Month(0, 0)
+        self._used: dict[str, int] = {}
+        self._old_used: dict[str, int] = {}
+
+    is_degraded = False
+    lets_pass = True
+    waiting = 0
+
+    async def start(self) -> None:
+        """There is nothing to open."""
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    async def take(self, key_id: str, limits: Limits) -> Decision:
+        """Counts one more where both limits allow it. Raises DatabaseUnavailable while the month's count is unknown."""
+        at = to_ms(self._clock())
+        if self._is_unknown(key_id, at):
+            at = await self._known(key_id)
+        window, used = self._window(key_id, at), self._used[key_id]
+        if window[0] >= limits.rate_limit:
+            return self._over_rate(key_id, limits, window, at)
+        if used >= limits.monthly_quota:
+            wait = self._month.end * 1000 - at
+            return Decision(Exceeded.QUOTA, self._balance(limits, window, used, at), wait)
+        window = counted(window, at)
+        self._keep(key_id, window)
+        self._used[key_id] = used + 1
+        return Decision(None, self._balance(limits, window, used + 1, at))
+
+    async def look(self, key_id: str, limits: Limits) -> Balance:
+        """Where the key stands, nothing counted. Raises DatabaseUnavailable."""
+        at = await self._known(key_id)
+        return self._balance(limits, self._window(key_id, at), self._used[key_id], at)
+
+    def learn(self, month: Month, used: Mapping[str, int]) -> None:
+        """What all processes together have written down, with this one's newest."""
+        if month == self._month:
+            for generation in (self._used, self._old_used):
+                generation.update({key_id: number for key_id, number in used.items() if key_id in generation})
+
+    def passed(self, key_id: str) -> None:
+        """Counts in the window a request that passed by another limiter's decision."""
+        at = to_ms(self._clock())
+        self._keep(key_id, counted(self._window(key_id, at), at))
+
+    async def refusal(self, key_id: str, limits: Limits) -> Decision | None:
+        """
+        The refusal of a key whose window is full here, else None; nothing is counted. Raises DatabaseUnavailable.
+        """
+        if self._window(key_id, to_ms(self._clock()))[0] < limits.rate_limit:
+            return None
+        at = await self._known(key_id)
+        window = self._window(key_id, at)
+        return self._over_rate(key_id, limits, window, at) if window[0] >= limits.rate_limit else None
+
+    def forget_months(self) -> None:
+        """Has the months' counts asked for anew. The windows go on: they are of what passed here."""
+        self._used, self._old_used = {}, {}
+
+    def _over_rate(self, key_id: str, limits: Limits, window: Window, at: int) -> Decision:
+        self._keep(key_id, window)
+        balance = self._balance(limits, window, self._used[key_id], at)
+        return Decision(Exceeded.RATE_LIMIT, balance, free_in(window, limits.rate_limit, at))
+
+    def _is_unknown(self, key_id: str, at: int) -> bool:
+        """Whether the month's count has to be asked for first."""
+        return key_id not in self._used or not self._month.start * 1000 <= at < self._month.end * 1000
+
+    async def _known(self, key_id: str) -> int:
+        """Sees to it that the month's count is there, and returns the time at which it is."""
+        while self._is_unknown(key_id, at := to_ms(self._clock())):
+            month = month_of(at)
+            if month != self._month:
+                self._month, self._used, self._old_used = month, {}, {}
+            used = self._old_used.pop(key_id, None)
+            if used is None:
+                used = await self._totals.used(key_id, month)
+            if month == self._month and key_id not in self._used:
+                if len(self._used) >= self._half:
+                    self._used, self._old_used = {}, self._used
+                self._used[key_id] = used
+        return at
+
+    def _window(self, key_id: str, at: int) -> Window:
+        return current(self._windows.get(key_id) or self._old_windows.get(key_id, EMPTY), at)
+
+    def _keep(self, key_id: str, window: Window) -> None:
+        if len(self._windows) >= self._half and key_id not in self._windows:
+            self._windows, self._old_windows = {}, self._windows
+        self._windows[key_id] = window
+
+    def _balance(self, limits: Limits, window: Window, used: int, at: int) -> Balance:
+        return Balance(max(0, limits.rate_limit - window[0]), resets_in(window, at), used, self._month, at)

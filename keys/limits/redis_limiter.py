@@ -1,0 +1,191 @@
+"""
+The limiter of many processes: one atomic script in Redis or Valkey for all requests that wait at the same moment.
+
+Redis counts a month from what the ledger has, which each process tells it with the first request of a key; see
+`keys/limits/redis_lane.py`. While Redis can't be used, each process counts by itself. Its own windows go on across
+outages, so that a Redis that comes and goes gives nobody a fresh allowance.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from redis.exceptions import RedisError
+
+from keys.limits.limiter import Decision, LimiterUnavailable
+from keys.limits.local_limiter import LocalLimiter, Totals
+from keys.limits.redis_lane import NOT_KNOWN, Memory, Question, make_lanes
+from keys.limits.redis_outages import Outages
+from keys.limits.sliding_window import WINDOW_SECONDS, Balance, Limits, month_of, to_ms
+from keys.token import Secret
+from models.engine.batching import Batches
+
+LANES = 3
+TIMEOUT_SECONDS = 2.0
+TRY_AGAIN_SECONDS = 0.5
+
+
+class _Unreachable(Exception):
+    """Redis did not answer."""
+
+
+class RedisLimiter:
+    """
+    Counts in Redis. While that is out of reach, each process counts by itself or, `fails_closed`, nothing passes.
+
+    `write_ledger` is called before Redis is used again, so that it can be told what passed meanwhile.
+    """
+
+    def __init__(
+        self,
+        url: Secret,
+        totals: Totals,
+        local: LocalLimiter,
+        *,
+        clock: Callable[[], datetime],
+        write_ledger: Callable[[], Awaitable[None]],
+        fails_closed: bool = False,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._totals = totals
+        self._local = local
+        self._write_ledger = write_ledger
+        self._fails_closed = fails_closed
+        self._timeout_seconds = timeout_seconds
+        self._memory = Memory(month_of(to_ms(clock())))
+        *lanes, self._spare = make_lanes(url, self._memory, LANES + 1)
+        self._batches = Batches[Question, Decision | None](
+            lanes, timeout_seconds=timeout_seconds, failure=_Unreachable, watcher=self
+        )
+        self._is_without = False
+        self._own_windows_until = -math.inf
+        """As long as this, requests that passed without Redis are in the windows of this process and not in Redis."""
+        self._outages = Outages(
+            goes_on="no key passes" if fails_closed else "each process allows a key its whole rate limit"
+        )
+        self._recovery: asyncio.Task[None] | None = None
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether Redis is out of reach, or has to be told anew."""
+        return self._is_without
+
+    @property
+    def lets_pass(self) -> bool:
+        """False while that is so and nothing passes without."""
+        return not (self._is_without and self._fails_closed)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a batch to begin."""
+        return len(self._batches)
+
+    async def start(self) -> None:
+        """Tries whether Redis is there; where not, goes on without."""
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._spare.name()
+                await self._spare.probe()
+        except (RedisError, OSError) as error:
+            await self._spare.close()
+            self.failed(error)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._recovery is not None:
+            self._recovery.cancel()
+            await asyncio.gather(self._recovery, return_exceptions=True)
+        await self._batches.close()
+        await self._spare.close()
+
+    async def take(self, key_id: str, limits: Limits) -> Decision:
+        """Counts one more where both limits allow it. Raises LimiterUnavailable and DatabaseUnavailable."""
+        if (refusal := await self._refused_here(key_id, limits)) is not None:
+            return refusal
+        decision = await self._decided(key_id, limits, looks=False)
+        if decision is None:
+            return await self._local.take(key_id, limits)
+        if decision.exceeded is None and not self._fails_closed:
+            self._local.passed(key_id)
+        return decision
+
+    async def look(self, key_id: str, limits: Limits) -> Balance:
+        """Where the key stands, nothing counted. Raises LimiterUnavailable and DatabaseUnavailable."""
+        if (refusal := await self._refused_here(key_id, limits)) is not None:
+            return refusal.balance
+        decision = await self._decided(key_id, limits, looks=True)
+        return await self._local.look(key_id, limits) if decision is None else decision.balance
+
+    def failed(self, error: BaseException) -> None:
+        """A batch was not answered: without Redis from now on, until it counts again and was told what passed."""
+        if self._is_without:
+            return
+        self._outages.began(error)
+        self._go_without()
+        if self._recovery is None:
+            self._recovery = asyncio.ensure_future(self._recover())
+
+    def worked(self) -> None:
+        """A batch was answered."""
+
+    async def _refused_here(self, key_id: str, limits: Limits) -> Decision | None:
+        """
+        A refusal where this process alone has let a key's whole rate limit pass within the window. Redis does not know
+        of what passed without it; once that has left the window, Redis decides alone.
+        """
+        if self._is_without or self._fails_closed or time.monotonic() > self._own_windows_until:
+            return None
+        return await self._local.refusal(key_id, limits)
+
+    async def _decided(self, key_id: str, limits: Limits, *, looks: bool) -> Decision | None:
+        """What Redis says, None while it is out of reach."""
+        try:
+            while not self._is_without:
+                month, told, written = self._memory.month, self._memory.told, NOT_KNOWN
+                if told.get(key_id) is None:
+                    written = await self._totals.used(key_id, month)
+                decision = await self._batches.ask(Question(key_id, limits, told, written, looks))
+                if decision is not None:
+                    if written != NOT_KNOWN:
+                        told.put(key_id, True)
+                    return decision
+                told.forget(key_id)
+        except _Unreachable:
+            pass
+        if self._fails_closed:
+            raise LimiterUnavailable
+        return None
+
+    def _go_without(self) -> None:
+        if not self._is_without:
+            self._is_without = True
+            self._local.forget_months()
+
+    async def _recover(self) -> None:
+        """Until Redis counts: tries, then writes down what passed meanwhile, and has every process tell it."""
+        pause_seconds = self._outages.pause_seconds(TRY_AGAIN_SECONDS)
+        while True:
+            await asyncio.sleep(pause_seconds)
+            try:
+                await self._tell_anew()
+                self._own_windows_until = time.monotonic() + WINDOW_SECONDS + 1
+                self._is_without = False
+                # What passed here since it was written down is so now, too, before others count on without it.
+                await self._tell_anew()
+            except Exception as error:  # whatever it is, the next attempt is the answer to it
+                await self._spare.close()
+                self._go_without()
+                self._outages.goes_on(error)
+            if not self._is_without:
+                self._recovery = None
+                self._outages.ended()
+                return
+
+    async def _tell_anew(self) -> None:
+        async with asyncio.timeout(self._timeout_seconds):
+            await self._spare.probe()
+        await self._write_ledger()
+        async with asyncio.timeout(self._timeout_seconds):
+            await self._spare.rename()

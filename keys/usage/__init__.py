@@ -1,0 +1,1 @@
+"""What is remembered of verifications, written behind them."""

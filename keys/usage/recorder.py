@@ -1,0 +1,255 @@
+"""
+What is remembered of verifications: noted as they are answered, and written behind them twice a second.
+
+Verification never waits for it. A process that is killed loses what it has not written yet, half a second's worth.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+from keys.limits.sliding_window import Month, month_of, to_ms
+from keys.usage.buffer import Sender, Tally
+from keys.usage.outgoing import Item, Outgoing
+from keys.usage.user_agent import cleaned
+from keys.verification.verdict import Outcome, Verdict, Wanted
+from models.key_lookup import DatabaseUnavailable
+from models.usage.refused_request import RefusedReason
+from models.usage.store import (
+    Batch,
+    ContentRefused,
+    LedgerStore,
+    noted_refusal,
+)
+
+logger = logging.getLogger("keydesk.ledger")
+
+EVERY_SECONDS = 0.5
+LAST_ROUND_SECONDS = 10
+ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR = 20
+LEFT_OUT_LOGGED_EVERY_SECONDS = 60
+Learn = Callable[[Month, Mapping[str, int]], None]
+"""Is told what the months of some keys come to, all processes' requests and the unwritten ones of this one together."""
+
+_REASONS = {
+    Outcome.MISSING_KEY: RefusedReason.MISSING_KEY,
+    Outcome.MALFORMED_KEY: RefusedReason.MALFORMED_KEY,
+    Outcome.INVALID_KEY: RefusedReason.UNKNOWN_KEY,
+    Outcome.DELETED_KEY: RefusedReason.DELETED_KEY,
+    Outcome.REPLACED_SECRET: RefusedReason.REPLACED_SECRET,
+    Outcome.AGENT_NOT_IN_SCOPE: RefusedReason.AGENT_NOT_IN_SCOPE,
+    Outcome.RATE_LIMITED: RefusedReason.RATE_LIMITED,
+    Outcome.QUOTA_EXCEEDED: RefusedReason.QUOTA_EXCEEDED,
+    Outcome.UNAVAILABLE: RefusedReason.UNAVAILABLE,
+}
+
+
+class Ledger:
+    """The memory of one process's verifications, on its way into the database."""
+
+    def __init__(
+        self,
+        store: LedgerStore,
+        *,
+        clock: Callable[[], datetime],
+        learn: Learn | None = None,
+        learns: Callable[[], bool] = lambda: True,
+        on_company: Callable[[], None] | None = None,
+    ) -> None:
+        """
+        `learns` says whether what the months come to is of use at the moment; `on_company` is called when another
+        process writes into the same database.
+        """
+        self._store = store
+        self._clock = clock
+        self._learn = learn
+        self._learns = learns
+        self._on_company = on_company
+        self._outgoing = Outgoing(store, settled=self._tell, left_out=self._leave_out)
+        self._writing = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._asked: dict[Month, dict[str, asyncio.Future[int]]] = {}
+        self._answering: set[asyncio.Task[None]] = set()
+        self._is_failing = False
+        self._left_out = 0
+        self._left_out_logged_at = -math.inf
+        self.tally = Tally()
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether usage can't be written at the moment; it is kept until it can."""
+        return self._is_failing
+
+    def note(self, verdict: Verdict, request_id: str, sender: Sender, wanted: Wanted) -> None:
+        """Remembers what became of a request; its id is 32 hexadecimal digits."""
+        decision, key = verdict.decision, verdict.key
+        at = to_ms(self._clock()) if decision is None else decision.balance.at
+        if key is not None:
+            self.tally.count(key.key_id, verdict.outcome, at, sender, by_previous_secret=verdict.by_previous_secret)
+        if verdict.outcome is not Outcome.GOOD:
+            key_id = None if key is None else key.key_id
+            detail = None if verdict.malformed is None else verdict.malformed.detail
+            reason = _REASONS[verdict.outcome]
+            self.refuse(reason, request_id, sender, at=at, key_id=key_id, agent_id=wanted.agent_id, detail=detail)
+
+    def refuse(
+        self,
+        reason: RefusedReason,
+        request_id: str,
+        sender: Sender,
+        *,
+        at: int | None = None,
+        key_id: str | None = None,
+        agent_id: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Remembers a refused request."""
+        if key_id is None and not self.tally.takes_without_a_key:
+            return
+        at = to_ms(self._clock()) if at is None else at
+        user_agent = cleaned(sender.user_agent) or None
+        self.tally.refuse(
+            noted_refusal(
+                request_id,
+                key_id,
+                reason.value,
+                at,
+                ip_address=sender.ip_address,
+                user_agent=user_agent,
+                agent_id=agent_id,
+                detail=detail,
+            )
+        )
+
+    async def used(self, key_id: str, month: Month) -> int:
+        """
+        Requests of the key that passed in the month, written or not. It waits for no writing. Raises
+        DatabaseUnavailable.
+        """
+        asked = self._asked.get(month)
+        if asked is None:
+            asked = self._asked[month] = {}
+            task = asyncio.ensure_future(self._answer(month))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+        answer = asked.get(key_id)
+        if answer is None:
+            answer = asked[key_id] = asyncio.get_running_loop().create_future()
+        return await asyncio.shield(answer)
+
+    async def write(self) -> None:
+        """Writes what waits. Raises DatabaseUnavailable; what was not written then, the next call writes."""
+        is_sealed = False
+        while not is_sealed:
+            # First what another call has left, where there is some: no key waits behind a batch of its own.
+            is_sealed = not self._outgoing and self.tally.seal()
+            while await self._write_batch():
+                pass
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Writes twice a second while the block runs, and what is left at its end."""
+        over = asyncio.Event()
+        rounds = asyncio.create_task(self._rounds(over))
+        try:
+            yield
+        finally:
+            over.set()
+            await asyncio.wait([rounds], timeout=LAST_ROUND_SECONDS)
+            rounds.cancel()
+            await asyncio.gather(rounds, *self._answering, return_exceptions=True)
+            await self._store.close()
+
+    async def _rounds(self, over: asyncio.Event) -> None:
+        number = 0
+        while True:
+            is_last = over.is_set()
+            number += 1
+            await self._round(looks_for_company=number % ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR == 0)
+            if is_last:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_SECONDS):
+                    await over.wait()
+
+    async def _round(self, *, looks_for_company: bool) -> None:
+        try:
+            await self.write()
+            if looks_for_company and self._on_company is not None:
+                await self._look_for_company(self._on_company)
+        except Exception as error:
+            if not self._is_failing:
+                self._is_failing = True
+                cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
+                # Only the name: a driver's words hold addresses and names of users.
+                logger.warning("Usage can't be written down (%s); it is kept until it can", type(cause).__name__)
+        else:
+            if self._is_failing:
+                self._is_failing = False
+                logger.warning("Usage can be written down again")
+
+    async def _look_for_company(self, on_company: Callable[[], None]) -> None:
+        async with self._reading:
+            has_company = await self._store.has_company()
+        if has_company:
+            on_company()
+
+    async def _write_batch(self) -> bool:
+        """Writes the next batch; False where there is none."""
+        async with self._writing:
+            await self._outgoing.settle()
+            batch = self.tally.next_batch(wants_totals=self._learn is not None and self._learns())
+            if batch is None:
+                return False
+            self._outgoing.add(batch)
+            await self._outgoing.settle()
+        await asyncio.sleep(0)
+        return True
+
+    def _tell(self, batch: Batch, totals: Mapping[str, int]) -> None:
+        """Has the limiter learn what the months of the batch's keys come to."""
+        if self._learn is None or not totals:
+            return
+        months: dict[int, dict[str, int]] = {}
+        for each in batch.counts:
+            if each.key_id in totals:
+                months.setdefault(each.month, {})[each.key_id] = totals[each.key_id]
+        for start, written in months.items():
+            month = month_of(start * 1000)
+            unwritten = self.tally.unwritten(written, month, of_last_batch=True)
+            self._learn(month, {key_id: total + unwritten.get(key_id, 0) for key_id, total in written.items()})
+
+    def _leave_out(self, item: Item, refusal: ContentRefused) -> None:
+        """Counts what the database refuses as dropped; at most one line a minute says so, without what was in it."""
+        kind = self.tally.drop(item)
+        self._left_out += 1
+        now = time.monotonic()
+        if now - self._left_out_logged_at >= LEFT_OUT_LOGGED_EVERY_SECONDS:
+            cause = type(refusal.__cause__).__name__
+            logger.error(
+                "The database refused a row of the usage for its content (%s, %s). The row is left out, the others are "
+                "written. Rows left out since this was last logged: %d. This is a bug of Keydesk's; please report it.",
+                cause,
+                kind,
+                self._left_out,
+            )
+            self._left_out, self._left_out_logged_at = 0, now
+
+    async def _answer(self, month: Month) -> None:
+        """Answers all that ask at this moment how much of a month is used."""
+        async with self._reading:
+            asked = self._asked.pop(month)
+            try:
+                used = await self._outgoing.month_used(list(asked), month)
+            except Exception as error:
+                for answer in asked.values():
+                    answer.set_exception(error)
+                    answer.exception()  # asked for, so that a caller that hung up leaves no complaint
+                return
+            unwritten = self.tally.unwritten(asked, month)
+            for key_id, answer in asked.items():
+                answer.set_result(used.get(key_id, 0) + unwritten.get(key_id, 0))

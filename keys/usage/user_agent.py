@@ -1,0 +1,60 @@
+"""What is kept of a user agent: text from a stranger, which may be anything, without what looks like a secret."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from urllib.parse import unquote
+
+from keys.randomness import looks_random
+from keys.token import LIKE_A_KEY
+from keys.verification.malformed_rules import VENDORS
+from models.usage.caller import USER_AGENT_LENGTH_AT_MOST
+
+READ_AT_MOST = 4 * USER_AGENT_LENGTH_AT_MOST
+REMEMBERED = 4096
+DIFFERENT_DIGITS_AT_LEAST = 6
+KEY, SECRET = "(key)", "(secret)"
+_LIKE_A_KEY = re.compile(LIKE_A_KEY + "[0-9A-Za-z]*")
+_VENDOR = re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(VENDORS.values())})[0-9A-Za-z._/+=-]{{12,}}")
+_PASSWORD = re.compile(r"(?<=://)[^\s/@]{1,256}:[^\s/@]{1,256}(?=@)")
+_TOKEN = re.compile(r"[0-9A-Za-z_+/=-]{20,}")
+_LETTERS = re.compile(r"[0-9A-Za-z]+")
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{48,}")
+_BYTES = re.compile(r"(?:(?<![0-9A-Za-z])(?:0x)?[0-9A-Fa-f]{2,3}[^0-9A-Za-z]{1,3}){24,}[0-9A-Fa-f]{0,3}")
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+@lru_cache(maxsize=REMEMBERED)
+def cleaned(sent: bytes) -> str:
+    """
+    The text as it is kept: what can be seen of it, shortened, and without what looks like a key or another secret,
+    should a program have put it there. It takes time with the length, whatever is sent: it is called for each caller.
+    """
+    text = sent[:READ_AT_MOST].decode("utf-8", "replace")
+    # First what can't be seen: it may stand in the middle of a key.
+    seen = _visible(text)
+    if "%" in seen and _without_secrets(plain := _visible(unquote(unquote(seen)))) != plain:
+        seen = plain
+    return _without_secrets(seen)[:USER_AGENT_LENGTH_AT_MOST].strip()
+
+
+def _visible(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(character for character in text if unicodedata.category(character) not in _UNSEEN)
+
+
+def _without_secrets(text: str) -> str:
+    text = _LIKE_A_KEY.sub(KEY, text)
+    text = _VENDOR.sub(SECRET, text)
+    text = _PASSWORD.sub(SECRET, text)
+    text = _BYTES.sub(SECRET, text)
+    return _TOKEN.sub(lambda token: SECRET if _is_secret(token[0]) else token[0], text)
+
+
+def _is_secret(token: str) -> bool:
+    """A generator made it, or it is as long as the digits of a digest: base64, hexadecimal digits, half a key."""
+    digits = _HEXADECIMAL.search(token)
+    if digits is not None and len(set(digits[0])) >= DIFFERENT_DIGITS_AT_LEAST:
+        return True
+    return any(map(looks_random, _LETTERS.findall(token)))

@@ -1,0 +1,1 @@
+"""Decides whether a presented key is good."""

@@ -1,0 +1,185 @@
+"""
+Owns what is wrong with the form of a text that is not a key, and the sentences that say so.
+
+A text is looked at in rounds. A round asks what the text is instead of a key (INSTEAD); if nothing fits, it takes one
+disguise off (DISGUISES) and begins again. What is left at the end is compared with a key (DEVIATIONS). Rules find, and
+WORDS and DISGUISE_WORDS say; neither repeats anything of the text, which may be a secret, ours or another's.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from keys.token import PUBLIC_ID_LENGTH, TAIL_LENGTH, parse
+from keys.verification.malformed_rules import (
+    DEVIATIONS,
+    DISGUISES,
+    INSTEAD,
+    LOOKED_AT,
+    TRIMMING,
+    Fault,
+    Look,
+    Rule,
+    key_length,
+)
+from models.usage.refused_request import DETAIL_LENGTH_AT_MOST
+
+ROUNDS_AT_MOST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """What is wrong with a text's form, and one or two sentences for the caller with nothing of the text in them."""
+
+    fault: Fault
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    What the rules found: where the fault is one of DISGUISE_WORDS, a well-formed key remains without it.
+
+    `fact` is a number or comes from a table of ours. `disguises` are what was taken off, outermost first.
+    """
+
+    fault: Fault
+    fact: str = ""
+    disguises: tuple[Fault, ...] = ()
+
+
+def examine(text: str, prefixes: Collection[str]) -> Malformed:
+    """What is wrong with a text in which `parse` found no key. The prefixes are those that are accepted, as there."""
+    finding = recognise(text, prefixes)
+    return Malformed(finding.fault, describe(finding, next(iter(prefixes))))
+
+
+def recognise(text: str, prefixes: Collection[str]) -> Finding:
+    """The fault, without words. Linear in the length of the text, and quick for a long one."""
+    look = Look(_as_typed(text), prefixes)
+    disguises: tuple[Fault, ...] = ()
+    for _ in range(ROUNDS_AT_MOST):
+        if disguises and parse(look.text, prefixes) is not None:
+            return Finding(disguises[0], disguises=disguises)
+        if (instead := _first(INSTEAD, look)) is not None:
+            return Finding(*instead, disguises)
+        if (uncovered := _uncover(look)) is None:
+            break
+        disguise, look = uncovered
+        disguises = tuple(dict.fromkeys((*disguises, disguise)))
+    return Finding(*(_first(DEVIATIONS, look) or (Fault.OTHER, "")), disguises)
+
+
+def describe(finding: Finding, prefix: str) -> str:
+    """
+    One or two sentences: what is wrong, and how to send it right. The prefix is the one to show.
+
+    At most DETAIL_LENGTH_AT_MOST characters: what would make it longer is not named, the innermost disguise first.
+    """
+    for named in range(len(finding.disguises), 0, -1):
+        if len(sentence := _describe(finding, finding.disguises[:named], prefix)) <= DETAIL_LENGTH_AT_MOST:
+            return sentence
+    return _describe(finding, (), prefix)
+
+
+def _describe(finding: Finding, disguises: tuple[Fault, ...], prefix: str) -> str:
+    without = " and ".join(DISGUISE_WORDS[disguise][1] for disguise in disguises)
+    if finding.fault in DISGUISE_WORDS:
+        return f"{DISGUISE_WORDS[finding.fault][0]} Send the key without {without}."
+    found, remedy = WORDS[finding.fault]
+    return f"{found} {remedy}".format(
+        fact=finding.fact,
+        prefix=prefix,
+        without=f", without {without}" if without else "",
+        public_id_length=PUBLIC_ID_LENGTH,
+        tail_length=TAIL_LENGTH,
+        length=key_length(f"{prefix}_"),
+    )
+
+
+def _first(rules: tuple[tuple[Fault, Rule], ...], look: Look) -> tuple[Fault, str] | None:
+    for fault, rule in rules:
+        if found := rule(look):
+            return fault, found if isinstance(found, str) else ""
+    return None
+
+
+def _uncover(look: Look) -> tuple[Fault, Look] | None:
+    """The text without the first disguise that it wears. A long text is no key in disguise: it is trimmed at most."""
+    for disguise, taken_off in DISGUISES if len(look.text) <= LOOKED_AT else TRIMMING:
+        if (rest := taken_off(look)) != look.text:
+            return disguise, Look(rest, look.prefixes)
+    return None
+
+
+def _as_typed(text: str) -> str:
+    """Headers are read as Latin-1; where the bytes were UTF-8, what somebody typed."""
+    if text.isascii() or len(text) > LOOKED_AT:
+        return text
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
+
+
+DISGUISE_WORDS: dict[Fault, tuple[str, str]] = {
+    Fault.STRUCTURED: ("The key was sent inside JSON or a list.", "what is around it"),
+    Fault.INVISIBLE: ("There are invisible or control characters in or around the key.", "invisible characters"),
+    Fault.WHITE_SPACE: ("There is white space or a line break in or around the key.", "white space"),
+    Fault.QUOTED: ("There are quotes or brackets around the key.", "quotes or brackets"),
+    Fault.BEARER: (
+        "The word Bearer is there twice, or in X-API-Key, which takes the key alone.",
+        "the extra Bearer",
+    ),
+    Fault.PUNCTUATION: ("There is punctuation, or a backslash sequence, before or after the key.", "punctuation"),
+    Fault.ASSIGNMENT: ("There is a name with = or : before the key.", "the name before it"),
+    Fault.PERCENT_ENCODED: ("The key is percent-encoded, as if for an address.", "percent-encoding"),
+    Fault.SURROUNDED: ("There is other text before or after the key.", "other text"),
+    Fault.BASE64: ("The key is encoded in base64.", "that encoding"),
+}
+"""What is there, and what to send the key without."""
+
+_FORM = (
+    "A key is {prefix}_, {public_id_length} letters and digits, an underscore, and {tail_length} more: "
+    "{length} characters in all"
+)
+_AGAIN = "Copy the whole key from where it was stored when it was created{without}."
+_SHOWN_ONCE = "The whole key was shown once, when it was created: if nobody stored it, rotate the key."
+_HEADER = "Send the key alone, as Authorization: Bearer KEY or as X-API-Key: KEY."
+
+WORDS: dict[Fault, tuple[str, str]] = {
+    Fault.EMPTY: ("There is nothing where the key should be.", _HEADER),
+    Fault.NO_VALUE: (
+        "A program's word for no value was sent instead of the key.",
+        "Check that what the key is read from is set where the program runs.",
+    ),
+    Fault.VARIABLE: (
+        "The name of a variable was sent instead of the key that it stands for.",
+        "Check that it is set and gets replaced: a shell does not do so in single quotes, nor most files.",
+    ),
+    Fault.PLACEHOLDER: ("A placeholder was sent instead of the key.", "Put your key in its place."),
+    Fault.ID: ("{fact} was sent instead of a key.", _SHOWN_ONCE),
+    Fault.UUID: ("A UUID was sent instead of a key.", _FORM + "."),
+    Fault.ADDRESS: ("An address was sent instead of a key.", _HEADER),
+    Fault.VENDOR: (
+        "{fact} was sent, which is no key of this service.",
+        "Send a key that begins with {prefix}_, and check which of your variables goes where.",
+    ),
+    Fault.BASIC_CREDENTIALS: ("A user name and password (Basic) were sent instead of a key.", _HEADER),
+    Fault.HINT: ("The hint was sent, which only shows how a key begins and ends.", _SHOWN_ONCE),
+    Fault.MASKED: ("The key is masked: a part of it was replaced before it was copied or sent.", _SHOWN_ONCE),
+    Fault.DOUBLED: ("The key is there more than once.", "Send it once, in one header."),
+    Fault.SEVERAL: ("There is more than one key.", "Send one of them."),
+    Fault.CAPITALS: ("The key's capital and small letters were changed.", _AGAIN),
+    Fault.BEGINNING_MISSING: ("The beginning of the key is missing.", _AGAIN),
+    Fault.OTHER_PREFIX: ("What was sent begins with another prefix than {prefix}_.", _AGAIN),
+    Fault.PUBLIC_ID_ONLY: ("Only the public id was sent, which is the first part of a key.", _SHOWN_ONCE),
+    Fault.UNDERSCORES: ("The key's two underscores are missing, doubled or replaced.", _AGAIN),
+    Fault.CHARACTERS: (
+        "There are characters that no key has, such as punctuation or letters that only look alike.",
+        _AGAIN,
+    ),
+    Fault.TOO_SHORT: ("The key is too short by {fact}.", _AGAIN),
+    Fault.TOO_LONG: ("The key is too long by {fact}.", _AGAIN),
+    Fault.OTHER: ("What was sent does not have the form of a key.", _FORM + "{without}."),
+}
+"""What is wrong, and what to do."""

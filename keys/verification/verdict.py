@@ -1,0 +1,76 @@
+"""Owns the verdict on a presented key: a value, never an exception."""
+
+from enum import Enum
+from typing import NamedTuple
+
+from keys.limits.limiter import Decision, Exceeded
+from keys.verification.malformed import Malformed
+from models.key_lookup import KeyState
+
+
+class Outcome(Enum):
+    """What became of it; the value is the code that the caller is told, the good one's aside."""
+
+    GOOD = "good"
+    MISSING_KEY = "missing_key"
+    MALFORMED_KEY = "malformed_key"
+    INVALID_KEY = "invalid_key"
+    DELETED_KEY = "deleted_key"
+    REPLACED_SECRET = "replaced_secret"  # noqa: S105 - no password
+    AGENT_NOT_IN_SCOPE = "agent_not_in_scope"
+    RATE_LIMITED = "rate_limited"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    UNAVAILABLE = "unavailable"
+
+
+class Verdict(NamedTuple):
+    """
+    An outcome with its facts. `key` is there once possession was proved, `agent_id` (32 hexadecimal digits) is the
+    agent that the request is for, `decision` what the limiter said, and `reason` is for the operator's eyes alone.
+    """
+
+    outcome: Outcome
+    reason: str
+    key: KeyState | None = None
+    agent_id: str | None = None
+    malformed: Malformed | None = None
+    decision: Decision | None = None
+    by_previous_secret: bool = False
+
+
+class Wanted(NamedTuple):
+    """The agent that a request is for: none, one (32 hexadecimal digits), or something that is no agent's id."""
+
+    agent_id: str | None = None
+    is_unreadable: bool = False
+    is_repeated: bool = False
+    """Why it is unreadable: the header is there more than once."""
+
+
+def judge_agent(key: KeyState, wanted: Wanted, *, require_agent: bool) -> Verdict:
+    """The verdict on a good key for the agent that the request is for. Rate limit and quota come after it."""
+    if wanted.is_unreadable:
+        return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "X-Agent-Id is no agent's id, or is there twice", key)
+    if wanted.agent_id is None:
+        if require_agent and key.agent_id is not None:
+            return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "an agent-level key must come with X-Agent-Id here", key)
+        return Verdict(Outcome.GOOD, "good", key, key.agent_id)
+    if key.agent_id is not None and key.agent_id != wanted.agent_id:
+        return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "the key is for another agent", key)
+    if not key.wanted_agent_lives:
+        return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "no such agent in the key's organization", key)
+    return Verdict(Outcome.GOOD, "good", key, wanted.agent_id)
+
+
+_EXCEEDED = {
+    Exceeded.RATE_LIMIT: (Outcome.RATE_LIMITED, "the key made more requests within a minute than it may"),
+    Exceeded.QUOTA: (Outcome.QUOTA_EXCEEDED, "the key has made its requests of this month"),
+}
+
+
+def judge_limits(verdict: Verdict, decision: Decision, *, by_previous_secret: bool) -> Verdict:
+    """The good verdict after the limiter's decision."""
+    if decision.exceeded is None:
+        return Verdict(Outcome.GOOD, "good", verdict.key, verdict.agent_id, None, decision, by_previous_secret)
+    outcome, reason = _EXCEEDED[decision.exceeded]
+    return Verdict(outcome, reason, verdict.key, verdict.agent_id, None, decision, by_previous_secret)

@@ -1,0 +1,1 @@
+"""What all tables share: the database, column types, batching and locks."""

@@ -1,0 +1,90 @@
+"""Reads the address of a database, and refuses one that a driver would misread or fail on later."""
+
+import re
+from collections.abc import Mapping
+
+from sqlalchemy.engine import URL, make_url
+
+from models.engine.url_text import ESCAPES, PORT_AT_MOST, is_host, is_port
+
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql"
+DRIVERS = {SQLITE: "sqlite+aiosqlite", POSTGRESQL: "postgresql+asyncpg"}
+OPTIONS = {SQLITE: frozenset[str](), POSTGRESQL: frozenset({"ssl", "host", "port"})}
+"""What may stand behind the question mark of an address: `ssl=require`, or `host=/var/run/postgresql` for a socket."""
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+UNREADABLE = f"it can't be read as an address such as postgresql+asyncpg://user:password@host/name. {ESCAPES}"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_IN_A_NAME = re.compile(r"[@/?#:]")
+"""In a PostgreSQL database's name, these mean that the address was cut in the wrong place."""
+
+
+class UnsupportedDatabase(ValueError):
+    """The address can't be used. The message holds nothing of it but the driver's or an option's name."""
+
+
+def database_url(address: str) -> URL:
+    """Reads a database's address, and adds the async driver's name if it was left out. Raises UnsupportedDatabase."""
+    try:
+        url = make_url(address)
+    except Exception:
+        raise UnsupportedDatabase(UNREADABLE) from None
+    if any(_CONTROL.search(part or "") for part in (address, url.username, url.password, url.database)):
+        raise UnsupportedDatabase("there is a line break or another control character in it")
+    if url.drivername == "postgres":
+        url = url.set(drivername=POSTGRESQL)
+    if url.drivername in DRIVERS:
+        url = url.set(drivername=DRIVERS[url.drivername])
+    if url.drivername not in DRIVERS.values():
+        raise UnsupportedDatabase(f"{url.drivername[:40]} is not one of {', '.join(DRIVERS.values())}")
+    if url.drivername == DRIVERS[SQLITE]:
+        _check_file(url)
+        return url.set(query=_options(url, SQLITE))
+    options = _options(url, POSTGRESQL)
+    _check_server(url, options)
+    return url.set(query=options)
+
+
+def _check_file(url: URL) -> None:
+    if url.host or url.username is not None or url.port is not None:
+        raise UnsupportedDatabase(
+            "SQLite's file comes after three slashes, as in sqlite:///data/keydesk.db, or four for an absolute path"
+        )
+    if url.database in (None, "", ":memory:"):
+        raise UnsupportedDatabase("SQLite needs a file: several connections share the database")
+
+
+def _options(url: URL, backend: str) -> Mapping[str, str]:
+    """What stands behind the question mark. `sslmode`, libpq's name that hosts hand out, becomes the driver's `ssl`."""
+    known, read = OPTIONS[backend], {}
+    if any("@" in text for item in url.query.items() for part in item for text in part):
+        raise UnsupportedDatabase(UNREADABLE)  # what looks like an option may be the rest of a password
+    for name, value in url.query.items():
+        key = "ssl" if name == "sslmode" else name
+        if key not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise UnsupportedDatabase(f"{name[:40]!r} is no option that is known here (known: {names})")
+        if not isinstance(value, str) or key in read:
+            raise UnsupportedDatabase(f"the option {name} is there twice; leave one out")
+        read[key] = value
+    return read
+
+
+def _check_server(url: URL, options: Mapping[str, str]) -> None:
+    if ("host" in options and url.host) or ("port" in options and url.port is not None):
+        raise UnsupportedDatabase("the host or port is there twice: before the question mark, and behind it")
+    socket_or_host = options.get("host", "")
+    if socket_or_host and not socket_or_host.startswith("/") and not is_host(socket_or_host):
+        raise UnsupportedDatabase("the option host is one host name, or the folder of a socket such as /run/postgresql")
+    if url.host and "," in url.host:
+        raise UnsupportedDatabase("it names several hosts. Give one: the primary's")
+    if url.host and not is_host(url.host):
+        raise UnsupportedDatabase(f"the host in it is no host name or IP address. {ESCAPES}")
+    if not (url.port is None or 1 <= url.port <= PORT_AT_MOST) or not is_port(options.get("port", "1")):
+        raise UnsupportedDatabase(f"its port is not a number from 1 to {PORT_AT_MOST}. {ESCAPES}")
+    if _NOT_IN_A_NAME.search(url.database or ""):
+        raise UnsupportedDatabase(f"the database's name in it has a character that can't be in one. {ESCAPES}")
+    if not url.database:
+        raise UnsupportedDatabase("it names no database. Put the name at its end, as in postgresql+asyncpg://host/name")
+    if options.get("ssl", "require") not in SSL_MODES:
+        raise UnsupportedDatabase(f"sslmode is one of {', '.join(SSL_MODES)}")

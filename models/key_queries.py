@@ -1,0 +1,227 @@
+"""Owns what is shown of API keys: a key or tombstone with all that stands beside it, in one row of one query."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Integer, Select, String, Uuid, bindparam, case, func
+from sqlalchemy import select as columns
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from models.agent import Agent, NamedAgent
+from models.api_key import ApiKey
+from models.engine.columns import UtcDateTime
+from models.engine.in_clause import filled, places, room_for
+from models.engine.reader import Source, fetch
+from models.engine.slices import in_slices
+from models.organization import Organization
+from models.person import NamedPerson, Person
+from models.usage.counts import UsageHour, UsageMonth
+
+DELETED_LISTED_AT_MOST = 100
+BEGINNING_ALIKE_AT_MOST = 10
+STILL_CALLED_AT_MOST = 20
+
+
+class ApiKeyRecord(NamedTuple):
+    """
+    A key as it is shown, with its agent and the people around it: one row of one query.
+
+    The limits are those that hold: the key's own, else its organization's. `previous_secret_last_used_at` is of the
+    secret that the last rotation replaced.
+    """
+
+    id: UUID
+    organization_id: UUID
+    name: str
+    prefix: str
+    public_id: str
+    last_four: str
+    rotated_at: datetime | None
+    previous_works_until: datetime | None
+    created_at: datetime
+    deleted_at: datetime | None
+    rate_limit: int
+    monthly_quota: int
+    last_used_at: datetime | None
+    previous_secret_last_used_at: datetime | None
+    agent: NamedAgent | None
+    created_by: NamedPerson | None
+    deleted_by: NamedPerson | None
+
+
+# One step down the primary key's index, whatever the number of months.
+_LAST_USED_AT = (
+    columns(col(UsageMonth.last_used_at))
+    .where(col(UsageMonth.key_id) == col(ApiKey.id))
+    .order_by(col(UsageMonth.month).desc())
+    .limit(1)
+    .scalar_subquery()
+)
+# A use before the rotation was of the secret before that. It may lie in the month before the newest, which has none of
+# its own then. Keys that were never rotated are not looked up.
+_PREVIOUS_SECRET_LAST_USED_AT = case(
+    (
+        col(ApiKey.rotated_at).is_not(None),
+        columns(func.max(UsageMonth.previous_secret_last_used_at))
+        .where(
+            col(UsageMonth.key_id) == col(ApiKey.id),
+            col(UsageMonth.previous_secret_last_used_at) >= col(ApiKey.rotated_at),
+        )
+        .scalar_subquery(),
+    )
+)
+_creator = aliased(Person)
+_deleter = aliased(Person)
+_COLUMNS: list[Any] = [
+    ApiKey.id,
+    ApiKey.organization_id,
+    ApiKey.name,
+    ApiKey.prefix,
+    ApiKey.public_id,
+    ApiKey.last_four,
+    ApiKey.rotated_at,
+    ApiKey.previous_works_until,
+    ApiKey.created_at,
+    ApiKey.deleted_at,
+    func.coalesce(ApiKey.rate_limit, Organization.rate_limit),
+    func.coalesce(ApiKey.monthly_quota, Organization.monthly_quota),
+    _LAST_USED_AT,
+    _PREVIOUS_SECRET_LAST_USED_AT,
+    ApiKey.agent_id,
+    Agent.name,
+    Agent.deleted_at,
+    _creator.id,
+    _creator.email,
+    _creator.name,
+    _deleter.id,
+    _deleter.email,
+    _deleter.name,
+]
+_RECORD: Select[Any] = (
+    columns(*_COLUMNS)
+    .join(Organization, col(Organization.id) == col(ApiKey.organization_id))
+    .outerjoin(Agent, col(Agent.id) == col(ApiKey.agent_id))
+    .outerjoin(_creator, col(_creator.id) == col(ApiKey.created_by_id))
+    .outerjoin(_deleter, col(_deleter.id) == col(ApiKey.deleted_by_id))
+)
+
+
+def _record(values: Sequence[Any]) -> ApiKeyRecord:
+    """Folds the joined columns, which have the order of the fields, into the values around the key."""
+    agent, creator, deleter = values[14:17], values[17:20], values[20:23]
+    return ApiKeyRecord._make(
+        (
+            *values[:14],
+            None if agent[0] is None else NamedAgent(*agent),
+            None if creator[0] is None else NamedPerson(*creator),
+            None if deleter[0] is None else NamedPerson(*deleter),
+        )
+    )
+
+
+@cache
+def _in_organization(agents: int | None, *, deleted: bool) -> Select[Any]:
+    """The keys of an organization, of that many agents or all with None; of the tombstones, the newest ones."""
+    statement = _RECORD.where(col(ApiKey.organization_id) == bindparam("organization_id", type_=Uuid()))
+    if agents is not None:
+        statement = statement.where(col(ApiKey.agent_id).in_(places(agents, "agent")))
+    if not deleted:
+        return statement.where(col(ApiKey.deleted_at).is_(None))
+    newest = col(ApiKey.deleted_at).desc()
+    return statement.where(col(ApiKey.deleted_at).is_not(None)).order_by(newest).limit(DELETED_LISTED_AT_MOST)
+
+
+@cache
+def _beginning(agents: int | None) -> Select[Any]:
+    """Compared letter by letter: to LIKE, capitals and small letters are the same on SQLite."""
+    beginning = func.substr(ApiKey.public_id, 1, bindparam("length", type_=Integer()))
+    statement = _in_organization(agents, deleted=True).limit(BEGINNING_ALIKE_AT_MOST)
+    return statement.where(beginning == bindparam("beginning", type_=String()))
+
+
+@cache
+def _still_called(agents: int | None) -> Select[Any]:
+    since, until = bindparam("since", type_=UtcDateTime()), bindparam("until", type_=UtcDateTime())
+    calls = (
+        columns(func.sum(UsageHour.deleted_key))
+        .where(col(UsageHour.key_id) == col(ApiKey.id), col(UsageHour.hour).between(since, until))
+        .scalar_subquery()
+    )
+    statement = _in_organization(agents, deleted=True).where(calls > 0)
+    return statement.order_by(None).order_by(calls.desc(), col(ApiKey.id)).limit(STILL_CALLED_AT_MOST)
+
+
+_BY_ID: Select[Any] = _RECORD.where(col(ApiKey.id) == bindparam("key_id", type_=Uuid()))
+
+
+async def visible_keys(
+    source: Source,
+    organization_id: UUID,
+    *,
+    of_agents: Collection[UUID] | None,
+    include_deleted: bool = False,
+) -> list[ApiKeyRecord]:
+    """
+    The organization's keys, newest first; with `include_deleted` also the newest 100 tombstones.
+
+    `of_agents` is what the actor may see: keys of these agents alone, or all with None.
+    """
+    if of_agents is not None and not of_agents:
+        return []
+    agents, parameters = _scope(organization_id, of_agents)
+    rows = await fetch(source, _in_organization(agents, deleted=False), parameters)
+    if include_deleted:
+        rows += await fetch(source, _in_organization(agents, deleted=True), parameters)
+    return sorted(await in_slices(_record, rows), key=lambda record: record.id, reverse=True)
+
+
+def _scope(organization_id: UUID, of_agents: Collection[UUID] | None) -> tuple[int | None, dict[str, Any]]:
+    """How many agents the statement has room for, and its parameters."""
+    if of_agents is None:
+        return None, {"organization_id": organization_id}
+    return room_for(of_agents), {"organization_id": organization_id, **filled(of_agents, "agent")}
+
+
+async def tombstones_beginning(
+    source: Source, organization_id: UUID, beginning: str, *, of_agents: Collection[UUID] | None
+) -> list[ApiKeyRecord]:
+    """The organization's last deleted keys whose public id begins so, at most 10; `of_agents` as above."""
+    if of_agents is not None and not of_agents:
+        return []
+    agents, parameters = _scope(organization_id, of_agents)
+    rows = await fetch(source, _beginning(agents), {**parameters, "beginning": beginning, "length": len(beginning)})
+    return [_record(row) for row in rows]
+
+
+async def tombstones_still_called(
+    source: Source, organization_id: UUID, *, of_agents: Collection[UUID] | None, since: datetime, until: datetime
+) -> list[ApiKeyRecord]:
+    """The organization's deleted keys with requests in the hours that begin in this time, the 20 with the most."""
+    if of_agents is not None and not of_agents:
+        return []
+    agents, parameters = _scope(organization_id, of_agents)
+    rows = await fetch(source, _still_called(agents), {**parameters, "since": since, "until": until})
+    return [_record(row) for row in rows]
+
+
+async def key_record(source: Source, key_id: UUID) -> ApiKeyRecord | None:
+    """One key or tombstone, whoever asks: the caller decides whether the actor may see it."""
+    rows = await fetch(source, _BY_ID, {"key_id": key_id})
+    return _record(rows[0]) if rows else None
+
+
+@cache
+def _by_ids(room: int) -> Select[Any]:
+    return _RECORD.where(col(ApiKey.id).in_(places(room)))
+
+
+async def key_records(source: Source, key_ids: Collection[UUID]) -> dict[UUID, ApiKeyRecord]:
+    """Several at once, by id."""
+    if not key_ids:
+        return {}
+    rows = await fetch(source, _by_ids(room_for(key_ids)), filled(key_ids))
+    return {record.id: record for record in map(_record, rows)}

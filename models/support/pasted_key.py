@@ -1,0 +1,72 @@
+"""Owns which pasted keys a person had looked up in the last hour, so that nobody tries out many."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
+
+from models.engine.columns import instant
+from models.engine.database import POSTGRESQL
+from models.person import Person
+
+LOOKED_UP_AT_MOST = 10
+WINDOW = timedelta(hours=1)
+
+
+class PastedKey(SQLModel, table=True):
+    """A key that the person pasted, by its public id, issued or not, and when it was last looked up for them."""
+
+    __tablename__ = "pasted_keys"
+
+    person_id: UUID = Field(primary_key=True)
+    public_id: str = Field(max_length=64, primary_key=True)
+    at: datetime = instant()
+
+
+async def look_up_allowed(
+    session: AsyncSession,
+    person_id: UUID,
+    public_ids: Iterable[str],
+    *,
+    now: datetime,
+    at_most: int = LOOKED_UP_AT_MOST,
+) -> set[str]:
+    """
+    Which of these may be looked up for the person, and notes that they are.
+
+    Those of the last hour may, and of new ones, in this order, as many as make it so many different ones in an hour.
+    """
+    wanted = list(dict.fromkeys(public_ids))
+    if not wanted:
+        return set()
+    # Two at once would each count without the other. SQLite has one writer; a person's references are not in the way.
+    await session.execute(select(col(Person.id)).where(col(Person.id) == person_id).with_for_update(key_share=True))
+    of_person = col(PastedKey.person_id) == person_id
+    await session.execute(delete(PastedKey).where(of_person, col(PastedKey.at) <= now - WINDOW))
+    known = set((await session.execute(select(col(PastedKey.public_id)).where(of_person))).scalars())
+    new = [public_id for public_id in wanted if public_id not in known]
+    allowed = known.intersection(wanted).union(new[: max(0, at_most - len(known))])
+    if allowed:
+        insert = postgresql.insert if session.get_bind().dialect.name == POSTGRESQL else sqlite.insert
+        statement = insert(PastedKey).values(
+            [{"person_id": person_id, "public_id": public_id, "at": now} for public_id in sorted(allowed)]
+        )
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["person_id", "public_id"], set_={"at": statement.excluded.at}
+            )
+        )
+    return allowed
+
+
+async def drop_pasted_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:
+    """Drops what was looked up before the moment; returns how many."""
+    key = (col(PastedKey.person_id), col(PastedKey.public_id))
+    old = select(*key).where(col(PastedKey.at) < moment).limit(at_most).with_for_update(skip_locked=True).cte()
+    dropped = delete(PastedKey).where(tuple_(*key).in_(select(*old.c)))
+    returning = dropped.returning(*key).execution_options(synchronize_session=False)
+    return len((await session.execute(returning)).all())

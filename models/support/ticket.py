@@ -1,0 +1,267 @@
+"""Owns tickets: what was handed over to people, as it is mailed, and how far the mail has got."""
+
+from collections.abc import Collection
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Column, ForeignKey, Index, Select, Text, Uuid, delete, func, literal, update
+from sqlalchemy import select as columns
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
+
+from models.engine.columns import instant, optional_instant, optional_outside_text, outside_text, reference
+from models.engine.ids import new_id
+from models.engine.in_clause import filled, places, room_for
+from models.engine.reader import Source, fetch
+from models.organization import Organization
+from models.person import NamedPerson, Person
+
+ADDRESS_LENGTH_AT_MOST = 320
+KEPT_DAYS = 90
+"""As long as the conversation that it holds."""
+SUBJECT_LENGTH_AT_MOST = 200
+FAILURE_LENGTH_AT_MOST = 300
+
+
+class Ticket(SQLModel, table=True):
+    """
+    A hand-over. `sent_to` is null where the operator set no address; `next_attempt_at` is when mailing it is due, null
+    for what was sent, goes nowhere or was given up. A conversation has one at most, and is dropped before it.
+    """
+
+    __tablename__ = "tickets"
+    __table_args__ = (
+        Index("ix_tickets_sent_at_next_attempt_at", "sent_at", "next_attempt_at"),
+        Index("ix_tickets_person_id_created_at", "person_id", "created_at"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    organization_id: UUID = reference("organizations.id")
+    person_id: UUID = reference("people.id")
+    conversation_id: UUID | None = Field(
+        default=None,
+        sa_column=Column(Uuid(), ForeignKey("conversations.id", ondelete="SET NULL"), unique=True, nullable=True),
+    )
+    created_at: datetime = instant()
+    sent_to: str | None = Field(default=None, max_length=ADDRESS_LENGTH_AT_MOST)
+    reply_to: str = Field(max_length=ADDRESS_LENGTH_AT_MOST)
+    subject: str = outside_text(SUBJECT_LENGTH_AT_MOST)
+    body: str = Field(sa_type=Text)
+    sent_at: datetime | None = optional_instant()
+    attempts: int = 0
+    next_attempt_at: datetime | None = optional_instant()
+    failure: str | None = optional_outside_text(FAILURE_LENGTH_AT_MOST)
+
+
+class TicketRecord(NamedTuple):
+    """A ticket without its words. `attempts` are those since it was written, or sent anew by hand."""
+
+    id: UUID
+    organization_id: UUID
+    person_id: UUID
+    conversation_id: UUID | None
+    created_at: datetime
+    sent_to: str | None
+    sent_at: datetime | None
+    attempts: int
+    next_attempt_at: datetime | None
+    failure: str | None
+
+
+class ListedTicket(NamedTuple):
+    """A ticket as the operator sees it, with whose it is."""
+
+    ticket: TicketRecord
+    person: NamedPerson
+    organization: str
+    subject: str
+    body: str
+
+
+class Letter(NamedTuple):
+    """A ticket that somebody is to mail now, and until when nobody else does."""
+
+    id: UUID
+    created_at: datetime
+    sent_to: str
+    reply_to: str
+    subject: str
+    body: str
+    attempts: int
+    """This one included."""
+    claimed_until: datetime
+
+
+_RECORD: list[Any] = [
+    Ticket.id,
+    Ticket.organization_id,
+    Ticket.person_id,
+    Ticket.conversation_id,
+    Ticket.created_at,
+    Ticket.sent_to,
+    Ticket.sent_at,
+    Ticket.attempts,
+    Ticket.next_attempt_at,
+    Ticket.failure,
+]
+_LETTER: list[Any] = [
+    Ticket.id,
+    Ticket.created_at,
+    Ticket.sent_to,
+    Ticket.reply_to,
+    Ticket.subject,
+    Ticket.body,
+    Ticket.attempts,
+    Ticket.next_attempt_at,
+]
+
+
+def record_of(ticket: Ticket) -> TicketRecord:
+    """What is shown of a row."""
+    return TicketRecord(
+        ticket.id,
+        ticket.organization_id,
+        ticket.person_id,
+        ticket.conversation_id,
+        ticket.created_at,
+        ticket.sent_to,
+        ticket.sent_at,
+        ticket.attempts,
+        ticket.next_attempt_at,
+        ticket.failure,
+    )
+
+
+@cache
+def _of_conversations(room: int) -> Select[Any]:
+    return columns(*_RECORD).where(col(Ticket.conversation_id).in_(places(room)))
+
+
+async def tickets_of(source: Source, conversation_ids: Collection[UUID]) -> dict[UUID, TicketRecord]:
+    """The tickets of these conversations, by the conversation's id. There is at least one id."""
+    rows = await fetch(source, _of_conversations(room_for(conversation_ids)), filled(conversation_ids))
+    return {row[3]: TicketRecord._make(row) for row in rows}
+
+
+async def handed_over_since(session: AsyncSession, person_id: UUID, moment: datetime) -> list[datetime]:
+    """When the person handed something over after that, oldest first."""
+    statement = (
+        columns(col(Ticket.created_at))
+        .where(col(Ticket.person_id) == person_id, col(Ticket.created_at) > moment)
+        .order_by(col(Ticket.created_at))
+    )
+    return list((await session.execute(statement)).scalars())
+
+
+async def count_handed_over(session: AsyncSession, organization_id: UUID, *, since: datetime) -> int:
+    """How many hand-overs there were in the organization since then."""
+    statement = columns(func.count()).where(
+        col(Ticket.organization_id) == organization_id, col(Ticket.created_at) >= since
+    )
+    return int((await session.execute(statement)).scalar_one())
+
+
+async def newest_tickets(
+    session: AsyncSession, *, last: int, only_unsent: bool = False, ticket_id: UUID | None = None
+) -> list[ListedTicket]:
+    """The operator's list, newest first: at most so many; all, those not sent yet, or the one."""
+    statement = (
+        columns(*_RECORD, Person.id, Person.email, Person.name, Organization.name, Ticket.subject, Ticket.body)  # type: ignore[call-overload]
+        .join(Person, col(Person.id) == col(Ticket.person_id))
+        .join(Organization, col(Organization.id) == col(Ticket.organization_id))
+        .order_by(col(Ticket.created_at).desc(), col(Ticket.id).desc())
+        .limit(last)
+    )
+    if only_unsent:
+        statement = statement.where(col(Ticket.sent_at).is_(None))
+    if ticket_id is not None:
+        statement = statement.where(col(Ticket.id) == ticket_id)
+    width = len(_RECORD)
+    return [
+        ListedTicket(TicketRecord._make(row[:width]), NamedPerson(*row[width : width + 3]), *row[width + 3 :])
+        for row in (await session.execute(statement)).all()
+    ]
+
+
+async def is_ticket_due(session: AsyncSession, now: datetime) -> bool:
+    """Whether there is one to mail: asked first, since claiming waits for the database's writers."""
+    return (await session.execute(_due(now))).first() is not None
+
+
+async def claim_due_ticket(session: AsyncSession, *, now: datetime, until: datetime) -> Letter | None:
+    """
+    Takes the ticket that has been due for longest, for the caller alone until then.
+
+    A process that dies before it notes what became of it leaves it to the next one, after that.
+    """
+    due = _due(now).with_for_update(skip_locked=True).scalar_subquery()
+    taken = await session.execute(
+        update(Ticket)
+        .where(col(Ticket.id) == due)
+        .values(next_attempt_at=until, attempts=col(Ticket.attempts) + literal(1))
+        .returning(*_LETTER)
+        .execution_options(synchronize_session=False)
+    )
+    row = taken.first()
+    return None if row is None else Letter._make(row)
+
+
+async def claim_ticket(session: AsyncSession, ticket_id: UUID, *, sent_to: str, until: datetime) -> Letter | None:
+    """Takes this ticket to be mailed, sent before or not, to that address; None where there is no such ticket."""
+    taken = await session.execute(
+        update(Ticket)
+        .where(col(Ticket.id) == ticket_id)
+        .values(sent_to=sent_to, sent_at=None, next_attempt_at=until, attempts=1, failure=None)
+        .returning(*_LETTER)
+        .execution_options(synchronize_session=False)
+    )
+    row = taken.first()
+    return None if row is None else Letter._make(row)
+
+
+async def note_sent(session: AsyncSession, ticket_id: UUID, at: datetime) -> None:
+    """The mail server has it, whoever may have claimed it since."""
+    await session.execute(
+        update(Ticket)
+        .where(col(Ticket.id) == ticket_id)
+        .values(sent_at=at, next_attempt_at=None, failure=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def note_not_sent(
+    session: AsyncSession, letter: Letter, *, failure: str, next_attempt_at: datetime | None
+) -> None:
+    """Why it was not sent, and when it is tried again, if at all; unless somebody else has claimed it since."""
+    await session.execute(
+        update(Ticket)
+        .where(
+            col(Ticket.id) == letter.id,
+            col(Ticket.sent_at).is_(None),
+            col(Ticket.next_attempt_at) == letter.claimed_until,
+        )
+        .values(failure=failure, next_attempt_at=next_attempt_at)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _due(now: datetime) -> Select[UUID]:
+    return (
+        columns(col(Ticket.id))
+        .where(col(Ticket.sent_at).is_(None), col(Ticket.sent_to).is_not(None), col(Ticket.next_attempt_at) <= now)
+        .order_by(col(Ticket.next_attempt_at))
+        .limit(1)
+    )
+
+
+async def drop_tickets_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:
+    """Drops those that were written before the moment; returns how many."""
+    old = (
+        columns(col(Ticket.id)).where(col(Ticket.created_at) < moment).limit(at_most).with_for_update(skip_locked=True)
+    )
+    unlocked = old.cte()
+    dropped = delete(Ticket).where(col(Ticket.id).in_(columns(*unlocked.c)))
+    returning = dropped.returning(col(Ticket.id)).execution_options(synchronize_session=False)
+    return len((await session.execute(returning)).all())

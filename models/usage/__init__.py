@@ -1,0 +1,1 @@
+"""Counts, callers and refused requests."""

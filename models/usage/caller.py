@@ -1,0 +1,66 @@
+"""Owns callers: who has used a key with success, by address and user agent, the newest 20 of each key."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, delete, exists, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
+
+from models.engine.columns import IP_ADDRESS_LENGTH_AT_MOST, instant, outside_text
+from models.engine.skip_scan import Walk, walk_keys
+
+KEPT_OF_A_KEY = 20
+USER_AGENT_LENGTH_AT_MOST = 256
+
+
+class Caller(SQLModel, table=True):
+    """A pair of address and user agent; what a request did not tell is an empty text, so that a pair has one row."""
+
+    __tablename__ = "callers"
+
+    key_id: UUID = Field(primary_key=True)
+    ip_address: str = outside_text(IP_ADDRESS_LENGTH_AT_MOST, primary_key=True)
+    user_agent: str = outside_text(USER_AGENT_LENGTH_AT_MOST, primary_key=True)
+    first_seen_at: datetime = instant()
+    last_seen_at: datetime = instant()
+    requests: int = Field(sa_type=BigInteger)
+
+
+async def lone_address(session: AsyncSession) -> str | None:
+    """The address that every caller of every key has, where all have the same, and one at all."""
+    found = (await session.execute(select(col(Caller.ip_address)).distinct().limit(2))).scalars().all()
+    return (found[0] or None) if len(found) == 1 else None
+
+
+async def keys_with_too_many_callers(session: AsyncSession, *, after: UUID | None) -> Walk:
+    """The next keys after that one, and which of them have more callers than are kept."""
+    return await walk_keys(
+        session,
+        col(Caller.key_id),
+        lambda key_id: exists(
+            select(col(Caller.key_id)).where(col(Caller.key_id) == key_id).limit(1).offset(KEPT_OF_A_KEY)
+        ),
+        after=after,
+    )
+
+
+async def drop_oldest_callers(session: AsyncSession, key_id: UUID, *, at_most: int) -> int:
+    """Drops callers of the key beyond the newest that are kept; returns how many."""
+    pair = (col(Caller.ip_address), col(Caller.user_agent))
+    newest = (
+        select(*pair)
+        .where(col(Caller.key_id) == key_id)
+        .order_by(col(Caller.last_seen_at).desc(), *pair)
+        .limit(KEPT_OF_A_KEY)
+    )
+    surplus = (
+        select(*pair)
+        .where(col(Caller.key_id) == key_id, tuple_(*pair).not_in(newest))
+        .limit(at_most)
+        .with_for_update(skip_locked=True)
+        .cte()
+    )
+    dropped = delete(Caller).where(col(Caller.key_id) == key_id, tuple_(*pair).in_(select(*surplus.c)))
+    returned = await session.execute(dropped.returning(*pair).execution_options(synchronize_session=False))
+    return len(returned.all())

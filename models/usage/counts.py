@@ -1,0 +1,145 @@
+"""
+Owns what is counted of keys' requests: by outcome in hours and days, and what passed in a calendar month.
+
+The ledger adds to hours and months as requests are answered; days are made of hours before these are dropped. No row
+refers to a key's row: a reference would lock it with every verification.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, delete, exists, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
+
+from models.engine.columns import UtcDateTime, instant, optional_instant
+from models.engine.skip_scan import Walk, walk_keys
+
+OUTCOMES = ("allowed", "rate_limited", "quota_exceeded", "agent_not_in_scope", "deleted_key", "replaced_secret")
+"""The columns that count: what became of requests whose key is known."""
+HOURS_KEPT_DAYS = 35
+DAYS_KEPT_DAYS = 731
+"""Two years, with a leap day."""
+
+
+class Outcomes(SQLModel):
+    """How many requests of a key passed, and how many were refused for each reason."""
+
+    allowed: int = Field(default=0, sa_type=BigInteger)
+    rate_limited: int = Field(default=0, sa_type=BigInteger)
+    quota_exceeded: int = Field(default=0, sa_type=BigInteger)
+    agent_not_in_scope: int = Field(default=0, sa_type=BigInteger)
+    deleted_key: int = Field(default=0, sa_type=BigInteger)
+    replaced_secret: int = Field(default=0, sa_type=BigInteger)
+
+
+class UsageHour(Outcomes, table=True):
+    """A key's requests within an hour, by its beginning in UTC. Kept for 35 days."""
+
+    __tablename__ = "usage_hours"
+
+    key_id: UUID = Field(primary_key=True)
+    hour: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+
+
+class UsageDay(Outcomes, table=True):
+    """A key's requests within a day, by its beginning in UTC: those whose hours were dropped. Kept for two years."""
+
+    __tablename__ = "usage_days"
+
+    key_id: UUID = Field(primary_key=True)
+    day: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+
+
+class UsageMonth(SQLModel, table=True):
+    """
+    What of a key's requests passed within a calendar month in UTC, and when the last did. Kept while the key is.
+
+    `previous_secret_last_used_at` is when one last passed with the secret before the current one.
+    """
+
+    __tablename__ = "usage_months"
+
+    key_id: UUID = Field(primary_key=True)
+    month: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+    allowed: int = Field(default=0, sa_type=BigInteger)
+    last_used_at: datetime = instant()
+    previous_secret_last_used_at: datetime | None = optional_instant()
+
+
+async def keys_with_hours_before(session: AsyncSession, *, moment: datetime, after: UUID | None) -> Walk:
+    """The next keys after that one, and which of them have hours that began before the moment."""
+    return await walk_keys(
+        session,
+        col(UsageHour.key_id),
+        lambda key_id: exists().where(col(UsageHour.key_id) == key_id, col(UsageHour.hour) < moment),
+        after=after,
+    )
+
+
+async def make_days_of_hours(
+    session: AsyncSession, key_ids: Collection[UUID], *, before: datetime, at_most: int
+) -> int:
+    """Adds hours of these keys that began before the moment to their days and drops them; returns how many."""
+    key_hour = tuple_(col(UsageHour.key_id), col(UsageHour.hour))
+    # What a writer holds at this moment is left for the next time: who waits for nobody is in nobody's way.
+    old = (
+        select(col(UsageHour.key_id), col(UsageHour.hour))
+        .where(col(UsageHour.key_id).in_(key_ids), col(UsageHour.hour) < before)
+        .limit(at_most)
+        .with_for_update(skip_locked=True)
+        .cte()
+    )
+    counts = [getattr(UsageHour, outcome) for outcome in OUTCOMES]
+    dropped = (
+        delete(UsageHour)
+        .where(key_hour.in_(select(*old.c)))
+        .returning(col(UsageHour.key_id), col(UsageHour.hour), *counts)
+        .execution_options(synchronize_session=False)
+    )
+    hours = (await session.execute(dropped)).all()
+    days: defaultdict[tuple[UUID, datetime], list[int]] = defaultdict(lambda: [0] * len(OUTCOMES))
+    for key_id, hour, *numbers in hours:
+        day = days[key_id, hour.replace(hour=0)]
+        day[:] = map(int.__add__, day, numbers)
+    if days:
+        await _add_to_days(session, days)
+    return len(hours)
+
+
+async def _add_to_days(session: AsyncSession, days: dict[tuple[UUID, datetime], list[int]]) -> None:
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(UsageDay).values(
+        [
+            {"key_id": key_id, "day": day, **dict(zip(OUTCOMES, numbers, strict=True))}
+            for (key_id, day), numbers in days.items()
+        ]
+    )
+    sums = {outcome: getattr(UsageDay, outcome) + statement.excluded[outcome] for outcome in OUTCOMES}
+    await session.execute(statement.on_conflict_do_update(index_elements=["key_id", "day"], set_=sums))
+
+
+async def keys_with_days_before(session: AsyncSession, *, moment: datetime, after: UUID | None) -> Walk:
+    """The next keys after that one, and which of them have days that began before the moment."""
+    return await walk_keys(
+        session,
+        col(UsageDay.key_id),
+        lambda key_id: exists().where(col(UsageDay.key_id) == key_id, col(UsageDay.day) < moment),
+        after=after,
+    )
+
+
+async def drop_days(session: AsyncSession, key_ids: Collection[UUID], *, before: datetime, at_most: int) -> int:
+    """Drops days of these keys that began before the moment; returns how many."""
+    old = (
+        select(col(UsageDay.key_id), col(UsageDay.day))
+        .where(col(UsageDay.key_id).in_(key_ids), col(UsageDay.day) < before)
+        .limit(at_most)
+        .cte()
+    )
+    key_day = tuple_(col(UsageDay.key_id), col(UsageDay.day))
+    dropped = delete(UsageDay).where(key_day.in_(select(*old.c))).returning(col(UsageDay.key_id))
+    return len((await session.execute(dropped.execution_options(synchronize_session=False))).all())

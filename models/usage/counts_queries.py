@@ -1,0 +1,141 @@
+"""Owns what is shown of keys' usage: what was counted by the hour and by the day, in a month, and since a deletion."""
+
+from collections.abc import Collection
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Select, Uuid, bindparam, cast, func, union_all
+from sqlalchemy import select as columns
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlmodel import col
+
+from models.engine.columns import UtcDateTime
+from models.engine.database import POSTGRESQL, SQLITE
+from models.engine.in_clause import filled, places, room_for
+from models.engine.reader import Source, fetch
+from models.usage.counts import OUTCOMES, UsageDay, UsageHour, UsageMonth
+
+
+class Counted(NamedTuple):
+    """What was counted of a key in the hour or the day that begins then."""
+
+    key_id: UUID
+    start: datetime
+    allowed: int
+    rate_limited: int
+    quota_exceeded: int
+    agent_not_in_scope: int
+    deleted_key: int
+    replaced_secret: int
+
+
+class MonthRecord(NamedTuple):
+    """What passed of a key's requests in a month, and when the last did."""
+
+    allowed: int
+    last_used_at: datetime
+    previous_secret_last_used_at: datetime | None
+
+
+class _BeginningOfDay(FunctionElement[datetime]):
+    """The beginning of an instant's day in UTC."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(_BeginningOfDay, SQLITE)
+def _on_sqlite(element: _BeginningOfDay, compiler: SQLCompiler, **options: Any) -> str:
+    return f"substr({compiler.process(element.clauses, **options)}, 1, 10) || ' 00:00:00.000000'"
+
+
+@compiles(_BeginningOfDay, POSTGRESQL)
+def _on_postgresql(element: _BeginningOfDay, compiler: SQLCompiler, **options: Any) -> str:
+    return f"date_trunc('day', {compiler.process(element.clauses, **options)}, 'UTC')"
+
+
+def _counted(table: type[UsageHour] | type[UsageDay], start: Any, room: int) -> Select[Any]:
+    """The rows of so many keys that begin in a time, both ends included."""
+    shown: list[Any] = [table.key_id, start, *(getattr(table, outcome) for outcome in OUTCOMES)]
+    since, until = bindparam("since", type_=UtcDateTime()), bindparam("until", type_=UtcDateTime())
+    return columns(*shown).where(col(table.key_id).in_(places(room)), start.between(since, until))
+
+
+@cache
+def _by_hour(room: int) -> Select[Any]:
+    return _counted(UsageHour, col(UsageHour.hour), room)
+
+
+@cache
+def _by_day(room: int) -> Select[Any]:
+    """Days, and the sums of hours that are not made into days yet: in one statement, since they are at any moment."""
+    hours = _counted(UsageHour, col(UsageHour.hour), room).subquery()
+    day = _BeginningOfDay(hours.c.hour)
+    sums: list[Any] = [cast(func.sum(hours.c[outcome]), BigInteger) for outcome in OUTCOMES]
+    summed: Select[Any] = columns(hours.c.key_id, day, *sums).group_by(hours.c.key_id, day)
+    both = union_all(_counted(UsageDay, col(UsageDay.day), room), summed).subquery()
+    return columns(*both.c)
+
+
+async def counted_by_hour(
+    source: Source, key_ids: Collection[UUID], *, since: datetime, until: datetime
+) -> list[Counted]:
+    """The hours of these keys that begin in this time, both ends included. One without a request has no row."""
+    return await _counts(source, _by_hour(room_for(key_ids)), key_ids, since, until)
+
+
+async def counted_by_day(
+    source: Source, key_ids: Collection[UUID], *, since: datetime, until: datetime
+) -> list[Counted]:
+    """
+    The same by day; `since` is the first one's beginning, and `until` the last one's end. What is said of a day may
+    stand in two rows.
+    """
+    return await _counts(source, _by_day(room_for(key_ids)), key_ids, since, until)
+
+
+async def _counts(
+    source: Source, statement: Select[Any], key_ids: Collection[UUID], since: datetime, until: datetime
+) -> list[Counted]:
+    parameters = {**filled(key_ids), "since": since, "until": until}
+    return [Counted._make(row) for row in await fetch(source, statement, parameters)]
+
+
+_KEY = bindparam("key_id", type_=Uuid())
+_SHOWN_OF_MONTH: list[Any] = [
+    UsageMonth.allowed,
+    UsageMonth.last_used_at,
+    UsageMonth.previous_secret_last_used_at,
+]
+_MONTH: Select[Any] = columns(*_SHOWN_OF_MONTH).where(
+    col(UsageMonth.key_id) == _KEY, col(UsageMonth.month) == bindparam("month", type_=UtcDateTime())
+)
+
+
+async def month_record(source: Source, key_id: UUID, *, month: datetime) -> MonthRecord | None:
+    """The key's month that begins then, or None where no request passed in it."""
+    rows = await fetch(source, _MONTH, {"key_id": key_id, "month": month})
+    return MonthRecord._make(rows[0]) if rows else None
+
+
+@cache
+def _since_deletion(room: int) -> Select[Any]:
+    both = union_all(
+        *(
+            columns(col(table.key_id), col(table.deleted_key)).where(col(table.key_id).in_(places(room)))
+            for table in (UsageHour, UsageDay)
+        )
+    ).subquery()
+    return columns(both.c.key_id, cast(func.sum(both.c.deleted_key), BigInteger)).group_by(both.c.key_id)
+
+
+async def requests_since_deletion(source: Source, key_ids: Collection[UUID]) -> dict[UUID, int]:
+    """How many requests came with each of these keys after it was deleted, as far as days are kept."""
+    if not key_ids:
+        return {}
+    rows = await fetch(source, _since_deletion(room_for(key_ids)), filled(key_ids))
+    return dict.fromkeys(key_ids, 0) | {row[0]: row[1] for row in rows}

@@ -1,0 +1,109 @@
+"""
+Owns refused requests: which, when, why, and from where.
+
+Kept are the newest 1,000 of each key, the newest 100,000 of no key that is known, and none longer than 90 days.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Select, delete, exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
+
+from models.engine.columns import IP_ADDRESS_LENGTH_AT_MOST, instant, optional_outside_text
+from models.engine.skip_scan import Walk, walk_keys
+from models.usage.caller import USER_AGENT_LENGTH_AT_MOST
+
+KEPT_OF_A_KEY = 1000
+KEPT_WITHOUT_A_KEY = 100_000
+KEPT_DAYS = 90
+DETAIL_LENGTH_AT_MOST = 300
+
+
+class RefusedReason(StrEnum):
+    """Why. The last two are no fault of the key and are kept without one, for who has the request's id."""
+
+    MISSING_KEY = "missing_key"
+    MALFORMED_KEY = "malformed_key"
+    UNKNOWN_KEY = "unknown_key"
+    DELETED_KEY = "deleted_key"
+    REPLACED_SECRET = "replaced_secret"  # noqa: S105 - no password
+    AGENT_NOT_IN_SCOPE = "agent_not_in_scope"
+    RATE_LIMITED = "rate_limited"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    GATEWAY_NOT_ALLOWED = "gateway_not_allowed"
+    UNAVAILABLE = "unavailable"
+
+
+class RefusedRequest(SQLModel, table=True):
+    """
+    One refused request. `number` is the order in which they were written down, `key_id` is there once the caller
+    proved possession, `agent_id` where the request named an agent, `detail` is what was wrong with a key's form.
+    """
+
+    __tablename__ = "refused_requests"
+    __table_args__ = (Index("ix_refused_requests_key_id_number", "key_id", "number"), {"sqlite_autoincrement": True})
+
+    number: int | None = Field(
+        default=None,
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    )
+    request_id: UUID = Field(unique=True)
+    key_id: UUID | None = None
+    reason: str = Field(max_length=32)
+    at: datetime = instant()
+    ip_address: str | None = optional_outside_text(IP_ADDRESS_LENGTH_AT_MOST)
+    user_agent: str | None = optional_outside_text(USER_AGENT_LENGTH_AT_MOST)
+    agent_id: UUID | None = None
+    detail: str | None = optional_outside_text(DETAIL_LENGTH_AT_MOST)
+
+
+async def drop_refused_before(
+    session: AsyncSession, moment: datetime, *, after: int, at_most: int
+) -> tuple[int, int | None]:
+    """
+    Of the next requests after that number, drops those that were refused before the moment.
+
+    Returns how many, and the number to go on after; None where no request is left.
+    """
+    stretch = select(col(RefusedRequest.number)).where(col(RefusedRequest.number) > after)
+    numbers = (await session.execute(stretch.order_by(col(RefusedRequest.number)).limit(at_most))).scalars().all()
+    if not numbers:
+        return 0, None
+    old = stretch.where(col(RefusedRequest.number) <= numbers[-1], col(RefusedRequest.at) < moment)
+    return await _drop(session, old), numbers[-1]
+
+
+async def keys_refused_too_often(session: AsyncSession, *, after: UUID | None) -> Walk:
+    """The next keys after that one, and which of them have more refused requests than are kept."""
+    return await walk_keys(
+        session,
+        col(RefusedRequest.key_id),
+        lambda key_id: exists(
+            select(col(RefusedRequest.number))
+            .where(col(RefusedRequest.key_id) == key_id)
+            .limit(1)
+            .offset(KEPT_OF_A_KEY)
+        ),
+        after=after,
+    )
+
+
+async def drop_oldest_refused(session: AsyncSession, key_id: UUID | None, *, at_most: int) -> int:
+    """Drops refused requests of the key, or without a key, beyond the newest that are kept; returns how many."""
+    kept = KEPT_WITHOUT_A_KEY if key_id is None else KEPT_OF_A_KEY
+    number = col(RefusedRequest.number)
+    of_key = select(number).where(col(RefusedRequest.key_id) == key_id)
+    newest_surplus = of_key.order_by(number.desc()).limit(1).offset(kept).scalar_subquery()
+    surplus = of_key.where(number <= newest_surplus).order_by(number).limit(at_most)
+    return await _drop(session, surplus)
+
+
+async def _drop(session: AsyncSession, numbers: Select[int | None]) -> int:
+    # What the ledger drops at this moment is left to it: who waits for nobody is in nobody's way.
+    unlocked = numbers.with_for_update(skip_locked=True).cte()
+    dropped = delete(RefusedRequest).where(col(RefusedRequest.number).in_(select(*unlocked.c)))
+    returning = dropped.returning(col(RefusedRequest.number)).execution_options(synchronize_session=False)
+    return len((await session.execute(returning)).all())

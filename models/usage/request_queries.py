@@ -1,0 +1,139 @@
+"""Owns what is shown of requests with a key: who makes those that pass, and which were refused."""
+
+from collections.abc import Collection
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Integer, Select, Uuid, bindparam, func
+from sqlalchemy import select as columns
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from models.api_key import ApiKey
+from models.engine.in_clause import filled, places, room_for
+from models.engine.reader import Source, fetch
+from models.usage.caller import Caller
+from models.usage.refused_request import RefusedReason, RefusedRequest
+
+
+class CallerRecord(NamedTuple):
+    """Who used a key with success, null for what the requests did not tell."""
+
+    key_id: UUID
+    ip_address: str | None
+    user_agent: str | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    requests: int
+
+
+class RefusedRecord(NamedTuple):
+    """A refused request of a key; the agent is the one it was for, of whatever organization, or of none."""
+
+    request_id: UUID
+    key_id: UUID
+    reason: RefusedReason
+    at: datetime
+    ip_address: str | None
+    user_agent: str | None
+    agent_id: UUID | None
+
+
+class FoundRequest(NamedTuple):
+    """
+    A refused request, looked up by its id. It is of no key where the caller proved possession of none; `detail` is what
+    was wrong with the form of what it carried.
+    """
+
+    request_id: UUID
+    key_id: UUID | None
+    reason: RefusedReason
+    at: datetime
+    ip_address: str | None
+    user_agent: str | None
+    agent_id: UUID | None
+    detail: str | None
+
+
+_CALLER: list[Any] = [
+    Caller.key_id,
+    func.nullif(Caller.ip_address, ""),
+    func.nullif(Caller.user_agent, ""),
+    Caller.first_seen_at,
+    Caller.last_seen_at,
+    Caller.requests,
+]
+_REFUSED: list[Any] = [
+    RefusedRequest.request_id,
+    RefusedRequest.key_id,
+    RefusedRequest.reason,
+    RefusedRequest.at,
+    RefusedRequest.ip_address,
+    RefusedRequest.user_agent,
+    RefusedRequest.agent_id,
+]
+_newest = aliased(RefusedRequest)
+
+
+def _is_of_a_key(refused: Any) -> Any:
+    """A 503 is no refusal of the key that came with the request."""
+    return (refused.reason != RefusedReason.GATEWAY_NOT_ALLOWED) & (refused.reason != RefusedReason.UNAVAILABLE)
+
+
+@cache
+def _callers(room: int) -> Select[Any]:
+    """Few of each key: more than are kept are there for moments only."""
+    newest_first = (col(Caller.last_seen_at).desc(), col(Caller.ip_address), col(Caller.user_agent))
+    return columns(*_CALLER).where(col(Caller.key_id).in_(places(room))).order_by(*newest_first)
+
+
+@cache
+def _newest_refused(room: int) -> Select[Any]:
+    """
+    For each key, from the last of those that are wanted on: two steps down the index, however many refusals there are.
+    """
+    last_wanted = (
+        columns(col(_newest.number))
+        .where(col(_newest.key_id) == col(ApiKey.id), _is_of_a_key(_newest))
+        .order_by(col(_newest.number).desc())
+        .limit(1)
+        .offset(bindparam("passed_over", type_=Integer()))
+        .scalar_subquery()
+    )
+    return (
+        columns(*_REFUSED)
+        .select_from(ApiKey)
+        .join(
+            RefusedRequest,
+            (col(RefusedRequest.key_id) == col(ApiKey.id))
+            & (col(RefusedRequest.number) >= func.coalesce(last_wanted, 0))
+            & _is_of_a_key(RefusedRequest),
+        )
+        .where(col(ApiKey.id).in_(places(room)))
+        .order_by(col(RefusedRequest.number).desc())
+    )
+
+
+_FOUND: list[Any] = [*_REFUSED, RefusedRequest.detail]
+_BY_ID: Select[Any] = columns(*_FOUND).where(col(RefusedRequest.request_id) == bindparam("request_id", type_=Uuid()))
+
+
+async def refused_request(source: Source, request_id: UUID) -> FoundRequest | None:
+    """The refused request of this id, whoever asks: the caller decides what may be told of it."""
+    rows = await fetch(source, _BY_ID, {"request_id": request_id})
+    return None if not rows else FoundRequest(rows[0][0], rows[0][1], RefusedReason(rows[0][2]), *rows[0][3:])
+
+
+async def callers_of(source: Source, key_ids: Collection[UUID]) -> list[CallerRecord]:
+    """Those of these keys, the last seen first."""
+    rows = await fetch(source, _callers(room_for(key_ids)), filled(key_ids))
+    return [CallerRecord._make(row) for row in rows]
+
+
+async def newest_refused(source: Source, key_ids: Collection[UUID], *, of_each: int) -> list[RefusedRecord]:
+    """The newest refused requests of these keys, at most so many of each, newest first."""
+    parameters = {**filled(key_ids), "passed_over": of_each - 1}
+    rows = await fetch(source, _newest_refused(room_for(key_ids)), parameters)
+    return [RefusedRecord(row[0], row[1], RefusedReason(row[2]), *row[3:]) for row in rows]

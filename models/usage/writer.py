@@ -1,0 +1,34 @@
+"""Owns ledger writers: the processes that write down what they counted, and how far each has come."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col
+
+from models.engine.columns import instant
+from models.engine.ids import new_id
+
+KEPT_DAYS = 1
+"""After the last batch. One that writes nothing for so long begins anew when it does."""
+
+
+class LedgerWriter(SQLModel, table=True):
+    """
+    One process. `batch` is the number of the last batch that it wrote, in the same transaction as the batch: when the
+    connection is lost during the commit, the number tells whether to write it again.
+    """
+
+    __tablename__ = "ledger_writers"
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    batch: int = 0
+    seen_at: datetime = instant()
+
+
+async def drop_writers_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:
+    """Drops writers that were last seen before the moment; returns how many."""
+    gone = select(col(LedgerWriter.id)).where(col(LedgerWriter.seen_at) < moment).limit(at_most)
+    result = await session.execute(delete(LedgerWriter).where(col(LedgerWriter.id).in_(gone)))
+    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it

@@ -1,0 +1,198 @@
+"""
+Does what a person asks of the assistant: a question is redacted, kept and answered, one at a time a person.
+
+Nothing here changes anything but the conversation itself.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from assistant.diagnose import subject_after
+from assistant.explain.diagnosis import Reply
+from assistant.explain.starters import starters
+from assistant.facts import conversation_state as subject
+from assistant.facts.gather import Asker, Knowledge, overview
+from assistant.facts.pasted_keys import Possessions
+from assistant.pipeline import Considered, Inquiry, consider
+from assistant.redaction.redact import Redacted, redact
+from assistant.reply import render as answer
+from assistant.reply.plain_text import one_line
+from assistant.reply.stored_answer import KeptAnswer, to_json
+from keys.policy import Actor
+from keys.refusals import NotFound, TooManyRequests
+from models.engine.database import Database
+from models.person import MembershipRecord, NamedPerson
+from models.support.answer_lease import end_answering
+from models.support.conversation import ConversationRecord, note_message
+from models.support.message import AlreadyKept, MessageRecord, keep_answer
+from models.support.ticket import tickets_of
+from resolvers.pace import Pace
+from resolvers.stored_questions import (
+    ONE_AT_A_TIME,
+    Asking,
+    Kept,
+    check,
+    end,
+    keep,
+    look_before,
+    to_its_end,
+    wait_for_answer,
+)
+
+ID_LENGTH_AT_MOST = 80
+"""Characters that are looked at of what was sent as an id."""
+
+
+DIAGNOSES_A_MINUTE = 300
+"""Requests that a person may ask about, without a conversation, in each process."""
+ASKED_A_MINUTE = 60
+"""Questions of a person in each process, with those that came before and those that are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """What answering works with."""
+
+    database: Database
+    knowledge: Knowledge
+    possessions: Possessions
+    clock: Callable[[], datetime]
+    pace: Pace = field(default_factory=lambda: Pace(DIAGNOSES_A_MINUTE))
+    asked: Pace = field(default_factory=lambda: Pace(ASKED_A_MINUTE, "sent", "messages"))
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of an answer that is being written."""
+
+    conversation_id: UUID
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer that is kept."""
+
+    conversation: ConversationRecord
+    message: MessageRecord
+
+
+def asker_in(
+    actor: Actor, person: NamedPerson, memberships: Sequence[MembershipRecord], organization_id: UUID | None
+) -> Asker:
+    """The person in this organization. Raises NotFound."""
+    for membership in memberships:
+        if membership.organization.id == organization_id:
+            return Asker(actor, person, membership)
+    raise NotFound
+
+
+async def ask(assistant: Assistant, asker: Asker, asking: Asking) -> AsyncGenerator[Chunk | Given, None]:
+    """
+    The answer in chunks, and then as it is kept. Who stops listening leaves the question without an answer.
+
+    Raises InvalidInput and TooManyRequests before the first chunk.
+    """
+    # A database may keep every other character.
+    asking = replace(asking, message=asking.message.replace("\0", ""))
+    check(asking)
+    # Before the message is redacted, which takes its time, and before anything is written.
+    assistant.asked.check(asker.person.id, assistant.clock())
+    answered = await look_before(assistant.database, asker, asking, assistant.clock())
+    if answered is not None:
+        for part in answer.parts(answered.message.text):
+            yield Chunk(answered.conversation.id, part)
+        yield Given(answered.conversation, answered.message)
+        return
+    redacted = redact(asking.message, assistant.possessions.prefixes)
+    kept = await keep(assistant.database, asker, asking, redacted, assistant.clock())
+    if not kept.is_begun:
+        came = await wait_for_answer(assistant.database, asker, kept, redacted, assistant.clock)
+        if isinstance(came, MessageRecord):
+            for part in answer.parts(came.text):
+                yield Chunk(kept.conversation.id, part)
+            yield Given(kept.conversation, came)
+            return
+        kept = came
+    is_given = False
+    try:
+        considered = await _considered(assistant, asker, asking, redacted, kept)
+        chunks = answer.written(considered.answered.diagnosis, considered.language, assistant.knowledge.documents.title)
+        for chunk in chunks:
+            yield Chunk(kept.conversation.id, chunk)
+        stored = await to_its_end(_store(assistant, asker, kept, considered, "".join(chunks)))
+        is_given = True
+        yield stored
+    finally:
+        if not is_given:
+            # Also where the listener is gone and this is cancelled: the person's next question must not wait for it.
+            await asyncio.shield(end(assistant.database, asker, kept))
+
+
+async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) -> KeptAnswer:
+    """
+    Why this request was refused; the same for one that was never seen and one that is not this person's to know.
+
+    Raises TooManyRequests.
+    """
+    assistant.pace.check(asker.person.id, assistant.clock())
+    inquiry = Inquiry("", request_id=_harmless_id(assistant, request_id))
+    considered = await consider(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
+    return answer.kept(considered.answered.diagnosis, assistant.knowledge.documents.title)
+
+
+async def worth_asking(assistant: Assistant, asker: Asker) -> tuple[Reply, ...]:
+    """Questions worth asking now, from the organization's live state."""
+    return starters(await overview(assistant.knowledge, asker, assistant.clock()))
+
+
+async def _considered(assistant: Assistant, asker: Asker, asking: Asking, redacted: Redacted, kept: Kept) -> Considered:
+    conversation = kept.conversation
+    inquiry = Inquiry(
+        text=redacted.text,
+        pieces=redacted.pieces,
+        may_look_up=kept.may_look_up,
+        looking_at=None if asking.api_key_id is None else _harmless_id(assistant, asking.api_key_id),
+        request_id=None if asking.request_id is None else _harmless_id(assistant, asking.request_id),
+        subject=subject.from_json(conversation.subject),
+        has_ticket=bool(await tickets_of(assistant.knowledge.reader, [conversation.id])),
+    )
+    return await consider(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
+
+
+async def _store(assistant: Assistant, asker: Asker, kept: Kept, considered: Considered, text: str) -> Given:
+    """Keeps the answer and lets the person ask the next question, in one transaction."""
+    answered = considered.answered
+    diagnosis = answered.diagnosis
+    about = subject_after(answered, considered.facts)
+    now = assistant.clock()
+    try:
+        async with assistant.database.transaction() as session:
+            await note_message(session, kept.conversation.id, at=now, subject=subject.to_json(about))
+            message = await keep_answer(
+                session,
+                conversation_id=kept.conversation.id,
+                person_id=asker.person.id,
+                text=text,
+                at=now,
+                answers_id=kept.question.id,
+                topic=answered.topic,
+                language=considered.language,
+                diagnosis_case=diagnosis.case,
+                key_id=None if diagnosis.key is None else diagnosis.key.id,
+                is_direct=answered.is_direct,
+                answer=to_json(answer.kept(diagnosis, assistant.knowledge.documents.title)),
+            )
+            await end_answering(session, asker.person.id, kept.question.id)
+    except AlreadyKept:
+        # This one took so long that another process took the question over.
+        raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1) from None
+    return Given(kept.conversation, message)
+
+
+def _harmless_id(assistant: Assistant, given: str) -> str:
+    """An id as it came, or what is left of something else that was sent in its place."""
+    return redact(one_line(given[:ID_LENGTH_AT_MOST]), assistant.possessions.prefixes).text

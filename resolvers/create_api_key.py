@@ -1,0 +1,193 @@
+"""Does the creation of a key: refused before its secret is hashed, or looked at again, under the lock, after it."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from keys import policy
+from keys.issuer import Prepared
+from keys.key_limit import candidates_to_free, valid_name
+from keys.policy import Action, Actor, Scope
+from keys.refusals import Forbidden, InvalidInput, KeyLimitReached, NotFound
+from keys.turns import Party
+from models.agent import Agent, live_agent
+from models.api_key import ApiKey, SlotUnavailable, insert_key
+from models.audit import AuditAction
+from models.key_queries import visible_keys
+from models.organization import Organization, live_organization, lock_organization
+from resolvers.audit import record, record_refused_creation
+from resolvers.reservations import Creations
+from resolvers.services import Desk, Issued, as_of_now, check_pace, record_of
+
+AGENT_NOT_USABLE = "There is no such agent, or you do not administer it. Choose one of your agents."
+
+
+async def create_api_key(
+    desk: Desk, actor: Actor, *, organization_id: UUID, name: str, scope: Scope, agent_id: UUID | None
+) -> Issued:
+    """
+    Takes a slot and issues a key.
+
+    What can be refused is refused before the secret is hashed, and looked at again, under the organization's lock,
+    after it: nothing is locked while argon2 runs. Raises NotFound, Forbidden, InvalidInput, KeyLimitReached,
+    TooManyRequests.
+    """
+    wanted = _Wanted(organization_id, name, scope, agent_id)
+    try:
+        async with desk.reservations.creation(organization_id) as creations:
+            try:
+                return await _create(desk, actor, wanted, creations)
+            finally:
+                # Whoever waits looks again, since the slot that this one waited for is free, or taken for good.
+                creations.wake_next()
+    except (Forbidden, KeyLimitReached) as refusal:
+        await refused_creation(desk, actor, refusal, organization_id=organization_id, agent_id=agent_id)
+        raise
+
+
+async def _create(desk: Desk, actor: Actor, wanted: "_Wanted", creations: Creations) -> Issued:
+    """No more secrets are hashed at once than there are free slots: other creations wait until one is done."""
+    async with AsyncExitStack() as stack:
+        while True:
+            ended_before = creations.ended
+            async with desk.database.reading() as session:
+                organization = await live_organization(session, wanted.organization_id)
+                name = await _check_creation(session, actor, desk, organization, wanted)
+                free_slots = 0 if organization is None else organization.key_limit - organization.live_key_count
+                if creations.ended != ended_before:
+                    continue
+                if creations.may_hash(free_slots):
+                    # Before anything else is awaited, so that nobody else takes what was found free.
+                    stack.enter_context(creations.hashing())
+                    stack.enter_context(desk.reservations.place(actor.person_id, desk.clock()))
+                    break
+            await creations.wait()
+        prepared = await desk.issuer.prepare(party=Party(wanted.organization_id, actor.person_id))
+        return await _take_slot(desk, actor, replace(wanted, name=name), prepared)
+
+
+async def refused_creation(
+    desk: Desk, actor: Actor, refusal: Forbidden | KeyLimitReached, *, organization_id: UUID, agent_id: UUID | None
+) -> None:
+    """Leaves a trace of a creation that the role or the limit refused. The operator's own are not counted."""
+    if actor.is_operator:
+        return
+    reason = "limit" if isinstance(refusal, KeyLimitReached) else "role"
+    why = "every slot was taken" if reason == "limit" else "the role does not allow it"
+    standing = actor.standings.get(organization_id)
+    administered = standing is not None and agent_id in standing.agent_ids
+    await record_refused_creation(
+        desk.database,
+        actor,
+        reason,
+        f"Creating an API key was refused: {why}.",
+        organization_id=organization_id,
+        agent_id=agent_id if administered else None,
+        now=desk.clock(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    organization_id: UUID
+    name: str
+    scope: Scope
+    agent_id: UUID | None
+
+
+async def _check_creation(
+    session: AsyncSession,
+    actor: Actor,
+    desk: Desk,
+    organization: Organization | None,
+    wanted: _Wanted,
+    *,
+    is_reserved: bool = False,
+) -> str:
+    """Raises what speaks against the creation as things stand; returns the name as it is kept."""
+    if organization is None or not (actor.is_operator or organization.id in actor.standings):
+        raise NotFound
+    if not policy.may_with_some_key(actor, Action.CREATE_KEY, organization.id, wanted.scope):
+        raise Forbidden(policy.denial(actor, organization.id))
+    agent = await _agent_of(session, actor, wanted)
+    policy.require(
+        actor, Action.CREATE_KEY, organization.id, scope=wanted.scope, agent_id=None if agent is None else agent.id
+    )
+    name = valid_name(wanted.name)
+    if organization.live_key_count >= organization.key_limit:
+        raise await _limit_reached(session, actor, organization)
+    await check_pace(session, actor, desk, is_reserved=is_reserved)
+    return name
+
+
+async def _agent_of(session: AsyncSession, actor: Actor, wanted: _Wanted) -> Agent | None:
+    """The agent of an agent-level key; what the actor does not administer and what is not there get the same words."""
+    if wanted.scope is Scope.ORGANIZATION:
+        if wanted.agent_id is not None:
+            raise InvalidInput("agentId", "An organization-level key is for every agent: leave the agent out.")
+        return None
+    if wanted.agent_id is None:
+        raise InvalidInput("agentId", "An agent-level key is for one agent: choose which.")
+    agent = await live_agent(session, wanted.organization_id, wanted.agent_id)
+    if agent is None or not policy.may(
+        actor, Action.CREATE_KEY, wanted.organization_id, scope=Scope.AGENT, agent_id=agent.id
+    ):
+        raise InvalidInput("agentId", AGENT_NOT_USABLE)
+    return agent
+
+
+async def _limit_reached(session: AsyncSession, actor: Actor, organization: Organization) -> KeyLimitReached:
+    """The refusal with the keys that this actor could delete to free a slot."""
+    deletable = policy.visible_agents(actor, Action.DELETE_KEY, organization.id)
+    keys = (
+        []
+        if deletable is not None and not deletable
+        else await visible_keys(session, organization.id, of_agents=deletable)
+    )
+    return KeyLimitReached(organization.live_key_count, organization.key_limit, candidates_to_free(keys))
+
+
+async def _take_slot(desk: Desk, actor: Actor, wanted: _Wanted, prepared: Prepared) -> Issued:
+    """Stores the key, if things still stand as they did before its secret was hashed."""
+    try:
+        async with desk.database.transaction() as session:
+            organization = await lock_organization(session, wanted.organization_id)
+            actor = await as_of_now(session, actor)
+            await _check_creation(session, actor, desk, organization, wanted, is_reserved=True)
+            return await _store(session, actor, wanted, prepared, desk.clock())
+    except SlotUnavailable:
+        # The database's own no. The lock above leaves it nothing to say, but it is the one that counts.
+        async with desk.database.reading() as session:
+            organization = await live_organization(session, wanted.organization_id)
+            raise (NotFound() if organization is None else await _limit_reached(session, actor, organization)) from None
+
+
+async def _store(session: AsyncSession, actor: Actor, wanted: _Wanted, prepared: Prepared, now: datetime) -> Issued:
+    minted = prepared.minted
+    row = ApiKey(
+        organization_id=wanted.organization_id,
+        agent_id=wanted.agent_id,
+        name=wanted.name,
+        prefix=minted.prefix,
+        public_id=minted.public_id,
+        last_four=minted.last_four,
+        secret_hash=prepared.secret_hash,
+        server_key_id=minted.server_key_id,
+        created_at=now,
+        created_by_id=actor.person_id,
+    )
+    await insert_key(session, row)
+    await record(
+        session,
+        actor,
+        AuditAction.API_KEY_CREATED,
+        f"The {wanted.scope}-level API key “{wanted.name}” was created.",
+        organization_id=wanted.organization_id,
+        api_key_id=row.id,
+        agent_id=wanted.agent_id,
+        now=now,
+    )
+    return Issued(await record_of(session, row.id), minted.token)

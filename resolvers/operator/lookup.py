@@ -1,0 +1,135 @@
+"""
+Owns what the operator's operations share: finding what the command line names, the lock, and the words for a no.
+
+The operator is whoever may run the command line, and may do everything: these operations ask for no role, and no other
+door leads to them.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from keys.key_limit import valid_name
+from keys.looks_like_a_key import is_like_a_key
+from keys.policy import operator
+from keys.refusals import InvalidInput, Refusal
+from models.agent import Agent, agent_by_id, agents_named, live_agents
+from models.audit import AuditAction
+from models.engine.ids import Prefix, external_id, parse_external_id
+from models.key_queries import key_records
+from models.organization import Organization, live_organization, lock_organization, organizations_named
+from models.person import Person, person_by_email
+from resolvers.audit import record
+
+Named = TypeVar("Named", Organization, Agent)
+ECHOED_AT_MOST = 64
+"""Characters of what was asked for that a refusal repeats."""
+LIMIT_AT_MOST = 2**31 - 1
+"""What an integer column holds."""
+
+
+@dataclass(eq=False)
+class Declined(Refusal):
+    """An expected no to the operator; the message says how to go on."""
+
+    message: str
+
+
+async def named_organization(session: AsyncSession, text: str) -> Organization:
+    """The organization with this id, or the only one of exactly this name. Raises Declined."""
+    organization_id = parse_external_id(Prefix.ORGANIZATION, text)
+    if organization_id is not None and (found := await live_organization(session, organization_id)) is not None:
+        return found
+    name = _name_in(text)
+    matches = [] if name is None else await organizations_named(session, name)
+    return _only(
+        matches, Prefix.ORGANIZATION, f"no organization {_echo(text)}. See which there are: keydesk organization list"
+    )
+
+
+async def named_agent(session: AsyncSession, text: str, *, organization_id: UUID | None = None) -> Agent:
+    """The agent with this id, or the only one of exactly this name; of one organization or of all. Raises Declined."""
+    agent_id = parse_external_id(Prefix.AGENT, text)
+    found = None if agent_id is None else await agent_by_id(session, agent_id)
+    if found is not None and organization_id in (None, found.organization_id):
+        return found
+    name = _name_in(text)
+    if name is None:
+        matches = []
+    elif organization_id is None:
+        matches = await agents_named(session, name)
+    else:
+        matches = [agent for agent in await live_agents(session, organization_id) if agent.name == name]
+    where = "" if organization_id is None else " in this organization"
+    return _only(
+        matches,
+        Prefix.AGENT,
+        f"no agent {_echo(text)}{where}. See which there are: keydesk agent list --organization ORG",
+    )
+
+
+async def named_person(session: AsyncSession, email: str) -> Person:
+    """The person with this address, in its canonical form. Raises Declined."""
+    person = await person_by_email(session, email)
+    if person is None:
+        raise Declined(f"Nobody has the address {_echo(email)}. See who is there: keydesk user list --organization ORG")
+    return person
+
+
+async def locked_organization(session: AsyncSession, organization_id: UUID) -> Organization:
+    """The organization, with the lock that every change to what is in it takes first. Raises Declined."""
+    organization = await lock_organization(session, organization_id)
+    if organization is None:
+        raise Declined("This organization has been deleted. See which there are: keydesk organization list")
+    return organization
+
+
+async def record_deleted_keys(
+    session: AsyncSession, key_ids: Collection[UUID], circumstance: str, *, now: datetime
+) -> None:
+    """An event for each key that went with something else; the circumstance completes “The API key … was deleted …”."""
+    for key in (await key_records(session, key_ids)).values():
+        await record(
+            session,
+            operator(),
+            AuditAction.API_KEY_DELETED,
+            f"The API key “{key.name}” was deleted {circumstance}.",
+            organization_id=key.organization_id,
+            api_key_id=key.id,
+            agent_id=None if key.agent is None else key.agent.id,
+            now=now,
+        )
+
+
+def valid_limit(number: int, field: str) -> int:
+    """The number, where it can be a limit. Raises InvalidInput of the field."""
+    if not 1 <= number <= LIMIT_AT_MOST:
+        raise InvalidInput(field, f"Give a limit of 1 to {LIMIT_AT_MOST}.")
+    return number
+
+
+def _name_in(text: str) -> str | None:
+    try:
+        return valid_name(text)
+    except InvalidInput:
+        return None
+
+
+def _echo(text: str) -> str:
+    """What was asked for, in quotes; but not a key that was pasted there: a terminal is logged now and then."""
+    if is_like_a_key(text):
+        return "of that name (it is an API key, and not repeated here)"
+    return f"“{text}”" if len(text) <= ECHOED_AT_MOST else f"“{text[:ECHOED_AT_MOST]}…”"
+
+
+def _only(matches: Sequence[Named], prefix: Prefix, unknown: str) -> Named:
+    if not matches:
+        raise Declined(f"There is {unknown}")
+    if len(matches) > 1:
+        ids = ", ".join(external_id(prefix, each.id) for each in matches)
+        raise Declined(f"There are {len(matches)} of this name; say which one by its id: {ids}")
+    return matches[0]

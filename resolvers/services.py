@@ -1,0 +1,84 @@
+"""Owns what every operation on keys works with: the desk, the actor as of now, and the pace of one person."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from math import ceil
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from keys.issuer import Issuer
+from keys.policy import Actor, Standing
+from keys.refusals import TooManyRequests
+from keys.token import Secret
+from models.audit import AuditAction, instants_by_actor
+from models.engine.database import Database
+from models.key_queries import ApiKeyRecord, key_record
+from models.person import memberships_of
+from resolvers.reservations import MUTATION_WINDOW, Reservations
+
+KEY_MUTATIONS = (
+    AuditAction.API_KEY_CREATED,
+    AuditAction.API_KEY_RENAMED,
+    AuditAction.API_KEY_ROTATED,
+    AuditAction.API_KEY_DELETED,
+)
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the operations on keys work with besides a session: the database, the maker of secrets, the clock."""
+
+    database: Database
+    issuer: Issuer
+    clock: Clock
+    mutations_per_minute: int
+    reservations: Reservations = field(default_factory=Reservations)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A key and its secret, for the only time."""
+
+    record: ApiKeyRecord
+    secret: Secret
+
+
+async def as_of_now(session: AsyncSession, actor: Actor) -> Actor:
+    """The actor with the roles of this moment: one may have been taken away since the request began."""
+    if actor.person_id is None:
+        return actor
+    memberships = await memberships_of(session, actor.person_id)
+    return replace(actor, standings={each.organization.id: Standing(each.role, each.agent_ids) for each in memberships})
+
+
+async def check_pace(session: AsyncSession, actor: Actor, desk: Desk, *, is_reserved: bool = False) -> None:
+    """
+    Raises TooManyRequests for a person who changed more keys within a minute than the operator allows.
+
+    What the person has under way counts, too, unless this change `is_reserved`: then it has its place among them.
+    """
+    if actor.person_id is None:
+        return
+    now = desk.clock()
+    recent = await instants_by_actor(session, actor.person_id, KEY_MUTATIONS, since=now - MUTATION_WINDOW)
+    under_way = 0 if is_reserved else desk.reservations.taken(actor.person_id, now)
+    surplus = len(recent) + under_way - desk.mutations_per_minute
+    if surplus < 0:
+        return
+    # What is under way has its event in a moment, and then leaves room after a minute.
+    free_at = (recent[surplus] if surplus < len(recent) else now) + MUTATION_WINDOW
+    raise TooManyRequests(
+        f"You have changed {len(recent) + under_way} API keys within a minute. Wait a little, then go on.",
+        retry_after_seconds=max(1, ceil((free_at - now).total_seconds())),
+    )
+
+
+async def record_of(session: AsyncSession, key_id: UUID) -> ApiKeyRecord:
+    await session.flush()
+    found = await key_record(session, key_id)
+    if found is None:
+        raise LookupError("a key that was written a moment ago can't be read")
+    return found

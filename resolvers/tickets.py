@@ -1,0 +1,205 @@
+"""Does the hand-over to people: a ticket with what was said and found, for the outbox to mail."""
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from uuid import UUID
+
+from msgspec import DecodeError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from assistant.redaction.redact import redact
+from assistant.reply.stored_answer import from_json, to_json
+from assistant.reply.ticket_text import MESSAGES_AT_MOST, HandOver, Turn, as_text, body, handed_over, subject
+from keys.policy import Actor
+from keys.refusals import InvalidInput, NotFound, TooManyRequests
+from models.engine.database import Database
+from models.engine.ids import new_id
+from models.person import MembershipRecord, NamedPerson, admins_of, memberships_of, person_for_update
+from models.support.conversation import ConversationRecord, find_conversation, note_message
+from models.support.message import MessageRecord, keep_answer, latest_messages
+from models.support.ticket import Ticket, TicketRecord, handed_over_since, record_of, tickets_of
+from resolvers.stored_questions import NO_SUCH_CONVERSATION
+
+HAND_OVERS_AT_MOST = 5
+WINDOW = timedelta(days=1)
+NOTE_LENGTH_AT_MOST = 2000
+NOTE_TOO_LONG = f"The note is too long; use at most {NOTE_LENGTH_AT_MOST} characters."
+
+
+@dataclass(frozen=True, slots=True)
+class SupportLine:
+    """Where hand-overs go: the operator's address, whether mail is sent at all, and what tells of a new ticket."""
+
+    address: str | None = None
+    sends_mail: bool = False
+    wake: Callable[[], None] = lambda: None
+
+
+async def contact_support(
+    database: Database,
+    actor: Actor,
+    person: NamedPerson,
+    line: SupportLine,
+    *,
+    organization_id: UUID,
+    conversation_id: UUID | None,
+    note: str | None,
+    prefixes: Collection[str],
+    now: datetime,
+) -> TicketRecord:
+    """
+    Writes the ticket; the mail server is not waited for. Of a conversation there is one: a second call returns it.
+
+    Raises NotFound, InvalidInput of conversationId or note, TooManyRequests.
+    """
+    if organization_id not in actor.standings:
+        raise NotFound
+    if note is not None and len(note) > NOTE_LENGTH_AT_MOST:
+        raise InvalidInput("note", NOTE_TOO_LONG)
+    # Before the note is redacted, which takes its time, and before the person is locked.
+    if (ticket := await _look_before(database, person.id, organization_id, conversation_id, now)) is not None:
+        return ticket
+    note = None if note is None else redact(note, prefixes).text.strip() or None
+    async with database.transaction() as session:
+        # Held until the end, so that of a person's hand-overs one is counted after the other.
+        if await person_for_update(session, person.id) is None:
+            raise NotFound
+        standing = await _standing(session, person.id, organization_id)
+        conversation = await _conversation(session, person.id, organization_id, conversation_id)
+        if conversation is not None and (ticket := (await tickets_of(session, [conversation.id])).get(conversation.id)):
+            return ticket
+        await _check_pace(session, person.id, now)
+        if conversation is not None and not await note_message(
+            session, conversation.id, at=now, subject=conversation.subject
+        ):
+            raise InvalidInput("conversationId", NO_SUCH_CONVERSATION)
+        hand_over = await _hand_over(session, person, standing, conversation, note, now)
+        ticket = await _write(session, hand_over, line)
+        if conversation is not None:
+            await _tell(session, conversation, hand_over, line)
+    line.wake()
+    return ticket
+
+
+async def _look_before(
+    database: Database, person_id: UUID, organization_id: UUID, conversation_id: UUID | None, now: datetime
+) -> TicketRecord | None:
+    """The ticket that there is. Raises InvalidInput and TooManyRequests."""
+    async with database.reading() as session:
+        conversation = await _conversation(session, person_id, organization_id, conversation_id)
+        if conversation is not None and (ticket := (await tickets_of(session, [conversation.id])).get(conversation.id)):
+            return ticket
+        await _check_pace(session, person_id, now)
+    return None
+
+
+async def _standing(session: AsyncSession, person_id: UUID, organization_id: UUID) -> MembershipRecord:
+    """What the person is there at this moment."""
+    for each in await memberships_of(session, person_id):
+        if each.organization.id == organization_id:
+            return each
+    raise NotFound
+
+
+async def _conversation(
+    session: AsyncSession, person_id: UUID, organization_id: UUID, conversation_id: UUID | None
+) -> ConversationRecord | None:
+    if conversation_id is None:
+        return None
+    found = await find_conversation(session, conversation_id, person_id)
+    if found is None or found.organization_id != organization_id:
+        raise InvalidInput("conversationId", NO_SUCH_CONVERSATION)
+    return found
+
+
+async def _check_pace(session: AsyncSession, person_id: UUID, now: datetime) -> None:
+    recent = await handed_over_since(session, person_id, now - WINDOW)
+    if len(recent) < HAND_OVERS_AT_MOST:
+        return
+    free_at = recent[-HAND_OVERS_AT_MOST] + WINDOW
+    raise TooManyRequests(
+        f"You have asked for a person {len(recent)} times within a day. They have what you wrote; go on tomorrow.",
+        retry_after_seconds=max(1, ceil((free_at - now).total_seconds())),
+    )
+
+
+async def _hand_over(
+    session: AsyncSession,
+    person: NamedPerson,
+    standing: MembershipRecord,
+    conversation: ConversationRecord | None,
+    note: str | None,
+    now: datetime,
+) -> HandOver:
+    turns: list[Turn] = []
+    if conversation is not None:
+        messages = await latest_messages(session, conversation.id, last=MESSAGES_AT_MOST + 1)
+        turns = [_turn(message) for message in messages]
+    return HandOver(
+        ticket_id=new_id(),
+        at=now,
+        person=person,
+        organization=standing.organization,
+        role=standing.role,
+        note=note,
+        conversation_id=None if conversation is None else conversation.id,
+        title=None if conversation is None else conversation.title,
+        turns=turns[-MESSAGES_AT_MOST:],
+        is_cut=len(turns) > MESSAGES_AT_MOST,
+    )
+
+
+def _turn(message: MessageRecord) -> Turn:
+    """One whose answer was kept in a form that this version can't read is handed over in its words alone."""
+    answer = None
+    if message.answer is not None:
+        with suppress(DecodeError):
+            answer = from_json(message.answer)
+    return Turn(message.author, message.at, message.text, answer)
+
+
+async def _write(session: AsyncSession, hand_over: HandOver, line: SupportLine) -> TicketRecord:
+    row = Ticket(
+        id=hand_over.ticket_id,
+        organization_id=hand_over.organization.id,
+        person_id=hand_over.person.id,
+        conversation_id=hand_over.conversation_id,
+        created_at=hand_over.at,
+        sent_to=line.address,
+        reply_to=hand_over.person.email,
+        subject=subject(hand_over),
+        body=body(hand_over),
+        # Due at once; without a mail server, from when there is one.
+        next_attempt_at=None if line.address is None else hand_over.at,
+    )
+    session.add(row)
+    await session.flush()
+    return record_of(row)
+
+
+async def _tell(
+    session: AsyncSession, conversation: ConversationRecord, hand_over: HandOver, line: SupportLine
+) -> None:
+    """A remark of the assistant's, which the person sees wherever they go on reading."""
+    admins = await admins_of(session, conversation.organization_id)
+    told = handed_over(
+        hand_over.ticket_id,
+        hand_over.at,
+        hand_over.person,
+        support_email=line.address,
+        sends_mail=line.sends_mail,
+        admins=admins,
+    )
+    await keep_answer(
+        session,
+        conversation_id=conversation.id,
+        person_id=conversation.person_id,
+        text=as_text(told),
+        at=hand_over.at,
+        answers_id=None,
+        diagnosis_case=told.case,
+        answer=to_json(told),
+    )

@@ -1,0 +1,112 @@
+"""Shows how the assistant is asked, at once or as the answer is written: both are the same question and answer."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from assistant.facts.gather import Asker
+from keys import refusals
+from models.engine.ids import Prefix, external_id, parse_external_id
+from resolvers.assistant import Chunk, ask, asker_in
+from resolvers.stored_questions import Asking
+from schema.context import Context, Info
+from schema.permissions import SignedIn
+from schema.refusals import InvalidInput
+from schema.support import AssistantAnswer, AssistantTextChunk, SupportTicket, to_conversation, to_message
+
+
+@strawberry.input
+class AskAssistantInput:
+    organization_id: strawberry.ID
+    message: str = strawberry.field(description="1 to 4000 characters.")
+    conversation_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description=(
+            "Goes on with a conversation of the viewer's; without it, a new one starts. Any other is InvalidInput."
+        ),
+    )
+    client_message_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description=(
+            "Chosen by the client, so that asking again after a broken connection gives the same answer and not a "
+            "second one. With another text it is InvalidInput."
+        ),
+    )
+    api_key_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The key that the person is looking at, where there is one."
+    )
+    request_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The refused request that the person asks about, where there is one."
+    )
+
+
+AskAssistantResult = Annotated[AssistantAnswer | InvalidInput, strawberry.union("AskAssistantResult")]
+AssistantEvent = Annotated[
+    AssistantTextChunk | AssistantAnswer | InvalidInput,
+    strawberry.union("AssistantEvent", description="Chunks, then the answer; or InvalidInput alone."),
+]
+ContactSupportResult = Annotated[SupportTicket | InvalidInput, strawberry.union("ContactSupportResult")]
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription(
+        permission_classes=[SignedIn], description="The same answer as askAssistant, as it is written."
+    )
+    async def assistant_answer(self, info: Info, input: AskAssistantInput) -> AsyncGenerator[AssistantEvent, None]:
+        try:
+            async with aclosing(answered(info.context, input)) as events:
+                async for event in events:
+                    yield event
+        except refusals.InvalidInput as refusal:
+            yield InvalidInput(field=refusal.field, message=refusal.message)
+
+
+async def answered(
+    context: Context, input: AskAssistantInput
+) -> AsyncGenerator[AssistantTextChunk | AssistantAnswer, None]:
+    """Chunks, then the answer. Raises NotFound, InvalidInput and TooManyRequests."""
+    asking = Asking(
+        message=input.message,
+        conversation_id=_conversation_id(input),
+        has_unreadable_conversation=input.conversation_id is not None and _conversation_id(input) is None,
+        client_message_id=input.client_message_id,
+        api_key_id=input.api_key_id,
+        request_id=input.request_id,
+    )
+    async with aclosing(ask(context.assistant, asker(context, input.organization_id), asking)) as events:
+        async for event in events:
+            if isinstance(event, Chunk):
+                conversation_id = external_id(Prefix.CONVERSATION, event.conversation_id)
+                yield AssistantTextChunk(conversation_id=strawberry.ID(conversation_id), text=event.text)
+            else:
+                yield AssistantAnswer(
+                    conversation=to_conversation(event.conversation), message=to_message(event.message)
+                )
+
+
+async def whole_answer(context: Context, input: AskAssistantInput) -> AssistantAnswer:
+    """The answer alone."""
+    async with aclosing(answered(context, input)) as events:
+        async for event in events:
+            if isinstance(event, AssistantAnswer):
+                return event
+    raise RuntimeError("an answer that was written to its end was not given")
+
+
+def asker(context: Context, organization_id: strawberry.ID) -> Asker:
+    """The signed-in person in this organization. Raises NotFound."""
+    signed_in = context.require_signed_in()
+    return asker_in(
+        signed_in.actor,
+        signed_in.person,
+        signed_in.memberships,
+        parse_external_id(Prefix.ORGANIZATION, organization_id),
+    )
+
+
+def _conversation_id(input: AskAssistantInput) -> UUID | None:
+    return None if input.conversation_id is None else parse_external_id(Prefix.CONVERSATION, input.conversation_id)

@@ -1,0 +1,112 @@
+"""A secret that was typed by mistake is not repeated: not by wrong usage, nor by a refusal, of any command."""
+
+from importlib.metadata import version
+
+import pytest
+
+from app.cli.typed import is_like_a_secret
+from keys.token import mint
+from models.engine.ids import Prefix, external_id, new_id
+from models.migrations import newest_revision
+from tests.app.cli.test_cli import commands
+from tests.conftest import SERVER_KEYS
+from tests.support.command_line import Keydesk
+
+KEY = mint(SERVER_KEYS, "kd").token.reveal()
+PASSWORD = "correct horse"
+SECRETS = [
+    KEY,
+    KEY[:40],
+    "hunter2",
+    PASSWORD,
+    "postgresql://keydesk:hunter2@db/keydesk",
+    "3f1c9a7be2d84056af1c9a7be2d84056",
+]
+
+
+def assert_silent(said: str, secret: str) -> None:
+    """No part of it that is long enough to be of use."""
+    assert secret not in said
+    assert secret[19:40] not in said or len(secret) < 25
+
+
+@pytest.mark.parametrize("command", list(commands()), ids=" ".join)
+def test_no_command_repeats_arguments_that_it_does_not_take(keydesk: Keydesk, command: tuple[str, ...]) -> None:
+    """However many the command takes: exit 2, and the way to give secrets."""
+    runs = [(secret, keydesk(*command, *["x"] * 3, secret)) for secret in SECRETS]
+
+    for secret, run in runs:
+        assert run.status == 2
+        assert_silent(run.out + run.err, secret)
+
+
+@pytest.mark.parametrize("secret", [KEY, KEY[:40], *SECRETS[4:]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["{}"],
+        ["key", "{}"],
+        ["key", "delete", "{}"],
+        ["key", "rotate", "{}", "--overlap", "0"],
+        ["key", "list", "--organization", "{}"],
+        ["key", "create", "deploy", "--organization", "{}"],
+        ["organization", "delete", "{}"],
+        ["agent", "delete", "{}"],
+        ["ticket", "show", "{}"],
+        ["user", "password", "{}"],
+        ["user", "create", "a@b.example", "--name", "A", "--organization", "x", "--role", "{}"],
+        ["serve", "--port", "{}"],
+        ["serve", "--port={}"],
+        ["serve", "--{}"],
+        ["migrate", "--to", "{}"],
+        ["verify", "--agent", "{}"],
+        ["verify", "{}"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_repeats_a_secret_in_the_wrong_place(keydesk: Keydesk, arguments: list[str], secret: str) -> None:
+    """As a command, an id, a name, a number, a choice, an option."""
+    run = keydesk(*(each.format(secret) for each in arguments))
+
+    assert run.status in (1, 2)
+    assert run.err
+    assert_silent(run.out + run.err, secret)
+
+
+def test_a_key_for_verify_is_asked_for_on_standard_input(keydesk: Keydesk) -> None:
+    """That is where it is read, and where no history keeps it."""
+    run = keydesk("verify", KEY)
+
+    assert run.status == 2
+    assert "on standard input" in run.err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(external_id(prefix, new_id()) for prefix in Prefix),
+        *("Acme", "Northwind Logistics 2026 GmbH", "ada.lovelace.1815@example.com", "--organization", "0003", "8000"),
+    ],
+)
+def test_what_people_look_for_in_a_message_stays(text: str) -> None:
+    """Ids, names, addresses and numbers."""
+    assert not is_like_a_secret(text)
+
+
+def test_wrong_usage_still_says_what_is_wrong(keydesk: Keydesk) -> None:
+    """With how the command is used, on standard error."""
+    wrong = keydesk("serve", "--port", "http")
+    unknown = keydesk("organisation")
+
+    assert "Invalid value for '--port'" in wrong.err
+    assert wrong.err.startswith("Usage: keydesk serve")
+    assert "No such command 'organisation'" in unknown.err
+    assert (wrong.status, wrong.out, unknown.status, unknown.out) == (2, "", 2, "")
+
+
+def test_the_version_is_told(keydesk: Keydesk) -> None:
+    """With the schema's revision that it needs."""
+    run = keydesk("--version")
+
+    assert (run.status, run.err) == (0, "")
+    assert run.out == f"keydesk {version('keydesk')} (schema {newest_revision()})\n"

@@ -1,0 +1,71 @@
+"""What watches requests costs nothing where it is not wanted."""
+
+import subprocess
+import sys
+
+import pytest
+
+from app.observability.observers import Observers
+from models.key_lookup import KeyState
+from tests.support.servers import ROOT, SECRET_KEY
+
+ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
+PROGRAM = """
+import asyncio, os, sys
+import app.cli
+from app import create_app
+from app.settings import read_settings
+from tests.support.client import running
+
+async def main():
+    async with running(create_app(read_settings(os.environ))):
+        print(*sorted({"prometheus_client", "opentelemetry.exporter", "requests"} & set(sys.modules)))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "imported"),
+    [
+        ({}, []),
+        ({"KEYDESK_METRICS_TOKEN": "a token", **ENDPOINT, "OTEL_SDK_DISABLED": "true"}, []),
+        ({"KEYDESK_METRICS": "true"}, ["prometheus_client"]),
+        (ENDPOINT, ["opentelemetry.exporter", "requests"]),
+    ],
+)
+def test_a_library_is_imported_where_it_is_wanted(
+    database_address: str, variables: dict[str, str], imported: list[str]
+) -> None:
+    """Neither the command nor a server without metrics and traces pays for theirs."""
+    environment = {
+        "KEYDESK_DATABASE_URL": database_address,
+        "KEYDESK_SECRET_KEY": SECRET_KEY,
+        "KEYDESK_PUBLIC_URL": "http://127.0.0.1:8000",
+        **variables,
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (done.stdout.split(), done.returncode) == (imported, 0), done.stderr
+
+
+class Remembering:
+    """An observer that remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, KeyState | None, str, str | None, float]] = []
+
+    def answered(self, code: str, key: KeyState | None, request_id: str, address: str | None, seconds: float) -> None:
+        self.told.append((code, key, request_id, address, seconds))
+
+
+def test_all_observers_are_told_the_same() -> None:
+    """Each of them, in the order in which they were given."""
+    first, second = Remembering(), Remembering()
+
+    Observers([first, second]).answered("good", None, "req_1", "203.0.113.7", 0.5)
+
+    assert first.told == second.told == [("good", None, "req_1", "203.0.113.7", 0.5)]

@@ -1,0 +1,149 @@
+"""Failed sign-ins are in the log, in a bounded number of lines that hold nothing that was typed."""
+
+import asyncio
+import logging
+import re
+from uuid import UUID
+
+import pytest
+
+from app.observability.sign_in_log import LINES_IN_ALL, LINES_OF_AN_ADDRESS, SignInLog
+from keys.sign_in.throttle import Limit
+from models.engine.ids import Prefix, external_id
+from resolvers.sign_in_attempts import PasswordTry, Tried
+from tests.conftest import Clock
+from tests.support.client import Site, open_site
+
+ADA = UUID(int=7)
+WRONG = PasswordTry(Tried.WRONG, "5" * 64, ADA, "203.0.113.7")
+TOKEN = "a-token-of-the-scrapers-own-0123456789"
+TYPED = "kd_hunter2hunter2@my-real-password"
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "keydesk.sign_in"]
+
+
+@pytest.fixture(autouse=True)
+def heard(caplog: pytest.LogCaptureFixture) -> None:
+    """As KEYDESK_LOG=info."""
+    caplog.set_level(logging.INFO)
+
+
+async def test_a_failed_sign_in_leaves_a_warning_with_address_and_person(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the person's id; where nobody has the address, by a digest. What was typed is nowhere."""
+    browser = await site.browser()
+
+    await browser.sign_in("ada@example.com", TYPED)
+    await browser.sign_in(TYPED, "x")
+    await browser.sign_in(TYPED, "y")
+
+    ada = external_id(Prefix.PERSON, site.world.ada.id)
+    known, unknown, again = [record for record in caplog.records if record.name == "keydesk.sign_in"]
+    assert known.levelname == "WARNING"
+    assert known.getMessage() == f"failed sign-in from 127.0.0.1 for {ada}: wrong password or address"
+    assert known.facts["userId"] == ada  # type: ignore[attr-defined]
+    assert re.fullmatch(
+        r"failed sign-in from 127\.0\.0\.1 for account [0-9a-f]{12}: wrong password or address", unknown.getMessage()
+    )
+    assert unknown.getMessage() == again.getMessage()
+    assert "hunter2" not in caplog.text
+    assert all("hunter2" not in str(record.__dict__) for record in caplog.records if record.name.startswith("keydesk"))
+
+
+async def test_a_lock_is_named_and_good_sign_ins_are_not(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """The operator reads which limit it was, and what to do."""
+    browser = await site.browser()
+    assert (await browser.sign_in("mel@example.com")).outcome == "Viewer"
+    assert lines(caplog) == []
+
+    stranger = await site.browser()
+    for _ in range(6):
+        await stranger.sign_in("ada@example.com", "wrong password")
+
+    assert len(lines(caplog)) == 6
+    assert "this account is locked for this address, for 15 minutes at most" in lines(caplog)[-1]
+
+
+async def test_a_wrong_current_password_is_in_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody at a browser that was left alone, perhaps."""
+    ada = await site.person("ada")
+    change = """mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { __typename } }"""
+
+    await ada.graphql(change, input={"currentPassword": TYPED, "newPassword": "a password of her own"})
+
+    assert lines(caplog) == [
+        f"failed change of a password from 127.0.0.1 for {external_id(Prefix.PERSON, site.world.ada.id)}: "
+        "wrong password or address"
+    ]
+
+
+async def test_a_thousand_failed_sign_ins_write_few_lines(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither sign-ins nor the access log grow with what strangers send."""
+    browser = await site.browser()
+
+    for _ in range(20):
+        await asyncio.gather(*(browser.sign_in(f"{number}@example.com", TYPED) for number in range(50)))
+
+    ours = [record for record in caplog.records if record.name.startswith("keydesk")]
+    assert len(lines(caplog)) == LINES_OF_AN_ADDRESS
+    assert len(ours) < 1000
+    assert "hunter2" not in caplog.text
+
+
+def test_many_addresses_share_a_bound_and_a_summary(caplog: pytest.LogCaptureFixture) -> None:
+    """A botnet fills no disk, and what it tried is counted at the minute's end."""
+    counted: list[str] = []
+    log = SignInLog(counted.append)
+
+    for number in range(1000):
+        log.tried(WRONG._replace(address=f"198.51.{number // 250}.{number % 250}"))
+    log.tried(WRONG._replace(outcome=Tried.GOOD))
+    log.end_minute()
+    log.end_minute()
+
+    assert len(lines(caplog)) == LINES_IN_ALL + 1
+    assert lines(caplog)[-1] == (
+        f"{1000 - LINES_IN_ALL} failed sign-ins had no line of their own; "
+        "all sign-ins of the last minute: 1 good, 1000 wrong"
+    )
+    assert counted == ["wrong"] * 1000 + ["good"]
+
+
+def test_a_network_of_ipv6_is_one_address(caplog: pytest.LogCaptureFixture) -> None:
+    """Its owner has as many as they like; each line has the whole one."""
+    log = SignInLog()
+
+    for number in range(1000):
+        log.tried(WRONG._replace(address=f"2001:db8:1:2::{number:x}"))
+
+    assert len(lines(caplog)) == LINES_OF_AN_ADDRESS
+    assert "2001:db8:1:2::9" in lines(caplog)[-1]
+
+
+@pytest.mark.parametrize(("address", "advises"), [("10.0.0.7", True), ("127.0.0.1", True), ("8.8.8.8", False)])
+def test_a_locked_address_that_may_be_a_proxy_is_said_to_be(
+    caplog: pytest.LogCaptureFixture, address: str, advises: bool
+) -> None:
+    """Without KEYDESK_TRUSTED_PROXIES everybody behind it is locked out together."""
+    SignInLog().tried(WRONG._replace(outcome=Tried.THROTTLED, limit=Limit.ADDRESS, address=address))
+
+    assert ("KEYDESK_TRUSTED_PROXIES" in lines(caplog)[0]) is advises
+    assert (f"keydesk sign-in unlock --address {address}" in lines(caplog)[0]) is advises
+
+
+async def test_sign_ins_are_counted_by_outcome(database_address: str, clock: Clock) -> None:
+    """For an alert: how many were wrong or held back."""
+    environment = {"KEYDESK_METRICS": "true", "KEYDESK_METRICS_TOKEN": TOKEN}
+    async with open_site(database_address, clock, environment) as site:
+        browser = await site.browser()
+        await browser.sign_in("mel@example.com")
+        for _ in range(6):
+            await browser.sign_in("ada@example.com", "wrong password")
+        told = (await browser.http.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"})).text
+
+    assert 'keydesk_sign_ins_total{outcome="good"} 1.0' in told
+    assert 'keydesk_sign_ins_total{outcome="wrong"} 5.0' in told
+    assert 'keydesk_sign_ins_total{outcome="throttled"} 1.0' in told

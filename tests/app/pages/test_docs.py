@@ -1,0 +1,299 @@
+"""What is served at / and /docs: rendered once, with strict headers, and nothing but what the contents list."""
+
+import re
+from collections.abc import AsyncIterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from app.pages.docs import pages
+from assistant.explain import doc_links as sources
+from assistant.facts.documents import Documents
+from models.usage.refused_request import RefusedReason
+
+DOCS = Path(__file__).parents[3] / "docs"
+DOCUMENTS = Documents(DOCS)
+ELSEWHERE = {"/graphql", "/v1/verify", "/healthz", "/readyz"}
+"""Addresses that others answer."""
+
+
+def client_of(docs_folder: Path, support_email: str | None = None) -> httpx.AsyncClient:
+    """A client of an application that has these pages alone."""
+    app = Litestar(pages(Documents(docs_folder), support_email=support_email), openapi_config=None)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://keys.example")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the project's own documentation."""
+    async with client_of(DOCS, "support@keys.example") as opened:
+        yield opened
+
+
+class Seen(HTMLParser):
+    """What a page has in it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            self.attributes.append(name)
+            if name == "id":
+                self.ids.append(value or "")
+            if name == "href" and tag == "a":
+                self.links.append(value or "")
+
+
+async def crawled(client: httpx.AsyncClient) -> dict[str, Seen]:
+    """Every page that can be reached from /, by its path."""
+    found: dict[str, Seen] = {}
+    waiting = ["/"]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        answer = await client.get(path)
+        assert answer.status_code == 200, path
+        found[path] = Seen(answer.text)
+        links = [urlsplit(urljoin(str(answer.url), link)) for link in found[path].links]
+        waiting += [
+            each.path
+            for each in links
+            if each.hostname == "keys.example" and each.scheme == "https" and each.path not in ELSEWHERE
+        ]
+    return found
+
+
+async def test_every_link_opens_what_it_promises(client: httpx.AsyncClient) -> None:
+    """Each link from page to page opens a page and, where it has one, an anchor that is there once."""
+    found = await crawled(client)
+
+    broken = []
+    for path, page in found.items():
+        for link in page.links:
+            to = urlsplit(urljoin(f"https://keys.example{path}", link))
+            if to.hostname == "keys.example" and to.fragment and found[to.path].ids.count(to.fragment) != 1:
+                broken.append((path, link))
+    assert broken == []
+    guides = {f"/docs/guide/{each.stem}" for each in DOCS.glob("guide/*.md")}
+    assert {"/", "/docs", "/docs/errors", "/docs/security", *guides} == set(found)
+
+
+async def test_the_address_in_a_refusal_opens_the_section_of_its_code(client: httpx.AsyncClient) -> None:
+    """/docs/errors#deleted_key lands on the heading of that code."""
+    answer = await client.get("/docs/errors")
+
+    assert '<h2 id="deleted_key">deleted_key</h2>' in answer.text
+
+
+CITED = {value for name, value in vars(sources).items() if name.isupper() and not name.startswith("_")} | {
+    sources.of_refusal(reason) for reason in RefusedReason
+}
+
+
+@pytest.mark.parametrize("address", sorted(CITED))
+async def test_every_passage_that_an_answer_can_cite_opens(client: httpx.AsyncClient, address: str) -> None:
+    """It has a title, and its address a page with that anchor."""
+    title = DOCUMENTS.title(address)
+
+    path, _, anchor = address.partition("#")
+    answer = await client.get(path)
+    assert title
+    assert answer.status_code == 200
+    assert not anchor or Seen(answer.text).ids.count(anchor) == 1
+
+
+async def test_pages_keep_the_policy_that_they_are_sent_with(client: httpx.AsyncClient) -> None:
+    """No page has a script, a style of its own or a handler in it, which the browser would refuse."""
+    found = await crawled(client)
+
+    for page in found.values():
+        assert {"script", "style", "iframe", "object", "base"}.isdisjoint(page.tags)
+        assert [name for name in page.attributes if name == "style" or name.startswith("on")] == []
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/docs/errors", "/docs/style.css", "/docs/nothing-here"])
+async def test_every_answer_is_strict_with_the_browser(client: httpx.AsyncClient, path: str) -> None:
+    """Whatever is answered, found or not, carries the headers that keep a page to itself."""
+    answer = await client.get(path)
+
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "camera=()" in answer.headers["permissions-policy"]
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+async def test_the_stylesheet_is_one_file(client: httpx.AsyncClient) -> None:
+    """Pages name the one stylesheet, which is served as CSS."""
+    answer = await client.get("/docs/style.css")
+
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert "prefers-color-scheme: dark" in answer.text
+    assert '<link rel="stylesheet" href="/docs/style.css">' in (await client.get("/")).text
+
+
+async def test_what_has_not_changed_is_not_sent_again(client: httpx.AsyncClient) -> None:
+    """A browser that has the page is answered 304 without a body; one that has another is sent the page."""
+    first = await client.get("/docs/errors")
+
+    again = await client.get("/docs/errors", headers={"if-none-match": first.headers["etag"]})
+    weakened = await client.get("/docs/errors", headers={"if-none-match": f'"other", W/{first.headers["etag"]}'})
+    other = await client.get("/docs/errors", headers={"if-none-match": '"other"'})
+
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert weakened.status_code == 304
+    assert (other.status_code, other.content) == (200, first.content)
+
+
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
+    """A link checker learns the same from HEAD as from GET."""
+    got = await client.get("/docs/errors")
+
+    headed = await client.head("/docs/errors")
+
+    assert (headed.status_code, headed.content, headed.headers) == (200, b"", got.headers)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/docs/nothing-here",
+        "/docs/errors.md",
+        "/docs/guide",
+        "/docs/decisions/README",
+        "/docs/decisions/uuidv7-ids",
+        "/docs/%2e%2e/pyproject.toml",
+        "/docs/..%2f..%2fetc%2fpasswd",
+        "/docs/guide/../../README",
+        "/docs//etc/passwd",
+        "/docs/not%20found",
+        "/docs/%00",
+        "/docs/errors%00",
+    ],
+)
+async def test_anything_else_is_not_found(client: httpx.AsyncClient, path: str) -> None:
+    """What the contents do not list is 404, however its path is written."""
+    answer = await client.get(path)
+
+    assert answer.status_code == 404
+
+
+async def test_the_front_page_says_where_things_are(client: httpx.AsyncClient) -> None:
+    """/ names GraphQL, verification, the documentation and whom to ask."""
+    answer = await client.get("/")
+
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    for words in ("/graphql", "/v1/verify", 'href="/docs"', 'href="mailto:support@keys.example"'):
+        assert words in answer.text
+
+
+async def test_every_page_has_the_search_the_address_for_support_and_its_date(client: httpx.AsyncClient) -> None:
+    """However somebody got to a page of the documentation, they can search, ask, and see how old it is."""
+    found = [await client.get(path) for path in await crawled(client) if path != "/"]
+
+    assert len(found) > 10
+    for page in found:
+        assert '<form role="search" action="/docs/search"><input type="search" name="q" value=""' in page.text
+        assert "form-action 'self'" in page.headers["content-security-policy"]
+        assert 'href="mailto:support@keys.example"' in page.text
+        assert re.search(
+            r'<footer>.*Last updated <time datetime="\d{4}-\d\d-\d\d">\d+ [A-Z]\w+ \d{4}</time>', page.text
+        )
+
+
+async def test_the_date_of_a_page_is_that_of_its_file(tmp_path: Path) -> None:
+    """It stands in the file's last line, and on the page in the footer alone; other pages have the newest of all."""
+    (tmp_path / "README.md").write_text("# Contents\n\n[a](a.md)\n\n*Last updated: 2026-03-01*\n")
+    (tmp_path / "a.md").write_text("# A\n\nText.\n\n*Last updated: 2026-02-09*\n")
+
+    async with client_of(tmp_path) as client:
+        answers = {path: (await client.get(path)).text for path in ("/docs", "/docs/a", "/docs/search", "/docs/no")}
+
+    dates = {path: re.findall(r"Last updated.*?>(.+?)<", text) for path, text in answers.items()}
+    assert dates == {
+        "/docs": ["1 March 2026"],
+        "/docs/a": ["9 February 2026"],
+        "/docs/search": ["1 March 2026"],
+        "/docs/no": ["1 March 2026"],
+    }
+
+
+async def test_the_menu_has_the_parts_of_the_contents(client: httpx.AsyncClient) -> None:
+    """Pages are grouped as the table of contents groups them, and the page that is open is marked."""
+    answer = await client.get("/docs/guide/keys")
+
+    menu = answer.text.partition('<nav id="menu"')[2].partition("</nav>")[0]
+    assert re.findall(r"<p>(.+?)</p>", menu) == ["Using keys", "Building with keys", "Running Keydesk"]
+    assert re.findall(r'aria-current="page">(.+?)<', menu) == ["API keys"]
+
+
+async def test_a_page_leads_on_to_the_next(client: httpx.AsyncClient) -> None:
+    """Below each page are the one before it and the one after, in the order of the contents."""
+    answer = await client.get("/docs/guide/keys")
+
+    assert '<a class="before" href="/docs/guide/getting-started">' in answer.text
+    assert '<a class="after" href="/docs/guide/roles">' in answer.text
+
+
+async def test_an_address_for_support_cannot_carry_markup() -> None:
+    """The operator's address is text wherever it is shown."""
+    async with client_of(DOCS, '"><script>alert(1)</script>@keys.example') as client:
+        answer = await client.get("/")
+
+    assert "script" not in Seen(answer.text).tags
+    assert "&lt;script&gt;" in answer.text
+
+
+async def test_without_an_address_for_support_none_is_shown() -> None:
+    """Where the operator set no address, the pages name none."""
+    async with client_of(DOCS) as client:
+        answer = await client.get("/")
+
+    assert "mailto:" not in answer.text
+
+
+async def test_markup_in_the_documentation_is_text(tmp_path: Path) -> None:
+    """HTML in a source is shown, not run."""
+    (tmp_path / "README.md").write_text("# Contents\n\n<script>alert(1)</script>\n\n[a](javascript:alert(1))\n")
+
+    async with client_of(tmp_path) as client:
+        answer = await client.get("/docs")
+
+    seen = Seen(answer.text)
+    assert "script" not in seen.tags
+    assert [link for link in seen.links if link.startswith("javascript")] == []
+
+
+async def test_only_files_that_the_contents_link_to_are_served(tmp_path: Path) -> None:
+    """A file that merely lies in the folder, or outside it, has no address."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (tmp_path / "outside.md").write_text("# Outside\n")
+    (docs / "README.md").write_text(
+        "# Contents\n\n[in](in.md), [out](../outside.md), [far](https://x.example/far.md)\n"
+    )
+    (docs / "in.md").write_text("# In\n\n[back](README.md#contents)\n")
+    (docs / "draft.md").write_text("# Draft\n")
+
+    async with client_of(docs) as client:
+        answers = {name: await client.get(f"/docs/{name}") for name in ("in", "draft", "outside", "../outside")}
+
+    assert {name: answer.status_code for name, answer in answers.items()} == {
+        "in": 200,
+        "draft": 404,
+        "outside": 404,
+        "../outside": 404,
+    }
+    assert '<a href="/docs#contents">back</a>' in answers["in"].text

@@ -1,0 +1,184 @@
+"""The search over the documentation: a plain form, answered by the server, in which whatever is typed is text."""
+
+from collections.abc import AsyncIterator
+from html import unescape
+from pathlib import Path
+from re import findall
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.pages.layout import QUERY_CHARACTERS_AT_MOST, Surroundings
+from app.pages.search import results_page
+from assistant.facts.documents import Documents
+from tests.app.pages.test_docs import Seen, client_of
+from tests.support.documentation import ROOT
+
+DOCS = ROOT / "docs"
+DOCUMENTS = Documents(DOCS)
+SURROUNDINGS = Surroundings(DOCUMENTS.pages, None)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the project's own documentation."""
+    async with client_of(DOCS, "support@keys.example") as opened:
+        yield opened
+
+
+async def search(client: httpx.AsyncClient, words: str) -> httpx.Response:
+    """What the browser does with the form."""
+    return await client.get("/docs/search", params={"q": words})
+
+
+def results(answer: httpx.Response) -> list[str]:
+    """The addresses that were found, in their order."""
+    return findall(r'<li><a href="(/docs[^"]*)">[^<]+</a><p>', answer.text)
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("deleted_key", "/docs/errors#deleted_key"),
+        ("How do I rotate a key?", "/docs/guide/keys#rotate"),
+        ("renaming", "/docs/guide/keys#rename"),
+        ("expiry", "/docs/guide/keys#no-expiry"),
+        ("KEYDESK_REDIS_URL", "/docs/guide/operating#redis"),
+        ("which role creates organization-level keys", "/docs/guide/roles#who-may-do-what"),
+        ("nginx auth_request", "/docs/guide/gateways#nginx"),
+        ("too many requests 429", "/docs/errors#rate_limited"),
+        ("conversations kept", "/docs/guide/assistant#what-is-kept"),
+        ("leaked secret", "/docs/guide/keys#if-a-secret-got-out"),
+    ],
+)
+async def test_a_search_finds_the_section(client: httpx.AsyncClient, words: str, first: str) -> None:
+    """The section that answers comes first."""
+    answer = await search(client, words)
+
+    assert answer.status_code == 200
+    assert results(answer)[0] == first
+
+
+async def test_every_result_opens(client: httpx.AsyncClient) -> None:
+    """Each address that a search gives opens a page with that anchor."""
+    addresses = results(await search(client, "key secret"))
+
+    assert len(addresses) == 10
+    for each in map(urlsplit, addresses):
+        page = await client.get(each.path)
+        assert page.status_code == 200
+        assert not each.fragment or each.fragment in Seen(page.text).ids
+
+
+async def test_the_words_are_marked_in_the_excerpt(client: httpx.AsyncClient) -> None:
+    """Also in other forms than they were typed in."""
+    answer = await search(client, "rotate a key")
+
+    assert "<mark>keys</mark>" in answer.text
+    assert "<mark>Rotating</mark>" in answer.text
+
+
+async def test_the_search_says_how_many_it_found_and_for_what(client: httpx.AsyncClient) -> None:
+    """The query stands in the box again, to go on from."""
+    answer = await search(client, "  server   keys ")
+
+    assert "sections for “server keys”, the best first." in answer.text
+    assert 'name="q" value="server keys"' in answer.text
+    assert "<title>Search: server keys · Keydesk</title>" in answer.text
+
+
+@pytest.mark.parametrize("words", ["", "   ", None])
+async def test_an_empty_search_says_what_can_be_asked(client: httpx.AsyncClient, words: str | None) -> None:
+    """Nothing was asked, so nothing is said to be missing."""
+    answer = await client.get("/docs/search", params={} if words is None else {"q": words})
+
+    assert answer.status_code == 200
+    assert "What are you looking for?" in answer.text
+    assert results(answer) == []
+
+
+@pytest.mark.parametrize("words", ["zeppelin", "the weather in Paris", "???", "\x00", "_", "天気"])
+async def test_a_search_that_finds_nothing_says_so(client: httpx.AsyncClient, words: str) -> None:
+    """And where to look instead."""
+    answer = await search(client, words)
+
+    assert answer.status_code == 200
+    assert "Nothing fits" in answer.text
+    assert 'href="/docs/errors"' in answer.text
+    assert results(answer) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    ['"><script>alert(1)</script>', "key <b>secret</b>", "' onfocus=alert(1) autofocus '", "{query}{0}", "%s %(x)s"],
+)
+async def test_what_is_searched_for_is_text(client: httpx.AsyncClient, words: str) -> None:
+    """Markup in a query is shown, not run."""
+    answer = await search(client, words)
+
+    seen = Seen(answer.text)
+    assert {"script", "b"}.isdisjoint(seen.tags)
+    assert {"onfocus", "autofocus"}.isdisjoint(seen.attributes)
+    assert f"“{words}”" in unescape(answer.text)
+
+
+async def test_markup_in_a_section_is_text_in_its_excerpt(tmp_path: Path) -> None:
+    """What a document shows as an example is shown in the results, too, beside the marks."""
+    (tmp_path / "README.md").write_text("# Contents\n\n[a](a.md)\n")
+    (tmp_path / "a.md").write_text("# A\n\nWrite `<img src=x>` and \x02zebra\x03 <b>.\n")
+
+    async with client_of(tmp_path) as client:
+        answer = await search(client, "zebra")
+
+    assert "&lt;img src=x&gt; and <mark>zebra</mark> &lt;b&gt;." in answer.text
+
+
+async def test_rows_of_a_table_are_told_apart_in_an_excerpt(tmp_path: Path) -> None:
+    """Cells have a dot between them, rows a semicolon, and sentences their own full stop."""
+    (tmp_path / "README.md").write_text("# Contents\n\n[a](a.md)\n")
+    (tmp_path / "a.md").write_text(
+        "# A\n\nSeen.\n\n| animal | stripes |\n|---|---|\n| zebra | many |\n| okapi | some |\n"
+    )
+
+    async with client_of(tmp_path) as client:
+        answer = await search(client, "zebra")
+
+    assert "<p>Seen.\nanimal · stripes; <mark>zebra</mark> · many; okapi · some</p>" in answer.text
+
+
+@pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ED%A0%80", "q=key&q=nginx", "q[]=key", "q", "q=%", "x=1;q=key"])
+async def test_a_query_that_is_written_oddly_is_answered(client: httpx.AsyncClient, query: str) -> None:
+    """Bytes that are no text, repetitions and other spellings are no error."""
+    answer = await client.get(f"/docs/search?{query}")
+
+    assert answer.status_code == 200
+
+
+async def test_a_long_query_is_looked_at_up_to_its_bound(client: httpx.AsyncClient) -> None:
+    """The box takes so many characters, and the server no more."""
+    answer = await search(client, "deleted_key " + "x" * 20_000)
+
+    assert f'maxlength="{QUERY_CHARACTERS_AT_MOST}"' in answer.text
+    assert "x" * (QUERY_CHARACTERS_AT_MOST - len("deleted_key ")) in answer.text
+    assert "x" * QUERY_CHARACTERS_AT_MOST not in answer.text
+
+
+async def test_head_of_a_search_is_get_without_the_body(client: httpx.AsyncClient) -> None:
+    """As for every other page."""
+    got = await client.get("/docs/search?q=key")
+
+    headed = await client.head("/docs/search?q=key")
+
+    assert (headed.status_code, headed.content, headed.headers) == (200, b"", got.headers)
+
+
+@given(st.text(max_size=300))
+def test_no_query_is_an_error(words: str) -> None:
+    """Whatever is typed, there is a page, and nothing in it that was not there before but text and marks."""
+    page = results_page(DOCUMENTS, SURROUNDINGS, words)
+
+    empty = set(Seen(results_page(DOCUMENTS, SURROUNDINGS, "")).tags)
+    assert set(Seen(page).tags) <= empty | {"ol", "li", "p", "mark", "a"}

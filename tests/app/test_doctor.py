@@ -1,0 +1,263 @@
+"""What `keydesk doctor` finds in a Redis and in front of the server, asked of real ones."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.doctor import _redis_itself
+from app.observability.redis_check import GRANT
+from keys.limits.redis_lane import PREFIX
+from models import Caller
+from models.engine.database import Database
+from models.engine.ids import new_id
+from tests.support.command_line import InDatabase, Keydesk, Run
+from tests.support.redis_limiters import this_month
+from tests.support.redis_server import RedisServer, running_redis
+from tests.support.world import THEN
+
+PASSWORD = "hunter2hunter2"
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own."""
+    with running_redis(tmp_path) as server:
+        yield server
+
+
+def finding(run: Run, check: str) -> tuple[bool, str]:
+    """Whether a check found its thing well, and what it said."""
+    [found] = [each for each in run.value if each["check"] == check]
+    return found["ok"], found["detail"]
+
+
+def of_redis(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, url: str) -> tuple[bool, str]:
+    monkeypatch.setenv("KEYDESK_REDIS_URL", url)
+    run = keydesk("doctor", "--json")
+    assert "hunter2" not in run.out + run.err
+    assert run.status == (0 if finding(run, "redis")[0] else 1)
+    return finding(run, "redis")
+
+
+def test_without_redis_it_says_who_counts(keydesk: Keydesk) -> None:
+    """Each process for itself, which is right for one."""
+    is_ok, detail = finding(keydesk("doctor", "--json"), "redis")
+
+    assert is_ok
+    assert "one process" in detail
+
+
+def test_a_sound_redis_is_named(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer) -> None:
+    """With its version, and without a warning."""
+    with redis_server.client() as client:
+        told: dict[str, Any] = client.info("server")  # type: ignore[assignment]
+
+    is_ok, detail = of_redis(keydesk, monkeypatch, redis_server.url)
+
+    assert is_ok
+    assert detail.endswith(f"{told.get('valkey_version', told['redis_version'])} answers")
+
+
+def test_a_redis_that_is_gone_is_not_in_order(
+    keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
+) -> None:
+    """It says which setting to look at."""
+    redis_server.kill()
+
+    is_ok, detail = of_redis(keydesk, monkeypatch, redis_server.url)
+
+    assert not is_ok
+    assert "check KEYDESK_REDIS_URL" in detail
+
+
+def test_a_redis_that_does_not_answer_is_not_waited_for(
+    keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
+) -> None:
+    """It takes connections, and that is all."""
+    redis_server.freeze()
+
+    is_ok, detail = of_redis(keydesk, monkeypatch, redis_server.url)
+
+    assert not is_ok
+    assert "within 2 s" in detail
+
+
+@pytest.mark.parametrize(
+    ("credentials", "is_let_in"), [(f":{PASSWORD}@", True), (f":{PASSWORD}2@", False), ("", False)]
+)
+def test_a_password_is_tried_and_never_told(
+    keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, credentials: str, is_let_in: bool
+) -> None:
+    """The right one, a wrong one, and none."""
+    with running_redis(tmp_path, "--requirepass", PASSWORD) as server:
+        url = server.url.replace("redis://", f"redis://{credentials}")
+
+        is_ok, detail = of_redis(keydesk, monkeypatch, url)
+
+    assert is_ok is is_let_in
+    assert ("refuses the user or password" in detail) is not is_let_in
+
+
+@pytest.mark.parametrize(
+    ("options", "is_in_order", "words"),
+    [
+        (("--cluster-enabled", "yes"), False, "one primary"),
+        (("--replicaof", "127.0.0.1", "9"), False, "its primary"),
+        (("--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"), True, "warning: when its memory is full"),
+        (("--maxmemory", "64mb", "--maxmemory-policy", "noeviction"), True, "answers"),
+        (("--maxmemory", "0", "--maxmemory-policy", "allkeys-lru"), True, "answers"),
+    ],
+)
+def test_a_redis_that_would_lose_counts_is_told(
+    keydesk: Keydesk,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    is_in_order: bool,
+    words: str,
+) -> None:
+    """A cluster and a replica can't be used; one that forgets when it is full can, with a warning."""
+    with running_redis(tmp_path, *options) as server:
+        is_ok, detail = of_redis(keydesk, monkeypatch, server.url)
+
+    assert is_ok is is_in_order
+    assert words in detail
+    assert ("warning" in detail) is ("warning" in words)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "",
+        "~* +@all -@scripting",
+        "~* +@all -eval",
+        "~* +@all -set",
+        "~* +@all -expireat",
+        "+@all",
+        "~other:* +@all",
+        "~* +info",
+    ],
+)
+def test_a_user_who_may_not_count_is_a_fault_that_is_mended_as_it_says(
+    keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer, rules: str
+) -> None:
+    """Afterwards the user may do that and no more; that it may not look at the server is then no fault."""
+    address = redis_server.url.replace("//", f"//counter:{PASSWORD}@")
+    with redis_server.client() as client:
+        client.execute_command("ACL", "SETUSER", "counter", "on", f">{PASSWORD}", *rules.split())
+
+        before, said = of_redis(keydesk, monkeypatch, address)
+        for _ in range(2):  # commands, and keys
+            _, found, remedy = said.partition("ACL SETUSER NAME ")
+            if found:
+                client.execute_command("ACL", "SETUSER", "counter", *remedy.split())
+                after, said = of_redis(keydesk, monkeypatch, address)
+
+    assert (before, after) == (False, True)
+
+
+def test_a_user_who_may_only_count_is_no_fault(
+    keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
+) -> None:
+    """It needs no right to look at the server."""
+    with redis_server.client() as client:
+        rules = ("on", f">{PASSWORD}", f"~{PREFIX}*", *GRANT.split())
+        client.execute_command("ACL", "SETUSER", "counter", *rules)
+
+    is_ok, detail = of_redis(keydesk, monkeypatch, redis_server.url.replace("//", f"//counter:{PASSWORD}@"))
+
+    assert is_ok
+    assert "may not ask INFO" in detail
+
+
+@pytest.mark.parametrize(
+    ("commands", "words"),
+    [
+        (("CONFIG SET maxmemory 1",), "raise maxmemory"),
+        (("CONFIG SET min-replicas-to-write 1",), "min-replicas-to-write"),
+        (("DEL keydesk:limits:{month}", "RPUSH keydesk:limits:{month} somebody's"), "begin with keydesk:limits"),
+    ],
+)
+def test_a_redis_that_refuses_to_count_is_a_fault(
+    keydesk: Keydesk,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_server: RedisServer,
+    commands: tuple[str, ...],
+    words: str,
+) -> None:
+    """It says how to mend it."""
+    with redis_server.client() as client:
+        for command in commands:
+            client.execute_command(*command.format(month=this_month(redis_server).start).split())
+
+    is_ok, detail = of_redis(keydesk, monkeypatch, redis_server.url)
+
+    assert not is_ok
+    assert words in detail
+
+
+@pytest.mark.parametrize(
+    ("told", "is_in_order", "words"),
+    [
+        ({"redis_version": "6.2.14"}, False, "Redis 6.2.14 is too old"),
+        ({"redis_version": "7.0.0"}, True, "Redis 7.0.0 answers"),
+        ({"redis_version": "8.2.1"}, True, "Redis 8.2.1 answers"),
+        ({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "8.1.1"}, True, "Valkey 8.1.1 answers"),
+    ],
+)
+def test_old_versions_are_refused(told: dict[str, str], is_in_order: bool, words: str) -> None:
+    """Redis from 7 on, and every Valkey, which tells the version of Redis that it is like, too."""
+    found = _redis_itself({"redis_mode": "standalone", "role": "master", **told})
+
+    assert (found.is_ok, words in found.detail) == (is_in_order, True)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "trusted", "addresses", "is_warned"),
+    [
+        ("http://keys.example", "", ["10.0.0.3", "10.0.0.3"], True),
+        ("http://keys.example", "10.1.0.0/16", ["10.0.0.3"], True),
+        ("http://keys.example", "10.0.0.0/8", ["10.0.0.3"], False),
+        ("http://keys.example", "", ["10.0.0.3", "10.0.0.4"], False),
+        ("http://keys.example", "", ["8.8.8.8"], False),
+        ("http://keys.example", "", [""], False),
+        ("http://keys.example", "", [], False),
+        ("", "", ["127.0.0.1"], False),
+    ],
+)
+def test_a_proxy_that_nobody_named_is_suspected(
+    keydesk: Keydesk,
+    monkeypatch: pytest.MonkeyPatch,
+    in_database: InDatabase,
+    public_url: str,
+    trusted: str,
+    addresses: list[str],
+    is_warned: bool,
+) -> None:
+    """Where others call, and all of them from one address inside, it is likely to be the proxy's."""
+
+    async def call(database: Database) -> None:
+        async with database.transaction() as session:
+            session.add_all(
+                Caller(
+                    key_id=new_id(),
+                    ip_address=address,
+                    user_agent="curl",
+                    first_seen_at=THEN,
+                    last_seen_at=THEN,
+                    requests=1,
+                )
+                for address in addresses
+            )
+
+    in_database(call)
+    monkeypatch.setenv("KEYDESK_PUBLIC_URL", public_url)
+    monkeypatch.setenv("KEYDESK_TRUSTED_PROXIES", trusted)
+
+    is_ok, detail = finding(keydesk("doctor", "--json"), "proxies")
+
+    assert is_ok
+    assert ("warning" in detail) is is_warned
+    assert f"from {trusted or 'nobody'}" in detail

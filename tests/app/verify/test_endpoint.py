@@ -1,0 +1,489 @@
+"""/v1/verify as http.md promises it: each refusal at the door, in status, headers and body."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.verify.endpoint import VerifyDoor
+from keys.token import Secret, mint
+from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.verification.verifier import Gate
+from models.engine.database import Database
+from models.key_lookup import SqliteKeyReader
+from resolvers.api_keys import delete_api_key, rotate_api_key
+from resolvers.services import Desk, Issued
+from tests.conftest import SERVER_KEYS
+from tests.support.issued_keys import NEVER_WAS, Gates, HeldHasher, altered, end_overlap, issue, until
+from tests.support.verify_client import PUBLIC_URL, Answer, Header, ask
+from tests.support.world import World
+
+REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")
+CHALLENGE = 'Bearer realm="keydesk"'
+INVALID = f'{CHALLENGE}, error="invalid_token"'
+GATEWAY_TOKEN = "the gateway's token, of the operator's choice"
+MEMBERS = {"type", "title", "status", "detail", "statusCode", "message", "code", "requestId"}
+
+
+@pytest.fixture
+async def gates(database: Database) -> AsyncIterator[Gates]:
+    """Gates on this test's database."""
+    made = Gates(database)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def door(gates: Gates) -> VerifyDoor:
+    """As it is without further settings."""
+    return VerifyDoor(gates.make(), public_url=PUBLIC_URL)
+
+
+def bearer(issued: Issued | str) -> Header:
+    return "Authorization", f"Bearer {issued if isinstance(issued, str) else issued.secret.reveal()}"
+
+
+def api_key(issued: Issued | str) -> Header:
+    return "X-API-Key", issued if isinstance(issued, str) else issued.secret.reveal()
+
+
+def agent(agent_id: Any) -> Header:
+    return "X-Agent-Id", f"agt_{agent_id.hex}"
+
+
+def assert_refused(answer: Answer, status: int, code: str, challenge: str | None) -> None:
+    """All that a refusal promises."""
+    body = answer.body
+    assert (answer.status, body["code"]) == (status, code), body
+    assert body.keys() == MEMBERS
+    message = "access not permitted" if status in {401, 403} else body["message"]
+    assert body["type"] == f"{PUBLIC_URL}/docs/errors#{code}"
+    assert (body["status"], body["statusCode"]) == (status, status)
+    assert (body["title"], body["message"]) == (message, message)
+    assert body["detail"].endswith((".", "?"))
+    assert answer.header("Content-Type") == "application/problem+json"
+    assert (answer.header("X-Problem-Details") or "").encode("ascii") == answer.content
+    assert answer.header("WWW-Authenticate") == challenge
+    assert (answer.header("Retry-After") or "").isdigit() == (status == 503)
+    assert not [name for name, _ in answer.headers if name.startswith("x-keydesk-")]
+    assert_common(answer)
+
+
+def assert_common(answer: Answer) -> None:
+    """What every answer has."""
+    assert answer.body["requestId"] == answer.header("X-Request-Id")
+    assert REQUEST_ID.fullmatch(answer.body["requestId"])
+    assert answer.header("Content-Length") == str(len(answer.content))
+    assert answer.header("Cache-Control") == "no-store"
+    assert answer.header("X-Content-Type-Options") == "nosniff"
+    assert (answer.header("Strict-Transport-Security") or "").startswith("max-age=")
+
+
+async def test_a_good_organization_level_key(door: VerifyDoor, desk: Desk, world: World) -> None:
+    """The body and the headers say which key it is and whose; the agent is the one that the request is for."""
+    issued = await issue(desk, world)
+
+    alone, beside = await ask(door, bearer(issued)), await ask(door, bearer(issued), agent(world.own.id))
+
+    for answer in (alone, beside):
+        assert answer.status == 200
+        assert answer.body == {
+            "keyId": f"key_{issued.record.id.hex}",
+            "organizationId": f"org_{world.acme.id.hex}",
+            "scope": "organization",
+            "agentId": None,
+            "requestId": answer.header("X-Request-Id"),
+        }
+        assert answer.header("Content-Type") == "application/json"
+        assert answer.header("X-Keydesk-Key") == f"key_{issued.record.id.hex}"
+        assert answer.header("X-Keydesk-Organization") == f"org_{world.acme.id.hex}"
+        assert answer.header("WWW-Authenticate") is None
+        assert_common(answer)
+    assert alone.header("X-Keydesk-Agent") == "none"
+    assert beside.header("X-Keydesk-Agent") == f"agt_{world.own.id.hex}"
+
+
+async def test_a_good_agent_level_key(door: VerifyDoor, desk: Desk, world: World) -> None:
+    """With its agent named or without, the answer names it."""
+    issued = await issue(desk, world, world.own)
+
+    answers = [await ask(door, bearer(issued)), await ask(door, bearer(issued), agent(world.own.id))]
+
+    for answer in answers:
+        assert answer.status == 200
+        assert (answer.body["scope"], answer.body["agentId"]) == ("agent", f"agt_{world.own.id.hex}")
+        assert answer.header("X-Keydesk-Agent") == f"agt_{world.own.id.hex}"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Authorization", "Bearer {key}")],
+        [("Authorization", "bEARER {key}")],
+        [("Authorization", "Bearer    {key}  ")],
+        [("X-API-Key", "{key}")],
+        [("X-API-Key", " {key}\t")],
+        [("Authorization", "Bearer {key}"), ("X-API-Key", "{key}")],
+        [("Authorization", ""), ("X-API-Key", "{key}")],
+        [("Authorization", "Bearer"), ("X-API-Key", "{key}")],
+        [("Authorization", "Bearer {key}"), ("X-API-Key", "")],
+        [("Authorization", "Bearer {key}"), ("Authorization", "  ")],
+        [("X-API-Key", ""), ("X-API-Key", "{key}")],
+        [("Authorization", "Basic dXNlcjpwYXNz"), ("X-API-Key", "{key}")],
+        [("Authorization", "Basic dXNlcjpwYXNz"), ("Authorization", "Digest x"), ("X-API-Key", "{key}")],
+        [("Authorization", "Bearer {key}"), ("X-Agent-Id", "")],
+        [("Authorization", "Bearer {key}"), ("X-Agent-Id", ""), ("X-Agent-Id", "{agent}")],
+        [("Authorization", "Bearer {key}"), ("X-Gateway-Token", "not asked for")],
+    ],
+)
+async def test_where_a_key_is_read(door: VerifyDoor, desk: Desk, world: World, headers: list[tuple[str, str]]) -> None:
+    """In either header or the same in both; an empty header counts as absent, another scheme beside it is not ours."""
+    key = (await issue(desk, world)).secret.reveal()
+    sent = [(name, value.format(key=key, agent=f"agt_{world.own.id.hex}")) for name, value in headers]
+
+    answer = await ask(door, *sent)
+
+    assert answer.status == 200, answer.body
+
+
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ([("Authorization", "Bearer {key}"), ("X-API-Key", "{other}")], "different"),
+        ([("Authorization", "Bearer {key}"), ("X-API-Key", "{key}x")], "different"),
+        ([("Authorization", "Bearer {key}"), ("Authorization", "Bearer {key}")], "more than once"),
+        ([("Authorization", "Bearer {key}"), ("Authorization", "Basic x"), ("X-API-Key", "{key}")], "more than once"),
+        ([("X-API-Key", "{key}"), ("X-API-Key", "{key}")], "more than once"),
+        ([("Authorization", "Basic dXNlcjpwYXNz")], "scheme"),
+        ([("Authorization", "Bearer {key}"), ("Authorization", "Basic dXNlcjpwYXNz")], "scheme"),
+        ([("Authorization", "{key}")], "scheme"),
+        ([("Authorization", "Bearer Bearer {key}")], "Bearer"),
+        ([("X-API-Key", "Bearer {key}")], "Bearer"),
+        ([("Authorization", 'Bearer "{key}"')], "quotes"),
+        ([("Authorization", "Bearer {short}")], "too short by 3 characters"),
+        ([("X-API-Key", "{key}, {key}")], "more than once"),
+        ([("X-API-Key", "\xa0{key}")], "without"),
+        ([("Authorization", "Bearer \xa0{key}")], "without"),
+        ([("Authorization", "Bearer ghp_abcdefgh12345678abcdefgh12345678abcd")], "GitHub"),
+    ],
+)
+async def test_what_can_not_be_a_key(
+    door: VerifyDoor, desk: Desk, world: World, headers: list[tuple[str, str]], says: str
+) -> None:
+    """Said in words that hold nothing of what was sent, whatever the agent, and although the key in it is good."""
+    key, other = (await issue(desk, world)).secret.reveal(), (await issue(desk, world)).secret.reveal()
+    sent = [(name, value.format(key=key, other=other, short=key[:-3])) for name, value in headers]
+
+    answer = await ask(door, *sent, agent(NEVER_WAS))
+
+    assert_refused(answer, 401, "malformed_key", INVALID)
+    assert says in answer.body["detail"]
+    assert key[3:19].encode() not in answer.content
+
+
+@pytest.mark.parametrize(
+    ("headers", "path"),
+    [
+        ([], "/v1/verify"),
+        ([("Authorization", ""), ("X-API-Key", "  ")], "/v1/verify"),
+        ([("Authorization", "Bearer")], "/v1/verify"),
+        ([("Authorization", "Bearer   "), ("X-API-Key", "")], "/v1/verify"),
+        ([("X-Agent-Id", "agt_x"), ("X-Agent-Id", "agt_y")], "/v1/verify"),
+        ([("Cookie", "key={key}"), ("Proxy-Authorization", "Bearer {key}")], "/v1/verify/{key}"),
+    ],
+)
+async def test_no_key(door: VerifyDoor, desk: Desk, world: World, headers: list[tuple[str, str]], path: str) -> None:
+    """The challenge names no error, since none was made; a key in the address or elsewhere is never read."""
+    key = (await issue(desk, world)).secret.reveal()
+
+    answer = await ask(door, *[(name, value.format(key=key)) for name, value in headers], path=path.format(key=key))
+
+    assert_refused(answer, 401, "missing_key", CHALLENGE)
+
+
+async def test_an_unknown_id_and_a_wrong_secret_get_the_same_bytes(door: VerifyDoor, desk: Desk, world: World) -> None:
+    """The request's id aside, and the bad tag of an invented key too; headers included."""
+    issued = await issue(desk, world)
+    texts = [
+        mint(SERVER_KEYS, "kd").token.reveal(),
+        mint(SERVER_KEYS, "kd", public_id=issued.record.public_id).token.reveal(),
+        altered(issued.secret.reveal()),
+        altered(mint(SERVER_KEYS, "kd").token.reveal()),
+    ]
+
+    answers = [await ask(door, bearer(text)) for text in texts]
+
+    for answer in answers:
+        assert_refused(answer, 401, "invalid_key", INVALID)
+    seen = {REQUEST_ID.sub("req", repr((answer.headers, answer.content))) for answer in answers}
+    assert len(seen) == 1
+
+
+async def test_who_had_the_key_is_told_that_it_was_deleted(door: VerifyDoor, desk: Desk, world: World) -> None:
+    """And nobody else: the same with one character changed is invalid."""
+    issued = await issue(desk, world)
+    await delete_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+
+    known, stranger = await ask(door, bearer(issued)), await ask(door, bearer(altered(issued.secret.reveal())))
+
+    assert_refused(known, 401, "deleted_key", INVALID)
+    assert known.body["detail"] == "This key was deleted."
+    assert_refused(stranger, 401, "invalid_key", INVALID)
+
+
+async def test_who_had_the_secret_is_told_that_it_was_replaced(door: VerifyDoor, desk: Desk, world: World) -> None:
+    """Once its overlap is over, by the database's clock; until then it works."""
+    issued = await issue(desk, world)
+    await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=600)
+
+    during = await ask(door, api_key(issued))
+    await end_overlap(desk.database, issued.record.id, in_seconds=-0.001)
+    after, stranger = await ask(door, api_key(issued)), await ask(door, api_key(altered(issued.secret.reveal())))
+
+    assert during.status == 200
+    assert_refused(after, 401, "replaced_secret", INVALID)
+    assert_refused(stranger, 401, "invalid_key", INVALID)
+
+
+@pytest.mark.parametrize(
+    ("values", "good_for"),
+    [
+        (["{own}"], {"organization", "agent"}),
+        (["{other}"], {"organization"}),
+        (["{retired}"], set()),
+        (["{theirs}"], set()),
+        (["agt_01a0000000007000800000000000000a"], set()),
+        (["{own}", "{own}"], set()),
+        (["{own}", "{other}"], set()),
+        (["{own}, {own}"], set()),
+        (["{OWN}"], set()),
+        (["{bare}"], set()),
+        (["key_{bare}"], set()),
+        (["agt_"], set()),
+        (["' OR 1=1 --"], set()),
+        (["\xff\x00\xfe"], set()),
+    ],
+)
+async def test_the_agent_that_a_request_is_for(
+    door: VerifyDoor, desk: Desk, world: World, values: list[str], good_for: set[str]
+) -> None:
+    """Not the key's, another organization's, deleted, no id at all, or there twice: 403, without a challenge."""
+    keys = {"organization": await issue(desk, world), "agent": await issue(desk, world, world.own)}
+    agents = {"own": world.own, "other": world.other, "retired": world.retired, "theirs": world.theirs}
+    ids = {name: f"agt_{each.id.hex}" for name, each in agents.items()}
+    named = {**ids, "OWN": ids["own"].upper(), "bare": world.own.id.hex}
+    sent = [("X-Agent-Id", value.format(**named)) for value in values]
+
+    answers = {level: await ask(door, bearer(issued), *sent) for level, issued in keys.items()}
+
+    for level, answer in answers.items():
+        if level in good_for:
+            assert answer.status == 200
+            assert answer.header("X-Keydesk-Agent") == sent[0][1]
+        else:
+            assert_refused(answer, 403, "agent_not_in_scope", None)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["Route Planner"], "X-Agent-Id is not an agent's id"),
+        (["agt_"], "X-Agent-Id is not an agent's id"),
+        (["01a0000000007000800000000000000a"], "X-Agent-Id is not an agent's id"),
+        (["key_01a0000000007000800000000000000a"], "X-Agent-Id is not an agent's id"),
+        (["{own}", "{own}"], "X-Agent-Id is there more than once"),
+        (["{own}", "Route Planner"], "X-Agent-Id is there more than once"),
+    ],
+)
+async def test_a_header_that_names_no_agent_is_said_to_be_the_fault(
+    door: VerifyDoor, desk: Desk, world: World, values: list[str], said: str
+) -> None:
+    """By its form alone: a key that is good for every agent is not said to be for another one."""
+    sent = [("X-Agent-Id", value.format(own=f"agt_{world.own.id.hex}")) for value in values]
+
+    for issued in (await issue(desk, world), await issue(desk, world, world.own)):
+        answer = await ask(door, bearer(issued), *sent)
+
+        assert_refused(answer, 403, "agent_not_in_scope", None)
+        assert said in answer.body["detail"]
+        assert "Route Planner" not in answer.content.decode()
+
+
+async def test_what_has_the_form_of_an_agents_id_is_answered_alike_whether_it_is_one(
+    door: VerifyDoor, desk: Desk, world: World
+) -> None:
+    """Another agent, another organization's, a deleted one, and one that never was: the same words."""
+    issued = await issue(desk, world, world.own)
+    ids = [world.other.id.hex, world.theirs.id.hex, world.retired.id.hex, "01a0000000007000800000000000000a"]
+
+    answers = [await ask(door, bearer(issued), ("X-Agent-Id", f"agt_{each}")) for each in ids]
+
+    assert {each.body["detail"] for each in answers} == {
+        "This key is good, but not for the agent that the request is for."
+    }
+
+
+async def test_where_the_agent_must_be_named(gates: Gates, desk: Desk, world: World) -> None:
+    """An agent-level key without X-Agent-Id, or with an empty one, is 403 where the operator requires it."""
+    door = VerifyDoor(gates.make(require_agent=True), public_url=PUBLIC_URL)
+    narrow, wide = await issue(desk, world, world.own), await issue(desk, world)
+
+    without, empty = await ask(door, bearer(narrow)), await ask(door, bearer(narrow), ("X-Agent-Id", " "))
+
+    assert_refused(without, 403, "agent_not_in_scope", None)
+    assert_refused(empty, 403, "agent_not_in_scope", None)
+    assert without.body["detail"] == empty.body["detail"]
+    assert "does not say which" in without.body["detail"]
+    assert (await ask(door, bearer(narrow), agent(world.own.id))).status == 200
+    assert (await ask(door, bearer(wide))).status == 200
+
+
+@pytest.mark.parametrize(
+    "tokens", [[], [""], [GATEWAY_TOKEN[:-1]], [GATEWAY_TOKEN + "x"], [GATEWAY_TOKEN, GATEWAY_TOKEN], ["\xff"]]
+)
+async def test_past_the_gateway(gates: Gates, desk: Desk, world: World, tokens: list[str]) -> None:
+    """Without the gateway's token nothing else is looked at, be the key good, bad or missing."""
+    door = VerifyDoor(gates.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
+    issued = await issue(desk, world)
+    sent = [("X-Gateway-Token", token) for token in tokens]
+
+    answers = [await ask(door, *sent, *more) for more in ([bearer(issued)], [bearer("x")], [])]
+
+    for answer in answers:
+        assert_refused(answer, 403, "gateway_not_allowed", None)
+
+
+async def test_by_way_of_the_gateway(gates: Gates, desk: Desk, world: World) -> None:
+    """With its token, everything else is as ever."""
+    door = VerifyDoor(gates.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
+    issued = await issue(desk, world)
+    token = ("X-Gateway-Token", f" {GATEWAY_TOKEN} ")
+
+    good, missing = await ask(door, token, bearer(issued)), await ask(door, token)
+
+    assert good.status == 200
+    assert_refused(missing, 401, "missing_key", CHALLENGE)
+
+
+async def test_without_a_database(gates: Gates, tmp_path: Path) -> None:
+    """503 with a time to come back, and never a 401; what needs no database is refused as ever."""
+    gate = gates.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
+    door = VerifyDoor(gate, public_url=PUBLIC_URL)
+    ours = mint(SERVER_KEYS, "kd").token.reveal()
+
+    assert_refused(await ask(door, bearer(ours)), 503, "unavailable", None)
+    assert_refused(await ask(door, bearer(altered(ours))), 401, "invalid_key", INVALID)
+    assert_refused(await ask(door, bearer(ours[:-1])), 401, "malformed_key", INVALID)
+    assert_refused(await ask(door), 401, "missing_key", CHALLENGE)
+
+
+async def test_with_a_full_queue(gates: Gates, desk: Desk, world: World) -> None:
+    """A cold key that finds no place in the hashing queue is told to come back."""
+    held = HeldHasher()
+    gate = gates.make(held, queue_limit=1)
+    door = VerifyDoor(gate, public_url=PUBLIC_URL)
+    first, second = await issue(desk, world), await issue(desk, world)
+    under_way = asyncio.create_task(ask(door, bearer(first)))
+    await until(held.entered.is_set)
+    answer = await ask(door, bearer(second))
+    held.released.set()
+
+    assert_refused(answer, 503, "unavailable", None)
+    assert (await under_way).status == 200
+
+
+class BrokenGate(Gate):
+    """Has a fault."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def check(self, key: str, wanted: Wanted) -> Verdict:
+        """Fails."""
+        raise RuntimeError("a fault of ours")
+
+
+async def test_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """It is a 503 with a request's id, by which the log has the rest; it lets nobody in."""
+    door = VerifyDoor(BrokenGate(), public_url=PUBLIC_URL)
+
+    answer = await ask(door, bearer("kd_" + "a" * 16 + "_" + "b" * 42))
+
+    assert_refused(answer, 503, "unavailable", None)
+    [record] = caplog.records
+    assert record.__dict__["facts"] == {"requestId": answer.header("X-Request-Id")}
+    assert "b" * 42 not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/v1/verify", "/v1/verify/", "/v1/verify/orders/17", "/v1/verify//..;/%00"])
+async def test_any_method_and_every_path_below(door: VerifyDoor, desk: Desk, world: World, path: str) -> None:
+    """A gateway forwards what it got."""
+    issued = await issue(desk, world)
+
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE", "get", "é"):
+        good = await ask(door, bearer(issued), method=method, path=path)
+        missing = await ask(door, method=method, path=path)
+
+        assert good.status == 200
+        assert_refused(missing, 401, "missing_key", CHALLENGE)
+
+
+async def test_head_has_no_body(door: VerifyDoor, desk: Desk, world: World) -> None:
+    """The headers are those of a GET, its length included."""
+    issued = await issue(desk, world)
+
+    for headers in ([bearer(issued)], []):
+        head, get = await ask(door, *headers, method="HEAD"), await ask(door, *headers)
+
+        assert (head.status, head.content) == (get.status, b"")
+        assert head.header("Content-Length") == str(len(get.content))
+        assert [name for name, _ in head.headers] == [name for name, _ in get.headers]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_answered"),
+    [
+        ("/v1/verify", True),
+        ("/v1/verify/", True),
+        ("/v1/verify/v1/verifyx", True),
+        ("/v1/verifyx", False),
+        ("/v1/verify-all", False),
+        ("/v1/Verify", False),
+        ("/v1/verif", False),
+        ("/v1", False),
+        ("/x/v1/verify", False),
+        ("", False),
+    ],
+)
+def test_which_paths_are_the_door_s(path: str, is_answered: bool) -> None:
+    """/v1/verify and what is below it, nothing that only begins like it."""
+    assert VerifyDoor.answers(path) is is_answered
+
+
+async def test_without_https_nobody_is_told_to_use_it(gates: Gates) -> None:
+    """HSTS is for where the address from outside is https."""
+    answer = await ask(VerifyDoor(gates.make(), public_url="http://localhost:8000"))
+
+    assert answer.body["type"] == "http://localhost:8000/docs/errors#missing_key"
+    assert answer.header("Strict-Transport-Security") is None
+
+
+async def test_request_ids_are_never_the_same(door: VerifyDoor) -> None:
+    """Nor taken from the caller."""
+    answers = [await ask(door, ("X-Request-Id", "req_" + "0" * 32)) for _ in range(50)]
+
+    ids = {answer.body["requestId"] for answer in answers}
+    assert len(ids) == 50
+    assert "req_" + "0" * 32 not in ids
+
+
+def test_every_refusal_of_a_verdict_is_documented() -> None:
+    """The address in `type` has a section for each code."""
+    sections = (Path(__file__).parents[3] / "docs" / "errors.md").read_text()
+
+    codes = {outcome.value for outcome in Outcome if outcome is not Outcome.GOOD} | {"gateway_not_allowed"}
+
+    assert {code for code in codes if f"\n## {code}\n" not in sections} == set()

@@ -1,0 +1,197 @@
+"""What strangers can put on the wire: never a fault of the server's, never a wait without end."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app import create_app
+from app.settings import read_settings
+from app.verify.endpoint import VerifyDoor
+from keys.token import Secret, mint
+from keys.verification.verifier import Gate
+from models.engine.database import Database
+from models.key_lookup import KeyState
+from resolvers.services import Desk
+from tests.conftest import SERVER_KEYS, CountingHasher
+from tests.support.issued_keys import Gates, SpyReader, issue
+from tests.support.verify_client import PUBLIC_URL, Answer, Header, ask, exchange, served
+from tests.support.world import World
+
+MEGABYTE = 1_000_000
+SECRET_KEY = "0123456789abcdef0123456789abcdef"
+REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")
+KEY = mint(SERVER_KEYS, "kd").token.reveal()
+STATE = KeyState("0" * 32, "1" * 32, None, None, None, False, True, False, 600, 100_000)
+"""A deleted key's: so that a request with a good key gets as far as one can without argon2."""
+NAMES = ("Authorization", "X-API-Key", "X-Agent-Id", "X-Gateway-Token", "x-api-KEY", "Forwarded")
+AGENT = "agt_01a0000000007000800000000000000a"
+
+mutated = st.builds(
+    lambda text, place, piece: text[: place % (len(text) + 1)] + piece + text[place % (len(text) + 1) :],
+    st.sampled_from(
+        [f"Bearer {KEY}".encode(), KEY.encode(), f'Bearer "{KEY}"'.encode(), AGENT.encode(), b"Basic Og=="]
+    ),
+    st.integers(0, 200),
+    st.one_of(
+        st.binary(max_size=8),
+        st.sampled_from(
+            [b"", b'"', b"'", b"\0", b"\r\n", b"\r\n\r\n", b"\n", b" ", b"\t", b"\xff\xfe", b"\xed\xa0\x80"]
+        ),
+    ),
+)
+values = st.one_of(
+    st.binary(max_size=100), st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")), mutated
+)
+headers = st.lists(st.tuples(st.sampled_from(NAMES), values), max_size=6)
+quickly = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+class OneKey(SpyReader):
+    """Knows one key, which was deleted."""
+
+    async def read(self, public_id: str, agent_id: str | None) -> KeyState | None:
+        """Its state."""
+        self.asked.append((public_id, agent_id))
+        assert public_id.isalnum()
+        return STATE if public_id == KEY.split("_")[1] else None
+
+
+@pytest.fixture
+async def gate(database: Database) -> AsyncIterator[Gate]:
+    """A gate without a database behind it."""
+    gates = Gates(database)
+    yield gates.make(reader=OneKey())
+    await gates.close()
+
+
+@pytest.fixture
+def door(gate: Gate) -> VerifyDoor:
+    """As it is without further settings."""
+    return VerifyDoor(gate, public_url=PUBLIC_URL)
+
+
+@pytest.fixture
+def address(door: VerifyDoor) -> Iterator[tuple[str, int]]:
+    """Where it is served."""
+    with served(door) as address:
+        yield address
+
+
+def request(*lines: tuple[str, bytes], method: bytes = b"GET", path: bytes = b"/v1/verify", body: bytes = b"") -> bytes:
+    head = b"".join(name.encode() + b": " + value + b"\r\n" for name, value in lines)
+    return method + b" " + path + b" HTTP/1.1\r\nHost: keys.example\r\n" + head + b"\r\n" + body
+
+
+def assert_refused(answer: Answer) -> None:
+    """By the door, or by the server that stands before it and takes HTTP alone."""
+    if answer.status == 400 and answer.content == b"Invalid HTTP request received.":
+        return
+    assert answer.status in {401, 403}
+    assert REQUEST_ID.fullmatch(answer.body["requestId"])
+    assert answer.body["code"] in {"missing_key", "malformed_key", "invalid_key", "deleted_key", "gateway_not_allowed"}
+
+
+@quickly
+@given(sent=headers, with_gateway=st.booleans())
+async def test_whatever_the_headers_hold(gate: Gate, sent: list[Header], with_gateway: bool) -> None:
+    """Asked directly, with bytes that no server would pass on: a refusal in JSON, and never a fault."""
+    door = VerifyDoor(gate, public_url=PUBLIC_URL, gateway_token=Secret("t") if with_gateway else None)
+
+    answer = await ask(door, *sent)
+
+    assert_refused(answer)
+    assert answer.status != 400
+
+
+@quickly
+@given(sent=headers)
+def test_whatever_comes_over_the_wire(address: tuple[str, int], sent: list[tuple[str, bytes]]) -> None:
+    """Through a real server: what is no HTTP is 400, the rest is refused by the door."""
+    assert_refused(exchange(address, request(*sent)))
+
+
+@quickly
+@given(noise=st.binary(max_size=300))
+def test_whatever_else_comes_over_the_wire(address: tuple[str, int], noise: bytes) -> None:
+    """A request that noise precedes or breaks is answered, and the next one is served."""
+    whole = request(("Authorization", f"Bearer {KEY}".encode()))
+
+    for broken in (whole[:-2] + noise + b"\r\n\r\n", b"\0" + noise + whole):
+        assert_refused(exchange(address, broken))
+    assert exchange(address, whole).code == "deleted_key"
+
+
+@pytest.mark.parametrize("name", ["Authorization", "X-API-Key", "X-Agent-Id"])
+@pytest.mark.parametrize(
+    "value", [b"a" * MEGABYTE, b'"' * MEGABYTE, b"Bearer " + b" kd_" * (MEGABYTE // 4), b"\xff" * MEGABYTE]
+)
+def test_a_megabyte(address: tuple[str, int], name: str, value: bytes) -> None:
+    """In one header: refused like any other, and the server serves on."""
+    answer = exchange(address, request((name, value)))
+
+    assert_refused(answer)
+    assert exchange(address, request(("X-API-Key", KEY.encode()))).code == "deleted_key"
+
+
+def test_many_headers(address: tuple[str, int]) -> None:
+    """Ten thousand of one kind are a repeated header."""
+    answers = [exchange(address, request(*[(name, b"x")] * 10_000)) for name in ("X-API-Key", "Authorization")]
+
+    assert [answer.code for answer in answers] == ["malformed_key", "malformed_key"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"method": b"POST", "lines": [("Content-Length", b"9")], "body": b'{"key": 1'},
+        {"method": b"PUT", "lines": [("Transfer-Encoding", b"chunked")], "body": b"5\r\nhello\r\n0\r\n\r\n"},
+        {"method": b"POST", "lines": [("Content-Length", b"1000000"), ("Expect", b"100-continue")], "body": b""},
+        {"method": b"GET", "lines": [("Connection", b"Upgrade"), ("Upgrade", b"websocket")], "body": b""},
+        {"method": b"OPTIONS", "lines": [], "body": b""},
+        {"method": b"PROPFIND", "lines": [], "body": b""},
+    ],
+)
+def test_bodies_and_methods(address: tuple[str, int], more: dict[str, Any]) -> None:
+    """The body is not waited for, whatever announces it; an upgrade is not taken up."""
+    lines = [("X-API-Key", KEY.encode()), *more["lines"]]
+
+    answer = exchange(address, request(*lines, method=more["method"], body=more["body"], path=b"/v1/verify/a?key=b"))
+
+    assert (answer.status, answer.code) == (401, "deleted_key")
+
+
+def test_a_head_over_the_wire(address: tuple[str, int]) -> None:
+    """Nothing follows the headers, so that the connection can be used again."""
+    two = request(method=b"HEAD") + request(("X-API-Key", KEY.encode()), ("Connection", b"close"))
+
+    answer = exchange(address, two)
+
+    assert answer.status == 401
+    assert answer.content.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+
+
+async def test_a_good_key_over_the_wire(database_address: str, desk: Desk, world: World) -> None:
+    """From the database through the whole application and its server, on one connection after another."""
+    issued = await issue(desk, world, world.own)
+    setting = {"DATABASE_URL": database_address, "SECRET_KEY": SECRET_KEY, "PUBLIC_URL": PUBLIC_URL}
+    application = create_app(
+        read_settings({f"KEYDESK_{name}": value for name, value in setting.items()}),
+        key_hasher=CountingHasher(),
+        password_hasher=CountingHasher(),
+    )
+    head = request(("authorization", b"bearer " + issued.secret.reveal().encode()))
+
+    with served(application) as address:
+        answers = [await asyncio.to_thread(exchange, address, head) for _ in range(3)]
+        beside = await asyncio.to_thread(exchange, address, head.replace(b"/verify ", b"/verifyx "))
+
+    assert [answer.status for answer in answers] == [200] * 3
+    assert {answer.header("X-Keydesk-Agent") for answer in answers} == {f"agt_{world.own.id.hex}"}
+    assert beside.status == 404

@@ -1,0 +1,166 @@
+"""What is known on behalf of a person: older tombstones than are listed, and the figures of what may be told."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from assistant.facts import gather as known
+from assistant.facts.conversation_state import Subject
+from assistant.facts.facts import Facts, PastedKey, Possession, RefusalFacts, RequestFacts
+from assistant.facts.gather import LOOKED_INTO_AT_MOST, Asker, PossessedKey
+from assistant.facts.gather_keys import key_facts
+from assistant.facts.key_reference import Meant
+from assistant.intents.topics import Topic
+from assistant.intents.understand import understand
+from assistant.redaction.finding import Kind
+from assistant.redaction.redact import Piece
+from models import ApiKey
+from models.engine.database import Database
+from models.engine.ids import Prefix, external_id
+from models.key_queries import DELETED_LISTED_AT_MOST, key_record
+from models.usage.refused_request import RefusedReason
+from tests.conftest import Clock
+from tests.support.assistant_on_db import Helpdesk, assisted
+from tests.support.usage_rows import NOON, hour_of, key_of, refused, store
+from tests.support.world import World
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
+    """The assistant of Acme and Globex."""
+    async with assisted(database, world, clock) as opened:
+        yield opened
+
+
+async def old_key(helpdesk: Helpdesk, **columns: Any) -> ApiKey:
+    """A key of Acme's that was deleted long ago, and more than are listed were deleted since, some of an agent's."""
+    world, number = helpdesk.world, DELETED_LISTED_AT_MOST + 1
+    old = key_of(world.acme, "old", public_id="Ab3dEf0000000001", deleted_at=NOON - 90 * DAY, **columns)
+    newer = [
+        key_of(world.acme, f"{name} {each}", deleted_at=NOON - DAY, agent_id=agent_id)
+        for name, agent_id in (("job", None), ("own", world.own.id))
+        for each in range(number)
+    ]
+    await store(helpdesk.database, old, *newer)
+    return old
+
+
+async def overview(helpdesk: Helpdesk, asker: Asker) -> Facts:
+    """What is known without a question."""
+    return await known.overview(helpdesk.assistant.knowledge, asker, NOON)
+
+
+def names(facts: Facts) -> set[str]:
+    """What the keys are called that are no newer tombstones."""
+    return {each.record.name for each in facts.keys} & {"old", "theirs"}
+
+
+async def test_an_older_tombstone_is_known_while_it_is_called(helpdesk: Helpdesk) -> None:
+    """By whoever may see it: it is in trouble as any other is."""
+    old = await old_key(helpdesk)
+    ada, grace = await helpdesk.asker("ada"), await helpdesk.asker("grace")
+    before = await overview(helpdesk, ada)
+
+    await store(helpdesk.database, hour_of(old.id, NOON - timedelta(hours=2), deleted_key=9))
+    facts, hers = await overview(helpdesk, ada), await overview(helpdesk, grace)
+
+    assert names(before) == set()
+    assert [(each.record.name, each.refused_in_all) for each in facts.in_trouble(tuple(RefusedReason))] == [("old", 9)]
+    assert names(hers) == set()
+    assert hers.keys
+
+
+@pytest.mark.parametrize("way", ["id", "hint", "beginning", "looking at", "spoken of", "offered", "pasted"])
+@pytest.mark.parametrize(("name", "knows"), [("ada", {"old"}), ("grace", set())])
+async def test_an_older_tombstone_is_known_where_a_message_points_at_it(
+    helpdesk: Helpdesk, way: str, name: str, knows: set[str]
+) -> None:
+    """By any of these ways, and by none to somebody who may not see it."""
+    old = await old_key(helpdesk)
+    asker = await helpdesk.asker(name)
+    said = {"id": external_id(Prefix.API_KEY, old.id), "hint": "kd_Ab3dEf…4444", "beginning": "kd_Ab3d..."}.get(way, "")
+    ways: dict[str, dict[str, Any]] = {
+        "looking at": {"looking_at": external_id(Prefix.API_KEY, old.id)},
+        "spoken of": {"subject": Subject(Topic.HISTORY, old.id)},
+        "offered": {"subject": Subject(Topic.HISTORY, offered=(old.id,))},
+        "pasted": {"pieces": [Piece(Kind.KEY, "[key kd_Ab3d…]", "kd_Ab3dEf…4444")]},
+    }
+
+    listed = await overview(helpdesk, asker)
+    question = understand(f"Why does {said} fail?")
+    facts = await known.with_older(helpdesk.assistant.knowledge, asker, listed, question, **ways.get(way, {}))
+
+    assert names(listed) == set()
+    assert names(facts) == knows
+
+
+async def test_an_older_tombstone_of_another_organization_is_not_there(helpdesk: Helpdesk) -> None:
+    """Whatever it is named by."""
+    await old_key(helpdesk)
+    theirs = key_of(helpdesk.world.globex, "theirs", public_id="Zz3dEf0000000001", deleted_at=NOON - DAY)
+    await store(helpdesk.database, theirs)
+    asker = await helpdesk.asker("ada")
+    listed = await overview(helpdesk, asker)
+
+    question = understand(f"Why do {external_id(Prefix.API_KEY, theirs.id)} and kd_Zz3dEf…4444 fail?")
+    facts = await known.with_older(helpdesk.assistant.knowledge, asker, listed, question)
+
+    assert facts.keys == listed.keys
+
+
+async def test_an_older_tombstone_that_somebody_has_is_looked_into(helpdesk: Helpdesk) -> None:
+    """A pasted key, and the key of a request whose id they have: with its figures, and only for who may see it."""
+    old = await old_key(helpdesk)
+    await store(helpdesk.database, hour_of(old.id, NOON - 2 * DAY, deleted_key=37), refused(old.id))
+    record = await key_record(helpdesk.assistant.knowledge.reader, old.id)
+    assert record is not None
+    pasted = [PossessedKey(PastedKey("kd_Ab3dEf…4444", possession=Possession.DELETED), old.id)]
+
+    async def looked_into(name: str, **more: Any) -> Facts:
+        asker = await helpdesk.asker(name)
+        listed = await overview(helpdesk, asker)
+        asked: dict[str, Any] = {"meant": Meant(), "request": None, **more}
+        return await known.looked_into(helpdesk.assistant.knowledge, asker, listed, **asked)
+
+    of_paste = (await looked_into("ada", pasted=pasted)).pasted[0].key
+    asked_for = RequestFacts(
+        RefusalFacts("req_1", RefusedReason.DELETED_KEY, NOON), key=key_facts(helpdesk.world.actor("ada"), record, {})
+    )
+    of_request = (await looked_into("ada", request=asked_for)).request
+    hers = (await looked_into("grace", pasted=pasted)).pasted[0].key
+
+    assert of_request is not None
+    for found in (of_paste, of_request.key):
+        assert found is not None
+        assert (found.is_detailed, found.calls_since_deletion) == (True, 37)
+    assert hers is None
+
+
+async def test_what_may_be_answered_with_is_looked_into(helpdesk: Helpdesk) -> None:
+    """Of more keys in trouble than are looked into, of each reason the one with the most; and the last deleted."""
+    acme = helpdesk.world.acme
+    busy = [key_of(acme, f"busy {each}") for each in range(LOOKED_INTO_AT_MOST + 1)]
+    scoped = key_of(acme, "scoped", agent_id=helpdesk.world.own.id)
+    gone = [key_of(acme, f"gone {each}", deleted_at=NOON - each * DAY) for each in range(1, 3)]
+    async with helpdesk.database.transaction() as session:
+        await (await session.connection()).exec_driver_sql("UPDATE organizations SET key_limit = 50")
+    await store(
+        helpdesk.database,
+        *(*busy, scoped, *gone),
+        *(hour_of(key.id, NOON, rate_limited=10 + number) for number, key in enumerate(busy)),
+        hour_of(scoped.id, NOON, agent_not_in_scope=2),
+    )
+    asker = await helpdesk.asker("ada")
+
+    facts = await known.looked_into(
+        helpdesk.assistant.knowledge, asker, await overview(helpdesk, asker), meant=Meant(), request=None
+    )
+
+    detailed = {each.record.name for each in facts.keys if each.is_detailed}
+    assert {"scoped", "gone 1", busy[-1].name} <= detailed
+    assert "busy 0" not in detailed
+    assert len(detailed) == LOOKED_INTO_AT_MOST

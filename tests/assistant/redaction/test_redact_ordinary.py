@@ -1,0 +1,36 @@
+"""What ordinary logs, ids, dumps, code and prose look like stays as it is: measured on some two hundred lines."""
+
+from pathlib import Path
+
+import pytest
+
+from assistant.redaction.redact import redact
+from tests.support.disguises import PREFIXES
+
+ORDINARY = Path(__file__).parents[2] / "data" / "ordinary_lines.txt"
+STAYS_AT_LEAST = 0.99
+LINES_A_MESSAGE = 10
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[str]:
+    """Lines without secrets, each of another kind; those that begin with # are headings."""
+    return [line for line in ORDINARY.read_text("utf-8").splitlines() if line and not line.startswith("# ")]
+
+
+def test_ordinary_lines_stay(lines: list[str]) -> None:
+    """At least 99 of 100; what goes is base64, which nobody can read, either."""
+    changed = [line for line in lines if redact(line, PREFIXES).text != line]
+
+    assert len(lines) > 200
+    assert len(changed) <= (1 - STAYS_AT_LEAST) * len(lines), changed
+
+
+def test_ordinary_lines_stay_together(lines: list[str]) -> None:
+    """What stands in the lines around does not make a secret of it."""
+    messages = [lines[start : start + LINES_A_MESSAGE] for start in range(len(lines))]
+    kept = sum(
+        line in redact("\n".join(message), PREFIXES).text.splitlines() for message in messages for line in message
+    )
+
+    assert kept >= STAYS_AT_LEAST * sum(map(len, messages))

@@ -1,0 +1,119 @@
+"""What a message is taken to be about where something is known: topics that one answer serves, and what is offered."""
+
+from dataclasses import replace
+
+import pytest
+
+from assistant.facts.facts import Facts
+from assistant.facts.key_reference import Meant
+from assistant.intents.topics import Reading, Topic
+from assistant.intents.understand import understand
+from assistant.rank_topics import Question, answered_alike, may_answer, read, the_matter, what_matters
+from training.worlds import WORLDS
+
+DELETED, REPLACED, OTHER_AGENT, QUOTA, FULL, MEMBER, CALM = (world.facts for world in WORLDS)
+REST = 1e-4
+"""Of every topic that a test says nothing of."""
+
+
+def question(**shares: float) -> Question:
+    """One whose words give these topics so much."""
+    said = {topic: shares.get(topic.name.lower(), REST) for topic in Topic}
+    readings = (Reading(topic, share) for topic, share in sorted(said.items(), key=lambda item: -item[1]))
+    return Question("something", understand("something")._replace(readings=tuple(readings)))
+
+
+@pytest.mark.parametrize(
+    ("facts", "topic", "others"),
+    [
+        (CALM, Topic.CANNOT_CREATE, {Topic.HOW_CREATE}),
+        (FULL, Topic.CANNOT_CREATE, {Topic.HOW_CREATE, Topic.HOW_SLOTS}),
+        (MEMBER, Topic.CANNOT_CREATE, {Topic.HOW_CREATE, Topic.NOT_ALLOWED}),
+        (CALM, Topic.CALL_FAILS, {Topic.UNAUTHORIZED, Topic.KEY_STATE}),
+        (DELETED, Topic.CALL_FAILS, {Topic.UNAUTHORIZED, Topic.KEY_STATE}),
+        (OTHER_AGENT, Topic.CALL_FAILS, {Topic.FORBIDDEN}),
+        (QUOTA, Topic.CALL_FAILS, {Topic.TOO_MANY_REQUESTS}),
+    ],
+)
+def test_which_topics_one_answer_serves_depends_on_what_is_the_matter(
+    facts: Facts, topic: Topic, others: set[Topic]
+) -> None:
+    """Between them nothing need be asked."""
+    assert next(group for group in answered_alike(facts) if topic in group) == {topic, *others}
+
+
+def test_topics_with_one_answer_are_sure_together_and_take_one_place() -> None:
+    """The likeliest stands for all of them; where their answers differ, it is asked."""
+    torn = question(forbidden=0.55, call_fails=0.44)
+
+    there, here = read(torn, OTHER_AGENT), read(torn, QUOTA)
+
+    assert there[0].topic is Topic.FORBIDDEN
+    assert may_answer(torn, there)
+    assert dict(there)[Topic.CALL_FAILS] == 0
+    assert not may_answer(torn, here)
+
+
+@pytest.mark.parametrize(
+    ("facts", "matter"),
+    [
+        (DELETED, Topic.CALL_FAILS),
+        (REPLACED, Topic.CALL_FAILS),
+        (QUOTA, Topic.CALL_FAILS),
+        (FULL, Topic.CANNOT_CREATE),
+        (MEMBER, Topic.CANNOT_CREATE),
+        (CALM, None),
+    ],
+)
+def test_what_is_the_matter_speaks_for_its_topic(facts: Facts, matter: Topic | None) -> None:
+    """And for none where nothing is."""
+    assert the_matter(facts) is matter
+    assert what_matters(facts).keys() == set() if matter is None else what_matters(facts)[matter] > 0
+
+
+def test_what_is_the_matter_is_among_the_three_where_the_words_leave_it_open() -> None:
+    """It takes the third place, and never that of a reading that is likely."""
+    open_one = question(history=0.6, how_call=0.3, how_rename=0.03)
+    clear_one = question(history=0.4, how_call=0.35, how_rename=0.25)
+
+    loosely, firmly = read(open_one, FULL)[:3], read(clear_one, FULL)[:3]
+
+    assert [reading.topic for reading in loosely] == [Topic.HISTORY, Topic.HOW_CALL, Topic.CANNOT_CREATE]
+    assert [reading.topic for reading in firmly] == [Topic.HISTORY, Topic.HOW_CALL, Topic.HOW_RENAME]
+
+
+def test_every_reading_is_still_there_once() -> None:
+    """Whatever was put where."""
+    for world in WORLDS:
+        readings = read(question(history=0.05, off_topic=0.04, greeting=0.03), world.facts)
+
+        assert sorted(reading.topic for reading in readings) == sorted(Topic)
+
+
+def test_a_greeting_needs_no_certainty_and_another_subject_little() -> None:
+    """The answer to a greeting is a question, too; nobody can be offered what is not for here."""
+    greeting = question(greeting=0.3, human=0.2, how_call=0.2)
+    other = question(off_topic=0.7, how_call=0.2)
+    unclear = question(off_topic=0.3, how_call=0.25, human=0.25)
+
+    assert may_answer(greeting, read(greeting, CALM))
+    assert may_answer(other, read(other, CALM))
+    assert not may_answer(unclear, read(unclear, CALM))
+
+
+def test_a_key_that_is_named_makes_its_state_likelier_and_general_questions_less_likely() -> None:
+    """Who names a key seldom asks where the documentation is."""
+    torn = question(key_state=0.3, documentation=0.3, use=0.2)
+    named = replace(CALM, meant=CALM.keys[:1])
+
+    before, after = dict(read(torn, CALM)), dict(read(torn, named))
+
+    assert after[Topic.KEY_STATE] > before[Topic.KEY_STATE]
+    assert after[Topic.DOCUMENTATION] < before[Topic.DOCUMENTATION]
+
+
+def test_a_name_alone_asks_for_the_state_of_that_key() -> None:
+    """Nothing else is said."""
+    name_alone = replace(question(history=0.9), meant=Meant((CALM.keys[0].record.id,), is_named=True, only_named=True))
+
+    assert read(name_alone, CALM)[0] == Reading(Topic.KEY_STATE, 1.0)

@@ -1,0 +1,134 @@
+"""What the assistant answers, in worlds of keys and calls that are written down as data: see tests/data/assistant."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+
+from tests.conftest import Databases
+from tests.support.assistant_asked import PEOPLE_OF, Told, ask, check, put, rest
+from tests.support.assistant_opened import STORIES, World, Worlds
+from tests.support.assistant_worlds import Ask, Made
+from tests.support.client import NOBODY
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ASKS_WHICH = ("Which key is it?", "Which deleted key is it?", "I need to know a little more: which request")
+"""What a suggested reply may lead to besides its case: a choice of keys."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def worlds(databases: Databases) -> AsyncIterator[Worlds]:
+    """The stories, which come true when they are asked for."""
+    async with AsyncExitStack() as stack:
+        yield Worlds(databases, stack)
+
+
+STARTERS = "query ($id: ID!) { organization(id: $id) { assistantStarters { label message } } }"
+ASKED = [
+    pytest.param(name, each, person, message, id=f"{name}-{place}-{person}-{number}")
+    for name, story in STORIES.items()
+    for place, each in enumerate(story.asks)
+    for person in each.people
+    for number, message in enumerate(each.messages)
+]
+
+
+@pytest.mark.parametrize(("name", "wanted", "person", "message"), ASKED)
+async def test_an_answer_is_as_written_down(worlds: Worlds, name: str, wanted: Ask, person: str, message: str) -> None:
+    """The case, the evidence, the buttons and the passages are those of the data, and nothing but the chat changed."""
+    world = await worlds.of(name)
+
+    told = await _asked(world.made, wanted, person, message)
+
+    assert told.case == wanted.case, told.message["text"]
+    _check_wanted(told, wanted)
+    check(told)
+    assert await rest(world.made) == world.before
+    await _follow(world, told)
+
+
+@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("organization", ["acme", "globex", "nowhere"])
+@pytest.mark.parametrize("person", ["ada", "grace", "mel", "eve", "noa", NOBODY])
+async def test_who_is_not_in_the_organization_is_told_nothing(
+    worlds: Worlds, name: str, organization: str, person: str
+) -> None:
+    """An organization that somebody is not in is not there, whoever they are elsewhere."""
+    world = await worlds.of(name)
+
+    answer = await put(world.made, person, "Which keys do we have?", organization)
+
+    if person in PEOPLE_OF.get(organization, ()):
+        assert answer.outcome == "AssistantAnswer"
+    else:
+        assert answer.outcome == ("UNAUTHENTICATED" if person == NOBODY else "NOT_FOUND")
+    assert await rest(world.made) == world.before
+
+
+@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("person", ["ada", "grace", "mel"])
+async def test_a_starter_is_answered_at_once(worlds: Worlds, name: str, person: str) -> None:
+    """What is worth asking now has an answer, and is about what this person may know."""
+    world = await worlds.of(name)
+    client = await world.made.site.person(person)
+    organization = world.made.site.organization("acme")
+
+    starters = (await client.graphql(STARTERS, id=organization)).value["assistantStarters"]
+
+    assert 1 <= len(starters) <= 4
+    for starter in starters:
+        told = await ask(world.made, person, starter["message"])
+        assert told.case != "NEEDS_DETAILS", starter
+        check(told)
+
+
+async def _asked(made: Made, wanted: Ask, person: str, message: str) -> Told:
+    conversation = None
+    for before in wanted.after:
+        told = await ask(made, person, before, wanted.organization, conversationId=conversation)
+        conversation = told.conversation["id"]
+    return await ask(
+        made,
+        person,
+        message,
+        wanted.organization,
+        conversationId=conversation,
+        apiKeyId=None if wanted.looking_at is None else made.filled(f"«id of {wanted.looking_at}»"),
+        requestId=None if wanted.request is None else made.filled(f"«request {wanted.request}»"),
+    )
+
+
+def _check_wanted(told: Told, wanted: Ask) -> None:
+    found = told.diagnosis["evidence"]
+    for label, value in wanted.evidence.items():
+        values = [each["value"] for each in found if label in each["label"]]
+        assert any(value in each for each in values), f"{label}: {values or found}"
+    for said in wanted.says:
+        assert said in told.shown
+    for unsaid in wanted.never:
+        assert unsaid not in told.shown
+    if wanted.actions is not None:
+        assert told.kinds == wanted.actions
+    for url in wanted.cites:
+        assert url in [each["url"] for each in told.message["citations"]]
+    if wanted.key is not None:
+        assert (told.diagnosis["apiKey"] or {}).get("name") == wanted.key
+
+
+async def _follow(world: World, told: Told) -> None:
+    """What is suggested leads straight to a case, or to a choice of keys where there was none yet."""
+    for reply in told.message["suggestedReplies"]:
+        where = (told.person, told.organization, reply["message"])
+        if where in world.followed and told.case != "NEEDS_DETAILS":
+            continue
+        world.followed.add(where)
+        next_told = await ask(
+            world.made, told.person, reply["message"], told.organization, conversationId=told.conversation["id"]
+        )
+        check(next_told)
+        if next_told.case == "NEEDS_DETAILS":
+            assert not told.diagnosis["summary"].startswith(ASKS_WHICH), reply
+            assert next_told.diagnosis["summary"].startswith(ASKS_WHICH), reply
+            assert next_told.message["suggestedReplies"]

@@ -1,0 +1,486 @@
+"""An answer is lost after the server did it: the console says what is known, looks, and repeats nothing by mistake."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.end_to_end.browser.test_api_keys import UNUSED, press, row, secret_of
+from tests.end_to_end.browser.test_pending import (
+    NEW_PASSWORD,
+    change_password,
+    create,
+    delete,
+    is_closed,
+    names,
+    rename,
+    rotate,
+    shows_secret,
+)
+from tests.support.browser import NARROW, WIDE, Scheme, Tab
+from tests.support.browser_demo import DemoServer, OpenTab
+from tests.support.browser_network import (
+    GRAPHQL,
+    NO_ANSWER,
+    answer_502,
+    asks_before_unload,
+    hold_back,
+    lose_answer,
+    lose_request,
+    on,
+)
+
+pytest_plugins = ("tests.support.browser_fixtures",)
+
+NAME = "while it waits"
+
+
+def opened_by(open_tab: OpenTab, demo: DemoServer, role: str | None = "organization-admin") -> Tab:
+    tab = open_tab(demo, role)
+    tab.expected.append(NO_ANSWER)
+    return tab
+
+
+def alert(page: Page, text: str | re.Pattern[str]) -> Locator:
+    return page.get_by_role("alert").filter(has_text=text)
+
+
+def once(page: Page, operation: str, act: Callable[[Route], None]) -> list[str]:
+    """Does it to the first request of the operation; returns what was sent of it, as it grows."""
+    sent: list[str] = []
+
+    def handle(route: Route) -> None:
+        sent.append(operation)
+        if len(sent) == 1:
+            act(route)
+        else:
+            route.continue_()
+
+    on(page, operation, handle)
+    return sent
+
+
+@pytest.mark.parametrize("lose", [lose_answer, answer_502])
+def test_a_key_whose_secret_was_lost_is_found_and_rotated(
+    demo: DemoServer, open_tab: OpenTab, lose: Callable[[Route], None]
+) -> None:
+    """Nothing is created twice; the key is named with its hint, and rotating it gives a secret that works."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    create(tab, demo)
+    sent = once(page, "CreateApiKey", lose)
+
+    press(page, "Create")
+    expect(alert(page, "The answer did not arrive")).to_contain_text("The key was created all the same")
+    found = page.get_by_role("list", name="Keys whose secret was lost")
+    expect(found.get_by_role("listitem")).to_have_count(1)
+    expect(found).to_contain_text(re.compile(rf"{NAME}.*kd_.*created .* by you", re.DOTALL))
+    expect(page.get_by_role("button", name="Create", exact=True)).to_have_count(0)
+    assert not asks_before_unload(page)
+    assert tab.violations() == []
+    found.get_by_role("button", name="Rotate").click()
+    page.get_by_role("radio", name="No overlap").check()
+    press(page, "Rotate")
+    secret = secret_of(page)
+
+    assert demo.verified(secret) == "good"
+    assert sent == ["CreateApiKey"]
+    assert names(demo).count(NAME) == 1
+
+
+def test_a_key_whose_secret_was_lost_is_deleted(demo: DemoServer, open_tab: OpenTab) -> None:
+    """That is the other thing that can be done with it."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    create(tab, demo)
+    once(page, "CreateApiKey", lose_answer)
+    press(page, "Create")
+
+    page.get_by_role("list", name="Keys whose secret was lost").get_by_role("button", name="Delete").click()
+    press(page, "Delete")
+
+    is_closed(page)
+    expect(page.get_by_text("7 of 10 keys used")).to_be_visible()
+    assert NAME not in names(demo)
+
+
+def test_another_persons_key_is_not_taken_for_it(demo: DemoServer, open_tab: OpenTab) -> None:
+    """A colleague's key of the same name, and one's own older one, appear in the list; the request never got there."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    create(tab, demo)
+    # The operator makes one meanwhile.
+    demo.keydesk("key", "create", NAME, "--organization", "Northwind Logistics")
+    sent = once(page, "CreateApiKey", lose_request)
+
+    press(page, "Create")
+    expect(alert(page, "The key may have been created.")).to_contain_text("no new key of yours")
+    expect(page.get_by_label("Name")).to_have_value(NAME)
+    press(page, "Try again")
+    secret = secret_of(page)
+
+    assert demo.verified(secret) == "good"
+    assert len(sent) == 2
+    assert names(demo).count(NAME) == 2
+
+
+def test_offline_after_the_commit_trying_again_looks_first(demo: DemoServer, open_tab: OpenTab) -> None:
+    """While the list can't be read, that is said; trying again then finds the key, and creates no second one."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    create(tab, demo)
+    is_cut = [False]
+
+    def cut(route: Route) -> None:
+        if is_cut[0]:
+            route.abort()
+        else:
+            route.fallback()
+
+    def lose_and_cut(route: Route) -> None:
+        is_cut[0] = True
+        lose_answer(route)
+
+    page.route(GRAPHQL, cut)
+
+    sent = once(page, "CreateApiKey", lose_and_cut)
+
+    press(page, "Create")
+    expect(alert(page, "The key may have been created.")).to_contain_text("could not read it")
+    again = page.get_by_role("dialog").get_by_role("button", name="Try again")
+    again.click()
+    expect(again).to_be_enabled()
+    expect(alert(page, "The key may have been created.")).to_contain_text("could not read it")
+    is_cut[0] = False
+    again.click()
+
+    expect(page.get_by_text("The key was created all the same")).to_be_visible()
+    assert sent == ["CreateApiKey"]
+    assert names(demo).count(NAME) == 1
+
+
+def test_offline_before_it_was_sent_nothing_is_in_doubt(demo: DemoServer, open_tab: OpenTab) -> None:
+    """Nothing was sent, and that is what is said."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    create(tab, demo)
+    sent = once(page, "CreateApiKey", lose_answer)
+
+    page.context.set_offline(True)
+    press(page, "Create")
+
+    expect(alert(page, "The key was not created. You are offline.")).to_be_visible()
+    assert sent == []
+    page.context.set_offline(False)
+
+
+def test_a_key_that_comes_late_is_found_without_asking(demo: DemoServer, open_tab: OpenTab) -> None:
+    """A proxy gave up while the server was still at it: the list is read again by itself."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    create(tab, demo)
+    kept: list[Route] = []
+    is_done = [False]
+
+    def give_up(route: Route) -> None:
+        kept.append(route)
+        route.fulfill(status=504, content_type="text/html", body="Gateway Timeout")
+
+    on(page, "CreateApiKey", give_up)
+    tab.expected.append("status of 504")
+    press(page, "Create")
+    expect(alert(page, "HTTP 504")).to_contain_text("no new key of yours")
+    is_done[0] = kept[0].fetch().ok
+
+    expect(page.get_by_text("The key was created all the same")).to_be_visible()
+    assert is_done == [True]
+
+
+def test_who_does_not_want_to_wait_still_gets_the_secret(demo: DemoServer, open_tab: OpenTab) -> None:
+    """What is known is shown, and the answer when it comes."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    create(tab, demo)
+    held = hold_back(page, "CreateApiKey")
+    press(page, "Create")
+    held.wait()
+
+    press(page, "Stop waiting")
+    expect(alert(page, "No answer yet")).to_contain_text("The key may have been created.")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Close").last).to_be_enabled()
+    press(page, "Keep waiting")
+    press(page, "Stop waiting")
+    held.let_go()
+
+    shows_secret(page)
+    assert names(demo).count(NAME) == 1
+    assert held.seen == 1
+
+
+def test_a_rotation_whose_secret_was_lost_is_said_and_done_again(demo: DemoServer, open_tab: OpenTab) -> None:
+    """Who rotated it, when, and how its secret ends; rotating again gives one that works."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    rotate(tab, demo)
+    sent = once(page, "RotateApiKey", lose_answer)
+
+    press(page, "Rotate")
+    lost = alert(page, "The answer did not arrive")
+    expect(lost).to_contain_text("You rotated the key")
+    expect(lost).to_contain_text("The old secret does not work any more.")
+    assert tab.violations() == []
+    press(page, "Rotate again")
+    secret = secret_of(page)
+
+    assert demo.verified(secret, None) in ("good", "agent_not_in_scope")
+    assert len(sent) == 2
+
+
+def test_a_lost_rotation_with_overlap_says_until_when_the_old_secret_works(demo: DemoServer, open_tab: OpenTab) -> None:
+    """And that rotating again ends it."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    rotate(tab, demo)
+    page.get_by_role("radio", name="Works on for 1 hour").check()
+    once(page, "RotateApiKey", answer_502)
+
+    press(page, "Rotate")
+
+    lost = alert(page, "The answer did not arrive")
+    expect(lost).to_contain_text(re.compile("The old secret ends in an hour"))
+    expect(lost).to_contain_text("That ends the old secret at once")
+
+
+def test_a_rotation_that_never_got_there_is_not_claimed(demo: DemoServer, open_tab: OpenTab) -> None:
+    """The key has its old secret; trying again rotates it, once."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    rotate(tab, demo)
+    sent = once(page, "RotateApiKey", lose_request)
+
+    press(page, "Rotate")
+    expect(alert(page, "The key may have been rotated.")).to_contain_text("So far the key has its old secret")
+    press(page, "Try again")
+
+    shows_secret(page)
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("operation", "fill_in", "button", "says"),
+    [
+        ("DeleteApiKey", delete, "Delete", "the key is deleted"),
+        ("RenameApiKey", rename, "Save", "the key is called “another name” now"),
+    ],
+)
+def test_what_was_done_all_the_same_is_said(
+    demo: DemoServer,
+    open_tab: OpenTab,
+    operation: str,
+    fill_in: Callable[[Tab, DemoServer], None],
+    button: str,
+    says: str,
+) -> None:
+    """The list is read at once, and shows it, too."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    fill_in(tab, demo)
+    sent = once(page, operation, lose_answer)
+
+    press(page, button)
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text(says)
+    page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
+
+    is_closed(page)
+    expect(row(page, UNUSED)).to_have_count(0)
+    assert sent == [operation]
+
+
+@pytest.mark.parametrize(
+    ("operation", "fill_in", "button", "says"),
+    [
+        ("DeleteApiKey", delete, "Delete", "So far the key is still there"),
+        ("RenameApiKey", rename, "Save", f"the old name, “{UNUSED}”"),
+    ],
+)
+def test_what_was_not_done_is_tried_again(
+    demo: DemoServer,
+    open_tab: OpenTab,
+    operation: str,
+    fill_in: Callable[[Tab, DemoServer], None],
+    button: str,
+    says: str,
+) -> None:
+    """What the list shows is said; the second time it is done."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    fill_in(tab, demo)
+    once(page, operation, lose_request)
+
+    press(page, button)
+    expect(alert(page, "The answer did not arrive")).to_contain_text(says)
+    press(page, "Try again")
+
+    is_closed(page)
+    expect(row(page, UNUSED)).to_have_count(0)
+
+
+def test_a_password_that_may_have_been_changed(demo: DemoServer, open_tab: OpenTab) -> None:
+    """It can't be looked up; trying again tells, at the field of the old one."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    change_password(tab, demo)
+    once(page, "ChangePassword", lose_answer)
+
+    press(page, "Change password")
+    expect(alert(page, "Your password may have been changed.")).to_contain_text("the new one already holds")
+    assert tab.violations() == []
+    press(page, "Try again")
+    expect(page.get_by_label("Current password")).to_have_accessible_description(re.compile("password"))
+    expect(page.get_by_label("Current password")).to_be_focused()
+
+
+def test_a_one_time_password_that_was_changed_opens_the_console(demo: DemoServer, open_tab: OpenTab) -> None:
+    """There the server shows whether it was."""
+    mia = demo.person("member")["email"]
+    one_time = demo.keydesk("user", "password", mia)["oneTimePassword"]
+    tab = opened_by(open_tab, demo, None)
+    page = tab.page
+    tab.open("/")
+    page.get_by_label("Email").fill(mia)
+    page.get_by_label("Password", exact=True).fill(one_time)
+    press(page, "Sign in")
+    page.get_by_label("One-time password").fill(one_time)
+    page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
+    page.get_by_label("New password again").fill(NEW_PASSWORD)
+    once(page, "ChangePassword", lose_answer)
+
+    press(page, "Change password")
+
+    expect(
+        page.get_by_role("heading", name="API Keys").or_(page.get_by_role("heading", name="Sign in to Keydesk"))
+    ).to_be_visible()
+
+
+def test_a_hand_over_whose_answer_was_lost(demo: DemoServer, open_tab: OpenTab) -> None:
+    """With a conversation the ticket is found; a note alone stays, and that support may get it twice is said."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    tab.open(f"{demo.home}/api-keys")
+    press(page, "Assistant")
+    press(page, "Talk to a person")
+    page.get_by_label("Note").fill("the billing job fails")
+    sent = once(page, "ContactSupport", lose_answer)
+    press(page, "Hand over")
+    expect(alert(page, "It may have been handed over.")).to_contain_text("may get your note twice")
+    expect(page.get_by_label("Note")).to_have_value("the billing job fails")
+    press(page, "Close")
+    page.get_by_label("Your question").fill("How do I rotate a key?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="This helped")).to_have_count(1)
+
+    sent.clear()
+    press(page, "Talk to a person")
+    press(page, "Hand over")
+
+    expect(page.get_by_text("Handed over to a person")).to_be_visible()
+    assert sent == ["ContactSupport"]
+
+
+def test_signing_out_is_not_claimed_when_it_is_not_known(demo: DemoServer, open_tab: OpenTab) -> None:
+    """The cookie is still there: the page stays and says so, and trying again signs out."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    tab.open(f"{demo.home}/api-keys")
+    once(page, "SignOut", lose_request)
+
+    page.get_by_role("button", name="User menu").click()
+    page.get_by_role("menuitem", name="Sign out").click()
+    expect(page.get_by_role("dialog", name="You may still be signed in")).to_be_visible()
+    assert tab.violations() == []
+    press(page, "Sign out")
+
+    expect(page.get_by_role("heading", name="Sign in to Keydesk")).to_be_visible()
+    assert "keydesk_session" not in [each.get("name") for each in page.context.cookies()]
+
+
+def test_the_chosen_agent_stays_chosen(demo: DemoServer, open_tab: OpenTab) -> None:
+    """Chosen again, searched for, left for the other scope and come back to: it is not silently nothing."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    tab.open(f"{demo.home}/api-keys?new")
+    page.get_by_label("Name").fill("for one agent")
+    page.get_by_role("radio", name="One agent").check()
+    agent = page.get_by_role("combobox", name="Agent", exact=True)
+    for _ in range(2):
+        agent.click()
+        page.get_by_role("option", name="Customs Clerk").click()
+        expect(agent).to_have_value("Customs Clerk")
+    page.get_by_role("radio", name="Organization").check()
+    page.get_by_role("radio", name="One agent").check()
+    expect(agent).to_have_value("Customs Clerk")
+
+    press(page, "Create")
+    secret_of(page)
+
+    press(page, "Copy")
+    press(page, "Done")
+    expect(row(page, "for one agent")).to_contain_text("Customs Clerk")
+
+
+def test_a_name_that_is_too_long_is_not_cut(demo: DemoServer, open_tab: OpenTab) -> None:
+    """What is pasted stays as it is, and what is wrong with it is said; 64 characters that take 128 are taken."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    create(tab, demo)
+    name = page.get_by_label("Name")
+
+    name.fill("a" * 65)
+    press(page, "Create")
+    expect(name).to_have_accessible_description(re.compile("The name has 65 characters; use at most 64."))
+    expect(name).to_have_value("a" * 65)
+    name.fill("🗝" * 64)
+    press(page, "Create")
+
+    shows_secret(page)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_said_of_lost_answers_is_open_to_everybody(
+    demo: DemoServer, open_tab: OpenTab, scheme: Scheme, size: tuple[int, int]
+) -> None:
+    """Axe finds nothing serious, and nothing is cut off."""
+    tab = open_tab(demo, "organization-admin", scheme=scheme, size=size)
+    tab.expected.append(NO_ANSWER)
+    page = tab.page
+    found: dict[str, list[str]] = {}
+
+    def look(name: str) -> None:
+        tab.shoot(f"lost-{name}-{scheme}-{size[0]}")
+        found[name] = tab.violations()
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+    create(tab, demo)
+    once(page, "CreateApiKey", lose_request)
+    press(page, "Create")
+    expect(alert(page, "no new key of yours")).to_be_visible()
+    look("creation-absent")
+    page.unroute_all()
+    once(page, "CreateApiKey", answer_502)
+    press(page, "Try again")
+    expect(page.get_by_text("The key was created all the same")).to_be_visible()
+    look("creation-found")
+    rotate(tab, demo)
+    once(page, "RotateApiKey", answer_502)
+    press(page, "Rotate")
+    expect(page.get_by_text("You rotated the key")).to_be_visible()
+    look("rotation-found")
+    delete(tab, demo)
+    once(page, "DeleteApiKey", answer_502)
+    press(page, "Delete")
+    expect(page.get_by_text("the key is deleted")).to_be_visible()
+    look("deletion-found")
+
+    assert [violation for each in found.values() for violation in each] == []

@@ -1,0 +1,324 @@
+"""The limiter of one process: exact by itself, and corrected by what the ledger has."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+
+from keys.limits.limiter import Decision, Exceeded, LimiterUnavailable, OnlyLooking
+from keys.limits.local_limiter import LocalLimiter
+from keys.limits.sliding_window import Limits, Month, month_of, to_ms
+from models.key_lookup import DatabaseUnavailable
+from tests.conftest import Clock
+from tests.support.ledgers import Written
+
+KEY, OTHER = "0" * 31 + "1", "0" * 31 + "2"
+PASSED, RATE_LIMIT, QUOTA = None, Exceeded.RATE_LIMIT, Exceeded.QUOTA
+MANY = 1_000_000
+
+
+@pytest.fixture
+def written() -> Written:
+    return Written()
+
+
+@pytest.fixture
+def limiter(written: Written, clock: Clock) -> LocalLimiter:
+    return LocalLimiter(written, clock=clock)
+
+
+def month(clock: Clock) -> Month:
+    return month_of(to_ms(clock.now))
+
+
+async def take(limiter: LocalLimiter, limits: Limits, times: int, key_id: str = KEY) -> Counter[Exceeded | None]:
+    """What came of so many at once."""
+    decisions = await asyncio.gather(*(limiter.take(key_id, limits) for _ in range(times)))
+    return Counter(each.exceeded for each in decisions)
+
+
+async def test_exactly_the_limit_passes_of_many_at_once(limiter: LocalLimiter) -> None:
+    """Also while the ledger is asked for the first time."""
+    limits = Limits(10, MANY)
+
+    assert await take(limiter, limits, 100) == {PASSED: 10, RATE_LIMIT: 90}
+    assert await take(limiter, limits, 100) == {RATE_LIMIT: 100}
+    assert await take(limiter, limits, 100, OTHER) == {PASSED: 10, RATE_LIMIT: 90}
+
+
+async def test_exactly_the_quota_passes_of_many_at_once(limiter: LocalLimiter, written: Written, clock: Clock) -> None:
+    """What the ledger has of the month counts."""
+    written.used_by[KEY, month(clock).start] = 93
+
+    assert await take(limiter, Limits(MANY, 100), 50) == {PASSED: 7, QUOTA: 43}
+    assert await take(limiter, Limits(MANY, 100), 50, OTHER) == {PASSED: 50}
+
+
+async def test_a_decision_says_where_the_key_stands(limiter: LocalLimiter, written: Written, clock: Clock) -> None:
+    """What remains after it, when that changes, and by which clock."""
+    written.used_by[KEY, month(clock).start] = 40
+    first = await limiter.take(KEY, Limits(2, 100))
+    clock.advance(seconds=2.5)
+    second = await limiter.take(KEY, Limits(2, 100))
+    clock.advance(seconds=20)
+
+    third = await limiter.take(KEY, Limits(2, 100))
+
+    at = to_ms(clock.now)
+    assert first == Decision(PASSED, (1, 60_000, 41, month(clock), at - 22_500))
+    assert second == Decision(PASSED, (0, 57_500, 42, month(clock), at - 20_000))
+    assert third == Decision(RATE_LIMIT, (0, 37_500, 42, month(clock), at), 37_500)
+
+
+async def test_over_the_quota_the_wait_is_to_the_months_end(limiter: LocalLimiter, clock: Clock) -> None:
+    """To the millisecond."""
+    clock.now = datetime(2026, 11, 30, 23, 59, 58, 750_000, tzinfo=UTC)
+    await limiter.take(KEY, Limits(5, 1))
+
+    refused = await limiter.take(KEY, Limits(5, 1))
+
+    assert (refused.exceeded, refused.retry_in) == (QUOTA, 1250)
+    assert refused.balance.rate_remaining == 4
+
+
+async def test_the_rate_limit_is_looked_at_first_and_a_refusal_counts_for_neither(
+    limiter: LocalLimiter, clock: Clock
+) -> None:
+    """Over both it is the rate limit; afterwards, the quota."""
+    limits = Limits(3, 3)
+
+    assert await take(limiter, limits, 5) == {PASSED: 3, RATE_LIMIT: 2}
+    clock.advance(seconds=60)
+    assert await take(limiter, limits, 5) == {QUOTA: 5}
+    balance = await limiter.look(KEY, limits)
+
+    assert (balance.rate_remaining, balance.quota_used) == (3, 3)
+
+
+async def test_to_look_counts_nothing_and_tells_what_a_request_is_told(limiter: LocalLimiter, clock: Clock) -> None:
+    """Before and after one, with room and without."""
+    limits = Limits(2, 100)
+    for _ in range(3):
+        before = [await limiter.look(KEY, limits) for _ in range(5)]
+        decision = await limiter.take(KEY, limits)
+        clock.advance(milliseconds=1)
+        after = await limiter.look(KEY, limits)
+
+        assert len(set(before)) == 1
+        passed = decision.exceeded is None
+        assert decision.balance.quota_used == before[0].quota_used + passed
+        assert after == decision.balance._replace(
+            at=decision.balance.at + 1, rate_resets_in=decision.balance.rate_resets_in - 1
+        )
+
+
+async def test_other_limits_hold_with_the_next_request(limiter: LocalLimiter) -> None:
+    """Lowered below what was used, and raised."""
+    assert await take(limiter, Limits(10, 10), 5) == {PASSED: 5}
+    assert await take(limiter, Limits(3, 10), 5) == {RATE_LIMIT: 5}
+    assert await take(limiter, Limits(10, 4), 5) == {QUOTA: 5}
+    assert await take(limiter, Limits(7, 10), 5) == {PASSED: 2, RATE_LIMIT: 3}
+    assert await take(limiter, Limits(100, 9), 5) == {PASSED: 2, QUOTA: 3}
+
+
+async def test_a_new_month_has_its_own_count_and_the_same_window(
+    limiter: LocalLimiter, written: Written, clock: Clock
+) -> None:
+    """The ledger is asked for it; at the month's turn nobody gets a second window."""
+    limits = Limits(5, 6)
+    clock.now = datetime(2026, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+    december = month(clock)
+    assert await take(limiter, limits, 3) == {PASSED: 3}
+
+    clock.advance(milliseconds=1)
+    written.used_by[KEY, month(clock).start] = 4
+    turned = await take(limiter, limits, 3)
+    clock.advance(seconds=60)
+    later = await take(limiter, limits, 3)
+
+    assert turned == {PASSED: 2, RATE_LIMIT: 1}
+    assert later == {QUOTA: 3}
+    assert list(dict.fromkeys(written.asked)) == [(KEY, december), (KEY, month(clock))]
+
+
+async def test_a_month_that_ends_while_the_ledger_is_asked(
+    limiter: LocalLimiter, written: Written, clock: Clock
+) -> None:
+    """What it then says of the old month is not taken for the new one."""
+    clock.now = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
+    written.used_by[KEY, month(clock).start] = 100
+    written.answers.clear()
+    asking = asyncio.ensure_future(limiter.take(KEY, Limits(10, 100)))
+    await asyncio.sleep(0)
+    clock.advance(seconds=2)
+    written.answers.set()
+
+    decision = await asking
+
+    assert decision.exceeded is PASSED
+    assert (decision.balance.quota_used, decision.balance.month) == (1, month(clock))
+
+
+async def test_what_others_have_written_down_is_learned(limiter: LocalLimiter, clock: Clock) -> None:
+    """Of keys that are known and of this month alone; more than is allowed refuses, less lets pass."""
+    limits = Limits(MANY, 100)
+    await limiter.take(KEY, limits)
+
+    limiter.learn(month(clock), {KEY: 98, OTHER: 50})
+
+    assert await take(limiter, limits, 5) == {PASSED: 2, QUOTA: 3}
+    assert (await limiter.look(OTHER, limits)).quota_used == 0
+    limiter.learn(month_of(month(clock).end * 1000), {KEY: 5})
+    assert (await limiter.look(KEY, limits)).quota_used == 100
+    limiter.learn(month(clock), {KEY: 120})
+    assert (await limiter.take(KEY, limits)).exceeded is QUOTA
+
+
+async def test_months_that_are_forgotten_are_asked_for_again(
+    limiter: LocalLimiter, written: Written, clock: Clock
+) -> None:
+    """The window goes on, the month's count comes from the ledger."""
+    limits = Limits(6, 100)
+    await take(limiter, limits, 3)
+    written.used_by[KEY, month(clock).start] = 98
+
+    limiter.forget_months()
+
+    assert await take(limiter, limits, 5) == {PASSED: 2, QUOTA: 3}
+    assert await take(limiter, Limits(5, 1000), 5) == {RATE_LIMIT: 5}
+
+
+async def test_what_passed_by_another_limiter_is_in_the_window(limiter: LocalLimiter, clock: Clock) -> None:
+    """For a minute, as all that passes; of itself, it is no refusal until the limit is reached."""
+    limits = Limits(3, 100)
+    for _ in range(2):
+        limiter.passed(KEY)
+    before = await limiter.refusal(KEY, limits)
+    assert await take(limiter, limits, 5) == {PASSED: 1, RATE_LIMIT: 4}
+    clock.advance(seconds=10)
+    full = await limiter.refusal(KEY, limits)
+    clock.advance(seconds=50)
+    after = await limiter.refusal(KEY, limits)
+
+    assert before is after is None
+    assert full is not None
+    assert (full.exceeded, full.retry_in, full.balance.rate_remaining) == (RATE_LIMIT, 50_000, 0)
+
+
+async def test_while_the_ledger_cannot_be_asked_nothing_is_known(
+    limiter: LocalLimiter, written: Written, clock: Clock
+) -> None:
+    """Neither counted nor refused: afterwards all of it is there."""
+    written.is_there = False
+    with pytest.raises(DatabaseUnavailable):
+        await limiter.take(KEY, Limits(5, 5))
+    with pytest.raises(DatabaseUnavailable):
+        await limiter.look(KEY, Limits(5, 5))
+
+    written.is_there = True
+
+    assert await take(limiter, Limits(5, 5), 9) == {PASSED: 5, RATE_LIMIT: 4}
+
+
+async def test_who_hangs_up_while_the_ledger_is_asked_uses_nothing_up(limiter: LocalLimiter, written: Written) -> None:
+    """And takes nobody along."""
+    written.answers.clear()
+    asking = [asyncio.ensure_future(limiter.take(KEY, Limits(5, MANY))) for _ in range(6)]
+    await asyncio.sleep(0)
+    asking[0].cancel()
+    written.answers.set()
+
+    results = await asyncio.gather(*asking, return_exceptions=True)
+
+    assert isinstance(results[0], asyncio.CancelledError)
+    assert all(isinstance(each, Decision) and each.exceeded is PASSED for each in results[1:])
+
+
+async def test_with_more_keys_than_are_remembered_quotas_stay_exact(written: Written, clock: Clock) -> None:
+    """What is forgotten is asked for again; what is used goes on being remembered."""
+    limiter = LocalLimiter(written, clock=clock, keys_remembered=6)
+    limits = Limits(MANY, 4)
+    keys = [f"{number:032x}" for number in range(20)]
+    passed: Counter[str] = Counter()
+    for _ in range(10):
+        for key_id in keys:
+            for each in (key_id, KEY):
+                if (await limiter.take(each, limits)).exceeded is None:
+                    passed[each] += 1
+                    written.used_by[each, month(clock).start] += 1
+
+    assert passed == dict.fromkeys({*keys, KEY}, 4)
+    assert sum(asked == (KEY, month(clock)) for asked in written.asked) == 1
+    assert len(limiter._used) + len(limiter._old_used) <= 6
+
+
+async def test_with_more_keys_than_are_remembered_the_window_of_one_that_is_used_is_kept(
+    written: Written, clock: Clock
+) -> None:
+    """However many others come in between, as long as it comes again before as many as are remembered."""
+    limiter = LocalLimiter(written, clock=clock, keys_remembered=6)
+    decisions = []
+    for number in range(100, 120):
+        decisions.append(await limiter.take(KEY, Limits(5, MANY)))
+        await limiter.take(f"{number:032x}", Limits(5, MANY))
+
+    assert [each.exceeded for each in decisions] == [PASSED] * 5 + [RATE_LIMIT] * 15
+    assert len(limiter._windows) + len(limiter._old_windows) <= 6
+
+
+@pytest.mark.parametrize("back", [{"seconds": 1}, {"seconds": 90}, {"hours": 1}, {"days": 40}])
+async def test_a_clock_that_goes_back_locks_nobody_out(
+    limiter: LocalLimiter, clock: Clock, back: dict[str, float]
+) -> None:
+    """Who asks all the time is let through again after a window, and not when the clock has caught up."""
+    limits = Limits(4, MANY)
+    assert await take(limiter, limits, 5) == {PASSED: 4, RATE_LIMIT: 1}
+    clock.advance(**{unit: -amount for unit, amount in back.items()})
+
+    waited = 0
+    while (await limiter.take(KEY, limits)).exceeded is not None:
+        clock.advance(seconds=1)
+        waited += 1
+        assert waited <= 60
+
+    assert waited >= 59
+
+
+@pytest.mark.parametrize("on", [{"seconds": 61}, {"hours": 1}, {"days": 40}])
+async def test_a_clock_that_went_ahead_for_a_while_locks_nobody_out(
+    limiter: LocalLimiter, clock: Clock, on: dict[str, float]
+) -> None:
+    """What was counted in that time is over a window after the clock is right again."""
+    limits = Limits(4, MANY)
+    there = clock.now
+    clock.advance(**on)
+    assert await take(limiter, limits, 5) == {PASSED: 4, RATE_LIMIT: 1}
+
+    clock.now = there
+    assert await take(limiter, limits, 5) == {RATE_LIMIT: 5}
+    clock.advance(seconds=60)
+
+    assert await take(limiter, limits, 5) == {PASSED: 4, RATE_LIMIT: 1}
+
+
+async def test_what_only_looks_decides_the_same_and_counts_nothing(limiter: LocalLimiter, clock: Clock) -> None:
+    """With room, over the rate limit, over the quota."""
+    looking = OnlyLooking(limiter)
+    for limits in (Limits(3, 100), Limits(1, 100), Limits(100, 2)):
+        looked = [await looking.take(KEY, limits) for _ in range(3)]
+        taken = await limiter.take(KEY, limits)
+
+        assert len(set(looked)) == 1
+        assert (looked[0].exceeded, looked[0].retry_in) == (taken.exceeded, taken.retry_in)
+        if taken.exceeded is None:
+            assert taken.balance.quota_used == looked[0].balance.quota_used + 1
+        else:
+            assert looked[0] == taken
+        clock.advance(seconds=1)
+
+
+def test_it_is_never_degraded_and_always_lets_pass(limiter: LocalLimiter) -> None:
+    """It counts for this process, as it should."""
+    assert (limiter.is_degraded, limiter.lets_pass, limiter.waiting) == (False, True, 0)
+    assert issubclass(LimiterUnavailable, Exception)

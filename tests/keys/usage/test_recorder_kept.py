@@ -1,0 +1,270 @@
+"""The ledger of one process tells its limiter what all have written, and is written by itself while it is kept."""
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+
+import keys.usage.recorder
+from keys.limits.limiter import Exceeded
+from keys.limits.local_limiter import LocalLimiter
+from keys.limits.sliding_window import Limits, Month
+from keys.usage.recorder import Ledger
+from keys.verification.verdict import Outcome, Verdict
+from models import RefusedRequest
+from models.engine.database import Database
+from models.key_lookup import DatabaseUnavailable
+from models.usage.store import Batch
+from tests.conftest import Clock
+from tests.support.issued_keys import until
+from tests.support.ledgers import hours, make_store, rows, stores
+from tests.support.recorder_fixtures import (
+    KEY,
+    MANY,
+    OTHER,
+    Unreliable,
+    messages,
+    note,
+    november,
+    passed,
+    refused,
+    state,
+    unavailable,
+)
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[Unreliable]:
+    made = Unreliable(make_store(database))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def ledger(store: Unreliable, clock: Clock) -> Ledger:
+    return Ledger(store, clock=clock)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger that writes as soon as it has written."""
+    monkeypatch.setattr(keys.usage.recorder, "EVERY_SECONDS", 0.001)
+
+
+class Learned:
+    """What a limiter is told by its ledger."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Month, dict[str, int]]] = []
+
+    def __call__(self, month: Month, used: Mapping[str, int]) -> None:
+        self.told.append((month, dict(used)))
+
+
+async def test_a_limiter_learns_what_all_have_written_and_what_waits_here(
+    store: Unreliable, database: Database, clock: Clock
+) -> None:
+    """Of the keys that were just written."""
+    learned = Learned()
+    ledger = Ledger(store, clock=clock, learn=learned)
+    async with stores(database) as [second]:
+        other = Ledger(second, clock=clock)
+        note(other, passed(clock.now), times=3)
+        note(other, passed(clock.now, OTHER), times=7)
+        await other.write()
+
+    note(ledger, passed(clock.now), times=2)
+    await ledger.write()
+    note(ledger, refused(Outcome.QUOTA_EXCEEDED))
+    await ledger.write()
+
+    assert learned.told == [(november(clock), {KEY: 5})]
+
+
+async def test_a_limiter_learns_nothing_that_is_of_no_use(store: Unreliable, clock: Clock) -> None:
+    """While others count, such as Redis."""
+    learned = Learned()
+    is_useful = False
+    ledger = Ledger(store, clock=clock, learn=learned, learns=lambda: is_useful)
+    note(ledger, passed(clock.now))
+    await ledger.write()
+    is_useful = True
+    note(ledger, passed(clock.now))
+    await ledger.write()
+
+    assert learned.told == [(november(clock), {KEY: 2})]
+
+
+async def test_a_limiter_never_learns_less_than_has_passed_here(store: Unreliable, clock: Clock) -> None:
+    """Not after writing has failed several times, nor when hours and months end meanwhile."""
+    clock.now = datetime(2026, 11, 30, 22, 59, tzinfo=UTC)
+    noted: Counter[tuple[int, str]] = Counter()
+    told: list[tuple[int, int]] = []
+
+    def learn(month: Month, used: Mapping[str, int]) -> None:
+        told.extend((number, noted[month.start, key_id]) for key_id, number in used.items())
+
+    ledger = Ledger(store, clock=clock, learn=learn)
+    for number in range(40):
+        for key_id in (KEY, OTHER) if number % 3 else (KEY,):
+            noted[november(clock).start, key_id] += 1
+            note(ledger, passed(clock.now, key_id))
+        store.failure = unavailable() if number % 4 else None
+        with suppress(DatabaseUnavailable):
+            await ledger.write()
+        clock.advance(minutes=7)
+
+    assert len(told) > 10
+    assert all(number == passed_here for number, passed_here in told)
+
+
+async def test_two_processes_without_redis_agree_once_they_have_written(database: Database, clock: Clock) -> None:
+    """Each then knows what the other has let pass, and neither lets pass more."""
+    limits = Limits(MANY, 20)
+    async with stores(database, 2) as made:
+        processes: list[tuple[Ledger, LocalLimiter]] = []
+        for store in made:
+            learned: list[LocalLimiter] = []
+            ledger = Ledger(store, clock=clock, learn=lambda month, used, to=learned: to[0].learn(month, used))
+            learned.append(LocalLimiter(ledger, clock=clock))
+            processes.append((ledger, learned[0]))
+
+        async def take(process: int, times: int) -> int:
+            ledger, limiter = processes[process]
+            number = 0
+            for _ in range(times):
+                decision = await limiter.take(KEY, limits)
+                if decision.exceeded is None:
+                    note(ledger, Verdict(Outcome.GOOD, "good", state(KEY), decision=decision))
+                    number += 1
+            return number
+
+        first = await take(0, 6), await take(1, 7)
+        for ledger, _ in processes:
+            await ledger.write()
+        second = await take(0, 1), await take(1, 1)
+        for ledger, _ in [*processes, processes[0]]:
+            await ledger.write()
+        third = await take(1, 100)
+        await processes[1][0].write()
+        restarted = LocalLimiter(processes[0][0], clock=clock)
+
+        assert (first, second, third) == ((6, 7), (1, 1), 5)
+        assert (await restarted.take(KEY, limits)).exceeded is Exceeded.QUOTA
+
+
+async def test_it_is_written_by_itself(ledger: Ledger, database: Database, clock: Clock, hasty: None) -> None:
+    """While the process lives."""
+    async with ledger.kept():
+        note(ledger, passed(clock.now), times=3)
+        await until(lambda: len(ledger.tally) == 0)
+        note(ledger, passed(clock.now), times=4)
+        await until(lambda: len(ledger.tally) == 0)
+
+    assert await hours(database) == {(KEY, clock.now): 7}
+
+
+async def test_a_process_that_ends_has_written_everything(ledger: Ledger, database: Database, clock: Clock) -> None:
+    """To the last request."""
+    async with ledger.kept():
+        note(ledger, passed(clock.now), times=3)
+        note(ledger, refused(Outcome.RATE_LIMITED), times=2)
+        note(ledger, refused(Outcome.INVALID_KEY, None), times=2)
+
+    assert await hours(database) == {(KEY, clock.now): 3}
+    assert len(await rows(database, RefusedRequest)) == 4
+
+
+async def test_also_where_writing_has_failed_until_then(
+    ledger: Ledger, store: Unreliable, database: Database, clock: Clock, hasty: None
+) -> None:
+    """What waited since, and what came after that."""
+    async with ledger.kept():
+        for number in range(1, 4):
+            store.failure = unavailable()
+            note(ledger, passed(clock.now))
+            note(ledger, refused(Outcome.RATE_LIMITED))
+            failed = store.asked["write"]
+            await until(lambda failed=failed: store.asked["write"] > failed)
+            if number == 3:
+                store.failure = None
+
+    assert await hours(database) == {(KEY, clock.now): 3}
+    assert len(await rows(database, RefusedRequest)) == 3
+
+
+async def test_a_database_that_is_away_is_told_of_once(
+    ledger: Ledger, store: Unreliable, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And that it is back; never with the driver's words."""
+    caplog.set_level(logging.INFO)
+    async with ledger.kept():
+        for _ in range(2):
+            store.failure = unavailable()
+            note(ledger, passed(clock.now))
+            failed = store.asked["write"]
+            await until(lambda failed=failed: store.asked["write"] > failed + 5)
+            store.failure = None
+            await until(lambda: len(ledger.tally) == 0 and len(messages(caplog)) % 2 == 0)
+
+    assert (
+        messages(caplog)
+        == [
+            "Usage can't be written down (ConnectionRefusedError); it is kept until it can",
+            "Usage can be written down again",
+        ]
+        * 2
+    )
+    assert "hunter2" not in caplog.text
+
+
+async def test_a_fault_is_logged_and_ends_nothing(
+    ledger: Ledger, store: Unreliable, database: Database, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its name alone."""
+    async with ledger.kept():
+        store.failure = ValueError("hunter2")
+        note(ledger, passed(clock.now))
+        await until(lambda: bool(messages(caplog)))
+        store.failure = None
+        await until(lambda: len(ledger.tally) == 0)
+
+    assert await hours(database) == {(KEY, clock.now): 1}
+    assert messages(caplog) == [
+        "Usage can't be written down (ValueError); it is kept until it can",
+        "Usage can be written down again",
+    ]
+    assert "hunter2" not in caplog.text
+
+
+async def test_company_is_told_of(
+    store: Unreliable, database: Database, clock: Clock, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once another process has written into the same database, and not before."""
+    monkeypatch.setattr(keys.usage.recorder, "ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR", 2)
+    told: list[bool] = []
+    ledger = Ledger(store, clock=clock, on_company=lambda: told.append(True))
+    async with ledger.kept(), stores(database) as [other]:
+        note(ledger, passed(clock.now))
+        await until(lambda: store.asked["has_company"] > 2)
+        alone = list(told)
+        await other.write(Batch(1))
+        await until(lambda: bool(told))
+
+    assert alone == []
+
+
+async def test_to_look_for_company_is_in_nobodys_way(
+    store: Unreliable, clock: Clock, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ask over the one connection of the process."""
+    monkeypatch.setattr(keys.usage.recorder, "ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR", 1)
+    ledger = Ledger(store, clock=clock, on_company=lambda: None)
+    async with ledger.kept():
+        answers = [await ledger.used(KEY, november(clock)) for _ in range(300)]
+
+    assert set(answers) == {0}
+    assert store.asked["has_company"] > 1

@@ -1,0 +1,303 @@
+"""What is wrong with a text that is not a key, and the sentences about it."""
+
+import base64
+import re
+from collections.abc import Callable
+from random import Random
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keys.token import ServerKeys, hint, mint, parse
+from keys.verification.malformed import DISGUISE_WORDS, WORDS, Finding, describe, examine, recognise
+from keys.verification.malformed_rules import IDS, LOOKED_AT, VENDORS, Fault
+from models.usage.refused_request import DETAIL_LENGTH_AT_MOST
+
+PREFIXES = ("kd", "old")
+SERVER_KEYS = ServerKeys((b"0123456789abcdef0123456789abcdef",))
+MINTED = mint(SERVER_KEYS, "kd", choose=Random(3).choice)
+KEY = MINTED.token.reveal()
+OTHER_KEY = mint(SERVER_KEYS, "kd", choose=Random(4).choice).token.reveal()
+PUBLIC_ID = MINTED.public_id
+TAIL = KEY.rpartition("_")[2]
+THIRTY_TWO = "0199c0de" * 4
+
+DISGUISES: list[tuple[Fault, Callable[[str], str]]] = [
+    (Fault.QUOTED, lambda key: f'"{key}"'),
+    (Fault.QUOTED, lambda key: f"'{key}'"),
+    (Fault.QUOTED, lambda key: f'\\"{key}\\"'),
+    (Fault.QUOTED, lambda key: f"“{key}”"),
+    (Fault.QUOTED, lambda key: f"“{key}”".encode().decode("latin-1")),
+    (Fault.QUOTED, lambda key: f"`{key}`"),
+    (Fault.QUOTED, lambda key: f"<{key}>"),
+    (Fault.QUOTED, lambda key: f"{{{key}}}"),
+    (Fault.QUOTED, lambda key: f'"{key}'),
+    (Fault.QUOTED, lambda key: f'"Bearer {key}"'),
+    (Fault.BEARER, lambda key: f"Bearer {key}"),
+    (Fault.BEARER, lambda key: f"bearer Bearer  {key}"),
+    (Fault.BEARER, lambda key: f"Bearer: {key}"),
+    (Fault.WHITE_SPACE, lambda key: f"  {key}\n"),
+    (Fault.WHITE_SPACE, lambda key: f"{key[:30]}\n    {key[30:]}"),
+    (Fault.WHITE_SPACE, lambda key: f"{key[:30]}\\\n    {key[30:]}"),
+    (Fault.WHITE_SPACE, lambda key: f"{key[:9]} {key[9:40]}\u00a0{key[40:]}"),
+    (Fault.WHITE_SPACE, lambda key: f"\n\t'{key}'"),
+    (Fault.INVISIBLE, lambda key: f"\ufeff{key}"),
+    (Fault.INVISIBLE, lambda key: f"{key[:20]}\u200b{key[20:]}"),
+    (Fault.INVISIBLE, lambda key: f"{key[:20]}\u00ad{key[20:]}"),
+    (Fault.INVISIBLE, lambda key: f"{key}\x00"),
+    (Fault.INVISIBLE, lambda key: f"{key[:5]}\x1b{key[5:]}"),
+    (Fault.INVISIBLE, lambda key: f"{key}\ud800"),
+    (Fault.PUNCTUATION, lambda key: f"{key},"),
+    (Fault.PUNCTUATION, lambda key: f"{key};"),
+    (Fault.PUNCTUATION, lambda key: f"{key}\\n"),
+    (Fault.PUNCTUATION, lambda key: f"{key}\\r\\n"),
+    (Fault.PUNCTUATION, lambda key: f"{key}\\"),
+    (Fault.PUNCTUATION, lambda key: f": {key}"),
+    (Fault.ASSIGNMENT, lambda key: f"API_KEY={key}"),
+    (Fault.ASSIGNMENT, lambda key: f'export KEYDESK_KEY="{key}"'),
+    (Fault.ASSIGNMENT, lambda key: f"X-API-Key: {key}"),
+    (Fault.ASSIGNMENT, lambda key: f"Authorization: Bearer {key}"),
+    (Fault.ASSIGNMENT, lambda key: f"api_key: '{key}'"),
+    (Fault.STRUCTURED, lambda key: f'{{"api_key": "{key}"}}'),
+    (Fault.STRUCTURED, lambda key: f"['{key}']"),
+    (Fault.PERCENT_ENCODED, lambda key: quote(f'"{key}"')),
+    (Fault.PERCENT_ENCODED, lambda key: key.replace("_", "%5F")),
+    (Fault.PERCENT_ENCODED, lambda key: f"{key}%0A"),
+    (Fault.SURROUNDED, lambda key: f"my key is {key} thanks"),
+    (Fault.SURROUNDED, lambda key: f"Token {key}"),
+    (Fault.BASE64, lambda key: base64.b64encode(key.encode()).decode()),
+    (Fault.BASE64, lambda key: base64.b64encode(f"{key}\n".encode()).decode()),
+]
+"""Ways to send a whole key that is not found, each with the fault that it comes first to."""
+
+TEXTS: list[tuple[str, Fault]] = [
+    ("", Fault.EMPTY),
+    (" \n", Fault.EMPTY),
+    ("Bearer", Fault.EMPTY),
+    ('""', Fault.EMPTY),
+    ("undefined", Fault.NO_VALUE),
+    ("null", Fault.NO_VALUE),
+    ("None", Fault.NO_VALUE),
+    ("Bearer null", Fault.NO_VALUE),
+    ("[object Object]", Fault.NO_VALUE),
+    ("$KEYDESK_KEY", Fault.VARIABLE),
+    ("Bearer ${KEYDESK_KEY}", Fault.VARIABLE),
+    ("$(cat key.txt)", Fault.VARIABLE),
+    ("${{ secrets.KEY }}", Fault.VARIABLE),
+    ("%KEYDESK_KEY%", Fault.VARIABLE),
+    ("kd_$KEY", Fault.VARIABLE),
+    ("process.env.KEY", Fault.VARIABLE),
+    ("{{ api_key }}", Fault.PLACEHOLDER),
+    ("<YOUR_KEY>", Fault.PLACEHOLDER),
+    ("<your key>", Fault.PLACEHOLDER),
+    ("YOUR_API_KEY", Fault.PLACEHOLDER),
+    ('"your-api-key-here"', Fault.PLACEHOLDER),
+    ("changeme", Fault.PLACEHOLDER),
+    (f"key_{THIRTY_TWO}", Fault.ID),
+    (f"org_{THIRTY_TWO}", Fault.ID),
+    (f"agt_{THIRTY_TWO}", Fault.ID),
+    (f"usr_{THIRTY_TWO}", Fault.ID),
+    (f"evt_{THIRTY_TWO}", Fault.ID),
+    (f"Bearer req_{THIRTY_TWO}", Fault.ID),
+    ("0199c0de-0199-7c0d-8199-0199c0de0199", Fault.UUID),
+    (THIRTY_TWO, Fault.UUID),
+    ("https://keys.example/organizations", Fault.ADDRESS),
+    (f"https://api.example/?key={KEY}", Fault.ADDRESS),
+    ("www.example.com", Fault.ADDRESS),
+    ("AKIA" + "IOSFODNN7EXAMPLE"[4:], Fault.VENDOR),
+    ("ASIA" + "2" * 16, Fault.VENDOR),
+    *((f"{beginning}_" + "a1" * 18, Fault.VENDOR) for beginning in ("ghp", "gho", "ghs", "github_pat")),
+    *((f"{beginning}-" + "a1" * 18, Fault.VENDOR) for beginning in ("sk", "sk-proj", "sk-ant-api03", "glpat")),
+    *((f"xox{letter}-12345-abcde", Fault.VENDOR) for letter in "bp"),
+    *((f"{beginning}_" + "a1" * 12, Fault.VENDOR) for beginning in ("sk_live", "sk_test", "rk_live", "pk_test")),
+    ("'AIza" + "Sy" * 16 + "'", Fault.VENDOR),
+    ("Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln", Fault.VENDOR),
+    ("-----BEGIN " + "PRIVATE KEY-----\nabc", Fault.VENDOR),
+    ("Basic " + base64.b64encode(b"anna:open sesame").decode(), Fault.BASIC_CREDENTIALS),
+    (base64.b64encode(b"anna:open sesame!").decode(), Fault.BASIC_CREDENTIALS),
+    (base64.b64encode(f"{KEY}:".encode()).decode(), Fault.BASIC_CREDENTIALS),
+    (hint("kd", PUBLIC_ID, KEY[-4:]), Fault.HINT),
+    (hint("kd", PUBLIC_ID, KEY[-4:]).encode().decode("latin-1"), Fault.HINT),
+    (hint("kd", PUBLIC_ID, KEY[-4:]).replace("…", "..."), Fault.HINT),
+    (f"kd_{PUBLIC_ID}_**********", Fault.MASKED),
+    ("***", Fault.MASKED),
+    ("kd_••••••••••••", Fault.MASKED),
+    (f"{KEY[:30]}…", Fault.MASKED),
+    (f"{KEY[:30]}...", Fault.MASKED),
+    ("kd_xxxx", Fault.MASKED),
+    (f"kd_{PUBLIC_ID}_XXXXXXXX", Fault.MASKED),
+    ("[REDACTED]", Fault.MASKED),
+    (KEY + KEY, Fault.DOUBLED),
+    (f"{KEY},{KEY}", Fault.DOUBLED),
+    (f"Bearer {KEY}, Bearer {KEY}", Fault.DOUBLED),
+    (f"{KEY}, {OTHER_KEY}", Fault.SEVERAL),
+    (KEY + OTHER_KEY, Fault.SEVERAL),
+    (KEY.upper(), Fault.CAPITALS),
+    (KEY[3:], Fault.BEGINNING_MISSING),
+    (KEY[1:], Fault.BEGINNING_MISSING),
+    (KEY[10:], Fault.BEGINNING_MISSING),
+    (TAIL, Fault.BEGINNING_MISSING),
+    (f"sk_{KEY[3:]}", Fault.OTHER_PREFIX),
+    (f"'sk_{KEY[3:]}'", Fault.OTHER_PREFIX),
+    (f"kd_{PUBLIC_ID}", Fault.PUBLIC_ID_ONLY),
+    (f"kd_{PUBLIC_ID}_", Fault.PUBLIC_ID_ONLY),
+    (PUBLIC_ID, Fault.PUBLIC_ID_ONLY),
+    (KEY.replace("_", ""), Fault.UNDERSCORES),
+    (KEY.replace("_", "__"), Fault.UNDERSCORES),
+    (KEY.replace("_", "-"), Fault.UNDERSCORES),
+    (KEY.replace("_", "\\_"), Fault.UNDERSCORES),
+    (f"kd_{PUBLIC_ID}{TAIL}", Fault.UNDERSCORES),
+    (f"kd_{PUBLIC_ID[1:]}_{TAIL}a", Fault.UNDERSCORES),
+    (f"{KEY[:20]}\u0430{KEY[21:]}", Fault.CHARACTERS),
+    (f"{KEY[:20]}@{KEY[21:]}", Fault.CHARACTERS),
+    (f"\u043ad_{KEY[3:]}", Fault.CHARACTERS),
+    (KEY[:-1], Fault.TOO_SHORT),
+    ("kd_", Fault.TOO_SHORT),
+    (f'"{KEY[:-1]}"', Fault.TOO_SHORT),
+    (f"API_KEY={KEY[:-1]}", Fault.TOO_SHORT),
+    (f"{KEY}a", Fault.TOO_LONG),
+    ("hello", Fault.OTHER),
+    ("what is this supposed to be", Fault.OTHER),
+    ("kd", Fault.OTHER),
+]
+
+
+@pytest.mark.parametrize(("fault", "disguise"), DISGUISES)
+def test_a_whole_key_in_disguise_is_told_what_to_leave_out(fault: Fault, disguise: Callable[[str], str]) -> None:
+    """Where a well-formed key remains without what is around it, that is what is said."""
+    text = disguise(KEY)
+    assert parse(text, PREFIXES) is None
+
+    malformed = examine(text, PREFIXES)
+
+    assert malformed.fault is fault
+    assert malformed.detail.startswith(DISGUISE_WORDS[fault][0])
+    assert f"without {DISGUISE_WORDS[fault][1]}" in malformed.detail
+
+
+@pytest.mark.parametrize(("text", "fault"), TEXTS)
+def test_what_was_sent_instead_of_a_key_is_named(text: str, fault: Fault) -> None:
+    """Each way to get a key wrong has its own fault."""
+    assert parse(text, PREFIXES) is None
+
+    assert examine(text, PREFIXES).fault is fault
+
+
+def test_every_fault_is_met_here_and_has_words() -> None:
+    """No fault is without an example in these tables, and none without a sentence."""
+    met = {fault for _, fault in TEXTS} | {fault for fault, _ in DISGUISES}
+
+    assert met == set(Fault)
+    assert WORDS.keys() | DISGUISE_WORDS.keys() == set(Fault)
+
+
+def test_each_vendor_and_kind_of_id_is_named() -> None:
+    """Whose key it is, or whose id, is said by name, and each name of the tables is met here."""
+    named = {recognise(text, PREFIXES).fact for text, fault in TEXTS if fault in {Fault.VENDOR, Fault.ID}}
+
+    assert named == {*VENDORS, *IDS}
+    assert recognise("sk-ant-api03-a1", PREFIXES).fact == "An Anthropic key"
+    assert recognise("sk-proj-a1", PREFIXES).fact == "An OpenAI key"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (KEY[:-1], "The key is too short by 1 character."),
+        (KEY[:-3], "The key is too short by 3 characters."),
+        (f"old_{KEY[3:-3]}", "The key is too short by 3 characters."),
+        (f"{KEY}ab", "The key is too long by 2 characters."),
+        (f"'{KEY[:-3]}'", "created, without quotes or brackets."),
+        (f'"Bearer {KEY}"', "Send the key without quotes or brackets and the extra Bearer."),
+        (f"Bearer {KEY}", "The word Bearer is there twice"),
+        (
+            "glpat-" + "a1" * 10,
+            "A GitLab token was sent, which is no key of this service. Send a key that begins with kd_",
+        ),
+        (f"agt_{THIRTY_TWO}", "The id of an agent was sent instead of a key."),
+        ("hello", "A key is kd_, 16 letters and digits, an underscore, and 42 more: 62 characters in all."),
+    ],
+)
+def test_the_sentence_says_what_and_how(text: str, said: str) -> None:
+    """Counts, vendors and the form of a key are said in words."""
+    assert said in examine(text, PREFIXES).detail
+
+
+@given(st.integers(min_value=0), st.sampled_from([disguise for _, disguise in DISGUISES]), st.integers(0, 20))
+def test_no_sentence_repeats_a_secret(seed: int, disguise: Callable[[str], str], missing: int) -> None:
+    """Whatever a key comes in, whole or cut short, no run of six of its characters is in the sentence."""
+    key = mint(SERVER_KEYS, "kd", choose=Random(seed).choice).token.reveal()
+    sent = disguise(key[: len(key) - missing])
+
+    detail = examine(sent, PREFIXES).detail
+
+    assert not [key[start : start + 6] for start in range(3, len(key) - 5) if key[start : start + 6] in detail]
+
+
+@given(
+    st.text(alphabet="kd_old0aZ xX\"'“<>{}$%=:,;.\\/*…\n\x00\u200b\ud800\u0430é", max_size=80) | st.text(max_size=80)
+)
+def test_any_text_has_a_fault(text: str) -> None:
+    """Whatever comes, there is one fault with a sentence or two, and the same again the next time."""
+    malformed = examine(text, PREFIXES)
+
+    assert malformed == examine(text, PREFIXES)
+    assert 1 <= len(re.findall(r"\.(?: |\Z)", malformed.detail)) <= 2
+    assert "{" not in malformed.detail
+
+
+@given(st.text(alphabet="zqj9#", min_size=4, max_size=40))
+def test_no_sentence_repeats_what_was_sent(text: str) -> None:
+    """Also of a text that is no key nothing is repeated."""
+    assert text not in examine(text, PREFIXES).detail
+    assert text not in examine(f"kd_{text}", PREFIXES).detail
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (KEY + "a" * 1_000_000, Fault.TOO_LONG),
+        ("kd_" * 400_000, Fault.TOO_LONG),
+        (" " * 1_000_000, Fault.EMPTY),
+        (" " * 1_000_000 + KEY, Fault.WHITE_SPACE),
+        ("\x00" * 1_000_000, Fault.OTHER),
+        ("\ud800" * 1_000_000, Fault.CHARACTERS),
+        ("é" * 1_000_000, Fault.CHARACTERS),
+        ('"' * 1_000_000, Fault.OTHER),
+        ("[" * 1_000_000, Fault.OTHER),
+        ("a-" * 500_000, Fault.OTHER),
+        ("Bearer " * 150_000, Fault.OTHER),
+        ("ghp_" + "a" * 1_000_000, Fault.VENDOR),
+        (f"{KEY}," * 16_000, Fault.DOUBLED),
+    ],
+)
+def test_a_megabyte_is_judged_by_its_beginning(text: str, fault: Fault) -> None:
+    """A huge text gets an answer, from its first few hundred characters and its length."""
+    assert recognise(text, PREFIXES).fault is fault
+
+
+def test_a_long_texts_end_does_not_matter() -> None:
+    """Beyond what is looked at, only how much there is counts."""
+    beginning = KEY + "a" * LOOKED_AT
+
+    assert examine(beginning + '"' * 50, PREFIXES) == examine(beginning + KEY[:50], PREFIXES)
+
+
+LONGEST_PREFIX = "abcdefghijkl"
+LONGEST_FACT = max([*IDS, *VENDORS, "2147483647 characters"], key=len)
+
+
+@given(st.sampled_from(list(Fault)), st.lists(st.sampled_from(list(DISGUISE_WORDS)), unique=True))
+def test_no_description_is_longer_than_what_keeps_it(fault: Fault, disguises: list[Fault]) -> None:
+    """However many disguises there are: the outermost are named, as many as there is room for."""
+    if fault in DISGUISE_WORDS:
+        disguises = [fault, *(each for each in disguises if each is not fault)]
+    finding = Finding(fault, LONGEST_FACT, tuple(disguises))
+
+    sentence = describe(finding, LONGEST_PREFIX)
+
+    assert len(sentence) <= DETAIL_LENGTH_AT_MOST
+    if disguises and (fault in DISGUISE_WORDS or "{without}" in WORDS[fault][1]):
+        assert DISGUISE_WORDS[disguises[0]][1] in sentence

@@ -1,0 +1,506 @@
+"""The gate: what becomes of a presented key, what it costs, and that nothing old is ever believed."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keys.cache import Memo
+from keys.issuer import Issuer
+from keys.policy import Scope
+from keys.token import ServerKeys, mint
+from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.verification.verifier import KEY_LENGTH_AT_MOST, SECRETS_WAITING_AT_MOST, Gate
+from models.engine.database import Database
+from models.key_lookup import SqliteKeyReader
+from resolvers.api_keys import delete_api_key, rotate_api_key
+from resolvers.create_api_key import create_api_key
+from resolvers.operator.agents import delete_agent
+from resolvers.operator.organizations import delete_organization
+from resolvers.services import Desk, Issued
+from tests.conftest import SERVER_KEYS, Clock, CountingHasher
+from tests.support.issued_keys import NEVER_WAS, Gates, HeldHasher, SpyReader, altered, end_overlap, issue, until
+from tests.support.world import World
+
+NOBODY = Wanted()
+
+
+@pytest.fixture
+async def gates(database: Database) -> AsyncIterator[Gates]:
+    """Gates on this test's database."""
+    made = Gates(database)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def hasher() -> CountingHasher:
+    """Counts what the gate compares."""
+    return CountingHasher()
+
+
+@pytest.fixture
+def gate(gates: Gates, hasher: CountingHasher) -> Gate:
+    """A gate that has seen nothing yet."""
+    return gates.make(hasher)
+
+
+async def check(gate: Gate, issued: Issued, wanted: Wanted = NOBODY) -> Verdict:
+    return await gate.check(issued.secret.reveal(), wanted)
+
+
+async def test_a_key_that_was_issued_is_good(gate: Gate, desk: Desk, world: World) -> None:
+    """The verdict has its facts: the key, its organization and, of an agent-level key, its agent."""
+    of_all, of_one = await issue(desk, world), await issue(desk, world, world.own)
+
+    whole, narrow = await check(gate, of_all), await check(gate, of_one)
+
+    assert (whole.outcome, whole.agent_id) == (Outcome.GOOD, None)
+    assert (narrow.outcome, narrow.agent_id) == (Outcome.GOOD, world.own.id.hex)
+    assert whole.key is not None
+    assert narrow.key is not None
+    assert (whole.key.key_id, whole.key.organization_id) == (of_all.record.id.hex, world.acme.id.hex)
+    assert (whole.key.agent_id, narrow.key.agent_id) == (None, world.own.id.hex)
+
+
+GOOD, REFUSED = Outcome.GOOD, Outcome.AGENT_NOT_IN_SCOPE
+
+
+@pytest.mark.parametrize(
+    ("wanted", "of_organization", "of_agent"),
+    [
+        ("own", GOOD, GOOD),
+        ("other", GOOD, REFUSED),
+        ("retired", REFUSED, REFUSED),
+        ("theirs", REFUSED, REFUSED),
+        ("never was", REFUSED, REFUSED),
+        ("unreadable", REFUSED, REFUSED),
+        ("nobody", GOOD, GOOD),
+    ],
+)
+async def test_a_key_is_good_for_agents_of_its_scope(
+    gate: Gate, desk: Desk, world: World, wanted: str, of_organization: Outcome, of_agent: Outcome
+) -> None:
+    """An organization-level key for each living agent of its organization, an agent-level key for its own alone."""
+    agents = {"own": world.own.id, "other": world.other.id, "retired": world.retired.id, "theirs": world.theirs.id}
+    agent_id = {**agents, "never was": NEVER_WAS}.get(wanted)
+    asked = Wanted(None if agent_id is None else agent_id.hex, is_unreadable=wanted == "unreadable")
+    keys = [await issue(desk, world), await issue(desk, world, world.own)]
+
+    verdicts = [await check(gate, each, asked) for each in keys]
+
+    assert [verdict.outcome for verdict in verdicts] == [of_organization, of_agent]
+    for verdict in verdicts:
+        if verdict.outcome is GOOD and agent_id is not None:
+            assert verdict.agent_id == agent_id.hex
+
+
+async def test_an_agent_can_be_required(gates: Gates, desk: Desk, world: World) -> None:
+    """Where the operator says so, an agent-level key needs the agent beside it; an organization-level one does not."""
+    gate = gates.make(require_agent=True)
+    of_all, of_one = await issue(desk, world), await issue(desk, world, world.own)
+
+    outcomes = [
+        (await check(gate, of_one)).outcome,
+        (await check(gate, of_one, Wanted(world.own.id.hex))).outcome,
+        (await check(gate, of_all)).outcome,
+    ]
+
+    assert outcomes == [REFUSED, GOOD, GOOD]
+
+
+async def test_the_key_is_looked_at_before_the_agent(gate: Gate, desk: Desk, world: World) -> None:
+    """A deleted key for another organization's agent is a deleted key."""
+    issued = await issue(desk, world, world.own)
+    await delete_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+
+    outcomes = {
+        (await check(gate, issued, asked)).outcome for asked in (Wanted(world.theirs.id.hex), Wanted(None, True))
+    }
+
+    assert outcomes == {Outcome.DELETED_KEY}
+
+
+async def test_what_was_not_issued_here_costs_nothing(gates: Gates, hasher: CountingHasher) -> None:
+    """A malformed key and one with a tag that is not ours are refused without a look at the database, and no hash."""
+    spy = SpyReader()
+    gate = gates.make(hasher, reader=spy)
+    elsewhere = mint(ServerKeys((b"another installation's server key",)), "kd").token.reveal()
+    ours = mint(SERVER_KEYS, "kd").token.reveal()
+    texts = [elsewhere, altered(ours), ours[:-1], "kd_" + ours, ours + "x" * KEY_LENGTH_AT_MOST, "", "é" * 40, "_" * 9]
+
+    verdicts = [await gate.check(text, NOBODY) for text in texts]
+
+    outcomes = [verdict.outcome for verdict in verdicts]
+    assert outcomes == [Outcome.INVALID_KEY] * 2 + [Outcome.MALFORMED_KEY] * 6
+    assert all((verdict.malformed is None) == (verdict.outcome is Outcome.INVALID_KEY) for verdict in verdicts)
+    assert not [verdict for verdict in verdicts if verdict.key is not None]
+    assert (spy.asked, hasher.verified, hasher.hashed) == ([], 0, 0)
+
+
+async def test_an_unknown_id_and_a_wrong_secret_are_the_same(
+    gate: Gate, hasher: CountingHasher, desk: Desk, world: World
+) -> None:
+    """Both with a genuine tag, they have the same outcome at the same cost: one run of argon2, and then none."""
+    issued = await issue(desk, world)
+    unknown = mint(SERVER_KEYS, "kd").token.reveal()
+    wrong = mint(SERVER_KEYS, "kd", public_id=issued.record.public_id).token.reveal()
+    seen = []
+
+    for token in (unknown, wrong) * 2:
+        before = hasher.hashed + hasher.verified
+        verdict = await gate.check(token, NOBODY)
+        seen.append((verdict.outcome, hasher.hashed + hasher.verified - before))
+
+    assert seen == [(Outcome.INVALID_KEY, 1)] * 2 + [(Outcome.INVALID_KEY, 0)] * 2
+
+
+@pytest.mark.parametrize("deletion", ["key", "agent", "organization"])
+async def test_a_deletion_that_was_answered_holds(
+    gates: Gates, desk: Desk, world: World, clock: Clock, deletion: str
+) -> None:
+    """In every process, also where the key was good a moment ago; the caller proved that it had the key."""
+    here, there = gates.make(), gates.make()
+    issued = await issue(desk, world, world.own)
+    before = [(await check(gate, issued)).outcome for gate in (here, there)]
+
+    if deletion == "key":
+        await delete_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+    async with desk.database.transaction() as session:
+        if deletion == "agent":
+            await delete_agent(session, agent_id=world.own.id, now=clock())
+        elif deletion == "organization":
+            await delete_organization(session, organization_id=world.acme.id, now=clock())
+
+    assert before == [GOOD, GOOD]
+    assert [(await check(gate, issued)).outcome for gate in (here, there)] == [Outcome.DELETED_KEY] * 2
+    assert (await here.check(altered(issued.secret.reveal()), NOBODY)).outcome is Outcome.INVALID_KEY
+
+
+async def test_a_rotation_without_overlap_ends_the_secret_before(gate: Gate, desk: Desk, world: World) -> None:
+    """The new one works at once; who has the old one is told so, and a stranger is not."""
+    issued = await issue(desk, world)
+    await check(gate, issued)
+
+    rotated = await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+
+    assert [(await check(gate, each)).outcome for each in (issued, rotated)] == [Outcome.REPLACED_SECRET, GOOD]
+    assert (await gate.check(altered(issued.secret.reveal()), NOBODY)).outcome is Outcome.INVALID_KEY
+
+
+async def test_an_overlap_ends_by_the_clock_of_the_database(gate: Gate, desk: Desk, world: World, clock: Clock) -> None:
+    """Both secrets work until then, whatever this process takes the time to be; afterwards the new one alone."""
+    issued = await issue(desk, world)
+    rotated = await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
+
+    clock.advance(days=2)
+    during = [(await check(gate, each)).outcome for each in (issued, rotated)]
+    await end_overlap(desk.database, issued.record.id, in_seconds=-0.001)
+    after = [(await check(gate, each)).outcome for each in (issued, rotated)]
+    await end_overlap(desk.database, issued.record.id, in_seconds=600)
+    again = (await check(gate, issued)).outcome
+
+    assert during == [GOOD, GOOD]
+    assert after == [Outcome.REPLACED_SECRET, GOOD]
+    assert again is GOOD
+
+
+async def test_never_more_than_two_secrets_live(gate: Gate, desk: Desk, world: World) -> None:
+    """A second rotation ends the first of three secrets, although its overlap was not over."""
+    first = await issue(desk, world)
+    second = await rotate_api_key(desk, world.actor("ada"), key_id=first.record.id, overlap_seconds=3600)
+    between = [(await check(gate, each)).outcome for each in (first, second)]
+    third = await rotate_api_key(desk, world.actor("ada"), key_id=first.record.id, overlap_seconds=3600)
+
+    outcomes = [(await check(gate, each)).outcome for each in (first, second, third)]
+
+    assert between == [GOOD, GOOD]
+    assert outcomes == [Outcome.REPLACED_SECRET, GOOD, GOOD]
+
+
+async def test_what_argon2_found_is_remembered(gate: Gate, hasher: CountingHasher, desk: Desk, world: World) -> None:
+    """One run for each pair of a secret and a stored hash, whether they match or not, and none after it."""
+    issued = await issue(desk, world)
+    rotated = await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+    runs = []
+
+    for each in (rotated, rotated, issued, issued, rotated, issued):
+        await check(gate, each)
+        runs.append(hasher.verified)
+
+    assert runs == [1, 1, 2, 2, 2, 2]
+
+
+async def test_a_memo_that_is_full_forgets_and_asks_argon2_again(
+    gates: Gates, hasher: CountingHasher, desk: Desk, world: World
+) -> None:
+    """However small it is, verdicts stay right."""
+    gate = gates.make(hasher, memo_entries=2)
+    keys = [await issue(desk, world) for _ in range(3)]
+
+    outcomes = [(await check(gate, each)).outcome for each in keys * 3]
+
+    assert outcomes == [GOOD] * 9
+    assert hasher.verified > 3
+
+
+async def test_a_key_is_hashed_once_for_all_that_wait(gates: Gates, desk: Desk, world: World) -> None:
+    """Twenty callers with a key's two secrets cost the three runs that it takes, never two of them at once."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    issued = await issue(desk, world)
+    rotated = await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
+
+    callers = [asyncio.create_task(check(gate, each)) for each in (issued, rotated) * 10]
+    await until(held.entered.is_set)
+    held.released.set()
+    verdicts = await asyncio.gather(*callers)
+
+    assert [verdict.outcome for verdict in verdicts] == [GOOD] * 20
+    assert (held.verified, held.at_once_at_most) == (3, 1)
+
+
+async def test_keys_are_hashed_side_by_side(gates: Gates, desk: Desk, world: World) -> None:
+    """One key does not wait for another: a thread each."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    callers = [asyncio.create_task(check(gate, await issue(desk, world))) for _ in range(2)]
+
+    await until(lambda: held.at_once == 2)
+    held.released.set()
+
+    assert [verdict.outcome for verdict in await asyncio.gather(*callers)] == [GOOD, GOOD]
+
+
+async def test_who_hangs_up_takes_nobody_along(gates: Gates, desk: Desk, world: World) -> None:
+    """The run that a caller began goes on without it, answers who waits for it, and is remembered."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    issued = await issue(desk, world)
+    first = asyncio.create_task(check(gate, issued))
+    await until(held.entered.is_set)
+    second, third = (asyncio.create_task(check(gate, issued)) for _ in range(2))
+    await asyncio.sleep(0.02)
+
+    first.cancel()
+    second.cancel()
+    await asyncio.wait([first, second])
+    held.released.set()
+    verdict = await third
+
+    assert (first.cancelled(), second.cancelled()) == (True, True)
+    assert verdict.outcome is GOOD
+    assert (await check(gate, issued)).outcome is GOOD
+    assert held.verified == 1
+
+
+def old_secrets(issued: Issued, number: int) -> list[str]:
+    """So many texts that were issued for the key, none of which is its secret any more."""
+    return [mint(SERVER_KEYS, "kd", public_id=issued.record.public_id).token.reveal() for _ in range(number)]
+
+
+async def test_old_secrets_of_a_key_are_compared_once_each(gates: Gates, desk: Desk, world: World) -> None:
+    """However many wait at once, each costs one run, and wakes nobody else; those beyond the bound are unavailable."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    issued = await issue(desk, world)
+    waits = 0
+    wait = asyncio.wait
+
+    async def counting_wait(*arguments: Any, **named: Any) -> Any:
+        nonlocal waits
+        waits += 1
+        return await wait(*arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asyncio, "wait", counting_wait)
+        callers = [
+            asyncio.create_task(gate.check(text, NOBODY)) for text in old_secrets(issued, 3 * SECRETS_WAITING_AT_MOST)
+        ]
+        await until(held.entered.is_set)
+        held.released.set()
+        outcomes = [verdict.outcome for verdict in await asyncio.gather(*callers)]
+
+    assert waits == 0
+    # One runs, the others wait.
+    assert outcomes.count(Outcome.INVALID_KEY) == held.verified == SECRETS_WAITING_AT_MOST
+    assert outcomes.count(Outcome.UNAVAILABLE) == 2 * SECRETS_WAITING_AT_MOST
+
+
+async def test_a_good_secret_does_not_wait_behind_those_that_were_wrong_before(
+    gates: Gates, desk: Desk, world: World
+) -> None:
+    """After a rotation all old secrets are compared again, when nothing else waits, and however many there are."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    issued = await issue(desk, world)
+    old = old_secrets(issued, SECRETS_WAITING_AT_MOST)
+    held.released.set()
+    for text in old:
+        await gate.check(text, NOBODY)
+    rotated = await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
+    held.entered.clear()
+    held.released.clear()
+    before = held.verified
+
+    wrong = [asyncio.create_task(gate.check(text, NOBODY)) for text in old]
+    await until(held.entered.is_set)
+    good = [asyncio.create_task(check(gate, each)) for each in (rotated, issued)]
+    await asyncio.sleep(0.05)
+    held.released.set()
+    verdicts = await asyncio.gather(*good)
+    runs = held.verified - before
+    await asyncio.gather(*wrong)
+
+    assert [verdict.outcome for verdict in verdicts] == [GOOD, GOOD]
+    # The wrong one that ran already, with both hashes; the new secret; the one before it, with both hashes; and the
+    # first of another wrong one at most.
+    assert runs <= 2 + 1 + 2 + 2
+
+
+async def test_organizations_take_turns_with_their_first_hashes(gates: Gates, desk: Desk, world: World) -> None:
+    """A key that was not seen yet waits for one of each other organization's such keys, however many those are."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    many = [await issue(desk, world) for _ in range(10)]
+    theirs = await create_api_key(
+        desk,
+        world.actor("eve"),
+        organization_id=world.globex.id,
+        name="theirs",
+        scope=Scope.ORGANIZATION,
+        agent_id=None,
+    )
+    done: list[str] = []
+
+    async def ask(name: str, issued: Issued) -> None:
+        await check(gate, issued)
+        done.append(name)
+
+    flood = [asyncio.create_task(ask("many", each)) for each in many]
+    await until(lambda: held.at_once == 2)
+    other = asyncio.create_task(ask("theirs", theirs))
+    await asyncio.sleep(0.05)
+    held.released.set()
+    await asyncio.gather(other, *flood)
+
+    assert done.index("theirs") < 6
+
+
+async def test_other_keys_do_not_wait_for_old_secrets(gates: Gates, desk: Desk, world: World) -> None:
+    """Of one key, one secret is compared at a time: the other threads are for others."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    issued, other = await issue(desk, world), await issue(desk, world)
+    wrong = [asyncio.create_task(gate.check(text, NOBODY)) for text in old_secrets(issued, 10)]
+    await until(held.entered.is_set)
+
+    good = asyncio.create_task(check(gate, other))
+    await until(lambda: held.at_once == 2)
+    held.released.set()
+
+    assert (await good).outcome is GOOD
+    await asyncio.gather(*wrong)
+
+
+@pytest.mark.parametrize("change", ["deletion", "rotation"])
+async def test_a_later_caller_never_rides_on_an_earlier_read(
+    gates: Gates, desk: Desk, world: World, change: str
+) -> None:
+    """Who asks after a change was answered is told of it, although a run from before it is still under way."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    issued = await issue(desk, world)
+    before = asyncio.create_task(check(gate, issued))
+    await until(held.entered.is_set)
+
+    if change == "deletion":
+        await delete_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+    else:
+        await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+    after = asyncio.create_task(check(gate, issued))
+    await asyncio.sleep(0.02)
+    held.released.set()
+
+    expected = Outcome.DELETED_KEY if change == "deletion" else Outcome.REPLACED_SECRET
+    assert (await after).outcome is expected
+    assert (await before).outcome is GOOD
+
+
+async def test_a_full_queue_says_so_and_forgets_it(gates: Gates, desk: Desk, world: World) -> None:
+    """One key too many is told to come again, everybody who waits for it, too; and later it is good."""
+    held = HeldHasher()
+    gate = gates.make(held, queue_limit=1)
+    first, second = await issue(desk, world), await issue(desk, world)
+    under_way = asyncio.create_task(check(gate, first))
+    await until(held.entered.is_set)
+
+    refused = await asyncio.gather(*(check(gate, second) for _ in range(3)))
+    unknown = await gate.check(mint(SERVER_KEYS, "kd").token.reveal(), NOBODY)
+    held.released.set()
+
+    assert {verdict.outcome for verdict in (*refused, unknown)} == {Outcome.UNAVAILABLE}
+    assert (await under_way).outcome is GOOD
+    assert (await check(gate, second)).outcome is GOOD
+
+
+async def test_without_a_database_it_can_not_be_told(gates: Gates, tmp_path: Path) -> None:
+    """What was issued here is unavailable, never invalid; what needs no database is refused as ever."""
+    gate = gates.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
+    ours = mint(SERVER_KEYS, "kd").token.reveal()
+
+    outcomes = [(await gate.check(text, NOBODY)).outcome for text in (ours, altered(ours), ours[:-1])]
+
+    assert outcomes == [Outcome.UNAVAILABLE, Outcome.INVALID_KEY, Outcome.MALFORMED_KEY]
+
+
+async def test_keys_from_before_go_on_working(gates: Gates, desk: Desk, world: World) -> None:
+    """The operator may put another prefix and another server key in front, as long as the old ones stay behind."""
+    issued = await issue(desk, world)
+    newer = ServerKeys((b"a newer server key of 32 bytes...", b"0123456789abcdef0123456789abcdef"))
+    only = ServerKeys((b"a newer server key of 32 bytes...",))
+    now = dataclasses.replace(desk, issuer=Issuer(newer, "acme", desk.issuer.pool))
+
+    of_now = await issue(now, world)
+    both = gates.make(server_keys=newer, prefixes=("acme", "kd"))
+    narrow = gates.make(server_keys=only, prefixes=("acme",))
+
+    assert [(await check(both, each)).outcome for each in (issued, of_now)] == [GOOD, GOOD]
+    assert [(await check(narrow, each)).outcome for each in (issued, of_now)] == [Outcome.MALFORMED_KEY, GOOD]
+    assert (await check(gates.make(server_keys=only), issued)).outcome is Outcome.INVALID_KEY
+
+
+async def test_reasons_hold_nothing_of_the_key(gate: Gate, desk: Desk, world: World) -> None:
+    """What is written for the operator may be logged."""
+    issued = await issue(desk, world)
+    token = issued.secret.reveal()
+    unknown = mint(SERVER_KEYS, "kd").token.reveal()
+
+    texts = [token, altered(token), token[:-1], token.swapcase(), unknown, f'"{token}"']
+    verdicts = {text: await gate.check(text, NOBODY) for text in texts}
+
+    for text, verdict in verdicts.items():
+        assert not [part for part in text.strip('"').split("_")[1:] if part in f"{verdict.reason}{verdict.malformed}"]
+
+
+@given(st.lists(st.integers(0, 12)), st.integers(0, 6))
+def test_a_memo_keeps_what_is_asked_for(asked: list[int], entries: int) -> None:
+    """It never has more entries than it may, nor a wrong one, and always the last half of what was asked for."""
+    memo = Memo(entries)
+    recent: list[int] = []
+
+    for number in asked:
+        digest = bytes([number])
+        found = memo.get(digest)
+        assert found in {None, number % 2 == 0}
+        if number in recent[: max(1, entries // 2)]:
+            assert found is not None
+        if found is None:
+            memo.put(digest, number % 2 == 0)
+        recent = [number, *(each for each in recent if each != number)]
+        assert len(memo) <= max(2, entries)

@@ -1,0 +1,126 @@
+"""A person is answered one question at a time, whoever races, and by no process for longer than it may."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from models.engine.database import Database, database_now
+from models.engine.ids import new_id
+from models.support.answer_lease import Answering, begin_answering, drop_answering_before, end_answering
+
+ADA, MEL = UUID(int=1), UUID(int=2)
+
+
+async def begin(database: Database, person_id: UUID, question_id: UUID, *, seconds: int = 60) -> bool:
+    async with database.transaction() as session:
+        return await begin_answering(session, person_id, question_id, seconds=seconds)
+
+
+async def end(database: Database, person_id: UUID, question_id: UUID) -> None:
+    async with database.transaction() as session:
+        await end_answering(session, person_id, question_id)
+
+
+async def under_way(database: Database) -> list[UUID]:
+    async with database.reading() as session:
+        return list(
+            (await session.execute(select(col(Answering.question_id)).order_by(col(Answering.person_id)))).scalars()
+        )
+
+
+async def test_of_many_that_begin_at_once_one_does(make_database_url: Callable[[], str]) -> None:
+    """Twenty questions at two databases of the same address, as processes have them."""
+    address = make_database_url()
+    databases = [Database(address), Database(address)]
+    questions = [new_id() for _ in range(20)]
+
+    begun = await asyncio.gather(
+        *(begin(databases[number % 2], ADA, question) for number, question in enumerate(questions))
+    )
+
+    [kept] = await under_way(databases[0])
+    for database in databases:
+        await database.close()
+    assert begun == [question == kept for question in questions]
+
+
+async def test_of_many_that_take_over_at_once_one_does(make_database_url: Callable[[], str]) -> None:
+    """From an answer that had its time."""
+    address = make_database_url()
+    databases = [Database(address), Database(address)]
+    questions = [new_id() for _ in range(20)]
+    await begin(databases[0], ADA, new_id(), seconds=0)
+
+    begun = await asyncio.gather(
+        *(begin(databases[number % 2], ADA, question) for number, question in enumerate(questions))
+    )
+
+    [kept] = await under_way(databases[0])
+    for database in databases:
+        await database.close()
+    assert begun == [question == kept for question in questions]
+
+
+async def test_the_next_begins_when_it_has_ended(database: Database) -> None:
+    """The same question asked again waits too, and other people don't."""
+    first, second, other = new_id(), new_id(), new_id()
+
+    begun = [await begin(database, ADA, question) for question in (first, first, second)]
+    others = await begin(database, MEL, other)
+    await end(database, ADA, second)
+    await end(database, MEL, first)
+    still = await under_way(database)
+    await end(database, ADA, first)
+
+    assert begun == [True, False, False]
+    assert others
+    assert still == [first, other]
+    assert await begin(database, ADA, second)
+
+
+async def test_who_had_their_time_ends_nobody_elses(database: Database) -> None:
+    """By the database's clock; a process that comes back to life finds that another question is being answered."""
+    slow, next_one = new_id(), new_id()
+    await begin(database, ADA, slow, seconds=0)
+
+    taken_over = await begin(database, ADA, next_one)
+    await end(database, ADA, slow)
+
+    assert taken_over
+    assert not await begin(database, ADA, slow)
+    assert await under_way(database) == [next_one]
+
+
+async def test_it_lasts_so_long_by_the_databases_clock(database: Database) -> None:
+    """And is stored as every other instant is."""
+    async with database.reading() as session:
+        before = await database_now(session)
+
+    await begin(database, ADA, new_id(), seconds=90)
+
+    async with database.reading() as session:
+        after = await database_now(session)
+        until = (await session.execute(select(col(Answering.until)))).scalar_one()
+    assert before <= until - timedelta(seconds=90) <= after
+
+
+async def test_what_nobody_ended_is_dropped(database: Database) -> None:
+    """So many at a time; what is under way stays."""
+    for number in range(3, 6):
+        await begin(database, UUID(int=number), new_id(), seconds=0)
+    living = new_id()
+    await begin(database, ADA, living, seconds=3600)
+    async with database.reading() as session:
+        moment = await database_now(session) + timedelta(minutes=1)
+    dropped = []
+
+    for _ in range(3):
+        async with database.transaction() as session:
+            dropped.append(await drop_answering_before(session, moment, at_most=2))
+
+    assert dropped == [2, 1, 0]
+    assert await under_way(database) == [living]

@@ -1,0 +1,87 @@
+"""What the operator does with agents, and what is left of it."""
+
+import pytest
+from sqlalchemy import select
+
+from keys.policy import Scope, operator
+from keys.refusals import InvalidInput
+from models import AuditAction, AuditEvent
+from resolvers.api_keys import api_key, api_keys
+from resolvers.audit import audit_log
+from resolvers.create_api_key import create_api_key
+from resolvers.operator.agents import create_agent, delete_agent, rename_agent
+from resolvers.operator.lookup import Declined
+from resolvers.services import Desk
+from tests.conftest import Clock
+from tests.support.world import World
+
+
+async def test_a_deleted_agent_takes_its_keys_along(desk: Desk, world: World, clock: Clock) -> None:
+    """Its keys are tombstones of the same moment; other agents' and the organization's live on."""
+    issued = {
+        name: await create_api_key(
+            desk,
+            operator(),
+            organization_id=world.acme.id,
+            name=name,
+            scope=Scope.ORGANIZATION if agent is None else Scope.AGENT,
+            agent_id=None if agent is None else agent.id,
+        )
+        for name, agent in (("own", world.own), ("other", world.other), ("all", None))
+    }
+    clock.advance(hours=1)
+
+    async with desk.database.transaction() as session:
+        deleted = await delete_agent(session, agent_id=world.own.id, now=clock())
+
+    async with desk.database.reading() as session:
+        living = await api_keys(session, operator(), organization_id=world.acme.id)
+        events = list((await session.execute(select(AuditEvent).order_by(AuditEvent.id))).scalars())[-2:]
+    assert list(deleted.key_ids) == [issued["own"].record.id]
+    assert {key.name for key in living} == {"other", "all"}
+    assert [(event.action, event.summary, event.actor_id) for event in events] == [
+        (AuditAction.API_KEY_DELETED, "The API key “own” was deleted with its agent “Crawler”.", None),
+        (AuditAction.AGENT_DELETED, "The agent “Crawler” was deleted with its API key.", None),
+    ]
+    assert {(event.at, event.agent_id) for event in events} == {(clock.now, world.own.id)}
+
+
+async def test_who_administered_a_deleted_agent_still_sees_what_was(desk: Desk, world: World) -> None:
+    """The tombstone of its key, and why it went, stay visible to the agent's admin."""
+    issued = await create_api_key(
+        desk, operator(), organization_id=world.acme.id, name="own", scope=Scope.AGENT, agent_id=world.own.id
+    )
+    async with desk.database.transaction() as session:
+        await delete_agent(session, agent_id=world.own.id, now=desk.clock())
+
+    grace = world.actor("grace")
+    async with desk.database.reading() as session:
+        tombstone = await api_key(session, grace, key_id=issued.record.id)
+        page = await audit_log(session, grace, organization_id=world.acme.id, first=10, after=None)
+
+    assert tombstone is not None
+    assert tombstone.deleted_at is not None
+    assert {event.action for event in page.events} >= {AuditAction.API_KEY_DELETED, AuditAction.AGENT_DELETED}
+
+
+async def test_an_agent_is_made_and_renamed(desk: Desk, world: World) -> None:
+    """Under the rules for names; a name may be there twice."""
+    async with desk.database.transaction() as session:
+        made = await create_agent(session, organization_id=world.acme.id, name=" Crawler ", now=desk.clock())
+    async with desk.database.transaction() as session:
+        renamed = await rename_agent(session, agent_id=made.id, name="Spider")
+    for name in ("", "x" * 65, "a\u200bb"):
+        async with desk.database.transaction() as session:
+            with pytest.raises(InvalidInput):
+                await rename_agent(session, agent_id=made.id, name=name)
+
+    assert (made.id, renamed.name) == (renamed.id, "Spider")
+
+
+async def test_a_deleted_agent_is_not_deleted_again(desk: Desk, world: World) -> None:
+    """Nor renamed; its tombstone keeps the first moment."""
+    async with desk.database.transaction() as session:
+        with pytest.raises(Declined, match="deleted"):
+            await delete_agent(session, agent_id=world.retired.id, now=desk.clock())
+        with pytest.raises(Declined, match="deleted"):
+            await rename_agent(session, agent_id=world.retired.id, name="Back")

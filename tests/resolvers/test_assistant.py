@@ -1,0 +1,195 @@
+"""What answering does: the words as they are written and as they are kept, what is noted beside them, and no more."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import resolvers.assistant
+from assistant.explain.diagnosis import Case
+from assistant.facts.gather import Asker
+from keys.policy import Actor
+from keys.refusals import NotFound
+from models.engine.database import Database
+from models.engine.ids import Prefix, external_id, new_id
+from models.support.conversation import find_conversation
+from models.usage.refused_request import RefusedReason
+from resolvers.assistant import asker_in, diagnose_request, worth_asking
+from resolvers.services import Desk
+from tests.conftest import Clock
+from tests.support.assistant_on_db import WHY, Helpdesk, answering, assisted
+from tests.support.issued_keys import altered, issue
+from tests.support.ticket_fixtures import hand_over, named
+from tests.support.usage_rows import hour_of, refused, store
+from tests.support.world import World
+
+
+@pytest.fixture
+async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
+    """The assistant of Acme and Globex."""
+    async with assisted(database, world, clock) as opened:
+        yield opened
+
+
+async def test_an_answer_is_kept_as_it_was_written(helpdesk: Helpdesk, world: World) -> None:
+    """Its chunks together are its text; beside it stand its case, its topic, its language and its question."""
+    told = await helpdesk.ask(WHY)
+    [question, answer] = await helpdesk.messages()
+
+    assert "".join(told.chunks) == told.given.message.text == answer.text
+    assert len(told.chunks) > 1
+    assert (answer.answers_id, answer.person_id, answer.language) == (question.id, world.ada.id, "en")
+    assert answer.diagnosis_case == told.given.message.diagnosis_case
+    assert answer.topic
+    assert answer.answer
+
+
+async def test_a_pasted_key_is_looked_up_and_dropped(helpdesk: Helpdesk, desk: Desk, world: World) -> None:
+    """Whole, it says of which key it is; altered, that it is none; and what is kept has nothing of either."""
+    issued = await issue(desk, world)
+    secret = issued.secret.reveal()
+
+    good = (await helpdesk.ask(f"Does {secret} work?")).given.message
+    unknown = (await helpdesk.ask(f"Does {altered(secret)} work?")).given.message
+
+    assert (good.key_id, unknown.key_id) == (issued.record.id, None)
+    assert unknown.diagnosis_case == Case.KEY_UNKNOWN
+    assert secret[20:32] not in repr(await helpdesk.messages())
+
+
+async def test_the_next_question_points_back(helpdesk: Helpdesk, desk: Desk, world: World) -> None:
+    """What a conversation is about is noted, and read when it goes on; another conversation knows nothing of it."""
+    issued = await issue(desk, world)
+    first = (await helpdesk.ask("Does the key deploy work?")).given
+    async with helpdesk.database.reading() as session:
+        kept = await find_conversation(session, first.conversation.id, world.ada.id)
+
+    goes_on = (await helpdesk.ask("who uses it?", conversation_id=first.conversation.id)).given.message
+
+    assert kept is not None
+    assert kept.subject is not None
+    assert issued.record.id.hex in kept.subject.replace("-", "")
+    assert goes_on.key_id == issued.record.id
+
+
+async def test_a_failure_lets_the_next_question_come(helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where considering a question or keeping its answer fails, the question stays, and the next is answered."""
+
+    async def fail(*_arguments: Any, **_named: Any) -> None:
+        raise RuntimeError("of our own")
+
+    for place in ("consider", "keep_answer"):
+        with monkeypatch.context() as patched:
+            patched.setattr(resolvers.assistant, place, fail)
+            with pytest.raises(RuntimeError, match="of our own"):
+                await helpdesk.ask(WHY)
+        assert await answering(helpdesk.database) == 0
+
+    assert (await helpdesk.ask(WHY)).given.message.text
+    assert await helpdesk.questions() == [WHY] * 3
+
+
+async def test_who_hangs_up_while_it_is_considered(helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled before there is a word, the question is kept and not answered."""
+    began = asyncio.Event()
+
+    async def wait(*_arguments: Any, **_named: Any) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resolvers.assistant, "consider", wait)
+        asking = asyncio.ensure_future(helpdesk.ask(WHY))
+        await began.wait()
+        asking.cancel()
+        await asyncio.wait([asking])
+
+    assert asking.cancelled()
+    assert await answering(helpdesk.database) == 0
+    assert [message.text for message in await helpdesk.messages()] == [WHY]
+
+
+async def test_a_conversation_that_was_handed_over_says_so(helpdesk: Helpdesk, world: World, clock: Clock) -> None:
+    """What is said after it is answered by who has it now."""
+    first = (await helpdesk.ask(WHY, name="mel")).given
+    await hand_over(helpdesk.database, world, clock, conversation=first.conversation)
+
+    after = (await helpdesk.ask("Thanks", name="mel", conversation_id=first.conversation.id)).given.message
+
+    assert after.diagnosis_case == Case.HUMAN_REQUESTED
+
+
+async def test_an_asker_is_in_the_organization(helpdesk: Helpdesk, world: World) -> None:
+    """Who is not in it, and who names none, is told that there is no such one."""
+    mel = await helpdesk.asker("mel")
+
+    for organization_id in (world.globex.id, new_id(), None):
+        with pytest.raises(NotFound):
+            asker_in(world.actor("mel"), named(world, "mel"), [mel.membership], organization_id)
+
+    assert mel == Asker(world.actor("mel"), named(world, "mel"), mel.membership)
+
+
+async def test_a_request_is_diagnosed_for_who_may_know(
+    helpdesk: Helpdesk, desk: Desk, world: World, clock: Clock
+) -> None:
+    """One of a key of theirs; for all others it is the same as one that never was, but for its id."""
+    issued = await issue(desk, world)
+    row = refused(issued.record.id, RefusedReason.RATE_LIMITED)
+    await store(helpdesk.database, row, hour_of(issued.record.id, clock.now, rate_limited=1))
+    request_id, never = (external_id(Prefix.REQUEST, each) for each in (row.request_id, new_id()))
+
+    told = {}
+    for name, where in (("ada", "acme"), ("grace", "acme"), ("mel", "acme"), ("eve", "globex")):
+        asker = await helpdesk.asker(name, where)
+        found, not_found = [
+            repr(await diagnose_request(helpdesk.assistant, asker, each)).replace(each, "…")
+            for each in (request_id, never)
+        ]
+        told[name] = found == not_found
+
+    assert told == {"ada": False, "grace": True, "mel": True, "eve": True}
+    assert await helpdesk.messages() == []
+
+
+async def test_what_is_no_request_id_is_shown_in_one_harmless_line(helpdesk: Helpdesk) -> None:
+    """Neither line ends nor a pasted key nor more than eighty characters come back."""
+    asker = await helpdesk.asker("ada")
+    pasted = "kd_0123456789abcdef_0123456789abcdefghijklmnopqrstuvwxyzABCDEF"
+
+    lines = await diagnose_request(helpdesk.assistant, asker, "req_1\n\n# Heading\0\u202e")
+    key = await diagnose_request(helpdesk.assistant, asker, pasted)
+    long = await diagnose_request(helpdesk.assistant, asker, "why " * 1000)
+
+    assert "req_1 # Heading" in repr(lines)
+    assert "\\n" not in repr(lines.evidence)
+    assert "\\u202e" not in repr(lines)
+    assert pasted[20:30] not in repr(key)
+    assert "why " * 21 not in repr(long)
+
+
+async def test_starters_name_only_what_may_be_seen(helpdesk: Helpdesk, desk: Desk, world: World, clock: Clock) -> None:
+    """Who may see the key in trouble is offered to ask about it; a member is offered what they may do."""
+    issued = await issue(desk, world)
+    await store(helpdesk.database, hour_of(issued.record.id, clock.now, rate_limited=9))
+
+    offered = {
+        name: repr(await worth_asking(helpdesk.assistant, await helpdesk.asker(name))) for name in ("ada", "mel")
+    }
+
+    assert "deploy" in offered["ada"]
+    assert "deploy" not in offered["mel"]
+    assert "message" in offered["mel"]
+
+
+async def test_an_actor_without_a_standing_sees_nothing(helpdesk: Helpdesk, desk: Desk, world: World) -> None:
+    """Whoever lost their standing between sign-in and question is told of no key."""
+    await issue(desk, world)
+    asker = await helpdesk.asker("ada")
+    bare = replace(asker, actor=Actor(world.ada.id, {}, address=None))
+
+    offered = repr(await worth_asking(helpdesk.assistant, bare))
+
+    assert "deploy" not in offered

@@ -1,0 +1,387 @@
+"""Questions are kept once, answered one at a time a person, and so many in a minute and a day."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import resolvers.assistant
+import resolvers.stored_questions
+from assistant.explain.diagnosis import Case
+from assistant.redaction.redact import redact
+from keys.refusals import InvalidInput, TooManyRequests
+from models.engine.database import Database
+from models.engine.ids import Prefix, external_id, new_id
+from resolvers.assistant import ASKED_A_MINUTE, Chunk, ask
+from resolvers.stored_questions import A_DAY, A_MINUTE, ONE_AT_A_TIME, Asking, end, keep
+from tests.conftest import Clock
+from tests.support.assistant_on_db import WHY, Helpdesk, answering, assisted, time_is_up
+from tests.support.conversations import asked, begun
+from tests.support.disguises import made_key
+from tests.support.world import World
+
+HELLO = "Hello!"
+
+
+@pytest.fixture
+async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
+    """The assistant of Acme and Globex."""
+    async with assisted(database, world, clock) as opened:
+        yield opened
+
+
+async def listened(helpdesk: Helpdesk, stack: AsyncExitStack, client_message_id: str | None = None) -> None:
+    """Mel's question, whose answer is being written: its first chunk was read, and no more is asked for."""
+    asker = await helpdesk.asker("mel")
+    events = await stack.enter_async_context(
+        aclosing(ask(helpdesk.assistant, asker, Asking(WHY, client_message_id=client_message_id)))
+    )
+    assert isinstance(await anext(events), Chunk)
+
+
+@pytest.mark.parametrize("text", ["", " \n\t ", "\0", "\0 \0"])
+async def test_nothing_is_no_message(helpdesk: Helpdesk, text: str) -> None:
+    """White space and what can't be kept are no question."""
+    with pytest.raises(InvalidInput) as refused:
+        await helpdesk.ask(text)
+
+    assert refused.value.field == "message"
+    assert await helpdesk.messages() == []
+
+
+async def test_a_message_has_so_many_characters(helpdesk: Helpdesk) -> None:
+    """4,000 are read and kept, and of one more nothing is."""
+    longest = "why 401 " * 500
+
+    told = await helpdesk.ask(longest)
+    with pytest.raises(InvalidInput) as refused:
+        await helpdesk.ask(f"{longest}!")
+
+    assert told.given.message.text
+    assert await helpdesk.questions() == [longest]
+    assert (refused.value.field, "4,001" in refused.value.message) == ("message", True)
+
+
+async def test_a_character_that_databases_refuse_is_dropped(helpdesk: Helpdesk) -> None:
+    """NUL is not kept: neither in the message nor in what came with it."""
+    told = await helpdesk.ask("Why\0 401?", api_key_id="key\0_1", request_id="req\0_1")
+
+    assert await helpdesk.questions() == ["Why 401?"]
+    assert "\0" not in told.given.message.text
+    assert "\\u0000" not in (told.given.message.answer or "")
+
+
+async def test_a_conversation_goes_on(helpdesk: Helpdesk) -> None:
+    """The next question is kept in the one that is named, and without one another begins."""
+    first = (await helpdesk.ask(WHY)).given
+    second = (await helpdesk.ask(HELLO, conversation_id=first.conversation.id)).given
+    third = (await helpdesk.ask(HELLO)).given
+
+    assert second.conversation.id == first.conversation.id != third.conversation.id
+    assert (first.conversation.title, third.conversation.title) == (WHY, HELLO)
+    assert len([each for each in await helpdesk.messages() if each.conversation_id == first.conversation.id]) == 4
+
+
+async def test_a_conversation_is_ones_own_and_of_the_organization(helpdesk: Helpdesk, world: World) -> None:
+    """Another person's, one's own elsewhere, one that never was and what is no id: in the same words, and not kept."""
+    of_ada = await begun(helpdesk.database, world.acme, world.ada)
+    of_grace = await begun(helpdesk.database, world.globex, world.grace)
+
+    refusals = []
+    askings: list[dict[str, Any]] = [
+        *({"conversation_id": each} for each in (of_ada.id, of_grace.id, new_id())),
+        {"has_unreadable_conversation": True},
+    ]
+    for asking in askings:
+        with pytest.raises(InvalidInput) as refused:
+            await helpdesk.ask(WHY, name="grace", **asking)
+        refusals.append((refused.value.field, refused.value.message))
+
+    assert set(refusals) == {("conversationId", resolvers.stored_questions.NO_SUCH_CONVERSATION)}
+    assert await helpdesk.messages() == []
+    assert await answering(helpdesk.database) == 0
+
+
+async def test_one_question_at_a_time(helpdesk: Helpdesk) -> None:
+    """While one is answered the person's next is refused and not kept, in whatever organization; others may ask."""
+    async with AsyncExitStack() as stack:
+        asker = await helpdesk.asker("grace")
+        events = await stack.enter_async_context(aclosing(ask(helpdesk.assistant, asker, Asking(WHY))))
+        await anext(events)
+        for organization in ("acme", "globex"):
+            with pytest.raises(TooManyRequests) as refused:
+                await helpdesk.ask(HELLO, name="grace", organization=organization)
+        of_ada = await helpdesk.ask(HELLO)
+
+        assert (refused.value.message, refused.value.retry_after_seconds) == (ONE_AT_A_TIME, 1)
+        assert of_ada.given.message.text
+        assert await helpdesk.questions() == [WHY, HELLO]
+
+
+async def test_many_at_once_are_one(helpdesk: Helpdesk) -> None:
+    """Of ten questions at the same moment one at a time is answered, and what was refused is not kept."""
+    results = await asyncio.gather(*(helpdesk.ask(f"{WHY} {n}") for n in range(10)), return_exceptions=True)
+
+    refused = [each for each in results if isinstance(each, TooManyRequests)]
+    assert len(await helpdesk.questions()) == 10 - len(refused)
+    assert [each for each in results if isinstance(each, BaseException) and each not in refused] == []
+    assert refused
+    assert await answering(helpdesk.database) == 0
+
+
+async def test_the_same_at_once_has_one_answer(helpdesk: Helpdesk) -> None:
+    """Ten times the same under one id of the client's: one question, one answer, which all get."""
+    results = await asyncio.gather(*(helpdesk.ask(WHY, client_message_id="one") for _ in range(10)))
+
+    assert len({each.given.message.id for each in results}) == 1
+    assert {"".join(each.chunks) for each in results} == {results[0].given.message.text}
+    assert len(await helpdesk.messages()) == 2
+    assert await answering(helpdesk.database) == 0
+
+
+async def test_the_same_again_costs_nothing(helpdesk: Helpdesk, clock: Clock) -> None:
+    """However often it is sent, an answered question has its answer, also where no more may be asked."""
+    first = await helpdesk.ask(WHY, client_message_id="one")
+    for number in range(19):
+        await helpdesk.ask(f"{HELLO} {number}")
+
+    again = [await helpdesk.ask(WHY, client_message_id="one") for _ in range(5)]
+    with pytest.raises(TooManyRequests):
+        await helpdesk.ask(HELLO)
+
+    assert {each.given.message for each in again} == {first.given.message}
+    assert {"".join(each.chunks) for each in again} == {first.given.message.text}
+    assert len(await helpdesk.questions()) == 20
+
+
+async def test_the_same_id_is_for_the_same_question(helpdesk: Helpdesk, world: World) -> None:
+    """With another text, key, request, conversation or organization it is refused, and nothing is kept."""
+    first = (await helpdesk.ask(WHY, name="grace", client_message_id="one")).given
+    other = await begun(helpdesk.database, world.acme, world.grace)
+
+    changes: list[dict[str, Any]] = [
+        {"message": HELLO},
+        {"api_key_id": external_id(Prefix.API_KEY, new_id())},
+        {"request_id": external_id(Prefix.REQUEST, new_id())},
+        {"conversation_id": other.id},
+        {"organization": "globex"},
+    ]
+    for changed in changes:
+        with pytest.raises(InvalidInput) as refused:
+            await helpdesk.ask(**{"message": WHY, "name": "grace", "client_message_id": "one"} | changed)
+        assert refused.value.field == "clientMessageId"
+    in_its_own = await helpdesk.ask(WHY, name="grace", client_message_id="one", conversation_id=first.conversation.id)
+    of_another_person = await helpdesk.ask(HELLO, name="mel", client_message_id="one")
+
+    assert in_its_own.given.message == first.message
+    assert of_another_person.given.message.id != first.message.id
+    assert await helpdesk.questions() == [WHY, HELLO]
+
+
+@pytest.mark.parametrize(
+    ("asked_before", "window", "seconds"), [(20, A_MINUTE, 60), (200, A_DAY, 24 * 3600)], ids=["a minute", "a day"]
+)
+async def test_so_many_may_be_asked(
+    helpdesk: Helpdesk, world: World, clock: Clock, asked_before: int, window: timedelta, seconds: int
+) -> None:
+    """The last that may be is answered, the next is refused until the first of them is so old, and is not kept."""
+    conversation = await begun(helpdesk.database, world.acme, world.ada)
+    apart = window / (asked_before + 1)
+    for number in range(asked_before - 1):
+        await asked(helpdesk.database, conversation, f"{number}", at=clock.now + number * apart)
+    clock.now += (asked_before - 1) * apart
+
+    await helpdesk.ask(WHY)
+    with pytest.raises(TooManyRequests) as refused:
+        await helpdesk.ask(HELLO)
+    clock.advance(seconds=refused.value.retry_after_seconds)
+    later = await helpdesk.ask(HELLO)
+
+    assert 0 < refused.value.retry_after_seconds <= seconds
+    assert str(asked_before) in refused.value.message
+    assert later.given.message.text
+    assert len(await helpdesk.questions()) == asked_before + 1
+
+
+async def test_the_longest_wait_counts(helpdesk: Helpdesk, world: World, clock: Clock) -> None:
+    """Who has asked too many in a minute and in a day is told when they may ask again, and not a time before that."""
+    conversation = await begun(helpdesk.database, world.acme, world.ada)
+    for number in range(200):
+        await asked(helpdesk.database, conversation, f"{number}", at=clock.now)
+
+    with pytest.raises(TooManyRequests) as refused:
+        await helpdesk.ask(WHY)
+
+    assert refused.value.retry_after_seconds == 24 * 3600
+
+
+async def test_who_hangs_up_does_not_wait(helpdesk: Helpdesk) -> None:
+    """A question whose answer nobody listens to any more is kept without one, and the next is answered."""
+    async with AsyncExitStack() as stack:
+        await listened(helpdesk, stack)
+
+    told = await helpdesk.ask(HELLO, name="mel")
+
+    assert await helpdesk.questions() == [WHY, HELLO]
+    assert len(await helpdesk.messages()) == 3
+    assert told.given.message.text
+
+
+async def test_what_was_left_is_answered_when_it_is_asked_again(helpdesk: Helpdesk) -> None:
+    """The same under the client's id after a broken stream: no second question, and now an answer."""
+    async with AsyncExitStack() as stack:
+        await listened(helpdesk, stack, client_message_id="one")
+
+    told = await helpdesk.ask(WHY, name="mel", client_message_id="one")
+
+    [question, answer] = await helpdesk.messages()
+    assert (answer.id, answer.answers_id) == (told.given.message.id, question.id)
+
+
+async def test_cut_off_at_any_moment(helpdesk: Helpdesk, clock: Clock) -> None:
+    """Wherever it is cancelled, in the middle of a commit too, the next question is answered at once."""
+    for steps in range(40):
+        task = asyncio.ensure_future(helpdesk.ask(WHY, name="mel", client_message_id=f"{steps}"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if steps % 2:
+            await asyncio.sleep(0.0005 * steps)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+        assert await answering(helpdesk.database) == 0
+        clock.advance(minutes=30)
+
+
+async def test_who_waits_takes_over(helpdesk: Helpdesk) -> None:
+    """Where whoever answers is gone without a word, who sent the same answers it once its time is up."""
+    asker, key = await helpdesk.asker("mel"), made_key(1)
+    asking = Asking(f"Why does {key} get a 401?", client_message_id="one")
+    redacted = redact(asking.message, ("kd",))
+    kept = await keep(helpdesk.database, asker, asking, redacted, helpdesk.assistant.clock())
+    waiting = asyncio.ensure_future(helpdesk.ask(asking.message, name="mel", client_message_id="one"))
+    await asyncio.sleep(0.1)
+    is_early = waiting.done()
+
+    await time_is_up(helpdesk.database)
+    told = await waiting
+
+    assert not is_early
+    assert kept.is_begun
+    assert told.given.message.answers_id == kept.question.id
+    assert told.given.message.diagnosis_case == Case.KEY_UNKNOWN
+    assert await answering(helpdesk.database) == 0
+
+
+async def test_an_answer_that_comes_too_late_is_dropped(helpdesk: Helpdesk) -> None:
+    """Who answers after another has taken over is told so, and the answer stays the other's."""
+    asker = await helpdesk.asker("mel")
+    events = ask(helpdesk.assistant, asker, Asking(WHY, client_message_id="one"))
+    await anext(events)
+    await time_is_up(helpdesk.database)
+    told = await helpdesk.ask(WHY, name="mel", client_message_id="one")
+
+    with pytest.raises(TooManyRequests):
+        async for _ in events:
+            pass
+
+    [_, answer] = await helpdesk.messages()
+    assert answer.id == told.given.message.id
+    assert await answering(helpdesk.database) == 0
+
+
+async def test_nobody_waits_for_ever(helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the answer does not come in the time that it has, who waits is told to come back."""
+    monkeypatch.setattr(resolvers.stored_questions, "ANSWERED_WITHIN_SECONDS", -0.9)
+    asker = await helpdesk.asker("mel")
+    asking = Asking(WHY, client_message_id="one")
+    redacted = redact(WHY, ("kd",))
+    with monkeypatch.context() as patched:
+        patched.setattr(resolvers.stored_questions, "ANSWERED_WITHIN_SECONDS", 30)
+        kept = await keep(helpdesk.database, asker, asking, redacted, helpdesk.assistant.clock())
+
+    with pytest.raises(TooManyRequests) as refused:
+        await helpdesk.ask(WHY, name="mel", client_message_id="one")
+    await end(helpdesk.database, asker, kept)
+
+    assert refused.value.message == ONE_AT_A_TIME
+    assert (await helpdesk.ask(HELLO, name="mel")).given.message.text
+
+
+async def test_so_many_pasted_keys_are_looked_up(helpdesk: Helpdesk, clock: Clock) -> None:
+    """Ten different ones a person and hour, in however many messages; the same again is looked up again."""
+    ten = "Why 401? " + " ".join(made_key(seed) for seed in range(10))
+    cases = []
+    for message in (ten, f"Why 401? {made_key(10)}", f"Why 401? {made_key(9)}"):
+        cases.append((await helpdesk.ask(message, name="mel")).given.message.diagnosis_case)
+    cases.append((await helpdesk.ask(f"Why 401? {made_key(10)}")).given.message.diagnosis_case)
+    clock.advance(hours=1)
+    cases.append((await helpdesk.ask(f"Why 401? {made_key(10)}", name="mel")).given.message.diagnosis_case)
+
+    assert cases == [Case.KEY_UNKNOWN, Case.NEEDS_DETAILS, Case.KEY_UNKNOWN, Case.KEY_UNKNOWN, Case.KEY_UNKNOWN]
+
+
+@dataclass
+class Work:
+    """What was done for messages."""
+
+    redacted: int = 0
+    transactions: int = 0
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    """Counts what is redacted, and the transactions that write."""
+    done, transaction = Work(), Database.transaction
+
+    def counting_redact(*arguments: Any) -> Any:
+        done.redacted += 1
+        return redact(*arguments)
+
+    def counting_transaction(self: Database) -> Any:
+        done.transactions += 1
+        return transaction(self)
+
+    monkeypatch.setattr(resolvers.assistant, "redact", counting_redact)
+    monkeypatch.setattr(Database, "transaction", counting_transaction)
+    return done
+
+
+async def test_too_many_questions_are_refused_at_little_cost(
+    helpdesk: Helpdesk, world: World, clock: Clock, work: Work
+) -> None:
+    """Before the message is redacted, and without a transaction that writes."""
+    conversation = await begun(helpdesk.database, world.acme, world.ada)
+    for number in range(20):
+        await asked(helpdesk.database, conversation, f"{number}", at=clock.now)
+    before = replace(work)
+
+    for number in range(5):
+        with pytest.raises(TooManyRequests):
+            await helpdesk.ask(f"{HELLO} {number}", client_message_id=str(number))
+
+    assert work == before
+
+
+async def test_a_question_again_is_paced_and_costs_little(helpdesk: Helpdesk, clock: Clock, work: Work) -> None:
+    """Its answer is read, and nothing is redacted or written; with other words it is refused, and counts, too."""
+    first = await helpdesk.ask(WHY, client_message_id="one")
+    before = replace(work)
+
+    again = [await helpdesk.ask(WHY, client_message_id="one") for _ in range(ASKED_A_MINUTE - 2)]
+    unwritten = replace(work)
+    with pytest.raises(InvalidInput):
+        await helpdesk.ask(HELLO, client_message_id="one")
+    with pytest.raises(TooManyRequests) as refused:
+        await helpdesk.ask(WHY, client_message_id="one")
+    await helpdesk.ask(HELLO, name="mel")
+    clock.advance(seconds=refused.value.retry_after_seconds)
+    later = await helpdesk.ask(WHY, client_message_id="one")
+
+    assert {each.given.message for each in (*again, later)} == {first.given.message}
+    assert unwritten == before
+    assert refused.value.retry_after_seconds == 60

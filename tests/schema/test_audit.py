@@ -1,0 +1,207 @@
+"""The audit log over GraphQL: what is written there, who reads it, and how it is paged."""
+
+from typing import Any
+
+from tests.conftest import Clock
+from tests.support.client import NOBODY, Client, Site
+
+AUDIT_LOG = """
+query ($id: ID!, $first: Int! = 50, $after: String) {
+  organization(id: $id) {
+    auditLog(first: $first, after: $after) {
+      edges { cursor node { id action at ipAddress summary actor { email } apiKey { id name status } } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+
+ROLE = "Creating an API key was refused: the role does not allow it."
+LIMIT = "Creating an API key was refused: every slot was taken."
+
+
+async def page_of(client: Client, organization_id: str, **arguments: Any) -> dict[str, Any]:
+    answer = await client.graphql(AUDIT_LOG, id=organization_id, **arguments)
+    page: dict[str, Any] = answer.value["auditLog"]
+    return page
+
+
+async def events(client: Client, organization_id: str, **arguments: Any) -> list[dict[str, Any]]:
+    return [edge["node"] for edge in (await page_of(client, organization_id, **arguments))["edges"]]
+
+
+async def test_everything_that_happens_to_a_key_is_told(site: Site, clock: Clock) -> None:
+    """With who, when, from where and to which key, newest first; the key is shown as it is now."""
+    ada, grace = await site.person("ada"), await site.person("grace")
+    acme = site.organization("acme")
+    key_id = (await ada.create(acme, "deploy", site.agent("own"))).value["apiKey"]["id"]
+    clock.advance(minutes=1)
+    await grace.rename(key_id, "nightly")
+    await ada.rotate(key_id, 60)
+    await grace.delete(key_id)
+
+    told = await events(ada, acme)
+
+    assert [(event["action"], event["actor"]["email"], event["at"]) for event in told] == [
+        ("API_KEY_DELETED", "grace@example.com", "2026-11-24T12:01:00Z"),
+        ("API_KEY_ROTATED", "ada@example.com", "2026-11-24T12:01:00Z"),
+        ("API_KEY_RENAMED", "grace@example.com", "2026-11-24T12:01:00Z"),
+        ("API_KEY_CREATED", "ada@example.com", "2026-11-24T12:00:00Z"),
+    ]
+    assert [event["apiKey"] for event in told] == [{"id": key_id, "name": "nightly", "status": "DELETED"}] * 4
+    assert {event["ipAddress"] for event in told} == {"127.0.0.1"}
+    assert [("deploy" in event["summary"], "nightly" in event["summary"]) for event in told] == [
+        (False, True),
+        (False, True),
+        (True, True),
+        (True, False),
+    ]
+
+
+async def test_what_fails_is_not_told(site: Site) -> None:
+    """Invalid input, a key or an organization that is not there: nothing happened to any key."""
+    ada, grace, eve = [await site.person(name) for name in ("ada", "grace", "eve")]
+    acme = site.organization("acme")
+    key_id = (await ada.create(acme)).value["apiKey"]["id"]
+
+    outcomes = [
+        (await ada.rename(key_id, "")).outcome,
+        (await ada.rotate(key_id, -1)).outcome,
+        (await grace.delete(key_id)).outcome,
+        (await ada.create(acme, "")).outcome,
+        (await grace.create(acme, "x", site.agent("other"))).outcome,
+        (await eve.create(acme)).outcome,
+    ]
+
+    assert outcomes == [
+        "InvalidInput(name)",
+        "InvalidInput(overlapSeconds)",
+        "ApiKeyNotFound",
+        "InvalidInput(name)",
+        "InvalidInput(agentId)",
+        "NOT_FOUND",
+    ]
+    assert [event["action"] for event in await events(ada, acme)] == ["API_KEY_CREATED"]
+
+
+async def test_who_reads_what(site: Site) -> None:
+    """An admin everything, an agent admin what concerns their agents' keys, a member nothing."""
+    ada, grace, mel, eve = [await site.person(name) for name in ("ada", "grace", "mel", "eve")]
+    acme, globex = site.organization("acme"), site.organization("globex")
+    await ada.create(acme, "shared")
+    await ada.create(acme, "crawler's", site.agent("own"))
+    await ada.create(acme, "biller's", site.agent("other"))
+    await eve.create(globex, "theirs", site.agent("theirs"))
+    nothing = {"edges": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+
+    read = {
+        "ada": [event["apiKey"]["name"] for event in await events(ada, acme)],
+        "grace": [event["apiKey"]["name"] for event in await events(grace, acme)],
+        "eve": [event["apiKey"]["name"] for event in await events(eve, globex)],
+    }
+
+    assert read == {"ada": ["biller's", "crawler's", "shared"], "grace": ["crawler's"], "eve": ["theirs"]}
+    assert await page_of(mel, acme) == nothing
+    assert await page_of(grace, globex) == nothing
+    assert (await eve.graphql(AUDIT_LOG, id=acme)).value is None
+    assert (await (await site.person(NOBODY)).graphql(AUDIT_LOG, id=acme)).codes == ["UNAUTHENTICATED"]
+
+
+async def test_pages_stay_put_while_new_events_come_in(site: Site) -> None:
+    """Going on from a cursor leaves nothing out and shows nothing twice; the end says that it is the end."""
+    ada = await site.person("ada")
+    acme = site.organization("acme")
+    key_id = (await ada.create(acme, "0")).value["apiKey"]["id"]
+    for number in range(1, 5):
+        await ada.rename(key_id, str(number))
+    before = [event["id"] for event in await events(ada, acme)]
+
+    first = await page_of(ada, acme, first=2)
+    await ada.rename(key_id, "new on top")
+    second = await page_of(ada, acme, first=2, after=first["pageInfo"]["endCursor"])
+    await ada.delete(key_id)
+    third = await page_of(ada, acme, first=2, after=second["pageInfo"]["endCursor"])
+    beyond = await page_of(ada, acme, first=2, after=third["pageInfo"]["endCursor"])
+
+    pages = [first, second, third]
+    assert [edge["node"]["id"] for page in pages for edge in page["edges"]] == before
+    assert [page["pageInfo"]["hasNextPage"] for page in pages] == [True, True, False]
+    assert [page["pageInfo"]["endCursor"] for page in pages] == [page["edges"][-1]["cursor"] for page in pages]
+    assert beyond == {"edges": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+
+
+async def test_an_agent_admin_s_pages_are_full_of_what_they_may_see(site: Site) -> None:
+    """What is hidden takes no place on a page, and a cursor leads past it."""
+    ada, grace = await site.person("ada"), await site.person("grace")
+    acme = site.organization("acme")
+    hers = (await grace.create(acme, "0", site.agent("own"))).value["apiKey"]["id"]
+    hidden = (await ada.create(acme)).value["apiKey"]["id"]
+    for number in range(1, 4):
+        await ada.rename(hidden, f"hidden {number}")
+        await grace.rename(hers, str(number))
+
+    first = await page_of(grace, acme, first=2)
+    second = await page_of(grace, acme, first=2, after=first["pageInfo"]["endCursor"])
+
+    actions = [[edge["node"]["action"] for edge in page["edges"]] for page in (first, second)]
+    assert actions == [["API_KEY_RENAMED", "API_KEY_RENAMED"], ["API_KEY_RENAMED", "API_KEY_CREATED"]]
+    assert "hidden" not in str((first, second))
+    assert (first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"]) == (True, False)
+
+
+async def test_creations_refused_to_a_role_are_counted(site: Site, clock: Clock) -> None:
+    """One event a person and hour, however often it is tried, and by which scope."""
+    ada, grace, mel = [await site.person(name) for name in ("ada", "grace", "mel")]
+    acme = site.organization("acme")
+
+    outcomes = [
+        (await mel.create(acme)).outcome,
+        (await mel.create(acme, "x", site.agent("own"))).outcome,
+        (await mel.create(acme, "x", "agt_nothing")).outcome,
+        (await grace.create(acme)).outcome,
+    ]
+    clock.advance(hours=1)
+    outcomes.append((await mel.create(acme)).outcome)
+
+    assert outcomes == ["FORBIDDEN"] * 5
+    assert [(event["action"], event["actor"]["email"], event["summary"]) for event in await events(ada, acme)] == [
+        ("API_KEY_CREATION_REFUSED", "mel@example.com", ROLE),
+        ("API_KEY_CREATION_REFUSED", "grace@example.com", ROLE),
+        ("API_KEY_CREATION_REFUSED", "mel@example.com", f"{ROLE} 3 times within the hour."),
+    ]
+    assert await events(mel, acme) == []
+
+
+async def test_creations_refused_for_the_limit_are_counted(site: Site) -> None:
+    """Beside those for the role; an agent admin is shown the one about their own agent."""
+    ada, grace = await site.person("ada"), await site.person("grace")
+    acme = site.organization("acme")
+    await site.set_key_limit(1)
+    await ada.create(acme)
+
+    for _ in range(3):
+        await ada.create(acme)
+    await grace.create(acme, "x", site.agent("own"))
+    await grace.create(acme, "x")
+
+    assert [(event["actor"]["email"], event["summary"]) for event in (await events(ada, acme))[:-1]] == [
+        ("grace@example.com", ROLE),
+        ("grace@example.com", LIMIT),
+        ("ada@example.com", f"{LIMIT} 3 times within the hour."),
+    ]
+    assert [(event["actor"]["email"], event["summary"]) for event in await events(grace, acme)] == [
+        ("grace@example.com", LIMIT)
+    ]
+
+
+async def test_fifty_refusals_in_one_document_are_one_event(site: Site) -> None:
+    """Nobody fills the disk with noes."""
+    ada, mel = await site.person("ada"), await site.person("mel")
+    acme = site.organization("acme")
+    fields = " ".join(f"m{number}: createApiKey(input: $input) {{ __typename }}" for number in range(50))
+    wanted = {"organizationId": acme, "name": "x", "scope": "ORGANIZATION"}
+
+    answer = await mel.graphql(f"mutation ($input: CreateApiKeyInput!) {{ {fields} }}", input=wanted)
+
+    assert answer.codes == ["FORBIDDEN"] * 50
+    assert [event["summary"] for event in await events(ada, acme)] == [f"{ROLE} 50 times within the hour."]

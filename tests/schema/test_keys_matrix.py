@@ -1,0 +1,272 @@
+"""
+Who may do what with which key, over GraphQL: every person, operation, scope, agent, organization and state of the key.
+
+The expected answers are written down here from the contract's words, cell by cell, and not taken from the code's table.
+"""
+
+from itertools import product
+
+import pytest
+
+from models import ApiKey
+from models.engine.ids import Prefix, external_id
+from tests.support.client import NEVER_WAS, NOBODY, PEOPLE, Site
+from tests.support.documents import CREATE, LIST
+
+EVERYBODY = (*PEOPLE, NOBODY)
+ORGANIZATIONS = ("acme", "globex", "never was")
+KEYS: dict[str, tuple[str, str | None, bool]] = {
+    "acme's": ("acme", None, False),
+    "own agent's": ("acme", "own", False),
+    "other agent's": ("acme", "other", False),
+    "acme's, deleted": ("acme", None, True),
+    "own agent's, deleted": ("acme", "own", True),
+    "other agent's, deleted": ("acme", "other", True),
+    "retired agent's, deleted": ("acme", "retired", True),
+    "globex's": ("globex", None, False),
+    "globex agent's": ("globex", "theirs", False),
+    "globex's, deleted": ("globex", None, True),
+    "globex agent's, deleted": ("globex", "theirs", True),
+}
+"""By name: the organization, the agent if it is agent-level, and whether it was deleted."""
+NO_KEYS = {
+    "never was": external_id(Prefix.API_KEY, NEVER_WAS),
+    "an organization's id": external_id(Prefix.ORGANIZATION, NEVER_WAS),
+    "garbage": "Robert'); DROP TABLE api_keys; --\x00\u202e",
+}
+
+SEEN_BY: dict[str, set[str]] = {
+    # Ada is an organization admin of Acme: all of its keys and tombstones.
+    "ada": {name for name, (organization, _, _) in KEYS.items() if organization == "acme"},
+    # Grace administers the agents own and retired of Acme, and is a member of Globex, which shows her none.
+    "grace": {"own agent's", "own agent's, deleted", "retired agent's, deleted"},
+    "mel": set(),
+    "eve": {"globex's", "globex agent's", "globex's, deleted", "globex agent's, deleted"},
+}
+MANAGED_BY: dict[str, set[str]] = {
+    "ada": {"acme's", "own agent's", "other agent's"},
+    "grace": {"own agent's"},
+    "mel": set(),
+    "eve": {"globex's", "globex agent's"},
+}
+DONE = {"rename": "ApiKey", "rotate": "ApiKeyIssued", "delete": "ApiKeyDeleted"}
+
+
+async def store_keys(site: Site) -> dict[str, str]:
+    """Stores every kind of key, and returns the ids that the outside knows, with those of no key, by name."""
+    async with site.database.transaction() as session:
+        rows = {}
+        for number, (name, (organization, agent, is_deleted)) in enumerate(KEYS.items()):
+            owner = getattr(site.world, organization)
+            rows[name] = ApiKey(
+                organization_id=owner.id,
+                agent_id=None if agent is None else getattr(site.world, agent).id,
+                name=name,
+                prefix="kd",
+                public_id=f"{number:016}",
+                last_four="4444",
+                secret_hash=None if is_deleted else "$argon2id$",
+                server_key_id=None if is_deleted else "0" * 16,
+                created_at=owner.created_at,
+                deleted_at=owner.created_at if is_deleted else None,
+            )
+        session.add_all(rows.values())
+    return {name: external_id(Prefix.API_KEY, row.id) for name, row in rows.items()} | NO_KEYS
+
+
+@pytest.mark.parametrize("person", EVERYBODY)
+async def test_who_sees_which_key(site: Site, person: str) -> None:
+    """
+    A key that somebody may not see is null, as one that never was; the signed-out are told to sign in.
+
+    `viewerCanManage` is true for just those whose change is not refused.
+    """
+    keys = await store_keys(site)
+    client = await site.person(person)
+
+    answers = {name: await client.see(key_id) for name, key_id in keys.items()}
+
+    seen = {name: answer.outcome for name, answer in answers.items()}
+    if person == NOBODY:
+        assert seen == dict.fromkeys(keys, "UNAUTHENTICATED")
+    else:
+        assert seen == {name: "ApiKey" if name in SEEN_BY[person] else "null" for name in keys}
+        manageable = {name for name in SEEN_BY[person] if answers[name].value["viewerCanManage"]}
+        assert manageable == MANAGED_BY[person]
+
+
+@pytest.mark.parametrize("operation", ["rename", "rotate", "delete"])
+@pytest.mark.parametrize("person", EVERYBODY)
+async def test_who_changes_which_key(site: Site, person: str, operation: str) -> None:
+    """
+    Who manages keys nowhere is forbidden to, whatever the key; who does finds those alone that they manage and live.
+
+    What is deleted, another's, hidden or never was gets the same words.
+    """
+    keys = await store_keys(site)
+    client = await site.person(person)
+
+    answers = {name: await getattr(client, operation)(key_id) for name, key_id in keys.items()}
+
+    outcomes = {name: answer.outcome for name, answer in answers.items()}
+    if person == NOBODY:
+        assert outcomes == dict.fromkeys(keys, "UNAUTHENTICATED")
+    elif person == "mel":
+        assert outcomes == dict.fromkeys(keys, "FORBIDDEN")
+    else:
+        assert outcomes == {name: DONE[operation] if name in MANAGED_BY[person] else "ApiKeyNotFound" for name in keys}
+        refused = [answers[name].value["message"] for name in keys if name not in MANAGED_BY[person]]
+        assert len(set(refused)) == 1
+
+
+@pytest.mark.parametrize("person", EVERYBODY)
+async def test_who_is_shown_which_list(site: Site, person: str) -> None:
+    """Lists have what the viewer may see; a member's is empty, and an organization of others is not there."""
+    await store_keys(site)
+    client = await site.person(person)
+    members = {"acme": {"ada", "grace", "mel"}, "globex": {"grace", "eve"}, "never was": set()}
+
+    for organization, include_deleted in product(ORGANIZATIONS, (False, True)):
+        answer = await client.graphql(LIST, id=site.organization(organization), includeDeleted=include_deleted)
+
+        if person == NOBODY:
+            assert answer.codes == ["UNAUTHENTICATED"]
+        elif person not in members[organization]:
+            assert answer.value is None
+        else:
+            of_organization = {name for name, (owner, _, _) in KEYS.items() if owner == organization}
+            expected = {name for name in SEEN_BY[person] & of_organization if include_deleted or "deleted" not in name}
+            assert {key["name"] for key in answer.value["apiKeys"]} == expected
+
+
+@pytest.mark.parametrize("person", ["ada", "grace", "mel"])
+async def test_a_list_of_one_agent_shows_no_more_than_the_whole(site: Site, person: str) -> None:
+    """The filter takes away and never adds; an agent that is hidden or is none gives the same as one without keys."""
+    await store_keys(site)
+    client = await site.person(person)
+    agent_ids = {name: site.agent(name) for name in ("own", "other", "retired", "theirs", "never was")}
+    agent_ids["garbage"] = "agt_\u0661"
+
+    shown = {
+        agent: set(await client.list_names(site.organization("acme"), agentId=agent_id, includeDeleted=True))
+        for agent, agent_id in agent_ids.items()
+    }
+
+    assert shown == {
+        agent: SEEN_BY[person] & {name for name, (_, owner, _) in KEYS.items() if owner == agent} for agent in agent_ids
+    }
+
+
+AGENTS = ("no agent", "own", "other", "retired", "theirs", "never was", "garbage")
+
+
+def outcome_of_creation(person: str, organization: str, scope: str, agent: str) -> str:
+    """The contract's words about createApiKey, in its order."""
+    if person == NOBODY:
+        return "UNAUTHENTICATED"
+    role = {
+        ("ada", "acme"): "organization admin",
+        ("grace", "acme"): "agent admin",
+        ("mel", "acme"): "member",
+        ("eve", "globex"): "organization admin",
+        ("grace", "globex"): "member",
+    }.get((person, organization))
+    if role is None:
+        return "NOT_FOUND"
+    if role == "member" or (role == "agent admin" and scope == "ORGANIZATION"):
+        return "FORBIDDEN"
+    usable = {"ada": {"own", "other"}, "grace": {"own"}, "eve": {"theirs"}}[person]
+    fits = agent == "no agent" if scope == "ORGANIZATION" else agent in usable
+    return "ApiKeyIssued" if fits else "InvalidInput(agentId)"
+
+
+@pytest.mark.parametrize("organization", ORGANIZATIONS)
+@pytest.mark.parametrize("person", EVERYBODY)
+async def test_who_creates_which_key(site: Site, person: str, organization: str) -> None:
+    """
+    FORBIDDEN is for the role, NOT_FOUND for the organization, InvalidInput of agentId for the agent.
+
+    An agent that the viewer does not administer, of another organization, deleted or never there: the same words.
+    """
+    client = await site.person(person)
+    agent_ids = {name: site.agent(name) for name in AGENTS} | {"no agent": None, "garbage": "agt_DROP TABLE"}
+
+    for scope in ("ORGANIZATION", "AGENT"):
+        answers = {}
+        for agent, agent_id in agent_ids.items():
+            wanted = {"organizationId": site.organization(organization), "name": "deploy", "scope": scope}
+            answers[agent] = await client.graphql(CREATE, input={**wanted, "agentId": agent_id})
+
+        outcomes = {agent: answer.outcome for agent, answer in answers.items()}
+        assert outcomes == {agent: outcome_of_creation(person, organization, scope, agent) for agent in AGENTS}
+        refused = {agent for agent in AGENTS if outcomes[agent] == "InvalidInput(agentId)"}
+        assert len({answers[agent].value["message"] for agent in refused - {"no agent"}}) == bool(refused)
+        for agent in AGENTS:
+            if outcomes[agent] == "ApiKeyIssued":
+                key = answers[agent].value["apiKey"]
+                assert (key["scope"], key["agent"] and key["agent"]["id"]) == (scope, agent_ids[agent])
+
+
+async def test_an_organization_that_is_no_id_is_not_found(site: Site) -> None:
+    """In the same words as one that the viewer is not in."""
+    client = await site.person("ada")
+    odd = ["org_", "acme", "", "key_" + "0" * 32, "org_" + "g" * 32, "org_\x00", site.organization("globex")]
+
+    created = [await client.create(organization) for organization in odd]
+    shown = [await client.graphql(LIST, id=organization) for organization in odd]
+
+    assert [answer.outcome for answer in created] == ["NOT_FOUND"] * len(odd)
+    assert len({answer.body["errors"][0]["message"] for answer in created}) == 1
+    assert [answer.value for answer in shown] == [None] * len(odd)
+
+
+@pytest.mark.parametrize(
+    ("person", "organization", "role", "agents"),
+    [
+        ("ada", "acme", "ORGANIZATION_ADMIN", ["Biller", "Crawler"]),
+        ("grace", "acme", "AGENT_ADMIN", ["Crawler"]),
+        ("grace", "globex", "MEMBER", []),
+        ("mel", "acme", "MEMBER", []),
+        ("eve", "globex", "ORGANIZATION_ADMIN", ["Theirs"]),
+    ],
+)
+async def test_what_everybody_is_shown_of_their_organization(
+    site: Site, person: str, organization: str, role: str, agents: list[str]
+) -> None:
+    """One's own role, whom to ask, the slots taken by keys one may not see, and the agents to make keys for."""
+    await store_keys(site)
+    client = await site.person(person)
+
+    shown = await client.graphql(
+        "query ($id: ID!) { organization(id: $id) { viewerRole admins { email } agents { name deletedAt }"
+        " keyAllowance { used limit remaining } } }",
+        id=site.organization(organization),
+    )
+
+    used = {"acme": 3, "globex": 2}[organization]
+    assert shown.value == {
+        "viewerRole": role,
+        "admins": [{"email": {"acme": "ada@example.com", "globex": "eve@example.com"}[organization]}],
+        "agents": [{"name": name, "deletedAt": None} for name in agents],
+        "keyAllowance": {"used": used, "limit": 10, "remaining": 10 - used},
+    }
+
+
+@pytest.mark.parametrize("person", EVERYBODY)
+async def test_the_viewer_s_organizations_are_those_that_they_are_in(site: Site, person: str) -> None:
+    """With the role in each: who is in two organizations has two."""
+    client = await site.person(person)
+
+    shown = await client.graphql("{ viewer { user { email } organizations { name viewerRole } } }")
+
+    roles = {
+        "ada": {"Acme": "ORGANIZATION_ADMIN"},
+        "grace": {"Acme": "AGENT_ADMIN", "Globex": "MEMBER"},
+        "mel": {"Acme": "MEMBER"},
+        "eve": {"Globex": "ORGANIZATION_ADMIN"},
+    }
+    if person == NOBODY:
+        assert shown.value is None
+        return
+    assert shown.value["user"]["email"] == f"{person}@example.com"
+    assert {each["name"]: each["viewerRole"] for each in shown.value["organizations"]} == roles[person]

@@ -1,0 +1,171 @@
+"""How many SQL statements the console's pages take: a small number, whatever there is to show."""
+
+from typing import Any
+
+import pytest
+
+from models import Agent, ApiKey, AuditAction, AuditEvent, Person
+from tests.support.client import Site
+from tests.support.documents import KEY, SEE
+from tests.support.sql_log import counted
+
+KEYS_PAGE = (
+    """
+query ($id: ID!) {
+  viewer { user { email } }
+  organization(id: $id) {
+    name viewerRole keyAllowance { used limit remaining }
+    apiKeys(includeDeleted: true) { ...Key }
+  }
+}
+"""
+    + KEY
+)
+AUDIT_PAGE = (
+    """
+query ($id: ID!) {
+  organization(id: $id) {
+    auditLog(first: 100) { edges { node { action actor { name } apiKey { ...Key } } } pageInfo { endCursor } }
+  }
+}
+"""
+    + KEY
+)
+
+
+async def store_keys(site: Site, number: int) -> None:
+    """So many living keys and tombstones, each with an agent, a creator and a deleter of its own, and an event each."""
+    world = site.world
+    common: dict[str, Any] = {"organization_id": world.acme.id, "prefix": "kd", "last_four": "4444"}
+    for each in range(number):
+        person = Person(email=f"p{each}@example.com", name=f"Person {each}", created_at=world.acme.created_at)
+        agent = Agent(organization_id=world.acme.id, name=f"Agent {each}", created_at=world.acme.created_at)
+        made = {"agent_id": agent.id, "created_at": world.acme.created_at, "created_by_id": person.id}
+        living = ApiKey(
+            **common,
+            **made,
+            name=f"living {each}",
+            public_id=f"L{each:015}",
+            secret_hash="$argon2id$",
+            server_key_id="0" * 16,
+        )
+        dead = ApiKey(
+            **common,
+            **made,
+            name=f"deleted {each}",
+            public_id=f"D{each:015}",
+            deleted_at=world.acme.created_at,
+            deleted_by_id=person.id,
+        )
+        told = AuditEvent(
+            organization_id=world.acme.id,
+            action=AuditAction.API_KEY_CREATED,
+            at=world.acme.created_at,
+            actor_id=person.id,
+            api_key_id=living.id,
+            agent_id=agent.id,
+            summary="One.",
+        )
+        async with site.database.transaction() as session:
+            for rows in ([person, agent], [living, dead], [told]):
+                session.add_all(rows)
+                await session.flush()
+
+
+@pytest.mark.parametrize("keys", [1, 10])
+async def test_a_list_of_keys_takes_three_statements(site: Site, monkeypatch: pytest.MonkeyPatch, keys: int) -> None:
+    """Who is asking, the living keys, the deleted ones: each with its creator, agent and deleter."""
+    await store_keys(site, keys)
+    ada = await site.person("ada")
+
+    with counted(site, monkeypatch) as statements:
+        page = await ada.graphql(KEYS_PAGE, id=site.organization("acme"))
+
+    shown = page.data["organization"]["apiKeys"]
+    assert len({key["agent"]["id"] for key in shown}) == len({key["createdBy"]["id"] for key in shown}) == keys
+    assert len({key["deletedBy"]["id"] for key in shown if key["deletedBy"]}) == keys
+    assert len(shown) == 2 * keys
+    assert len(statements) == 3, statements
+
+
+@pytest.mark.parametrize("person", ["ada", "grace"])
+async def test_a_list_of_living_keys_takes_two_statements(
+    site: Site, monkeypatch: pytest.MonkeyPatch, person: str
+) -> None:
+    """For whoever sees all, and for whoever sees some."""
+    await store_keys(site, 3)
+    client = await site.person(person)
+    await client.create(site.organization("acme"), "hers", site.agent("own"))
+
+    with counted(site, monkeypatch) as statements:
+        names = await client.list_names(site.organization("acme"))
+
+    assert set(names) == {"hers", *([f"living {each}" for each in range(3)] if person == "ada" else [])}
+    assert len(statements) == 2, statements
+
+
+@pytest.mark.parametrize("keys", [1, 10])
+async def test_a_page_of_the_audit_log_takes_three_statements(
+    site: Site, monkeypatch: pytest.MonkeyPatch, keys: int
+) -> None:
+    """Who is asking, the events with their actors, and the keys of them all."""
+    await store_keys(site, keys)
+    ada = await site.person("ada")
+
+    with counted(site, monkeypatch) as statements:
+        page = await ada.graphql(AUDIT_PAGE, id=site.organization("acme"))
+
+    nodes = [edge["node"] for edge in page.value["auditLog"]["edges"]]
+    assert len({node["apiKey"]["createdBy"]["id"] for node in nodes}) == len({node["actor"]["name"] for node in nodes})
+    assert len(nodes) == keys
+    assert len(statements) == 3, statements
+
+
+async def test_one_key_takes_two_statements(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is asking, and the key with all that is shown beside it."""
+    ada = await site.person("ada")
+    key_id = (await ada.create(site.organization("acme"), "x", site.agent("own"))).value["apiKey"]["id"]
+
+    with counted(site, monkeypatch) as statements:
+        seen = await ada.graphql(SEE, id=key_id)
+
+    assert seen.value["createdBy"]["name"] == "Ada"
+    assert len(statements) == 2, statements
+
+
+@pytest.mark.parametrize("document", ["{ __typename supportEmail }", "{ __typename"])
+async def test_the_signed_out_cost_no_statement(site: Site, monkeypatch: pytest.MonkeyPatch, document: str) -> None:
+    """Without a cookie there is nothing to look for, and a document that can't be is refused before."""
+    browser = await site.browser()
+
+    with counted(site, monkeypatch) as statements:
+        await browser.graphql(document)
+
+    assert statements == []
+
+
+async def test_a_refused_document_costs_the_signed_in_no_statement(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks what is too complex is not looked up for it."""
+    ada = await site.person("ada")
+
+    with counted(site, monkeypatch) as statements:
+        refused = await ada.graphql("{" + " ".join(f"a{number}: __typename" for number in range(61)) + "}")
+
+    assert refused.codes == ["TOO_COMPLEX"]
+    assert statements == []
+
+
+async def test_the_start_page_takes_a_statement_an_organization_and_field(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names, roles and allowances come with whoever is asking; what is below costs one statement each."""
+    grace = await site.person("grace")
+
+    with counted(site, monkeypatch) as bare:
+        await grace.graphql("{ viewer { organizations { name viewerRole keyAllowance { used limit } } } }")
+    with counted(site, monkeypatch) as full:
+        await grace.graphql("{ viewer { organizations { name admins { name } agents { name } apiKeys { name } } } }")
+
+    assert len(bare) == 1
+    # Admins of both; agents and keys of Acme alone, since a member's are empty without a look.
+    assert len(full) == 1 + 2 + 1 + 1, full

@@ -1,0 +1,393 @@
+"""The assistant over GraphQL: its fields as the contract has them, its streams, and who may see what."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from models import Conversation, Message
+from models.engine.ids import Prefix, external_id, new_id
+from tests.conftest import Clock
+from tests.support.assistant_client import (
+    CONTACT,
+    CONVERSATION,
+    CONVERSATIONS,
+    DIAGNOSE,
+    RATE,
+    Person,
+    events_told,
+    person,
+)
+from tests.support.client import NOBODY, Site
+from tests.support.conversations import answered, asked, begun
+from tests.support.sse_listener import COMPLETE
+
+WHY = "Why do I get a 401?"
+NEVER = {prefix: external_id(prefix, new_id()) for prefix in Prefix}
+
+
+async def deleted_key(site: Site) -> dict[str, Any]:
+    """A key of Acme's that Ada has deleted."""
+    ada = await site.person("ada")
+    issued = (await ada.create(site.organization("acme"), "deploy")).value
+    await ada.delete(issued["apiKey"]["id"])
+    return {"id": issued["apiKey"]["id"], "secret": issued["secret"]}
+
+
+async def test_a_question_has_an_answer(site: Site) -> None:
+    """The case, its evidence, what to do, documents, buttons and replies; and the conversation that began."""
+    key, ada = await deleted_key(site), await person(site, "ada")
+
+    told = await ada.told("Why does deploy get a 401?")
+    message, diagnosis = told["message"], told["message"]["diagnosis"]
+
+    assert told["conversation"]["title"] == "Why does deploy get a 401?"
+    assert (message["author"], message["helpful"]) == ("ASSISTANT", None)
+    assert message["id"].startswith("msg_")
+    assert (diagnosis["case"], diagnosis["apiKey"]) == ("KEY_DELETED", {"id": key["id"], "name": "deploy"})
+    assert any("Ada" in fact["value"] for fact in diagnosis["evidence"])
+    assert diagnosis["summary"] in message["text"].replace("\\", "")
+    assert all(citation["url"].startswith("/docs") for citation in message["citations"])
+    assert len(message["suggestedReplies"]) <= 3
+
+
+async def test_what_is_cited_is_there(site: Site) -> None:
+    """Every document that an answer cites opens."""
+    ada = await person(site, "ada")
+
+    for message in (WHY, "How do I rotate a key?", "Do keys expire?", "I want to talk to a human"):
+        for citation in (await ada.told(message))["message"]["citations"]:
+            page = await ada.client.http.get(citation["url"].split("#")[0])
+            assert page.status_code == 200, citation
+            _, _, fragment = citation["url"].partition("#")
+            assert not fragment or f'id="{fragment}"' in page.text
+
+
+async def test_a_stream_is_the_same_answer(site: Site) -> None:
+    """Chunks, then the answer: together they are its text, and it is the message that the conversation has."""
+    ada = await person(site, "ada")
+
+    *chunks, given = events_told(await ada.listen("Who may create keys?").end())
+    [question, kept] = await ada.history(given["conversation"]["id"])
+
+    assert 1 < len(chunks) <= 8
+    assert {chunk["__typename"] for chunk in chunks} == {"AssistantTextChunk"}
+    assert {chunk["conversationId"] for chunk in chunks} == {given["conversation"]["id"]}
+    assert "".join(chunk["text"] for chunk in chunks) == given["message"]["text"]
+    assert (given["__typename"], given["message"]) == ("AssistantAnswer", kept)
+    assert (question["author"], question["text"]) == ("PERSON", "Who may create keys?")
+
+
+async def test_a_stream_again_is_the_answer_again(site: Site) -> None:
+    """Under the client's id, over either way: one question and one answer."""
+    ada = await person(site, "ada")
+
+    first = events_told(await ada.listen(WHY, clientMessageId="one").end())
+    again = events_told(await ada.listen(WHY, clientMessageId="one").end())
+    asked_again = await ada.told(WHY, clientMessageId="one")
+
+    assert again[-1] == first[-1]
+    assert "".join(chunk["text"] for chunk in again[:-1]) == first[-1]["message"]["text"]
+    assert asked_again["message"] == first[-1]["message"]
+    assert len(await ada.history(asked_again["conversation"]["id"])) == 2
+
+
+async def test_a_stream_that_is_left_is_dropped(site: Site) -> None:
+    """Who hangs up before the answer has their message, no answer, and may ask the next question at once."""
+    ada = await person(site, "ada")
+    left = ada.listen(WHY, requestId=NEVER[Prefix.REQUEST], clientMessageId="one")
+    while not (listed := (await conversations(ada))):  # noqa: ASYNC110 - the application's own work
+        await asyncio.sleep(0.01)
+    left.hang_up()
+    await left.end()
+
+    before = await ada.history(listed[0]["id"])
+    other = await ada.told("Do keys expire?")
+    again = await ada.told(WHY, requestId=NEVER[Prefix.REQUEST], clientMessageId="one")
+
+    assert [message["author"] for message in before] == ["PERSON"]
+    assert COMPLETE not in left.events
+    assert other["message"]["diagnosis"]["case"] == "HOW_TO"
+    assert again["conversation"]["id"] == listed[0]["id"]
+    assert [message["author"] for message in await ada.history(listed[0]["id"])] == ["PERSON", "ASSISTANT"]
+
+
+async def conversations(who: Person, organization: str = "acme", **arguments: Any) -> list[dict[str, Any]]:
+    """The person's, as the organization lists them."""
+    organization_id = who.site.organization(organization)
+    answer = await who.client.graphql(CONVERSATIONS, id=organization_id, **arguments)
+    found: list[dict[str, Any]] = answer.value["conversations"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"message": ""}, "message"),
+        ({"message": "\n \t"}, "message"),
+        ({"message": "a" * 4001}, "message"),
+        ({"conversationId": NEVER[Prefix.CONVERSATION]}, "conversationId"),
+        ({"conversationId": "the last one"}, "conversationId"),
+    ],
+    ids=["empty", "blank", "too long", "no such conversation", "no id"],
+)
+async def test_what_is_wrong_is_told_by_its_field(site: Site, changed: dict[str, Any], field: str) -> None:
+    """In the answer and as the stream's only event, in the same words; and nothing is kept."""
+    ada = await person(site, "ada")
+
+    refused = (await ada.ask(**changed)).value
+    events = events_told(await ada.listen(**changed).end())
+
+    assert (refused["__typename"], refused["field"]) == ("InvalidInput", field)
+    assert events == [refused]
+    assert await conversations(ada) == []
+
+
+@pytest.mark.parametrize("organization", ["globex", "never"])
+async def test_another_organization_is_none(site: Site, organization: str) -> None:
+    """One that the viewer is not in and one that never was: NOT_FOUND, for all that is asked there."""
+    ada = await person(site, "ada")
+    there = site.organization(organization)
+
+    asked_there = await ada.ask(WHY, organization=organization)
+    [streamed, complete] = await ada.listen(WHY, organization=organization).end()
+    diagnosed = await ada.client.graphql(DIAGNOSE, organizationId=there, requestId=NEVER[Prefix.REQUEST])
+    contacted = await ada.client.graphql(CONTACT, organizationId=there)
+
+    assert (asked_there.outcome, contacted.outcome, diagnosed.codes) == ("NOT_FOUND", "NOT_FOUND", ["NOT_FOUND"])
+    assert (streamed.codes, complete) == (["NOT_FOUND"], COMPLETE)
+    assert {asked_there.body["errors"][0]["message"], diagnosed.body["errors"][0]["message"]} == {
+        streamed.data["errors"][0]["message"]
+    }
+
+
+async def test_the_signed_out_ask_nothing(site: Site) -> None:
+    """UNAUTHENTICATED, whatever it is."""
+    nobody = await person(site, NOBODY)
+
+    codes = [
+        (await nobody.ask()).codes,
+        (await nobody.listen().end())[0].codes,
+        (await nobody.client.graphql(CONVERSATION, id=NEVER[Prefix.CONVERSATION])).codes,
+        (await nobody.client.graphql(RATE, id=NEVER[Prefix.MESSAGE], helpful=True)).codes,
+        (await nobody.client.graphql(CONTACT, organizationId=site.organization("acme"))).codes,
+    ]
+
+    assert codes == [["UNAUTHENTICATED"]] * 5
+
+
+async def test_too_many_questions_are_refused_with_a_time(site: Site, clock: Clock) -> None:
+    """The twenty-first within a minute, asked either way, is told in how many seconds to come back."""
+    ada = await person(site, "ada")
+    for number in range(20):
+        await ada.told(f"Do keys expire? {number}")
+
+    refused = await ada.ask()
+    [streamed, complete] = await ada.listen().end()
+    clock.advance(seconds=refused.body["errors"][0]["extensions"]["retryAfterSeconds"])
+    later = await ada.told()
+
+    assert (refused.outcome, streamed.codes, complete) == ("RATE_LIMITED", ["RATE_LIMITED"], COMPLETE)
+    assert refused.body["errors"][0]["extensions"] == {"code": "RATE_LIMITED", "retryAfterSeconds": 60}
+    assert streamed.data["errors"][0]["extensions"]["retryAfterSeconds"] == 60
+    assert later["message"]["text"]
+
+
+async def test_two_in_one_document_are_one_after_the_other(site: Site) -> None:
+    """Mutations of a document run in their order, so both have their answers."""
+    ada = await person(site, "ada")
+    field = "askAssistant(input: $input) { __typename }"
+    document = f"mutation ($input: AskAssistantInput!) {{ a: {field} b: {field} }}"
+
+    answer = await ada.client.graphql(document, input=ada.asking(WHY))
+
+    assert [value["__typename"] for value in answer.data.values()] == ["AssistantAnswer"] * 2
+
+
+async def test_history_has_pages(site: Site) -> None:
+    """Conversations from the newest on, messages up to the newest; each before the one that is named."""
+    ada = await person(site, "ada")
+    ids = [(await ada.told(f"Do keys expire? {number}"))["conversation"]["id"] for number in range(3)]
+    for number in range(2):
+        await ada.told(f"And {number}?", conversationId=ids[0])
+
+    everything = await ada.history(ids[0])
+    last_two = await ada.history(ids[0], last=2)
+    before_these = await ada.history(ids[0], last=2, before=last_two[0]["id"])
+
+    assert [each["id"] for each in await conversations(ada)] == ids[::-1]
+    assert [each["id"] for each in await conversations(ada, first=1, before=ids[2])] == [ids[1]]
+    assert [each["text"] for each in everything if each["author"] == "PERSON"] == [
+        "Do keys expire? 0",
+        "And 0?",
+        "And 1?",
+    ]
+    assert [*before_these, *last_two] == everything[-4:]
+
+
+@pytest.mark.parametrize("wrong", [{"last": 0}, {"last": 101}, {"before": "msg_1"}, {"before": NEVER[Prefix.API_KEY]}])
+async def test_pages_have_bounds(site: Site, wrong: dict[str, Any]) -> None:
+    """What is no page is BAD_USER_INPUT."""
+    ada = await person(site, "ada")
+    conversation = (await ada.told())["conversation"]["id"]
+
+    answer = await ada.client.graphql(CONVERSATION, id=conversation, **wrong)
+    listed = await ada.client.graphql(
+        CONVERSATIONS,
+        id=site.organization("acme"),
+        **{"first" if name == "last" else name: value for name, value in wrong.items()},
+    )
+
+    assert answer.codes == listed.codes == ["BAD_USER_INPUT"]
+
+
+async def test_a_conversation_is_nobody_elses(site: Site) -> None:
+    """An admin of the same organization can't read it, list it, go on with it, rate it or hand it over."""
+    mel, ada = await person(site, "mel"), await person(site, "ada")
+    told = await mel.told()
+    conversation_id, message_id = told["conversation"]["id"], told["message"]["id"]
+
+    read = await ada.client.graphql(CONVERSATION, id=conversation_id)
+    rated = await ada.client.graphql(RATE, id=message_id, helpful=False)
+    gone_on = await ada.ask(conversationId=conversation_id)
+    contacted = await ada.client.graphql(
+        CONTACT, organizationId=site.organization("acme"), conversationId=conversation_id
+    )
+
+    assert (read.outcome, rated.outcome) == ("null", "null")
+    assert gone_on.outcome == contacted.outcome == "InvalidInput(conversationId)"
+    assert await conversations(ada) == []
+    assert (await mel.history(conversation_id))[1]["helpful"] is None
+
+
+async def test_a_conversation_is_of_its_organization(site: Site) -> None:
+    """Who is in two has those of each apart."""
+    grace = await person(site, "grace")
+    here, there = await grace.told(), await grace.told(organization="globex")
+
+    elsewhere = await grace.ask(organization="globex", conversationId=here["conversation"]["id"])
+
+    assert [each["id"] for each in await conversations(grace)] == [here["conversation"]["id"]]
+    assert [each["id"] for each in await conversations(grace, "globex")] == [there["conversation"]["id"]]
+    assert elsewhere.outcome == "InvalidInput(conversationId)"
+
+
+async def test_an_answer_is_rated(site: Site) -> None:
+    """And may be rated anew; one's own message and one that never was can't be."""
+    ada = await person(site, "ada")
+    told = await ada.told()
+    question, answer = await ada.history(told["conversation"]["id"])
+
+    good = await ada.client.graphql(RATE, id=answer["id"], helpful=True)
+    bad = await ada.client.graphql(RATE, id=answer["id"], helpful=False)
+    others = [
+        (await ada.client.graphql(RATE, id=each, helpful=True)).outcome
+        for each in (question["id"], NEVER[Prefix.MESSAGE], "msg")
+    ]
+
+    assert (good.value["helpful"], bad.value["helpful"]) == (True, False)
+    assert (await ada.history(told["conversation"]["id"]))[1]["helpful"] is False
+    assert others == ["null", "null", "null"]
+
+
+async def test_a_conversation_is_handed_over(site: Site) -> None:
+    """Once: the second call returns its ticket, which the conversation shows."""
+    mel = await person(site, "mel")
+    conversation_id = (await mel.told())["conversation"]["id"]
+    here = {"organizationId": site.organization("acme"), "conversationId": conversation_id}
+
+    ticket = (await mel.client.graphql(CONTACT, **here, note="It is urgent.")).value
+    again = (await mel.client.graphql(CONTACT, **here)).value
+    shown = (await mel.client.graphql(CONVERSATION, id=conversation_id)).value["ticket"]
+    too_long = await mel.client.graphql(CONTACT, **here, note="a" * 2001)
+
+    assert ticket["__typename"] == "SupportTicket"
+    assert ticket["id"].startswith("tkt_")
+    assert ticket == again == {"__typename": "SupportTicket", **shown}
+    assert too_long.outcome == "InvalidInput(note)"
+
+
+async def test_a_key_is_shown_to_who_may_see_it_now(site: Site) -> None:
+    """An answer stays when its reader's role has changed, and the key that it is about is no longer there."""
+    ada = await person(site, "ada")
+    await deleted_key(site)
+    told = await ada.told("Why does deploy get a 401?")
+    grace = site.world.grace
+    async with site.database.transaction() as session:
+        await session.execute(update(Message).values(person_id=grace.id))
+        await session.execute(update(Conversation).values(person_id=grace.id))
+
+    [_, answer] = await (await person(site, "grace")).history(told["conversation"]["id"])
+
+    assert told["message"]["diagnosis"]["apiKey"]["name"] == "deploy"
+    assert answer["diagnosis"]["apiKey"] is None
+    assert {action["apiKey"] and action["apiKey"]["id"] for action in answer["actions"]} <= {None}
+
+
+async def test_an_answer_of_another_version_is_its_words(site: Site) -> None:
+    """What was kept in a form that can't be read any more is shown without its diagnosis, and the rest is there."""
+    ada = await person(site, "ada")
+    world = site.world
+    conversation = await begun(site.database, world.acme, world.ada)
+    for kept in ('{"case": "no-such-case", "summary": "x"}', "{}", "no JSON"):
+        await answered(site.database, await asked(site.database, conversation), answer=kept)
+
+    messages = await ada.history(external_id(Prefix.CONVERSATION, conversation.id))
+
+    assert [(message["text"], message["diagnosis"]) for message in messages[1::2]] == [("It was deleted.", None)] * 3
+
+
+async def test_a_request_is_diagnosed(site: Site) -> None:
+    """By the id of the refusal: its key's own people are told all, others the same as of one that never was."""
+    key = await deleted_key(site)
+    request_id = (await site.verify(key["secret"])).json()["requestId"]
+    malformed = (await site.verify("kd_short")).json()["requestId"]
+    answers: dict[str, Any] = {}
+
+    for name, organization in (("ada", "acme"), ("mel", "acme"), ("eve", "globex")):
+        who = await site.person(name)
+        for what, each in (("deleted", request_id), ("malformed", malformed), ("never", NEVER[Prefix.REQUEST])):
+            asked_of = {"organizationId": site.organization(organization), "requestId": each}
+            value = (await who.graphql(DIAGNOSE, **asked_of)).value
+            answers[f"{name} {what}"] = (value["case"], repr(value).replace(each, "…"))
+
+    assert answers["ada deleted"][0] == "KEY_DELETED"
+    assert {answers[f"{name} malformed"][0] for name in ("ada", "mel", "eve")} == {"KEY_MALFORMED"}
+    assert {answers[f"{name} never"][0] for name in ("ada", "mel", "eve")} == {"NEEDS_DETAILS"}
+    assert answers["mel deleted"] == answers["mel never"]
+    assert answers["eve deleted"] == answers["eve never"]
+
+
+async def test_starters_are_what_is_the_matter(site: Site) -> None:
+    """They are messages that can be sent, and name a key only while it has trouble."""
+    ada = await person(site, "ada")
+    calm = (await ada.client.graphql(CONVERSATIONS, id=site.organization("acme"))).value["assistantStarters"]
+    key = await deleted_key(site)
+    for _ in range(3):
+        await site.verify(key["secret"])
+    await site.app._counting.ledger.write()
+
+    troubled = (await ada.client.graphql(CONVERSATIONS, id=site.organization("acme"))).value["assistantStarters"]
+    told = await ada.told(troubled[0]["message"])
+
+    assert "deploy" not in repr(calm)
+    assert "deploy" in troubled[0]["message"]
+    assert told["message"]["diagnosis"]["case"] == "KEY_DELETED"
+
+
+async def test_a_stream_ends_with_the_session(site: Site) -> None:
+    """A sign-out ends the stream of an answer that is being written, which is then not kept."""
+    ada = await person(site, "ada")
+    stream = ada.listen(WHY, requestId=NEVER[Prefix.REQUEST])
+    while not await conversations(ada):  # noqa: ASYNC110 - the application's own work
+        await asyncio.sleep(0.01)
+
+    await ada.client.graphql("mutation { signOut }")
+    events = await stream.end()
+    await ada.client.sign_in("ada@example.com")
+    [conversation] = await conversations(ada)
+
+    assert events[-2].codes == ["UNAUTHENTICATED"]
+    assert [message["author"] for message in await ada.history(conversation["id"])] == ["PERSON"]
+    assert (await ada.told("Do keys expire?"))["message"]["text"]

@@ -1,0 +1,96 @@
+"""Owns the demo as browsers see it in tests: served by the real command, on a database of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.browser import ROOT, Tab
+
+COMMAND = ("-c", "from app.cli import main; main()")
+SUPPORT_EMAIL = "help@northwind.example"
+GIVE_UP_SECONDS = 60.0
+ROLES = ("organization-admin", "agent-admin", "member")
+OpenTab = Callable[..., Tab]
+"""The fixture open_tab."""
+
+
+@dataclass(frozen=True, eq=False)
+class DemoServer:
+    """The demo, served."""
+
+    folder: Path
+    """Where its database is."""
+    told: dict[str, Any]
+    """What it printed: the address, who can sign in, and a working key."""
+
+    @property
+    def address(self) -> str:
+        """Such as http://127.0.0.1:40123."""
+        return str(self.told["address"])
+
+    @property
+    def home(self) -> str:
+        """The path of its organization's pages."""
+        return f"/organizations/{self.told['organization']['id']}"
+
+    def person(self, role: str) -> dict[str, str]:
+        """Somebody of this role: e-mail address, password, name."""
+        return next(each for each in self.told["signIns"] if each["role"] == role)
+
+    def keydesk(self, *arguments: str) -> Any:
+        """What the operator's command on its database printed."""
+        command = [sys.executable, *COMMAND, *arguments, "--json"]
+        run = subprocess.run(
+            command, cwd=self.folder, env=_environment(), capture_output=True, text=True, timeout=GIVE_UP_SECONDS
+        )
+        assert run.returncode == 0, run.stderr
+        return json.loads(run.stdout)
+
+    def verified(self, secret: str, agent_id: str | None = None) -> str:
+        """What a gateway is told of the key, in a word: `good`, or why not."""
+        headers = {"authorization": f"Bearer {secret}", **({} if agent_id is None else {"x-agent-id": agent_id})}
+        answer = httpx.get(f"{self.address}/v1/verify", headers=headers)
+        return "good" if answer.status_code == 200 else str(answer.json()["code"])
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("KEYDESK_")}
+    return {**inherited, "PYTHONPATH": str(ROOT), "KEYDESK_SUPPORT_EMAIL": SUPPORT_EMAIL}
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[DemoServer]:
+    """The demo on the database in that folder, which it makes where there is none."""
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, *COMMAND, "demo", "--port", "0", "--json"],
+            cwd=folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, (folder / "log").read_text()
+        server = DemoServer(folder, json.loads(line))
+        # Its port takes connections before it answers them.
+        httpx.get(f"{server.address}/readyz", timeout=GIVE_UP_SECONDS).raise_for_status()
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(GIVE_UP_SECONDS)
+        finally:
+            process.kill()
+            process.stdout.close()

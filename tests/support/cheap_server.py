@@ -1,0 +1,72 @@
+"""
+One server process of the application that hashes cheaply; says its address on standard output as `keydesk serve` does.
+
+With TESTS_HASHING_FOLDER set, each new key's hash leaves a byte in that folder's file `hashed`, and waits while there
+is a file `closed` beside it: so a test can have many creations under way at the same time, and count what they cost.
+"""
+
+import json
+import os
+import socket
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+from argon2 import PasswordHasher
+
+from app import create_app
+from app.observability.logs import configure_logging
+from app.serve import BACKLOG, KEEP_ALIVE_SECONDS
+from app.settings import read_settings
+
+FOLDER = "TESTS_HASHING_FOLDER"
+
+
+class WatchedHasher(PasswordHasher):
+    """Leaves a trace of each hash, and can be held up."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self._hashed, self._closed = folder / "hashed", folder / "closed"
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        with self._hashed.open("ab") as trace:
+            trace.write(b".")
+        while self._closed.exists():
+            time.sleep(0.005)
+        return super().hash(password, salt=salt)
+
+
+def main() -> None:
+    """Serves until it is told to stop."""
+    settings = read_settings(os.environ)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    folder = os.environ.get(FOLDER)
+    configure_logging(settings.log_level)
+    app = create_app(
+        replace(settings, public_url=settings.public_url or address),
+        key_hasher=cheap if folder is None else WatchedHasher(Path(folder)),
+        password_hasher=cheap,
+    )
+    sys.stdout.write(json.dumps({"address": address}) + "\n")
+    sys.stdout.flush()
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Keys that tests present, made by the operations themselves, and hashers that can be counted and held up."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import update
+
+from app import key_reader
+from keys.hashing import HashingPool
+from keys.limits.limiter import Taking
+from keys.policy import Scope
+from keys.token import ServerKeys
+from keys.verification.verifier import MEMO_ENTRIES, Gate
+from models import Agent, ApiKey
+from models.engine.database import Database, database_now
+from models.key_lookup import DatabaseUnavailable, KeyReader, KeyState
+from resolvers.create_api_key import create_api_key
+from resolvers.services import Desk, Issued
+from tests.conftest import SERVER_KEYS, CountingHasher
+from tests.support.world import World
+
+LONGEST_WAIT_SECONDS = 30
+"""Never waited for, unless what is tested is broken."""
+NEVER_WAS = UUID("01a00000-0000-7000-8000-000000000000")
+
+
+async def issue(desk: Desk, world: World, agent: Agent | None = None) -> Issued:
+    """A key of Acme's, organization-level or for the agent, made by its admin."""
+    return await create_api_key(
+        desk,
+        world.actor("ada"),
+        organization_id=world.acme.id,
+        name="deploy",
+        scope=Scope.ORGANIZATION if agent is None else Scope.AGENT,
+        agent_id=None if agent is None else agent.id,
+    )
+
+
+async def end_overlap(database: Database, key_id: UUID, *, in_seconds: float) -> None:
+    """Moves the end of a key's overlap, by the database's clock: nobody waits for it."""
+    async with database.transaction() as session:
+        ends = await database_now(session) + timedelta(seconds=in_seconds)
+        await session.execute(update(ApiKey).where(ApiKey.id == key_id).values(previous_works_until=ends))  # type: ignore[arg-type]
+
+
+def altered(token: str) -> str:
+    """The same with another character in its secret: of the form of a key, and not issued by anybody."""
+    place = -20
+    return token[:place] + ("a" if token[place] != "a" else "b") + token[place + 1 :]
+
+
+class HeldHasher(CountingHasher):
+    """Counts how many compare at the same time, and makes them wait until the test lets them go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = threading.Event()
+        self.released = threading.Event()
+        self.at_once = 0
+        self.at_once_at_most = 0
+        self._lock = threading.Lock()
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+        with self._lock:
+            self.at_once += 1
+            self.at_once_at_most = max(self.at_once_at_most, self.at_once)
+        self.entered.set()
+        self.released.wait(LONGEST_WAIT_SECONDS)
+        with self._lock:
+            self.at_once -= 1
+        return super().verify(hash, password)
+
+
+class SpyReader:
+    """A reader in front of another, or of none, that knows what was asked for."""
+
+    def __init__(self, reader: KeyReader | None = None) -> None:
+        self._reader = reader
+        self.asked: list[tuple[str, str | None]] = []
+
+    async def start(self) -> None:
+        """Nothing."""
+
+    async def read(self, public_id: str, agent_id: str | None) -> KeyState | None:
+        """As the reader behind it; without one, the database can't be asked."""
+        self.asked.append((public_id, agent_id))
+        if self._reader is None:
+            raise DatabaseUnavailable
+        return await self._reader.read(public_id, agent_id)
+
+    async def close(self) -> None:
+        """That of the reader behind it."""
+        if self._reader is not None:
+            await self._reader.close()
+
+
+class Gates:
+    """Makes gates on a database, each as a process of its own would have it, and closes what they opened."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pools: list[HashingPool] = []
+        self._readers: list[KeyReader] = []
+
+    def make(
+        self,
+        hasher: CountingHasher | None = None,
+        *,
+        reader: KeyReader | None = None,
+        limiter: Taking | None = None,
+        server_keys: ServerKeys = SERVER_KEYS,
+        prefixes: tuple[str, ...] = ("kd",),
+        require_agent: bool = False,
+        queue_limit: int = 500,
+        memo_entries: int = MEMO_ENTRIES,
+    ) -> Gate:
+        """A gate with nothing remembered. `hasher` counts its runs of argon2."""
+        pool = HashingPool(hasher or CountingHasher(), threads=2, queue_limit=queue_limit, name="test")
+        reader = reader or key_reader(self._database)
+        self._pools.append(pool)
+        self._readers.append(reader)
+        return Gate(
+            server_keys=server_keys,
+            prefixes=prefixes,
+            reader=reader,
+            pool=pool,
+            limiter=limiter,
+            require_agent=require_agent,
+            memo_entries=memo_entries,
+        )
+
+    async def close(self) -> None:
+        """Ends their threads and connections."""
+        for pool in self._pools:
+            pool.close()
+        for reader in self._readers:
+            await reader.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for what another thread does."""
+    async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+        while not condition():  # noqa: ASYNC110 - what another thread does sets no event of the loop's
+            await asyncio.sleep(0.001)

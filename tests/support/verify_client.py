@@ -1,0 +1,124 @@
+"""The verification door, asked directly as a server would ask it, and behind a real server on loopback."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from app import Keydesk
+from app.verify.endpoint import VerifyDoor
+
+PUBLIC_URL = "https://keys.example"
+Header = tuple[str | bytes, str | bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    content: bytes
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON in it."""
+        body: dict[str, Any] = json.loads(self.content)
+        return body
+
+    @property
+    def code(self) -> str | None:
+        """Of a refusal."""
+        code: str | None = self.body.get("code")
+        return code
+
+    def header(self, name: str) -> str | None:
+        """The value of a header that is there once, or None where there is none."""
+        values = [value for found, value in self.headers if found == name.lower()]
+        assert len(values) <= 1
+        return values[0] if values else None
+
+
+async def ask(door: VerifyDoor, *headers: Header, method: str = "GET", path: str = "/v1/verify") -> Answer:
+    """One request, whose body can't be read."""
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> Any:
+        raise AssertionError("the body is not the door's to read")
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope: Any = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "headers": [(_bytes(name).lower(), _bytes(value)) for name, value in headers],
+    }
+    await door(scope, receive, send)
+    start, body = sent
+    assert (start["type"], body["type"], body["more_body"]) == ("http.response.start", "http.response.body", False)
+    answered = [(name.decode(), value.decode()) for name, value in start["headers"]]
+    assert all(name == name.lower() for name, _ in answered)
+    return Answer(start["status"], answered, body["body"])
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1")
+
+
+@contextmanager
+def served(
+    application: ASGIApp, *, http: str | Callable[..., asyncio.Protocol] = "httptools"
+) -> Iterator[tuple[str, int]]:
+    """Behind uvicorn with httptools, as it is served, in a thread of its own; gives host and port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        application,  # type: ignore[arg-type]  # an ASGI application
+        loop="uvloop",
+        http=http,  # type: ignore[arg-type]  # what makes a protocol
+        ws="none",
+        lifespan="on" if isinstance(application, Keydesk) else "off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.005)
+        yield listener.getsockname()
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def exchange(address: tuple[str, int], request: bytes, *, timeout_seconds: float = 30) -> Answer:
+    """Sends bytes as they are and reads the one answer to them, after which no more is sent."""
+    with socket.create_connection(address, timeout_seconds) as connection:
+        with suppress(ConnectionResetError, BrokenPipeError):  # answered, and closed, before it had all been read
+            connection.sendall(request)
+        received = b""
+        while b"\r\n\r\n" not in received:
+            part = connection.recv(65536)
+            if not part:
+                raise ConnectionError(f"closed after {received!r}")
+            received += part
+        head, _, body = received.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])]
+        length = int(dict(headers).get("content-length", "0"))
+        while len(body) < length and (part := connection.recv(65536)):
+            body += part
+    return Answer(int(lines[0].split()[1]), headers, body[:length])
