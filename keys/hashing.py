@@ -112,16 +112,25 @@ class HashingPool:
             raise RuntimeError("this pool is closed")
         job = _Job(work, asyncio.get_running_loop().create_future())
         if is_urgent and party is not None and self._urgent.of_person(party) < URGENT_OF_A_PERSON:
-            # Never refused for what others have in the queue.
-            self._urgent.add(job, party)
+            turns = self._urgent  # never refused for what others have in the queue
         else:
             self._check_room(party if has_share else None)
-            self._waiting.add(job, party or NOBODY)
+            turns = self._waiting
+        turns.add(job, party or NOBODY)
         self.depth += 1
         self._start()
-        # Counted until the thread is done, not until the caller is: one that hung up leaves its work behind.
-        result: Result = await asyncio.shield(job.done)
+        try:
+            # A hash that runs is counted until its thread is done, even if its caller has hung up.
+            result: Result = await asyncio.shield(job.done)
+        except asyncio.CancelledError:
+            self._give_up(job, turns, party or NOBODY)
+            raise
         return result
+
+    def _give_up(self, job: "_Job", turns: "Turns[_Job]", party: Party) -> None:
+        if turns.remove(job, party):
+            job.done.cancel()
+            self.depth -= 1
 
     def _check_room(self, party: Party | None) -> None:
         left = self.queue_limit - self.depth
@@ -164,7 +173,7 @@ class HashingPool:
             self._start()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     """A hash that waits or runs."""
 

@@ -50,6 +50,19 @@ class Turns(Generic[Item]):
             self._organizations[organization_id] = people
         return item
 
+    def remove(self, item: Item, party: Party) -> bool:
+        """Takes this item of the party's out, whoever's turn it is; False where it does not wait."""
+        people = self._organizations.get(party.organization_id)
+        items = None if people is None else people.get(party.person_id)
+        if people is None or items is None or item not in items:
+            return False
+        items.remove(item)
+        if not items:
+            del people[party.person_id]
+        if not people:
+            del self._organizations[party.organization_id]
+        return True
+
     def of_person(self, party: Party) -> int:
         """How many the person has waiting in the organization."""
         people = self._organizations.get(party.organization_id)

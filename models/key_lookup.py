@@ -38,6 +38,8 @@ class KeyState(NamedTuple):
     wanted_agent_lives: bool
     rate_limit: int
     monthly_quota: int
+    last_four: str = ""
+    """The end of the current secret's text, as it is shown in lists."""
 
 
 class DatabaseUnavailable(Exception):
@@ -83,7 +85,7 @@ _SQLITE = """
                 WHEN k.previous_works_until > strftime('%Y-%m-%d %H:%M:%f000', 'now') THEN k.previous_secret_hash END,
            k.rotated_at IS NOT NULL, k.deleted_at IS NOT NULL,
            a.id IS NOT NULL AND a.deleted_at IS NULL AND a.organization_id = k.organization_id,
-           coalesce(k.rate_limit, o.rate_limit), coalesce(k.monthly_quota, o.monthly_quota)
+           coalesce(k.rate_limit, o.rate_limit), coalesce(k.monthly_quota, o.monthly_quota), k.last_four
     FROM api_keys k JOIN organizations o ON o.id = k.organization_id LEFT JOIN agents a ON a.id = ?2
     WHERE k.public_id = ?1
 """
@@ -95,7 +97,7 @@ _POSTGRESQL = """
            CASE WHEN k.previous_works_until > clock_timestamp() THEN k.previous_secret_hash END,
            k.rotated_at IS NOT NULL, k.deleted_at IS NOT NULL,
            a.id IS NOT NULL AND a.deleted_at IS NULL AND a.organization_id = k.organization_id,
-           coalesce(k.rate_limit, o.rate_limit), coalesce(k.monthly_quota, o.monthly_quota)
+           coalesce(k.rate_limit, o.rate_limit), coalesce(k.monthly_quota, o.monthly_quota), k.last_four
     FROM unnest(string_to_array($1, ','), string_to_array($2, ',', '')::uuid[])
          WITH ORDINALITY AS wanted(public_id, agent_id, number)
     JOIN api_keys k ON k.public_id = wanted.public_id

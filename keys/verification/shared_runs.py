@@ -14,17 +14,16 @@ class TooManyWaiting(Exception):
 
 class Runs(Generic[Result]):
     """
-    Runs for a name wait in two lines. Those in the second are run when the first is empty, so that what is likely to be
-    for nothing holds nothing else up. Each line has room for `at_most`.
+    Runs for a name wait in several lines. A line is served when all lines before it are empty, so that a run that is
+    likely to be for nothing holds up no other. Each line has room for `at_most`.
     """
 
-    def __init__(self, at_most: int) -> None:
+    def __init__(self, at_most: int, *, lines: int) -> None:
         self._at_most = at_most
+        self._lines = lines
         self._names: dict[str, _Lines[Result]] = {}
 
-    async def result(
-        self, name: str, piece: bytes, work: Callable[[], Awaitable[Result]], *, is_unlikely: bool = False
-    ) -> Result:
+    async def result(self, name: str, piece: bytes, work: Callable[[], Awaitable[Result]], *, line: int) -> Result:
         """
         What the work comes to, which is begun once for all who wait for this piece at the same time.
 
@@ -33,13 +32,12 @@ class Runs(Generic[Result]):
         """
         lines = self._names.get(name)
         if lines is None:
-            lines = self._names[name] = _Lines()
+            lines = self._names[name] = _Lines(self._lines)
         run = lines.find(piece)
         if run is None:
-            line = lines.unlikely if is_unlikely else lines.likely
-            if len(line) >= self._at_most:
+            if len(lines.waiting[line]) >= self._at_most:
                 raise TooManyWaiting
-            run = line[piece] = _Run(work, asyncio.get_running_loop().create_future())
+            run = lines.waiting[line][piece] = _Run(work, asyncio.get_running_loop().create_future())
         if lines.task is None:
             # A task of its own, so that no caller's end is the end of what others wait for.
             lines.task = asyncio.create_task(self._run_all(name, lines))
@@ -82,9 +80,8 @@ class _Run(Generic[Result]):
 class _Lines(Generic[Result]):
     """What waits and runs for one name."""
 
-    def __init__(self) -> None:
-        self.likely: OrderedDict[bytes, _Run[Result]] = OrderedDict()
-        self.unlikely: OrderedDict[bytes, _Run[Result]] = OrderedDict()
+    def __init__(self, number: int) -> None:
+        self.waiting: list[OrderedDict[bytes, _Run[Result]]] = [OrderedDict() for _ in range(number)]
         self.task: asyncio.Task[None] | None = None
         self._running: tuple[bytes, _Run[Result]] | None = None
 
@@ -92,10 +89,10 @@ class _Lines(Generic[Result]):
         """The run that is there for this piece of work."""
         if self._running is not None and self._running[0] == piece:
             return self._running[1]
-        return self.likely.get(piece) or self.unlikely.get(piece)
+        return next((line[piece] for line in self.waiting if piece in line), None)
 
     def begin_next(self) -> _Run[Result] | None:
-        """Takes the next one out of its line."""
-        line = self.likely or self.unlikely
+        """Takes the next one out of the first line that is not empty."""
+        line = next(filter(None, self.waiting), None)
         self._running = line.popitem(last=False) if line else None
         return None if self._running is None else self._running[1]

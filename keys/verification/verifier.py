@@ -25,7 +25,9 @@ KEY_LENGTH_AT_MOST = PREFIX_LENGTH_AT_MOST + 1 + PUBLIC_ID_LENGTH + 1 + TAIL_LEN
 MEMO_ENTRIES = 400_000
 """Two for a key that is used; an entry takes about 150 bytes."""
 SECRETS_WAITING_AT_MOST = 32
-"""Different secrets of one key that wait for argon2 at the same time, those that were wrong before aside."""
+"""Different secrets of one key that wait for argon2 in each of the lines below at the same time."""
+CURRENT_BY_ITS_END, NOT_SEEN_YET, WRONG_BEFORE = LINES = range(3)
+"""The lines in which secrets of one key wait for argon2. A line is served when those before it are empty."""
 NONE_MATCHES = -1
 
 
@@ -55,7 +57,7 @@ class Gate:
         self._require_agent = require_agent
         self._memo = Memo[bytes](memo_entries)
         self._digest_key = secrets.token_bytes(32)
-        self._runs = Runs[int](SECRETS_WAITING_AT_MOST)
+        self._runs = Runs[int](SECRETS_WAITING_AT_MOST, lines=len(LINES))
 
     async def check(self, key: str, wanted: Wanted) -> Verdict:
         """The verdict on one presented key, for the agent that the request is for."""
@@ -71,14 +73,14 @@ class Gate:
             state = await self._reader.read(public_id, wanted.agent_id)
             if state is None:
                 # At the cost of a wrong secret, so that nobody learns from the time which ids there are.
-                await self._which(public_id, key, text, (None,), NOBODY)
+                await self._which(public_id, key, text, (None,), NOBODY, "")
                 return Verdict(Outcome.INVALID_KEY, "tagged by us, but no key has this public id")
             if state.is_deleted:
                 return Verdict(Outcome.DELETED_KEY, "the key was deleted", state)
             previous = state.previous_secret_hash
             hashes = (state.secret_hash,) if previous is None else (state.secret_hash, previous)
             party = Party(state.organization_id, None)
-            matched = await self._which(public_id, key, text, hashes, party)
+            matched = await self._which(public_id, key, text, hashes, party, state.last_four)
             if matched == NONE_MATCHES:
                 return _without_living_secret(state)
             by_previous = matched == 1
@@ -109,8 +111,14 @@ class Gate:
         malformed = examine(key, self._prefixes)
         return Verdict(Outcome.MALFORMED_KEY, f"malformed: {malformed.fault}", malformed=malformed)
 
-    async def _which(self, public_id: str, key: str, text: bytes, hashes: tuple[str | None, ...], party: Party) -> int:
-        """The place of the hash that the secret matches, or NONE_MATCHES; None is a hash that no secret matches."""
+    async def _which(
+        self, public_id: str, key: str, text: bytes, hashes: tuple[str | None, ...], party: Party, last_four: str
+    ) -> int:
+        """
+        The place of the hash that the secret matches, or NONE_MATCHES; None is a hash that no secret matches.
+
+        Old secrets do not end like the current one, so however many of them wait, the current one goes first.
+        """
         pairs = [self._digest(hashed or "", text) for hashed in hashes]
         if (known := self._known(pairs)) is not None:
             return known
@@ -118,12 +126,17 @@ class Gate:
             public_id,
             b"".join(pairs),
             lambda: self._find_out(key, pairs, hashes, party),
-            is_unlikely=self._memo.get(self._digest("wrong before", text)) is not None,
+            line=self._line(key, text, last_four),
         )
         if found == NONE_MATCHES:
             # After a rotation, all secrets before it have to be compared again. They let others go first then.
             self._memo.put(self._digest("wrong before", text), True)
         return found
+
+    def _line(self, key: str, text: bytes, last_four: str) -> int:
+        if key.endswith(last_four) and last_four:
+            return CURRENT_BY_ITS_END
+        return NOT_SEEN_YET if self._memo.get(self._digest("wrong before", text)) is None else WRONG_BEFORE
 
     def _known(self, pairs: Sequence[bytes]) -> int | None:
         """What the memo says, where it can be told from that."""

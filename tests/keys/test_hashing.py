@@ -3,11 +3,13 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from uuid import UUID
 
 import pytest
 from argon2 import PasswordHasher, Type, extract_parameters
 
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, Argon2Parameters, HashingPool, HashingQueueFull
+from keys.turns import Party
 
 CHEAP = Argon2Parameters(time_cost=1, memory_kib=8, parallelism=1)
 LONGEST_WAIT_SECONDS = 30
@@ -141,21 +143,46 @@ async def test_a_full_queue_refuses_at_once(held_pool: HashingPool, hasher: Held
 async def test_a_caller_that_hangs_up_leaves_its_place_taken_until_the_hash_ends(
     held_pool: HashingPool, hasher: HeldHasher
 ) -> None:
-    """Work that was given up is counted as long as it fills the pool, and not a moment longer."""
-    begun = [await _begun(held_pool, "first", 1), await _begun(held_pool, "second", 2)]
+    """Work that runs is counted as long as it fills the pool, and not a moment longer."""
+    running = await _begun(held_pool, "first", 1)
+    waiting = await _begun(held_pool, "second", 2)
 
-    for task in begun:
-        task.cancel()
-    await asyncio.gather(*begun, return_exceptions=True)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
-    assert all(task.cancelled() for task in begun)
+    assert running.cancelled()
     assert held_pool.depth == 2
     with pytest.raises(HashingQueueFull):
         await held_pool.hash("third")
     hasher.released.set()
+    await waiting
     await _until(lambda: held_pool.depth == 0)
     assert await held_pool.hash("third")
     assert held_pool.depth == 0
+
+
+@pytest.mark.parametrize("is_urgent", [False, True])
+async def test_a_hash_that_waits_is_never_begun_once_its_caller_is_gone(hasher: HeldHasher, is_urgent: bool) -> None:
+    """Its place is free at once, and the others of its person go on."""
+    pool = HashingPool(hasher, threads=1, queue_limit=4, name="held")
+    party = Party(UUID(int=1), UUID(int=2))
+
+    async def hashed(text: str) -> str:
+        return await pool.hash(text, party=party, is_urgent=is_urgent)
+
+    running = [asyncio.create_task(hashed(f"running {number}")) for number in range(2 if is_urgent else 1)]
+    gone, staying = asyncio.create_task(hashed("gone")), asyncio.create_task(hashed("staying"))
+    await _until(lambda: pool.depth == len(running) + 2)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    depth = pool.depth
+    hasher.released.set()
+    await asyncio.gather(*running, staying)
+    pool.close()
+
+    assert depth == len(running) + 1
+    assert pool.depth == 0
+    assert sorted(map(str, hasher.hashed)) == sorted([*(f"running {n}" for n in range(len(running))), "staying"])
 
 
 async def test_a_hash_that_fails_gives_its_place_back() -> None:

@@ -48,3 +48,21 @@ def test_nothing_is_lost_and_each_keeps_their_own_order(parties: list[Party]) ->
     for each in parties:
         own = [number for number, whose in out if whose == each]
         assert own == sorted(own)
+
+
+@given(st.lists(st.tuples(PARTIES, st.booleans()), max_size=40))
+def test_what_is_removed_never_comes_out_and_the_others_do(added: list[tuple[Party, bool]]) -> None:
+    """An item is removed once; its party may have others, or none, that wait."""
+    turns = Turns[int]()
+    for number, (each, _) in enumerate(added):
+        turns.add(number, each)
+
+    for number, (each, is_removed) in enumerate(added):
+        if is_removed:
+            assert turns.remove(number, each)
+            assert not turns.remove(number, each)
+
+    out = []
+    while (item := turns.take()) is not None:
+        out.append(item)
+    assert sorted(out) == [number for number, (_, is_removed) in enumerate(added) if not is_removed]

@@ -363,6 +363,29 @@ async def test_a_good_secret_does_not_wait_behind_those_that_were_wrong_before(
     assert runs <= 2 + 1 + 2 + 2
 
 
+async def test_the_current_secret_goes_before_old_ones_that_were_never_seen(
+    gates: Gates, desk: Desk, world: World
+) -> None:
+    """However many old secrets a new process is flooded with, the current one is compared next, and never refused."""
+    held = HeldHasher()
+    gate = gates.make(held)
+    issued = await issue(desk, world)
+
+    flood = [asyncio.create_task(gate.check(text, NOBODY)) for text in old_secrets(issued, 4 * SECRETS_WAITING_AT_MOST)]
+    await until(held.entered.is_set)
+    good = asyncio.create_task(check(gate, issued))
+    await asyncio.sleep(0.05)
+    held.released.set()
+    verdict = await good
+    runs = held.verified
+    outcomes = {verdict.outcome for verdict in await asyncio.gather(*flood)}
+
+    assert verdict.outcome is GOOD
+    # The old one that ran already, the current one, and one more old one at most.
+    assert runs <= 3
+    assert outcomes == {Outcome.INVALID_KEY, Outcome.UNAVAILABLE}
+
+
 async def test_organizations_take_turns_with_their_first_hashes(gates: Gates, desk: Desk, world: World) -> None:
     """A key that was not seen yet waits for one of each other organization's such keys, however many those are."""
     held = HeldHasher()
