@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 PREFIX = "KEYDESK_"
@@ -70,8 +70,10 @@ def _gather_unknown(found: Gathered, name: str, value: str, known: Sequence[str]
     elif name in OF_SERVE:
         found.warnings.append(f"{shown}: there is no such setting. Use `keydesk serve {OF_SERVE[name]} …` instead.")
     else:
-        like = process.extractOne(name.upper(), known, score_cutoff=SUGGESTED_FROM_PERCENT)
-        guess = "" if like is None else f" Did you mean {like[0]}?"
+        rest = [each.removeprefix(PREFIX) for each in known]  # what all names begin with makes none of them likely
+        own = name.upper().removesuffix(FILE).removeprefix(PREFIX)
+        like = process.extractOne(own, rest, scorer=fuzz.ratio, score_cutoff=SUGGESTED_FROM_PERCENT)
+        guess = "" if like is None else f" Did you mean {PREFIX}{like[0]}?"
         found.warnings.append(f"{shown}: there is no such setting, so it is ignored.{guess}")
 
 

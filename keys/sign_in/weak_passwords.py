@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from keys.token import LIKE_A_KEY
+from keys.verification.malformed_rules import is_invisible
 
 SCORE_AT_LEAST = 3
 """Of zxcvbn's 0 to 4: "safely unguessable", 10^8 guesses or more."""
@@ -32,6 +33,11 @@ PUBLISHED = frozenset(
 """Letters and digits of passwords that stand in documentation or in the demo, and that zxcvbn doesn't know."""
 
 _KEY = re.compile(LIKE_A_KEY + "[0-9A-Za-z]{16}")
+_LOOKALIKES = str.maketrans(
+    "авезіїјкмнорстухѕԁһԛԝӏАВЕЗІЇЈКМНОРСТУХЅԌԚԜαβεηικνορτυχγωΑΒΕΖΗΙΚΜΝΟΡΤΥΧıɑɡ",
+    "abe3iijkmhopctyxsdhqwlABE3IIJKMHOPCTYXSGQWabenikvoptuxywABEZHIKMNOPTYXiag",
+)
+"""Cyrillic, Greek and other letters that look like Latin ones."""
 _LEET = frozenset("@({[<!|$+%")
 _LEET_AT_MOST = 4
 _SHORT = 16
@@ -61,16 +67,39 @@ _WHY = {
 
 
 def weakness(password: str, words: Iterable[str] = ()) -> str | None:
-    """Why the password is easy to guess and what to do, as a sentence; None where it is not. `words`: `personal`."""
+    """
+    Why the password is easy to guess and what to do, as a sentence; None where it is not. `words`: `personal`.
+
+    A password in full-width, accented or look-alike letters is as easy to guess as the same one in plain letters.
+    """
+    known, plain = [*words, OUR_NAME], _plain(password)
+    why = _weakness(password, known)
+    return _weakness(plain, known) if why is None and plain != password else why
+
+
+def _weakness(password: str, known: list[str]) -> str | None:
     if _KEY.search(password):
         return KEY
     if "".join(filter(str.isalnum, password)).casefold() in PUBLISHED:
         return EXAMPLE
-    known = [*words, OUR_NAME]
     if _said(password, known) is None:
         return PERSONAL if _is_made_of(password, known) else None
     said = _said(password, [])
     return PERSONAL if said is None or (said == EASY and _is_made_of(password, known)) else said
+
+
+def _plain(password: str) -> str:
+    """
+    The password in plain letters, without invisible characters.
+
+    Marks go from letters that are ASCII then. In other scripts, such as Devanagari, marks are letters of their own.
+    """
+    plain = ""
+    for character in unicodedata.normalize("NFKD", password.translate(_LOOKALIKES)).translate(_LOOKALIKES):
+        is_accent = unicodedata.category(character) == "Mn" and plain[-1:].isascii()
+        if not is_accent and not is_invisible(character):
+            plain += character
+    return unicodedata.normalize("NFC", plain)
 
 
 def personal(*texts: str) -> list[str]:

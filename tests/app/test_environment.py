@@ -260,3 +260,23 @@ def test_a_setting_of_a_newer_version_is_taken_for_no_misspelling(name: str) -> 
     assert settings is not None
     assert problems == []
     assert len(warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [
+        ("KEYDESK_BRAND_COLOR", None),
+        ("KEYDESK_OIDC_CLIENT_SECRET", None),
+        ("KEYDESK_PASSWORDS", None),
+        ("KEYDESK_REVOCATION_JOURNAL", None),
+        ("KEYDESK_MUTATION_LIMIT_PER_MINUTE", "KEYDESK_MUTATIONS_PER_MINUTE"),
+    ],
+)
+def test_a_guess_is_only_made_for_a_name_that_is_alike(name: str, guess: str | None) -> None:
+    """The beginning that all names have in common makes no name likely."""
+    _, problems, warnings = read_with_warnings({"KEYDESK_SECRET_KEY": SECRET_KEY, name: "x"})
+
+    assert problems == []
+    assert len(warnings) == 1
+    assert ("Did you mean" in warnings[0]) == (guess is not None)
+    assert guess is None or f"Did you mean {guess}?" in warnings[0]

@@ -74,6 +74,35 @@ def test_what_is_hard_to_guess_is_taken(password: str) -> None:
     assert weakness(password, WORDS) is None
 
 
+@pytest.mark.parametrize(
+    "password",
+    [
+        "ｐａｓｓｗｏｒｄ１２３４",
+        "𝐩𝐚𝐬𝐬𝐰𝐨𝐫𝐝𝟏𝟐𝟑𝟒",
+        "Ⓟⓐⓢⓢⓦⓞⓡⓓ①②③④",
+        "pássword12345",
+        "p\u0323\u0301a\u0323ssword1234",
+        "раsswоrd12345",
+        "pαsswοrd12345",
+        "p\u200ba\u200bs\u2060s\u200bw\u00adord1234",
+        "ａｄａｌｏｖｅｌａｃｅ１",
+        "ｄｅｍｏ－ｎｏｒａ－ｎｏｒｔｈｗｉｎｄ",
+        "q\u0300\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308\u0309\u030a\u030b",
+    ],
+)
+def test_other_forms_of_letters_make_a_password_no_harder_to_guess(password: str) -> None:
+    """Who tries common passwords tries full-width, accented, look-alike and invisible characters, too."""
+    assert weakness(password, WORDS) is not None
+
+
+@pytest.mark.parametrize(
+    "password", ["पानीपरचलतीनावधीरे", "خانه‌های آبی کنار رود", "한국어비밀번호열두글자넘게", "việt nam mùa thu lá bay"]
+)
+def test_scripts_that_need_marks_keep_them(password: str) -> None:
+    """What other languages write with marks and joiners is not taken for a disguise."""
+    assert weakness(password, WORDS) is None
+
+
 def test_a_key_is_no_password() -> None:
     """It was pasted into the wrong field, and others have seen it."""
     assert weakness("kd_0123456789abcdef_" + "A1b2C3d4E5" * 4 + "xy") == KEY
