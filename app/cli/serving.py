@@ -19,7 +19,7 @@ from app.cli.terminal import (
     with_database,
 )
 from app.cli_errors import Failure
-from app.doctor import examine
+from app.doctor.examine import examine
 from app.serve import serve as run_server
 from app.settings import Settings
 from app.startup_checks import (

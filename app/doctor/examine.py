@@ -1,27 +1,16 @@
-"""Owns `keydesk doctor`'s checks: each finds one thing well or not, in words that hold no secret."""
+"""Runs the checks of `keydesk doctor`: settings, database, proxies, mail and console here, Redis beside it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
-
-import redis.asyncio
-from redis.exceptions import (
-    AuthenticationError,
-    AuthenticationWrongNumberOfArgsError,
-    NoPermissionError,
-    RedisError,
-    ResponseError,
-)
 
 from app.cli_errors import DATABASE_ERRORS, Failure, database_failure, database_place
 from app.client_address import is_trusted
 from app.demo.prepare import kept_server_keys
+from app.doctor.finding import Finding
+from app.doctor.redis_findings import redis_finding
 from app.mail.server import MailFailure
-from app.observability.redis_check import counting_fault
 from app.pages.console import BUILT, PAGE_NAME
 from app.private_files import files_shown_to_others
 from app.settings import Settings, read_with_warnings
@@ -34,7 +23,6 @@ from app.startup_checks import (
     schema_fault,
     serving_warnings,
 )
-from keys.token import Secret
 from models.engine.database import Database, database_now
 from models.migrations import newest_revision
 from models.usage.caller import lone_address
@@ -42,19 +30,7 @@ from resolvers.operator.sign_in import locked_addresses
 
 SKEW_SECONDS = 2.0
 """How far the clocks of process and database may be apart without a word."""
-REDIS_TIMEOUT_SECONDS = 2.0
-REDIS_VERSION_AT_LEAST = 7
-KEEPS_EVERYTHING = "noeviction"
 NEEDS_DATABASE = ("schema", "clock", "server keys")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found. A warning is no failure."""
-
-    check: str
-    is_ok: bool
-    detail: str
 
 
 async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetime]) -> list[Finding]:
@@ -74,7 +50,7 @@ async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetim
         *warned,
         *(Finding("settings", True, f"warning: {warning}") for warning in serving_warnings(settings)),
         *await _checked("database", _of_database(settings, clock)),
-        *await _checked("redis", _redis(settings.redis_url)),
+        *await _checked("redis", redis_finding(settings.redis_url)),
         *await _checked("proxies", _proxies_of(settings)),
         *await _checked("mail", _mail(settings)),
         _console(BUILT),
@@ -108,11 +84,12 @@ async def _of_database(settings: Settings, clock: Callable[[], datetime]) -> lis
         warnings = [] if warning is None else [warning]
         if shown := files_shown_to_others(database):
             warnings.append(f"every user of this machine can read {', '.join(map(str, shown))}; run chmod o= on them")
+        schema = await _schema(database)
         return [
             Finding("database", True, "; warning: ".join([place, *warnings])),
-            await _schema(database),
+            schema,
             await _clock(database, clock),
-            await _server_keys(settings, database),
+            await _server_keys(settings, database, is_schema_current=schema.is_ok),
         ]
     except (Failure, *DATABASE_ERRORS) as error:
         failure = error if isinstance(error, Failure) else database_failure(database.url, error)
@@ -142,15 +119,14 @@ async def _clock(database: Database, clock: Callable[[], datetime]) -> Finding:
     )
 
 
-async def _server_keys(settings: Settings, database: Database) -> Finding:
+async def _server_keys(settings: Settings, database: Database, *, is_schema_current: bool) -> Finding:
     server_keys = settings.server_keys or kept_server_keys(database)
     if server_keys is None:
         return Finding("server keys", False, "KEYDESK_SECRET_KEY is not set; make one with `openssl rand -hex 32`")
-    kept = "" if settings.server_keys else " (the demo's, from the file beside the database)"
-    try:
-        missing = await missing_server_keys(database, server_keys.ids)
-    except DATABASE_ERRORS:
+    if not is_schema_current:
         return Finding("server keys", False, "not checked, since the schema is not current")
+    kept = "" if settings.server_keys else " (the demo's, from the file beside the database)"
+    missing = await missing_server_keys(database, server_keys.ids)
     if missing:
         return Finding(
             "server keys", False, f"living API keys need {missing_words(missing)}; put it back into KEYDESK_SECRET_KEY"
@@ -159,71 +135,6 @@ async def _server_keys(settings: Settings, database: Database) -> Finding:
     if (why := await foreign_server_key(database, server_keys)) is not None:
         found += f"; warning: {why}"
     return Finding("server keys", True, found)
-
-
-async def _redis(url: Secret | None) -> Finding:
-    if url is None:
-        return Finding(
-            "redis", True, "not set; limits are counted by each process for itself, which is right for one process"
-        )
-    try:
-        client = redis.asyncio.from_url(url.reveal())
-    except ValueError:
-        return Finding("redis", False, "KEYDESK_REDIS_URL can't be read as an address such as redis://host:6379/0")
-    try:
-        async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
-            found = await _redis_told(client)
-        fault = await counting_fault(url, timeout_seconds=REDIS_TIMEOUT_SECONDS) if found.is_ok else None
-        return found if fault is None else Finding("redis", False, fault)
-    except (AuthenticationError, AuthenticationWrongNumberOfArgsError):
-        return Finding("redis", False, "refuses the user or password in KEYDESK_REDIS_URL")
-    except TimeoutError:
-        return Finding("redis", False, _silent(url))
-    except ResponseError as error:
-        if "DB index" in str(error):
-            return Finding("redis", False, "has no database of the number in KEYDESK_REDIS_URL; use 0")
-        return Finding("redis", False, f"answers with an error ({type(error).__name__}); check KEYDESK_REDIS_URL")
-    except (RedisError, OSError) as error:
-        return Finding("redis", False, f"does not answer ({type(error).__name__}); check KEYDESK_REDIS_URL")
-    finally:
-        await client.aclose()
-
-
-def _silent(url: Secret) -> str:
-    words = f"does not answer within {REDIS_TIMEOUT_SECONDS:g} s; check KEYDESK_REDIS_URL"
-    return words + (
-        ", and that it speaks TLS: without it, write redis://" if url.reveal().startswith("rediss:") else ""
-    )
-
-
-async def _redis_told(client: redis.asyncio.Redis) -> Finding:
-    try:
-        return _redis_itself(await client.info())
-    except NoPermissionError:
-        return Finding(
-            "redis", True, "answers; its user may not ask INFO, so its version and settings were not looked at"
-        )
-
-
-def _redis_itself(told: Mapping[str, Any]) -> Finding:
-    """What its INFO says: that it is new enough, a primary, and keeps what it is told."""
-    is_valkey = "valkey_version" in told
-    name = f"Valkey {told['valkey_version']}" if is_valkey else f"Redis {told['redis_version']}"
-    if not is_valkey and int(str(told["redis_version"]).partition(".")[0]) < REDIS_VERSION_AT_LEAST:
-        return Finding("redis", False, f"{name} is too old; use Redis {REDIS_VERSION_AT_LEAST} or newer, or Valkey")
-    if told.get("redis_mode") == "cluster" or told.get("cluster_enabled"):
-        return Finding("redis", False, f"{name} is a cluster; use one primary without cluster mode")
-    if told.get("role") != "master":
-        return Finding("redis", False, f"{name} is a replica, which counts nothing; use its primary")
-    policy = told.get("maxmemory_policy")
-    if told.get("maxmemory") and policy != KEEPS_EVERYTHING:
-        return Finding(
-            "redis",
-            True,
-            f"{name} answers; warning: when its memory is full it forgets counts (maxmemory-policy {policy}), by which "
-            f"limits let more pass; set maxmemory-policy to {KEEPS_EVERYTHING}",
-        )
-    return Finding("redis", True, f"{name} answers")
 
 
 async def _callers(settings: Settings) -> tuple[str | None, list[str]]:

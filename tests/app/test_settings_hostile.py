@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from app import key_reader
-from app.doctor import examine
+from app.doctor.examine import examine
 from app.metering import Counting
 from app.setting_values import HOW_TO_MAKE_A_KEY
 from app.settings import KNOWN, read_settings, read_with_warnings

@@ -9,7 +9,7 @@ from graphql import OperationDefinitionNode, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
 from markdown_it import MarkdownIt
 
-from app.doctor import REDIS_VERSION_AT_LEAST
+from app.doctor.redis_findings import REDIS_VERSION_AT_LEAST
 from app.graphql.limits import Limits
 from app.graphql.list_sizes import CHARGED_FROM, COMPLEXITY_A_MINUTE
 from app.settings import KNOWN, Settings, read_settings

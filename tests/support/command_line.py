@@ -88,3 +88,9 @@ def events_of(in_database: InDatabase, action: str) -> list[str]:
 
     found: list[str] = in_database(read)
     return found
+
+
+def finding(run: Run, check: str) -> tuple[bool, str]:
+    """Whether a check of `keydesk doctor --json` found its thing well, and what it said."""
+    [found] = [each for each in run.value if each["check"] == check]
+    return found["ok"], found["detail"]

@@ -1,4 +1,4 @@
-"""What `keydesk doctor` finds in a Redis and in front of the server, asked of real ones."""
+"""What `keydesk doctor` finds in a Redis, asked of real ones."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,16 +6,12 @@ from typing import Any
 
 import pytest
 
-from app.doctor import _redis_itself
+from app.doctor.redis_findings import redis_itself
 from app.observability.redis_check import GRANT
 from keys.limits.redis_lane import PREFIX
-from models import Caller
-from models.engine.database import Database
-from models.engine.ids import new_id
-from tests.support.command_line import InDatabase, Keydesk, Run
+from tests.support.command_line import Keydesk, finding
 from tests.support.redis_limiters import this_month
 from tests.support.redis_server import RedisServer, running_redis
-from tests.support.world import THEN
 
 PASSWORD = "hunter2hunter2"
 
@@ -25,12 +21,6 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of the test's own."""
     with running_redis(tmp_path) as server:
         yield server
-
-
-def finding(run: Run, check: str) -> tuple[bool, str]:
-    """Whether a check found its thing well, and what it said."""
-    [found] = [each for each in run.value if each["check"] == check]
-    return found["ok"], found["detail"]
 
 
 def of_redis(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, url: str) -> tuple[bool, str]:
@@ -209,55 +199,6 @@ def test_a_redis_that_refuses_to_count_is_a_fault(
 )
 def test_old_versions_are_refused(told: dict[str, str], is_in_order: bool, words: str) -> None:
     """Redis from 7 on, and every Valkey, which tells the version of Redis that it is like, too."""
-    found = _redis_itself({"redis_mode": "standalone", "role": "master", **told})
+    found = redis_itself({"redis_mode": "standalone", "role": "master", **told})
 
     assert (found.is_ok, words in found.detail) == (is_in_order, True)
-
-
-@pytest.mark.parametrize(
-    ("public_url", "trusted", "addresses", "is_warned"),
-    [
-        ("http://keys.example", "", ["10.0.0.3", "10.0.0.3"], True),
-        ("http://keys.example", "10.1.0.0/16", ["10.0.0.3"], True),
-        ("http://keys.example", "10.0.0.0/8", ["10.0.0.3"], False),
-        ("http://keys.example", "", ["10.0.0.3", "10.0.0.4"], False),
-        ("http://keys.example", "", ["8.8.8.8"], False),
-        ("http://keys.example", "", [""], False),
-        ("http://keys.example", "", [], False),
-        ("", "", ["127.0.0.1"], False),
-    ],
-)
-def test_a_proxy_that_nobody_named_is_suspected(
-    keydesk: Keydesk,
-    monkeypatch: pytest.MonkeyPatch,
-    in_database: InDatabase,
-    public_url: str,
-    trusted: str,
-    addresses: list[str],
-    is_warned: bool,
-) -> None:
-    """Where others call, and all of them from one address inside, it is likely to be the proxy's."""
-
-    async def call(database: Database) -> None:
-        async with database.transaction() as session:
-            session.add_all(
-                Caller(
-                    key_id=new_id(),
-                    ip_address=address,
-                    user_agent="curl",
-                    first_seen_at=THEN,
-                    last_seen_at=THEN,
-                    requests=1,
-                )
-                for address in addresses
-            )
-
-    in_database(call)
-    monkeypatch.setenv("KEYDESK_PUBLIC_URL", public_url)
-    monkeypatch.setenv("KEYDESK_TRUSTED_PROXIES", trusted)
-
-    is_ok, detail = finding(keydesk("doctor", "--json"), "proxies")
-
-    assert is_ok
-    assert ("warning" in detail) is is_warned
-    assert f"from {trusted or 'nobody'}" in detail

@@ -13,7 +13,7 @@ from litestar.types import Scope
 from sqlalchemy import update
 
 import app
-import app.doctor
+import app.doctor.examine
 from app.authentication import Visit
 from app.pages.console import console_pages, read_console
 from app.pages.layout import Surroundings
@@ -311,7 +311,7 @@ def test_the_doctor_says_whether_there_is_a_console(
     """When it was built; that there is none is a warning, since everything else works."""
     found = {}
     for name, folder in {"built": built, "missing": built / "nowhere"}.items():
-        monkeypatch.setattr(app.doctor, "BUILT", folder)
+        monkeypatch.setattr(app.doctor.examine, "BUILT", folder)
         run = keydesk("doctor", "--json")
         found[name] = next(each for each in run.value if each["check"] == "console")
 

@@ -1,0 +1,1 @@
+"""What `keydesk doctor` checks."""

@@ -1,0 +1,73 @@
+"""What `keydesk doctor` finds in the database and in front of the server."""
+
+import pytest
+
+from models import Caller
+from models.engine.database import Database
+from models.engine.ids import new_id
+from tests.support.command_line import InDatabase, Keydesk, finding
+from tests.support.world import THEN
+
+
+@pytest.mark.parametrize("revision", ["0003", "0002", "0001", "base"])
+def test_an_older_schema_is_named_with_the_way_out(keydesk: Keydesk, revision: str) -> None:
+    """As after an update, where doctor is what people run first: the database itself is well."""
+    keydesk("migrate", "--to", revision, "--yes")
+
+    run = keydesk("doctor", "--json")
+
+    assert run.status == 1
+    assert finding(run, "database")[0]
+    is_ok, said = finding(run, "schema")
+    assert (is_ok, "Run `keydesk migrate`" in said) == (False, True)
+    assert finding(run, "clock")[0]
+    assert finding(run, "server keys") == (False, "not checked, since the schema is not current")
+
+
+@pytest.mark.parametrize(
+    ("public_url", "trusted", "addresses", "is_warned"),
+    [
+        ("http://keys.example", "", ["10.0.0.3", "10.0.0.3"], True),
+        ("http://keys.example", "10.1.0.0/16", ["10.0.0.3"], True),
+        ("http://keys.example", "10.0.0.0/8", ["10.0.0.3"], False),
+        ("http://keys.example", "", ["10.0.0.3", "10.0.0.4"], False),
+        ("http://keys.example", "", ["8.8.8.8"], False),
+        ("http://keys.example", "", [""], False),
+        ("http://keys.example", "", [], False),
+        ("", "", ["127.0.0.1"], False),
+    ],
+)
+def test_a_proxy_that_nobody_named_is_suspected(
+    keydesk: Keydesk,
+    monkeypatch: pytest.MonkeyPatch,
+    in_database: InDatabase,
+    public_url: str,
+    trusted: str,
+    addresses: list[str],
+    is_warned: bool,
+) -> None:
+    """Where others call, and all of them from one address inside, it is likely to be the proxy's."""
+
+    async def call(database: Database) -> None:
+        async with database.transaction() as session:
+            session.add_all(
+                Caller(
+                    key_id=new_id(),
+                    ip_address=address,
+                    user_agent="curl",
+                    first_seen_at=THEN,
+                    last_seen_at=THEN,
+                    requests=1,
+                )
+                for address in addresses
+            )
+
+    in_database(call)
+    monkeypatch.setenv("KEYDESK_PUBLIC_URL", public_url)
+    monkeypatch.setenv("KEYDESK_TRUSTED_PROXIES", trusted)
+
+    is_ok, detail = finding(keydesk("doctor", "--json"), "proxies")
+
+    assert is_ok
+    assert ("warning" in detail) is is_warned
+    assert f"from {trusted or 'nobody'}" in detail
