@@ -19,7 +19,7 @@ def looks_random(run: str) -> bool:
     hexadecimal in one case (a digest, an id) or CamelCase does not count. The shorter the run, the surer the signs
     must be.
     """
-    if len(run) <= PUBLIC_ID_LENGTH or HEXADECIMAL.fullmatch(run) or CAMEL_CASE.fullmatch(run):
+    if len(run) <= PUBLIC_ID_LENGTH or HEXADECIMAL.fullmatch(run) or CAMEL_CASE.fullmatch(run) or _repeats(run):
         return False
     classes = run.translate(_CLASSES)
     changes = sum(before != after for before, after in pairwise(classes)) / (len(run) - 1)
@@ -31,3 +31,8 @@ def looks_random(run: str) -> bool:
     if has_digits:
         return len(run) >= 24 and changes >= 0.3
     return len(run) >= 20 and changes >= 0.38 and classes.count("A") >= 0.38 * len(run)
+
+
+def _repeats(run: str) -> bool:
+    """It says the same few letters again and again: a generator's letters hardly ever come back in the same order."""
+    return len({run[at : at + 3] for at in range(len(run) - 2)}) + 2 <= PUBLIC_ID_LENGTH

@@ -9,9 +9,14 @@ from itertools import groupby
 
 from assistant.redaction.decoding import View, pieced
 from assistant.redaction.randomness import is_prose
+from keys.token import PUBLIC_ID_LENGTH
 
 COLUMNS_AT_MOST = 8
 PIECES_AT_LEAST = 4
+FEW_CHARACTERS = 8
+"""Different ones in a row of single characters that are too few for a secret."""
+WORDS_SHARE = 0.6
+"""Of pieces that could be words; of a secret's, chance makes about one in eight."""
 _NUMBER = re.compile(
     r"^[^\S\n]*(?:[>|│#+*(\[-]{1,3}[^\S\n]*){0,3}(?:[Ll](?:ine)?[ \t]*)?(\d{1,6})(?![0-9A-Za-z_])[^\w\n\"'`]{0,6}",
     re.MULTILINE,
@@ -78,8 +83,17 @@ def evenly_separated(view: View) -> Iterator[View]:
         places = [piece.span() for piece in _PIECES.finditer(view.text, *run.span())]
         for length, together in groupby(range(len(places)), key=lambda at: places[at][1] - places[at][0]):
             equal = list(together)
-            if len(equal) >= PIECES_AT_LEAST:
+            if len(equal) >= PIECES_AT_LEAST and not _are_words([view.text[slice(*places[at])] for at in equal]):
                 last = equal[-1] + 1
                 rest = view.text[slice(*places[last])] if last < len(places) else ""
                 is_longer = 0 < len(rest) < length and not (run[1].isspace() and is_prose(rest))
                 yield pieced(view, places[equal[0] : last + is_longer])
+
+
+def _are_words(pieces: list[str]) -> bool:
+    """They are mostly words and numbers of one length, or a few that come again and again: no pieces of a secret."""
+    length, different = len(pieces[0]), len(set(pieces))
+    few = FEW_CHARACTERS if length == 1 else PUBLIC_ID_LENGTH // length
+    if different <= few and different < len(pieces):
+        return True
+    return length >= 3 and len(pieces) >= 6 and sum(map(is_prose, pieces)) >= WORDS_SHARE * len(pieces)

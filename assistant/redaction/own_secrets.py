@@ -18,7 +18,10 @@ _SETTING = re.compile(
     r"KEYDESK_[A-Z_]*(?:KEY|TOKEN|PASSWORD|SECRET)S?(?P<before>(?:[\"'\\\s=:|,]|value\b){1,40}+)"
     r"(?P<a>(?!valueFrom)[^\s\"'=:|,\\$<{\[][^\s\"'\\]{5,})"
 )
+_EQUALS = re.compile(r"[=:+|,]|%3D|value", re.IGNORECASE)
 _DEVICE = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32}\.[0-9a-f]{64}(?:\.[0-9a-f]{32}\.[0-9a-f]{64})*(?![0-9A-Za-z])")
+DIGITS_AT_LEAST = 6
+"""Different ones in a token of 64: a generator makes at least ten, but for one in a million."""
 _TOKEN = re.compile(r"(?<![0-9A-Za-z+/=_-])[0-9a-f]{64}(?![0-9A-Za-z+/=_-])")
 _DIGEST_BEFORE = re.compile(
     r"(?:sha-?\d{3}|sha3|blake\w*|keccak|digest|checksum|hash|commit|container|image|layer|etag|fingerprint|thumbprint"
@@ -45,16 +48,25 @@ def own(view: View) -> Iterator[Found]:
     if "keydesk" in text.lower():
         for pattern, kind in ((_NAMED_COOKIE, Kind.COOKIE), (_SETTING, Kind.TOKEN)):
             for match in pattern.finditer(text):
-                # After a space alone it may be the next word of a sentence.
-                if match["before"].strip(" ") or any(map(str.isdigit, match["a"])):
+                if _is_given(match["before"], match["a"]):
                     yield _found(view, match.span("a"), kind)
     yield from (_found(view, match.span(), Kind.COOKIE) for match in _DEVICE.finditer(text))
     for match in _TOKEN.finditer(text):
-        if not _is_digest(text, match):
+        if len(set(match[0])) >= DIGITS_AT_LEAST and not _is_digest(text, match):
             yield _found(view, match.span(), Kind.SECRET)
     for match in _ONE_TIME.finditer(text):
         if _is_one_time(match) or _PASSWORD_BEFORE.search(text, max(0, match.start() - 60), match.start()):
             yield _found(view, match.span(), Kind.PASSWORD)
+
+
+def _is_given(before: str, value: str) -> bool:
+    """
+    What follows the name is its value. After a space alone it may be the next word of a sentence, and after a quote
+    that ends the name it is more of a program.
+    """
+    if not before[0].isspace() and _EQUALS.search(before) is None:
+        return False
+    return before.strip(" ") != "" or any(map(str.isdigit, value))
 
 
 def _found(view: View, place: tuple[int, int], kind: Kind) -> Found:

@@ -16,14 +16,27 @@ _IDS = re.compile(
     r"|(?<![0-9A-Za-z_])01[0-9A-HJKMNP-TV-Z]{24}(?![0-9A-Za-z_])"
 )
 """Ids of ours, request ids of others, by which a request that went elsewhere is found, and ULIDs of this century."""
+_BREAK = r"(?:\s|\\[nr])+"
+_BODY = (
+    rf"[0-9A-Za-z+/]++(?:{_BREAK}[0-9A-Za-z+/]{{40,}}+)*+"
+    rf"(?:{_BREAK}[0-9A-Za-z+/]{{1,80}}(?=={{1,2}}|\s{{0,2}}-----))?"
+)
+"""Base64 in lines, of which the last one may be short, up to the first word of anything else."""
 _PUBLIC = re.compile(
-    r"-----BEGIN (?:TRUSTED )?(?:CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY|PGP PUBLIC KEY BLOCK)[^-]{0,20}-----[^-]{0,8000}"
-    r"|(?:ssh-(?:rsa|ed25519)|ecdsa-sha2-\w{1,20}) [0-9A-Za-z+/]{16,}={0,2}"
-    r"|sha(?:256|384|512)-[0-9A-Za-z+/]{40,}={0,2}|SHA256:[0-9A-Za-z+/]{43}(?![0-9A-Za-z+/])"
-    r"|(?i:(?:request|trace|correlation|cf|span)[-_ ]?id[\"']?\s{0,3}[:=]\s{0,3}[\"']?)"
+    r"-----BEGIN (?:TRUSTED )?(?:CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY|PGP PUBLIC KEY BLOCK)[^-]{0,20}-----"
+    rf"(?:\s|\\[nr])*{_BODY}"
+    r"|(?:ssh-(?:rsa|ed25519)|ecdsa-sha2-\w{1,20}) [0-9A-Za-z+/]{16,}"
+    r"|(?:MI[0-9A-Za-z+/]{2,12}BgkqhkiG9w0BAQEFAAOC|MIGfMA0GCSqGSIb3DQEBAQUAA4GN|MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE"
+    rf"|MCowBQYDK2VwAyEA){_BODY}"
+    rf"|\bdata:(?:image|font|audio|video)/[\w.+-]{{1,40}};base64,{_BODY}"
+    r"|sha(?:256|384|512)-[0-9A-Za-z+/]{40,}|(?:SHA256:|sha256//|\bh1:)[0-9A-Za-z+/]{43}(?![0-9A-Za-z+/])"
+)
+"""What looks random and is public: certificates, public keys, images, and digests."""
+_REQUEST_ID = re.compile(
+    r"(?i:(?:request|trace|correlation|cf|span)[-_ ]?id[\"']?\s{0,3}[:=]\s{0,3}[\"']?)"
     r"[0-9A-Za-z+/=._-]{8,64}(?![0-9A-Za-z])"
 )
-"""What looks random and is public: certificates, public keys, digests, and the request ids of others."""
+"""Of others: it says nothing but which request it was."""
 SURELY_PROSE, LIKELY_PROSE = 12, 8
 """Letters of words in a row that chance makes once in 30,000 times; with a common one among them, so often too."""
 
@@ -49,10 +62,15 @@ COMMON_WORDS = frozenset(
 
 def random_runs(view: View) -> Iterator[Found]:
     """What a generator made, by its looks alone."""
-    innocent = [match.span() for pattern in (_IDS, _PUBLIC) for match in pattern.finditer(view.text)]
+    innocent = [match.span() for pattern in (_IDS, _PUBLIC, _REQUEST_ID) for match in pattern.finditer(view.text)]
     for run in _RUN.finditer(view.text):
         if looks_random(run[0]) and not any(start <= run.start() < end for start, end in innocent):
             yield Found(*view.span(*run.span()), Kind.SECRET, MARKERS[Kind.SECRET])
+
+
+def public_places(view: View) -> list[tuple[int, int]]:
+    """Where something public stands that looks random: a part of it that was decoded is no secret, either."""
+    return [view.span(*match.span()) for match in _PUBLIC.finditer(view.text)]
 
 
 def looks_made_up(run: str) -> bool:

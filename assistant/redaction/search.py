@@ -12,13 +12,13 @@ from operator import itemgetter
 from assistant.redaction.decoding import View, joined, undressed, unwrapped
 from assistant.redaction.dumps import dumped
 from assistant.redaction.encodings import decoded, decoded_otherwise
-from assistant.redaction.finding import Found
+from assistant.redaction.finding import Found, Kind
 from assistant.redaction.keys import masked, turned, unusual, whole_or_cut, without_beginning
 from assistant.redaction.labelled import credentials, named
 from assistant.redaction.lines import broken_words, columns, evenly_separated, unnumbered
 from assistant.redaction.numbers import listed
 from assistant.redaction.own_secrets import own
-from assistant.redaction.randomness import random_runs
+from assistant.redaction.randomness import public_places, random_runs
 from assistant.redaction.spelled import spelled
 from assistant.redaction.vendors import vendors, vendors_over_lines
 from keys.token import TAIL_LENGTH
@@ -30,6 +30,8 @@ THOROUGHLY_AT_MOST = 8_000
 """Of these, where pieces are put together and what is encoded is decoded: the longest message, in two views."""
 VIEW_COSTS = 120
 """What a view costs beside its characters, in characters."""
+_NOT_IN_PUBLIC = frozenset({Kind.SECRET, Kind.PASSWORD})
+"""What a certificate or an image has none of, however a part of it looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ def found_in(view: View, prefixes: Collection[str], markers: list[tuple[int, int
         apart = [each for each in some if not any(start < each.end and each.start < end for start, end in taken)]
         taken += [(each.start, each.end) for each in apart if is_whole(each, prefixes)]
         settled += apart
-    return settled
+    public = public_places(view)
+    return [each for each in settled if each.kind not in _NOT_IN_PUBLIC or not is_within(each, public)]
 
 
 def is_whole(found: Found, prefixes: Collection[str]) -> bool:
