@@ -111,7 +111,8 @@ class Measuring:
         below_type = get_named_type(definition.type) if definition else None
         full_name = f"{parent.name}.{name}" if parent else name
         items, is_page = self._items(node, definition, full_name, place)
-        below_id = self._named_object(node, full_name) or place.below
+        named = self._named_object(node, full_name)
+        below_id = place.below if named is None else named
         below = self._selections(node.selection_set, _Place(below_type, is_page, below_id), nested + 1)
         if name in INTROSPECTION:
             return Cost(1, aliases + below.aliases, 1, 1 + below.complexity_fields)
@@ -155,7 +156,10 @@ class Measuring:
         return length
 
     def _named_object(self, node: FieldNode, full_name: str) -> str | None:
-        """The id by which the field's arguments name the object whose lists are below it."""
+        """
+        The id by which the field's arguments name the object whose lists are below it; an empty text, which is no
+        object's, where the id can't be read, as in a variable's default object. None where no argument names one.
+        """
         path = self.limits.named_by.get(full_name)
         if path is None or self.sizes is None:
             return None
@@ -164,7 +168,7 @@ class Measuring:
             if isinstance(value, ObjectValueNode):
                 value = {each.name.value: each.value for each in value.fields}
             value = self._value(value.get(name)) if isinstance(value, Mapping) else None
-        return value if isinstance(value, str) else None
+        return value if isinstance(value, str) else ""
 
     def _size(self, argument: ArgumentNode | None, default: object) -> int | None:
         """The page's size that one argument asks for, or None where it leaves the size open."""

@@ -9,9 +9,10 @@ from sqlalchemy import insert, update
 
 import app.graphql.execution
 from app.graphql.list_sizes import COMPLEXITY_A_MINUTE, Lists
-from models import Agent, ApiKey, Organization
+from models import Agent, ApiKey, Membership, Organization
 from models.engine.ids import new_id
 from models.engine.reader import Reader
+from models.person import Role
 from tests.conftest import Clock
 from tests.support.client import PASSWORD, Answer, Client, Site
 from tests.support.documents import CREATE, KEY
@@ -114,6 +115,27 @@ async def test_the_id_and_the_arguments_may_be_variables(site: Site, acme: str) 
     in_other_letters = await ada.graphql(document, id=acme.upper())
 
     assert (small.codes, large.codes, in_other_letters.codes) == ([], ["TOO_COMPLEX"], ["TOO_COMPLEX"])
+
+
+async def test_an_id_in_a_variable_s_default_object_counts_as_the_largest(site: Site, acme: str) -> None:
+    """What can't be told from it is not taken for the mean of a person's organizations, most of which are empty."""
+    async with site.database.transaction() as session:
+        for number in range(20):
+            empty = Organization(name=f"empty {number}", created_at=site.world.acme.created_at)
+            session.add(empty)
+            await session.flush()
+            membership = {"person_id": site.world.ada.id, "organization_id": empty.id, "created_at": empty.created_at}
+            session.add(Membership(**membership, role=Role.ORGANIZATION_ADMIN))
+    ada = await site.person("ada")
+    creations = " ".join(
+        f"a{number}: createApiKey(input: $input) {{ ... on KeyLimitReached {{ candidates {{ {PLAIN} }} }} }}"
+        for number in range(15)
+    )
+    default = f'{{organizationId: "{acme}", name: "x", scope: ORGANIZATION}}'
+
+    answer = await ada.graphql(f"mutation ($input: CreateApiKeyInput! = {default}) {{ {creations} }}")
+
+    assert (answer.response.status_code, answer.codes) == (400, ["TOO_COMPLEX"])
 
 
 async def test_a_long_list_can_always_be_read_once(site: Site, acme: str) -> None:
