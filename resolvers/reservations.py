@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from keys.refusals import KeyLimitReached
+from keys.refusals import KeyLimitReached, TooManyRequests
 
 MUTATION_WINDOW = timedelta(minutes=1)
 PEOPLE_AT_MOST = 10_000
@@ -81,8 +81,8 @@ class Reservations:
         """
         Takes a place of the person's pace while the block runs; the operator needs none.
 
-        Where the block fails, its hash was for nothing, and the place stays taken for a minute; but the limit on keys
-        costs no place.
+        Where the block fails, its hash was for nothing, and the place stays taken for a minute. But the limit on keys
+        costs no place, nor does a queue with no room for the hash.
         """
         if person_id is None:
             yield
@@ -90,7 +90,7 @@ class Reservations:
         self._under_way[person_id] += 1
         try:
             yield
-        except KeyLimitReached:
+        except (KeyLimitReached, TooManyRequests):
             raise
         except BaseException:
             self._note_failure(person_id, now)

@@ -225,6 +225,8 @@ async def test_a_full_queue_has_room_for_other_organizations_and_for_emergencies
     assert [isinstance(each, Issued) for each in await asyncio.gather(*others)] == [True, True]
     refused = [each for each in outcomes if isinstance(each, TooManyRequests)]
     assert 10 <= len(refused) <= 16
+    # What was refused has changed nothing, and leaves its person's pace as it was.
+    assert desk.reservations.taken(world.grace.id, clock()) == 0
     assert {each.message.split(".")[0] for each in refused} == {
         "Your organization is creating or rotating too many API keys at once"
     }
