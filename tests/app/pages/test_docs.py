@@ -87,7 +87,8 @@ async def test_every_link_opens_what_it_promises(client: httpx.AsyncClient) -> N
                 broken.append((path, link))
     assert broken == []
     guides = {f"/docs/guide/{each.stem}" for each in DOCS.glob("guide/*.md")}
-    assert {"/", "/docs", "/docs/errors", "/docs/security", *guides} == set(found)
+    others = {f"/docs/{name}" for name in ("errors", "security", "glossary", "cli")}
+    assert {"/", "/docs", *others, *guides} == set(found)
 
 
 async def test_the_address_in_a_refusal_opens_the_section_of_its_code(client: httpx.AsyncClient) -> None:
@@ -235,7 +236,12 @@ async def test_the_menu_has_the_parts_of_the_contents(client: httpx.AsyncClient)
     answer = await client.get("/docs/guide/keys")
 
     menu = answer.text.partition('<nav id="menu"')[2].partition("</nav>")[0]
-    assert re.findall(r"<p>(.+?)</p>", menu) == ["Using keys", "Building with keys", "Running Keydesk"]
+    assert re.findall(r"<p>(.+?)</p>", menu) == [
+        "Using keys",
+        "Building with keys",
+        "Running Keydesk",
+        "Looking up",
+    ]
     assert re.findall(r'aria-current="page">(.+?)<', menu) == ["API keys"]
 
 
