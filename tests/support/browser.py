@@ -30,6 +30,9 @@ GIVE_UP_MILLISECONDS = 30_000
 TELLS_POLICY = """addEventListener('securitypolicyviolation', (event) =>
     console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"""
 Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+NEXT_FRAME = "() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))"
+"""Until a change is drawn."""
 
 
 def chromium() -> str | None:
@@ -94,6 +97,23 @@ class Tab:
             if each["impact"] in ("serious", "critical")
             for node in each["nodes"]
         ]
+
+    def violations_everywhere(self, name: str) -> list[str]:
+        """What axe finds in both color schemes, wide and narrow, and where the page is wider than the window."""
+        found = []
+        for size in (WIDE, NARROW):
+            self.page.set_viewport_size({"width": size[0], "height": size[1]})
+            for scheme in SCHEMES:
+                self.page.emulate_media(color_scheme=scheme)
+                self.page.wait_for_selector(f"html[data-mantine-color-scheme={scheme}]")
+                self.page.evaluate(NEXT_FRAME)
+                self.shoot(f"{name}-{scheme}-{size[0]}")
+                where = f"{name}, {scheme}, {size[0]} px"
+                found += [f"{where}: {each}" for each in self.violations()]
+                width = self.page.evaluate("document.documentElement.scrollWidth")
+                found += [f"{where}: the page is {width} px wide"] if width > size[0] else []
+        self.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+        return found
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error":

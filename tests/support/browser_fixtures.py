@@ -5,13 +5,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from app.pages.console import BUILT, read_console
 from tests.support.browser import GIVE_UP_MILLISECONDS, WIDE, Scheme, Tab, chromium, launched, opened, sign_in
-from tests.support.browser_demo import DemoServer, OpenTab, served
+from tests.support.browser_demo import DemoServer, OpenTab, put_keys_back, served
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,23 @@ def demo(browser: Browser, demo_folder: Path, tmp_path: Path) -> Iterator[DemoSe
     shutil.copytree(demo_folder, tmp_path / "demo")
     with served(tmp_path / "demo") as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def keys_in_order(looked_at: DemoServer) -> list[list[dict[str, Any]]]:
+    """The keys that shared_demo finds before each test."""
+    return [looked_at.api_keys()]
+
+
+@pytest.fixture
+def shared_demo(looked_at: DemoServer, keys_in_order: list[list[dict[str, Any]]]) -> DemoServer:
+    """
+    A module's demo, with its keys put back before each test: a server of its own costs a test several seconds.
+
+    Each person's password and the audit log stay as earlier tests left them.
+    """
+    keys_in_order[0] = put_keys_back(looked_at, keys_in_order[0])
+    return looked_at
 
 
 @pytest.fixture

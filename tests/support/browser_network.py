@@ -30,10 +30,10 @@ class HeldBack:
 
     def wait(self) -> None:
         """Until a request is there."""
-        for _ in range(300):
+        for _ in range(1500):
             if self.routes:
                 return
-            self.page.wait_for_timeout(100)
+            self.page.wait_for_timeout(20)
         raise AssertionError("nothing was sent")
 
     def let_go(self) -> None:

@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.support.browser import NEXT_FRAME
 from tests.support.browser_demo import DemoServer, OpenTab
 
 pytest_plugins = ("tests.support.browser_fixtures",)
@@ -29,10 +30,6 @@ def begin(page: Page) -> Locator:
     page.get_by_role("menuitem", name="API Keys", exact=True).click()
     page.get_by_role("button", name="New API Key", exact=True).click()
     return page.get_by_role("dialog", name="New API Key")
-
-
-NEXT_FRAME = "() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))"
-"""Until what a key did is drawn: whoever uses a keyboard sees it before the next key."""
 
 
 def press(page: Page, name: str) -> None:
