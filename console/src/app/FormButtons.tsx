@@ -1,5 +1,6 @@
 /** Cancel and Submit at the end of a form, and above them why neither works while the answer is on its way. */
 import { Button, type ButtonProps, Group, Text } from '@mantine/core'
+import { useEffect, useRef } from 'react'
 import type { Lost, Submission } from './use-submit'
 
 interface Props {
@@ -20,13 +21,14 @@ interface Props {
 
 export function FormButtons({ submission, label, labelWhenFound, doing, ...look }: Props) {
   const { onCancel, color, size, disabled, focusCancel } = look
-  const { isPending, isReasonShown, isSlow, stopWaiting, lost } = submission
+  const { isPending, isLooking, isReasonShown, isSlow, stopWaiting, lost } = submission
+  const submit = useFocusBack(isPending)
   return (
     <div>
       <div role="status">
         {isReasonShown && (
           <Text size="sm" mb="xs">
-            {doing}
+            {isLooking ? 'Checking whether it was done already.' : doing}
             {isSlow && ' This takes longer than usual.'}
           </Text>
         )}
@@ -48,12 +50,23 @@ export function FormButtons({ submission, label, labelWhenFound, doing, ...look 
             {lost ? 'Close' : 'Cancel'}
           </Button>
         )}
-        <Button type="submit" color={color} size={size} loading={isPending} disabled={disabled}>
+        <Button ref={submit} type="submit" color={color} size={size} loading={isPending} disabled={disabled}>
           {lost ? nextStep(lost, labelWhenFound) : label}
         </Button>
       </Group>
     </div>
   )
+}
+
+/** A disabled button loses the focus: it gets it back when it works again, unless the focus went elsewhere. */
+function useFocusBack(isPending: boolean) {
+  const button = useRef<HTMLButtonElement>(null)
+  const wasPending = useRef(false)
+  useEffect(() => {
+    if (wasPending.current && !isPending && document.activeElement === document.body) button.current?.focus()
+    wasPending.current = isPending
+  }, [isPending])
+  return button
 }
 
 function nextStep({ error, looked }: Lost<unknown>, labelWhenFound = 'Try again'): string {

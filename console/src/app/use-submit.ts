@@ -1,5 +1,5 @@
 /** Sends one mutation of a form or dialog: once, with the page held until its answer is there, and honest about an answer that was lost. */
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { type AnyVariables, CombinedError, type TypedDocumentNode, useClient } from 'urql'
 import { isUncertain } from './errors'
 import { type Leave, useHold } from './holding'
@@ -31,7 +31,7 @@ interface Options<Data, Variables extends AnyVariables, Answer, Before, Found> {
   about?: { additionalTypenames: string[] }
   answerIn: (data: Data) => Answer | null | undefined
   /** Called once per answer. Leaving is possible again by then. */
-  onAnswer: (answer: Answer) => void
+  onAnswer: (answer: Answer, variables: Variables) => void
   /** What is known before the first attempt, for `look` to compare with. */
   before?: () => Before
   /** Looks whether it was done although its answer was lost. */
@@ -42,6 +42,8 @@ interface Options<Data, Variables extends AnyVariables, Answer, Before, Found> {
 
 export interface Submission<Found = unknown> {
   isPending: boolean
+  /** Nothing was sent yet: it is looked first whether the last attempt was carried out. */
+  isLooking: boolean
   /** The person waits long enough, or tried to leave: the reason why they can't is shown. */
   isReasonShown: boolean
   isSlow: boolean
@@ -49,7 +51,7 @@ export interface Submission<Found = unknown> {
   stopWaiting: () => void
   error?: CombinedError
   lost?: Lost<Found>
-  /** Forgets what went wrong. */
+  /** Forgets what went wrong. An answer that is still on its way is taken until something else is sent. */
   clear: () => void
 }
 
@@ -65,7 +67,9 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
   const isPending = stage.at === 'sending' || isLooking
   const waited = useWaited(isPending)
   const newest = useRef(options)
-  newest.current = options
+  useLayoutEffect(() => {
+    newest.current = options
+  })
 
   /** Set at once, and not with the next rendering: a second click finds it. */
   const isBusy = useRef(false)
@@ -84,31 +88,31 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
 
   const look = useCallback(async (): Promise<Looked<Found> | undefined> => {
     const { look: ask } = newest.current
-    return ask && attempt.current ? ask(attempt.current.variables, attempt.current.before) : undefined
-  }, [])
-
-  const noteLook = useCallback((looked: Looked<Found> | undefined) => {
+    const about = attempt.current
+    const looked = ask && about ? await ask(about.variables, about.before) : undefined
+    if (about !== attempt.current) return looked // it says nothing of the attempt that is shown now
     setStage((now) =>
       now.at === 'lost' ? { at: 'lost', lost: { ...now.lost, looked, looks: now.lost.looks + 1 } } : now,
     )
+    return looked
   }, [])
 
   const take = useCallback(
-    (result: Result<Data>) => {
+    (result: Result<Data>, variables: Variables) => {
       flight.current = undefined
       const answer = result.data ? newest.current.answerIn(result.data) : undefined
       if (answer) {
         setStage({ at: 'ready' })
-        newest.current.onAnswer(answer)
+        newest.current.onAnswer(answer, variables)
         return
       }
       const error = result.error ?? new CombinedError({ networkError: new Error('no answer') })
       if (isUncertain(error)) {
         setStage({ at: 'lost', lost: { error, looks: 0 } })
-        look().then(noteLook)
+        look()
       } else setStage({ at: 'failed', error })
     },
-    [look, noteLook],
+    [look],
   )
 
   function holdOn() {
@@ -135,41 +139,50 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
   async function mayRepeat(lost: Lost<Found>): Promise<boolean> {
     if (!options.look || (lost.looked && 'found' in lost.looked)) return true
     setIsLooking(true)
-    const looked = await look()
+    const looked = await Promise.race([look(), stopped()])
     setIsLooking(false)
-    noteLook(looked)
     return looked !== undefined && 'absent' in looked
+  }
+
+  /** Resolves when the person does not want to wait any longer. */
+  function stopped(): Promise<undefined> {
+    return new Promise((resolve) => {
+      stop.current = () => resolve(undefined)
+    })
+  }
+
+  /** Returns false where it must not be sent. */
+  async function begin(variables: Variables, lost: Lost<Found> | undefined): Promise<boolean> {
+    if (lost && !(await mayRepeat(lost))) return false
+    if (!lost && !navigator.onLine) {
+      setStage({ at: 'failed', error: new CombinedError({ networkError: new Error('offline') }) })
+      return false
+    }
+    const known = lost && !(lost.looked && 'found' in lost.looked) ? attempt.current?.before : undefined
+    attempt.current = { variables, before: known ?? (options.before?.() as Before) }
+    flight.current = client.mutation(options.mutation, variables, options.about).toPromise()
+    return true
   }
 
   async function send(variables: Variables) {
     if (isBusy.current) return
     holdOn()
-    if (!flight.current) {
-      const lost = stage.at === 'lost' ? stage.lost : undefined
-      if (lost && !(await mayRepeat(lost))) return letGo()
-      if (!lost && !navigator.onLine) {
-        letGo()
-        return setStage({ at: 'failed', error: new CombinedError({ networkError: new Error('offline') }) })
-      }
-      const known = lost && !(lost.looked && 'found' in lost.looked) ? attempt.current?.before : undefined
-      attempt.current = { variables, before: known ?? (options.before?.() as Before) }
-      flight.current = client.mutation(options.mutation, variables, options.about).toPromise()
-    }
-    setStage({ at: 'sending' })
+    const lost = stage.at === 'lost' ? stage.lost : undefined
+    // “Keep waiting” waits for the attempt that is under way. Once the loss was dismissed, this is a new one.
+    const keepsWaiting = lost !== undefined && flight.current !== undefined
+    if (!keepsWaiting && !(await begin(variables, lost))) return letGo()
     const mine = flight.current
-    const result = await Promise.race([
-      mine,
-      new Promise<undefined>((resolve) => {
-        stop.current = () => resolve(undefined)
-      }),
-    ])
+    const sent = attempt.current
+    if (!mine || !sent) return letGo()
+    setStage({ at: 'sending' })
+    const result = await Promise.race([mine, stopped()])
     letGo()
-    if (result) return take(result)
+    if (result) return take(result, sent.variables)
     setStage({ at: 'lost', lost: { looks: 0 } })
-    look().then(noteLook)
+    look()
     // Nobody waits for it, but it is welcome, unless waiting began again.
     mine.then((late) => {
-      if (isMounted.current && flight.current === mine && !isBusy.current) take(late)
+      if (isMounted.current && flight.current === mine && !isBusy.current) take(late, sent.variables)
     })
   }
 
@@ -178,24 +191,25 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
   const delay = waitsForLook ? lookAgainMilliseconds[(lost?.looks ?? 0) - 1] : undefined
   useEffect(() => {
     if (!waitsForLook || isLooking) return
-    const again = () => look().then(noteLook)
+    const again = () => void look()
     const timer = delay === undefined ? undefined : window.setTimeout(again, delay)
     window.addEventListener('online', again)
     return () => {
       window.clearTimeout(timer)
       window.removeEventListener('online', again)
     }
-  }, [waitsForLook, isLooking, delay, look, noteLook])
+  }, [waitsForLook, isLooking, delay, look])
 
   return {
     send,
     isPending,
+    isLooking,
     isReasonShown: waited.isReasonShown,
-    isSlow: waited.isSlow && stage.at === 'sending',
+    isSlow: waited.isSlow,
     stopWaiting: () => stop.current?.(),
     error: stage.at === 'failed' ? stage.error : undefined,
     lost,
-    clear: () => setStage({ at: 'ready' }),
+    clear: () => setStage((now) => (now.at === 'sending' ? now : { at: 'ready' })),
   }
 }
 

@@ -42,13 +42,18 @@ export function AssistantPanel() {
   function send(message: string, also: About = {}) {
     if (chat.isAsking) return
     chat.takeBack()
-    setView('chat')
+    changeView('chat')
     chat.send(message, { apiKeyId: about.apiKeyId, ...also })
     composer.current?.focus()
   }
 
-  function show(next: View) {
+  function changeView(next: View) {
+    if (view === 'person' && next !== 'person') handing.leave()
     setView(next)
+  }
+
+  function show(next: View) {
+    changeView(next)
     if (next === 'chat') window.setTimeout(() => composer.current?.focus())
   }
 

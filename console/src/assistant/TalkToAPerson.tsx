@@ -91,10 +91,7 @@ export function TalkToAPerson({ conversation, handing, note, onNote, onBack }: P
           doing="Handing over."
           size="xs"
           disabled={isTooLong}
-          onCancel={() => {
-            submission.clear()
-            onBack()
-          }}
+          onCancel={onBack}
         />
       </Stack>
     </form>

@@ -16,10 +16,11 @@ export function useHandOver(
   const [refused, setRefused] = useState<string>()
   const [sent, setSent] = useState<Ticket>()
 
-  function handedOver(ticket: Ticket) {
+  function handedOver(ticket: Ticket, conversationId: string | null | undefined) {
     onNote('')
     setSent(ticket)
-    onHandedOver(ticket)
+    // Another conversation may be open by now: the ticket is not its own.
+    if (conversationId && conversationId === conversation?.id) onHandedOver(ticket)
   }
 
   const submission = useSubmit({
@@ -28,8 +29,8 @@ export function useHandOver(
     // The panel stays on every page of the organization.
     allows: (path) => path.startsWith(`/organizations/${organizationId}/`),
     look: conversation && lookForTicket,
-    onAnswer: (answer) => {
-      if (answer.__typename === 'SupportTicket') handedOver(answer)
+    onAnswer: (answer, { conversationId }) => {
+      if (answer.__typename === 'SupportTicket') handedOver(answer, conversationId)
       else setRefused(answer.message)
     },
   })
@@ -43,7 +44,7 @@ export function useHandOver(
     if (!data) return { error: error ?? new CombinedError({ networkError: new Error('no answer') }) }
     const ticket = data.conversation?.ticket
     if (!ticket) return { absent: true as const }
-    handedOver(ticket)
+    handedOver(ticket, conversationId)
     submission.clear()
     return { found: ticket }
   }
@@ -53,7 +54,14 @@ export function useHandOver(
     submission.send({ organizationId, conversationId: conversation?.id, note: note.trim() || undefined })
   }
 
-  return { submission, refused, ticket: conversation?.ticket ?? sent, handOver }
+  /** The person goes back to the chat: what was said of the last hand-over is not about the next one. */
+  function leave() {
+    submission.clear()
+    setRefused(undefined)
+    setSent(undefined)
+  }
+
+  return { submission, refused, ticket: conversation?.ticket ?? sent, handOver, leave }
 }
 
 export type HandOver = ReturnType<typeof useHandOver>

@@ -233,6 +233,30 @@ def test_who_does_not_want_to_wait_still_gets_the_secret(demo: DemoServer, open_
     assert held.seen == 1
 
 
+def test_a_look_without_an_answer_does_not_lock_the_dialog(demo: DemoServer, open_tab: OpenTab) -> None:
+    """Trying again looks first; where that takes long, the person can stop waiting, and nothing was sent."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    page.clock.install()
+    create(tab, demo)
+    sent = once(page, "CreateApiKey", lose_request)
+    press(page, "Create")
+    expect(alert(page, "The key may have been created.")).to_contain_text("no new key of yours")
+    again = page.get_by_role("button", name="Try again", exact=True)
+    expect(again).to_be_focused()
+    held = hold_back(page, "ApiKeys")
+
+    again.click()
+    held.wait()
+    page.clock.fast_forward(SLOW)
+    expect(page.get_by_role("status").filter(has_text="Checking whether it was done already")).to_be_visible()
+    press(page, "Stop waiting")
+
+    expect(page.get_by_role("dialog").get_by_role("button", name="Close").last).to_be_enabled()
+    expect(again).to_be_enabled()
+    assert sent == ["CreateApiKey"]
+
+
 def test_a_rotation_whose_secret_was_lost_is_said_and_done_again(demo: DemoServer, open_tab: OpenTab) -> None:
     """Who rotated it, when, and how its secret ends; rotating again gives one that works."""
     tab = opened_by(open_tab, demo)
@@ -401,6 +425,51 @@ def test_a_hand_over_whose_answer_was_lost(demo: DemoServer, open_tab: OpenTab) 
 
     expect(page.get_by_text("Handed over to a person")).to_be_visible()
     assert sent == ["ContactSupport"]
+
+
+def write_note(page: Page, note: str) -> None:
+    press(page, "Talk to a person")
+    page.get_by_label("Note").fill(note)
+    press(page, "Hand over")
+
+
+def test_a_note_after_one_that_nobody_waits_for_is_sent(demo: DemoServer, open_tab: OpenTab) -> None:
+    """It does not wait for the first one's answer in its own place."""
+    tab = opened_by(open_tab, demo)
+    page = tab.page
+    page.clock.install()
+    tab.open(f"{demo.home}/api-keys")
+    press(page, "Assistant")
+    held = hold_back(page, "ContactSupport")
+    write_note(page, "the first")
+    held.wait()
+    page.clock.fast_forward(SLOW)
+    press(page, "Stop waiting")
+    press(page, "Close")
+
+    write_note(page, "the second")
+    expect(page.get_by_role("button", name="Cancel")).to_be_disabled()
+    held.let_go()
+
+    expect(page.get_by_text("Handed over to a person")).to_be_visible()
+    assert held.seen == 2
+
+
+def test_after_a_note_the_conversation_can_be_handed_over(demo: DemoServer, open_tab: OpenTab) -> None:
+    """The note's ticket is not shown as the conversation's."""
+    page = opened_by(open_tab, demo).page
+    page.goto(f"{demo.address}{demo.home}/api-keys")
+    press(page, "Assistant")
+    write_note(page, "the billing job fails")
+    expect(page.get_by_text("Handed over to a person")).to_be_visible()
+    press(page, "Back to the chat")
+    page.get_by_label("Your question").fill("How do I rotate a key?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="This helped")).to_have_count(1)
+
+    press(page, "Talk to a person")
+
+    expect(page.get_by_role("button", name="Hand over", exact=True)).to_be_enabled()
 
 
 def test_signing_out_is_not_claimed_when_it_is_not_known(demo: DemoServer, open_tab: OpenTab) -> None:
