@@ -23,6 +23,8 @@ _ONLY_OFFSET = re.compile(r"[0-9A-Fa-f]{5,16}:?|\*")
 _OFFSET_BEFORE = re.compile(r"(?:0x)?[0-9A-Fa-f]{4,16}:?\Z")
 _SYMBOL = re.compile(r"<[^<>]*>:?")
 _DIGITS = re.compile(r"(?:0x)?([0-9A-Fa-f]{1,16})[,;]?", re.IGNORECASE)
+_OFFSET_AND_DIGITS = re.compile(r"[0-9A-Fa-f]{8}:?([0-9A-Fa-f]{2,})")
+BYTES_OF_A_LINE_AT_MOST = 32
 _BARS = str.maketrans("│┃┊┆", "    ")
 _BETWEEN_GROUPS = frozenset({"-", "|", "│", ":"})
 _CHARACTERS = {r"\0": "\0", r"\n": "\n", r"\r": "\r", r"\t": "\t", "nl": "\n", "cr": "\r", "sp": " ", "nul": "\0"}
@@ -44,7 +46,7 @@ class _Dump:
 
 def dumped(view: View) -> Iterator[View]:
     """The texts in the dumps of a view; each character stands for the whole dump."""
-    dumps = list(_dumps(view.text))
+    dumps = [*_dumps(view.text), *_without_spaces(view.text)]
     if len(dumps) > 1:
         dumps.append(_together(dumps))
     for dump in dumps:
@@ -53,6 +55,25 @@ def dumped(view: View) -> Iterator[View]:
             for content in _read(groups):
                 yield from as_views(content, *span)
         yield from as_views("".join(dump.texts).encode("ascii", "replace"), *span)
+
+
+def _without_spaces(text: str) -> Iterator[_Dump]:
+    """Lines of xxd that lost their spaces: an offset, digits, and at once the characters that they stand for."""
+    dump: _Dump | None = None
+    place = 0
+    while match := _OFFSET_AND_DIGITS.search(text, place):
+        place = match.start(1)
+        digits = text[place : match.end(1)]
+        for length in range(min(BYTES_OF_A_LINE_AT_MOST, len(digits) // 2), 0, -1):
+            content = bytes.fromhex(digits[: 2 * length]).decode("ascii", "replace")
+            beside = text[place + 2 * length : place + 3 * length]
+            if all(seen in (each, ".") for seen, each in zip(beside, content, strict=False)) and len(beside) == length:
+                dump = dump or _Dump(match.start(), place)
+                dump.groups.setdefault(2, []).extend(digits[at : at + 2] for at in range(0, 2 * length, 2))
+                dump.end = place = place + 3 * length
+                break
+    if dump:
+        yield dump
 
 
 def _together(dumps: Sequence[_Dump]) -> _Dump:

@@ -100,6 +100,13 @@ RULES: tuple[Rule, ...] = (
         made_up,
     ),
     rule(Kind.TOKEN, _LIKELY_WORDS, rf"(?:{_LIKELY})(?:{_EQUALS}|{_COLON}){VALUE}", made_up),
+    rule(
+        Kind.TOKEN,
+        "token|secret",
+        r"(?<![\w-])(?:x|http)[-_][\w-]{0,40}(?:token|secret)[\"']?\s{0,3}[:=]\s{0,3}[\"']?"
+        r"(?P<a>[^\s\"'`&;,<>()\\]{10,300})",
+        with_digits,
+    ),
     rule(Kind.TOKEN, "bearer|token", rf"(?<![a-z0-9])(?:bearer|token)[:=]?\s{{1,3}}{VALUE}", made_up),
     rule(
         Kind.SECRET,

@@ -19,6 +19,7 @@ from assistant.redaction.lines import broken_words, columns, evenly_separated, u
 from assistant.redaction.numbers import listed
 from assistant.redaction.own_secrets import own
 from assistant.redaction.randomness import public_places, random_runs
+from assistant.redaction.scattered import scattered
 from assistant.redaction.spelled import spelled
 from assistant.redaction.vendors import vendors, vendors_over_lines
 from keys.token import TAIL_LENGTH
@@ -56,6 +57,7 @@ def found_in(view: View, prefixes: Collection[str], markers: list[tuple[int, int
     """
     found: list[Found] = []
     pieced: list[list[Found]] = []
+    rows: list[Found] = []
     looks = deque([_Look(view, ENCODINGS_AT_MOST)])
     seen: set[tuple[str, int, int]] = set()
     work = 0
@@ -72,6 +74,8 @@ def found_in(view: View, prefixes: Collection[str], markers: list[tuple[int, int
             if look.encodings < ENCODINGS_AT_MOST:
                 here += credentials(plain)
             is_thorough = work <= THOROUGHLY_AT_MOST + len(plain.text) + VIEW_COSTS
+            if is_thorough and not look.is_pieced:
+                rows += scattered(plain)
             loose = (
                 [list(some) for some in _put_together(plain, prefixes)] if is_thorough and not look.is_pieced else []
             )
@@ -86,6 +90,7 @@ def found_in(view: View, prefixes: Collection[str], markers: list[tuple[int, int
                 looks.extend(_decoded(plain, together, look))
     settled = [each for each in found if not is_within(each, markers)]
     taken = [*markers, *((each.start, each.end) for each in found if each.key and each.key.ended)]
+    settled += [each for each in rows if not any(start < each.end and each.start < end for start, end in taken)]
     for some in pieced:
         apart = [each for each in some if not any(start < each.end and each.start < end for start, end in taken)]
         taken += [(each.start, each.end) for each in apart if is_whole(each, prefixes)]
