@@ -12,7 +12,7 @@ from typing import Any
 
 from app.connections import Deadlines
 
-DROPPED_BYTES_AT_MOST = 1024 * 1024
+DROPPED_BYTES_AT_MOST = 16 * 1024 * 1024
 
 
 class GentleTransport:
@@ -34,7 +34,8 @@ class GentleTransport:
         self._deadlines = deadlines
         self._loop = loop
         self._may_send_more = may_send_more
-        self._is_ending = False
+        self.is_ending = False
+        """Whether it was closed from this side: what still arrives is no request any more."""
         self._dropped = 0
         self._timer: asyncio.TimerHandle | None = None
         self.write = transport.write
@@ -42,18 +43,18 @@ class GentleTransport:
 
     def is_closing(self) -> bool:
         """Whether the connection is at its end."""
-        return self._is_ending or self._transport.is_closing()
+        return self.is_ending or self._transport.is_closing()
 
     def abort(self) -> None:
         """Drops the connection, with what was not sent yet."""
-        self._is_ending = True
+        self.is_ending = True
         self._transport.abort()
 
     def close(self) -> None:
         """Closes once all is sent: at once where the client sends nothing more, else after a moment."""
         if self.is_closing():
             return
-        self._is_ending = True
+        self.is_ending = True
         if not self._may_send_more() or not self._transport.can_write_eof():
             self._transport.close()
             self.watch_unread()
@@ -77,7 +78,7 @@ class GentleTransport:
 
     def forget_unread(self) -> None:
         """The client has read."""
-        if not self._is_ending:
+        if not self.is_ending:
             self._stop_timer()
 
     def is_lost(self) -> None:

@@ -29,8 +29,11 @@ answer to what is merely too long. Parsing a head of 2 MB in tiny headers held u
 """
 PIECE_BYTES = 64 * 1024
 """What is parsed before the bound on the head is looked at again."""
-UNREAD_BODY_BYTES_AT_MOST = 1024 * 1024
-"""How much of a body is read and dropped after its request was answered. Then the connection is closed."""
+UNREAD_BODY_BYTES_AT_MOST = 16 * 1024 * 1024
+"""
+How much of a body is read and dropped after its request was answered. Then the connection is closed. Many clients send
+the whole body before they read the answer; a connection that is reset earlier would lose them a 413.
+"""
 PIPELINED_AT_MOST = 50
 """Requests on one connection that wait for their answers. After these, no more are read from it."""
 VERSIONS = ("1.1", "1.0")
@@ -51,7 +54,7 @@ class NoMoreRequests(Exception):
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """One connection. Private names of uvicorn's that are overridden here are covered by tests/test_app_wire*.py."""
+    """One connection. It overrides private names of uvicorn's; tests/app/test_http_protocol*.py would find a change."""
 
     def __init__(
         self,
@@ -96,6 +99,7 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # which uvicorn leaves running after a reset
         self._is_deaf = True
         self._drop_deadline()
         self._gentle.is_lost()
@@ -107,10 +111,12 @@ class BoundedHttp(HttpToolsProtocol):
             cycle.message_event.set()
 
     def shutdown(self) -> None:
-        """The server stops: idle connections close now, the others after their answers."""
-        super().shutdown()
+        """The server stops: idle connections close now, the others after their answers. Half a request has a moment."""
         self._stops.set()
-        if self._in_message and not self._is_deaf:
+        is_half_a_head = self._in_message and not self._in_body and not self._waiting()
+        if not is_half_a_head:
+            super().shutdown()
+        if self._in_message and not self._is_deaf and not self._gentle.is_closing():
             self._set_deadline(self._bounds.deadlines.last_words)
 
     def pause_writing(self) -> None:
@@ -127,7 +133,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parses what arrived, unless the connection is not read any more."""
-        if self._is_deaf:
+        if self._is_deaf or self._gentle.is_ending:
             self._gentle.drop(len(data))
             return
         self._unset_keepalive_if_required()
@@ -197,11 +203,13 @@ class BoundedHttp(HttpToolsProtocol):
         if self.parser.should_upgrade():
             self._asks_for_upgrade = True
             return
-        self._in_body = True
-        self._unread_body = 0
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # one of our own
         before = self.cycle
         super().on_headers_complete()
+        self._in_body = True
+        self._unread_body = 0
+        if self._stops.is_set():
+            self.cycle.keep_alive = False
         self.headers = []  # what follows are trailers, which nobody asked for: they are not headers (RFC 9110, 6.5.1)
         if before is not None and not before.response_complete:
             unanswered = [cycle for cycle in self._overtaken if not cycle.response_complete]
@@ -287,14 +295,24 @@ class BoundedHttp(HttpToolsProtocol):
         """After something arrived: sets the deadline of what must come next, if that is for the client to send."""
         if self._is_deaf:
             self._drop_deadline()
+        elif self._in_message and self._stops.is_set():
+            pass  # the deadline that the stop has set is for the whole request
         elif self._in_message or self.cycle is None or self.cycle.response_complete:
             waited_for = (self._in_body, self._messages)
             if waited_for != self._deadline_of:
-                deadlines = self._bounds.deadlines
-                self._set_deadline(deadlines.body if self._in_body else deadlines.head)
+                self._set_deadline(self._seconds_for_what_comes_next())
                 self._deadline_of = waited_for
         elif self._deadline is not None:
             self._drop_deadline()
+
+    def _seconds_for_what_comes_next(self) -> float:
+        if self._in_body:
+            return self._bounds.deadlines.body
+        return self.timeout_keep_alive if self._is_idle() else self._bounds.deadlines.head
+
+    def _is_idle(self) -> bool:
+        """Whether a request was read whole, and no other has begun: blank lines do not begin one."""
+        return not self._in_message and self.cycle is not None
 
     def _set_deadline(self, seconds: float) -> None:
         self._drop_deadline()
@@ -306,6 +324,11 @@ class BoundedHttp(HttpToolsProtocol):
         self._deadline = self._deadline_of = None
 
     def _is_late(self) -> None:
+        if self._gentle.is_closing():
+            return
+        if self._is_idle():
+            self._gentle.close()
+            return
         if self.flow.read_paused:  # it is the server that does not read
             self._set_deadline(self._bounds.deadlines.body)
             return

@@ -178,7 +178,7 @@ def _config(
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # ours are read by app.addresses, from proxies that the operator named
+        proxy_headers=False,  # ours are read by app.client_address, from proxies that the operator named
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.gentle_transport import DROPPED_BYTES_AT_MOST
 from app.http_protocol import HEAD_BYTES_AT_MOST, PIECE_BYTES, BoundedHttp
 from app.verify.endpoint import VerifyDoor
 from keys.verification.verdict import Outcome, Verdict, Wanted
@@ -75,7 +76,7 @@ def test_trailers_without_an_end(address: tuple[str, int], endless: bytes) -> No
         assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
 
         refused = False
-        for _ in range(3_000_000 // PIECE):  # more than the server reads and drops
+        for _ in range(2 * DROPPED_BYTES_AT_MOST // PIECE):
             try:
                 connection.sendall(endless * (PIECE // len(endless)))
                 time.sleep(0.002)
