@@ -24,6 +24,7 @@ NO_LIMIT = 65_536
 """Taken where the system sets no limit on file descriptors."""
 LINE_SECONDS = 60.0
 """There is at most one log line of a kind in this time; it says how many there were since the one before."""
+TOO_MANY_FROM_ONE = "too many from one address; if it is your proxy's, name it in KEYDESK_TRUSTED_PROXIES"
 _IPV6_CLIENT = 64
 
 
@@ -65,7 +66,7 @@ class Places:
         address = self._counted(host)
         if address is not None:
             if self._by_address[address] >= self._from_one:
-                return "too many connections from one address"
+                return TOO_MANY_FROM_ONE
             self._by_address[address] += 1
         self._open += 1
         return None

@@ -192,6 +192,9 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+    except (socket.gaierror, UnicodeError):
+        listener.close()
+        raise PortTaken(f"{host} is not an address of this machine. Choose another with --host.") from None
     except OSError as error:
         listener.close()
         raise PortTaken(f"{host}:{port} can't be used ({error.strerror}). Choose another with --port.") from None

@@ -128,6 +128,15 @@ def test_workers_that_stop_refuse_new_connections(database_address: str, tmp_pat
         process.communicate(timeout=60)
 
 
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a..b"])
+def test_a_host_that_is_none_is_said_to_be(database_address: str, host: str) -> None:
+    """Another port would not help."""
+    settings = read_settings({"KEYDESK_DATABASE_URL": database_address, "KEYDESK_SECRET_KEY": KEY})
+
+    with pytest.raises(PortTaken, match=r"not an address of this machine.*--host"):
+        serve(settings, host=host, port=0, workers=1, announce=print)
+
+
 def test_a_port_that_is_taken_is_said_to_be(database_address: str) -> None:
     """The sentence names the address and the way on."""
     settings = read_settings({"KEYDESK_DATABASE_URL": database_address, "KEYDESK_SECRET_KEY": KEY})
