@@ -23,7 +23,6 @@ LEFT_AT_LEAST = 6
 """Letters and digits beside the words that somebody who knows the person would try."""
 PUBLISHED = frozenset(
     {
-        "correcthorsebatterystaple",
         "atleast12characters",
         "demonoranorthwind",
         "demoamirnorthwind",

@@ -35,7 +35,7 @@ WORDS = personal("ada.lovelace@analytical-engines.example", "Ada Lovelace", "Ana
         ("!@#$%^&*()_+", SEQUENCE),
         ("abcdefghijklmnop", SEQUENCE),
         ("christinejohnson", EASY),
-        ("Correct Horse Battery Staple!", EXAMPLE),
+        ("At least 12 characters", EXAMPLE),
         ("ada.lovelace@analytical-engines.example", PERSONAL),
         ("Ada.Lovelace", PERSONAL),
         ("adalovelace1", PERSONAL),
