@@ -268,6 +268,7 @@ def test_a_key_is_created_by_keyboard_alone(demo: DemoServer, open_tab: OpenTab)
     go_to(page.get_by_role("button", name="User menu"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("menuitem", name="API Keys")).to_be_visible()
+    expect(page.locator("[role=menu]:focus-within")).to_have_count(1)  # only then does it take keys
     page.keyboard.press("Escape")
     expect(page.get_by_role("menu")).to_have_count(0)
     expect(page.get_by_role("button", name="User menu")).to_be_focused()
