@@ -2,8 +2,8 @@
 import { ActionIcon, Menu } from '@mantine/core'
 import { IconChartBar, IconDotsVertical, IconPencil, IconRefresh, IconTrash } from '@tabler/icons-react'
 import { Link } from 'react-router'
-import { useOrganization } from '../app/viewer'
-import { menuId, useKeyDialogs } from './dialog-links'
+import { menuId, useKeyDialogs } from '../shared/dialog-links'
+import { useOrganization } from '../shared/viewer'
 import type { ApiKey } from './operations'
 
 export function ApiKeyMenu({ apiKey }: { apiKey: ApiKey }) {

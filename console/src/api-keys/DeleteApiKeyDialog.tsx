@@ -1,7 +1,8 @@
 /** Deletes a key, after saying what it will break. */
-import { Dialog } from '../app/Dialog'
+import { Dialog } from '../shared/Dialog'
+import { menuId } from '../shared/dialog-links'
 import { DeleteApiKeyForm } from './DeleteApiKeyForm'
-import { type KeyDialogProps, menuId } from './dialog-links'
+import type { KeyDialogProps } from './operations'
 
 export function DeleteApiKeyDialog({ apiKey, onClose }: KeyDialogProps) {
   return (

@@ -1,6 +1,6 @@
 /** Tells a member what their role does not do, and who does. */
 import { Stack, Text } from '@mantine/core'
-import { Admins } from './Admins'
+import { Admins } from '../shared/Admins'
 
 export function ForMembers() {
   return (

@@ -1,8 +1,8 @@
 /** A key was created, but its secret was lost with the answer: what can be done with it. */
 import { Alert, Button, Code, Group, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
-import { RelativeTime } from '../app/RelativeTime'
-import { useKeyDialogs } from './dialog-links'
+import { useKeyDialogs } from '../shared/dialog-links'
+import { RelativeTime } from '../shared/RelativeTime'
 import type { ApiKey } from './operations'
 
 interface Props {

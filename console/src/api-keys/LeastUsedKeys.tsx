@@ -1,6 +1,6 @@
 /** Lists keys that could go, so that a slot falls free, each with a button that leads to deleting it. */
 import { Button, Group, Stack, Text } from '@mantine/core'
-import { RelativeTime } from '../app/RelativeTime'
+import { RelativeTime } from '../shared/RelativeTime'
 import type { ApiKey } from './operations'
 
 const shown = 3

@@ -1,9 +1,9 @@
 /** Creates a key: a form, then its secret; and where every slot is taken, a way to free one. */
 import { Skeleton, Stack } from '@mantine/core'
 import { useState } from 'react'
-import { Dialog } from '../app/Dialog'
-import { Trouble } from '../app/Trouble'
-import { useOrganization } from '../app/viewer'
+import { Dialog } from '../shared/Dialog'
+import { Trouble } from '../shared/Trouble'
+import { useOrganization } from '../shared/viewer'
 import { DeleteApiKeyForm } from './DeleteApiKeyForm'
 import { ForMembers } from './ForMembers'
 import { leastUsed } from './least-used'

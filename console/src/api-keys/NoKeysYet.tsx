@@ -1,7 +1,7 @@
 /** What the list says while it is empty: what a key is for, and how to get the first one. */
 import { Anchor, Button, Paper, Stack, Text } from '@mantine/core'
 import { IconKey } from '@tabler/icons-react'
-import { useOrganization } from '../app/viewer'
+import { useOrganization } from '../shared/viewer'
 
 export function NoKeysYet({ withDeleted, onNew }: { withDeleted: boolean; onNew: () => void }) {
   const { viewerRole } = useOrganization()

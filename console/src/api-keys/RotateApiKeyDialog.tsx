@@ -1,7 +1,8 @@
 /** Gives a key a new secret: a form, then the secret. */
 import { useState } from 'react'
-import { Dialog } from '../app/Dialog'
-import { type KeyDialogProps, menuId } from './dialog-links'
+import { Dialog } from '../shared/Dialog'
+import { menuId } from '../shared/dialog-links'
+import type { KeyDialogProps } from './operations'
 import { RotateApiKeyForm } from './RotateApiKeyForm'
 import { SecretPanel } from './SecretPanel'
 

@@ -2,8 +2,8 @@
 import { Alert, Button, Code, Group, Stack, Text, Textarea } from '@mantine/core'
 import { IconAlertTriangle, IconCheck, IconCopy } from '@tabler/icons-react'
 import { useEffect, useRef, useState } from 'react'
-import { copyFrom } from '../app/copying'
-import { type Leave, useHold } from '../app/holding'
+import { copyFrom } from '../shared/copying'
+import { type Leave, useHold } from '../shared/holding'
 
 interface Props {
   secret: string

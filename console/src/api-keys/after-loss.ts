@@ -1,8 +1,8 @@
 /** Looks what became of a key when the answer to a mutation was lost. */
 import { useCallback } from 'react'
 import { CombinedError, useClient } from 'urql'
-import type { Looked } from '../app/use-submit'
-import { useOrganization, useSignedIn } from '../app/viewer'
+import type { Looked } from '../shared/use-submit'
+import { useOrganization, useSignedIn } from '../shared/viewer'
 import { isSameName } from './names'
 import { type ApiKey, ApiKeyQuery, ApiKeysQuery, aboutKeys, RotationsQuery } from './operations'
 

@@ -1,5 +1,5 @@
 /** What the API key screens ask of the server. */
-import { graphql, type ResultOf } from '../app/graphql'
+import { graphql, type ResultOf } from '../shared/graphql'
 
 export const ApiKeyFields = graphql(`
   fragment ApiKeyFields on ApiKey @_unmask {
@@ -21,6 +21,11 @@ export const ApiKeyFields = graphql(`
 `)
 
 export type ApiKey = ResultOf<typeof ApiKeyFields>
+
+export interface KeyDialogProps {
+  apiKey: ApiKey
+  onClose: () => void
+}
 
 export const ApiKeysQuery = graphql(
   `

@@ -1,7 +1,7 @@
 /** Counts who would notice if a key were gone: *1,243 requests in 24 hours from 2 addresses.* */
 import { useState } from 'react'
 import { useQuery } from 'urql'
-import type { ResultOf } from '../app/graphql'
+import type { ResultOf } from '../shared/graphql'
 import { RecentUseQuery } from './operations'
 
 type Usage = NonNullable<NonNullable<ResultOf<typeof RecentUseQuery>['apiKey']>['usage']>

@@ -2,7 +2,7 @@
 import { useWindowEvent } from '@mantine/hooks'
 import { useCallback, useRef } from 'react'
 import { useQuery } from 'urql'
-import { useOrganization } from '../app/viewer'
+import { useOrganization } from '../shared/viewer'
 import { ApiKeysQuery, aboutKeys, type KeysOfOrganization } from './operations'
 
 export function useApiKeys(includeDeleted = false) {

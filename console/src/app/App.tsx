@@ -2,9 +2,9 @@
 import { MantineProvider } from '@mantine/core'
 import { RouterProvider } from 'react-router/dom'
 import { Provider } from 'urql'
-import { client } from './client'
+import { client } from '../shared/client'
+import { theme } from '../shared/theme'
 import { router } from './routes'
-import { theme } from './theme'
 
 export function App() {
   return (

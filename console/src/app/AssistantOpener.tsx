@@ -1,45 +1,12 @@
 /** Opens and closes the assistant's panel, from any page: beside it where there is room, else on top of it. */
 import { AppShell } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
-import {
-  createContext,
-  lazy,
-  type ReactNode,
-  Suspense,
-  useCallback,
-  useContext,
-  useMemo,
-  useRef,
-  useState,
-} from 'react'
+import { lazy, type ReactNode, Suspense, useCallback, useMemo, useRef, useState } from 'react'
+import { AssistantContext, type AssistantSubject, useAssistant } from '../shared/assistant-context'
 
 const AssistantPanel = lazy(async () => ({
   default: (await import('../assistant/AssistantPanel')).AssistantPanel,
 }))
-
-/** What the person is looking at when they ask. */
-export interface AssistantSubject {
-  apiKeyId?: string
-  requestId?: string
-  /** Sent at once, as if the person had typed it. */
-  message?: string
-}
-
-interface Opener {
-  opened: boolean
-  subject: AssistantSubject
-  /** Changes with every `open`, so that the same question can be asked twice. */
-  asked: number
-  /** There is no room beside the page: the panel covers it. */
-  covers: boolean
-  open: (subject?: AssistantSubject) => void
-  /** Says that what was to be sent at once is being sent. */
-  taken: () => void
-  /** The focus returns to where it was. */
-  close: () => void
-}
-
-const Context = createContext<Opener | undefined>(undefined)
 
 export function AssistantOpener({ children }: { children: ReactNode }) {
   const [state, setState] = useState<{ opened: boolean; subject: AssistantSubject; asked: number }>({
@@ -67,13 +34,7 @@ export function AssistantOpener({ children }: { children: ReactNode }) {
     () => ({ ...state, covers, open, taken, close }),
     [state, covers, open, taken, close],
   )
-  return <Context value={opener}>{children}</Context>
-}
-
-export function useAssistant(): Opener {
-  const opener = useContext(Context)
-  if (!opener) throw new Error('outside of the pages that have an assistant')
-  return opener
+  return <AssistantContext value={opener}>{children}</AssistantContext>
 }
 
 /** The panel itself stays mounted while closed, so that nothing typed into it is lost. */

@@ -3,11 +3,11 @@ import { Anchor, Button, Divider, Group, Image, Text, VisuallyHidden } from '@ma
 import { IconMessageCircle } from '@tabler/icons-react'
 import { useContext } from 'react'
 import { Link } from 'react-router'
-import { useAssistant } from './AssistantOpener'
-import icon from './icon.svg'
+import { useAssistant } from '../shared/assistant-context'
+import icon from '../shared/icon.svg'
+import { OrganizationContext } from '../shared/viewer'
 import { OrganizationSwitcher } from './OrganizationSwitcher'
 import { UserMenu } from './UserMenu'
-import { OrganizationContext } from './viewer'
 
 /** Outside of an organization's pages it has no organization and no assistant. */
 export function Header() {

@@ -1,9 +1,9 @@
 /** Leads from `/` to the API keys of the organization that was looked at last. */
 import { Stack, Text, Title } from '@mantine/core'
 import { Navigate } from 'react-router'
+import { useSignedIn } from '../shared/viewer'
 import { lastOrganization } from './last-organization'
 import { PlainPage } from './PlainPage'
-import { useSignedIn } from './viewer'
 
 export function Home() {
   const { viewer, supportEmail } = useSignedIn()

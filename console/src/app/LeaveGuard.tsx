@@ -1,7 +1,7 @@
 /** Stops Back, Forward, links, reloading and closing the tab while something would be lost. */
 import { useCallback, useEffect } from 'react'
 import { type BlockerFunction, Outlet, useBeforeUnload, useBlocker } from 'react-router'
-import { holdAgainst, losesOnUnload } from './holding'
+import { holdAgainst, losesOnUnload } from '../shared/holding'
 
 /** The router calls only one blocker: this is the one, and everything else holds by `useHold`. */
 export function LeaveGuard() {

@@ -2,13 +2,14 @@
 import { AppShell, Container } from '@mantine/core'
 import { lazy, Suspense, useEffect } from 'react'
 import { Outlet, useParams } from 'react-router'
-import { AssistantAside, AssistantOpener, useAssistant } from './AssistantOpener'
+import { useAssistant } from '../shared/assistant-context'
+import { NotFound } from '../shared/NotFound'
+import { OrganizationContext, useSignedIn } from '../shared/viewer'
+import { AssistantAside, AssistantOpener } from './AssistantOpener'
 import { Header } from './Header'
 import { rememberOrganization } from './last-organization'
-import { NotFound } from './NotFound'
 import { OfflineBanner } from './OfflineBanner'
 import { PlainPage } from './PlainPage'
-import { OrganizationContext, useSignedIn } from './viewer'
 
 const ApiKeyDialogs = lazy(async () => ({
   default: (await import('../api-keys/ApiKeyDialogs')).ApiKeyDialogs,

@@ -2,8 +2,8 @@
 import { Menu, Text, UnstyledButton } from '@mantine/core'
 import { IconCheck, IconChevronDown } from '@tabler/icons-react'
 import { useNavigate } from 'react-router'
+import { roleNames, useOrganization, useSignedIn } from '../shared/viewer'
 import classes from './OrganizationSwitcher.module.css'
-import { roleNames, useOrganization, useSignedIn } from './viewer'
 
 export function OrganizationSwitcher() {
   const { viewer } = useSignedIn()

@@ -3,9 +3,9 @@ import { Center, Container, Loader } from '@mantine/core'
 import { lazy, Suspense, useEffect, useRef } from 'react'
 import { Navigate, Outlet, useLocation } from 'react-router'
 import { useQuery } from 'urql'
-import { signInAgain, useSignedOut } from './session'
-import { Trouble } from './Trouble'
-import { type SignedIn, SignedInContext, ViewerQuery } from './viewer'
+import { signInAgain, useSignedOut } from '../shared/session'
+import { Trouble } from '../shared/Trouble'
+import { type SignedIn, SignedInContext, ViewerQuery } from '../shared/viewer'
 
 const SignedOutDialog = lazy(async () => ({
   default: (await import('../sign-in/SignedOutDialog')).SignedOutDialog,

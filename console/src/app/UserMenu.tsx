@@ -11,8 +11,8 @@ import {
 } from '@tabler/icons-react'
 import { lazy, Suspense, useContext, useState } from 'react'
 import { Link } from 'react-router'
+import { type Organization, OrganizationContext, roleNames, useSignedIn } from '../shared/viewer'
 import { useSignOut } from '../sign-in/SignOut'
-import { type Organization, OrganizationContext, roleNames, useSignedIn } from './viewer'
 
 const ChangePasswordDialog = lazy(async () => ({
   default: (await import('../sign-in/ChangePasswordDialog')).ChangePasswordDialog,

@@ -1,8 +1,8 @@
 /** Which address shows which screen. */
 import { createBrowserRouter } from 'react-router'
+import { NotFound } from '../shared/NotFound'
 import { Home } from './Home'
 import { LeaveGuard } from './LeaveGuard'
-import { NotFound } from './NotFound'
 import { OrganizationPages } from './OrganizationPages'
 import { PageError } from './PageError'
 import { PlainPage } from './PlainPage'

@@ -2,7 +2,7 @@
 import { Button, Group, Loader, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
 import type { CombinedError } from 'urql'
-import { Trouble } from '../app/Trouble'
+import { Trouble } from '../shared/Trouble'
 import classes from './assistant.module.css'
 import { ChatMessage } from './ChatMessage'
 import { Rating } from './Rating'

@@ -2,9 +2,9 @@
 import { Button, Skeleton, Stack, Text, UnstyledButton } from '@mantine/core'
 import { useCallback, useEffect, useState } from 'react'
 import { type CombinedError, useClient } from 'urql'
-import { RelativeTime } from '../app/RelativeTime'
-import { Trouble } from '../app/Trouble'
-import { useOrganization } from '../app/viewer'
+import { RelativeTime } from '../shared/RelativeTime'
+import { Trouble } from '../shared/Trouble'
+import { useOrganization } from '../shared/viewer'
 import classes from './assistant.module.css'
 import { type ConversationEntry, ConversationsQuery, pageOfConversations } from './operations'
 

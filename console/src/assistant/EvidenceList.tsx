@@ -1,6 +1,6 @@
 /** The facts that an answer rests on, each with its instant. */
 import { Text } from '@mantine/core'
-import { RelativeTime } from '../app/RelativeTime'
+import { RelativeTime } from '../shared/RelativeTime'
 import classes from './assistant.module.css'
 import type { Evidence } from './operations'
 

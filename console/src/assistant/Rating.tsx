@@ -3,7 +3,7 @@ import { ActionIcon, Button, Group, Text } from '@mantine/core'
 import { IconThumbDown, IconThumbDownFilled, IconThumbUp, IconThumbUpFilled } from '@tabler/icons-react'
 import { useState } from 'react'
 import { type CombinedError, useMutation } from 'urql'
-import { isUncertain, problem } from '../app/errors'
+import { isUncertain, problem } from '../shared/errors'
 import { type Message, RateMessage } from './operations'
 
 interface Props {

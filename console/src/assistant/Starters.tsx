@@ -1,7 +1,7 @@
 /** What the chat says while nothing is said in it: questions worth asking now. */
 import { Button, Skeleton, Stack, Text } from '@mantine/core'
 import { useQuery } from 'urql'
-import { useOrganization } from '../app/viewer'
+import { useOrganization } from '../shared/viewer'
 import classes from './assistant.module.css'
 import { StartersQuery } from './operations'
 

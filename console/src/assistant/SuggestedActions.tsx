@@ -10,8 +10,8 @@ import {
   type TablerIcon,
 } from '@tabler/icons-react'
 import { useNavigate } from 'react-router'
-import { type KeyDialog, useKeyDialogs } from '../api-keys/dialog-links'
-import { useOrganization } from '../app/viewer'
+import { type KeyDialog, useKeyDialogs } from '../shared/dialog-links'
+import { useOrganization } from '../shared/viewer'
 import type { Action } from './operations'
 
 const icons: Record<Action['kind'], TablerIcon> = {

@@ -1,9 +1,9 @@
 /** Hands the conversation, or a note alone, over to the support team. */
 import { Alert, Button, Group, Stack, Text, Textarea } from '@mantine/core'
-import { FormButtons } from '../app/FormButtons'
-import { LostAnswer } from '../app/LostAnswer'
-import { Trouble } from '../app/Trouble'
-import { useSignedIn } from '../app/viewer'
+import { FormButtons } from '../shared/FormButtons'
+import { LostAnswer } from '../shared/LostAnswer'
+import { Trouble } from '../shared/Trouble'
+import { useSignedIn } from '../shared/viewer'
 import { TicketNote } from './TicketNote'
 import type { Conversation } from './use-chat'
 import type { HandOver } from './use-hand-over'

@@ -1,6 +1,6 @@
 /** Asks one question: streamed where streams come through, else at once. Either way it is one question with one answer. */
 import { type Client, CombinedError } from 'urql'
-import type { VariablesOf } from '../app/graphql'
+import type { VariablesOf } from '../shared/graphql'
 import { type Answer, AskAssistant, AssistantAnswer } from './operations'
 
 export type Question = VariablesOf<typeof AskAssistant>['input'] & { clientMessageId: string }

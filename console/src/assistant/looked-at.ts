@@ -1,6 +1,6 @@
 /** Which key the person is looking at: on its usage page, or in one of its dialogs. */
 import { useMatch } from 'react-router'
-import { useKeyDialogs } from '../api-keys/dialog-links'
+import { useKeyDialogs } from '../shared/dialog-links'
 
 export function useLookedAt(): string | undefined {
   const page = useMatch('/organizations/:organizationId/api-keys/:apiKeyId/*')

@@ -1,5 +1,5 @@
 /** What the assistant's chat asks of the server. */
-import { graphql, type ResultOf } from '../app/graphql'
+import { graphql, type ResultOf } from '../shared/graphql'
 
 export const TicketFields = graphql(`
   fragment TicketFields on SupportTicket @_unmask {

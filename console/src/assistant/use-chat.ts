@@ -1,7 +1,7 @@
 /** Owns the conversation that is on show: what was said, what is being asked, and what went wrong with it. */
 import { useCallback, useRef, useState } from 'react'
 import { type CombinedError, useClient } from 'urql'
-import { useOrganization } from '../app/viewer'
+import { useOrganization } from '../shared/viewer'
 import { ask, newQuestionId, type Question, type Refused } from './ask'
 import { type Answer, ConversationQuery, type Message, pageOfMessages, type Ticket } from './operations'
 

@@ -1,8 +1,8 @@
 /** Hands over to people. It lives in the panel, so that its answer finds somebody whatever the panel shows by then. */
 import { useState } from 'react'
 import { CombinedError, useClient } from 'urql'
-import { useSubmit } from '../app/use-submit'
-import { useOrganization } from '../app/viewer'
+import { useSubmit } from '../shared/use-submit'
+import { useOrganization } from '../shared/viewer'
 import { ContactSupport, type Ticket, TicketQuery } from './operations'
 import type { Conversation } from './use-chat'
 

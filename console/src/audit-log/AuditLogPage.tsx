@@ -2,9 +2,9 @@
 import { ActionIcon, Group, Paper, Stack, Text, Tooltip } from '@mantine/core'
 import { IconRefresh } from '@tabler/icons-react'
 import { useState } from 'react'
-import { Admins } from '../api-keys/Admins'
-import { PageTitle } from '../app/PageTitle'
-import { useOrganization } from '../app/viewer'
+import { Admins } from '../shared/Admins'
+import { PageTitle } from '../shared/PageTitle'
+import { useOrganization } from '../shared/viewer'
 import { Events } from './Events'
 
 export function AuditLogPage() {

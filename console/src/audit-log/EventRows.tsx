@@ -1,8 +1,8 @@
 /** Events as a table; on a narrow screen as cards. */
 import { Anchor, Group, Paper, Stack, Table, Text, ThemeIcon } from '@mantine/core'
 import { Link } from 'react-router'
-import { RelativeTime } from '../app/RelativeTime'
-import { useOrganization } from '../app/viewer'
+import { RelativeTime } from '../shared/RelativeTime'
+import { useOrganization } from '../shared/viewer'
 import { signs } from './actions'
 import type { AuditEvent } from './operations'
 

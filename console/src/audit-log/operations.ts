@@ -1,5 +1,5 @@
 /** What the Audit log asks of the server. */
-import { graphql, type ResultOf } from '../app/graphql'
+import { graphql, type ResultOf } from '../shared/graphql'
 
 export const AuditLogQuery = graphql(`
   query AuditLog($organizationId: ID!, $after: String) {

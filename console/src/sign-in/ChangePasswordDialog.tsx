@@ -1,8 +1,8 @@
 /** Changes the password of who is signed in, and says what became of their other sessions. */
 import { Button, Group, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
-import { Dialog } from '../app/Dialog'
-import { useSignedIn } from '../app/viewer'
+import { Dialog } from '../shared/Dialog'
+import { useSignedIn } from '../shared/viewer'
 import { ChangePasswordForm } from './ChangePasswordForm'
 
 export function ChangePasswordDialog({ onClose }: { onClose: () => void }) {

@@ -2,12 +2,12 @@
 import { Alert, PasswordInput, Stack } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useEffect, useState } from 'react'
-import { FormButtons } from '../app/FormButtons'
-import { graphql } from '../app/graphql'
-import { showInvalid } from '../app/invalid-input'
-import { LostAnswer } from '../app/LostAnswer'
-import { Trouble } from '../app/Trouble'
-import { type Looked, useSubmit } from '../app/use-submit'
+import { FormButtons } from '../shared/FormButtons'
+import { graphql } from '../shared/graphql'
+import { showInvalid } from '../shared/invalid-input'
+import { LostAnswer } from '../shared/LostAnswer'
+import { Trouble } from '../shared/Trouble'
+import { type Looked, useSubmit } from '../shared/use-submit'
 
 const ChangePassword = graphql(`
   mutation ChangePassword($input: ChangePasswordInput!) {

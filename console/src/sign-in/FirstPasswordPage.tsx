@@ -2,9 +2,9 @@
 import { Center, Paper, Stack, Text, Title } from '@mantine/core'
 import { useCallback } from 'react'
 import { CombinedError, useClient } from 'urql'
-import { leaveFor } from '../app/session'
-import type { Looked } from '../app/use-submit'
-import { ViewerQuery } from '../app/viewer'
+import { leaveFor } from '../shared/session'
+import type { Looked } from '../shared/use-submit'
+import { ViewerQuery } from '../shared/viewer'
 import { ChangePasswordForm } from './ChangePasswordForm'
 import { SignOutButton } from './SignOut'
 

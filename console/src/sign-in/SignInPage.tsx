@@ -3,9 +3,9 @@ import { Anchor, Center, Group, Image, Paper, Stack, Text, Title } from '@mantin
 import { useEffect } from 'react'
 import { useSearchParams } from 'react-router'
 import { useQuery } from 'urql'
-import { graphql } from '../app/graphql'
-import icon from '../app/icon.svg'
-import { leaveFor, safeNext } from '../app/session'
+import { graphql } from '../shared/graphql'
+import icon from '../shared/icon.svg'
+import { leaveFor, safeNext } from '../shared/session'
 import { SignInForm } from './SignInForm'
 
 const SupportEmail = graphql(`

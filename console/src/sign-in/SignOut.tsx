@@ -2,11 +2,11 @@
 import { Button, Group, Stack, Text } from '@mantine/core'
 import { useRef, useState } from 'react'
 import { CombinedError } from 'urql'
-import { signInClient } from '../app/client'
-import { Dialog } from '../app/Dialog'
-import { graphql } from '../app/graphql'
-import { leaveFor } from '../app/session'
-import { Trouble } from '../app/Trouble'
+import { signInClient } from '../shared/client'
+import { Dialog } from '../shared/Dialog'
+import { graphql } from '../shared/graphql'
+import { leaveFor } from '../shared/session'
+import { Trouble } from '../shared/Trouble'
 
 const SignOut = graphql(`
   mutation SignOut {

@@ -1,7 +1,7 @@
 /** Signs the same person in again, on top of whatever they were doing. */
 import { Button, Modal, Stack, Text } from '@mantine/core'
-import { leaveFor, signedInAgain } from '../app/session'
-import { useSignedIn } from '../app/viewer'
+import { leaveFor, signedInAgain } from '../shared/session'
+import { useSignedIn } from '../shared/viewer'
 import { type SignedInAs, SignInForm } from './SignInForm'
 
 export function SignedOutDialog({ user }: { user: { id: string; email: string } }) {

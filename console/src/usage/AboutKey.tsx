@@ -3,7 +3,7 @@ import { Alert, Group, Text } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
 import type { ApiKey } from '../api-keys/operations'
 import { ScopeOf } from '../api-keys/ScopeOf'
-import { RelativeTime } from '../app/RelativeTime'
+import { RelativeTime } from '../shared/RelativeTime'
 
 export function AboutKey({ apiKey }: { apiKey: ApiKey }) {
   return (

@@ -1,7 +1,7 @@
 /** Who uses the key: pairs of address and user agent whose requests passed. */
 import { Anchor, Paper, Stack, Table, Text, Title } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
-import { RelativeTime } from '../app/RelativeTime'
+import { RelativeTime } from '../shared/RelativeTime'
 import { counted, grouped } from './numbers'
 import type { Caller } from './operations'
 

@@ -1,6 +1,6 @@
 /** When the key was last used, and after a rotation whether its secret before still is. */
 import type { ApiKey } from '../api-keys/operations'
-import { RelativeTime } from '../app/RelativeTime'
+import { RelativeTime } from '../shared/RelativeTime'
 import { Card } from './Limits'
 
 export function LastUse({ apiKey }: { apiKey: ApiKey }) {

@@ -1,8 +1,8 @@
 /** Where the key stands with its two limits: the requests of a minute, and those of a month. */
 import { Paper, Progress, Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
-import { inSeconds } from '../app/errors'
-import { RelativeTime } from '../app/RelativeTime'
+import { inSeconds } from '../shared/errors'
+import { RelativeTime } from '../shared/RelativeTime'
 import { counted, grouped } from './numbers'
 import type { UsageOfKey } from './operations'
 

@@ -3,7 +3,7 @@ import { Group, Paper, SegmentedControl, Skeleton, Stack, Text, Title } from '@m
 import { lazy, Suspense, useCallback, useEffect, useState } from 'react'
 import { useSearchParams } from 'react-router'
 import { useQuery } from 'urql'
-import { Trouble } from '../app/Trouble'
+import { Trouble } from '../shared/Trouble'
 import { Legend } from './Legend'
 import { SeriesQuery } from './operations'
 import { type Outcome, outcomes, total } from './outcomes'

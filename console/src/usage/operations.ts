@@ -1,6 +1,6 @@
 /** What the Usage page asks of the server. */
 import { ApiKeyFields } from '../api-keys/operations'
-import { graphql, type ResultOf } from '../app/graphql'
+import { graphql, type ResultOf } from '../shared/graphql'
 
 export const UsageQuery = graphql(
   `

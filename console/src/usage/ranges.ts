@@ -1,5 +1,5 @@
 /** Which times the chart can show: what is kept, by the hour for 35 days and by the day for 2 years. */
-import type { VariablesOf } from '../app/graphql'
+import type { VariablesOf } from '../shared/graphql'
 import type { SeriesQuery } from './operations'
 
 export type Interval = VariablesOf<typeof SeriesQuery>['interval']

@@ -1,6 +1,6 @@
 /** Reads again what is on the screen, as long as somebody can see it. */
 import { useInterval, useWindowEvent } from '@mantine/hooks'
-import { useSignedOut } from '../app/session'
+import { useSignedOut } from '../shared/session'
 
 export function useRefreshing(refresh: () => void, seconds: number) {
   const signedOut = useSignedOut()

@@ -1,7 +1,6 @@
 /** A key's dialogs have an address: `?new`, `?edit=key_…`, `?rotate=key_…`, `?delete=key_…`, on every page of an organization. */
 import { useCallback } from 'react'
 import { useSearchParams } from 'react-router'
-import type { ApiKey } from './operations'
 
 export const dialogs = ['new', 'edit', 'rotate', 'delete'] as const
 export type KeyDialog = (typeof dialogs)[number]
@@ -24,11 +23,6 @@ function withDialog(now: URLSearchParams, which?: KeyDialog, keyId = ''): URLSea
   for (const each of dialogs) search.delete(each)
   if (which) search.set(which, keyId)
   return search
-}
-
-export interface KeyDialogProps {
-  apiKey: ApiKey
-  onClose: () => void
 }
 
 /** The id of the ⋮ button of a key's row. */

@@ -1,6 +1,6 @@
 /** Names the organization's admins, with their addresses: whom to ask. */
 import { Anchor, List } from '@mantine/core'
-import { useOrganization } from '../app/viewer'
+import { useOrganization } from './viewer'
 
 export function Admins() {
   const { admins } = useOrganization()

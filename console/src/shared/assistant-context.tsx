@@ -1,0 +1,32 @@
+/** Lets every page open the assistant; the panel itself is the shell's. */
+import { createContext, useContext } from 'react'
+
+/** What the person is looking at when they ask. */
+export interface AssistantSubject {
+  apiKeyId?: string
+  requestId?: string
+  /** Sent at once, as if the person had typed it. */
+  message?: string
+}
+
+export interface Opener {
+  opened: boolean
+  subject: AssistantSubject
+  /** Changes with every `open`, so that the same question can be asked twice. */
+  asked: number
+  /** There is no room beside the page: the panel covers it. */
+  covers: boolean
+  open: (subject?: AssistantSubject) => void
+  /** Says that what was to be sent at once is being sent. */
+  taken: () => void
+  /** The focus returns to where it was. */
+  close: () => void
+}
+
+export const AssistantContext = createContext<Opener | undefined>(undefined)
+
+export function useAssistant(): Opener {
+  const opener = useContext(AssistantContext)
+  if (!opener) throw new Error('outside of the pages that have an assistant')
+  return opener
+}
