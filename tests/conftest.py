@@ -107,7 +107,7 @@ class PostgresqlDatabases:
             _in_thread(
                 self._on_server(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
             )
-            _in_thread(self._on(name, "TRUNCATE " + ", ".join(metadata.tables)))
+            _in_thread(self._emptied(name))
         else:
             self._made.append(name)
             _in_thread(self._on_server(f'CREATE DATABASE "{name}"'))
@@ -121,6 +121,15 @@ class PostgresqlDatabases:
 
     def _address(self, name: str) -> str:
         return database_url(self._url).set(database=name).render_as_string(hide_password=False)
+
+    async def _emptied(self, name: str) -> None:
+        """Also where the test before has left an older schema."""
+        truncate = "TRUNCATE " + ", ".join(metadata.tables)
+        try:
+            await self._on(name, truncate)
+        except asyncpg.UndefinedTableError:
+            await _migrated(self._address(name))
+            await self._on(name, truncate)
 
     async def _on_server(self, statement: str) -> None:
         await _execute(database_url(self._url), statement)
