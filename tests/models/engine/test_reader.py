@@ -94,7 +94,10 @@ async def test_a_connection_that_was_lost_is_replaced(database: Database, reader
     await asyncio.gather(*(reader.rows(NAMES, {}) for _ in range(2)))
     async with database.reading() as session:
         ended = await session.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keydesk reading'")
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'keydesk reading' AND datname = current_database()"
+            )
         )
         assert ended.scalars().all() == [True, True]
 
