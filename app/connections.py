@@ -96,14 +96,14 @@ class PacedLog:
         self._next: dict[str, float] = {}
         self._left_out: Counter[str] = Counter()
 
-    def note(self, kind: str, *, count: int = 1) -> None:
+    def note(self, kind: str) -> None:
         """One more of a kind. The kinds are ours: nothing that a client sent is ever one."""
         now = time.monotonic()
         if now < self._next.get(kind, 0.0):
-            self._left_out[kind] += count
+            self._left_out[kind] += 1
             return
         self._next[kind] = now + LINE_SECONDS
-        total = self._left_out.pop(kind, 0) + count
+        total = self._left_out.pop(kind, 0) + 1
         logger.warning("closed %d connection(s): %s", total, kind, extra={"facts": {"closed": total, "reason": kind}})
 
 

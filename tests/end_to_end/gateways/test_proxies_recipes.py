@@ -16,6 +16,7 @@ from tests.support.gateways import LOCK
 from tests.support.proxies import PAGE, RECOMMENDED, Proxy
 from tests.support.servers import REAL
 from tests.support.small_servers import CALLER, Asked, Given, SmallServer, ask
+from tests.support.small_upstream import SmallUpstream
 
 DATABASE_NUMBER = 112
 """A database that the tests of this file share: none of conftest's, which are emptied for each test."""
@@ -146,7 +147,7 @@ def test_keydesk_is_told_the_callers_own_address(kind: str, tmp_path: Path) -> N
             assert "".join(received.values("Forwarded")) == ""
 
 
-class Telling:
+class Telling(SmallUpstream):
     """A server that sends an event, and a second one when it is told to."""
 
     BEGINNING = (
@@ -156,26 +157,7 @@ class Telling:
 
     def __init__(self) -> None:
         self.go_on = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        """On 127.0.0.1."""
-        port: int = self._listener.getsockname()[1]
-        return port
-
-    def close(self) -> None:
-        """Takes no more connections."""
-        self._listener.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+        super().__init__()
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -15,6 +14,7 @@ from tests.support.gateway_additions import websockets
 from tests.support.gateway_site import SETTINGS, KeydeskBehind, agent_header, keydesk_behind, presented
 from tests.support.gateways import KINDS, Gateway, Places
 from tests.support.servers import REAL
+from tests.support.small_upstream import SmallUpstream
 
 DATABASE_NUMBER = 114
 """A database that the tests of this file share: none of conftest's, which are emptied for each test."""
@@ -27,31 +27,12 @@ PING = b"\x89\x85\x01\x02\x03\x04" + bytes(
 """A frame, masked as a client's must be."""
 
 
-class Echo:
+class Echo(SmallUpstream):
     """An agent that upgrades to WebSocket where it is asked to, and then sends back each byte that comes."""
 
     def __init__(self) -> None:
         self.heads: list[bytes] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        """On 127.0.0.1."""
-        port: int = self._listener.getsockname()[1]
-        return port
-
-    def close(self) -> None:
-        """Takes no more connections."""
-        self._listener.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+        super().__init__()
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:

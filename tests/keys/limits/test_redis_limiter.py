@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -31,28 +30,7 @@ from tests.support.redis_limiters import (
     this_month,
     until,
 )
-from tests.support.redis_server import RedisServer, running_redis
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with running_redis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
-    """An empty Redis; limiters that can't reach it try again at once."""
-    monkeypatch.setattr(keys.limits.redis_limiter, "TRY_AGAIN_SECONDS", 0.01)
-    running.flush()
-    return running
-
-
-@pytest.fixture
-async def limiters(server: RedisServer) -> AsyncIterator[Limiters]:
-    made = Limiters(server)
-    yield made
-    await made.close()
+from tests.support.redis_server import RedisServer
 
 
 async def test_exactly_the_limit_passes_of_many_at_once(limiters: Limiters) -> None:

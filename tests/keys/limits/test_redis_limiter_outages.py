@@ -3,13 +3,12 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
-import keys.limits.redis_limiter
 from keys.limits.limiter import Exceeded, LimiterUnavailable
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.redis_lane import PREFIX
@@ -32,31 +31,10 @@ from tests.support.redis_limiters import (
     this_month,
     until,
 )
-from tests.support.redis_server import RedisServer, running_redis
+from tests.support.redis_server import RedisServer
 
 SOON_SECONDS = 0.5
 """How long limiters here wait for a Redis that is made to be silent; for one that is not, as long as it takes."""
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with running_redis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
-    """An empty Redis; limiters that can't reach it try again at once."""
-    monkeypatch.setattr(keys.limits.redis_limiter, "TRY_AGAIN_SECONDS", 0.01)
-    running.flush()
-    return running
-
-
-@pytest.fixture
-async def limiters(server: RedisServer) -> AsyncIterator[Limiters]:
-    made = Limiters(server)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

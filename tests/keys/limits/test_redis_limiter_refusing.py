@@ -5,14 +5,13 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import redis
 
-import keys.limits.redis_limiter
 from keys.limits.limiter import Exceeded, LimiterUnavailable
 from keys.limits.redis_lane import PREFIX
 from keys.limits.redis_limiter import RedisLimiter
@@ -42,21 +41,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     options = ("--enable-debug-command", "yes", "--busy-reply-threshold", "1")
     with running_redis(tmp_path_factory.mktemp("redis"), *options) as server:
         yield server
-
-
-@pytest.fixture
-def server(running: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
-    """An empty Redis; limiters that can't use it try again at once."""
-    monkeypatch.setattr(keys.limits.redis_limiter, "TRY_AGAIN_SECONDS", 0.01)
-    running.flush()
-    return running
-
-
-@pytest.fixture
-async def limiters(server: RedisServer) -> AsyncIterator[Limiters]:
-    made = Limiters(server)
-    yield made
-    await made.close()
 
 
 def without(rule: str) -> Callable[[RedisServer], AbstractContextManager[None]]:
