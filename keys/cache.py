@@ -1,4 +1,4 @@
-"""Owns the memo: a bounded map of what was found, without a time to live."""
+"""A bounded cache of findings, without a time to live."""
 
 from typing import Generic, TypeVar
 
@@ -7,9 +7,10 @@ Key = TypeVar("Key", bytes, int, str)
 
 class Memo(Generic[Key]):
     """
-    A bounded map of digests or ids to what was found, in two generations: when the young one is full it becomes the
-    old one, and what is still asked for moves over. Its entries are bytes, numbers or texts, and booleans, which the
-    collector does not track.
+    Maps digests or ids to booleans, in two generations of half the entries each.
+
+    When the young generation is full, it replaces the old one. An entry of the old generation that is read again moves
+    to the young one. Keys and values are of types that the garbage collector does not track, which keeps it fast.
     """
 
     def __init__(self, entries: int) -> None:
@@ -21,19 +22,19 @@ class Memo(Generic[Key]):
         return len(self._young) + len(self._old)
 
     def get(self, digest: Key) -> bool | None:
-        """What was found, or None."""
+        """The remembered finding, or None."""
         found = self._young.get(digest)
         if found is None and (found := self._old.pop(digest, None)) is not None:
             self.put(digest, found)
         return found
 
     def put(self, digest: Key, found: bool) -> None:
-        """Remembers it."""
+        """Remembers a finding."""
         if len(self._young) >= self._half:
             self._old, self._young = self._young, {}
         self._young[digest] = found
 
     def forget(self, digest: Key) -> None:
-        """As if it had never been found."""
+        """Removes the entry, if there is one."""
         self._young.pop(digest, None)
         self._old.pop(digest, None)

@@ -1,4 +1,4 @@
-"""argon2id with named parameters, in pools that hash off the event loop, with a bounded and fair queue."""
+"""Hashes with argon2id, in pools of threads outside the event loop, each with a bounded and fair queue."""
 
 import asyncio
 import contextlib
@@ -18,46 +18,46 @@ from keys.turns import NOBODY, Party, Turns
 NICENESS = 10
 URGENT_THREADS = 1
 URGENT_OF_A_PERSON = 5
-"""More urgent hashes of one person wait with those that are not urgent."""
+"""If one person already has this many urgent hashes waiting, their next ones wait with those that are not urgent."""
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Argon2Parameters:
-    """What a hash costs (RFC 9106)."""
+    """The cost of a hash (RFC 9106): `time_cost` passes over `memory_kib` KiB in `parallelism` lanes."""
 
     time_cost: int
     memory_kib: int
     parallelism: int
 
     def hasher(self) -> PasswordHasher:
-        """argon2id with these parameters, a salt of 16 and a hash of 32 bytes."""
+        """An argon2id hasher with these parameters, a 16-byte salt and a 32-byte hash."""
         return PasswordHasher(
             time_cost=self.time_cost, memory_cost=self.memory_kib, parallelism=self.parallelism, type=Type.ID
         )
 
 
 KEY_PARAMETERS = Argon2Parameters(time_cost=2, memory_kib=19 * 1024, parallelism=1)
-"""Secrets of API keys, which have 190 bits: OWASP's minimum, since a cold key waits for it."""
+"""For secrets of API keys: OWASP's minimum, since they have 190 bits and a key's first request waits for the hash."""
 PASSWORD_PARAMETERS = Argon2Parameters(time_cost=3, memory_kib=64 * 1024, parallelism=4)
-"""People's passwords, which may be weak: the second recommended option of RFC 9106, section 4."""
+"""For people's passwords, which may be weak: the second recommended option of RFC 9106, section 4."""
 
 
 class HashingQueueFull(Exception):
-    """More hashes are wanted than the pool's queue takes; nothing was hashed."""
+    """The pool's queue is full; nothing was hashed."""
 
 
 class HashingShareFull(HashingQueueFull):
-    """The same, for one organization: it has as many in the queue as there are places left for all others."""
+    """One organization has more hashes waiting than the queue has room left; nothing was hashed."""
 
 
 class HashingPool:
     """
-    Hashes in threads of its own, at most `queue_limit` waiting or running.
+    Hashes in its own threads. At most `queue_limit` hashes wait or run, apart from urgent ones.
 
-    Who says for whom the hash is waits in turn with the others: organizations take turns, and so do the people of each.
-    An urgent hash goes before all that are not urgent, and has a thread that runs nothing else. The threads give way to
-    the event loop where the system lets a thread be niced (Linux).
+    Organizations take turns in the queue, and so do the people within each; hashes for no party share one turn. Urgent
+    hashes go before all others, and one thread runs nothing else. On Linux, where a thread can have its own nice value,
+    the threads have lower priority than the event loop.
     """
 
     def __init__(self, hasher: PasswordHasher, *, threads: int, queue_limit: int, name: str) -> None:
@@ -72,26 +72,27 @@ class HashingPool:
         self._urgent_running = 0
         self._is_closed = False
         self.depth = 0
-        """Hashes that wait or run."""
+        """The number of hashes that wait or run."""
 
     async def hash(self, text: str, *, party: Party | None = None, is_urgent: bool = False) -> str:
         """
-        The encoded argon2id hash of the text, for this party. Raises HashingQueueFull.
+        Returns the encoded argon2id hash of the text. `party` is the organization and person that it is made for.
 
-        Of a person's urgent hashes a few at a time go first; those beyond wait with the others.
+        A person may have URGENT_OF_A_PERSON urgent hashes waiting; further ones wait with those that are not urgent.
+        Raises HashingQueueFull, or HashingShareFull if only the party's organization has too many waiting.
         """
         return await self._run(lambda: self._hasher.hash(text), party, is_urgent=is_urgent, has_share=True)
 
     async def verify(self, hashed: str, text: str, *, party: Party | None = None) -> bool:
-        """Whether the text is what was hashed, for this party. Raises HashingQueueFull."""
+        """Whether `hashed` is a hash of the text; False also if `hashed` is not valid. Raises HashingQueueFull."""
         return await self._run(lambda: self._matches(hashed, text), party, is_urgent=False, has_share=False)
 
     def needs_rehash(self, hashed: str) -> bool:
-        """Whether it was hashed with other parameters than this pool's."""
+        """Whether the hash was made with other parameters than this pool's."""
         return self._hasher.check_needs_rehash(hashed)
 
     def close(self) -> None:
-        """Ends the threads; what waits is dropped."""
+        """Stops the threads and cancels the hashes that wait."""
         self._is_closed = True
         for turns in (self._urgent, self._waiting):
             while (job := turns.take()) is not None:
@@ -112,7 +113,7 @@ class HashingPool:
             raise RuntimeError("this pool is closed")
         job = _Job(work, asyncio.get_running_loop().create_future())
         if is_urgent and party is not None and self._urgent.of_person(party) < URGENT_OF_A_PERSON:
-            turns = self._urgent  # never refused for what others have in the queue
+            turns = self._urgent  # accepted even if the queue is full
         else:
             self._check_room(party if has_share else None)
             turns = self._waiting
@@ -120,7 +121,7 @@ class HashingPool:
         self.depth += 1
         self._start()
         try:
-            # A hash that runs is counted until its thread is done, even if its caller has hung up.
+            # A running hash counts until its thread is done, even if its caller was cancelled.
             result: Result = await asyncio.shield(job.done)
         except asyncio.CancelledError:
             self._give_up(job, turns, party or NOBODY)
@@ -136,12 +137,12 @@ class HashingPool:
         left = self.queue_limit - self.depth
         if left <= 0:
             raise HashingQueueFull
-        # An organization that fills the queue leaves room for the next: half of it, then half of that, and so on.
+        # One organization can take half of the queue, the next half of what is left, and so on: room always remains.
         if party is not None and self._waiting.of_organization(party) > left:
             raise HashingShareFull
 
     def _start(self) -> None:
-        """Starts what may run now: urgent ones in any thread, others in all threads but one."""
+        """Starts the hashes for which there is a thread: urgent ones in any, others in all but one."""
         while self._running + self._urgent_running < self._threads + URGENT_THREADS:
             if (job := self._urgent.take()) is not None:
                 self._urgent_running += 1
@@ -166,7 +167,7 @@ class HashingPool:
             job.done.cancel()
         elif (failure := future.exception()) is not None:
             job.done.set_exception(failure)
-            job.done.exception()  # asked for, so that a caller that hung up leaves no complaint
+            job.done.exception()  # marks it as retrieved: asyncio would log it if the caller was cancelled
         else:
             job.done.set_result(future.result())
         if not self._is_closed:

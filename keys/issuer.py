@@ -1,4 +1,4 @@
-"""Makes secrets: mints one, and hashes it off the loop, before any lock is taken."""
+"""Makes new secrets and their hashes. Callers do this before they take any database lock, because argon2 is slow."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ QUEUE_FULL = (
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A secret that nobody has seen yet, with what is kept of it."""
+    """A new secret that was not shown to anybody yet, and the hash of it that is stored."""
 
     minted: Minted
     secret_hash: str
@@ -27,7 +27,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """What new secrets are made with. One argon2 run each, in a pool with a bounded queue."""
+    """Makes secrets with the given prefix. Each takes one argon2 run in the pool, whose queue is bounded."""
 
     server_keys: ServerKeys
     prefix: str
@@ -37,9 +37,9 @@ class Issuer:
         self, *, party: Party | None = None, public_id: str | None = None, is_urgent: bool = False
     ) -> Prepared:
         """
-        A new secret for this party, of a new key or, for a rotation, of the key with this public id.
+        Makes a secret for a new key or, for a rotation, for the key with this `public_id`.
 
-        Raises TooManyRequests where too many are being made at once.
+        Raises TooManyRequests if the party's organization, or the whole server, has too many waiting at once.
         """
         minted = mint(self.server_keys, self.prefix, public_id=public_id)
         try:

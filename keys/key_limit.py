@@ -1,4 +1,4 @@
-"""Key slots: how many are left, what a key may be called, and which key to delete to free one."""
+"""Decides how many key slots are left, what a key may be called, and which key to delete first to free a slot."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from keys.verification.malformed_rules import is_invisible
 
 NAME_LENGTH_AT_MOST = 64
 DECOMPOSED_LENGTH_AT_MOST = 4 * NAME_LENGTH_AT_MOST
-"""No character of a name is composed of more than four."""
+"""A name in decomposed form may be this long: no character decomposes into more than four."""
 KEY_AS_NAME = (
     "This is an API key, not a name. Names are stored and shown as they are, so nothing was stored. "
     "Choose another name; if others may have seen this key, rotate it."
@@ -25,23 +25,23 @@ _NOT_IN_A_NAME = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many of an organization's slots are taken, of how many; after a limit was lowered it may be more."""
+    """How many slots an organization uses (`used`) and has (`limit`). `used` exceeds `limit` after it was lowered."""
 
     used: int
     limit: int
 
     @property
     def remaining(self) -> int:
-        """Slots that are free."""
+        """The number of free slots, never negative."""
         return max(0, self.limit - self.used)
 
 
 def valid_name(text: str, *, field: str = "name") -> str:
     """
-    The name as it is kept: without white space around it, in Unicode's NFC; 1 to 64 characters, one of which can be
-    seen, and not an API key: names are stored as they are, and shown.
+    Returns the name as it is stored: without white space around it, in Unicode's NFC.
 
-    Raises InvalidInput of the field, saying what is wrong and nothing of the text.
+    A name has 1 to 64 characters, at least one of them visible, and is not an API key, because names are stored and
+    shown in clear text. Raises InvalidInput for `field`; its message says what is wrong without repeating the name.
     """
     name = text.strip()
     if is_like_a_key(name):
@@ -62,7 +62,7 @@ def valid_name(text: str, *, field: str = "name") -> str:
 
 
 class Freeable(Protocol):
-    """What is known of a key that could be deleted to free its slot."""
+    """The facts about a key that decide how soon to delete it."""
 
     @property
     def id(self) -> UUID: ...
@@ -76,5 +76,5 @@ Key = TypeVar("Key", bound=Freeable)
 
 
 def candidates_to_free(keys: Iterable[Key]) -> list[Key]:
-    """In the order in which to think of deleting them: never used first, then the longest unused, then the oldest."""
+    """Sorts keys by how soon to delete them: never used first, then longest unused, then oldest."""
     return sorted(keys, key=lambda key: (key.last_used_at or _NEVER, key.created_at, key.id))

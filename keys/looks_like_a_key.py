@@ -1,4 +1,4 @@
-"""Recognizes an API key, or most of one, that was put where something else belongs, such as a name."""
+"""Recognizes an API key, or most of one, in a text that should be something else, such as a name."""
 
 import re
 import unicodedata
@@ -9,14 +9,14 @@ from keys.verification.malformed_rules import is_invisible
 
 LOOKED_AT = 1_024
 RANDOM_LENGTH_AT_LEAST = 40
-"""Letters and digits, of which a key has 60, and the part of it that is secret has 42."""
+"""Letters and digits. A key has 60 of them, its secret part 42."""
 CHANGES_AT_LEAST, CHANGES_WITH_DIGITS = 0.45, 0.35
-"""Of all neighbors, how many are of different kinds: about 0.62 in a key, and less in what people write."""
+"""Share of neighboring characters that are of different kinds: about 0.62 in a key, less in what people write."""
 DIGITS = 0.08
-"""A share of digits that the words of a name, written together with capitals, do not reach."""
+"""Share of digits that CamelCase names do not reach."""
 _KINDS = ("digit", "capital", "small")
 SHARES_AT_LEAST = (0.01, 0.15, 0.15)
-"""Of the three kinds, which have about 0.16, 0.42 and 0.42 in a key. Dates and digests have hardly a capital."""
+"""Share of each of the three kinds: in a key about 0.16, 0.42 and 0.42. Dates and digests have hardly any capitals."""
 _WHOLE = re.compile(rf"{LIKE_A_KEY}[0-9A-Za-z]{{{TAIL_LENGTH}}}")
 _BEGUN = re.compile(LIKE_A_KEY + "[0-9A-Za-z]{8,}")
 _BEFORE, _AFTER = "(?<![0-9A-Za-z])", "(?![0-9A-Za-z])"
@@ -27,8 +27,10 @@ _NO_LETTER = re.compile(r"[^0-9A-Za-z]+")
 
 def is_like_a_key(text: str) -> bool:
     """
-    Whether the text has a key in it, whatever its prefix: whole, cut off, with spaces or invisible characters inside,
-    with other signs in place of the underscores, or only the part that is secret.
+    Whether the text contains a key with any prefix.
+
+    The key may be whole or cut off, have spaces or invisible characters inside, have other signs instead of the
+    underscores, or be only its secret part. Only the first 1,024 characters are examined.
     """
     seen = "".join(character for character in text[:LOOKED_AT] if not is_invisible(character))
     seen = unicodedata.normalize("NFKC", seen)
@@ -42,7 +44,7 @@ def is_like_a_key(text: str) -> bool:
 
 
 def _has_all_kinds(text: str) -> bool:
-    """Digits, capitals and small letters, as nearly every key has and few names have."""
+    """Whether the text has digits, capitals and lower-case letters, as nearly every key has and few names have."""
     return len({_kind(character) for character in text if character != "_"}) == len(_KINDS)
 
 

@@ -1,4 +1,4 @@
-"""Tells letters and digits that a random generator made from what people write."""
+"""Distinguishes letters and digits that a random generator made from what people write."""
 
 import re
 import string
@@ -15,9 +15,10 @@ CAMEL_CASE = re.compile(r"[a-z]*+(?:[A-Z][a-z]{2,}+|[0-9]{1,4}+(?![0-9]))*+")
 
 def looks_random(run: str) -> bool:
     """
-    Letters and digits that a generator made: more of them than a public id has, and of changing classes. What is
-    hexadecimal in one case (a digest, an id) or CamelCase does not count. The shorter the run, the surer the signs
-    must be.
+    Whether a run of letters and digits looks as if a random generator made it.
+
+    It must be longer than a public id (16) and switch often between lower case, capitals and digits; the shorter the
+    run, the more often. Hexadecimal in one case (a digest, an id) and CamelCase do not count as random.
     """
     if len(run) <= PUBLIC_ID_LENGTH or HEXADECIMAL.fullmatch(run) or CAMEL_CASE.fullmatch(run) or _repeats(run):
         return False
@@ -34,5 +35,9 @@ def looks_random(run: str) -> bool:
 
 
 def _repeats(run: str) -> bool:
-    """It says the same few letters again and again: a generator's letters hardly ever come back in the same order."""
+    """
+    Whether the run repeats itself: it has too few different groups of three characters.
+
+    In the output of a generator, a group of three hardly ever comes back.
+    """
     return len({run[at : at + 3] for at in range(len(run) - 2)}) + 2 <= PUBLIC_ID_LENGTH

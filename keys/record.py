@@ -1,4 +1,4 @@
-"""Owns what is decided of a key as it is shown: its scope, its hint, and whether an actor may do something to it."""
+"""Derives from a stored key what is shown with it: its scope, its hint, and whether an actor may act on it."""
 
 from uuid import UUID
 
@@ -9,16 +9,16 @@ from models.key_queries import ApiKeyRecord
 
 
 def scope_of(agent_id: UUID | None) -> Scope:
-    """An agent makes it agent-level."""
+    """The scope of a key: AGENT if the key has an agent, else ORGANIZATION."""
     return Scope.ORGANIZATION if agent_id is None else Scope.AGENT
 
 
 def hint_of(key: ApiKeyRecord) -> str:
-    """Enough of the key to recognise it by."""
+    """The key's hint, such as kd_Ab3dEf…x9Qz, by which people recognize it."""
     return hint(key.prefix, key.public_id, key.last_four)
 
 
 def may_on(actor: Actor, action: Action, key: ApiKeyRecord) -> bool:
-    """Whether the actor may do this to this key."""
+    """Whether the policy allows the actor this action on this key."""
     agent_id = None if key.agent is None else key.agent.id
     return policy.may(actor, action, key.organization_id, scope=scope_of(agent_id), agent_id=agent_id)

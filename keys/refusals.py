@@ -1,17 +1,17 @@
 """
-Owns the expected noes: each carries its facts, and becomes a type or a code of the GraphQL schema.
+Defines the errors that a caller is expected to handle. `schema.refusals` maps each to a GraphQL type or error code.
 
     Refusal
     ├── Unauthenticated             nobody is signed in
-    ├── PasswordChangeRequired      signed in with a one-time password
-    ├── Forbidden                   this role can't, whatever the row
-    ├── NotFound                    no such organization, or not the actor's
-    ├── ApiKeyNotFound              no such key, deleted, or not to be seen
-    ├── InvalidInput                one field is wrong
-    ├── UnusableArgument            an argument that no answer can be given to
+    ├── PasswordChangeRequired      the person signed in with a one-time password
+    ├── Forbidden                   the person's role does not allow this
+    ├── NotFound                    there is no such organization, or it is not the actor's
+    ├── ApiKeyNotFound              there is no such key, it was deleted, or the actor may not see it
+    ├── InvalidInput                one input field is wrong
+    ├── UnusableArgument            an argument is out of range
     ├── KeyLimitReached             every slot is taken
-    ├── TooManyRequests             later
-    └── SignInRefused               address or password, or too many failures
+    ├── TooManyRequests             the request may be repeated later
+    └── SignInRefused               wrong address or password, or too many failures
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from models.key_queries import ApiKeyRecord
 
 
 class Refusal(Exception):
-    """An expected no. `message` is a sentence for the person who asked."""
+    """An error that a caller is expected to handle. `message` is a sentence for the person who made the request."""
 
     message: str
 
@@ -31,28 +31,28 @@ class Refusal(Exception):
 
 @dataclass(eq=False)
 class Unauthenticated(Refusal):
-    """Nobody is signed in, or the session is over."""
+    """Nobody is signed in, or the session has ended."""
 
     message: str = "Sign in first."
 
 
 @dataclass(eq=False)
 class PasswordChangeRequired(Refusal):
-    """The person signed in with a one-time password and must choose one before anything else."""
+    """The person signed in with a one-time password and must choose a password before doing anything else."""
 
     message: str = "Choose a password of your own first: the one that you signed in with is for one time only."
 
 
 @dataclass(eq=False)
 class Forbidden(Refusal):
-    """The person's role does not allow this, whatever the row."""
+    """The person's role does not allow this operation, whichever row it is about."""
 
     message: str
 
 
 @dataclass(eq=False)
 class NotFound(Refusal):
-    """There is no such organization, or the actor is not in it."""
+    """There is no such organization, or the actor does not belong to it."""
 
     message: str = "There is no such organization, or you are not in it."
 
@@ -66,7 +66,7 @@ class ApiKeyNotFound(Refusal):
 
 @dataclass(eq=False)
 class InvalidInput(Refusal):
-    """The input's field (in camelCase) does not fit; the message says what to do."""
+    """The value of an input field is not valid. `field` is in camelCase; the message says what to do."""
 
     field: str
     message: str
@@ -74,14 +74,18 @@ class InvalidInput(Refusal):
 
 @dataclass(eq=False)
 class UnusableArgument(Refusal):
-    """An argument of a query is out of its range, or a cursor is none of ours."""
+    """An argument of a query is out of range, or a cursor is not valid."""
 
     message: str
 
 
 @dataclass(eq=False)
 class KeyLimitReached(Refusal):
-    """Every slot of the organization is taken: `used` of `limit`. The candidates are those the actor may delete."""
+    """
+    All slots of the organization are taken: `used` of `limit`.
+
+    `candidates` are the keys that the actor may delete, the one to delete first comes first.
+    """
 
     used: int
     limit: int
@@ -89,7 +93,7 @@ class KeyLimitReached(Refusal):
 
     @property
     def message(self) -> str:  # type: ignore[override]
-        """What to do about it."""
+        """Says how many slots are taken and what to do."""
         taken = f"All {self.limit} API keys of this organization are in use"
         if self.used > self.limit:
             taken = f"This organization has {self.used} API keys, and its limit is {self.limit}"
@@ -98,7 +102,7 @@ class KeyLimitReached(Refusal):
 
 @dataclass(eq=False)
 class TooManyRequests(Refusal):
-    """The person asked too often, or a queue is full; `retry_after_seconds` says when to come back."""
+    """The person made too many requests, or a queue is full. It may be tried again after `retry_after_seconds`."""
 
     message: str
     retry_after_seconds: int
@@ -106,7 +110,11 @@ class TooManyRequests(Refusal):
 
 @dataclass(eq=False)
 class SignInRefused(Refusal):
-    """The same for an unknown address and a wrong password; with `retry_after_seconds` after too many failures."""
+    """
+    A refused sign-in. An unknown address and a wrong password get the same message.
+
+    `retry_after_seconds` is set after too many failures.
+    """
 
     message: str = "The e-mail address or the password is not right."
     retry_after_seconds: int | None = None

@@ -1,10 +1,10 @@
 """
-Owns the form of a key: minting, parsing, and the tag by which what was not issued here is refused at once.
+Mints and parses API keys, and makes and verifies their tags. A key that was not issued here fails the tag check.
 
-    kd_<public id: 16>_<secret: 32><tag: 10>        letters and digits throughout, 62 characters with the prefix kd
+    kd_<public id: 16>_<secret: 32><tag: 10>        62 characters with the prefix kd
 
-The secret has 32 characters of 62, 190.5 bits. The tag is HMAC-SHA-256 (RFC 2104) under a key derived from the server
-key, over everything before it, reduced to 10 characters: 59.5 bits.
+The three parts consist of ASCII letters and digits. The secret has 32 of them, 190.5 bits. The tag is HMAC-SHA-256 (RFC
+2104) over everything before it, with a key derived from the server key, reduced to 10 characters: 59.5 bits.
 """
 
 import hmac
@@ -22,20 +22,20 @@ TAIL_LENGTH = SECRET_LENGTH + TAG_LENGTH
 HINT_BEGINNING = 6
 PREFIX_LENGTH_AT_MOST = 12
 PROGRAM_TOKEN_KINDS = ("s", "o")
-"""Added to the prefix of API keys, they make the prefixes of service tokens and operator tokens: kds_…, kdo_…."""
+"""Appended to the prefix of API keys, these make the prefixes of service tokens and operator tokens: kds_…, kdo_…."""
 PATTERN = (
     rf"[a-z][a-z0-9]{{0,{PREFIX_LENGTH_AT_MOST - 1}}}_[0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}}_[0-9A-Za-z]{{{TAIL_LENGTH}}}"
 )
-"""Every key, whatever its prefix; with the prefix as it comes: kd_[0-9A-Za-z]{16}_[0-9A-Za-z]{42}."""
+"""Matches every key with any prefix. With the default prefix: kd_[0-9A-Za-z]{16}_[0-9A-Za-z]{42}."""
 LIKE_A_KEY = rf"([A-Za-z][0-9A-Za-z]{{0,{PREFIX_LENGTH_AT_MOST}}})_([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})_"
-"""How a key or a program's token begins, in capitals too: what follows is secret, however little of it is there."""
+"""Matches how a key or a program's token begins, in capitals too. Whatever follows is part of a secret."""
 
 _CHARACTERS = frozenset(ALPHABET)
 _TAG_RANGE = len(ALPHABET) ** TAG_LENGTH
 
 
 class Secret:
-    """A text that prints as nothing: not in a log, an error, a debugger's dump or a pickle."""
+    """A text that is never printed: logs, errors and debuggers show nothing of it, and it can't be pickled."""
 
     __slots__ = ("_text",)
 
@@ -43,7 +43,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself. Every call of this is a place where a secret leaves its type."""
+        """Returns the text itself. Call it only where the secret is needed, so that the calls can be reviewed."""
         return self._text
 
     def __repr__(self) -> str:
@@ -66,7 +66,7 @@ class Secret:
 
 
 class ServerKeys:
-    """The operator's server keys: the first signs, all verify. Printed, they show ids alone."""
+    """The operator's server keys: the first signs, all verify. Printing them shows only their ids."""
 
     __slots__ = ("_keys", "_tag_keys", "ids")
 
@@ -83,15 +83,19 @@ class ServerKeys:
         return self.ids[0]
 
     def derive(self, purpose: str) -> tuple[bytes, ...]:
-        """A key of 32 bytes for this purpose alone from each server key, in their order."""
+        """Derives a 32-byte key for this purpose from each server key, in the same order (HMAC-SHA-256)."""
         return tuple(hmac.digest(key, b"keydesk " + purpose.encode(), "sha256") for key in self._keys)
 
     def tag(self, text: str) -> str:
-        """The signing key's tag over the text."""
+        """The tag over the text, made with the signing key."""
         return _tag(self._tag_keys[0], text)
 
     def tagged_by(self, text: str, tag: str) -> str | None:
-        """The id of the server key that made this tag over the text, or None. Takes the same time whichever it is."""
+        """
+        The id of the server key that made this tag over the text, or None.
+
+        Always tries all keys, so that the time does not depend on which one matches.
+        """
         found = None
         for key_id, key in zip(self.ids, self._tag_keys, strict=True):
             if hmac.compare_digest(_tag(key, text), tag):
@@ -107,7 +111,7 @@ class ServerKeys:
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """A new key: `token` is the whole, `secret` the part that is hashed."""
+    """A new key: `token` is the whole key, `secret` the part of it that is hashed."""
 
     prefix: str
     public_id: str
@@ -119,7 +123,7 @@ class Minted:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What was presented, in the form of a key. Whether it was issued here is for `verify_tag` to say."""
+    """A presented text that has the form of a key. `verify_tag` checks whether it was issued here."""
 
     prefix: str
     public_id: str
@@ -134,7 +138,11 @@ def mint(
     public_id: str | None = None,
     choose: Callable[[str], str] = secrets.choice,
 ) -> Minted:
-    """A new key or, with a `public_id`, a new secret for the key that has it. `choose` is the randomness."""
+    """
+    Makes a new key or, with a `public_id`, a new secret for the key that has it.
+
+    `choose` picks a random character out of a text; tests replace it.
+    """
     public_id = public_id or "".join(choose(ALPHABET) for _ in range(PUBLIC_ID_LENGTH))
     secret = "".join(choose(ALPHABET) for _ in range(SECRET_LENGTH))
     body = f"{prefix}_{public_id}_{secret}"
@@ -143,7 +151,7 @@ def mint(
 
 
 def parse(text: str, prefixes: Collection[str]) -> Token | None:
-    """The parts of a key, or None where the text can't be one by its form."""
+    """Splits a key into its parts; None if the text does not have the form of a key with one of these prefixes."""
     prefix, _, rest = text.partition("_")
     public_id, _, tail = rest.partition("_")
     if (
@@ -158,17 +166,17 @@ def parse(text: str, prefixes: Collection[str]) -> Token | None:
 
 
 def verify_tag(server_keys: ServerKeys, token: Token) -> str | None:
-    """The id of the server key that tagged it, or None where it was not issued here as it stands."""
+    """The id of the server key that made the token's tag, or None if the token was not issued here or was altered."""
     return server_keys.tagged_by(f"{token.prefix}_{token.public_id}_{token.secret.reveal()}", token.tag.reveal())
 
 
 def hint(prefix: str, public_id: str, last_four: str) -> str:
-    """Enough of a key to recognise it by, such as kd_Ab3dEf…x9Qz."""
+    """The key's hint, such as kd_Ab3dEf…x9Qz, by which people recognize it."""
     return f"{prefix}_{public_id[:HINT_BEGINNING]}…{last_four}"
 
 
 def valid_prefix(text: str) -> bool:
-    """1 to 12 small letters and digits, a letter first."""
+    """Whether the text is 1 to 12 lower-case ASCII letters and digits, a letter first."""
     return (
         1 <= len(text) <= PREFIX_LENGTH_AT_MOST
         and text.isascii()

@@ -1,4 +1,4 @@
-"""A queue in which organizations take turns, and in each organization its people."""
+"""A queue in which organizations take turns, and people take turns within their organization."""
 
 from collections import OrderedDict, deque
 from typing import Generic, NamedTuple, TypeVar
@@ -8,37 +8,37 @@ Item = TypeVar("Item")
 
 
 class Party(NamedTuple):
-    """For whom something waits; the person is null for the operator."""
+    """The organization and person that an item in a queue is for. The person is None for the operator."""
 
     organization_id: UUID | str
-    """The id, or its hexadecimal digits; the same in one queue."""
+    """The id or its hexadecimal digits; use one of the two forms throughout a queue."""
     person_id: UUID | None
 
 
 NOBODY = Party(UUID(int=0), None)
-"""Stands for all that is done for nobody in particular."""
+"""The party of items that belong to no organization."""
 
 _People = OrderedDict[UUID | None, deque[Item]]
 
 
 class Turns(Generic[Item]):
     """
-    What is taken out is, of the organization whose turn it is, the oldest item of the person whose turn it is there.
+    A queue that serves the organizations in turn, within each its people in turn, and for each the oldest item.
 
-    So nobody waits for more than one item of each other organization, and of each other person of their own, however
-    many these have added before.
+    So before an organization's next item, at most one item of each other organization is served, and within an
+    organization at most one of each other person, however many they have added.
     """
 
     def __init__(self) -> None:
         self._organizations: OrderedDict[UUID | str, _People[Item]] = OrderedDict()
 
     def add(self, item: Item, party: Party) -> None:
-        """Adds it behind what the party has waiting."""
+        """Adds an item after the party's other items."""
         people = self._organizations.setdefault(party.organization_id, OrderedDict())
         people.setdefault(party.person_id, deque()).append(item)
 
     def take(self) -> Item | None:
-        """Takes the next one out, or returns None where nothing waits."""
+        """Removes and returns the next item; None if the queue is empty."""
         if not self._organizations:
             return None
         organization_id, people = self._organizations.popitem(last=False)
@@ -51,7 +51,7 @@ class Turns(Generic[Item]):
         return item
 
     def remove(self, item: Item, party: Party) -> bool:
-        """Takes this item of the party's out, whoever's turn it is; False where it does not wait."""
+        """Removes this item of the party; False if it is not in the queue. Takes time linear in the party's items."""
         people = self._organizations.get(party.organization_id)
         items = None if people is None else people.get(party.person_id)
         if people is None or items is None or item not in items:
@@ -64,11 +64,11 @@ class Turns(Generic[Item]):
         return True
 
     def of_person(self, party: Party) -> int:
-        """How many the person has waiting in the organization."""
+        """The number of items that the person has waiting in the organization."""
         people = self._organizations.get(party.organization_id)
         return 0 if people is None else len(people.get(party.person_id, ()))
 
     def of_organization(self, party: Party) -> int:
-        """How many the organization has waiting."""
+        """The number of items that the organization has waiting."""
         people = self._organizations.get(party.organization_id)
         return 0 if people is None else sum(map(len, people.values()))

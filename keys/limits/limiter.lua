@@ -1,20 +1,20 @@
--- Rate limits and quotas of all requests in a batch, each counted where both of its limits allow it.
+-- Checks the rate limit and quota of every request in a batch, and counts each request that both limits allow.
 --
--- KEYS[1]  the prefix of every name
--- ARGV     1 the beginning and 2 the end of the month that the processes think it is, in seconds since 1970
+-- KEYS[1]  the prefix of all names in Redis
+-- ARGV     1 the beginning and 2 the end of the month that the calling process takes as current, in seconds since 1970
 --          3 the beginning of the month before it
---          4 the name that they know this Redis's memory by (8 bytes), or 8 times 255 to try whether all this works: then
---            the requests are answered as if their keys were new, whatever the name, and nothing is counted
+--          4 the name of Redis's memory that the process has seen (8 bytes), or 8 bytes of 255 to probe: requests are
+--            then answered as if their keys were new, whatever the name, and nothing is stored
 --          5 the requests, 29 bytes each: key id (16), rate limit (4), monthly quota (4),
---            what the ledger has of the month, or 4294967295 (4), 1 for a request that is only looked at (1)
--- Answers  8 bytes of the memory's name, zeros where it has none, seconds (4) and milliseconds (4) by this clock, and
---          where it is another name or another month nothing more, and nothing is counted; else for each request 17
---          bytes: what came of it (1: 0 passed, 1 over the rate limit, 2 over the quota, 3 the month's count is not
---          known), what remains of the rate limit (4), milliseconds until the oldest cell is over (4) and until there
---          is room (4), and what is used of the quota (4)
+--            the database's count of the month, or 4294967295 if it is not sent (4), 1 to count nothing, else 0 (1)
+-- Returns  the memory's name, or zeros if it has none (8), and Redis's time: seconds (4) and milliseconds (4). If the
+--          name or the month is not the process's, that is all, and nothing is counted. Otherwise 17 bytes follow for
+--          each request: the result (1: 0 passed, 1 over the rate limit, 2 over the quota, 3 monthly count unknown),
+--          what remains of the rate limit (4), milliseconds until the oldest cell leaves the window (4) and until a
+--          request fits (4), and the used part of the quota (4)
 --
--- A key's state is one field of the month's hash: used (4), how many the window counts (4), and its cells, oldest
--- first: the number of a second (4) and a count (4). So everything about a key that is gone goes with its month.
+-- A key's state is one field of the month's hash: used (4), the window's total (4), and its cells, oldest first: the
+-- number of a second (4) and a count (4). So the state of a deleted key expires with its month.
 
 local WINDOW, SIZE, UNKNOWN = 60, 29, 4294967295
 local time = redis.call('TIME')
@@ -29,8 +29,8 @@ if (name ~= ARGV[4] and not probes) or second < tonumber(ARGV[1]) or second >= t
 local month, before = KEYS[1] .. ':' .. ARGV[1], KEYS[1] .. ':' .. ARGV[3]
 local requests = ARGV[5]
 
--- The window without what is over. When the clock has gone back, what was counted counts as of now, and is kept so also
--- for who is refused: else nobody would pass until the clock has caught up.
+-- Drops the cells that have left the window. If the clock was set back, all cells move back with it, and are stored so
+-- even for a refused request; the key would otherwise be refused until the clock has caught up.
 local function current(state)
     local cells = state.cells
     if cells == '' then
@@ -58,7 +58,8 @@ local function current(state)
     state.total = state.cells == '' and 0 or math.max(0, state.total)
 end
 
--- Nil for what this script has not written: its key is then asked for anew, and the others of the batch are counted.
+-- Returns nil for a text that this script did not write: the process then sends the key's count again, and the other
+-- requests of the batch are counted.
 local function parse(text)
     if #text < 8 or #text % 8 ~= 0 then return nil end
     local used, total = struct.unpack('>I4I4', text)
@@ -148,7 +149,7 @@ for id, state in pairs(states) do
 end
 if #changed > 0 then
     redis.call('HSET', month, unpack(changed))
-    -- A month longer than it lasts: the next one's first requests look into it.
+    -- Kept for 31 days after the month, because the next month's first requests take their windows from it.
     if is_new then redis.call('EXPIREAT', month, tonumber(ARGV[2]) + 2678400) end
 end
 return table.concat(answers)

@@ -1,4 +1,4 @@
-"""Owns what a limiter is: it says whether one more request of a key passes, and counts it if so."""
+"""The interface of limiters: a limiter decides whether one more request of a key passes, and counts it if so."""
 
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -7,7 +7,7 @@ from keys.limits.sliding_window import Balance, Limits
 
 
 class Exceeded(Enum):
-    """Which limit a request was over."""
+    """The limit that a request exceeded."""
 
     RATE_LIMIT = "rate limit"
     QUOTA = "quota"
@@ -15,9 +15,10 @@ class Exceeded(Enum):
 
 class Decision(NamedTuple):
     """
-    None for a request that passes and was counted; else the limit that it was over, and nothing was counted.
+    A limiter's decision about one request. `exceeded` is None if the request passes and was counted.
 
-    `retry_in` is in milliseconds, 0 for a request that passes.
+    Otherwise it is the limit that the request exceeded, and nothing was counted. `retry_in` is in milliseconds; it is 0
+    for a request that passes.
     """
 
     exceeded: Exceeded | None
@@ -26,49 +27,53 @@ class Decision(NamedTuple):
 
 
 class LimiterUnavailable(Exception):
-    """Neither limit can be told, and the operator wants no verification without."""
+    """The limits can't be checked, and the operator set that no key passes then (KEYDESK_LIMITER_FAILURE=closed)."""
 
 
 class Taking(Protocol):
-    """What a verification asks. A key's id is 32 hexadecimal digits."""
+    """What verification needs of a limiter. A key's id is 32 hexadecimal digits."""
 
     async def take(self, key_id: str, limits: Limits) -> Decision:
-        """Counts one more where both limits allow it. Raises LimiterUnavailable."""
+        """Counts one more request if both limits allow it. Raises LimiterUnavailable and DatabaseUnavailable."""
 
 
 class Limiter(Taking, Protocol):
-    """Counts the requests of keys."""
+    """Counts the requests of keys and reports its own state."""
 
     @property
     def is_degraded(self) -> bool:
-        """Whether it counts for this process alone at the moment, where it should count for all."""
+        """Whether it counts only this process's requests at the moment, although it should count all processes'."""
 
     @property
     def lets_pass(self) -> bool:
-        """Whether any key passes at this moment."""
+        """Whether keys can pass at all at the moment."""
 
     @property
     def waiting(self) -> int:
         """Requests that wait to be counted."""
 
     async def start(self) -> None:
-        """Opens what it needs; what is not there yet is no error."""
+        """Connects. Does not raise if Redis can't be reached; the limiter then tries again by itself."""
 
     async def close(self) -> None:
-        """Closes it."""
+        """Closes the connections."""
 
     async def look(self, key_id: str, limits: Limits) -> Balance:
-        """Where the key stands, nothing counted. Raises LimiterUnavailable."""
+        """
+        Returns what the key has used and has left, without counting a request.
+
+        Raises LimiterUnavailable and DatabaseUnavailable.
+        """
 
 
 class OnlyLooking:
-    """Decides as a limiter would, and counts nothing."""
+    """Decides as the given limiter would, but counts nothing."""
 
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
 
     async def take(self, key_id: str, limits: Limits) -> Decision:
-        """What would come of one more. Raises LimiterUnavailable."""
+        """Returns the decision that one more request would get. Raises LimiterUnavailable and DatabaseUnavailable."""
         balance = await self._limiter.look(key_id, limits)
         if balance.rate_remaining == 0:
             return Decision(Exceeded.RATE_LIMIT, balance, balance.rate_resets_in)

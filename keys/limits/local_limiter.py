@@ -1,4 +1,9 @@
-"""Owns the limiter of one process: exact on its own; beside others it learns of their requests from the ledger."""
+"""
+The limiter that counts in one process's memory.
+
+It is exact if there is only one process. If there are several, each allows a key its whole rate limit, and monthly
+counts include the other processes' requests once these have written them to the database.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -23,14 +28,22 @@ KEYS_REMEMBERED = 400_000
 
 
 class Totals(Protocol):
-    """What is written down of each key's requests."""
+    """The requests of each key that the database has counted."""
 
     async def used(self, key_id: str, month: Month) -> int:
-        """Requests of the key that passed in the month, this process's newest included. Raises DatabaseUnavailable."""
+        """
+        The number of the key's requests that passed in the month, according to the database.
+
+        Includes this process's requests that are not written yet. Raises DatabaseUnavailable.
+        """
 
 
 class LocalLimiter:
-    """Windows in memory; the month's count starts from what the ledger has, and is corrected as it grows."""
+    """
+    Keeps rate-limit windows in memory. A key's monthly count starts from `totals` and is corrected by `learn`.
+
+    Remembers at most `keys_remembered` keys; those that were not used for longest are forgotten first.
+    """
 
     def __init__(
         self, totals: Totals, *, clock: Callable[[], datetime], keys_remembered: int = KEYS_REMEMBERED
@@ -49,13 +62,17 @@ class LocalLimiter:
     waiting = 0
 
     async def start(self) -> None:
-        """There is nothing to open."""
+        """Does nothing: counting in memory needs no connection."""
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Does nothing."""
 
     async def take(self, key_id: str, limits: Limits) -> Decision:
-        """Counts one more where both limits allow it. Raises DatabaseUnavailable while the month's count is unknown."""
+        """
+        Counts one more request if both limits allow it.
+
+        Raises DatabaseUnavailable if the key's monthly count is not in memory and can't be read.
+        """
         at = to_ms(self._clock())
         if self._is_unknown(key_id, at):
             at = await self._known(key_id)
@@ -71,24 +88,30 @@ class LocalLimiter:
         return Decision(None, self._balance(limits, window, used + 1, at))
 
     async def look(self, key_id: str, limits: Limits) -> Balance:
-        """Where the key stands, nothing counted. Raises DatabaseUnavailable."""
+        """
+        Returns what the key has used and has left, without counting a request.
+
+        Raises DatabaseUnavailable if the key's monthly count is not in memory and can't be read.
+        """
         at = await self._known(key_id)
         return self._balance(limits, self._window(key_id, at), self._used[key_id], at)
 
     def learn(self, month: Month, used: Mapping[str, int]) -> None:
-        """What all processes together have written down, with this one's newest."""
+        """Corrects monthly counts: `used` has all processes' written requests and this one's unwritten ones."""
         if month == self._month:
             for generation in (self._used, self._old_used):
                 generation.update({key_id: number for key_id, number in used.items() if key_id in generation})
 
     def passed(self, key_id: str) -> None:
-        """Counts in the window a request that passed by another limiter's decision."""
+        """Counts in the key's window a request that another limiter allowed. The monthly count does not change."""
         at = to_ms(self._clock())
         self._keep(key_id, counted(self._window(key_id, at), at))
 
     async def refusal(self, key_id: str, limits: Limits) -> Decision | None:
         """
-        The refusal of a key whose window is full here, else None; nothing is counted. Raises DatabaseUnavailable.
+        Returns the refusal if the key's rate limit is used up in this process, else None. Counts nothing.
+
+        Raises DatabaseUnavailable if the key's monthly count is not in memory and can't be read.
         """
         if self._window(key_id, to_ms(self._clock()))[0] < limits.rate_limit:
             return None
@@ -97,7 +120,7 @@ class LocalLimiter:
         return self._over_rate(key_id, limits, window, at) if window[0] >= limits.rate_limit else None
 
     def forget_months(self) -> None:
-        """Has the months' counts asked for anew. The windows go on: they are of what passed here."""
+        """Forgets the monthly counts, so that they are read again. The windows stay: they count this process only."""
         self._used, self._old_used = {}, {}
 
     def _over_rate(self, key_id: str, limits: Limits, window: Window, at: int) -> Decision:
@@ -106,11 +129,11 @@ class LocalLimiter:
         return Decision(Exceeded.RATE_LIMIT, balance, free_in(window, limits.rate_limit, at))
 
     def _is_unknown(self, key_id: str, at: int) -> bool:
-        """Whether the month's count has to be asked for first."""
+        """Whether the key's count for the month of `at` has to be read first."""
         return key_id not in self._used or not self._month.start * 1000 <= at < self._month.end * 1000
 
     async def _known(self, key_id: str) -> int:
-        """Sees to it that the month's count is there, and returns the time at which it is."""
+        """Reads the key's count of the current month if necessary; returns the time, in milliseconds since 1970."""
         while self._is_unknown(key_id, at := to_ms(self._clock())):
             month = month_of(at)
             if month != self._month:

@@ -1,8 +1,9 @@
 """
-One connection to Redis or Valkey, on which the script `limiter.lua` counts, and what all connections know of it.
+Runs the script `limiter.lua` on a connection to Redis or Valkey, and keeps what all connections share about Redis.
 
-Redis holds an epoch id, the "name" of its memory. After an outage the recovering process writes its usage to the
-database and sets a new name; a process that sees another name tells Redis anew what the database has.
+Redis holds an epoch id, called the "name" of its memory. After an outage, the recovering process writes its usage to
+the database and sets a new name. A process that sees another name than before sends the monthly counts from the
+database to Redis again, each with the next request of its key.
 """
 
 import secrets
@@ -31,8 +32,9 @@ KEYS_REMEMBERED = 400_000
 NAME_BYTES = 8
 NAMELESS = bytes(NAME_BYTES)
 PROBING = b"\xff" * NAME_BYTES
-"""In the place of a name: the script does all that it does for a new key, and counts nothing."""
+"""Sent instead of a name: the script does everything that it does for a new key, but stores nothing."""
 NOT_KNOWN = 2**32 - 1
+"""Sent instead of a monthly count: this process relies on the count that Redis has."""
 _REQUEST = Struct(">16sIIIB")
 _HEAD = Struct(f">{NAME_BYTES}sII")
 _ANSWER = Struct(">BIIII")
@@ -41,21 +43,22 @@ _EXCEEDED = {0: None, 1: Exceeded.RATE_LIMIT, 2: Exceeded.QUOTA}
 
 
 class Emptied(Exception):
-    """Redis has lost what it knew."""
+    """Redis has lost its data: it has no name."""
 
 
 class Question(NamedTuple):
     key_id: str
     limits: Limits
     told: Memo[str]
-    """The memo of the month that is asked for, and of the name that was known then."""
+    """The keys whose monthly counts Redis had when the question was made: a new cache for each month and name."""
     written: int
-    """What the ledger has of that month, or NOT_KNOWN."""
+    """The key's requests of that month that the database has counted, or NOT_KNOWN."""
     looks: bool
+    """Whether nothing is to be counted."""
 
 
 class Memory:
-    """What all lanes know of Redis: its clock's month, the name of its memory, and the keys that it was told of."""
+    """What all connections share about Redis: its month, the name of its memory, and the keys whose counts it has."""
 
     def __init__(self, month: Month) -> None:
         self.month = month
@@ -63,11 +66,15 @@ class Memory:
         self.told = Memo[str](KEYS_REMEMBERED)
 
     def forget(self) -> None:
-        """Has everything told anew."""
+        """Forgets which keys Redis has counts of, so that each count is sent again."""
         self.told = Memo[str](KEYS_REMEMBERED)
 
     def seen(self, name: bytes, at: int) -> None:
-        """Takes note of the name and the clock. With another name, or in another month, nothing was told yet."""
+        """
+        Stores the name and the month that Redis reported. `at` is its time, in milliseconds since 1970.
+
+        If either is new, Redis has no counts of this process's keys yet.
+        """
         is_same_month = self.month.start * 1000 <= at < self.month.end * 1000
         if name != self.name or not is_same_month:
             self.name = name
@@ -76,7 +83,7 @@ class Memory:
 
 
 class Lane:
-    """One connection."""
+    """One connection to Redis."""
 
     def __init__(self, connection: AbstractConnection, memory: Memory) -> None:
         self._connection = connection
@@ -84,16 +91,18 @@ class Lane:
 
     async def answers(self, questions: Sequence[Question]) -> list[Decision | None]:
         """
-        A decision for each; None where it has to be asked again, as when the month's count has to be told first. Raises
-        Emptied.
+        Runs the script for a batch of questions and returns a decision for each, in the same order.
+
+        A decision is None where the question has to be asked again, for example because Redis does not have the key's
+        monthly count yet. Raises Emptied, RedisError and OSError.
         """
         is_from_before = self._connection.is_connected
         if not is_from_before:
             await self._connection.connect()  # type: ignore[no-untyped-call]  # it has no types
-            # Redis may have been started again, from what it had on disk a while ago.
+            # Redis may have restarted from an older state on disk.
             self._memory.forget()
         month, told = self._memory.month, self._memory.told
-        # What was asked of another month or memory is looked at alone: it has to be asked again.
+        # Questions about another month or name have to be asked again, so the script must not count them.
         requests = b"".join(
             _REQUEST.pack(bytes.fromhex(each.key_id), *each.limits, each.written, each.looks)
             if each.told is told
@@ -106,7 +115,7 @@ class Lane:
         except (RedisConnectionError, OSError):
             if not is_from_before:
                 raise
-            # It may have been lost since it was used last.
+            # An idle connection may have been closed in the meantime, so try once more on a new one.
             await self.close()
             return [None] * len(questions)
         name, seconds, milliseconds = _HEAD.unpack_from(answer)
@@ -121,9 +130,10 @@ class Lane:
 
     async def probe(self) -> None:
         """
-        Returns where Redis can count: the script itself is run as for a new key, and counts nothing.
+        Checks that Redis can count, by running the script as for a new key without storing anything.
 
-        That Redis answers is no proof: its user may not be allowed to run scripts. Raises RedisError or OSError.
+        A PING would not be enough, because the Redis user may not be allowed to run scripts. Raises RedisError or
+        OSError.
         """
         month = self._memory.month
         while True:
@@ -135,25 +145,33 @@ class Lane:
             month = month_of(_HEAD.unpack_from(answer)[1] * 1000)
 
     async def probe_all(self) -> None:
-        """Returns where Redis also takes names, and the script where it does not have it yet. Raises the same."""
+        """
+        Checks everything that a limiter needs: writing a name, loading the script, and running it.
+
+        Raises RedisError or OSError.
+        """
         await self._command("SET", f"{PREFIX}:probe", b"", "EX", 1)
         await self._command("EVAL", SCRIPT, 1, PREFIX, 0, 0, 0, PROBING, b"")
         await self.probe()
 
     async def name(self) -> None:
-        """Gives the memory a name where it has none yet. Raises RedisError or OSError."""
+        """Gives Redis's memory a random name if it has none yet. Raises RedisError or OSError."""
         await self._command("SET", f"{PREFIX}:memory", secrets.token_bytes(NAME_BYTES), "NX")
 
     async def rename(self) -> None:
-        """Gives it another, so that every process tells it anew what the ledger has. Raises RedisError or OSError."""
+        """
+        Gives Redis's memory a new name, so that every process sends the counts from the database again.
+
+        Raises RedisError or OSError.
+        """
         await self._command("SET", f"{PREFIX}:memory", secrets.token_bytes(NAME_BYTES))
 
     async def close(self) -> None:
-        """Drops the connection; the next command opens it anew."""
+        """Closes the connection; the next command opens it again."""
         await self._connection.disconnect(nowait=True)
 
     async def _run(self, *values: int | bytes) -> bytes:
-        """What the script answers."""
+        """Runs the script and returns its answer; sends the script itself only if Redis does not have it."""
         try:
             return await self._command("EVALSHA", SCRIPT_DIGEST, 1, PREFIX, *values)
         except NoScriptError:
@@ -175,8 +193,8 @@ def _decision(answer: tuple[int, ...], month: Month, at: int) -> Decision | None
 
 
 def make_lanes(url: Secret, memory: Memory, number: int) -> list[Lane]:
-    """Connections that are opened when they are needed. Raises ValueError for what is not an address of a Redis."""
-    # One attempt a command: whether to try again is decided by whoever asks.
+    """Makes connections that open when they are first used. Raises ValueError if `url` is not a valid Redis URL."""
+    # One attempt for each command: the callers decide whether to try again.
     options = {"protocol": 2, "socket_timeout": None, "retry": Retry(NoBackoff(), 0)}
     pool = ConnectionPool.from_url(url.reveal(), **options)
     return [Lane(pool.connection_class(**pool.connection_kwargs), memory) for _ in range(number)]

@@ -1,9 +1,10 @@
 """
-The limiter of many processes: one atomic script in Redis or Valkey for all requests that wait at the same moment.
+The limiter for several processes: it counts in Redis or Valkey.
 
-Redis counts a month from what the ledger has, which each process tells it with the first request of a key; see
-`keys/limits/redis_lane.py`. While Redis can't be used, each process counts by itself. Its own windows go on across
-outages, so that a Redis that comes and goes gives nobody a fresh allowance.
+All requests that wait at the same time are counted by one run of an atomic script. A key's monthly count in Redis
+starts from the database's, which each process sends with the key's first request (see `keys/limits/redis_lane.py`).
+While Redis can't be used, each process counts its own requests. Each process keeps its own windows during and after
+outages, so that an unstable Redis doesn't give keys a new allowance again and again.
 """
 
 import asyncio
@@ -33,9 +34,10 @@ class _Unreachable(Exception):
 
 class RedisLimiter:
     """
-    Counts in Redis. While that is out of reach, each process counts by itself or, `fails_closed`, nothing passes.
+    Counts in Redis. While Redis can't be used, each process counts its own requests; if `fails_closed`, no key passes.
 
-    `write_ledger` is called before Redis is used again, so that it can be told what passed meanwhile.
+    `write_ledger` is called before Redis is used again: it writes this process's usage to the database, so that the
+    counts that are sent to Redis include it.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class RedisLimiter:
         )
         self._is_without = False
         self._own_windows_until = -math.inf
-        """As long as this, requests that passed without Redis are in the windows of this process and not in Redis."""
+        """
+        Until this time (`time.monotonic()`), the windows of this process may have requests that Redis did not count.
+        """
         self._outages = Outages(
             goes_on="no key passes" if fails_closed else "each process allows a key its whole rate limit"
         )
@@ -69,12 +73,12 @@ class RedisLimiter:
 
     @property
     def is_degraded(self) -> bool:
-        """Whether Redis is out of reach, or has to be told anew."""
+        """Whether Redis can't be used, or does not have the requests that passed during an outage yet."""
         return self._is_without
 
     @property
     def lets_pass(self) -> bool:
-        """False while that is so and nothing passes without."""
+        """False while Redis can't be used and `fails_closed` is set."""
         return not (self._is_without and self._fails_closed)
 
     @property
@@ -83,7 +87,7 @@ class RedisLimiter:
         return len(self._batches)
 
     async def start(self) -> None:
-        """Tries whether Redis is there; where not, goes on without."""
+        """Connects to Redis. If that fails, goes on without Redis and keeps trying."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await self._spare.name()
@@ -101,7 +105,7 @@ class RedisLimiter:
         await self._spare.close()
 
     async def take(self, key_id: str, limits: Limits) -> Decision:
-        """Counts one more where both limits allow it. Raises LimiterUnavailable and DatabaseUnavailable."""
+        """Counts one more request if both limits allow it. Raises LimiterUnavailable and DatabaseUnavailable."""
         if (refusal := await self._refused_here(key_id, limits)) is not None:
             return refusal
         decision = await self._decided(key_id, limits, looks=False)
@@ -112,14 +116,18 @@ class RedisLimiter:
         return decision
 
     async def look(self, key_id: str, limits: Limits) -> Balance:
-        """Where the key stands, nothing counted. Raises LimiterUnavailable and DatabaseUnavailable."""
+        """
+        Returns what the key has used and has left, without counting a request.
+
+        Raises LimiterUnavailable and DatabaseUnavailable.
+        """
         if (refusal := await self._refused_here(key_id, limits)) is not None:
             return refusal.balance
         decision = await self._decided(key_id, limits, looks=True)
         return await self._local.look(key_id, limits) if decision is None else decision.balance
 
     def failed(self, error: BaseException) -> None:
-        """A batch was not answered: without Redis from now on, until it counts again and was told what passed."""
+        """Called when a batch fails: stops using Redis, and starts the task that recovers."""
         if self._is_without:
             return
         self._outages.began(error)
@@ -128,19 +136,20 @@ class RedisLimiter:
             self._recovery = asyncio.ensure_future(self._recover())
 
     def worked(self) -> None:
-        """A batch was answered."""
+        """Called when a batch was answered. Does nothing: only `_recover` ends an outage."""
 
     async def _refused_here(self, key_id: str, limits: Limits) -> Decision | None:
         """
-        A refusal where this process alone has let a key's whole rate limit pass within the window. Redis does not know
-        of what passed without it; once that has left the window, Redis decides alone.
+        The refusal if this process by itself allowed the key's whole rate limit within the window, else None.
+
+        Redis did not count requests that passed during an outage. When they have left the window, only Redis decides.
         """
         if self._is_without or self._fails_closed or time.monotonic() > self._own_windows_until:
             return None
         return await self._local.refusal(key_id, limits)
 
     async def _decided(self, key_id: str, limits: Limits, *, looks: bool) -> Decision | None:
-        """What Redis says, None while it is out of reach."""
+        """Redis's decision; None if Redis can't be used. Raises LimiterUnavailable instead if `fails_closed`."""
         try:
             while not self._is_without:
                 month, told, written = self._memory.month, self._memory.told, NOT_KNOWN
@@ -164,7 +173,11 @@ class RedisLimiter:
             self._local.forget_months()
 
     async def _recover(self) -> None:
-        """Until Redis counts: tries, then writes down what passed meanwhile, and has every process tell it."""
+        """
+        Tries until Redis can count. Then writes usage to the database and gives Redis's memory a new name.
+
+        Every process then sends its keys' monthly counts to Redis again.
+        """
         pause_seconds = self._outages.pause_seconds(TRY_AGAIN_SECONDS)
         while True:
             await asyncio.sleep(pause_seconds)
@@ -172,9 +185,10 @@ class RedisLimiter:
                 await self._tell_anew()
                 self._own_windows_until = time.monotonic() + WINDOW_SECONDS + 1
                 self._is_without = False
-                # What passed here since it was written down is so now, too, before others count on without it.
+                # Once more, for the requests that passed here since the first time: they must be in the database before
+                # other processes send their counts.
                 await self._tell_anew()
-            except Exception as error:  # whatever it is, the next attempt is the answer to it
+            except Exception as error:  # after any error the next attempt may succeed
                 await self._spare.close()
                 self._go_without()
                 self._outages.goes_on(error)

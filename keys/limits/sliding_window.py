@@ -1,9 +1,9 @@
 """
-Owns what a key's limits mean: the sliding window of the rate limit, and the calendar month of the quota.
+Defines a key's limits: the sliding window of the rate limit, and the calendar month of the quota.
 
-The window is the last minute in steps of a second: requests are counted in cells of one second, and a cell is forgotten
+The window is the last minute in steps of a second: requests are counted in cells of one second, and a cell is dropped
 60 seconds after it began. So at most `limit` requests pass in any 59 seconds, a steady `limit` a minute always passes,
-and there is no boundary at which twice as many do. (The same with few steps: SlidingWindowRateLimiter of .NET.)
+and there is no boundary at which twice as many pass. SlidingWindowRateLimiter of .NET works this way with fewer steps.
 """
 
 from datetime import UTC, datetime
@@ -14,20 +14,23 @@ WINDOW_SECONDS = 60
 CELL_MS = 1000
 
 Window = tuple[int, tuple[int, ...]]
-"""How many requests are counted, and in which cells: the number of a second since 1970 and a count, oldest first. A
-plain tuple of integers, which the collector stops to look at."""
+"""
+The total of requests, then the cells, oldest first: for each the number of its second since 1970, and its count.
+
+A plain tuple of integers, because the garbage collector stops tracking those.
+"""
 EMPTY: Window = (0, ())
 
 
 class Limits(NamedTuple):
-    """Requests that a key may make in a window, and in a calendar month in UTC."""
+    """How many requests a key may make in any minute (the window), and in a calendar month in UTC."""
 
     rate_limit: int
     monthly_quota: int
 
 
 class Month(NamedTuple):
-    """A calendar month in UTC: its beginning and its end in seconds since 1970, the end being the next one's."""
+    """A calendar month in UTC, in seconds since 1970. `end` is the start of the next month."""
 
     start: int
     end: int
@@ -35,8 +38,10 @@ class Month(NamedTuple):
 
 class Balance(NamedTuple):
     """
-    Where a key stands. `rate_resets_in` is in milliseconds: when the oldest requests that are counted leave the window
-    and their room comes back; 0 where none is counted. `at` is in milliseconds since 1970, by the limiter's clock.
+    What a key has used and has left at the moment `at`, in milliseconds since 1970 by the limiter's clock.
+
+    `rate_resets_in` is in milliseconds: after that time the oldest counted requests leave the window and as many more
+    may pass. It is 0 if none is counted.
     """
 
     rate_remaining: int
@@ -59,17 +64,17 @@ def _month(year: int, month: int) -> Month:
 
 
 def month_of(at: int) -> Month:
-    """The month that this moment, in milliseconds since 1970, lies in."""
+    """The month of this moment, which is in milliseconds since 1970."""
     moment = datetime.fromtimestamp(at / 1000, UTC)
     return _month(moment.year, moment.month)
 
 
 def current(window: Window, at: int) -> Window:
     """
-    The window without the cells that are over.
+    Returns the window without the cells that are older than a minute.
 
-    When the clock has gone back, what was counted counts as of now. Kept so also for who is refused, it locks nobody
-    out until the clock has caught up.
+    If the clock was set back, all cells move back with it. Callers store that window even for a refused request; a key
+    would otherwise be refused until the clock has caught up.
     """
     total, cells = window
     if not cells:
@@ -85,7 +90,7 @@ def current(window: Window, at: int) -> Window:
 
 
 def counted(window: Window, at: int) -> Window:
-    """The current window with one more request."""
+    """Returns the window with one more request. The window must be `current`."""
     total, cells = window
     cell = at // CELL_MS
     if cells and cells[-2] == cell:
@@ -94,13 +99,13 @@ def counted(window: Window, at: int) -> Window:
 
 
 def resets_in(window: Window, at: int) -> int:
-    """Milliseconds until the current window's oldest cell is over, 0 where it has none."""
+    """Milliseconds until the oldest cell of a `current` window leaves it; 0 if it has no cells."""
     cells = window[1]
     return (cells[0] + WINDOW_SECONDS) * CELL_MS - at if cells else 0
 
 
 def free_in(window: Window, limit: int, at: int) -> int:
-    """Milliseconds until the current window has room for one more, 0 where it has."""
+    """Milliseconds until one more request fits into a `current` window; 0 if it fits now."""
     total, cells = window
     place = 0
     wait = 0
@@ -112,5 +117,5 @@ def free_in(window: Window, limit: int, at: int) -> int:
 
 
 def whole_seconds(milliseconds: int) -> int:
-    """Rounded up: who waits so long has waited long enough."""
+    """Converts milliseconds to seconds, rounded up, so that a caller that waits this long has waited long enough."""
     return -(-milliseconds // 1000)

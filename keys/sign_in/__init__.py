@@ -1,1 +1,1 @@
-"""Rules of signing in: passwords, sessions and throttling."""
+"""Rules for signing in: passwords, sessions, device cookies and throttling."""

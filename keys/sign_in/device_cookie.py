@@ -1,10 +1,11 @@
 """
-Owns the device cookie: which accounts this browser was signed in on before, in a form that nobody else can make.
+Reads and writes the device cookie: a signed list of the accounts that have signed in from this browser before.
 
     <id>.<tag>.<id>.<tag>…          the newest first, at most five
 
-An id is random, and one browser has another for each account. The tag is HMAC-SHA-256 over the id and the account's
-address, under a key derived from the server key, so the cookie does not tell which accounts they are.
+An id is random, and a browser has a different id for each account. The tag is HMAC-SHA-256 over the id and the
+account's e-mail address, with a key derived from the server key. So only the server can make it, and the cookie does
+not reveal which accounts they are.
 """
 
 import hmac
@@ -19,7 +20,7 @@ _PAIR_LENGTH = 32 + 1 + 64 + 1
 
 
 class Devices:
-    """Reads and writes the cookie. The first key signs, all verify."""
+    """Reads and writes the cookie. The first of the keys signs; all of them verify."""
 
     __slots__ = ("_keys", "_random_bytes")
 
@@ -28,14 +29,18 @@ class Devices:
         self._random_bytes = random_bytes
 
     def device_of(self, cookie: str | None, email: str) -> str | None:
-        """The id that the browser has for this account, or None where it was never signed in on this browser."""
+        """The browser's id for this account, or None if this account has not signed in from this browser."""
         for device, tag in _pairs(cookie):
             if any(hmac.compare_digest(_tag(key, device, email), tag) for key in self._keys):
                 return device
         return None
 
     def remember(self, cookie: str | None, email: str) -> str:
-        """The cookie with this account in front; the other accounts of the browser stay, the oldest goes."""
+        """
+        Returns the cookie's new value, with this account first.
+
+        The other accounts stay; if there are more than five, the oldest is dropped.
+        """
         device = self.device_of(cookie, email)
         others = [pair for pair in _pairs(cookie) if pair[0] != device]
         device = device or self._random_bytes(ID_BYTES).hex()
@@ -44,7 +49,11 @@ class Devices:
 
 
 def _pairs(cookie: str | None) -> Iterator[tuple[str, str]]:
-    """What has the form of a pair, up to the first that has not. Only this much is ever given back to a browser."""
+    """
+    Yields the id and tag of each pair, up to the first text that is not a pair.
+
+    Anything after it, or beyond the length of five pairs, is never sent back to a browser.
+    """
     text = (cookie or "")[: ACCOUNTS_AT_MOST * _PAIR_LENGTH]
     position = 0
     while (found := _PAIR.match(text, position)) is not None:

@@ -1,4 +1,4 @@
-"""Owns what an e-mail address may be, where one is given to somebody."""
+"""Checks an e-mail address that is given to a new or existing person."""
 
 import unicodedata
 
@@ -6,17 +6,16 @@ from keys.refusals import InvalidInput
 from models.person import EMAIL_LENGTH_AT_MOST, canonical_email
 
 _NOT_IN_AN_ADDRESS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
-"""Unicode categories: what can't be seen, and white space."""
+"""Unicode categories of invisible characters and white space."""
 _NOT_TAKEN = frozenset('<>()[],;:\\"\ufffd')
-"""What is written around an address, not in it; and what stands for text that was none."""
+"""Characters that are written around or between addresses, and U+FFFD, which replaces undecodable bytes."""
 
 
 def valid_email(text: str, *, field: str = "email") -> str:
     """
-    The address as it is kept, in its canonical form.
+    Returns the address in the canonical form in which it is stored. Raises InvalidInput for `field`.
 
-    Checked only as far as to catch what is no address: whether mail arrives there is not known here. Raises
-    InvalidInput of the field.
+    The check only catches what can't be an address. Whether the address receives mail is not checked.
     """
     email = canonical_email(text)
     if len(email) > EMAIL_LENGTH_AT_MOST:

@@ -1,4 +1,4 @@
-"""Owns what a password may be, and the one-time passwords that an operator hands out."""
+"""Checks new passwords, prepares presented ones for hashing, and makes one-time passwords for operators to hand out."""
 
 import secrets
 import unicodedata
@@ -15,16 +15,17 @@ BYTES_AT_MOST = 1024
 ONE_TIME_LIFETIME = timedelta(days=7)
 
 _ONE_TIME_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Small letters and digits that are not taken for each other when they are read aloud or copied by hand."""
+"""Lower-case letters and digits without those that are easily confused, such as 1 and l, or 0 and o."""
 _ONE_TIME_GROUPS, _ONE_TIME_GROUP_LENGTH = 4, 5
-"""20 characters of 31: 99 bits."""
+"""20 characters out of 31: 99 bits."""
 
 
 def presented_password(text: str) -> str | None:
     """
-    What is compared with a hash, or None for what can't be anybody's password: over 1,024 bytes, or no text.
+    Returns the password in the form that is hashed, or None if it can't be a password.
 
-    In NFC, as RFC 8265 has it: the same password is typed in different forms on different systems.
+    It can't if it has more than 1,024 bytes, or has surrogates and so can't be encoded in UTF-8. The form is NFC (RFC
+    8265), because systems encode the same typed password differently.
     """
     if len(text) > BYTES_AT_MOST:
         return None
@@ -37,14 +38,16 @@ def presented_password(text: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class PasswordOwner:
-    """Whom a password is for: the words that somebody who knows them would try, and the hash that they have."""
+    """The person whose password is being chosen."""
 
     words: Sequence[str] = ()
+    """Words that somebody who knows the person would try, from `keys.sign_in.weak_passwords.personal`."""
     current_hash: str | None = field(default=None, repr=False)
+    """The hash of the person's current password, if there is one."""
 
 
 def measured_password(text: str, *, field: str = "newPassword") -> str:
-    """The password as it is hashed, where its length fits. Raises InvalidInput of the field."""
+    """Returns the password in the form that is hashed. Raises InvalidInput for `field` if its length is not allowed."""
     password = presented_password(text)
     if password is None:
         raise InvalidInput(field, f"Choose a shorter password: at most {BYTES_AT_MOST} bytes of text.")
@@ -58,7 +61,12 @@ def measured_password(text: str, *, field: str = "newPassword") -> str:
 
 
 def valid_password(text: str, *, words: Sequence[str] = (), field: str = "newPassword") -> str:
-    """The password as it is hashed. Raises InvalidInput of the field, saying what is wrong."""
+    """
+    Returns the password in the form that is hashed.
+
+    Raises InvalidInput for `field` if it is too short, too long or easy to guess. `words` are the person's own words,
+    from `keys.sign_in.weak_passwords.personal`.
+    """
     password = measured_password(text, field=field)
     if (why := weakness(password, words)) is not None:
         raise InvalidInput(field, why)
@@ -66,7 +74,11 @@ def valid_password(text: str, *, words: Sequence[str] = (), field: str = "newPas
 
 
 def new_one_time_password(*, choose: Callable[[str], str] = secrets.choice) -> Secret:
-    """A password in four groups, such as k7mqp-x2hja-9wnte-bc4rs, to be handed to a person. `choose` is randomness."""
+    """
+    Makes a one-time password of four groups, such as k7mqp-x2hja-9wnte-bc4rs.
+
+    `choose` picks a random character out of a text; tests replace it.
+    """
     groups = (
         "".join(choose(_ONE_TIME_ALPHABET) for _ in range(_ONE_TIME_GROUP_LENGTH)) for _ in range(_ONE_TIME_GROUPS)
     )
@@ -74,10 +86,10 @@ def new_one_time_password(*, choose: Callable[[str], str] = secrets.choice) -> S
 
 
 def one_time_expires_at(now: datetime) -> datetime:
-    """Until when a one-time password made now can be signed in with."""
+    """The moment at which a one-time password that is made now expires."""
     return now + ONE_TIME_LIFETIME
 
 
 def password_is_over(expires_at: datetime | None, now: datetime) -> bool:
-    """Whether a password can't be signed in with any more; one without an end always can."""
+    """Whether a password has expired. One without an expiry never does."""
     return expires_at is not None and expires_at <= now

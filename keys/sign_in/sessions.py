@@ -1,4 +1,4 @@
-"""Owns how long a sign-in session lasts, and the form of the cookie value that names it."""
+"""Defines how long a sign-in session lasts, and makes and reads the token in its cookie."""
 
 import hashlib
 import secrets
@@ -10,30 +10,30 @@ from keys.token import Secret
 IDLE_AT_MOST = timedelta(hours=12)
 LIFETIME = timedelta(days=7)
 SEEN_EVERY = timedelta(minutes=1)
-"""How often a session's use is written down, at most."""
+"""A session's last use is stored at most this often."""
 
 TOKEN_BYTES = 32
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 def new_token(*, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> tuple[Secret, str]:
-    """A value for the cookie, 256 random bits in hexadecimal, and the digest that its session is kept under."""
+    """Makes a session token, 256 random bits in hexadecimal. Returns it and the digest that is stored instead of it."""
     text = random_bytes(TOKEN_BYTES).hex()
     return Secret(text), _digest(text)
 
 
 def token_digest(text: str) -> str | None:
-    """The digest of a cookie's value, or None for what can't be a value of ours."""
+    """The digest of a session token, or None if the text does not have the form of one."""
     return _digest(text) if len(text) == 2 * TOKEN_BYTES and _HEXADECIMAL.issuperset(text) else None
 
 
 def is_over(created_at: datetime, last_seen_at: datetime, now: datetime) -> bool:
-    """Whether the session ended by itself."""
+    """Whether the session has expired: after 12 hours without use, or 7 days after it was created."""
     return now - last_seen_at >= IDLE_AT_MOST or now - created_at >= LIFETIME
 
 
 def is_to_be_noted(last_seen_at: datetime, now: datetime) -> bool:
-    """Whether it is time to write down that the session is in use."""
+    """Whether the session's last use should be stored again."""
     return now - last_seen_at >= SEEN_EVERY
 
 

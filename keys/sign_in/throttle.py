@@ -1,11 +1,13 @@
 """
-Owns how many wrong passwords are too many.
+Decides when too many wrong passwords were tried. The limits are for any 15 minutes:
 
-    on a device not seen before     5 in 15 minutes for an account from one address
-                                    20 from one address, whatever the account
-                                    50 for an account, from wherever
-    on a device that this account   5 of its own, and none of the above: a stranger, be it behind the same address,
-    was signed in on before         can't lock it out
+    from a device that the account   5 for an account from one address
+    has not signed in from           20 from one address, for any accounts
+                                     50 for an account, from any addresses
+    from a device that the account   5 from this device, and none of the limits above, so that strangers, even behind
+    has signed in from before        the same address, can't lock the person out
+
+The device cookie (`keys.sign_in.device_cookie`) says whether the account has signed in from a device.
 """
 
 import ipaddress
@@ -22,11 +24,15 @@ PER_ACCOUNT = 50
 PER_DEVICE = 5
 IPV6_NETWORK_BITS = 64
 NOWHERE = "unknown"
-"""The address of a request that came from none, such as by a Unix socket."""
+"""The address that a request without one counts under, such as a request over a Unix socket."""
 
 
 class Attempt(NamedTuple):
-    """Somebody trying a password. The account is a keyed digest; `device` is null where it was not seen before."""
+    """
+    An attempt to sign in. `account` is a keyed digest of the e-mail address, `ip_address` from `counted_address`.
+
+    `device` is the id in the device cookie, or None if the account has not signed in from this browser.
+    """
 
     account: str
     ip_address: str
@@ -34,7 +40,7 @@ class Attempt(NamedTuple):
 
 
 class Failure(Protocol):
-    """An attempt that failed, or is under way."""
+    """An attempt that failed or is still being checked."""
 
     account: str
     ip_address: str
@@ -43,7 +49,7 @@ class Failure(Protocol):
 
 
 class Limit(StrEnum):
-    """What there can be too many wrong passwords of."""
+    """The groups of attempts that each have a limit."""
 
     ACCOUNT_AND_ADDRESS = "account from this address"
     ADDRESS = "address"
@@ -52,14 +58,18 @@ class Limit(StrEnum):
 
 
 class Reached(NamedTuple):
-    """A limit, and in how many seconds the oldest failure that counts for it is too old to count."""
+    """The limit that was reached, and the number of seconds until another attempt is allowed."""
 
     limit: Limit
     seconds_to_wait: int
 
 
 def counted_address(address: str | None) -> str:
-    """What an address counts as: an IPv6 one as its network of 64 bits, since whoever has one has them all."""
+    """
+    The form in which an address is counted: an IPv6 address as its /64 network, an invalid or missing one as NOWHERE.
+
+    A /64 usually belongs to one customer, who could use any address in it.
+    """
     try:
         parsed = ipaddress.ip_address(address or "")
     except ValueError:
@@ -71,9 +81,9 @@ def counted_address(address: str | None) -> str:
 
 def limit_reached(failures: Iterable[Failure], attempt: Attempt, now: datetime) -> Reached | None:
     """
-    None where the attempt may be made, else the limit that is reached for longest.
+    Returns the limit that forbids the attempt, or None if it is allowed. Of several limits, the one that lasts longest.
 
-    The failures may be more than matter.
+    `failures` may include ones that are too old or that belong to other accounts, addresses or devices.
     """
     recent = [failure for failure in failures if failure.at > now - WINDOW]
     if attempt.device is not None:
@@ -99,5 +109,5 @@ def limit_reached(failures: Iterable[Failure], attempt: Attempt, now: datetime) 
 
 
 def _free_at(instants: list[datetime], limit: int) -> datetime | None:
-    """When fewer than the limit count again, or None where they do already."""
+    """The moment at which fewer failures than `limit` count again, or None if fewer count already."""
     return None if len(instants) < limit else sorted(instants)[-limit] + WINDOW

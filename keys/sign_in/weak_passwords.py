@@ -1,8 +1,8 @@
 """
-Says why a password is easy to guess.
+Finds out whether a password is easy to guess, and why.
 
-zxcvbn looks for common passwords, words, names, dates, repetitions and rows of keys, in its own lists and among the
-words that are given for the person. It is imported at the first use: no other command and no request needs it.
+zxcvbn looks for common passwords, words, names, dates, repetitions and keyboard rows, in its own lists and among the
+words that are given for the person. It is imported at the first use, because no other command or request needs it.
 """
 
 import re
@@ -15,12 +15,12 @@ from keys.verification.malformed_rules import is_invisible
 SCORE_AT_LEAST = 3
 """Of zxcvbn's 0 to 4: "safely unguessable", 10^8 guesses or more."""
 SCORED_AT_MOST = 40
-"""Characters that are looked at: zxcvbn's time grows quickly, and 40 good ones are enough."""
+"""Only this many characters are scored: zxcvbn's time grows quickly with the length, and 40 good ones are enough."""
 WORDS_AT_MOST = 40
 WORD_LENGTH_AT_LEAST = 3
 OUR_NAME = "keydesk"
 LEFT_AT_LEAST = 6
-"""Letters and digits beside the words that somebody who knows the person would try."""
+"""A password must have this many letters and digits besides the words that belong to the person."""
 PUBLISHED = frozenset(
     {
         "atleast12characters",
@@ -29,7 +29,7 @@ PUBLISHED = frozenset(
         "demomianorthwind",
     }
 )
-"""Letters and digits of passwords that stand in documentation or in the demo, and that zxcvbn doesn't know."""
+"""Passwords in the documentation and the demo that zxcvbn does not list, reduced to letters and digits."""
 
 _KEY = re.compile(LIKE_A_KEY + "[0-9A-Za-z]{16}")
 _LOOKALIKES = str.maketrans(
@@ -67,9 +67,10 @@ _WHY = {
 
 def weakness(password: str, words: Iterable[str] = ()) -> str | None:
     """
-    Why the password is easy to guess and what to do, as a sentence; None where it is not. `words`: `personal`.
+    Returns a sentence that says why the password is easy to guess and what to do, or None if it is hard to guess.
 
-    A password in full-width, accented or look-alike letters is as easy to guess as the same one in plain letters.
+    `words` are the person's own words, from `personal`. A password in full-width, accented or look-alike letters is
+    judged in plain letters too, because it is as easy to guess.
     """
     known, plain = [*words, OUR_NAME], _plain(password)
     why = _weakness(password, known)
@@ -89,9 +90,9 @@ def _weakness(password: str, known: list[str]) -> str | None:
 
 def _plain(password: str) -> str:
     """
-    The password in plain letters, without invisible characters.
+    Returns the password in plain letters, without invisible characters.
 
-    Marks go from letters that are ASCII then. In other scripts, such as Devanagari, marks are letters of their own.
+    Accents are removed only from ASCII letters: in other scripts, such as Devanagari, marks carry meaning.
     """
     plain = ""
     for character in unicodedata.normalize("NFKD", password.translate(_LOOKALIKES)).translate(_LOOKALIKES):
@@ -102,7 +103,11 @@ def _plain(password: str) -> str:
 
 
 def personal(*texts: str) -> list[str]:
-    """What somebody would try who knows these: each name or address, and the words in it."""
+    """
+    The guesses that a person's names and addresses allow, in lower case: each text, and the words in it.
+
+    At most 40, and none shorter than 3 characters.
+    """
     found = dict.fromkeys(part for text in texts for part in _parts(text))
     return list(found)[:WORDS_AT_MOST]
 
@@ -116,7 +121,11 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _is_made_of(password: str, words: list[str]) -> bool:
-    """Whether little is left of the password without these words: zxcvbn finds two of them hard to guess."""
+    """
+    Whether fewer than LEFT_AT_LEAST letters and digits of the password are left without these words.
+
+    zxcvbn scores two such words in a row as hard to guess.
+    """
     left = password.casefold()
     for word in sorted(words, key=len, reverse=True):
         left = left.replace(word, " ")
@@ -136,10 +145,11 @@ def _said(password: str, words: list[str]) -> str | None:
 
 def _scored(password: str) -> str:
     """
-    The password as far as it is scored.
+    Returns the part of the password that is scored.
 
-    zxcvbn tries every combination of symbols that may stand for letters. A long text with all of them would take it
-    a second, so only the first few symbols keep their meaning.
+    zxcvbn tries every combination of symbols that may stand for letters, which for a long text with all of them would
+    take a second. So in a text of more than 16 characters, only the first 4 different symbols are kept; the others are
+    replaced.
     """
     text = password[:SCORED_AT_MOST]
     if len(text) <= _SHORT:

@@ -1,9 +1,10 @@
 """
-Owns what is wrong with the form of a text that is not a key, and the sentences that say so.
+Finds what is wrong with the form of a presented text that is not a key, and says it in one or two sentences.
 
-A text is looked at in rounds. A round asks what the text is instead of a key (INSTEAD); if nothing fits, it takes one
-disguise off (DISGUISES) and begins again. What is left at the end is compared with a key (DEVIATIONS). Rules find, and
-WORDS and DISGUISE_WORDS say; neither repeats anything of the text, which may be a secret, ours or another's.
+The text is examined in rounds. Each round first checks whether something else was sent instead of a key (INSTEAD). If
+not, the round removes one wrapping, such as quotes (DISGUISES), and the next round examines the rest. When nothing more
+can be removed, the rest is compared with the form of a key (DEVIATIONS). The sentences are in WORDS and DISGUISE_WORDS.
+They never repeat any part of the text, because the text may be a secret, of this service or of another one.
 """
 
 from collections.abc import Collection
@@ -28,7 +29,7 @@ ROUNDS_AT_MOST = 8
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """What is wrong with a text's form, and one or two sentences for the caller with nothing of the text in them."""
+    """The fault in a text's form, and one or two sentences for the caller that repeat no part of the text."""
 
     fault: Fault
     detail: str
@@ -37,9 +38,10 @@ class Malformed:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    What the rules found: where the fault is one of DISGUISE_WORDS, a well-formed key remains without it.
+    What the rules found. If the fault is in DISGUISE_WORDS, removing that wrapping leaves a well-formed key.
 
-    `fact` is a number or comes from a table of ours. `disguises` are what was taken off, outermost first.
+    `fact` is a number, or a name from a table in malformed_rules, never part of the text. `disguises` are the wrappings
+    that were removed, the outermost first.
     """
 
     fault: Fault
@@ -48,13 +50,21 @@ class Finding:
 
 
 def examine(text: str, prefixes: Collection[str]) -> Malformed:
-    """What is wrong with a text in which `parse` found no key. The prefixes are those that are accepted, as there."""
+    """
+    Says what is wrong with a text in which `keys.token.parse` found no key.
+
+    `prefixes` are the accepted key prefixes, the current one first: that one is shown in the sentences.
+    """
     finding = recognise(text, prefixes)
     return Malformed(finding.fault, describe(finding, next(iter(prefixes))))
 
 
 def recognise(text: str, prefixes: Collection[str]) -> Finding:
-    """The fault, without words. Linear in the length of the text, and quick for a long one."""
+    """
+    Finds the fault in the text, without sentences. Takes time linear in the length of the text.
+
+    Of a text longer than LOOKED_AT, mostly only the beginning is examined, so that a long one costs little.
+    """
     look = Look(_as_typed(text), prefixes)
     disguises: tuple[Fault, ...] = ()
     for _ in range(ROUNDS_AT_MOST):
@@ -71,9 +81,10 @@ def recognise(text: str, prefixes: Collection[str]) -> Finding:
 
 def describe(finding: Finding, prefix: str) -> str:
     """
-    One or two sentences: what is wrong, and how to send it right. The prefix is the one to show.
+    Returns one or two sentences that say what is wrong and how to send the key correctly. `prefix` is the one to show.
 
-    At most DETAIL_LENGTH_AT_MOST characters: what would make it longer is not named, the innermost disguise first.
+    The result has at most DETAIL_LENGTH_AT_MOST characters. Wrappings that would make it longer are left out, the
+    innermost first.
     """
     for named in range(len(finding.disguises), 0, -1):
         if len(sentence := _describe(finding, finding.disguises[:named], prefix)) <= DETAIL_LENGTH_AT_MOST:
@@ -104,7 +115,11 @@ def _first(rules: tuple[tuple[Fault, Rule], ...], look: Look) -> tuple[Fault, st
 
 
 def _uncover(look: Look) -> tuple[Fault, Look] | None:
-    """The text without the first disguise that it wears. A long text is no key in disguise: it is trimmed at most."""
+    """
+    Removes the first wrapping that the text has; returns None if it has none.
+
+    A text longer than LOOKED_AT can't be a wrapped key, so only white space around it is removed.
+    """
     for disguise, taken_off in DISGUISES if len(look.text) <= LOOKED_AT else TRIMMING:
         if (rest := taken_off(look)) != look.text:
             return disguise, Look(rest, look.prefixes)
@@ -112,7 +127,7 @@ def _uncover(look: Look) -> tuple[Fault, Look] | None:
 
 
 def _as_typed(text: str) -> str:
-    """Headers are read as Latin-1; where the bytes were UTF-8, what somebody typed."""
+    """Restores what a person typed: headers are decoded as Latin-1, but their bytes may be UTF-8."""
     if text.isascii() or len(text) > LOOKED_AT:
         return text
     try:
@@ -136,7 +151,7 @@ DISGUISE_WORDS: dict[Fault, tuple[str, str]] = {
     Fault.SURROUNDED: ("There is other text before or after the key.", "other text"),
     Fault.BASE64: ("The key is encoded in base64.", "that encoding"),
 }
-"""What is there, and what to send the key without."""
+"""For each wrapping: the sentence that says it is there, and the phrase for what to leave out."""
 
 _FORM = (
     "A key is {prefix}_, {public_id_length} letters and digits, an underscore, and {tail_length} more: "
@@ -182,4 +197,4 @@ WORDS: dict[Fault, tuple[str, str]] = {
     Fault.TOO_LONG: ("The key is too long by {fact}.", _AGAIN),
     Fault.OTHER: ("What was sent does not have the form of a key.", _FORM + "{without}."),
 }
-"""What is wrong, and what to do."""
+"""For each other fault: the sentence that says what is wrong, and the one that says what to do."""

@@ -1,7 +1,8 @@
 """
-Owns the rules that find what a text is that is not a key: data, by the fault that each finds, the cheap ones first.
+The rules that find what is wrong with a text that is not a key, in tables by the fault that each rule finds.
 
-A rule sees a text and says whether the fault is there; it says nothing to anybody.
+The order matters: the first rule that applies decides. The rules only find faults; `keys.verification.malformed` has
+the sentences for the caller.
 """
 
 import base64
@@ -16,11 +17,11 @@ from urllib.parse import unquote
 from keys.token import HINT_BEGINNING, PATTERN, PUBLIC_ID_LENGTH, TAIL_LENGTH, parse
 
 LOOKED_AT = 512
-"""Characters that are looked at: a longer text is judged by how it begins, and by its length."""
+"""Characters that are examined: a longer text is judged by its first LOOKED_AT characters and its length."""
 
 
 class Fault(StrEnum):
-    """What is wrong. The values are kept with refused requests, so they stay."""
+    """What is wrong with a text. The values are stored with refused requests, so they must never change."""
 
     # Something else was sent.
     EMPTY = "empty"
@@ -36,7 +37,7 @@ class Fault(StrEnum):
     MASKED = "masked"
     DOUBLED = "doubled"
     SEVERAL = "several"
-    # The key is there, and something with it.
+    # The key was sent, but wrapped in something or with something beside it.
     STRUCTURED = "structured"
     INVISIBLE = "invisible"
     WHITE_SPACE = "white_space"
@@ -47,7 +48,7 @@ class Fault(StrEnum):
     PERCENT_ENCODED = "percent_encoded"
     SURROUNDED = "surrounded"
     BASE64 = "base64"
-    # Nearly a key.
+    # What was sent is nearly a key.
     CAPITALS = "capitals"
     BEGINNING_MISSING = "beginning_missing"
     OTHER_PREFIX = "other_prefix"
@@ -61,33 +62,33 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A text as a rule sees it. `head` is where rules with patterns look."""
+    """A text that rules examine, with the accepted prefixes. Rules with patterns search only its `head`."""
 
     text: str
     prefixes: Collection[str]
 
     @property
     def head(self) -> str:
-        """The beginning of the text, mostly all of it."""
+        """The first LOOKED_AT characters of the text, which is usually all of it."""
         return self.text[:LOOKED_AT]
 
     @property
     def own_prefix(self) -> str | None:
-        """The prefix of ours that the text begins with, underscore included."""
+        """The accepted prefix that the text begins with, including its underscore, or None."""
         prefix, underscore, _ = self.head.partition("_")
         return prefix + underscore if underscore and prefix in self.prefixes else None
 
     def keys(self) -> list[str]:
-        """The well-formed keys that stand in the text."""
+        """The well-formed keys in the text's head. They need not have been issued here."""
         return [found for found in _KEY.findall(self.head) if parse(found, self.prefixes) is not None]
 
 
 Rule = Callable[[Look], str | bool | None]
-"""Whether the fault is there; where its sentence needs a fact, that fact."""
+"""Returns something true if the fault is there: the fact that its sentence needs, or True if it needs none."""
 
 
 def key_length(own_prefix: str) -> int:
-    """Characters of a key with this prefix, which includes its underscore."""
+    """The number of characters in a key with this prefix. The prefix includes its underscore."""
     return len(own_prefix) + PUBLIC_ID_LENGTH + 1 + TAIL_LENGTH
 
 
@@ -144,7 +145,7 @@ def _variable(look: Look) -> bool:
 
 
 def _decoded(text: str) -> str:
-    """What the text is in base64, where it is printable; else nothing."""
+    """Decodes base64, standard or URL-safe, with or without padding. Empty if the result is not printable UTF-8."""
     try:
         decoded = base64.b64decode(
             text + "=" * (-len(text) % 4), altchars=b"-_" if set("-_") & set(text) else None, validate=True
@@ -210,7 +211,7 @@ _ASSIGNMENT = re.compile(
     r"\A(?:(?:export|set|env)\s+|(?:-H|--header)\s+[\"']?)*[A-Za-z_][\w.-]{0,63}[\"']?\s*[=:]\s*(?=\S)"
 )
 _BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U0001d159")
-"""Unicode calls them letters, marks or symbols, but they draw nothing."""
+"""Characters that draw nothing, although Unicode classes them as letters, marks or symbols."""
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
@@ -219,7 +220,11 @@ def _visible(look: Look) -> str:
 
 
 def is_invisible(character: str) -> bool:
-    """Neither seen nor a space: control and format characters, fillers, and what is no character."""
+    """
+    Whether a character draws nothing and is not white space.
+
+    Covers control, format, surrogate, private-use and unassigned characters, fillers, and variation selectors.
+    """
     if character.isascii():
         return not character.isprintable() and not character.isspace()
     return (
@@ -267,7 +272,7 @@ DISGUISES: tuple[tuple[Fault, Callable[[Look], str]], ...] = (
     (Fault.SURROUNDED, _surrounded),
     (Fault.WHITE_SPACE, _joined),
 )
-"""What may be around or over a key, and what is left without it: the text as it was where that is not there."""
+"""Wrappings around or over a key. Each function returns the text without it, unchanged if it is not there."""
 
 
 # --------------------------------------------------------------------------------------------- how far it is from a key
@@ -286,7 +291,7 @@ def _capitals(look: Look) -> bool:
 
 
 def _beginning_missing(look: Look) -> bool:
-    """The end of a key, with no prefix or with the end of one."""
+    """Whether the text is the end of a key, without its prefix or with only the end of the prefix."""
     bare = _BARE.fullmatch(look.head)
     if bare is None or look.own_prefix:
         return False
@@ -304,7 +309,11 @@ def _public_id_only(look: Look) -> bool:
 
 
 def _underscores(look: Look) -> bool:
-    """Every letter and digit of a key, or the right number of characters, with something else between the parts."""
+    """
+    Whether only the underscores of a key are wrong: something else, or nothing, stands between its parts.
+
+    All letters and digits of the key are there, or the text has the prefix and the right length.
+    """
     letters = _UNDERSCORE_LIKE.sub("", look.head)
     if not (letters.isascii() and letters.isalnum()):
         return False

@@ -1,4 +1,8 @@
-"""Work on names, one piece at a time for each name, the same piece once for all who want it."""
+"""
+Runs work for names: for each name one piece at a time, and each piece once for all callers that wait for it.
+
+The verifier uses it for argon2: the name is a key's public id, a piece is a presented secret and the stored hashes.
+"""
 
 import asyncio
 from collections import OrderedDict
@@ -9,13 +13,14 @@ Result = TypeVar("Result")
 
 
 class TooManyWaiting(Exception):
-    """More different pieces of work wait for the name than it may have; this one was not begun."""
+    """The line for this name is full, so the piece of work was not queued."""
 
 
 class Runs(Generic[Result]):
     """
-    Runs for a name wait in several lines. A line is served when all lines before it are empty, so that a run that is
-    likely to be for nothing holds up no other. Each line has room for `at_most`.
+    Queues work by name, in several lines for each name. Each line has room for `at_most` pieces.
+
+    A line is served only while all lines before it are empty, so that work that is probably useless delays no other.
     """
 
     def __init__(self, at_most: int, *, lines: int) -> None:
@@ -25,10 +30,10 @@ class Runs(Generic[Result]):
 
     async def result(self, name: str, piece: bytes, work: Callable[[], Awaitable[Result]], *, line: int) -> Result:
         """
-        What the work comes to, which is begun once for all who wait for this piece at the same time.
+        Returns the result of `work`, which runs once for all callers that wait for this piece at the same time.
 
-        It goes on when a caller hangs up, unless it has not begun and nobody else waits for it. Raises TooManyWaiting,
-        and whatever the work raises.
+        Cancelling one caller does not cancel the work. Work that has not begun is skipped if no caller is left. Raises
+        TooManyWaiting, and whatever the work raises.
         """
         lines = self._names.get(name)
         if lines is None:
@@ -39,7 +44,7 @@ class Runs(Generic[Result]):
                 raise TooManyWaiting
             run = lines.waiting[line][piece] = _Run(work, asyncio.get_running_loop().create_future())
         if lines.task is None:
-            # A task of its own, so that no caller's end is the end of what others wait for.
+            # A separate task, so that cancelling a caller does not cancel work that others wait for.
             lines.task = asyncio.create_task(self._run_all(name, lines))
         run.wanted += 1
         try:
@@ -69,7 +74,7 @@ class _Run(Generic[Result]):
             result = await self._work()
         except Exception as error:
             self.done.set_exception(error)
-            self.done.exception()  # asked for, so that callers that hung up leave no complaint
+            self.done.exception()  # marks it as retrieved: asyncio would log it if no caller is left
         except BaseException:
             self.done.cancel()
             raise
@@ -78,7 +83,7 @@ class _Run(Generic[Result]):
 
 
 class _Lines(Generic[Result]):
-    """What waits and runs for one name."""
+    """The pieces of work that wait for one name, and the one that runs."""
 
     def __init__(self, number: int) -> None:
         self.waiting: list[OrderedDict[bytes, _Run[Result]]] = [OrderedDict() for _ in range(number)]
@@ -86,13 +91,13 @@ class _Lines(Generic[Result]):
         self._running: tuple[bytes, _Run[Result]] | None = None
 
     def find(self, piece: bytes) -> _Run[Result] | None:
-        """The run that is there for this piece of work."""
+        """The waiting or running run for this piece of work, or None."""
         if self._running is not None and self._running[0] == piece:
             return self._running[1]
         return next((line[piece] for line in self.waiting if piece in line), None)
 
     def begin_next(self) -> _Run[Result] | None:
-        """Takes the next one out of the first line that is not empty."""
+        """Takes the oldest run out of the first line that is not empty; None if all lines are empty."""
         line = next(filter(None, self.waiting), None)
         self._running = line.popitem(last=False) if line else None
         return None if self._running is None else self._running[1]

@@ -1,4 +1,4 @@
-"""Owns the verdict on a presented key: a value, never an exception."""
+"""The verdict on a presented key, and how the requested agent and the limiter's decision determine it."""
 
 from enum import Enum
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from models.key_lookup import KeyState
 
 
 class Outcome(Enum):
-    """What became of it; the value is the code that the caller is told, the good one's aside."""
+    """The outcome of a verification. Each value except GOOD is the code that the caller gets."""
 
     GOOD = "good"
     MISSING_KEY = "missing_key"
@@ -25,8 +25,11 @@ class Outcome(Enum):
 
 class Verdict(NamedTuple):
     """
-    An outcome with its facts. `key` is there once possession was proved, `agent_id` (32 hexadecimal digits) is the
-    agent that the request is for, `decision` what the limiter said, and `reason` is for the operator's eyes alone.
+    An outcome with its facts. Verification returns one even in an outage, instead of raising an error.
+
+    `key` is the stored key: set when the caller sent a valid or replaced secret of it, and also when the key is
+    deleted. `agent_id` (32 hexadecimal digits) is the agent that the request is for. `decision` is the limiter's.
+    `reason` is shown only to the operator.
     """
 
     outcome: Outcome
@@ -39,16 +42,17 @@ class Verdict(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """The agent that a request is for: none, one (32 hexadecimal digits), or something that is no agent's id."""
+    """The agent that a request is for. `agent_id` has 32 hexadecimal digits; None if the request names no agent."""
 
     agent_id: str | None = None
     is_unreadable: bool = False
+    """The request's X-Agent-Id is not a valid agent id, or was sent more than once."""
     is_repeated: bool = False
-    """Why it is unreadable: the header is there more than once."""
+    """It is unreadable because the header was sent more than once."""
 
 
 def judge_agent(key: KeyState, wanted: Wanted, *, require_agent: bool) -> Verdict:
-    """The verdict on a good key for the agent that the request is for. Rate limit and quota come after it."""
+    """Decides whether a key with a valid secret may be used for the requested agent. Limits are checked after this."""
     if wanted.is_unreadable:
         return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "X-Agent-Id is no agent's id, or is there twice", key)
     if wanted.agent_id is None:
@@ -69,7 +73,7 @@ _EXCEEDED = {
 
 
 def judge_limits(verdict: Verdict, decision: Decision, *, by_previous_secret: bool) -> Verdict:
-    """The good verdict after the limiter's decision."""
+    """Turns a good verdict and the limiter's decision into the final verdict."""
     if decision.exceeded is None:
         return Verdict(Outcome.GOOD, "good", verdict.key, verdict.agent_id, None, decision, by_previous_secret)
     outcome, reason = _EXCEEDED[decision.exceeded]

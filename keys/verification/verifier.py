@@ -1,9 +1,10 @@
 """
-The hot path: what was presented -> Verdict.
+Verifies presented keys: the hot path of /v1/verify.
 
-By rising cost: the form, the tag, one shared read of the row, argon2id once a key and process, and the limiter, which
-alone keeps count. What argon2 found is remembered as *this text matched, or did not match, that stored hash*; the
-stored hash is read again every time, so nothing is ever invalidated and there is no time to live.
+The checks run in order of rising cost: the form, the tag, a read of the key's row (on PostgreSQL one query for all that
+wait), argon2id (once for each key in each process), and the limiter, which is the only part that counts. The cache
+remembers whether a presented text matched a certain stored hash. The stored hash is read again every time, so entries
+never need to be invalidated and have no time to live.
 """
 
 import secrets
@@ -23,19 +24,19 @@ from models.key_lookup import DatabaseUnavailable, KeyReader, KeyState
 
 KEY_LENGTH_AT_MOST = PREFIX_LENGTH_AT_MOST + 1 + PUBLIC_ID_LENGTH + 1 + TAIL_LENGTH
 MEMO_ENTRIES = 400_000
-"""Two for a key that is used; an entry takes about 150 bytes."""
+"""A key in use takes two entries, of about 150 bytes each."""
 SECRETS_WAITING_AT_MOST = 32
-"""Different secrets of one key that wait for argon2 in each of the lines below at the same time."""
+"""How many different secrets of one key may wait for argon2 at the same time, in each of the lines below."""
 CURRENT_BY_ITS_END, NOT_SEEN_YET, WRONG_BEFORE = LINES = range(3)
-"""The lines in which secrets of one key wait for argon2. A line is served when those before it are empty."""
+"""The lines in which secrets of one key wait for argon2. A line is served only while those before it are empty."""
 NONE_MATCHES = -1
 
 
 class Gate:
     """
-    Answers whether a key is good. Has no state that outlives a change in the database.
+    Verifies keys. A change in the database takes effect at the next verification.
 
-    Without a limiter nothing is counted and no limit holds: for who only wants to know about the key.
+    Without a limiter, nothing is counted and no limit applies: for callers that only want to know about the key.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Gate:
         self._runs = Runs[int](SECRETS_WAITING_AT_MOST, lines=len(LINES))
 
     async def check(self, key: str, wanted: Wanted) -> Verdict:
-        """The verdict on one presented key, for the agent that the request is for."""
+        """Returns the verdict on one presented key for the requested agent. An outage gives a verdict, not an error."""
         if len(key) > KEY_LENGTH_AT_MOST:
             return self._malformed(key)
         text = self._digest(key)
@@ -72,7 +73,7 @@ class Gate:
         try:
             state = await self._reader.read(public_id, wanted.agent_id)
             if state is None:
-                # At the cost of a wrong secret, so that nobody learns from the time which ids there are.
+                # Takes as long as a wrong secret, so that response times don't reveal which public ids exist.
                 await self._which(public_id, key, text, (None,), NOBODY, "")
                 return Verdict(Outcome.INVALID_KEY, "tagged by us, but no key has this public id")
             if state.is_deleted:
@@ -99,7 +100,11 @@ class Gate:
         return judge_limits(verdict, decision, by_previous_secret=by_previous)
 
     def _refused_by_itself(self, key: str) -> Verdict | None:
-        """What form and tag alone say against a key: the same for as long as the process has its server keys."""
+        """
+        The refusal that follows from the key's form or tag, or None.
+
+        It depends on the text and the server keys only, so a text that passed once is not checked again.
+        """
         token = parse(key, self._prefixes)
         if token is None:
             return self._malformed(key)
@@ -115,9 +120,10 @@ class Gate:
         self, public_id: str, key: str, text: bytes, hashes: tuple[str | None, ...], party: Party, last_four: str
     ) -> int:
         """
-        The place of the hash that the secret matches, or NONE_MATCHES; None is a hash that no secret matches.
+        Returns the index in `hashes` of the hash that the secret matches, or NONE_MATCHES.
 
-        Old secrets do not end like the current one, so however many of them wait, the current one goes first.
+        A hash of None matches no secret, but checking it takes as long. A secret that ends like the current one goes
+        first, so that old secrets, however many wait, don't delay it.
         """
         pairs = [self._digest(hashed or "", text) for hashed in hashes]
         if (known := self._known(pairs)) is not None:
@@ -129,7 +135,8 @@ class Gate:
             line=self._line(key, text, last_four),
         )
         if found == NONE_MATCHES:
-            # After a rotation, all secrets before it have to be compared again. They let others go first then.
+            # A rotation changes the stored hashes, so that all old secrets are compared again. They then wait behind
+            # secrets that were not seen before.
             self._memo.put(self._digest("wrong before", text), True)
         return found
 
@@ -139,7 +146,7 @@ class Gate:
         return NOT_SEEN_YET if self._memo.get(self._digest("wrong before", text)) is None else WRONG_BEFORE
 
     def _known(self, pairs: Sequence[bytes]) -> int | None:
-        """What the memo says, where it can be told from that."""
+        """The result of `_which` from the cache, or None where the cache does not have all of it."""
         for place, pair in enumerate(pairs):
             found = self._memo.get(pair)
             if found is None:
@@ -149,7 +156,7 @@ class Gate:
         return NONE_MATCHES
 
     async def _find_out(self, key: str, pairs: Sequence[bytes], hashes: Sequence[str | None], party: Party) -> int:
-        """Runs argon2 where the memo has nothing. Of a key, one such search is under way at a time."""
+        """Runs argon2 for each pair that is not in the cache. `_runs` runs this once at a time for each key."""
         token = parse(key, self._prefixes)
         if token is None:
             raise ValueError("only what has a key's form is hashed")
@@ -165,12 +172,17 @@ class Gate:
         return NONE_MATCHES
 
     def _digest(self, text: str, context: bytes = b"") -> bytes:
-        """A keyed digest: what is remembered can't be read as a secret, nor chosen by a stranger to collide."""
+        """A keyed digest (BLAKE2b): it does not reveal the secret, and strangers can't construct collisions."""
         return blake2b(context + text.encode(), digest_size=32, key=self._digest_key).digest()
 
 
 def _without_living_secret(state: KeyState) -> Verdict:
-    """The tag proves that we issued it for this key: unless a rotation replaced it, it was never stored."""
+    """
+    The verdict on a secret with a valid tag that matches no stored hash.
+
+    The tag proves that this installation issued the secret for this public id. If the key was rotated, the secret was
+    replaced; otherwise it was never stored.
+    """
     if state.was_rotated:
         return Verdict(Outcome.REPLACED_SECRET, "the secret was replaced by a rotation, and its overlap is over", state)
     return Verdict(Outcome.INVALID_KEY, "tagged by us, but the key has another secret")
