@@ -185,14 +185,18 @@ def test_every_graphql_example_fits_the_schema(name: str, examples: int) -> None
         assert not isinstance(get_variable_values(schema, operation.variable_definitions, body["variables"]), list)
 
 
-def test_the_readme_opens_with_the_architecture() -> None:
-    """The first thing that is said of the project is how it is built."""
-    lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line]
+def test_the_readme_opens_with_what_keydesk_is() -> None:
+    """The first paragraph says what Keydesk is; both commands follow within the first screen, the layers further down."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = text.splitlines()
 
-    assert lines[1] == (
-        "**Decide in `keys`, do in `resolvers`, keep in `models`, show in `schema`, explain in `assistant`, "
+    assert lines[0] == "# Keydesk"
+    assert lines[2].startswith("Keydesk is ")
+    assert {"make run", "make test"} <= {line.partition("  ")[0] for line in lines[:12]}
+    assert (
+        "**decide in `keys`, do in `resolvers`, keep in `models`, show in `schema`, explain in `assistant`, "
         "wire in `app`.**"
-    )
+    ) in text_of("README.md")
 
 
 def test_the_readme_sends_nobody_to_a_file_that_is_not_there() -> None:
