@@ -1,4 +1,4 @@
-"""Owns a document's way before execution: parsed, measured, validated, and remembered when it passed."""
+"""Parses, measures and validates GraphQL documents before they are executed, and caches those that pass."""
 
 import re
 import sys
@@ -31,35 +31,35 @@ from app.graphql.measuring import Measuring, default_value, fragments_of, operat
 
 VALIDATION_ERRORS = 20
 BYTES_PER_TOKEN = 500
-"""What a token and its share of the syntax tree take in memory (360 to 450 measured)."""
+"""Bytes of memory for a token with its share of the syntax tree (360 to 450 were measured)."""
 SURROGATE_ESCAPE = re.compile(r"\\u(\{0*)?[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a document that passed."""
+    """An operation of a document that passed all checks."""
 
     node: OperationDefinitionNode
     is_introspection: bool
-    """Whether it asks for `__schema` or `__type`, by itself or through a fragment."""
+    """Whether it selects `__schema` or `__type`, directly or through a fragment."""
     is_measured_by_request: bool
-    """Whether the complexity fits for some values of its variables only."""
+    """Whether only some values of its variables keep it within the limits, so that each request is measured."""
     has_sized_lists: bool
-    """Whether the complexity depends on how long this person's lists are."""
+    """Whether its complexity depends on the lengths of the person's lists (`Limits.sized_lists`)."""
     complexity_fields: int
-    """The most that it comes to, the lengths of those lists aside."""
+    """Its highest possible complexity, in fields, with each of those lists counted as one item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that passed: it may be executed, for some values of its variables at least."""
+    """A document that passed all checks. It may be executed, at least for some values of its variables."""
 
     tree: DocumentNode
     operations: Mapping[str | None, Operation]
     fragments: Mapping[str, FragmentDefinitionNode]
 
     def operation(self, name: str | None) -> Operation:
-        """The operation of that name, or the only one. Raises ExecutionRefused where there is no such."""
+        """The operation with this name; if `name` is None, the only one. Raises ExecutionRefused if there is none."""
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         operation = self.operations.get(name) if name is not None else None
@@ -70,9 +70,9 @@ class Document:
 
 
 class Documents:
-    """Prepares documents for one schema, and remembers those that passed, the last used first.
+    """Prepares documents for one schema, and caches those that passed; the least recently used are dropped first.
 
-    What did not pass is not remembered: nobody sends that for long, and refused documents can't crowd out good ones.
+    Refused documents are not cached, so that they can't push valid ones out of the cache.
     """
 
     def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
@@ -83,13 +83,13 @@ class Documents:
         self._bytes = 0
 
     def prepare(self, text: str) -> Document:
-        """The document of this text. Raises ExecutionRefused where it does not parse, is too complex or not valid."""
+        """Returns the checked document. Raises ExecutionRefused if it does not parse, is too complex or not valid."""
         document = self._passed.get(text)
         if document is not None:
             self._passed.move_to_end(text)
             return document
         tree = self._parsed(text)
-        # Before validation, whose work for hostile documents is by far the greater.
+        # Measured before it is validated, because validating a hostile document takes far more time.
         document = self._measured(tree)
         self._validate(tree)
         self._remember(text, document)
@@ -97,9 +97,9 @@ class Documents:
 
     def check_size(self, document: Document, operation: Operation, variables: Mapping[str, Any]) -> None:
         """
-        Measures with this request's values where the verdict depends on them, before anybody is looked up.
+        Measures the operation with this request's variables, if its complexity depends on them.
 
-        Raises ExecutionRefused.
+        Needs no database, so it is called before the person is looked up. Raises ExecutionRefused.
         """
         if operation.is_measured_by_request:
             self._check(document, operation, variables, None)
@@ -108,7 +108,9 @@ class Documents:
         self, document: Document, operation: Operation, variables: Mapping[str, Any], sizes: ListSizes
     ) -> int:
         """
-        Measures with the real lengths of this person's lists; returns the complexity. Raises ExecutionRefused.
+        Measures the operation with the lengths of this person's lists. Returns its complexity, in fields.
+
+        Raises ExecutionRefused.
         """
         return self._check(document, operation, variables, sizes)
 
@@ -156,7 +158,7 @@ class Documents:
         return Document(tree, operations, fragments)
 
     def _validate(self, tree: DocumentNode) -> None:
-        # Without "did you mean": the names of the schema are for the signed-in, as introspection is.
+        # Without "did you mean", which would show names of the schema to people who may not use introspection.
         errors = validate(self._schema, tree, self._rules, max_errors=VALIDATION_ERRORS, hide_suggestions=True)
         if errors and all(isinstance(error, ValidationAbortedError) for error in errors):
             raise too_complex("The document takes too long to validate: it repeats too many fields or fragments.")
@@ -171,14 +173,15 @@ class Documents:
 
 
 def too_complex(sentence: str) -> ExecutionRefused:
-    """The refusal for a document that is over a limit."""
+    """Makes the refusal of a document that exceeds a limit."""
     return ExecutionRefused(Code.TOO_COMPLEX, [GraphQLError(sentence)])
 
 
 def validation_rules(limits: Limits) -> tuple[type[ASTValidationRule], ...]:
-    """The specification's rules and Strawberry's own, with the one that is quadratic on our budget.
+    """
+    The specification's validation rules and Strawberry's own. The rule whose work grows quadratically gets our budget.
 
-    graphql-core gives it 500,000 steps: more than a second of work for 5,000 tokens.
+    graphql-core allows that rule 500,000 steps, which take more than a second for 5,000 tokens.
     """
 
     class MergeableFieldsRule(OverlappingFieldsCanBeMergedRule):
@@ -191,7 +194,7 @@ def validation_rules(limits: Limits) -> tuple[type[ASTValidationRule], ...]:
 
 
 def _syntax_code(error: GraphQLSyntaxError) -> Code:
-    # The parser has one class for all it says. A quoted piece of the document never ends its message like that.
+    # The parser has one class for all its errors. A message that quotes the document never ends like this.
     if error.message.endswith("Parsing aborted."):
         return Code.TOO_COMPLEX
     if error.source and SURROGATE_ESCAPE.match(error.source.body, next(iter(error.positions or (0,)))):
@@ -200,5 +203,5 @@ def _syntax_code(error: GraphQLSyntaxError) -> Code:
 
 
 def _memory(text: str, document: Document) -> int:
-    """Roughly: the text, its copies in the tree's values, and the tree."""
+    """Estimates a document's memory in bytes: the text, its copies in the tree's values, and the tree."""
     return 2 * sys.getsizeof(text) + BYTES_PER_TOKEN * document.tree.token_count

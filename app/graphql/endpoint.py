@@ -1,7 +1,7 @@
 """
-Owns POST /graphql: GraphQL over HTTP for one schema, with its limits, its status codes and its masked errors.
+Answers POST /graphql: GraphQL over HTTP for one schema, with limits, status codes and masked errors.
 
-Subscriptions go over server-sent events, and nothing else does.
+Subscriptions are answered with server-sent events; queries and mutations never are.
 """
 
 import asyncio
@@ -55,16 +55,16 @@ REQUEST_ID = "keydesk.request_id"
 COERCION_ERRORS = 10
 
 is_awaitable = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)
-"""Strawberry's, which knows plain values at a glance."""
+"""Strawberry's own check, which recognizes plain values quickly."""
 
 
 def no_headers(_context: object) -> Headers:
-    """For a context that has nothing to say to the browser."""
+    """The default for `answer_headers`: no headers."""
     return ()
 
 
 def no_streams(_context: object) -> StreamRight:
-    """For a schema without subscriptions: one that had some would be told so."""
+    """The default for `stream_right`: refuses every subscription."""
     raise Forbidden("There are no subscriptions here.")
 
 
@@ -80,14 +80,15 @@ def graphql_route(
     stream_right: Callable[[Context], StreamRight] = no_streams,
     stream_limits: StreamLimits | None = None,
 ) -> ASGIRouteHandler:
-    """A Litestar route handler for /graphql.
+    """Returns a Litestar route handler for /graphql.
 
-    `context` makes each request's context once its document has passed parsing, limits and validation; it may raise
-    RequestRefused. `lists` has the lengths of the lists that this person can ask for, and charges the person for what
-    is asked; without it, every list counts as `assumed_list_items`. `answer_headers` is asked after execution, for
-    cookies, and before a stream. `behind` puts the endpoint behind another application, such as a guard.
-    `stream_right` says by what right a subscription goes on; it may raise a Refusal, and without it all are refused. A
-    schema's extensions and operation directives are not run, so one that has them is refused with ValueError.
+    `context` makes a request's context after its document has passed parsing, limits and validation; it may raise
+    RequestRefused. `introspection_refusal` returns why this person may not use introspection, or None. `lists` knows
+    the lengths of the person's lists and limits how much a person may request; without it, there is no limit for each
+    person. `answer_headers` returns headers, such as cookies; it is called after execution, and before a stream begins.
+    `behind` wraps the endpoint in another ASGI application, such as a guard. `stream_right` returns the right by which
+    a subscription goes on; it may raise a Refusal, and the default refuses all subscriptions. Raises ValueError for a
+    schema with extensions or operation directives, because they would not be run.
     """
     streams = Streams(stream_limits or StreamLimits())
     endpoint = Endpoint(
@@ -105,8 +106,8 @@ def graphql_route(
 class Endpoint(Generic[Context]):
     """Answers requests for one schema.
 
-    It calls graphql-core's executor itself: Strawberry's own way there builds extensions, runners and managers for each
-    request, and has one result for what failed before execution and what failed in it.
+    It calls graphql-core's executor directly. Strawberry's `execute` builds extensions, runners and managers for each
+    request, and does not distinguish errors before execution from errors in it.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class Endpoint(Generic[Context]):
         self._plain_fields = plain_fields(self._schema)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI application: one request, one answer."""
+        """The ASGI application: answers one request. A WebSocket is closed at once."""
         if scope["type"] != ScopeType.HTTP:
             await send({"type": "websocket.close", "code": 1000, "reason": None})
             return
@@ -182,7 +183,12 @@ class Endpoint(Generic[Context]):
     async def _prepared(
         self, asked: Asked, request: Request[Any, Any, Any], form: AnswerForm | None, events: bool
     ) -> tuple[Executor[Any], Context, int]:
-        """What is left to do is to execute it, and its complexity. Raises RequestRefused and ExecutionRefused."""
+        """
+        Checks everything about a request except its execution.
+
+        Returns an executor that is ready to run, the context, and the complexity in fields. Raises RequestRefused and
+        ExecutionRefused.
+        """
         document = self._documents.prepare(asked.query)
         operation = document.operation(asked.operation_name)
         is_subscription = operation.node.operation is OperationType.SUBSCRIPTION
@@ -191,7 +197,7 @@ class Endpoint(Generic[Context]):
         if not is_subscription and form is None:
             raise RequestRefused(406, f"Over {EVENT_STREAM} go subscriptions alone.")
         self._documents.check_size(document, operation, asked.variables or {})
-        # Only now: who is asking costs a look at the database, and a refused document is worth none.
+        # Only now, because finding the person takes a database query, which a refused document should not cause.
         context = await self._context(request)
         refused = self._introspection_refusal(context) if operation.is_introspection else None
         if refused is not None:
@@ -219,11 +225,9 @@ class Endpoint(Generic[Context]):
         self, document: Document, operation: Operation, variables: Mapping[str, Any], context: Context
     ) -> tuple[int, int]:
         """
-        Measures the operation for this person, and charges them.
+        Measures the operation for this person, and charges the person for it.
 
-        Returns its complexity, and how many list items its answer may have.
-
-        Raises ExecutionRefused.
+        Returns its complexity in fields, and how many list items its answer may have. Raises ExecutionRefused.
         """
         if self._lists is None:
             return operation.complexity_fields, self._limits.complexity_fields
@@ -237,7 +241,7 @@ class Endpoint(Generic[Context]):
                 complexity = self._documents.check_lists(document, operation, variables, sizes)
             extra_fields = sizes.extra_fields
         try:
-            # Changes have a pace of their own.
+            # Mutations have a rate limit of their own.
             if operation.node.operation is OperationType.QUERY:
                 self._lists.charge(context, complexity)
         except Refusal as refused:
@@ -261,14 +265,14 @@ class Endpoint(Generic[Context]):
 
 
 def _executed_body(result: ExecutionResult, request_id: str | None) -> dict[str, Any]:
-    """Errors first, as the GraphQL specification advises: a reader then knows that data is partial."""
+    """The response body. Errors come first, as the GraphQL specification advises, to show that data is partial."""
     if result.errors:
         return {"errors": execution_errors(result.errors, request_id), "data": result.data}
     return {"data": result.data}
 
 
 def _request_id(scope: Scope) -> str | None:
-    """What an outer middleware named this request, where there is one."""
+    """The request id that an outer middleware put into the scope, or None."""
     return cast("dict[str, Any]", scope).get(REQUEST_ID)
 
 

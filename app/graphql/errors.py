@@ -1,4 +1,4 @@
-"""Owns what clients are told when a GraphQL request fails, and what the log is told instead."""
+"""Makes the errors that clients get when a GraphQL request fails, and logs what clients must not see."""
 
 import logging
 import re
@@ -16,18 +16,18 @@ from schema.refusals import as_error
 
 logger = logging.getLogger("keydesk.graphql")
 FAILURES_A_MINUTE = 20
-"""Of one kind, that are logged: somebody who finds a bug, or an outage, can repeat it as fast as they like."""
+"""How many failures of one kind are logged. A client that finds a bug could otherwise fill the log by repeating it."""
 _paced = Paced(of_a_kind=FAILURES_A_MINUTE, in_all=10 * FAILURES_A_MINUTE)
 
 MESSAGE_CHARACTERS = 500
 SAID_BACK = re.compile(
     r"[,;] found: .*|(?<=value): .*|(?<=String) '.*'|(?<=Value) '.*'(?= does not exist)|" + PATTERN, re.DOTALL
 )
-"""Where GraphQL's own messages quote a value, and keys that were pasted into a document."""
+"""Matches values that graphql-core's messages quote, and API keys that were pasted into a document."""
 
 
 class Code(StrEnum):
-    """What `extensions.code` can be."""
+    """The values of `extensions.code`."""
 
     BAD_REQUEST = "BAD_REQUEST"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
@@ -46,7 +46,7 @@ MEANT_FOR_CLIENTS = frozenset(Code) - {Code.INTERNAL_SERVER_ERROR}
 
 
 class RequestRefused(Exception):
-    """The HTTP request is not one that this address answers: a status of its own, whatever was accepted."""
+    """The HTTP request is refused as a whole, with an HTTP status that does not depend on the Accept header."""
 
     def __init__(
         self, status: int, message: str, *, code: Code = Code.BAD_REQUEST, headers: Iterable[tuple[bytes, bytes]] = ()
@@ -59,7 +59,7 @@ class RequestRefused(Exception):
 
 
 class ExecutionRefused(Exception):
-    """The request is one, but its operation is not executed: parsing, validation, variables or limits."""
+    """A GraphQL request whose operation is not executed, because of parsing, validation, variables or limits."""
 
     def __init__(self, code: Code, errors: Sequence[GraphQLError]) -> None:
         super().__init__(code)
@@ -68,12 +68,12 @@ class ExecutionRefused(Exception):
 
 
 def refusal(code: Code, message: str) -> dict[str, Any]:
-    """One member of `errors` about the request as a whole."""
+    """Makes a member of `errors` that is about the request as a whole."""
     return {"message": _clipped(message), "extensions": {"code": code}}
 
 
 def located_refusal(code: Code, error: GraphQLError) -> dict[str, Any]:
-    """One member of `errors` about a place in the document."""
+    """Makes a member of `errors` that is about a place in the document. Values in its message are removed."""
     answer = refusal(code, without_values(error.message))
     answer["extensions"].update(error.extensions or {})
     if error.locations:
@@ -82,7 +82,7 @@ def located_refusal(code: Code, error: GraphQLError) -> dict[str, Any]:
 
 
 def masked(request_id: str | None) -> dict[str, Any]:
-    """What a client sees of a bug: enough to ask about it."""
+    """Makes the error that a client gets for a bug: only the request id, so that the client can report it."""
     extensions: dict[str, Any] = {"code": Code.INTERNAL_SERVER_ERROR}
     if request_id is not None:
         extensions["requestId"] = request_id
@@ -90,10 +90,10 @@ def masked(request_id: str | None) -> dict[str, Any]:
 
 
 def execution_errors(errors: Iterable[GraphQLError], request_id: str | None) -> list[dict[str, Any]]:
-    """The `errors` of an executed operation. What has no code of the contract's is masked and logged.
+    """Makes the `errors` of an executed operation. Errors without one of the codes for clients are masked and logged.
 
-    A schema says no by raising a Refusal, or a GraphQLError whose `extensions` have one of the contract's codes; its
-    message and extensions are shown as they are.
+    A field refuses by raising a Refusal, or a GraphQLError whose `extensions` have one of these codes. Its message and
+    extensions reach the client unchanged, except that a message is cut at MESSAGE_CHARACTERS.
     """
     answers: list[dict[str, Any]] = []
     logged: set[tuple[type[BaseException], str]] = set()
@@ -119,7 +119,11 @@ def execution_errors(errors: Iterable[GraphQLError], request_id: str | None) -> 
 
 
 def log_failure(error: BaseException, where: str, request_id: str | None) -> None:
-    """Writes down where it failed and how, and nothing that anybody sent; not more often than is of use."""
+    """
+    Logs where a failure happened and its traceback, without any text from the request.
+
+    At most FAILURES_A_MINUTE failures of one kind are logged in a minute.
+    """
     left_out = _paced.admits((where, type(error)))
     if left_out is not None:
         more = more_words(left_out)
@@ -127,12 +131,16 @@ def log_failure(error: BaseException, where: str, request_id: str | None) -> Non
 
 
 def without_values(message: str) -> str:
-    """One of GraphQL's messages without what was sent: browsers log it, and it may be a misplaced password."""
+    """
+    Removes quoted values from a message of graphql-core.
+
+    A value may be a misplaced password, and browsers log error messages.
+    """
     return SAID_BACK.sub("", message)
 
 
 def _clipped(message: str) -> str:
-    """Messages quote the request, which may be a quarter of a megabyte of it for each error."""
+    """Cuts a message, because messages can quote the request, which may have a quarter of a megabyte."""
     return message if len(message) <= MESSAGE_CHARACTERS else message[:MESSAGE_CHARACTERS] + "…"
 
 
@@ -142,10 +150,10 @@ def _is_meant_for_clients(error: GraphQLError) -> bool:
 
 
 def _is_about_arguments(error: GraphQLError) -> bool:
-    """Whether GraphQL itself found, while executing, that a variable does not fit where it is used.
+    """Whether graphql-core found during execution that a variable's value is not allowed where it is used.
 
-    That is left to execution for a variable with a default that is sent as null; the error has no code, and no other
-    mark than where it was raised.
+    This happens when null is sent for a variable with a default. The error has no code and is recognized only by the
+    module that raised it.
     """
     raised = error.original_error or error
     frames = raised.__traceback__
@@ -156,6 +164,6 @@ def _is_about_arguments(error: GraphQLError) -> bool:
 
 
 def _field_name(error: GraphQLError) -> str:
-    """The field's name in the schema; the path has aliases, which are the client's words."""
+    """The field's name in the schema. The path is not logged, because the client chooses the aliases in it."""
     node = error.nodes[0] if error.nodes else None
     return node.name.value if isinstance(node, FieldNode) else "-"

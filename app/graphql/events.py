@@ -1,4 +1,4 @@
-"""Owns how results are written as server-sent events: an event `next` for each, then `complete`."""
+"""Writes GraphQL results as server-sent events: a `next` event for each result, then a `complete` event."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,27 +18,27 @@ COMPLETE = b"event: complete\ndata:\n\n"
 HEADERS = (
     (b"content-type", f"{EVENT_STREAM}; charset=utf-8".encode()),
     (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),  # else nginx keeps events until there is a page of them
+    (b"x-accel-buffering", b"no"),  # otherwise nginx holds events back until its buffer is full
 )
 
 
 def next_event(result: dict[str, Any]) -> bytes:
-    """A result. JSON as it is written here has no line breaks, which would end it."""
+    """Encodes a result as a `next` event. msgspec writes JSON without line breaks, which would end the event early."""
     return b"event: next\ndata: " + msgspec.json.encode(result) + b"\n\n"
 
 
 def refused_result(refusal: Refusal, request_id: str | None) -> dict[str, Any]:
-    """The result that says no to a whole subscription."""
+    """Makes the result that refuses a subscription as a whole."""
     return {"errors": execution_errors([GraphQLError(refusal.message, original_error=refusal)], request_id)}
 
 
 async def begin_events(send: Send, headers: Headers, body: bytes, *, more_body: bool = True) -> None:
-    """Sends the head of a stream, and its first bytes."""
+    """Sends the head of an event stream and its first bytes."""
     start: HTTPResponseStartEvent = {"type": "http.response.start", "status": 200, "headers": [*HEADERS, *headers]}
     await send(start)
     await send({"type": "http.response.body", "body": body, "more_body": more_body})
 
 
 async def send_one_result(send: Send, result: dict[str, Any]) -> None:
-    """Sends the whole stream of one result, which is there already."""
+    """Sends a complete event stream with one result."""
     await begin_events(send, (), next_event(result) + COMPLETE, more_body=False)

@@ -1,8 +1,8 @@
 """
-Executes GraphQL operations: Strawberry's executor, quicker about fields that are plain attributes, and in slices.
+Executes GraphQL operations with Strawberry's executor, but reads plain attributes faster and builds lists in slices.
 
-A long list is built in slices of a few milliseconds. Between them the event loop serves other requests, and of all
-requests of a process one builds at a time, so that many long answers slow verification no more than one does.
+A long list is built in slices of a few milliseconds; between them, the event loop serves other requests. Only one
+request of a process builds a slice at a time, so that many long answers slow verification no more than one does.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ NOT_PLAIN = object()
 SLICE_SECONDS = 0.004
 TOO_MANY_ITEMS = "The answer would be too long. Ask for less at once."
 BUILT_AT_ONCE = 50
-"""Items of a list that is built without a break, and of a longer one those that are awaited at the same time."""
+"""A list of up to this many items is built without a break; of a longer one, this many are awaited at a time."""
 
 
 class PlainField(NamedTuple):
-    """A leaf that is an attribute of its parent's value, with no resolver, argument or permission in between."""
+    """A leaf field that reads an attribute of its parent's value, without resolver, argument or permission class."""
 
     attribute: str
     serialize: Callable[[Any], Any]
@@ -41,18 +41,18 @@ class PlainField(NamedTuple):
 
 
 PlainFields = dict[str, dict[str, PlainField]]
-"""By the names of object type and field."""
+"""Plain fields by the name of their object type, then by field name."""
 
 
 class PlainFirstExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Reads plain fields at once; leaves the others, and plain ones that are not as they should be, to the library.
+    """Reads plain fields directly. The library completes all other fields, and plain ones with unexpected values.
 
-    Most fields of an answer are plain, and for each the library makes a path, an info, an argument dictionary and six
-    calls: a list of ten keys with eight fields each takes half the time this way.
+    Most fields of an answer are plain. For each, the library makes a path, an info object, an argument dictionary and
+    six calls; reading them directly halves the time for a list of ten keys with eight fields each.
 
-    `slices` is held while a slice of a long list is built. An answer with more than `items_at_most` list items fails:
-    measuring the operation should have refused it, but its lists may have grown since, or be those of a person who
-    signed in with it.
+    The lock `slices` is held while a slice of a long list is built. An answer with more than `items_at_most` list items
+    fails. Measuring should have refused its operation, but the lists may have grown since, or belong to a person whom
+    the operation itself signed in.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class PlainFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         items: Iterable[Any],
         position_context: Any,
     ) -> Any:
-        """The items of one list, of a long one after a while."""
+        """Completes the items of a list. Returns an awaitable for a long list, which is built in slices."""
         if isinstance(items, list):
             self.items_left -= len(items)
             if self.items_left < 0:
@@ -90,7 +90,7 @@ class PlainFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         items: list[Any],
         position_context: Any,
     ) -> list[Any]:
-        """As the library's own, with breaks."""
+        """Does what the library does for a list, but lets other tasks run after each slice."""
         completed: list[Any] = []
         unfinished: list[int] = []
         try:
@@ -130,14 +130,14 @@ class PlainFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         grouped_field_set: GroupedFieldSet,
         position_context: Any,
     ) -> Any:
-        """The fields of one object, by response name."""
+        """Executes the fields of one object. Returns their values by response name, or an awaitable of them."""
         plain = self.plain_fields[parent_type.name]
         values: dict[str, Any] = {}
         others: GroupedFieldSet = {}
         for response_name, details in grouped_field_set.items():
             field = plain.get(details[0].node.name.value)
             value = NOT_PLAIN if field is None else _read(field, source_value)
-            # The place in the answer is taken now, in the request's order, and filled when the library is done.
+            # Inserted now, to keep the order of the request. The library's values replace NOT_PLAIN later.
             values[response_name] = value
             if value is NOT_PLAIN:
                 others[response_name] = details
@@ -156,7 +156,11 @@ async def _filled(values: dict[str, Any], completed: Awaitable[dict[str, Any]]) 
 
 
 def _read(field: PlainField, source: Any) -> Any:
-    """The field's value as it goes into the answer, or NOT_PLAIN: then the library reads it again, and says why."""
+    """
+    The field's serialized value, or NOT_PLAIN if it can't be read directly.
+
+    The library then reads the field again and reports any error in its usual form.
+    """
     try:
         value = getattr(source, field.attribute)
         if value is None:
@@ -170,7 +174,7 @@ def _read(field: PlainField, source: Any) -> Any:
 
 
 def plain_fields(schema: GraphQLSchema) -> PlainFields:
-    """Every object type's plain fields, found once for a schema."""
+    """Finds the plain fields of every object type. Called once for a schema."""
     types = (type_ for type_ in schema.type_map.values() if isinstance(type_, GraphQLObjectType))
     return {type_.name: _plain_fields_of(type_) for type_ in types}
 

@@ -1,4 +1,4 @@
-"""What a GraphQL operation may cost: the limits, and the sentence about the one that it is over."""
+"""Limits for GraphQL operations, and the sentence about the limit that an operation exceeds."""
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -14,11 +14,11 @@ Asking = TypeVar("Asking", contravariant=True)
 class Limits:
     """What one request may ask for.
 
-    Complexity is how many fields an answer could have: each field counts one, or its weight, and what is below a list
-    counts as often as the list is long. That is `first` or `last` where the field takes one (a connection's page
-    counts once, not again at its edges), the number of intervals where it takes a time, the list's real length where
-    `ListSizes` has it, and `assumed_list_items` elsewhere. A console page comes to some hundreds, a month by the hour
-    to some 4,000. Introspection has a budget of its own: GraphiQL's comes to some 50,000 by this count.
+    Complexity is the number of fields that an answer could have. Each field counts as one or its weight; the fields
+    below a list count once for each item. A list's length is `first` or `last` if the field takes one (a connection
+    counts its page once, not again at its edges), the number of intervals if the field takes a period, the real length
+    if `ListSizes` has it, and otherwise `assumed_list_items`. A page of the console has a complexity of some hundreds,
+    a month of usage by the hour about 4,000. Introspection has a separate budget; GraphiQL's query takes about 50,000.
     """
 
     body_bytes: int = 256 * 1024
@@ -26,14 +26,14 @@ class Limits:
     depth_levels: int = 12
     aliases: int = 60
     operations: int = 20
-    """In one document, of which one is executed: each is measured and validated by itself."""
+    """In one document. Only one is executed, but each is measured and validated."""
     complexity_fields: int = 20_000
     introspection_fields: int = 100_000
     assumed_list_items: int = 10
     page_items: int = 100
-    """The largest page that a resolver gives; more than that is the resolver's to refuse, by its own code."""
+    """The largest page that a resolver returns. A larger `first` counts as this; the resolver refuses it itself."""
     intervals: int = INTERVALS_AT_MOST
-    """The same for the intervals of a time."""
+    """The most intervals that a resolver returns. A longer period counts as this; the resolver refuses it itself."""
     weights: Mapping[str, int] = field(
         default_factory=lambda: {
             "ApiKey.usage": 10,
@@ -42,8 +42,10 @@ class Limits:
         }
     )
     """
-    What is more work than a field: where a key stands may take a look at the database or at Redis, a diagnosis takes
-    ten, and one of a request that is not there looks for it again and again.
+    The complexity of fields that take more work than reading an attribute.
+
+    A key's usage may need a query to the database or Redis. A diagnosis needs ten queries, and looks again and again
+    for a request that is not stored yet.
     """
     sized_lists: frozenset[str] = frozenset(
         {
@@ -61,23 +63,23 @@ class Limits:
             "Mutation.createApiKey": ("input", "organizationId"),
         }
     )
-    """Where a field's arguments have the id of the object whose lists are below it."""
+    """For fields that select an object by id: the path of that id in the field's arguments."""
     nested_selections: int = 50
-    """Fields, inline fragments and spreads around each other: what keeps the measuring itself off the stack's end."""
+    """How deeply fields, inline fragments and spreads may be nested, so that measuring can't overflow the stack."""
     merge_steps: int = 20_000
-    """Comparisons of equal response names when validating: the one rule whose work grows with the square."""
+    """How often validation may compare fields with equal response names. That rule's work grows quadratically."""
     cached_documents: int = 1_000
     cached_bytes: int = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ListSizes:
-    """The real lengths of lists that take no page size, by type and field, as this person sees them.
+    """The real lengths of lists that take no page size, by "Type.field", as this person sees them.
 
-    `mean` is for what is below a list of all objects, such as `viewer.organizations`: with it, each length counts as
-    often as there are objects, which comes to their sum. `by_id` has the lengths below the objects that an argument
-    names by id, and `largest` is for an id that is not among them. `extra_fields` is added to the complexity that is
-    allowed, so that a long list can always be read once.
+    `mean` is used below a list of all objects, such as `viewer.organizations`: multiplied by the number of objects, it
+    gives the sum of their lengths. `by_id` has the lengths below an object whose id is in an argument; `largest` is
+    used for ids that are not in it. `extra_fields` is added to the allowed complexity, so that a long list can always
+    be read once.
     """
 
     mean: Mapping[str, float]
@@ -87,12 +89,12 @@ class ListSizes:
 
 
 class TooComplex(Exception):
-    """An operation asks for more than the limits allow; the message says which, and how much is allowed."""
+    """An operation exceeds a limit. The message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a selection set, or a whole operation, comes to, with every fragment counted wherever it is spread."""
+    """The cost of a selection set or an operation. A fragment counts everywhere it is spread."""
 
     depth_levels: int = 0
     aliases: int = 0
@@ -112,7 +114,7 @@ NOTHING = Cost()
 
 
 def excess(cost: Cost, limits: Limits, extra_fields: int = 0) -> str | None:
-    """The sentence about the first limit that a cost is over, or None."""
+    """A sentence about the first limit that the cost exceeds, or None. `extra_fields` raises the complexity limit."""
     fields = limits.complexity_fields + extra_fields
     if cost.depth_levels > limits.depth_levels:
         return f"The operation is too deep: {limits.depth_levels} levels of fields are allowed."
@@ -129,16 +131,16 @@ def excess(cost: Cost, limits: Limits, extra_fields: int = 0) -> str | None:
 
 
 class PersonalLists(Protocol[Asking]):
-    """What is known of the person behind a request before its operation is executed."""
+    """Knows a person's lists and limits what the person may request in a minute."""
 
     def assumed(self, context: Asking) -> ListSizes:
-        """The lengths of their lists, as far as they are known without a query; else the most that is likely."""
+        """The lengths of the person's lists without a query: those that are known, and high guesses for the others."""
 
     async def counted(self, context: Asking) -> ListSizes:
-        """The real lengths, by a query."""
+        """The real lengths of the person's lists, read from the database."""
 
     def charge(self, context: Asking, complexity: int) -> None:
-        """Is told of each operation before it is executed. Raises a Refusal of one that is too much for now."""
+        """Counts an operation before it is executed. Raises a Refusal if the person has requested too much."""
 
     def turn(self, context: Asking, complexity: int) -> AbstractAsyncContextManager[None]:
-        """Is entered while an operation is executed; a costly one waits for the person's costly ones before it."""
+        """Must be open while an operation is executed. Costly operations of one person run one after another."""

@@ -1,4 +1,4 @@
-"""How long the lists are that a person can ask for, so that an operation is measured by its real size."""
+"""Finds the lengths of the lists that a person can request, and limits how much a person requests in a minute."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -17,24 +17,32 @@ from resolvers.pace import Budget
 from schema.context import Context
 
 ASSUMED_AT_MOST = 1_000
-"""Agents, and admins, of an organization while they are not counted."""
+"""The number of agents, and of admins, that an organization is assumed to have before they are counted."""
 FIELDS_OF_A_KEY = 30
 FIELDS_OF_OTHERS = 5
-"""What a list may have of each item however long it is: every field of its own, and of the people beside it."""
+"""
+How many fields of each list item are allowed on top of the complexity limit, however long the list is.
+
+Enough for every field of the item itself, and of the people who are shown with it.
+"""
 
 COMPLEXITY_A_MINUTE = 2_000_000
-"""Fields a person, in each process: a hundred of the largest operations, which is some ten seconds of work."""
+"""
+The complexity, in fields, that a person may request in a minute from each process.
+
+That is a hundred of the largest operations, or about ten seconds of work.
+"""
 CHARGED_FROM = 1_000
+"""Operations of a lower complexity are not counted."""
 
 Lengths = Mapping[UUID, ListLengths]
 
 
 class Lists:
     """
-    The lengths of the lists of whoever asks, and how much each person asked for within a minute.
+    Implements `PersonalLists` for the person who is signed in.
 
-    Cheap operations cost nothing: they are as many as a person's programs can send, and none is worth more than
-    answering that it is refused.
+    Cheap operations are not counted, because refusing one takes as much work as answering it.
     """
 
     def __init__(self, reader: Reader, clock: Callable[[], datetime]) -> None:
@@ -44,11 +52,15 @@ class Lists:
         self._turns = WeakValueDictionary[UUID, asyncio.Lock]()
 
     def assumed(self, context: Context) -> ListSizes:
-        """Without a query: keys are counted in what was read of the person; others are assumed to be many."""
+        """
+        The lengths without a query.
+
+        The number of keys was read with the person; agents and admins are assumed to be ASSUMED_AT_MOST.
+        """
         return _sizes(_memberships(context), {})
 
     async def counted(self, context: Context) -> ListSizes:
-        """With one query that counts all of them."""
+        """The real lengths, from one query that counts everything."""
         memberships = _memberships(context)
         if not memberships:
             return _sizes(memberships, {})
@@ -57,14 +69,14 @@ class Lists:
         return _sizes(memberships, found)
 
     def charge(self, context: Context, complexity: int) -> None:
-        """Counts what a person asks for. Raises TooManyRequests."""
+        """Counts an operation of at least CHARGED_FROM fields. Raises TooManyRequests."""
         signed_in = context.visit.signed_in
         if signed_in is not None and complexity >= CHARGED_FROM:
             self._budget.spend(signed_in.person.id, complexity, self._clock())
 
     @asynccontextmanager
     async def turn(self, context: Context, complexity: int) -> AsyncIterator[None]:
-        """One costly operation of a person at a time: the event loop serves others in between, not only them."""
+        """Lets one costly operation of a person run at a time, so that one person can't occupy the event loop."""
         signed_in = context.visit.signed_in
         if signed_in is None or complexity < CHARGED_FROM:
             yield
@@ -81,7 +93,7 @@ def _memberships(context: Context) -> Sequence[MembershipRecord]:
 
 def _sizes(memberships: Sequence[MembershipRecord], found: Lengths) -> ListSizes:
     if not memberships:
-        # Nobody is signed in yet. The executor counts what a sign-in leads to.
+        # Nobody is signed in yet. If the operation itself signs somebody in, the executor limits the list items.
         return ListSizes({})
     by_id: dict[str, Mapping[str, float]] = {}
     extra_fields = 0
@@ -102,7 +114,7 @@ def _sizes(memberships: Sequence[MembershipRecord], found: Lengths) -> ListSizes
 
 
 def _lengths_of(member: MembershipRecord, found: ListLengths | None) -> tuple[int, int, int, int]:
-    """Living keys, tombstones, agents and admins in the lists that this member is shown."""
+    """The numbers of active keys, deleted keys, agents and admins in the lists that this member sees."""
     living = member.organization.live_key_count
     lengths = found or ListLengths(
         ASSUMED_AT_MOST, ASSUMED_AT_MOST, DELETED_LISTED_AT_MOST, living, DELETED_LISTED_AT_MOST

@@ -1,4 +1,4 @@
-"""Measures a parsed GraphQL operation: how deep it is, and how many fields its answer could have."""
+"""Measures a parsed GraphQL operation: its depth, its aliases, and how many fields its answer could have."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ INTROSPECTION = ("__schema", "__type")
 
 
 class _Place(NamedTuple):
-    """Where in an operation a selection stands: on what type, right below a page or not, and below which object."""
+    """Where a selection is: its type, whether it is directly below a page, and the id of the object it is below."""
 
     type: GraphQLNamedType | None
     in_page: bool
@@ -52,24 +52,24 @@ class _Place(NamedTuple):
 
 @dataclass(slots=True)
 class Measuring:
-    """One walk over one operation. Each fragment is walked once, so spreading it often costs no time.
+    """Measures one operation in one walk. Each fragment is walked once for each place, however often it is spread.
 
-    A fragment that spreads itself counts as nothing where the circle closes; saying so is validation's.
+    A fragment that spreads itself counts as nothing where the cycle closes. Validation refuses it later.
     """
 
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
     limits: Limits
     variables: Mapping[str, Any] | None
-    """The values of this request; None for the most that any request could ask for."""
+    """This request's variables; None to measure the most that any request could ask for."""
     sizes: ListSizes | None = None
-    """None while nobody knows who asks: a list with a real length then counts as one item, the least it can be."""
+    """None before the person is known: each list of `limits.sized_lists` then counts as one item."""
     depends_on_variables: bool = False
     depends_on_sizes: bool = False
     _known: dict[tuple[str, bool, str | None], Cost] = field(default_factory=dict)
 
     def operation(self, node: OperationDefinitionNode) -> Cost:
-        """What the operation costs. Raises TooComplex where its nesting alone is too much to measure."""
+        """Measures the operation. Raises TooComplex if it is nested too deeply to be measured."""
         root = self.schema.get_root_type(node.operation)
         return self._selections(node.selection_set, _Place(root, in_page=False, below=None), 0)
 
@@ -126,7 +126,11 @@ class Measuring:
     def _items(
         self, node: FieldNode, definition: GraphQLField | None, full_name: str, place: _Place
     ) -> tuple[float, bool]:
-        """How often what is below the field counts, and whether lists right below it are the page just counted."""
+        """
+        Returns how often the fields below this field count, and whether it is a page.
+
+        Lists directly below a page are not counted again, because their items are the page's.
+        """
         if definition is None:
             return 1, False
         sizes = [name for name in PAGE_SIZES if name in definition.args]
@@ -144,7 +148,11 @@ class Measuring:
         return 1, False
 
     def _real_length(self, node: FieldNode, full_name: str, below: str | None) -> float:
-        """The list's length; `Type.field(argument)` has the items that come with a true argument."""
+        """
+        The list's length.
+
+        An entry `Type.field(argument)` in the sizes has the items that are added if this argument is true.
+        """
         if self.sizes is None:
             return 1
         lengths = self.sizes.mean if below is None else self.sizes.by_id.get(below, self.sizes.largest)
@@ -157,8 +165,10 @@ class Measuring:
 
     def _named_object(self, node: FieldNode, full_name: str) -> str | None:
         """
-        The id by which the field's arguments name the object whose lists are below it; an empty text, which is no
-        object's, where the id can't be read, as in a variable's default object. None where no argument names one.
+        The id in the field's arguments that selects the object whose lists are below it.
+
+        None if no argument has such an id. An empty text, which no object has as its id, if the id can't be read, for
+        example in a variable's default object.
         """
         path = self.limits.named_by.get(full_name)
         if path is None or self.sizes is None:
@@ -171,7 +181,7 @@ class Measuring:
         return value if isinstance(value, str) else ""
 
     def _size(self, argument: ArgumentNode | None, default: object) -> int | None:
-        """The page's size that one argument asks for, or None where it leaves the size open."""
+        """The page size that an argument asks for, or None if it does not set one."""
         if argument is None:
             return None if default is Undefined else self._clamped(default)
         value = argument.value
@@ -185,7 +195,11 @@ class Measuring:
         return None
 
     def _intervals(self, given: Mapping[str, ValueNode]) -> int:
-        """How many of a time are asked for. What can't be read is refused later, and counts as the most till then."""
+        """
+        The number of intervals in the requested period.
+
+        A period that can't be read counts as the maximum; the resolver refuses it later.
+        """
         try:
             since, until = (datetime.fromisoformat(self._text(given[name])) for name in TIME)
             interval = Interval[self._text(given["interval"])] if "interval" in given else Interval.HOUR
@@ -194,11 +208,11 @@ class Measuring:
             return self.limits.intervals
 
     def _text(self, value: ValueNode) -> Any:
-        """The text or name that an argument is, or None where that is left open."""
+        """The text or enum name in an argument, or None if it is not known."""
         return self._value(value) if isinstance(value, StringValueNode | EnumValueNode | VariableNode) else None
 
     def _value(self, value: Any) -> Any:
-        """What a literal or a variable stands for; None where that is left open. Other values are themselves."""
+        """The value of a literal or a variable, or None if it is not known. Other values are returned unchanged."""
         if isinstance(value, StringValueNode | EnumValueNode | BooleanValueNode):
             return value.value
         if isinstance(value, VariableNode):
@@ -211,17 +225,17 @@ class Measuring:
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
-    """The document's fragments by name."""
+    """The document's fragments, by name."""
     return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
 
 
 def operations_of(document: DocumentNode) -> Iterator[OperationDefinitionNode]:
-    """The document's operations, in its order."""
+    """The document's operations, in the document's order."""
     return (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
 
 
 def default_value(definition: VariableDefinitionNode) -> int | str | bool | None:
-    """A variable's default, as far as sizes and times can hang on it."""
+    """A variable's default if it is a number, a text, an enum value or a boolean, else None."""
     node = definition.default_value
     if isinstance(node, IntValueNode):
         return whole_number(node)
@@ -229,5 +243,5 @@ def default_value(definition: VariableDefinitionNode) -> int | str | bool | None
 
 
 def whole_number(node: IntValueNode) -> int:
-    """The number of a literal; a very long one, which Python takes long to read or refuses to, counts as very large."""
+    """The value of an integer literal. One of 19 characters or more counts as sys.maxsize and is not parsed."""
     return int(node.value) if len(node.value) < 19 else sys.maxsize

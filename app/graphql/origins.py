@@ -1,8 +1,8 @@
 """
-Owns which web pages may ask GraphQL: our own, and those of the front ends that the operator named.
+Decides which web pages may send requests to /graphql: Keydesk's own, and those of KEYDESK_ALLOWED_ORIGINS.
 
-Every POST is looked at, with a cookie or without, so that no other page can sign a browser in either. CORS is a few
-lines of our own: the framework's is for all routes of an application and knows nothing of a refused page.
+Every POST is checked, with a cookie or without, so that no other page can sign a browser in. The framework's CORS
+support is not used, because it applies to all routes of an application and does not refuse requests.
 """
 
 import logging
@@ -36,7 +36,11 @@ _PREFLIGHT: Headers = [
 
 
 def own_origins(public_url: str) -> frozenset[str]:
-    """The origin that our own pages have, as browsers write it; on loopback its three names count as one."""
+    """
+    The origin of Keydesk's own pages, as browsers write it.
+
+    If the public URL is on loopback, the origins with localhost, 127.0.0.1 and [::1] all count.
+    """
     parts = urlsplit(public_url)
     hostname = parts.hostname or ""
     host = f"[{hostname}]" if ":" in hostname else hostname
@@ -46,15 +50,19 @@ def own_origins(public_url: str) -> frozenset[str]:
 
 
 def origin_allowed(origin: str | None, public_url: str, allowed_origins: Collection[str]) -> bool:
-    """Whether a page of this origin may ask. A request without one comes from no page; `null` is none of ours."""
+    """
+    Whether a page of this origin may send requests.
+
+    A request without an origin does not come from another page and is allowed. The origin `null` is not.
+    """
     return origin is None or origin in own_origins(public_url) or origin in allowed_origins
 
 
 class OriginGuard:
     """
-    An ASGI application in front of that of /graphql: refuses pages that may not ask, and tells browsers which may.
+    ASGI middleware for /graphql: refuses requests from pages of other origins, and answers CORS preflight requests.
 
-    It wraps that application itself and not a path, which the framework's routing reads in its own way.
+    It wraps the endpoint instead of matching a path, because the framework's router may read a path differently.
     """
 
     def __init__(
@@ -93,7 +101,11 @@ class OriginGuard:
         return len(origins) == 1 and origins[0] in self._named
 
     def _headers(self, origins: list[str]) -> Headers:
-        """What every answer says: that it depends on who asks, and who may read it, be it a refusal."""
+        """
+        The CORS headers of every answer, including refusals.
+
+        They are `Vary: Origin` if any origin is named in the settings, and permission to read for those origins.
+        """
         if not self._named:
             return []
         if not self._is_named(origins):
@@ -113,7 +125,7 @@ ADVICE = (
 
 
 class _PacedLog:
-    """A line a minute, so that an operator sees a wrong setting and no stranger fills the log."""
+    """Logs one line a minute, so that the operator sees a wrong setting but strangers can't fill the log."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -133,7 +145,7 @@ class _PacedLog:
 
 
 def _shown(origins: list[str]) -> str:
-    """The page's origin, where the header is one; whatever else somebody put there is not repeated."""
+    """Describes the page's origin. A header that is not a well-formed origin is not repeated."""
     if len(origins) != 1:
         return "a page that sends several origins"
     try:
@@ -149,7 +161,7 @@ def _shown(origins: list[str]) -> str:
 
 
 async def _refuse(scope: HTTPScope, send: Send, message: str) -> None:
-    """A GraphQL response, in the form that was asked for, as every refusal at this address."""
+    """Sends the refusal as a GraphQL response, in the media type that the Accept header asks for."""
     form = answer_form(", ".join(header_values(scope, b"accept")) or "*/*") or AnswerForm.JSON
     body = msgspec.json.encode({"errors": [refusal(Code.FORBIDDEN, message)]})
     headers = [(b"content-type", f"{form.value}; charset=utf-8".encode()), (b"cache-control", b"no-store")]

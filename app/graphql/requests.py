@@ -1,4 +1,4 @@
-"""Owns the HTTP side of a GraphQL request: what is asked, in what form, and in what form the answer is wanted."""
+"""Reads a GraphQL request from HTTP: its body, its content type, and the media type that the client accepts."""
 
 import json
 import re
@@ -15,25 +15,25 @@ from litestar.types import HTTPScope, Receive
 from app.graphql.errors import Code, ExecutionRefused, RequestRefused
 
 LIST_MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
-"""One member of a list in a header. A quote that is never closed goes to the end, so that no reading starts over."""
+"""A member of a list in a header. An unclosed quote extends to the end, so that the pattern never backtracks."""
 MEDIA_RANGES_AT_MOST = 64
 UTF_8 = ("utf-8", "utf8")
 EVENT_STREAM = "text/event-stream"
 
 
 class AnswerForm(Enum):
-    """The media types of an answer."""
+    """The media types in which a query or mutation is answered."""
 
     GRAPHQL_RESPONSE = "application/graphql-response+json"
     JSON = "application/json"
 
 
 class ClientGone(Exception):
-    """The client hung up before its request was whole."""
+    """The client disconnected before its whole request was received."""
 
 
 class Asked(msgspec.Struct):
-    """The body of a request, as the GraphQL-over-HTTP specification has it. Other members are ignored, as it asks."""
+    """The body of a request. Unknown members are ignored, as the GraphQL-over-HTTP specification requires."""
 
     query: str
     operation_name: str | None = msgspec.field(name="operationName", default=None)
@@ -45,16 +45,16 @@ _decoder = msgspec.json.Decoder(Asked)
 
 
 def header_values(scope: HTTPScope, name: bytes) -> list[str]:
-    """Every value that a header was sent with."""
+    """All values of a header, in the order in which they were sent. `name` is in lower case."""
     return [value.decode("latin-1") for header, value in scope["headers"] if header == name]
 
 
 @lru_cache(maxsize=64)
 def answer_form(accept: str) -> AnswerForm | None:
-    """The form that an Accept header likes best, or None where it likes none of ours.
+    """The media type that an Accept header prefers, or None if it accepts neither. Pass `*/*` for a missing header.
 
-    Where it likes both alike, the GraphQL one if it names it, and plain JSON if only a wildcard stands for both: so the
-    specification's audit wants it. A missing header is asked as `*/*`.
+    If it prefers neither, the answer is application/graphql-response+json if the header names both, and
+    application/json if only a wildcard matches them: the specification's audit tests this.
     """
     liked: dict[AnswerForm, tuple[float, int]] = {}
     for media_type, parameters in _media_ranges(accept):
@@ -75,13 +75,13 @@ def answer_form(accept: str) -> AnswerForm | None:
 
 @lru_cache(maxsize=64)
 def accepts_events(accept: str) -> bool:
-    """Whether an Accept header names server-sent events. A wildcard does not ask for a stream."""
+    """Whether an Accept header names text/event-stream. A wildcard does not count."""
     named = [parameters for media_type, parameters in _media_ranges(accept) if media_type == EVENT_STREAM]
     return any(_quality(each.get("q", "1")) and each.get("charset", "utf-8") in UTF_8 for each in named)
 
 
 def check_content_type(scope: HTTPScope) -> None:
-    """Raises RequestRefused for a body that is not said to be JSON in UTF-8 and as it is."""
+    """Raises RequestRefused unless the headers declare JSON in UTF-8 without a content coding."""
     types = header_values(scope, b"content-type")
     media_type, parameters = _media_type(types[0]) if len(types) == 1 else ("", {})
     if media_type != "application/json":
@@ -93,7 +93,11 @@ def check_content_type(scope: HTTPScope) -> None:
 
 
 async def read_body(scope: HTTPScope, receive: Receive, most_bytes: int) -> bytes:
-    """The whole body. Raises RequestRefused as soon as it is known to be too long, ClientGone when nobody sends it."""
+    """
+    Reads the whole body, of at most `most_bytes` bytes.
+
+    Raises RequestRefused as soon as it is known to be too long, and ClientGone if the client disconnects.
+    """
     for declared in header_values(scope, b"content-length"):
         if declared.isdecimal() and (len(declared) > 15 or int(declared) > most_bytes):
             raise _too_long(most_bytes)
@@ -110,7 +114,11 @@ async def read_body(scope: HTTPScope, receive: Receive, most_bytes: int) -> byte
 
 
 def read_request(body: bytes) -> Asked:
-    """What the body asks. Raises RequestRefused where it is no JSON or no request, ExecutionRefused for surrogates."""
+    """
+    Parses the body.
+
+    Raises RequestRefused if it is not JSON or not a GraphQL request, and ExecutionRefused for half a surrogate pair.
+    """
     try:
         return _decoder.decode(body)
     except RecursionError:
@@ -124,7 +132,11 @@ def read_request(body: bytes) -> Asked:
 
 
 def _refuse_unreadable(body: bytes) -> NoReturn:
-    """JSON allows half a surrogate pair to be escaped in a string, and our decoder does not: tells that case apart."""
+    """
+    Raises the error for a body that msgspec could not decode.
+
+    JSON allows an escaped half of a surrogate pair in a string and msgspec does not, so that case has its own error.
+    """
     try:
         json.dumps(json.loads(body), ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -140,18 +152,18 @@ def _too_long(most_bytes: int) -> RequestRefused:
 
 
 def _media_ranges(accept: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The members of an Accept header, as far as any client has them: 30 KB of commas cost 50 ms."""
+    """The first 64 members of an Accept header, more than clients send. Without a limit, 30 KB of commas take 50 ms."""
     members = islice(LIST_MEMBER.finditer(accept), MEDIA_RANGES_AT_MOST)
     return (_media_type(member[0]) for member in members)
 
 
 def _media_type(text: str) -> tuple[str, dict[str, str]]:
-    """A media type and its parameters, in lower case and unquoted."""
+    """Splits a media type from its parameters. Both are returned in lower case and without quotes."""
     media_type, *parameters = text.lower().split(";")
     pairs = (parameter.partition("=") for parameter in parameters)
     return media_type.strip(), {name.strip(): value.strip().strip('"') for name, _, value in pairs}
 
 
 def _quality(text: str) -> float | None:
-    """A weight of RFC 9110, or None for what is none."""
+    """Parses a quality weight (RFC 9110, 12.4.2); None if it is not valid."""
     return float(text) if re.fullmatch(r"0(\.\d{0,3})?|1(\.0{0,3})?", text, re.ASCII) else None

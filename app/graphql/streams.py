@@ -1,9 +1,9 @@
 """
-Owns subscriptions as server-sent events: GraphQL over SSE, in its distinct connections mode.
+Answers subscriptions with server-sent events, by the GraphQL over SSE protocol in "distinct connections mode".
 
-https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md: an event `next` for each result, then `complete`. What
-is refused before execution comes as a `next`, too: the protocol has it so, and its client takes another status for a
-broken network and asks again and again. A stream that ends without `complete` was cut off, and may be asked for anew.
+https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md: a `next` event for each result, then `complete`. A
+refusal before execution is a `next` event too, as the protocol requires: its client takes an error status for a network
+failure and retries again and again. A stream that ends without `complete` was cut off, and the client may retry.
 """
 
 import asyncio
@@ -23,11 +23,15 @@ from app.graphql.events import COMMENT, COMPLETE, Headers, begin_events, next_ev
 from keys.refusals import TooManyRequests, Unauthenticated
 
 SERVER_STOPS = "keydesk.server_stops"
-"""The ASGI extension by which our server says that it was told to stop: an asyncio.Event. Others wait, or cut off."""
+"""
+The ASGI extension with an asyncio.Event that Keydesk's server sets when it is to stop.
+
+Other servers wait for streams to end, or cut them off.
+"""
 HANG_UP = "keydesk.hang_up"
-"""The one by which our server drops a connection with all that it has yet to send: a function."""
+"""The ASGI extension with a function that drops the connection, including bytes that were not sent yet."""
 LAST_WORDS_SECONDS = 2
-"""How long the end of a stream waits for a client that does not read. Then it is hung up on."""
+"""How long sending a stream's end may wait for a client that does not read. Then the connection is dropped."""
 RETRY_SECONDS = 5
 NO_LONGER = "This stream is over: you were signed out, or what you may do has changed. Sign in, and ask again."
 TOO_MANY_IN_ALL = "Too many streams are open at this moment. Try again in a few seconds."
@@ -35,31 +39,35 @@ TOO_MANY_IN_ALL = "Too many streams are open at this moment. Try again in a few 
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """What streams may take of one process, and how often each is looked after."""
+    """How many streams a process keeps open, and the timing of each."""
 
     a_person: int = 5
-    """Open at the same time."""
+    """How many streams one person may have open at the same time."""
     in_all: int = 500
     heartbeat_seconds: float = 12
-    """Proxies give up a connection without a byte: nginx after 60 seconds, others after 30."""
+    """How often a comment is sent. Proxies close an idle connection: nginx after 60 seconds, others after 30."""
     recheck_seconds: float = 1
-    """How often the right to a stream is looked at beside its events."""
+    """How often the right to a stream is checked between its events."""
     unread_seconds: float = 30
-    """How long a client may leave unread what it was sent."""
+    """How long sending may wait for a client that does not read."""
 
 
 class StreamRight(Protocol):
-    """By what right a stream goes on."""
+    """The right by which a stream goes on."""
 
     @property
     def owner(self) -> Hashable:
-        """Whose it is: what open streams are counted under."""
+        """The owner of the stream; open streams are counted by owner."""
 
     async def still_holds(self) -> bool:
-        """Looks whether it does."""
+        """Checks whether the right still holds, which may query the database."""
 
     def heard(self, call: Callable[[], None]) -> AbstractContextManager[None]:
-        """Calls, while the block runs, when it may be over, as far as this process knows without a look."""
+        """
+        While the context is open, calls `call` whenever this process changes something that may end the right.
+
+        Changes by other processes are found only by `still_holds`.
+        """
 
 
 class End(Enum):
@@ -68,15 +76,15 @@ class End(Enum):
     COMPLETE = auto()
     RIGHT_OVER = auto()
     CUT_OFF = auto()
-    """Nobody reads it any more, or the server is told to stop."""
+    """The client has disconnected or does not read, or the server stops."""
 
 
 class Unread(Exception):
-    """The client takes nothing more."""
+    """The client has not read for `StreamLimits.unread_seconds`, or the connection is lost."""
 
 
 class Places:
-    """Counts the streams that are open."""
+    """Counts the open streams and enforces their limits."""
 
     def __init__(self, limits: StreamLimits) -> None:
         self._limits = limits
@@ -84,7 +92,11 @@ class Places:
 
     @contextmanager
     def taken(self, owner: Hashable) -> Iterator[None]:
-        """Takes one while the block runs. Raises TooManyRequests."""
+        """
+        Counts a stream while the context is open.
+
+        Raises TooManyRequests if the owner or the process has too many.
+        """
         most = self._limits.a_person
         if self._open[owner] >= most:
             sentence = f"You have {most} streams open, which is as many as one person may. Close one, then ask again."
@@ -101,7 +113,7 @@ class Places:
 
 
 class Streams:
-    """Answers subscriptions whose documents have passed."""
+    """Answers subscriptions whose documents have passed all checks."""
 
     def __init__(self, limits: StreamLimits) -> None:
         self._limits = limits
@@ -118,10 +130,10 @@ class Streams:
         headers: Headers,
         request_id: str | None,
     ) -> None:
-        """Streams to the end. Raises TooManyRequests before it has begun."""
+        """Sends the stream until it ends. Raises TooManyRequests, but only before anything is sent."""
         extensions = cast("dict[str, Any]", scope.get("extensions") or {})
         with self._places.taken(right.owner):
-            # At once, so that whatever lies between passes on that there is an answer.
+            # Sent at once, so that proxies pass the response's head on before there is a result.
             await begin_events(send, headers, COMMENT)
             await Stream(
                 executor,
@@ -137,7 +149,7 @@ class Streams:
 
 @dataclass(slots=True)
 class Stream:
-    """One subscription that is being answered."""
+    """The answer to one subscription."""
 
     executor: Executor[Any]
     right: StreamRight
@@ -151,11 +163,12 @@ class Stream:
 
     async def run(self) -> None:
         """
-        Until the source, the right to it, the connection or the server ends. The source's `finally` has run by then.
+        Sends the stream until the source, the right, the connection or the server ends.
 
-        It is asked for an event when the one before was taken: who reads slowly waits for themselves.
+        When it returns, the source's `finally` has run. The source is asked for an event only after the one before was
+        sent, so that a slow client delays only its own stream.
         """
-        # The source lives in one task from its first event to its end: a generator with a timeout in it needs that.
+        # One task runs the source from its first event to its end: a timeout inside a generator requires that.
         parts = [self._write(), self._watch(), self._leave(), self._beat()]
         if self.server_stops is not None:
             parts.append(_stop(self.server_stops))
@@ -174,13 +187,13 @@ class Stream:
         try:
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await self.send({"type": "http.response.body", "body": last_words, "more_body": False})
-        except OSError:  # which a timeout is, too
+        except OSError:  # includes TimeoutError
             if self.hang_up is not None:
                 self.hang_up()
                 await self._leave()
 
     async def _write(self) -> End:
-        """Sends each event's result, after another look at the right to it."""
+        """Sends the result of each event. Checks the right again before each."""
         source = create_source_event_stream(self.executor)
         if self.executor.is_awaitable(source):
             source = await source
@@ -199,7 +212,7 @@ class Stream:
         return End.COMPLETE
 
     async def _watch(self) -> End:
-        """Ends with the right."""
+        """Returns when the right no longer holds."""
         changed = asyncio.Event()
         with self.right.heard(changed.set):
             while await self.right.still_holds():
@@ -210,19 +223,19 @@ class Stream:
         return End.RIGHT_OVER
 
     async def _leave(self) -> End:
-        """Ends with the client's connection."""
+        """Returns when the client has disconnected."""
         while (await self.receive())["type"] != "http.disconnect":
             pass
         return End.CUT_OFF
 
     async def _beat(self) -> End:
-        """Shows whatever lies between that the connection is in use."""
+        """Sends comments, so that proxies don't close the connection as idle. Never returns."""
         while True:
             await asyncio.sleep(self.limits.heartbeat_seconds)
             await self._send(COMMENT)
 
     async def _send(self, body: bytes) -> None:
-        """Returns when there is room for more. Raises Unread."""
+        """Sends bytes; returns when there is room for more. Raises Unread."""
         try:
             async with asyncio.timeout(self.limits.unread_seconds), self._sending:
                 await self.send({"type": "http.response.body", "body": body, "more_body": True})
@@ -248,7 +261,7 @@ class Stream:
 
 
 async def _read(part: Coroutine[Any, Any, End]) -> End:
-    """A part of a stream, which is cut off where nobody reads it."""
+    """Runs a part of a stream; an unread stream ends as CUT_OFF."""
     try:
         return await part
     except Unread:
@@ -257,7 +270,7 @@ async def _read(part: Coroutine[Any, Any, End]) -> End:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        # Not by us: the source waited for something that somebody else has cancelled, which is a failure like others.
+        # This task was not cancelled. The source waited for something that was, which is a failure like any other.
         raise RuntimeError("what the source waited for was cancelled") from error
 
 
