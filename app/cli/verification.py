@@ -12,7 +12,8 @@ from app.metering import Counting
 from app.startup_checks import foreign_server_key
 from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.limits.limiter import OnlyLooking
-from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.outcomes import Outcome
+from keys.verification.verdict import Verdict, Wanted
 from keys.verification.verifier import Gate
 from models.engine.ids import Prefix, external_id, parse_external_id
 from models.key_queries import ApiKeyRecord, key_record
@@ -48,7 +49,7 @@ def verify(
 
     verdict, record = work(operation)
     is_good = verdict.outcome is Outcome.GOOD
-    lines = [verdict.reason if is_good else f"{verdict.outcome.value}: {verdict.reason}"]
+    lines = [verdict.reason if is_good else f"{verdict.outcome.code}: {verdict.reason}"]
     if record is not None:
         lines.append(f"The key is {key_words(record)}.")
     show(_form(verdict, record), lines, as_json=as_json)
@@ -101,7 +102,7 @@ def _form(verdict: Verdict, record: ApiKeyRecord | None) -> Form:
     state = verdict.key
     return {
         "good": verdict.outcome is Outcome.GOOD,
-        "code": None if verdict.outcome is Outcome.GOOD else verdict.outcome.value,
+        "code": None if verdict.outcome is Outcome.GOOD else verdict.outcome.code,
         "reason": verdict.reason,
         "detail": None if verdict.malformed is None else verdict.malformed.detail,
         "keyId": None if record is None else external_id(Prefix.API_KEY, record.id),
@@ -131,5 +132,7 @@ def _advice(verdict: Verdict) -> str:
             return "The key is good, and over its limit. Give it another: keydesk key limit KEY"
         case Outcome.UNAVAILABLE:
             return "The key could not be checked. Try again."
+        case Outcome.GATEWAY_NOT_ALLOWED:
+            raise ValueError("no gateway is asked for here")
         case _:
             assert_never(verdict.outcome)

@@ -17,17 +17,16 @@ from typing import TYPE_CHECKING, Literal
 from app.settings import SettingsError
 from keys.hashing import HashingPool
 from keys.limits.limiter import Limiter
+from keys.outcomes import Outcome
 from keys.usage.recorder import Ledger
-from keys.verification.verdict import Outcome
 from models.key_lookup import KeyState
-from models.usage.refused_request import RefusedReason
 from resolvers.sign_in_attempts import Tried
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Gauge
 
 EVERY_SECONDS = 0.5
-CODES = (*(outcome.value for outcome in Outcome), RefusedReason.GATEWAY_NOT_ALLOWED.value)
+CODES = tuple(outcome.code for outcome in Outcome)
 BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 OfWorkers = Literal["livesum", "livemax", "liveall"]
 """What is made of the living workers' values: their sum, the highest, or each with its process's number."""

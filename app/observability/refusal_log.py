@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from keys.verification.verdict import Outcome
+from keys.outcomes import Outcome
 from models.engine.ids import Prefix
 from models.key_lookup import KeyState
 
@@ -21,7 +21,7 @@ LINES_OF_A_KEY_AT_MOST = 10
 """Each second."""
 KEYS_AT_MOST = 10_000
 """Of which it is known in a second how many lines they had; requests of further ones are counted with the others."""
-GOOD = Outcome.GOOD.value
+GOOD = Outcome.GOOD.code
 
 
 class _Recent:

@@ -13,14 +13,14 @@ from app.observability.logs import failure_story
 from app.observability.paced_log import Paced, more_words
 from app.request_id import constant_headers, new_request_id
 from app.verify.responses import Answer, Answers
+from keys.outcomes import Outcome
 from keys.token import Secret
 from keys.usage.buffer import Sender
 from keys.usage.recorder import Ledger
-from keys.verification.verdict import Outcome, Wanted
+from keys.verification.verdict import Wanted
 from keys.verification.verifier import Gate
 from models.engine.ids import Prefix, parse_external_id
 from models.key_lookup import KeyState
-from models.usage.refused_request import RefusedReason
 
 logger = logging.getLogger("keydesk.verification")
 
@@ -35,7 +35,6 @@ FAILURES_A_MINUTE = 20
 """That are logged; the next line says how many more there were."""
 Peer = tuple[str, int]
 NO_AGENT = Wanted()
-_UNAVAILABLE = Outcome.UNAVAILABLE.value
 Told = tuple[str, KeyState | None, str | None, Answer]
 """What became of a request: a code, the key whose possession was proved, the caller's address, and the answer."""
 
@@ -53,9 +52,9 @@ class Presented(NamedTuple):
     """What a request's headers carry: a key, or what speaks against there being one; and the agent it is for."""
 
     key: str | None
-    refused: Outcome | None
+    refused: Outcome
+    """Of a request without a key; GOOD with one, as far as headers can say."""
     detail: str
-    was_sent: bool
     wanted: Wanted
 
 
@@ -97,7 +96,7 @@ class VerifyDoor:
             code, key, address, answer = await self._answer(scope["headers"], scope.get("client"), request_id)
         except Exception as error:
             self._log_failure(error, request_id)
-            code, key, address, answer = _UNAVAILABLE, None, None, self._answers.unavailable(request_id)
+            code, key, address, answer = Outcome.UNAVAILABLE.code, None, None, self._answers.unavailable(request_id)
         if self._observer is not None:
             self._observer.answered(code, key, request_id, address, perf_counter() - began)
         status, answer_headers, body = answer
@@ -127,25 +126,22 @@ class VerifyDoor:
                 values.setdefault(name, []).append(text)
         by_gateway = self._gateway_token is not None and self._came_by_gateway(values.get(GATEWAY_TOKEN, []))
         if self._gateway_token is not None and not by_gateway:
-            sender, code = self._sender(values, peer), RefusedReason.GATEWAY_NOT_ALLOWED
-            self._refused(code, request_id, sender, NO_AGENT)
+            sender, outcome = self._sender(values, peer), Outcome.GATEWAY_NOT_ALLOWED
+            self._refused(outcome, request_id, sender, NO_AGENT)
             detail = "This request did not come by way of the gateway."
-            return code.value, None, sender.ip_address, self._answers.problem(403, code.value, detail, request_id)
+            return outcome.code, None, sender.ip_address, self._answers.refused(outcome, detail, request_id)
         sender = self._sender(values, peer, by_gateway=by_gateway)
         presented = read_presented(values)
         if presented.key is None:
-            outcome = Outcome.MISSING_KEY if presented.refused is None else presented.refused
-            reason = RefusedReason(outcome.value)
-            self._refused(reason, request_id, sender, presented.wanted, detail=presented.detail)
-            answer = self._answers.unauthorized(
-                outcome.value, presented.detail, request_id, was_sent=presented.was_sent
-            )
-            return outcome.value, None, sender.ip_address, answer
+            outcome = presented.refused
+            self._refused(outcome, request_id, sender, presented.wanted, detail=presented.detail)
+            answer = self._answers.refused(outcome, presented.detail, request_id)
+            return outcome.code, None, sender.ip_address, answer
         verdict = await self._gate.check(presented.key, presented.wanted)
         if self._ledger is not None:
             self._ledger.note(verdict, request_id[REQUEST_ID_PREFIX:], sender, presented.wanted)
         return (
-            verdict.outcome.value,
+            verdict.outcome.code,
             verdict.key,
             sender.ip_address,
             self._answers.of(verdict, request_id, presented.wanted),
@@ -165,11 +161,11 @@ class VerifyDoor:
         return Sender(address, values[USER_AGENT][0][:USER_AGENT_BYTES_AT_MOST] if USER_AGENT in values else b"")
 
     def _refused(
-        self, reason: RefusedReason, request_id: str, sender: Sender, wanted: Wanted, *, detail: str | None = None
+        self, outcome: Outcome, request_id: str, sender: Sender, wanted: Wanted, *, detail: str | None = None
     ) -> None:
-        if self._ledger is not None:
+        if self._ledger is not None and outcome.reason is not None:
             hexadecimal = request_id[REQUEST_ID_PREFIX:]
-            self._ledger.refuse(reason, hexadecimal, sender, agent_id=wanted.agent_id, detail=detail)
+            self._ledger.refuse(outcome.reason, hexadecimal, sender, agent_id=wanted.agent_id, detail=detail)
 
 
 def read_presented(values: Mapping[bytes, list[bytes]]) -> Presented:
@@ -189,16 +185,16 @@ def read_presented(values: Mapping[bytes, list[bytes]]) -> Presented:
     if len(keys) > 1:
         return _malformed("Authorization and X-API-Key carry different keys. Send one of them.", wanted)
     if keys:
-        return Presented(keys.pop().decode("latin-1"), None, "", True, wanted)
+        return Presented(keys.pop().decode("latin-1"), Outcome.GOOD, "", wanted)
     if bearers:
         detail = "Authorization says Bearer, but no key comes after it. Is the variable that should hold it empty?"
     else:
         detail = "The request carries no key. Send it as: Authorization: Bearer KEY, or as X-API-Key: KEY."
-    return Presented(None, None, detail, False, wanted)
+    return Presented(None, Outcome.MISSING_KEY, detail, wanted)
 
 
 def _malformed(detail: str, wanted: Wanted) -> Presented:
-    return Presented(None, Outcome.MALFORMED_KEY, detail, True, wanted)
+    return Presented(None, Outcome.MALFORMED_KEY, detail, wanted)
 
 
 def _bearer(value: bytes) -> bytes | None:

@@ -1,70 +1,75 @@
-"""Owns what a verification is answered: a Verdict as 200, 401, 403, 429 or 503, with its headers."""
+"""Turns a verdict into the HTTP answer to a verification: status, headers and body."""
 
 from functools import lru_cache
 from typing import assert_never
 
 from app.problems import MEDIA_TYPE, Problems
-from keys.limits.limiter import Decision, Exceeded
+from keys.limits.limiter import Decision
 from keys.limits.sliding_window import WINDOW_SECONDS, Limits, Month, whole_seconds
-from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.outcomes import Outcome
+from keys.verification.verdict import Verdict, Wanted
 from models.key_lookup import KeyState
 
 RETRY_AFTER_SECONDS = 5
 NOT_PERMITTED = "access not permitted"
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]
+_DETAILS = {
+    Outcome.INVALID_KEY: "This key was not issued here as it stands: it may be mistyped, altered or invented.",
+    Outcome.DELETED_KEY: "This key was deleted.",
+    Outcome.REPLACED_SECRET: "This key was given a new secret, and the one that was sent no longer works.",
+    Outcome.UNAVAILABLE: "The key could not be checked just now. It is not the cause; try again in a few seconds.",
+}
+"""What is said of an outcome whatever the request was. The codes and statuses are in `keys/outcomes.py`."""
+_TITLES = {
+    Outcome.RATE_LIMITED: "rate limit exceeded",
+    Outcome.QUOTA_EXCEEDED: "quota exceeded",
+    Outcome.UNAVAILABLE: "verification unavailable",
+}
+"""Of refusals that don't say NOT_PERMITTED."""
 
 
 class Answers:
-    """Knows where the codes are explained."""
+    """Answers that link to the documentation of this server, at its public address."""
 
     def __init__(self, public_url: str) -> None:
         self._problems = Problems(public_url)
 
     def of(self, verdict: Verdict, request_id: str, wanted: Wanted | None = None) -> Answer:
-        """The status, the headers and the body for what became of a key; `wanted` is the agent it was presented for."""
+        """The status, the headers and the body for a verdict; `wanted` is the agent that the key was presented for."""
         match verdict.outcome:
             case Outcome.GOOD:
                 return _good(verdict, request_id)
-            case Outcome.MISSING_KEY | Outcome.INVALID_KEY:
-                detail = "This key was not issued here as it stands: it may be mistyped, altered or invented."
-                return self.unauthorized("invalid_key", detail, request_id)
             case Outcome.MALFORMED_KEY:
                 detail = "" if verdict.malformed is None else verdict.malformed.detail
-                return self.unauthorized("malformed_key", detail, request_id)
-            case Outcome.DELETED_KEY:
-                return self.unauthorized("deleted_key", "This key was deleted.", request_id)
-            case Outcome.REPLACED_SECRET:
-                detail = "This key was given a new secret, and the one that was sent no longer works."
-                return self.unauthorized("replaced_secret", detail, request_id)
+                return self.refused(verdict.outcome, detail, request_id)
             case Outcome.AGENT_NOT_IN_SCOPE:
-                return self.problem(403, "agent_not_in_scope", _of_agent(wanted), request_id)
+                return self.refused(verdict.outcome, _of_agent(wanted), request_id)
             case Outcome.RATE_LIMITED | Outcome.QUOTA_EXCEEDED:
                 return self._limited(verdict, request_id)
-            case Outcome.UNAVAILABLE:
-                return self.unavailable(request_id)
+            case Outcome.INVALID_KEY | Outcome.DELETED_KEY | Outcome.REPLACED_SECRET | Outcome.UNAVAILABLE:
+                return self.refused(verdict.outcome, _DETAILS[verdict.outcome], request_id)
+            case Outcome.MISSING_KEY | Outcome.GATEWAY_NOT_ALLOWED:
+                raise ValueError("such a request is refused without a verdict")
             case _:
                 assert_never(verdict.outcome)
 
-    def unauthorized(self, code: str, detail: str, request_id: str, *, was_sent: bool = True) -> Answer:
-        """A 401 with its challenge (RFC 6750)."""
-        status, headers, body = self.problem(401, code, detail, request_id)
-        challenge = b'Bearer realm="keydesk"' + (b', error="invalid_token"' if was_sent else b"")
-        headers.append((b"www-authenticate", challenge))
-        return status, headers, body
-
     def unavailable(self, request_id: str) -> Answer:
-        """A 503: nothing is said about the key."""
-        detail = "The key could not be checked just now. It is not the cause; try again in a few seconds."
-        status, headers, body = self.problem(503, "unavailable", detail, request_id, title="verification unavailable")
-        headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
-        return status, headers, body
+        """A 503, which says nothing about the key."""
+        return self.refused(Outcome.UNAVAILABLE, _DETAILS[Outcome.UNAVAILABLE], request_id)
 
-    def problem(self, status: int, code: str, detail: str, request_id: str, *, title: str = NOT_PERMITTED) -> Answer:
-        """A refusal as problem details (RFC 9457)."""
-        body = self._problems.body(status, code, title, detail, request_id)
+    def refused(self, outcome: Outcome, detail: str, request_id: str) -> Answer:
+        """A refusal as problem details (RFC 9457); a 401 with its challenge (RFC 6750), a 503 with Retry-After."""
+        title = _TITLES.get(outcome, NOT_PERMITTED)
+        body = self._problems.body(outcome.status, outcome.code, title, detail, request_id)
         # In a header, too: nginx passes on to callers what it has of our headers, and can't read our body.
-        return status, [(b"content-type", MEDIA_TYPE.encode()), (b"x-problem-details", body)], body
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"x-problem-details", body)]
+        if outcome.status == 401:
+            error = b"" if outcome is Outcome.MISSING_KEY else b', error="invalid_token"'
+            headers.append((b"www-authenticate", b'Bearer realm="keydesk"' + error))
+        elif outcome is Outcome.UNAVAILABLE:
+            headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
+        return outcome.status, headers, body
 
     def _limited(self, verdict: Verdict, request_id: str) -> Answer:
         key, decision = verdict.key, verdict.decision
@@ -73,12 +78,10 @@ class Answers:
         limits = Limits(key.rate_limit, key.monthly_quota)
         wait = max(1, whole_seconds(decision.retry_in))
         if verdict.outcome is Outcome.RATE_LIMITED:
-            title = "rate limit exceeded"
             detail = f"This key may make {limits.rate_limit} requests a minute. Try again in {_told(wait)}."
         else:
-            title = "quota exceeded"
             detail = f"This key has made its {limits.monthly_quota} requests of this month. Try again in {_told(wait)}."
-        status, headers, body = self.problem(429, verdict.outcome.value, detail, request_id, title=title)
+        status, headers, body = self.refused(verdict.outcome, detail, request_id)
         headers += [(b"retry-after", b"%d" % wait), *rate_limit_fields(limits, decision)]
         return status, headers, body
 
@@ -114,7 +117,7 @@ def rate_limit_fields(limits: Limits, decision: Decision) -> Headers:
     counted leave the window or, where it was exceeded, when one more has room; `t` of the quota is the month's end.
     """
     balance = decision.balance
-    resets_in = decision.retry_in if decision.exceeded is Exceeded.RATE_LIMIT else balance.rate_resets_in
+    resets_in = decision.retry_in if decision.exceeded is Outcome.RATE_LIMITED else balance.rate_resets_in
     quota_remaining = max(0, limits.monthly_quota - balance.quota_used)
     month_ends_in = max(0, whole_seconds(balance.month.end * 1000 - balance.at))
     left = (

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from assistant.facts.facts import Possession
+from keys.outcomes import Outcome
 from keys.token import Secret, ServerKeys, parse, verify_tag
-from keys.verification.verdict import Outcome, Wanted
+from keys.verification.verdict import Wanted
 from keys.verification.verifier import Gate
 from models.key_lookup import DatabaseUnavailable, KeyReader
 

@@ -1,16 +1,12 @@
 """The interface of limiters: a limiter decides whether one more request of a key passes, and counts it if so."""
 
-from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from keys.limits.sliding_window import Balance, Limits
+from keys.outcomes import Outcome
 
-
-class Exceeded(Enum):
-    """The limit that a request exceeded."""
-
-    RATE_LIMIT = "rate limit"
-    QUOTA = "quota"
+Exceeded = Literal[Outcome.RATE_LIMITED, Outcome.QUOTA_EXCEEDED]
+"""The limit that a request exceeded."""
 
 
 class Decision(NamedTuple):
@@ -76,7 +72,7 @@ class OnlyLooking:
         """Returns the decision that one more request would get. Raises LimiterUnavailable and DatabaseUnavailable."""
         balance = await self._limiter.look(key_id, limits)
         if balance.rate_remaining == 0:
-            return Decision(Exceeded.RATE_LIMIT, balance, balance.rate_resets_in)
+            return Decision(Outcome.RATE_LIMITED, balance, balance.rate_resets_in)
         if balance.quota_used >= limits.monthly_quota:
-            return Decision(Exceeded.QUOTA, balance, balance.month.end * 1000 - balance.at)
+            return Decision(Outcome.QUOTA_EXCEEDED, balance, balance.month.end * 1000 - balance.at)
         return Decision(None, balance)

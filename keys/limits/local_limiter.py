@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from keys.limits.limiter import Decision, Exceeded
+from keys.limits.limiter import Decision
 from keys.limits.sliding_window import (
     EMPTY,
     Balance,
@@ -23,6 +23,7 @@ from keys.limits.sliding_window import (
     resets_in,
     to_ms,
 )
+from keys.outcomes import Outcome
 
 KEYS_REMEMBERED = 400_000
 
@@ -81,7 +82,7 @@ class LocalLimiter:
             return self._over_rate(key_id, limits, window, at)
         if used >= limits.monthly_quota:
             wait = self._month.end * 1000 - at
-            return Decision(Exceeded.QUOTA, self._balance(limits, window, used, at), wait)
+            return Decision(Outcome.QUOTA_EXCEEDED, self._balance(limits, window, used, at), wait)
         window = counted(window, at)
         self._keep(key_id, window)
         self._used[key_id] = used + 1
@@ -126,7 +127,7 @@ class LocalLimiter:
     def _over_rate(self, key_id: str, limits: Limits, window: Window, at: int) -> Decision:
         self._keep(key_id, window)
         balance = self._balance(limits, window, self._used[key_id], at)
-        return Decision(Exceeded.RATE_LIMIT, balance, free_in(window, limits.rate_limit, at))
+        return Decision(Outcome.RATE_LIMITED, balance, free_in(window, limits.rate_limit, at))
 
     def _is_unknown(self, key_id: str, at: int) -> bool:
         """Whether the key's count for the month of `at` has to be read first."""

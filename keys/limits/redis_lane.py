@@ -7,7 +7,7 @@ database to Redis again, each with the next request of its key.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha1
 from pathlib import Path
 from struct import Struct
@@ -23,6 +23,7 @@ from redis.exceptions import NoScriptError
 from keys.cache import Memo
 from keys.limits.limiter import Decision, Exceeded
 from keys.limits.sliding_window import Balance, Limits, Month, month_of
+from keys.outcomes import Outcome
 from keys.token import Secret
 
 SCRIPT = (Path(__file__).parent / "limiter.lua").read_text(encoding="utf-8")
@@ -39,7 +40,7 @@ _REQUEST = Struct(">16sIIIB")
 _HEAD = Struct(f">{NAME_BYTES}sII")
 _ANSWER = Struct(">BIIII")
 IS_NOT_KNOWN = 3
-_EXCEEDED = {0: None, 1: Exceeded.RATE_LIMIT, 2: Exceeded.QUOTA}
+_EXCEEDED: Mapping[int, Exceeded | None] = {0: None, 1: Outcome.RATE_LIMITED, 2: Outcome.QUOTA_EXCEEDED}
 
 
 class Emptied(Exception):
@@ -188,7 +189,7 @@ def _decision(answer: tuple[int, ...], month: Month, at: int) -> Decision | None
     if outcome == IS_NOT_KNOWN:
         return None
     exceeded = _EXCEEDED[outcome]
-    retry_in = month.end * 1000 - at if exceeded is Exceeded.QUOTA else wait
+    retry_in = month.end * 1000 - at if exceeded is Outcome.QUOTA_EXCEEDED else wait
     return Decision(exceeded, Balance(remaining, resets_in, used, month, at), retry_in)
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from keys.cache import Memo
 from keys.limits.sliding_window import Month, month_of
+from keys.outcomes import COUNTED, Outcome
 from keys.usage.user_agent import cleaned
-from keys.verification.verdict import Outcome
 from models.usage.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.usage.store import Batch, KeyCounts, Refused, SeenCaller, noted_caller
 
@@ -29,15 +29,6 @@ OF_A_KEY_UNTIL_CROWDED = 100
 WITHOUT_A_KEY_UNTIL_CROWDED = 10_000
 PAIRS_REMEMBERED = 200_000
 HOUR_MS = 3_600_000
-
-_COUNTED = {
-    Outcome.GOOD: 0,
-    Outcome.RATE_LIMITED: 1,
-    Outcome.QUOTA_EXCEEDED: 2,
-    Outcome.AGENT_NOT_IN_SCOPE: 3,
-    Outcome.DELETED_KEY: 4,
-    Outcome.REPLACED_SECRET: 5,
-}
 
 
 class Sender(NamedTuple):
@@ -60,7 +51,7 @@ class _Counts:
 
     def __init__(self, hour: int) -> None:
         self.hour = hour
-        self.numbers = [0] * len(_COUNTED)
+        self.numbers = [0] * len(COUNTED)
         self.last_used: int | None = None
         self.previous_last_used: int | None = None
         self.callers: dict[Sender, list[int]] = {}
@@ -126,7 +117,7 @@ class Tally:
         if outcome is Outcome.GOOD:
             counts.passed(at, sender, by_previous_secret=by_previous_secret)
         else:
-            counts.numbers[_COUNTED[outcome]] += 1
+            counts.numbers[COUNTED[outcome]] += 1
 
     def refuse(self, refused: Refused) -> None:
         """Remembers a refused request; one without a key only where `takes_without_a_key` said so."""

@@ -16,7 +16,7 @@ from keys.limits.sliding_window import Month, month_of, to_ms
 from keys.usage.buffer import Sender, Tally
 from keys.usage.outgoing import Item, Outgoing
 from keys.usage.user_agent import cleaned
-from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.verification.verdict import Verdict, Wanted
 from models.key_lookup import DatabaseUnavailable
 from models.usage.refused_request import RefusedReason
 from models.usage.store import (
@@ -34,18 +34,6 @@ ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR = 20
 LEFT_OUT_LOGGED_EVERY_SECONDS = 60
 Learn = Callable[[Month, Mapping[str, int]], None]
 """Is told what the months of some keys come to, all processes' requests and the unwritten ones of this one together."""
-
-_REASONS = {
-    Outcome.MISSING_KEY: RefusedReason.MISSING_KEY,
-    Outcome.MALFORMED_KEY: RefusedReason.MALFORMED_KEY,
-    Outcome.INVALID_KEY: RefusedReason.UNKNOWN_KEY,
-    Outcome.DELETED_KEY: RefusedReason.DELETED_KEY,
-    Outcome.REPLACED_SECRET: RefusedReason.REPLACED_SECRET,
-    Outcome.AGENT_NOT_IN_SCOPE: RefusedReason.AGENT_NOT_IN_SCOPE,
-    Outcome.RATE_LIMITED: RefusedReason.RATE_LIMITED,
-    Outcome.QUOTA_EXCEEDED: RefusedReason.QUOTA_EXCEEDED,
-    Outcome.UNAVAILABLE: RefusedReason.UNAVAILABLE,
-}
 
 
 class Ledger:
@@ -90,10 +78,10 @@ class Ledger:
         at = to_ms(self._clock()) if decision is None else decision.balance.at
         if key is not None:
             self.tally.count(key.key_id, verdict.outcome, at, sender, by_previous_secret=verdict.by_previous_secret)
-        if verdict.outcome is not Outcome.GOOD:
+        reason = verdict.outcome.reason
+        if reason is not None:
             key_id = None if key is None else key.key_id
             detail = None if verdict.malformed is None else verdict.malformed.detail
-            reason = _REASONS[verdict.outcome]
             self.refuse(reason, request_id, sender, at=at, key_id=key_id, agent_id=wanted.agent_id, detail=detail)
 
     def refuse(

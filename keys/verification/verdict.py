@@ -1,26 +1,11 @@
 """The verdict on a presented key, and how the requested agent and the limiter's decision determine it."""
 
-from enum import Enum
 from typing import NamedTuple
 
-from keys.limits.limiter import Decision, Exceeded
+from keys.limits.limiter import Decision
+from keys.outcomes import Outcome
 from keys.verification.malformed import Malformed
 from models.key_lookup import KeyState
-
-
-class Outcome(Enum):
-    """The outcome of a verification. Each value except GOOD is the code that the caller gets."""
-
-    GOOD = "good"
-    MISSING_KEY = "missing_key"
-    MALFORMED_KEY = "malformed_key"
-    INVALID_KEY = "invalid_key"
-    DELETED_KEY = "deleted_key"
-    REPLACED_SECRET = "replaced_secret"  # noqa: S105 - no password
-    AGENT_NOT_IN_SCOPE = "agent_not_in_scope"
-    RATE_LIMITED = "rate_limited"
-    QUOTA_EXCEEDED = "quota_exceeded"
-    UNAVAILABLE = "unavailable"
 
 
 class Verdict(NamedTuple):
@@ -66,9 +51,9 @@ def judge_agent(key: KeyState, wanted: Wanted, *, require_agent: bool) -> Verdic
     return Verdict(Outcome.GOOD, "good", key, wanted.agent_id)
 
 
-_EXCEEDED = {
-    Exceeded.RATE_LIMIT: (Outcome.RATE_LIMITED, "the key made more requests within a minute than it may"),
-    Exceeded.QUOTA: (Outcome.QUOTA_EXCEEDED, "the key has made its requests of this month"),
+_OVER_A_LIMIT = {
+    Outcome.RATE_LIMITED: "the key made more requests within a minute than it may",
+    Outcome.QUOTA_EXCEEDED: "the key has made its requests of this month",
 }
 
 
@@ -76,5 +61,5 @@ def judge_limits(verdict: Verdict, decision: Decision, *, by_previous_secret: bo
     """Turns a good verdict and the limiter's decision into the final verdict."""
     if decision.exceeded is None:
         return Verdict(Outcome.GOOD, "good", verdict.key, verdict.agent_id, None, decision, by_previous_secret)
-    outcome, reason = _EXCEEDED[decision.exceeded]
-    return Verdict(outcome, reason, verdict.key, verdict.agent_id, None, decision, by_previous_secret)
+    reason = _OVER_A_LIMIT[decision.exceeded]
+    return Verdict(decision.exceeded, reason, verdict.key, verdict.agent_id, None, decision, by_previous_secret)

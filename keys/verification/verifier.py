@@ -15,11 +15,12 @@ from keys.cache import Memo
 from keys.hashing import HashingPool, HashingQueueFull
 from keys.limits.limiter import LimiterUnavailable, Taking
 from keys.limits.sliding_window import Limits
+from keys.outcomes import Outcome
 from keys.token import PREFIX_LENGTH_AT_MOST, PUBLIC_ID_LENGTH, TAIL_LENGTH, ServerKeys, parse, verify_tag
 from keys.turns import NOBODY, Party
 from keys.verification.malformed import examine
 from keys.verification.shared_runs import Runs, TooManyWaiting
-from keys.verification.verdict import Outcome, Verdict, Wanted, judge_agent, judge_limits
+from keys.verification.verdict import Verdict, Wanted, judge_agent, judge_limits
 from models.key_lookup import DatabaseUnavailable, KeyReader, KeyState
 
 KEY_LENGTH_AT_MOST = PREFIX_LENGTH_AT_MOST + 1 + PUBLIC_ID_LENGTH + 1 + TAIL_LENGTH

@@ -18,8 +18,6 @@ from sqlmodel import Field, SQLModel, col
 from models.engine.columns import UtcDateTime, instant, optional_instant
 from models.engine.skip_scan import Walk, walk_keys
 
-OUTCOMES = ("allowed", "rate_limited", "quota_exceeded", "agent_not_in_scope", "deleted_key", "replaced_secret")
-"""The columns that count: what became of requests whose key is known."""
 HOURS_KEPT_DAYS = 35
 DAYS_KEPT_DAYS = 731
 """Two years, with a leap day."""
@@ -34,6 +32,10 @@ class Outcomes(SQLModel):
     agent_not_in_scope: int = Field(default=0, sa_type=BigInteger)
     deleted_key: int = Field(default=0, sa_type=BigInteger)
     replaced_secret: int = Field(default=0, sa_type=BigInteger)
+
+
+OUTCOMES = tuple(Outcomes.model_fields)
+"""The columns that count: what became of requests whose key is known. What passed is the first."""
 
 
 class UsageHour(Outcomes, table=True):

@@ -23,7 +23,10 @@ DETAIL_LENGTH_AT_MOST = 300
 
 
 class RefusedReason(StrEnum):
-    """Why. The last two are no fault of the key and are kept without one, for who has the request's id."""
+    """
+    Why a request was refused. The last two are no fault of the key: they are kept without a key, for people who have
+    the request's id. `keys/outcomes.py` says what the caller is told.
+    """
 
     MISSING_KEY = "missing_key"
     MALFORMED_KEY = "malformed_key"

@@ -9,7 +9,8 @@ import pytest
 from app.gentle_transport import DROPPED_BYTES_AT_MOST
 from app.http_protocol import HEAD_BYTES_AT_MOST, PIECE_BYTES, BoundedHttp
 from app.verify.endpoint import VerifyDoor
-from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.outcomes import Outcome
+from keys.verification.verdict import Verdict, Wanted
 from tests.app.verify.test_endpoint import BrokenGate
 from tests.support.verify_client import PUBLIC_URL, exchange, served
 

@@ -11,8 +11,8 @@ from app.settings import read_settings
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.redis_limiter import RedisLimiter
 from keys.limits.sliding_window import Limits
+from keys.outcomes import Outcome
 from keys.usage.buffer import Sender
-from keys.verification.verdict import Outcome
 from models.engine.database import Database
 from tests.conftest import Clock
 from tests.support.issued_keys import until

@@ -10,33 +10,35 @@ from app.graphql.errors import Code
 from app.verify.responses import Answers
 from keys.limits.limiter import Decision, Exceeded
 from keys.limits.sliding_window import Balance, Month
+from keys.outcomes import Outcome
 from keys.token import ServerKeys, mint
 from keys.verification.malformed import Malformed, examine
-from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.verification.verdict import Verdict, Wanted
 from models.key_lookup import KeyState
 from models.organization import DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT
 from tests.support.documentation import ROOT, rows, sections
 
-STATUSES = {
-    "agent_not_in_scope": 403,
-    "gateway_not_allowed": 403,
-    "rate_limited": 429,
-    "quota_exceeded": 429,
-    "unavailable": 503,
-}
-VERIFY_CODES = {outcome.value for outcome in Outcome if outcome is not Outcome.GOOD} | {"gateway_not_allowed"}
-
-
+REFUSED = [outcome for outcome in Outcome if outcome is not Outcome.GOOD]
 PARTS = ("What you see", "Why", "For callers", "For agent admins", "For organization admins")
 
 
-@pytest.mark.parametrize("code", sorted(VERIFY_CODES))
-def test_every_code_of_a_refused_verification_has_its_section(code: str) -> None:
+@pytest.mark.parametrize("outcome", REFUSED, ids=lambda outcome: outcome.code)
+def test_every_code_of_a_refused_verification_has_its_section(outcome: Outcome) -> None:
     """The section is named as the code, and says what one sees, why, and what to do, for each who asks."""
-    section = sections("docs/errors.md")[code]
+    section = sections("docs/errors.md")[outcome.code]
 
     assert tuple(re.findall(r"^\*\*([A-Z][a-z ]+)\.\*\*", section, re.MULTILINE)) == PARTS
-    assert section.strip().startswith(f"**What you see.** {STATUSES.get(code, 401)}, `{code}`")
+    assert section.strip().startswith(f"**What you see.** {outcome.status}, `{outcome.code}`")
+
+
+def test_the_table_of_statuses_links_every_code() -> None:
+    """Each status of a refusal has one row, with the codes that come with it."""
+    table = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8").partition("\n## ")[0]
+
+    linked = {int(status): set(re.findall(r"\[(\w+)\]\(#\1\)", codes)) for status, _, codes in rows(table)}
+    assert linked == {
+        status: {outcome.code for outcome in REFUSED if outcome.status == status} for status in (401, 403, 429, 503)
+    }
 
 
 MONTH = Month(1_793_491_200, 1_796_083_200)
@@ -61,8 +63,8 @@ def cut_off_key() -> Malformed:
         Verdict(Outcome.DELETED_KEY, "", KEY),
         Verdict(Outcome.REPLACED_SECRET, "", KEY),
         Verdict(Outcome.AGENT_NOT_IN_SCOPE, "", KEY),
-        Verdict(Outcome.RATE_LIMITED, "", KEY, decision=decision(Exceeded.RATE_LIMIT, 3)),
-        Verdict(Outcome.QUOTA_EXCEEDED, "", KEY, decision=decision(Exceeded.QUOTA, 4 * 86_400)),
+        Verdict(Outcome.RATE_LIMITED, "", KEY, decision=decision(Outcome.RATE_LIMITED, 3)),
+        Verdict(Outcome.QUOTA_EXCEEDED, "", KEY, decision=decision(Outcome.QUOTA_EXCEEDED, 4 * 86_400)),
         Verdict(Outcome.UNAVAILABLE, ""),
     ],
     ids=lambda verdict: verdict.outcome.value,

@@ -8,9 +8,10 @@ import pytest
 
 from keys.limits.limiter import Decision, Exceeded
 from keys.limits.sliding_window import Balance, Month, month_of, to_ms
+from keys.outcomes import Outcome
 from keys.usage.buffer import Sender
 from keys.usage.recorder import Ledger
-from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.verification.verdict import Verdict, Wanted
 from models.engine.ids import new_id
 from models.key_lookup import DatabaseUnavailable, KeyState
 from models.usage.store import Batch, LedgerStore, MonthUsed

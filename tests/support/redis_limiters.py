@@ -16,12 +16,13 @@ from keys.limits.limiter import Decision, Exceeded
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.redis_limiter import RedisLimiter
 from keys.limits.sliding_window import Limits, Month, month_of
+from keys.outcomes import Outcome
 from keys.token import Secret
 from tests.support.ledgers import Written
 from tests.support.redis_server import RedisServer
 
 KEY, OTHER = (f"{number:032x}" for number in (1, 2))
-PASSED, RATE_LIMIT, QUOTA = None, Exceeded.RATE_LIMIT, Exceeded.QUOTA
+PASSED, RATE_LIMIT, QUOTA = None, Outcome.RATE_LIMITED, Outcome.QUOTA_EXCEEDED
 MANY = 1_000_000
 GIVE_UP_SECONDS = 60.0
 

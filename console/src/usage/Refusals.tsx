@@ -72,7 +72,7 @@ export function Refusals({ apiKey, refusals, onMore, busy }: Props) {
                 {': '}
                 {reasons[each].meaning} {reasons[each].advice}{' '}
                 <Anchor
-                  href={`/docs/errors#${docsSection(each)}`}
+                  href={`/docs/errors#${reasons[each].code}`}
                   size="sm"
                   aria-label={`More about: ${reasons[each].label}`}
                 >
@@ -185,10 +185,6 @@ function Why({ apiKey, refusal }: { apiKey: ApiKey; refusal: Refusal }) {
       Why?
     </Button>
   )
-}
-
-function docsSection(reason: Refusal['reason']): string {
-  return reason === 'UNKNOWN_KEY' ? 'invalid_key' : reason.toLowerCase()
 }
 
 function whyId(refusal: Refusal): string {

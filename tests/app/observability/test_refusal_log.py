@@ -12,7 +12,7 @@ from sqlalchemy import update
 from app.observability import refusal_log
 from app.observability.logs import JsonLines
 from app.observability.refusal_log import LINES_OF_A_KEY_AT_MOST, RefusalLog
-from keys.verification.verdict import Outcome
+from keys.outcomes import Outcome
 from models import Organization
 from models.engine.ids import new_id
 from models.key_lookup import KeyState

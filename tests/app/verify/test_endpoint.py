@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from app.verify.endpoint import VerifyDoor
+from keys.outcomes import Outcome
 from keys.token import Secret, mint
-from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.verification.verdict import Verdict, Wanted
 from keys.verification.verifier import Gate
 from models.engine.database import Database
 from models.key_lookup import SqliteKeyReader

@@ -5,7 +5,7 @@ import pytest
 from app.graphql.errors import Code
 from assistant.intents.entities import REFUSALS, HeaderMistake, Marks, marks
 from assistant.intents.normalize import plain
-from keys.verification.verdict import Outcome
+from keys.outcomes import Outcome
 
 REQUEST = "req_0199c0de4af27a31b0f2a1c3e5d7f901"
 OTHER_REQUEST = "req_0199c0de4af27a31b0f2a1c3e5d7f902"

@@ -16,8 +16,9 @@ from sqlmodel import col
 
 from app import key_reader
 from keys.hashing import HashingPool
+from keys.outcomes import Outcome
 from keys.policy import Scope
-from keys.verification.verdict import Outcome, Wanted
+from keys.verification.verdict import Wanted
 from keys.verification.verifier import Gate
 from models import AuditEvent
 from models.engine.database import Database

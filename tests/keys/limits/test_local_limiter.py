@@ -9,12 +9,13 @@ import pytest
 from keys.limits.limiter import Decision, Exceeded, LimiterUnavailable, OnlyLooking
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.sliding_window import Limits, Month, month_of, to_ms
+from keys.outcomes import Outcome
 from models.key_lookup import DatabaseUnavailable
 from tests.conftest import Clock
 from tests.support.ledgers import Written
 
 KEY, OTHER = "0" * 31 + "1", "0" * 31 + "2"
-PASSED, RATE_LIMIT, QUOTA = None, Exceeded.RATE_LIMIT, Exceeded.QUOTA
+PASSED, RATE_LIMIT, QUOTA = None, Outcome.RATE_LIMITED, Outcome.QUOTA_EXCEEDED
 MANY = 1_000_000
 
 

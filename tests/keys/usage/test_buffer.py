@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import keys.usage.buffer
 from keys.limits.sliding_window import Month, month_of, to_ms
+from keys.outcomes import Outcome
 from keys.usage.buffer import (
     CALLERS_KEPT,
     HOUR_MS,
@@ -22,7 +23,6 @@ from keys.usage.buffer import (
     Sender,
     Tally,
 )
-from keys.verification.verdict import Outcome
 from models.usage.store import Batch, KeyCounts, Refused, SeenCaller
 
 KEY, OTHER = "0" * 31 + "1", "0" * 31 + "2"

@@ -12,8 +12,8 @@ from sqlalchemy import text
 import models.usage.store_postgresql
 import models.usage.store_sqlite
 from keys.limits.sliding_window import to_ms
+from keys.outcomes import Outcome
 from keys.usage.recorder import Ledger
-from keys.verification.verdict import Outcome
 from models import Caller, RefusedRequest
 from models.engine.database import POSTGRESQL, Database
 from models.engine.ids import new_id

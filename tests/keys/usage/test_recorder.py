@@ -11,11 +11,12 @@ from uuid import UUID
 import pytest
 
 from keys.limits.sliding_window import month_of, to_ms
+from keys.outcomes import Outcome
 from keys.token import mint
 from keys.usage.buffer import REFUSED_OF_A_KEY_AT_MOST, REFUSED_WITHOUT_A_KEY_AT_MOST, Sender
 from keys.usage.recorder import Ledger
 from keys.verification.malformed import examine
-from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.verification.verdict import Verdict, Wanted
 from models import Caller, RefusedRequest, UsageHour
 from models.engine.database import Database
 from models.engine.ids import new_id

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 import keys.usage.recorder
-from keys.limits.limiter import Exceeded
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.sliding_window import Limits, Month
+from keys.outcomes import Outcome
 from keys.usage.recorder import Ledger
-from keys.verification.verdict import Outcome, Verdict
+from keys.verification.verdict import Verdict
 from models import RefusedRequest
 from models.engine.database import Database
 from models.key_lookup import DatabaseUnavailable
@@ -153,7 +153,7 @@ async def test_two_processes_without_redis_agree_once_they_have_written(database
         restarted = LocalLimiter(processes[0][0], clock=clock)
 
         assert (first, second, third) == ((6, 7), (1, 1), 5)
-        assert (await restarted.take(KEY, limits)).exceeded is Exceeded.QUOTA
+        assert (await restarted.take(KEY, limits)).exceeded is Outcome.QUOTA_EXCEEDED
 
 
 async def test_it_is_written_by_itself(ledger: Ledger, database: Database, clock: Clock, hasty: None) -> None:

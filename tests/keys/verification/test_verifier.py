@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from keys.cache import Memo
 from keys.issuer import Issuer
+from keys.outcomes import Outcome
 from keys.policy import Scope
 from keys.token import ServerKeys, mint
-from keys.verification.verdict import Outcome, Verdict, Wanted
+from keys.verification.verdict import Verdict, Wanted
 from keys.verification.verifier import KEY_LENGTH_AT_MOST, SECRETS_WAITING_AT_MOST, Gate
 from models.engine.database import Database
 from models.key_lookup import SqliteKeyReader

@@ -1,0 +1,61 @@
+"""
+What can become of a request that presents a key: one row for each outcome, with its name in every layer.
+
+The caller is told `invalid_key` of what is kept, and shown in GraphQL, as `UNKNOWN_KEY`. Only this table says so.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+
+from models.usage.counts import OUTCOMES
+from models.usage.refused_request import RefusedReason as Kept
+
+
+class Outcome(Enum):
+    """An outcome's value is its code."""
+
+    code: str
+    """What the caller is told, and what metrics and the log say. The caller of a good key is told no code."""
+    status: int
+    """The HTTP status of the answer."""
+    column: str | None
+    """The column of `UsageHour` that counts it; None where it is about no key that is known."""
+    reason: Kept | None
+    """What is kept of the refused request and shown by GraphQL; None for a request that passed."""
+    phrase: str
+    """What happened, as it is said after *refused:* or *the request:*."""
+
+    def __new__(cls, code: str, status: int, column: str | None, reason: Kept | None, phrase: str) -> "Outcome":
+        row = object.__new__(cls)
+        row._value_ = row.code = code
+        row.status, row.column, row.reason, row.phrase = status, column, reason, phrase
+        return row
+
+    # fmt: off
+    GOOD = "good", 200, "allowed", None, "it passed"
+    MISSING_KEY = "missing_key", 401, None, Kept.MISSING_KEY, "it carried no key"
+    MALFORMED_KEY = "malformed_key", 401, None, Kept.MALFORMED_KEY, "what it carried can't be a key"
+    INVALID_KEY = "invalid_key", 401, None, Kept.UNKNOWN_KEY, "the key was not issued here as it stands"
+    DELETED_KEY = "deleted_key", 401, "deleted_key", Kept.DELETED_KEY, "the key was deleted"
+    REPLACED_SECRET = "replaced_secret", 401, "replaced_secret", Kept.REPLACED_SECRET, "the secret was replaced"
+    AGENT_NOT_IN_SCOPE = (
+        "agent_not_in_scope", 403, "agent_not_in_scope", Kept.AGENT_NOT_IN_SCOPE, "it was for another agent"
+    )
+    RATE_LIMITED = "rate_limited", 429, "rate_limited", Kept.RATE_LIMITED, "over the rate limit"
+    QUOTA_EXCEEDED = "quota_exceeded", 429, "quota_exceeded", Kept.QUOTA_EXCEEDED, "over the quota"
+    GATEWAY_NOT_ALLOWED = (
+        "gateway_not_allowed", 403, None, Kept.GATEWAY_NOT_ALLOWED, "it did not come by way of the gateway"
+    )
+    UNAVAILABLE = "unavailable", 503, None, Kept.UNAVAILABLE, "verification was not available"
+    # fmt: on
+
+
+OF_REASON: Mapping[Kept, Outcome] = MappingProxyType(
+    {outcome.reason: outcome for outcome in Outcome if outcome.reason is not None}
+)
+"""The outcome of each kept reason."""
+COUNTED: Mapping[Outcome, int] = MappingProxyType(
+    {outcome: OUTCOMES.index(outcome.column) for outcome in Outcome if outcome.column is not None}
+)
+"""The place of the column that counts an outcome, among those of a row of counts."""
