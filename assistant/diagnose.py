@@ -1,71 +1,51 @@
 """
-Owns the diagnosis: facts in, one diagnosis out, and nothing else is looked at.
+Finds the diagnosis of a question: a pure function of the question and of the facts that were gathered for it.
 
-What stands in the message word for word comes first: a request's id, a pasted key, a header, a code. Then what it is
-about, weighed by what is the matter now. What is still unclear is asked.
+`RULES` is the order of precedence. What the message says literally (a request id, a pasted key, a header, a code) comes
+before what it is about, and a question back comes last.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
-from assistant.explain import failing_calls as calls_explained
 from assistant.explain import formatting as words
-from assistant.explain import history_and_usage as records_explained
-from assistant.explain import how_to
-from assistant.explain import managing_keys as management_explained
-from assistant.explain import requests as requests_explained
 from assistant.explain import small_talk as talk
+from assistant.explain.by_topic import CALLS, explained
 from assistant.explain.diagnosis import Case, Diagnosis, Fact
 from assistant.explain.failing_calls import OF_TOPIC, only_one, unseen, why_calls_fail
-from assistant.explain.pasted_keys import beside, of_pasted
+from assistant.explain.pasted_keys import beside, of_pasted, pasted_in_question
 from assistant.explain.refusals import deleted
+from assistant.explain.requests import called, found, header_mistakes, not_found
+from assistant.explain.requests import explained as explained_refusal
 from assistant.explain.symptoms import symptom
 from assistant.facts.conversation_state import Subject
-from assistant.facts.facts import Facts, KeyFacts, Possession
-from assistant.intents.symptoms import symptom_of
-from assistant.intents.topics import Topic
-from assistant.rank_topics import Question, may_answer, read
+from assistant.facts.facts import Facts, KeyFacts, PastedKey, Possession
+from assistant.facts.question import Question
+from assistant.intents.symptoms import Symptom, symptom_of
+from assistant.intents.topics import Reading, Topic
+from assistant.rank_topics import may_answer, read
 from keys.record import hint_of
-from models.person import Role
 from models.usage.refused_request import RefusedReason
 
 
 class Answered(NamedTuple):
-    """The diagnosis, which topic it was given to, and whether the answer was given directly, without asking."""
+    """The diagnosis, and the topic that it answers."""
 
     diagnosis: Diagnosis
     topic: Topic
-    is_direct: bool
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the question was answered, and no other one asked back."""
+        return self.diagnosis.case is not Case.NEEDS_DETAILS
 
 
-_CALLS = frozenset({*OF_TOPIC, Topic.UNAVAILABLE})
-_OF_A_LIVING_KEY = frozenset(
-    {Topic.HOW_RENAME, Topic.HOW_ROTATE, Topic.HOW_DELETE, Topic.LOST_SECRET, Topic.CHANGE_SCOPE}
-)
-"""What nobody can do with a key that was deleted."""
-_BESIDE_A_SYMPTOM = frozenset({Topic.HUMAN, Topic.HISTORY, Topic.USE, Topic.EXPOSED_KEY, Topic.LOST_SECRET})
-"""What is asked, whatever trouble is told beside it."""
-_OF_RECORDS = frozenset({Topic.HISTORY, Topic.USE})
-_LOST = re.compile(r"\b(?:lost|lose|losing|forgot(?:ten)?|misplaced)\b", re.IGNORECASE)
+_NOT_ABOUT_A_SYMPTOM = frozenset({Topic.HUMAN, Topic.HISTORY, Topic.USE, Topic.EXPOSED_KEY, Topic.LOST_SECRET})
+"""Topics that are answered even if the message also describes a symptom."""
 _SAID_OF_REFUSALS = re.compile(r"\baccess not permitted\b", re.IGNORECASE)
 """The message of every 401 and 403."""
-_ORGANIZATION_LEVEL = re.compile(
-    r"\borg(?:ani[sz]ation)?s?[- ]?(?:level|wide|scoped?|keys?\b)|\b(?:all|every) agents?\b|\bcompany[- ]wide\b"
-    r"|\b(?:whole|entire) (?:org|compan|team)\w*|\b(?:for|scope|to) (?:the |our |my )?organi[sz]ation\b",
-    re.IGNORECASE,
-)
-_AGENT_LEVEL = re.compile(r"\b(?:to|into)(?: (?:an?|one|the|my|our|(?:a )?single))? agents?\b", re.IGNORECASE)
-_OF_DELETION = re.compile(
-    r"delet|remov|revok|gelöscht|entfernt|supprim|borr|elimin|apag|exclu|disappear|vanish|gone|削除|删", re.IGNORECASE
-)
-_OF_ANOTHER_CHANGE = re.compile(
-    r"chang|creat|made|add|renam|rotat|erstellt|angelegt|umbenannt|créé|renomm|作成|创建", re.IGNORECASE
-)
-_HAS_EXPIRED = re.compile(
-    r"\bexpired\b|\babgelaufen\b|\bexpirée?\b|\b(?:ha )?(?:caducado|expirado|expirou)\b|期限切れ|过期", re.I
-)
 _KEY_CODES: Mapping[str, tuple[Topic, RefusedReason]] = {
     "deleted_key": (Topic.UNAUTHORIZED, RefusedReason.DELETED_KEY),
     "replaced_secret": (Topic.UNAUTHORIZED, RefusedReason.REPLACED_SECRET),
@@ -82,85 +62,203 @@ _OTHER_CODES: Mapping[str, RefusedReason] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A question with its facts, and what the rules ask about them. Something falsy means: not in this question."""
+
+    question: Question
+    facts: Facts
+    scores: tuple[Reading, ...]
+    """The topics, the likeliest first."""
+    is_sure: bool
+    """Whether the likeliest topic is likely enough to be answered."""
+
+    @property
+    def topic(self) -> Topic:
+        """The likeliest topic."""
+        return self.scores[0].topic
+
+    def is_about(self, *topics: Topic) -> bool:
+        """Whether the message is certainly about one of these."""
+        return self.is_sure and self.topic in topics
+
+    def asks_of_request(self) -> bool:
+        """Whether a request is asked about; not if the person looked at one and asks about something else."""
+        is_first_greeting = self.question.subject is None and self.topic is Topic.GREETING
+        is_of_calls = self.topic in CALLS or not self.is_sure
+        is_asked = is_of_calls or is_first_greeting or not self.question.request_is_attached
+        return self.facts.request_sought is not None and is_asked
+
+    def may_be_of_calls(self) -> bool:
+        """Whether codes and headers in the message count."""
+        return self.asks_of_request() or not self.is_sure or self.topic in {*CALLS, Topic.HOW_CALL}
+
+    def symptom(self) -> Symptom | None:
+        """A symptom that no pasted key explains."""
+        if self.asks_of_request() or self.is_about(*_NOT_ABOUT_A_SYMPTOM):
+            return None
+        is_explained = any(
+            each.malformed is not None or each.possession not in {None, Possession.WORKS} for each in self.facts.pasted
+        )
+        return None if is_explained else symptom_of(self.question.bare or self.question.text, self.question.understood)
+
+    def pasted_key(self) -> PastedKey | None:
+        """The pasted key that the message is about."""
+        return pasted_in_question(self.question, self.facts, self.topic if self.is_sure else None)
+
+    def code_of_a_key(self) -> tuple[Topic, RefusedReason] | None:
+        """A code that concerns a key. Beside the id of an unknown request it counts only if there is such a key."""
+        facts = self.facts
+        for topic, reason in (_KEY_CODES[each] for each in self.question.understood.codes if each in _KEY_CODES):
+            is_of_a_key = facts.meant or facts.meant_unseen is not None or facts.in_trouble((reason,))
+            if self.may_be_of_calls() and (is_of_a_key or not self.asks_of_request()):
+                return topic, reason
+        return None
+
+    def code_of_no_key(self) -> RefusedReason | None:
+        """Any other code."""
+        codes = [_OTHER_CODES[each] for each in self.question.understood.codes if each in _OTHER_CODES]
+        return codes[0] if codes and self.may_be_of_calls() else None
+
+    def names_a_key(self) -> bool:
+        """Whether the message itself points to a key; one that was discussed before does not count."""
+        is_first = self.question.subject is None and bool(self.facts.meant or self.facts.meant_unseen)
+        return self.question.meant.is_named or bool(self.facts.pasted) or is_first
+
+    def deleted_key(self) -> KeyFacts | None:
+        """The deleted key that an unclear message names, if it names no other."""
+        if self.is_sure or not self.facts.meant or not self.question.meant.is_named:
+            return None
+        key = only_one(self.facts.meant, ())
+        return key if key is not None and key.is_deleted else None
+
+    def answered(self, diagnosis: Diagnosis) -> Answered:
+        """An answer to the likeliest topic."""
+        return Answered(diagnosis, self.topic)
+
+    def answered_of_calls(self, diagnosis: Diagnosis, topic: Topic | None = None) -> Answered:
+        """An answer about calls that fail, with a line of evidence if the request that was asked about is unknown."""
+        if self.asks_of_request() and self.facts.request is None:
+            # The same words for one that was never seen and one that is not theirs to know.
+            missing = Fact("The request", f"{self.facts.request_sought}: not found", self.facts.now)
+            diagnosis = replace(diagnosis, evidence=(*diagnosis.evidence, missing))
+        return Answered(diagnosis, topic or (self.topic if self.topic in CALLS else Topic.CALL_FAILS))
+
+
+class Rule(NamedTuple):
+    """One rule: `answer` gets what `applies` found, if that is truthy."""
+
+    name: str
+    applies: Callable[[Situation], Any]
+    answer: Callable[[Situation, Any], Answered]
+
+
 def diagnose(question: Question, facts: Facts) -> Answered:
     """One case, with what it rests on."""
-    answered = _answered(question, facts)
-    if answered.topic not in _CALLS:
+    scores = read(question, facts)
+    situation = Situation(question, facts, scores, may_answer(question, scores))
+    answered = next(rule.answer(situation, applied) for rule in RULES if (applied := rule.applies(situation)))
+    if answered.topic not in CALLS:
         return answered
     # The address of a refusal's explanation, in the answer's type, was not called.
     hosts = [each for each in question.understood.hosts if f"//{each}/docs/errors" not in question.text.casefold()]
-    return answered._replace(diagnosis=requests_explained.called(answered.diagnosis, hosts))
+    return answered._replace(diagnosis=called(answered.diagnosis, hosts))
 
 
-def _answered(question: Question, facts: Facts) -> Answered:
-    readings = read(question, facts)
-    topic, sure = readings[0].topic, may_answer(question, readings)
-    if sure and topic is Topic.OFF_TOPIC:
-        return Answered(talk.off_topic(facts), topic, is_direct=True)
-    if _asks_of_request(question, facts, topic, sure=sure):
-        return _of_request(question, facts, topic, sure=sure)
-    seen = symptom_of(question.bare or question.text, question.understood)
-    if seen is not None and not (_is_explained(facts) or (sure and topic in _BESIDE_A_SYMPTOM)):
-        return Answered(beside(facts, symptom(facts, seen)), Topic.CALL_FAILS, is_direct=True)
-    certain = _by_what_stands_there(question, facts, topic, sure=sure)
-    if certain is not None:
-        return _of_calls(certain, topic)
-    if facts.has_ticket and not question.understood.asks_anew:
-        return Answered(talk.has_it(facts), topic, is_direct=True)
-    if not sure and (named := _named_tombstone(question, facts)) is not None:
-        # Whatever is asked about a key that is gone, this is what matters.
-        return Answered(deleted(facts, named), Topic.KEY_STATE, is_direct=True)
-    if not sure and facts.meant_unseen is not None and question.meant.is_named:
-        return Answered(unseen(facts), topic, is_direct=False)
-    if not sure:
-        return Answered(talk.unsure(facts, readings), topic, is_direct=False)
-    diagnosis = beside(facts, about(topic, question, facts))
-    return Answered(diagnosis, topic, is_direct=diagnosis.case is not Case.NEEDS_DETAILS)
+def _key_beside_request(situation: Situation, _applied: bool) -> Answered:
+    """The answer about the key that is named beside the id of an unknown request."""
+    topic = situation.topic
+    if topic not in CALLS and not (situation.is_sure and topic is not Topic.GREETING):
+        topic = Topic.CALL_FAILS
+    diagnosis = explained(topic, situation.question.text, situation.facts)
+    return situation.answered_of_calls(beside(situation.facts, diagnosis), topic)
 
 
-def about(topic: Topic, question: Question, facts: Facts) -> Diagnosis:
-    """What is said of a topic that is understood."""
-    key = only_one(facts.meant, ()) if facts.meant else None
-    if key is not None and key.is_deleted and topic in _OF_A_LIVING_KEY:
-        return deleted(facts, key)
-    if facts.meant_unseen is not None and facts.manages and topic in _OF_RECORDS:
-        return unseen(facts)
-    match topic:
-        case Topic.OFF_TOPIC:
-            return talk.off_topic(facts)
-        case Topic.HUMAN:
-            return talk.human(facts)
-        case Topic.GREETING:
-            return talk.greeting(facts)
-        case _ if topic in _CALLS:
-            return why_calls_fail(facts, topic)
-        case Topic.CANNOT_CREATE | Topic.HOW_CREATE:
-            if not facts.allowance.remaining and _LOST.search(question.text):
-                # A secret that is lost needs no slot: the key that has one is rotated.
-                return management_explained.secret_lost(facts, key)
-            wide = bool(_ORGANIZATION_LEVEL.search(question.text))
-            return management_explained.cannot_create(facts, organization_level=wide)
-        case Topic.NOT_ALLOWED:
-            return _not_allowed(facts)
-        case Topic.LOST_SECRET:
-            return management_explained.secret_lost(facts, key)
-        case Topic.CHANGE_SCOPE:
-            # The scope that is wished for comes last: from organization-level to agent-level.
-            of_agents, of_all = (_last(each, question.text) for each in (_AGENT_LEVEL, _ORGANIZATION_LEVEL))
-            wide = of_all > of_agents
-            return management_explained.scope_immutable(facts, key, organization_level=wide)
-        case Topic.EXPOSED_KEY:
-            return management_explained.exposed(facts, key)
-        case Topic.HISTORY:
-            return records_explained.history(facts, asks_of_deletion=_asks_of_deletion(question, facts))
-        case Topic.USE:
-            return records_explained.use(facts)
-        case Topic.KEY_LIST:
-            return records_explained.key_list(facts)
-        case Topic.EXPIRY:
-            return _expiry(question, facts)
-        case _:
-            return how_to.how_to(topic, facts)
+def _request_not_found(situation: Situation, _applied: bool) -> Answered:
+    missing = not_found(situation.facts)
+    said = [
+        Fact("The code that you wrote", f"{code}: {words.REASONS[_KEY_CODES[code][1]]}")
+        for code in situation.question.understood.codes
+        if code in _KEY_CODES
+    ]
+    topic = situation.topic if situation.topic in CALLS else Topic.CALL_FAILS
+    return Answered(replace(missing, evidence=(*missing.evidence, *said)), topic)
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "it is not about API keys",
+        lambda it: it.is_about(Topic.OFF_TOPIC),
+        lambda it, _: it.answered(talk.off_topic(it.facts)),
+    ),
+    Rule(
+        "a refused request that the person may know",
+        lambda it: it.asks_of_request() and it.facts.request,
+        lambda it, request: it.answered_of_calls(beside(it.facts, found(it.facts, request))),
+    ),
+    Rule(
+        "a symptom that no record explains",
+        Situation.symptom,
+        lambda it, seen: Answered(beside(it.facts, symptom(it.facts, seen)), Topic.CALL_FAILS),
+    ),
+    Rule(
+        "a pasted key",
+        Situation.pasted_key,
+        lambda it, key: it.answered_of_calls(
+            of_pasted(it.question, it.facts, key, it.topic, is_leaked=it.is_about(Topic.EXPOSED_KEY))
+        ),
+    ),
+    Rule(
+        "a code that concerns a key",
+        Situation.code_of_a_key,
+        lambda it, code: it.answered_of_calls(why_calls_fail(it.facts, code[0], code[1:])),
+    ),
+    Rule(
+        "a mistake in a pasted header",
+        lambda it: it.may_be_of_calls() and it.question.understood.header_mistakes,
+        lambda it, mistakes: it.answered_of_calls(header_mistakes(mistakes)),
+    ),
+    Rule(
+        "any other code",
+        Situation.code_of_no_key,
+        lambda it, reason: it.answered_of_calls(explained_refusal(it.facts, reason)),
+    ),
+    Rule(
+        "the message of every refusal",
+        lambda it: not it.is_sure and not it.asks_of_request() and _SAID_OF_REFUSALS.search(it.question.text),
+        lambda it, _: it.answered_of_calls(
+            why_calls_fail(it.facts, Topic.CALL_FAILS, (*OF_TOPIC[Topic.UNAUTHORIZED], *OF_TOPIC[Topic.FORBIDDEN]))
+        ),
+    ),
+    Rule(
+        "a key beside the id of an unknown request",
+        lambda it: it.asks_of_request() and it.names_a_key(),
+        _key_beside_request,
+    ),
+    Rule("an unknown request", Situation.asks_of_request, _request_not_found),
+    Rule(
+        "nothing new after a hand-over",
+        lambda it: it.facts.has_ticket and not it.question.understood.asks_anew,
+        lambda it, _: it.answered(talk.has_it(it.facts)),
+    ),
+    Rule(
+        "it is unclear, and names a deleted key",
+        Situation.deleted_key,
+        lambda it, key: Answered(deleted(it.facts, key), Topic.KEY_STATE),
+    ),
+    Rule(
+        "it is unclear, and names a key that the person may not see",
+        lambda it: not it.is_sure and it.facts.meant_unseen is not None and it.question.meant.is_named,
+        lambda it, _: it.answered(unseen(it.facts)),
+    ),
+    Rule("it is unclear", lambda it: not it.is_sure, lambda it, _: it.answered(talk.unsure(it.facts, it.scores))),
+    Rule(
+        "it is understood",
+        lambda _: True,
+        lambda it, _: it.answered(beside(it.facts, explained(it.topic, it.question.text, it.facts))),
+    ),
+)
+"""Which answer is given: the first rule that applies."""
 
 
 def subject_after(answered: Answered, facts: Facts) -> Subject:
@@ -182,107 +280,3 @@ def subject_after(answered: Answered, facts: Facts) -> Subject:
         replies=tuple(each.message for each in diagnosis.replies),
         request_id=facts.request_sought,
     )
-
-
-def _asks_of_request(question: Question, facts: Facts, topic: Topic, *, sure: bool) -> bool:
-    """Whether a request is what is asked about; one that the person looked at is not where they ask something else."""
-    is_first_word = question.subject is None and topic is Topic.GREETING
-    about_calls = topic in _CALLS or not sure
-    return facts.request_sought is not None and (about_calls or is_first_word or not question.request_is_attached)
-
-
-def _of_request(question: Question, facts: Facts, topic: Topic, *, sure: bool) -> Answered:
-    """Of a request that may be told of; else of what stands beside its id, which must not hide that."""
-    if facts.request is not None:
-        return _of_calls(beside(facts, requests_explained.found(facts, facts.request)), topic)
-    # The same words for one that was never seen and one that is not theirs to know.
-    evidence = [Fact("The request", f"{facts.request_sought}: not found", facts.now)]
-    certain = _by_what_stands_there(question, facts, topic, sure=sure, beside_a_request=True)
-    if certain is not None:
-        return _of_calls(replace(certain, evidence=(*certain.evidence, *evidence)), topic)
-    # What was spoken of before does not stand there.
-    if question.meant.is_named or facts.pasted or (question.subject is None and (facts.meant or facts.meant_unseen)):
-        of_topic = topic if topic in _CALLS or (sure and topic is not Topic.GREETING) else Topic.CALL_FAILS
-        told = beside(facts, about(of_topic, question, facts))
-        told = replace(told, evidence=(*told.evidence, *evidence))
-        return Answered(told, of_topic, is_direct=told.case is not Case.NEEDS_DETAILS)
-    missing = requests_explained.not_found(facts)
-    said = [
-        Fact("The code that you wrote", f"{code}: {words.REASONS[_KEY_CODES[code][1]]}")
-        for code in question.understood.codes
-        if code in _KEY_CODES
-    ]
-    return _of_calls(replace(missing, evidence=(*missing.evidence, *said)), topic)
-
-
-def _of_calls(certain: Diagnosis, topic: Topic) -> Answered:
-    of_calls = topic if topic in _CALLS else Topic.CALL_FAILS
-    return Answered(certain, of_calls, is_direct=certain.case is not Case.NEEDS_DETAILS)
-
-
-def _by_what_stands_there(
-    question: Question, facts: Facts, topic: Topic, *, sure: bool, beside_a_request: bool = False
-) -> Diagnosis | None:
-    """What leaves no doubt: a pasted key, a header, a code. None where there is nothing of these."""
-    understood = question.understood
-    told = of_pasted(question, facts, topic, sure=sure)
-    if told is not None:
-        return told
-    if topic not in _CALLS and sure and topic is not Topic.HOW_CALL and not beside_a_request:
-        return None
-    for code in understood.codes:
-        if code in _KEY_CODES:
-            of_topic, reason = _KEY_CODES[code]
-            is_of_a_key = facts.meant or facts.meant_unseen is not None or facts.in_trouble((reason,))
-            if is_of_a_key or not beside_a_request:
-                return why_calls_fail(facts, of_topic, (reason,))
-    if understood.header_mistakes:
-        return requests_explained.header_mistakes(understood.header_mistakes)
-    for code in understood.codes:
-        if code in _OTHER_CODES:
-            return requests_explained.by_code(_OTHER_CODES[code])
-    if not sure and not beside_a_request and _SAID_OF_REFUSALS.search(question.text):
-        return why_calls_fail(facts, Topic.CALL_FAILS, (*OF_TOPIC[Topic.UNAUTHORIZED], *OF_TOPIC[Topic.FORBIDDEN]))
-    return None
-
-
-def _is_explained(facts: Facts) -> bool:
-    """Whether a pasted key is why: it can't be one, or was deleted, replaced, or never issued here."""
-    return any(each.malformed is not None or each.possession not in {None, Possession.WORKS} for each in facts.pasted)
-
-
-def _not_allowed(facts: Facts) -> Diagnosis:
-    if facts.role is not Role.ORGANIZATION_ADMIN:
-        return management_explained.role_not_allowed(facts, "for what you need")
-    if not facts.allowance.remaining:
-        return management_explained.limit_reached(facts)
-    return how_to.how_to(Topic.HOW_ROLES, facts)
-
-
-def _last(pattern: re.Pattern[str], text: str) -> int:
-    """Where it stands for the last time; -1 where it does not."""
-    return max((each.start() for each in pattern.finditer(text)), default=-1)
-
-
-def _named_tombstone(question: Question, facts: Facts) -> KeyFacts | None:
-    """The deleted key that the message names, where it names no other."""
-    key = only_one(facts.meant, ()) if facts.meant and question.meant.is_named else None
-    return key if key is not None and key.is_deleted else None
-
-
-def _asks_of_deletion(question: Question, facts: Facts) -> bool:
-    of_another = bool(_OF_ANOTHER_CHANGE.search(question.text))
-    if _OF_DELETION.search(question.text):
-        return not of_another
-    key: KeyFacts | None = facts.meant[0] if len(facts.meant) == 1 else None
-    return key is not None and key.is_deleted and not of_another
-
-
-def _expiry(question: Question, facts: Facts) -> Diagnosis:
-    """Keys don't expire: where one stopped working, something else is the matter."""
-    reasons = OF_TOPIC[Topic.CALL_FAILS]
-    suspects = [each for each in facts.meant if each.is_deleted or each.refused_for(reasons)]
-    if not suspects and not (_HAS_EXPIRED.search(question.text) and facts.in_trouble(reasons)):
-        return how_to.how_to(Topic.EXPIRY, facts)
-    diagnosis = calls_explained.why_calls_fail(facts, Topic.CALL_FAILS)
-    return replace(diagnosis, summary=f"Keys don't expire: it is something else. {diagnosis.summary}")

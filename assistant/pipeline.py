@@ -12,9 +12,10 @@ from assistant.facts.facts import Facts, PastedKey, Possession
 from assistant.facts.gather import Asker, Knowledge, PossessedKey
 from assistant.facts.key_reference import meant, without_names
 from assistant.facts.pasted_keys import Possessions
+from assistant.facts.question import Question
 from assistant.intents.topics import Topic
 from assistant.intents.understand import understand
-from assistant.rank_topics import Question, read
+from assistant.rank_topics import read
 from assistant.redaction.finding import Kind
 from assistant.redaction.redact import Piece
 from keys.record import hint_of

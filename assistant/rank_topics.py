@@ -7,30 +7,14 @@ that does not allow it make what the words may mean more or less likely.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from assistant.explain import small_talk as talk
 from assistant.explain.actions import may_create_some
 from assistant.explain.failing_calls import OF_TOPIC, STATUS_OF_TOPIC
-from assistant.facts.conversation_state import Subject
 from assistant.facts.facts import Facts
-from assistant.facts.key_reference import Meant
+from assistant.facts.question import Question
 from assistant.intents.topics import ASKING, Reading, Topic, served_together
-from assistant.intents.understand import Understood, is_sure, weighed
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A redacted message, understood, with what the conversation was about before it."""
-
-    text: str
-    understood: Understood
-    bare: str = ""
-    """The text with *key* in place of the name of the one that is meant."""
-    meant: Meant = field(default_factory=Meant)
-    subject: Subject | None = None
-    request_is_attached: bool = False
-    """Whether the person was looking at a refused request, rather than writing its id."""
+from assistant.intents.understand import is_sure, weighed
 
 
 def _bare(text: str) -> str:

@@ -13,9 +13,9 @@ from assistant.facts.documents import Documents
 from assistant.facts.facts import Facts
 from assistant.facts.gather import passages
 from assistant.facts.key_reference import meant, without_names
+from assistant.facts.question import Question
 from assistant.intents.topics import Reading, Topic
 from assistant.intents.understand import Understood, understand
-from assistant.rank_topics import Question
 from training.corpus import ROOT, Said
 from training.worlds import ANYWHERE, WORLDS, World
 

@@ -11,6 +11,7 @@ from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
 from assistant.intents.topics import Topic
 from keys.key_limit import Allowance
 from keys.limits.sliding_window import Balance, Month
+from keys.policy import Actor, Standing
 from models.agent import NamedAgent
 from models.key_queries import ApiKeyRecord
 from models.person import NamedPerson, OrganizationRecord, Role
@@ -101,11 +102,12 @@ def _facts(*keys: KeyFacts, role: Role = Role.ORGANIZATION_ADMIN, used: int | No
     living = [each for each in keys if not each.is_deleted]
     taken = len(living) if used is None else used
     manages = role is Role.ORGANIZATION_ADMIN
+    viewer = _ADMIN if manages else _MEMBER
     return Facts(
         now=NOW,
         organization=OrganizationRecord(_ORGANIZATION, "Acme", _KEY_LIMIT, _RATE_LIMIT, _QUOTA, taken),
-        role=role,
-        viewer=_ADMIN if manages else _MEMBER,
+        actor=Actor(viewer.id, {_ORGANIZATION: Standing(role)}),
+        viewer=viewer,
         allowance=Allowance(taken, _KEY_LIMIT),
         admins=(_ADMIN,),
         agents=(_AGENT, _OTHER_AGENT) if manages else (),

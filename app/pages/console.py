@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from litestar import Request, Response
 from litestar.enums import HttpMethod
@@ -14,7 +15,7 @@ from app.authentication import Visit
 from app.pages.assets import Asset, answer, asset, fingerprint
 from app.pages.docs import HEADERS
 from app.pages.layout import Surroundings
-from models.person import Role
+from keys import policy
 
 BUILT = Path(__file__).parents[2] / "console" / "dist"
 """Where `make console` leaves what it built."""
@@ -72,6 +73,10 @@ def read_console(folder: Path) -> Console | None:
     return Console(asset(page), asset(graphiql), {f"/{name}": built for name, built in _files(folder)})
 
 
+def _sees_every_key(actor: policy.Actor, organization_id: UUID) -> bool:
+    return policy.may(actor, policy.Action.SEE_KEY, organization_id, scope=policy.Scope.ORGANIZATION)
+
+
 def console_pages(
     console: Console, surroundings: Surroundings, *, visit: Callable[[Scope], Awaitable[Visit]]
 ) -> list[HTTPRouteHandler]:
@@ -96,7 +101,7 @@ def console_pages(
         signed_in = (await visit(request.scope)).signed_in
         if signed_in is None or signed_in.password_change_required:
             return Response(b"", status_code=302, headers={**GRAPHIQL_HEADERS, "location": SIGN_IN})
-        if not any(each.role is Role.ORGANIZATION_ADMIN for each in signed_in.memberships):
+        if not any(_sees_every_key(signed_in.actor, each.organization.id) for each in signed_in.memberships):
             return answer(request, denied, {**HEADERS, "cache-control": "private, no-cache", "vary": "Cookie"}, 403)
         return answer(request, console.graphiql, GRAPHIQL_HEADERS)
 

@@ -9,9 +9,8 @@ from datetime import timedelta
 from assistant.explain import formatting as words
 from assistant.explain.diagnosis import ActionKind, Offer
 from assistant.facts.facts import Facts, KeyFacts
-from keys.policy import Scope
+from keys.policy import Action, Scope
 from models.key_queries import ApiKeyRecord
-from models.person import Role
 
 CANDIDATES_AT_MOST = 3
 IDLE_AFTER = timedelta(days=7)
@@ -61,7 +60,7 @@ def ask_an_admin(facts: Facts, wish: str) -> str:
 def may_create(facts: Facts, scope: Scope) -> bool:
     """Whether the person creates keys of this scope, slots aside."""
     if scope is Scope.ORGANIZATION:
-        return facts.role is Role.ORGANIZATION_ADMIN
+        return facts.may(Action.CREATE_KEY, scope)
     return bool(facts.agents)
 
 

@@ -13,9 +13,9 @@ from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import ask_an_admin
 from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
-from assistant.explain.one_key import forbidden, of_reason, works
+from assistant.explain.one_key import forbidden, works
 from assistant.explain.refusals import agent_not_in_scope, deleted, quota_exceeded, rate_limited
-from assistant.explain.requests import unavailable
+from assistant.explain.requests import explained, unavailable
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
 from models.usage.refused_request import RefusedReason
@@ -84,7 +84,7 @@ def of_key(facts: Facts, key: KeyFacts, topic: Topic, wanted: Sequence[RefusedRe
         if topic is Topic.FORBIDDEN and key.record.agent is not None:
             return agent_not_in_scope(facts, key) if key.refused_for(wanted) else forbidden(facts, key)
         return works(facts, key, topic)
-    return of_reason(facts, key, last.reason, last) or works(facts, key, topic)
+    return explained(facts, last.reason, key, last)
 
 
 def which_key(facts: Facts, keys: Sequence[KeyFacts], topic: Topic) -> Diagnosis:

@@ -12,7 +12,6 @@ from assistant.facts.facts import Facts
 from assistant.intents.topics import Topic
 from keys.limits.sliding_window import WINDOW_SECONDS
 from models.key_queries import ApiKeyRecord
-from models.person import Role
 
 MENU = "Open API Keys from the user icon at the top right, and choose the ⋮ menu of the key."
 
@@ -154,7 +153,7 @@ def _slots(facts: Facts) -> Diagnosis:
 
 def _roles(facts: Facts) -> Diagnosis:
     evidence = [Fact("Your role", f"{ROLE_WORDS[facts.role]} of {words.harmless(facts.organization.name)}")]
-    if facts.role is Role.AGENT_ADMIN:
+    if facts.manages_agents_only:
         agents = words.joined([f"“{words.harmless(each.name)}”" for each in facts.agents])
         evidence.append(Fact("Agents that you administer", agents or "none"))
     evidence.append(Fact("Organization admins", words.people(facts.admins, at_most=10) or "none"))

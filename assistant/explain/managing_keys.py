@@ -19,7 +19,7 @@ from assistant.explain.actions import (
 from assistant.explain.diagnosis import Case, Diagnosis, Fact, Offer, Reply
 from assistant.facts.facts import Facts, KeyFacts
 from keys.key_limit import NAME_LENGTH_AT_MOST
-from keys.policy import DENIALS, Scope
+from keys.policy import Scope, denial
 from models.person import Role
 
 ROLE_WORDS = {
@@ -75,7 +75,7 @@ def role_not_allowed(facts: Facts, wish: str) -> Diagnosis:
     evidence = [Fact("Your role", f"{ROLE_WORDS[facts.role]} of {words.harmless(facts.organization.name)}")]
     steps: tuple[str, ...] = (ask_an_admin(facts, wish),)
     offers: tuple[Offer, ...] = ()
-    if facts.role is Role.AGENT_ADMIN:
+    if facts.manages_agents_only:
         agents = words.joined([f"“{words.harmless(each.name)}”" for each in facts.agents])
         evidence.append(Fact("Agents that you administer", agents or "none"))
         if agents and facts.allowance.remaining:
@@ -85,7 +85,7 @@ def role_not_allowed(facts: Facts, wish: str) -> Diagnosis:
             steps = (ask_an_admin(facts, "which agents you should administer; the operator sets that"),)
     return Diagnosis(
         Case.ROLE_NOT_ALLOWED,
-        f"Your role does not allow that. {DENIALS[facts.role]}",
+        f"Your role does not allow that. {denial(facts.actor, facts.organization.id)}",
         tuple(evidence),
         steps,
         offers=(*offers, contact()),

@@ -10,8 +10,8 @@ from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import contact, usage
 from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
-from assistant.explain.refusals import agent_not_in_scope, quota_exceeded, rate_limited, replaced
-from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
+from assistant.explain.requests import explained
+from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
 from keys.record import hint_of
 from models.usage.refused_request import RefusedReason
@@ -75,21 +75,6 @@ def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagn
     )
 
 
-def of_reason(facts: Facts, key: KeyFacts, reason: RefusedReason, refusal: RefusalFacts | None) -> Diagnosis | None:
-    """What there is to say where requests with a living key were refused for this, that one above all."""
-    match reason:
-        case RefusedReason.REPLACED_SECRET:
-            return replaced(facts, key)
-        case RefusedReason.AGENT_NOT_IN_SCOPE:
-            return agent_not_in_scope(facts, key, refusal)
-        case RefusedReason.QUOTA_EXCEEDED:
-            return quota_exceeded(facts, key)
-        case RefusedReason.RATE_LIMITED:
-            return rate_limited(facts, key)
-        case _:
-            return None
-
-
 def forbidden(facts: Facts, key: KeyFacts) -> Diagnosis:
     """A 403 that no record of the key explains: it was for another agent, or it is booked to no key."""
     record = key.record
@@ -120,9 +105,9 @@ def _refused_instead(facts: Facts, key: KeyFacts) -> Diagnosis | None:
     """By the newest refused request of the last day; where that was not kept, by the reason that was counted most."""
     last = key.last_refused()
     if last is not None and _is_within(facts, last.at):
-        return of_reason(facts, key, last.reason, last)
+        return explained(facts, last.reason, key, last)
     most = max(key.refused, key=lambda reason: key.refused[reason], default=None)
-    return None if most is None else of_reason(facts, key, most, None)
+    return None if most is None else explained(facts, most, key)
 
 
 def _is_within(facts: Facts, at: datetime | None) -> bool:

@@ -28,8 +28,8 @@ from assistant.explain.pasted_key_state import (
 from assistant.explain.refusals import replaced
 from assistant.explain.requests import malformed, unknown
 from assistant.facts.facts import Facts, KeyFacts, PastedKey, Possession
+from assistant.facts.question import Question
 from assistant.intents.topics import Topic
-from assistant.rank_topics import Question
 from models.usage.refused_request import RefusedReason
 
 ROTATE_IT = "Rotate {}: it was pasted somewhere, where somebody may find its secret."
@@ -45,24 +45,27 @@ _ROTATES = frozenset({Case.KEY_EXPOSED, Case.SECRET_LOST})
 """Cases whose steps rotate the key that they are about."""
 
 
-def of_pasted(question: Question, facts: Facts, topic: Topic, *, sure: bool) -> Diagnosis | None:
+def pasted_in_question(question: Question, facts: Facts, topic: Topic | None) -> PastedKey | None:
     """
-    Of what was pasted in place of a key: the first that explains a failure, or the most dangerous one of a leak.
+    The pasted key that the message is about: the first that explains a failure, or the most dangerous one of a leak.
 
-    A hint says which key is meant, unless it was sent as if it were one.
+    `topic` is what the message is about, if that is certain. A hint only says which key is meant, unless it was sent
+    as if it were a key.
     """
     in_place = [
         each
         for each in facts.pasted
         if each.possession is not None or not each.is_hint or _SENT_AS_KEY.search(question.text)
     ]
-    if sure and topic is Topic.EXPOSED_KEY:
-        whole = [each for each in in_place if not each.is_hint]
-        key = min(whole, key=is_dangerous, default=None)
-        return None if key is None else beside(facts, leaked(facts, key), key)
-    key = min(in_place, key=explains_a_failure, default=None)
-    if key is None or (sure and topic in _PASTED_ASIDE):
-        return None
+    if topic is Topic.EXPOSED_KEY:
+        return min((each for each in in_place if not each.is_hint), key=is_dangerous, default=None)
+    return None if topic in _PASTED_ASIDE else min(in_place, key=explains_a_failure, default=None)
+
+
+def of_pasted(question: Question, facts: Facts, key: PastedKey, topic: Topic, *, is_leaked: bool) -> Diagnosis:
+    """What is found of this pasted key, with a line for each of the others."""
+    if is_leaked:
+        return beside(facts, leaked(facts, key), key)
     understood = question.understood
     diagnosis = pasted(facts, key, Topic.TOO_MANY_REQUESTS if _is_of_limits(question) else topic)
     if understood.header_mistakes and diagnosis.case in _NOT_TO_BLAME:

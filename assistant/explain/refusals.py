@@ -18,7 +18,7 @@ from models.usage.refused_request import RefusedReason
 CALLERS_TOLD = 3
 
 
-def deleted(facts: Facts, key: KeyFacts) -> Diagnosis:
+def deleted(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -> Diagnosis:
     """The key was deleted: who, when, alone or with its agent, and who still calls with it."""
     record = key.record
     if record.deleted_at is None:
@@ -57,7 +57,7 @@ def deleted(facts: Facts, key: KeyFacts) -> Diagnosis:
     )
 
 
-def replaced(facts: Facts, key: KeyFacts) -> Diagnosis:
+def replaced(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -> Diagnosis:
     """The secret was replaced by a rotation whose overlap is over, and somebody still sends it."""
     record = key.record
     last = key.last_refused(RefusedReason.REPLACED_SECRET)
@@ -146,7 +146,7 @@ def agent_not_in_scope(facts: Facts, key: KeyFacts, refusal: RefusalFacts | None
     )
 
 
-def rate_limited(facts: Facts, key: KeyFacts) -> Diagnosis:
+def rate_limited(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -> Diagnosis:
     """More requests than the rate limit allows."""
     record, balance = key.record, key.balance
     number = key.refused.get(RefusedReason.RATE_LIMITED, 0)
@@ -186,7 +186,7 @@ def rate_limited(facts: Facts, key: KeyFacts) -> Diagnosis:
     )
 
 
-def quota_exceeded(facts: Facts, key: KeyFacts) -> Diagnosis:
+def quota_exceeded(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -> Diagnosis:
     """The month's quota is used up."""
     record, balance = key.record, key.balance
     number = key.refused.get(RefusedReason.QUOTA_EXCEEDED, 0)

@@ -8,7 +8,7 @@ from assistant.explain import formatting as words
 from assistant.explain.actions import contact
 from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
 from assistant.explain.refusals import agent_not_in_scope, deleted, quota_exceeded, rate_limited, replaced
-from assistant.facts.facts import Facts, KeyFacts, RequestFacts
+from assistant.facts.facts import Facts, KeyFacts, RefusalFacts, RequestFacts
 from assistant.intents.entities import HeaderMistake
 from models.usage.refused_request import RefusedReason
 
@@ -64,10 +64,7 @@ _MAY_BE_ELSEWHERE = frozenset({Case.KEY_WORKS, Case.NO_REQUESTS_SEEN, Case.KEY_U
 def found(facts: Facts, request: RequestFacts) -> Diagnosis:
     """Why this request was refused."""
     refusal = request.refusal
-    if request.key is not None:
-        diagnosis = _of_a_key(facts, request.key, request)
-    else:
-        diagnosis = _OF_NO_KEY[refusal.reason](request.detail)
+    diagnosis = explained(facts, refusal.reason, request.key, refusal, request.detail)
     asked = Fact(
         "The request",
         f"{refusal.id}, refused with {words.STATUSES[refusal.reason]}: {words.REASONS[refusal.reason]}",
@@ -208,6 +205,13 @@ def called(diagnosis: Diagnosis, hosts: Sequence[str]) -> Diagnosis:
     )
 
 
+_OF_A_KEY: Mapping[RefusedReason, Callable[[Facts, KeyFacts, RefusalFacts | None], Diagnosis]] = {
+    RefusedReason.DELETED_KEY: deleted,
+    RefusedReason.REPLACED_SECRET: replaced,
+    RefusedReason.AGENT_NOT_IN_SCOPE: agent_not_in_scope,
+    RefusedReason.RATE_LIMITED: rate_limited,
+    RefusedReason.QUOTA_EXCEEDED: quota_exceeded,
+}
 _OF_NO_KEY: Mapping[RefusedReason, Callable[[str | None], Diagnosis]] = {
     RefusedReason.MISSING_KEY: missing,
     RefusedReason.MALFORMED_KEY: malformed,
@@ -217,23 +221,14 @@ _OF_NO_KEY: Mapping[RefusedReason, Callable[[str | None], Diagnosis]] = {
 }
 
 
-def by_code(reason: RefusedReason) -> Diagnosis | None:
-    """What a code alone says, where it is about no key."""
-    explain = _OF_NO_KEY.get(reason)
-    return None if explain is None else explain(None)
-
-
-def _of_a_key(facts: Facts, key: KeyFacts, request: RequestFacts) -> Diagnosis:
-    match request.refusal.reason:
-        case RefusedReason.DELETED_KEY:
-            return deleted(facts, key)
-        case RefusedReason.REPLACED_SECRET:
-            return replaced(facts, key)
-        case RefusedReason.AGENT_NOT_IN_SCOPE:
-            return agent_not_in_scope(facts, key, request.refusal)
-        case RefusedReason.RATE_LIMITED:
-            return rate_limited(facts, key)
-        case RefusedReason.QUOTA_EXCEEDED:
-            return quota_exceeded(facts, key)
-        case other:
-            return _OF_NO_KEY[other](request.detail)
+def explained(
+    facts: Facts,
+    reason: RefusedReason,
+    key: KeyFacts | None = None,
+    refusal: RefusalFacts | None = None,
+    detail: str | None = None,
+) -> Diagnosis:
+    """Why requests are refused for this reason. `refusal` is the request that is looked at, if it is a single one."""
+    if key is not None and reason in _OF_A_KEY:
+        return _OF_A_KEY[reason](facts, key, refusal)
+    return _OF_NO_KEY[reason](detail)

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from keys import policy
 from keys.key_limit import Allowance
 from keys.limits.sliding_window import Balance
+from keys.policy import Action, Actor, Scope
 from keys.verification.malformed import Malformed
 from models.agent import NamedAgent
 from models.audit import AuditAction
@@ -145,7 +147,7 @@ class Facts:
 
     now: datetime
     organization: OrganizationRecord
-    role: Role
+    actor: Actor
     viewer: NamedPerson
     allowance: Allowance
     admins: Sequence[NamedPerson] = ()
@@ -190,9 +192,23 @@ class Facts:
         return [each for _, each in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
     @property
+    def role(self) -> Role:
+        """What to call the person. What they may do is for `may` to say."""
+        return self.actor.standings[self.organization.id].role
+
+    @property
     def manages(self) -> bool:
-        """Whether the person's role manages keys at all."""
-        return self.role is not Role.MEMBER
+        """Whether the person's role reaches any key."""
+        return policy.may_with_some_key(self.actor, Action.SEE_KEY, self.organization.id, Scope.AGENT)
+
+    @property
+    def manages_agents_only(self) -> bool:
+        """Whether the person's role reaches only the keys of the agents that they administer."""
+        return self.manages and not self.may(Action.SEE_KEY, Scope.ORGANIZATION)
+
+    def may(self, action: Action, scope: Scope) -> bool:
+        """Whether the person may do this with every key of the scope."""
+        return policy.may(self.actor, action, self.organization.id, scope=scope)
 
     def in_trouble(self, reasons: Sequence[RefusedReason]) -> list[KeyFacts]:
         """The keys with requests that were refused for these reasons in the last day, the most first."""

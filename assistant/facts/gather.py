@@ -110,7 +110,7 @@ async def overview(knowledge: Knowledge, asker: Asker, now: datetime) -> Facts:
     return Facts(
         now=now,
         organization=organization,
-        role=asker.membership.role,
+        actor=asker.actor,
         viewer=asker.person,
         allowance=Allowance(organization.live_key_count, organization.key_limit),
         admins=await admins_of(reader, organization.id),

@@ -14,9 +14,9 @@ from assistant.explain.diagnosis import ActionKind, Case
 from assistant.facts.conversation_state import Subject
 from assistant.facts.facts import Facts, PastedKey, Possession, RefusalFacts, RequestFacts
 from assistant.facts.key_reference import Meant, meant, without_names
+from assistant.facts.question import Question
 from assistant.intents.topics import Topic
 from assistant.intents.understand import understand
-from assistant.rank_topics import Question
 from keys.limits.sliding_window import Balance, month_of, to_ms
 from models.person import Role
 from models.usage.refused_request import RefusedReason

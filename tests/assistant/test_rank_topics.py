@@ -6,9 +6,10 @@ import pytest
 
 from assistant.facts.facts import Facts
 from assistant.facts.key_reference import Meant
+from assistant.facts.question import Question
 from assistant.intents.topics import Reading, Topic
 from assistant.intents.understand import understand
-from assistant.rank_topics import Question, answered_alike, may_answer, read, the_matter, what_matters
+from assistant.rank_topics import answered_alike, may_answer, read, the_matter, what_matters
 from training.worlds import WORLDS
 
 DELETED, REPLACED, OTHER_AGENT, QUOTA, FULL, MEMBER, CALM = (world.facts for world in WORLDS)

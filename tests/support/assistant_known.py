@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
 from keys.key_limit import Allowance
+from keys.policy import Actor, Standing
 from models.agent import NamedAgent
 from models.key_queries import ApiKeyRecord
 from models.person import NamedPerson, OrganizationRecord, Role
@@ -63,11 +64,12 @@ def facts(*keys: KeyFacts, role: Role = Role.ORGANIZATION_ADMIN, limit: int = 10
     """Of Ada, the admin, or of Grace with a lesser role; what `more` says stands instead of what would be there."""
     living = [each for each in keys if each.record.deleted_at is None]
     agents: Sequence[NamedAgent] = () if role is Role.MEMBER else (CRAWLER,)
+    viewer = ADA if role is Role.ORGANIZATION_ADMIN else GRACE
     values: dict[str, Any] = {
         "now": NOON,
         "organization": OrganizationRecord(ACME, "Acme", limit, 600, 100_000, len(living)),
-        "role": role,
-        "viewer": ADA if role is Role.ORGANIZATION_ADMIN else GRACE,
+        "actor": Actor(viewer.id, {ACME: Standing(role, frozenset(each.id for each in agents))}),
+        "viewer": viewer,
         "allowance": Allowance(len(living), limit),
         "admins": (ADA,),
         "agents": agents,

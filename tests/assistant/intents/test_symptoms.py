@@ -10,9 +10,9 @@ from assistant.explain.diagnosis import Case
 from assistant.explain.symptoms import symptom
 from assistant.facts.facts import Facts, PastedKey, Possession
 from assistant.facts.key_reference import meant, without_names
+from assistant.facts.question import Question
 from assistant.intents.symptoms import Symptom, symptom_of
 from assistant.intents.understand import understand
-from assistant.rank_topics import Question
 from models.person import Role
 from models.usage.refused_request import RefusedReason
 from tests.support.assistant_known import NOON, facts, key_facts, key_record, tombstone
