@@ -1,4 +1,4 @@
-"""Owns who is asking: a browser's cookies, the sign-in session they name, and how a person comes in and goes out."""
+"""Finds the person behind a request by the session cookie, and signs people in and out."""
 
 import asyncio
 import logging
@@ -25,12 +25,12 @@ SESSION_COOKIE = "keydesk_session"
 DEVICE_COOKIE = "keydesk_device"
 HOST_PREFIX = "__Host-"
 SESSION_COOKIE_SECONDS = int(sessions.LIFETIME.total_seconds())
-"""As long as a session can last: the server knows when it ends before that."""
+"""As long as a session can last. Whether it has ended earlier is decided on the server."""
 DEVICE_COOKIE_SECONDS = 365 * 24 * 3600
 
 
 class Cookies:
-    """The names and attributes of our cookies, which depend on whether the address from outside is https."""
+    """Makes Keydesk's cookies. Over https, they are Secure and have the prefix __Host-."""
 
     def __init__(self, public_url: str) -> None:
         self._is_secure = public_url.startswith("https://")
@@ -38,11 +38,11 @@ class Cookies:
         self.session, self.device = prefix + SESSION_COOKIE, prefix + DEVICE_COOKIE
 
     def session_header(self, token: Secret | None) -> tuple[bytes, bytes]:
-        """Gives the browser the session's value, or takes it away."""
+        """The header that sets the session cookie or, for None, deletes it."""
         return self._header(self.session, token, SESSION_COOKIE_SECONDS)
 
     def device_header(self, value: Secret) -> tuple[bytes, bytes]:
-        """Gives the browser the list of accounts that it was signed in on."""
+        """The header that sets the device cookie (`keys.sign_in.device_cookie`)."""
         return self._header(self.device, value, DEVICE_COOKIE_SECONDS)
 
     def _header(self, name: str, value: Secret | None, seconds: int) -> tuple[bytes, bytes]:
@@ -52,7 +52,11 @@ class Cookies:
 
 
 def read_cookies(headers: Headers) -> dict[str, str]:
-    """What the browser sent, by name. Of a name that is there twice, the first: the more specific one, by RFC 6265."""
+    """
+    Reads the request's cookies by name.
+
+    Of cookies with the same name, the first counts, because browsers send the more specific one first (RFC 6265).
+    """
     found: dict[str, str] = {}
     for name, value in headers:
         if name == b"cookie":
@@ -66,9 +70,9 @@ def read_cookies(headers: Headers) -> dict[str, str]:
 @dataclass(slots=True)
 class Visit:
     """
-    One request of a browser: who is signed in, and the way in and out, which the answer's headers carry back.
+    The person behind one request, with the operations that sign in and out and change cookies.
 
-    A document may sign in and out several times; what counts is how it ends.
+    A GraphQL document may sign in and out several times; the answer's cookies are those of the last change.
     """
 
     _door: SignInDoor = field(repr=False)
@@ -82,7 +86,7 @@ class Visit:
     _answered: dict[str, tuple[bytes, bytes]] = field(default_factory=dict, repr=False)
 
     async def sign_in(self, email: str, password: str) -> SignedIn:
-        """Begins a session and gives the browser its cookies. Raises SignInRefused."""
+        """Signs a person in by e-mail address and password, and sets the cookies. Raises SignInRefused."""
         begun = await viewer.sign_in(
             self._door,
             email=email,
@@ -100,7 +104,7 @@ class Visit:
         return begun.signed_in
 
     async def sign_out(self) -> None:
-        """Ends the session, if there is one, and takes its cookie back."""
+        """Ends the session, if there is one, and deletes its cookie."""
         if self._token is not None:
             await viewer.sign_out(self._door.database, self._token)
             self._answered["session"] = self._cookies.session_header(None)
@@ -108,7 +112,11 @@ class Visit:
         self._token = self.signed_in = None
 
     async def change_password(self, signed_in: SignedIn, current_password: str, new_password: str) -> SignedIn:
-        """Gives the session's cookie a new value. Raises InvalidInput, Unauthenticated and TooManyRequests."""
+        """
+        Changes the person's password, and renews the session's token and cookie.
+
+        Raises InvalidInput, Unauthenticated and TooManyRequests.
+        """
         changed = await viewer.change_password(
             self._door, signed_in, current_password=current_password, new_password=new_password, now=self._clock()
         )
@@ -118,7 +126,7 @@ class Visit:
         return self.signed_in
 
     def right(self) -> "SessionRight":
-        """By what right an answer that takes long goes on. Raises Unauthenticated and PasswordChangeRequired."""
+        """The right by which a stream goes on. Raises Unauthenticated and PasswordChangeRequired."""
         if self.signed_in is None:
             raise Unauthenticated
         if self.signed_in.password_change_required:
@@ -126,7 +134,7 @@ class Visit:
         return SessionRight(self._door.reader, self.signed_in, self._clock, self._changes)
 
     def answer_headers(self) -> list[tuple[bytes, bytes]]:
-        """What the answer says to the browser's cookies."""
+        """The Set-Cookie headers of the answer."""
         return list(self._answered.values())
 
     def _tell(self) -> None:
@@ -135,14 +143,14 @@ class Visit:
 
 
 class Changes:
-    """Tells, within this process, that sessions of a person may have ended."""
+    """Notifies listeners in this process when sessions of a person may have ended."""
 
     def __init__(self) -> None:
         self._hearing: dict[UUID, list[Callable[[], None]]] = {}
 
     @contextmanager
     def heard(self, person_id: UUID, call: Callable[[], None]) -> Iterator[None]:
-        """Calls at each of the person's, while the block runs."""
+        """While the context is open, calls `call` whenever the person's sessions may have ended."""
         calls = self._hearing.setdefault(person_id, [])
         calls.append(call)
         try:
@@ -153,7 +161,7 @@ class Changes:
                 del self._hearing[person_id]
 
     def tell(self, person_id: UUID) -> None:
-        """Calls all who want to hear of this person."""
+        """Calls the listeners for this person."""
         for call in self._hearing.get(person_id, ()):
             call()
 
@@ -161,9 +169,10 @@ class Changes:
 @dataclass(frozen=True, slots=True)
 class SessionRight:
     """
-    The right to what was asked in a session: while that lasts, and its person is what they were when they asked.
+    The right to a stream that was requested in a session.
 
-    It is the session's and not its cookie's value: a change of the password renews that value, and ends no stream.
+    It holds while the session lasts and the person's roles are the same as at the request. It belongs to the session,
+    not to the token in its cookie: changing the password renews the token, but ends no stream.
     """
 
     _reader: Reader = field(repr=False)
@@ -173,18 +182,18 @@ class SessionRight:
 
     @property
     def owner(self) -> UUID:
-        """The person."""
+        """The person's id."""
         return self._asked_by.person.id
 
     async def still_holds(self) -> bool:
-        """Looks, with one query."""
+        """Checks with one query whether the right still holds."""
         asked_by, address = self._asked_by, self._asked_by.actor.address
         session_id = asked_by.session_id
         now = await viewer.still_signed_in(self._reader, session_id, now=self._clock(), address=address)
         return now is not None and _standing(now) == _standing(asked_by)
 
     def heard(self, call: Callable[[], None]) -> AbstractContextManager[None]:
-        """Calls, while the block runs, when the person signs out or changes their password in this process."""
+        """While the context is open, calls `call` when the person signs in or out or changes the password here."""
         return self._changes.heard(self.owner, call)
 
 
@@ -193,7 +202,7 @@ def _standing(signed_in: SignedIn) -> tuple[object, ...]:
 
 
 class Identity:
-    """Finds out who a request is from."""
+    """Finds the person behind each request."""
 
     def __init__(
         self, door: SignInDoor, *, addresses: Addresses, public_url: str, clock: Callable[[], datetime]
@@ -206,7 +215,7 @@ class Identity:
         self._seen = SeenSessions(door.database)
 
     async def visit(self, scope: Mapping[str, Any]) -> Visit:
-        """The request's visit, of its ASGI scope. One query where there is a session cookie, else none."""
+        """Reads the person from an ASGI scope. Takes one query if there is a session cookie, else none."""
         headers, peer = scope["headers"], scope.get("client")
         cookies, now = read_cookies(headers), self._clock()
         address = self._addresses.of(headers, None if peer is None else peer[0])
@@ -220,12 +229,16 @@ class Identity:
         return Visit(self._door, self._cookies, self._clock, self._changes, address, signed_in, token, device)
 
     async def close(self) -> None:
-        """Waits for what is being written down."""
+        """Waits until the last uses of sessions are stored."""
         await self._seen.close()
 
 
 class SeenSessions:
-    """Writes down that sessions are in use, beside the requests: none waits for it, and none fails by it."""
+    """
+    Stores when sessions were last used, in a background task.
+
+    Requests neither wait for it nor fail because of it.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -234,7 +247,7 @@ class SeenSessions:
         self._not_before: datetime | None = None
 
     def note(self, session_id: UUID, now: datetime) -> None:
-        """Remembers it, and starts to write where that is not under way, nor failed a moment ago."""
+        """Queues a session's last use to be stored. Does nothing for a minute after a failure."""
         if self._not_before is not None and now < self._not_before:
             return
         self._waiting[session_id] = now
@@ -242,18 +255,18 @@ class SeenSessions:
             self._task = asyncio.create_task(self._write())
 
     async def close(self) -> None:
-        """Waits until all is written."""
+        """Waits until everything is stored."""
         if self._task is not None:
             await self._task
 
     async def _write(self) -> None:
-        """One session at a time: a transaction that holds two rows could wait for another that holds them, too."""
+        """Stores one session in each transaction: two transactions that lock the same two rows could deadlock."""
         while self._waiting:
             session_id, now = self._waiting.popitem()
             try:
                 await viewer.note_seen(self._database, session_id, now=now)
             except Exception as error:
-                # A session whose use is not noted ends a little early: not worth a request, and not a line for each.
+                # A session whose use is not stored ends a little early. That must not fail a request or fill the log.
                 self._waiting.clear()
                 self._not_before = now + sessions.SEEN_EVERY
                 logger.warning("That sign-in sessions are in use could not be noted: %s", type(error).__name__)

@@ -1,9 +1,9 @@
 """
 Finds the address that a request came from: the peer's, or the one that trusted proxies report.
 
-Each trusted proxy appends the address that it saw to `X-Forwarded-For` or `Forwarded` (RFC 7239). So these are read
-from the right, past addresses that are trusted proxies, to the first that is not. Anybody may have written what is
-further left: it is never read, however long it is.
+Each trusted proxy appends the address that it saw to `X-Forwarded-For` or `Forwarded` (RFC 7239). So these headers are
+read from right to left, past the addresses of trusted proxies, to the first other address. Anything further left may
+have been invented by the client and is never read, however long it is.
 """
 
 import ipaddress
@@ -22,11 +22,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDED = b"forwarded"
 X_FORWARDED_FOR = b"x-forwarded-for"
 HOPS_AT_MOST = 12
-"""More trusted proxies than any request passes."""
+"""More trusted proxies than any request goes through. Further addresses are not read."""
 _HOP_BYTES_AT_MOST = 128
-"""Of X-Forwarded-For: an IPv6 address with brackets, zone and port is half as long."""
+"""For an address in X-Forwarded-For. An IPv6 address with brackets, zone and port has half this length."""
 _ELEMENT_BYTES_AT_MOST, _QUOTES_AT_MOST, _BACKSLASHES_AT_MOST, _PAIRS_AT_MOST = 16 * 1024, 64, 64, 16
-"""Of one element of Forwarded. RFC 7239 names four pairs; the longest is a host, which the client chose."""
+"""For one element of Forwarded. RFC 7239 defines four pairs; the longest is the host, which the client chooses."""
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PAIR = re.compile(rf"\s*({_WORD})=({_WORD}|{_QUOTED})\s*")
@@ -34,7 +34,7 @@ _WITH_PORT = re.compile(r"(?:\[([^\[\]]*)\]|([0-9.]+))(?::[0-9A-Za-z._-]+)?")
 
 
 class ForwardedHeader(StrEnum):
-    """Which header the trusted proxies write, where the operator says so: the other one is then ignored."""
+    """The header that the trusted proxies write, if the operator has set it. The other header is then ignored."""
 
     X_FORWARDED_FOR = "x-forwarded-for"
     FORWARDED = "forwarded"
@@ -42,12 +42,12 @@ class ForwardedHeader(StrEnum):
 
 class Addresses:
     """
-    Reads requests' addresses.
+    Finds the addresses of requests.
 
-    A proxy that writes one of the two headers passes the other on as the client sent it, and nothing in the request
-    says which is which. Nearly all proxies write X-Forwarded-For, so it is believed where both are there. Once a
-    trusted proxy has sent Forwarded without it, that is no longer safe to assume: from then on, two that disagree are
-    both ignored. An operator who names the header that the proxies write is free of all this.
+    A proxy that writes one of the two headers passes the other on as the client sent it, and the request does not show
+    which is which. Nearly all proxies write X-Forwarded-For, so it is used if both headers are there. After a trusted
+    proxy has sent Forwarded without X-Forwarded-For, that is no longer safe: from then on, if the two disagree, both
+    are ignored. None of this applies if the operator has set the header that the proxies write.
     """
 
     def __init__(self, trusted_proxies: Sequence[Network], header: ForwardedHeader | None = None) -> None:
@@ -58,9 +58,9 @@ class Addresses:
 
     def of(self, headers: Headers, peer: str | None, *, gateway: bool = False) -> str | None:
         """
-        Return the address, or None where there is none, such as by a Unix socket.
+        Return the address, or None if there is none, as with a Unix socket.
 
-        `gateway` is for a request with the right gateway token: its sender is trusted, whatever its address.
+        `gateway` says that the request has the right gateway token: its sender is trusted, whatever its address is.
         """
         forwarded: list[bytes] = []
         x_forwarded_for: list[bytes] = []
@@ -75,7 +75,7 @@ class Addresses:
     def told(
         self, peer: str | None, forwarded: Sequence[bytes], x_forwarded_for: Sequence[bytes], *, gateway: bool = False
     ) -> str | None:
-        """Return the same as `of`, from the values of the two headers that are not empty."""
+        """Return the address as `of` does, but take the non-empty values of the two headers."""
         here = _normalized_peer(peer)
         if not forwarded and not x_forwarded_for:
             return here
@@ -97,7 +97,11 @@ class Addresses:
         return told if told == self._walk(here, _forwarded_hops(forwarded)) else here
 
     def _walk(self, here: str | None, hops: Iterable[str | None]) -> str | None:
-        """From the peer, which is trusted, to the first hop that is not, or to the last one before a malformed hop."""
+        """
+        Follow the hops from the peer, which is trusted, back to the first address that is not trusted.
+
+        Stops at the last address before a malformed hop. `here` is the peer's address.
+        """
         for hop in islice(hops, HOPS_AT_MOST):
             if hop is None:
                 return here
@@ -126,14 +130,18 @@ class Addresses:
             )
 
 
-# A peer's address comes from the operating system. What headers say is not remembered: it is as long as anybody likes.
+# Only peers' addresses are cached: they come from the operating system. Texts from headers could be of any length.
 @lru_cache(maxsize=1024)
 def _normalized_peer(peer: str | None) -> str | None:
     return normalized(peer)
 
 
 def normalized(text: str | None) -> str | None:
-    """Return an address in its shortest form, IPv4 where IPv6 only carries it, without a zone; None for other text."""
+    """
+    Return an address in its shortest form, without a zone; None if the text is not an address.
+
+    An IPv4 address that is mapped to IPv6 (::ffff:192.0.2.1) becomes IPv4.
+    """
     try:
         address = ipaddress.ip_address((text or "").partition("%")[0])
     except ValueError:
@@ -144,7 +152,7 @@ def normalized(text: str | None) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine can reach the host."""
+    """Return whether only this machine can reach the host."""
     try:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -152,7 +160,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_trusted(address: str | None, trusted_proxies: Sequence[Network]) -> bool:
-    """Return whether the address, in its normal form, is one of these proxies'."""
+    """Return whether the address, which must be `normalized`, belongs to one of these proxies."""
     if address is None:
         return False
     parsed = ipaddress.ip_address(address)
@@ -160,11 +168,11 @@ def is_trusted(address: str | None, trusted_proxies: Sequence[Network]) -> bool:
 
 
 def _x_forwarded_hops(values: Sequence[bytes]) -> Iterator[str | None]:
-    """From right to left, as far as the caller reads; None for an element without an address."""
+    """Yield the addresses in X-Forwarded-For from right to left; None for an element without a valid address."""
     for value in reversed(values):
         end = len(value)
         while end >= 0:
-            # No further back than an address can be long.
+            # Search no further back than the longest address.
             nearest = max(0, end - _HOP_BYTES_AT_MOST)
             comma = value.rfind(b",", nearest, end)
             if comma < 0 and nearest:
@@ -176,10 +184,10 @@ def _x_forwarded_hops(values: Sequence[bytes]) -> Iterator[str | None]:
 
 def _forwarded_hops(values: Sequence[bytes]) -> Iterator[str | None]:
     """
-    The same of Forwarded.
+    Yield the addresses in Forwarded from right to left; None for an element without a valid address.
 
-    Read from the right, an element ends where the proxy that wrote it began it: a quotation mark that a client left
-    open further left can't swallow it.
+    Elements are split from the right, so that an unclosed quotation mark from the client can't swallow the elements
+    that proxies have appended.
     """
     for value in reversed(values):
         end = len(value)
@@ -193,7 +201,11 @@ def _forwarded_hops(values: Sequence[bytes]) -> Iterator[str | None]:
 
 
 def _comma_before(value: bytes, end: int) -> int | None:
-    """Where the last comma before `end` is that no quotes surround; -1 for none, None for quotes that don't pair."""
+    """
+    Return the position of the last comma before `end` that is not inside quotes.
+
+    -1 if there is none, None if quotes are not closed.
+    """
     position, is_quoted = end, False
     for _ in range(_QUOTES_AT_MOST):
         quote = value.rfind(b'"', 0, position)
@@ -211,13 +223,13 @@ def _comma_before(value: bytes, end: int) -> int | None:
 
 
 def _is_escaped(value: bytes, position: int) -> bool:
-    """Whether an odd number of backslashes stands before it."""
+    """Return whether an odd number of backslashes precedes the position."""
     before = value[max(0, position - _BACKSLASHES_AT_MOST) : position]
     return (len(before) - len(before.rstrip(b"\\"))) % 2 == 1
 
 
 def _for(element: str) -> str | None:
-    """The address in the `for` of an element; None where there is none, or where the element is malformed."""
+    """Return the address in the `for` pair of an element; None if there is none or the element is malformed."""
     address, position = None, 0
     for _ in range(_PAIRS_AT_MOST):
         found = _PAIR.match(element, position)
@@ -235,7 +247,7 @@ def _for(element: str) -> str | None:
 
 
 def _address(text: str) -> str | None:
-    """The address in an element, which may have a port, and brackets around IPv6."""
+    """Parse an address that may have a port, and brackets around IPv6. Return it normalized, or None."""
     with_port = _WITH_PORT.fullmatch(text)
     return normalized(text if with_port is None else with_port[1] or with_port[2])
 

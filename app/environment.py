@@ -1,4 +1,4 @@
-"""Gathers the KEYDESK_ variables: from the environment or from files, and says which names and values look wrong."""
+"""Collects the KEYDESK_ variables from the environment or from files, and reports names and values that look wrong."""
 
 import re
 import stat
@@ -14,7 +14,7 @@ FILE = "_FILE"
 FILE_BYTES_AT_MOST = 65_536
 QUOTES = ('""', "''", "``", "“”", "‘’", "„“", "«»")
 OF_OTHERS = frozenset({"KEYDESK_KEY", "KEYDESK_API_KEY", "KEYDESK_SERVER", "KEYDESK_SCREENSHOTS"})
-"""What callers of a Keydesk server name their variables in the documentation's examples, and what a test takes."""
+"""Variables that the documentation's examples use for callers of Keydesk, and that a test uses. Not settings."""
 OF_TESTS = "KEYDESK_TEST_"
 OF_SERVE = {"KEYDESK_HOST": "--host", "KEYDESK_PORT": "--port", "KEYDESK_WORKERS": "--workers"}
 _KUBERNETES = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
@@ -27,29 +27,29 @@ SYNONYMS = {
     "PROXY": "PROXIES",
     "CORS": "ALLOWED",
 }
-"""What others call the words that settings are named with."""
+"""Other words for the words in the names of settings."""
 TYPING_ERRORS_AT_MOST = 2
 SUGGESTED_FROM_PERCENT = 60
 
 
 @dataclass(slots=True)
 class Gathered:
-    """The values by the setting's name, what stops the start, and what is only said."""
+    """The values by the setting's name, problems, which prevent the start, and warnings."""
 
     values: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
-    """Which variable each value came from, for messages."""
+    """The variable that each value came from, for messages. It may end in _FILE."""
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
 def gathered(environment: Mapping[str, str], names: Sequence[str], *, secret: Collection[str]) -> Gathered:
     """
-    What the environment says of the settings with these names, with empty values left out.
+    Collects the values of the settings with these names. Empty values count as absent.
 
-    A name that nobody knows stops the start if it is close to one that is known: `KEYDESK_REQUIRE_AGNET=true` would
-    otherwise be served without requiring anything. Any other is only warned of, since it may be of a newer version, or
-    somebody else's.
+    An unknown name prevents the start if it is close to the name of a setting: `KEYDESK_REQUIRE_AGNET=true` would
+    otherwise have no effect without anybody noticing. Any other unknown name only gets a warning, because it may belong
+    to a newer version or to another program.
     """
     found = Gathered()
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
@@ -70,7 +70,7 @@ def _gather_unknown(found: Gathered, name: str, value: str, known: Sequence[str]
     elif name in OF_SERVE:
         found.warnings.append(f"{shown}: there is no such setting. Use `keydesk serve {OF_SERVE[name]} …` instead.")
     else:
-        rest = [each.removeprefix(PREFIX) for each in known]  # what all names begin with makes none of them likely
+        rest = [each.removeprefix(PREFIX) for each in known]  # the common prefix would make all names look similar
         own = name.upper().removesuffix(FILE).removeprefix(PREFIX)
         like = process.extractOne(own, rest, scorer=fuzz.ratio, score_cutoff=SUGGESTED_FROM_PERCENT)
         guess = "" if like is None else f" Did you mean {PREFIX}{like[0]}?"
@@ -78,7 +78,7 @@ def _gather_unknown(found: Gathered, name: str, value: str, known: Sequence[str]
 
 
 def meant_by(name: str, known: Sequence[str]) -> str | None:
-    """The setting that a name is a misspelling, an abbreviation or another word for, if there is one."""
+    """The setting whose name was misspelled, abbreviated or replaced by a synonym, or None."""
     if name.upper().endswith(FILE) and (meant := meant_by(name[: -len(FILE)], known)) is not None:
         return meant + FILE
     for each in known:
@@ -90,7 +90,7 @@ def meant_by(name: str, known: Sequence[str]) -> str | None:
 
 
 def _is_almost(name: str, known: Iterable[str]) -> bool:
-    """Whether a few typing errors lie between the name and one of those. Short names have room for one only."""
+    """Whether the name differs from a known one by at most two typing errors, or one for short names."""
     upper = name.upper().replace("-", "_")
     for each in known:
         at_most = TYPING_ERRORS_AT_MOST if len(each) - len(PREFIX) > 4 else 1
@@ -105,7 +105,7 @@ def _words(name: str) -> list[str]:
 
 
 def _words_mean(given: list[str], known: list[str]) -> bool:
-    """Whether the given words are the first of the known ones, or abbreviations of them: DB_URL is DATABASE_URL."""
+    """Whether the given words are the first known words or abbreviations of them: DB_URL stands for DATABASE_URL."""
     return 0 < len(given) <= len(known) and all(map(_is_short_for, given, known))
 
 
@@ -150,7 +150,11 @@ class _UnusableFile(Exception):
 
 
 def _read(path: Path) -> str:
-    """A file's text, without the line break at its end. A pipe would be empty for the next process that reads it."""
+    """
+    The text of a regular file, without white space around it.
+
+    A pipe is refused, because it would be empty for the next process that reads it.
+    """
     if not stat.S_ISREG(path.stat().st_mode):
         raise _UnusableFile("it is not a regular file")
     with path.open("rb") as file:
@@ -176,7 +180,7 @@ def _shown_to_others(path: Path) -> Iterator[str]:
 
 
 def _fault(name: str, value: str) -> str | None:
-    """What is wrong with a value whatever it is for, or None."""
+    """What is wrong with a value of any setting, such as quotes around it, or None."""
     if any("\ud800" <= character <= "\udfff" for character in value):
         return "it is not text in UTF-8."
     if "\n" in value or "\r" in value or "\0" in value:

@@ -1,4 +1,8 @@
-"""Keeps what an embedded database leaves on the disk for its owner only: hashes, addresses, what people wrote."""
+"""
+Keeps the files of an SQLite database readable only by their owner.
+
+They contain hashes, addresses, and what people wrote to the assistant.
+"""
 
 import os
 import stat
@@ -9,16 +13,16 @@ from app.cli_errors import Failure
 from models.engine.database import Database
 
 SECRET_FILE = "keydesk.secret"  # noqa: S105 - a file's name
-"""Where the demo keeps its server key, beside its database."""
+"""The file with the demo's server key, beside its database."""
 OWNERS_ONLY = 0o600
 OTHERS = stat.S_IRWXO
 
 
 def make_private_file(path: Path) -> None:
     """
-    Makes an empty file that only its owner can read, whatever the umask is. Raises Failure.
+    Makes an empty file that only its owner can read and write, whatever the umask is. Raises Failure.
 
-    SQLite gives the files that it puts beside its database the database's mode.
+    SQLite gives the files that it makes beside the database the same mode.
     """
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNERS_ONLY)
@@ -36,7 +40,11 @@ def make_private_file(path: Path) -> None:
 
 
 def files_shown_to_others(database: Database) -> list[Path]:
-    """The database's file and those beside it that every user of this machine can read, as older versions made them."""
+    """
+    The database's files that users other than the owner and group can access, such as those of older versions.
+
+    Includes the demo's server key. Empty for PostgreSQL.
+    """
     path = database.path
     if path is None:
         return []
@@ -46,7 +54,7 @@ def files_shown_to_others(database: Database) -> list[Path]:
 
 
 def hide_files_from_others(database: Database) -> None:
-    """Takes others' rights to these files away, and leaves a group's."""
+    """Removes the rights of other users to these files. The group's rights stay."""
     for path in files_shown_to_others(database):
-        with suppress(OSError):  # another user's file: doctor goes on warning of it
+        with suppress(OSError):  # the file belongs to another user; `keydesk doctor` still warns of it
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS)

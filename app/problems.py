@@ -1,4 +1,4 @@
-"""Refusals as problem details (RFC 9457), with the members that every refusal of this server has."""
+"""Makes refusals as problem details (RFC 9457), with the members that every refusal of this server has."""
 
 import logging
 from http import HTTPStatus
@@ -27,21 +27,21 @@ HINTS = (
     ("login", "People sign in at /sign-in."),
     ("signin", "People sign in at /sign-in."),
 )
-"""What a path that does not exist seems to look for, by a part of it."""
+"""Hints for paths that don't exist, by a text that the path contains."""
 
 
 TOO_LARGE = "The request's headers are too large."
 
 
 class Problems:
-    """Makes refusals; `type` is an address under the public one."""
+    """Makes refusals. Their member `type` is a URL below the server's public URL."""
 
     def __init__(self, public_url: str) -> None:
         self._errors_url = f"{public_url}/docs/errors"
         self._always = constant_headers(public_url)
 
     def body(self, status: int, code: str, title: str, detail: str, request_id: str) -> bytes:
-        """Return the members as JSON."""
+        """Return the problem details as JSON."""
         problem: dict[str, Any] = {
             "type": f"{self._errors_url}#{code}",
             "title": title,
@@ -55,7 +55,7 @@ class Problems:
         return msgspec.json.encode(problem)
 
     def answer(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-        """Answer what the web framework refuses, and what failed in a handler: that is logged."""
+        """Answer an error of the web framework, or an unexpected one of a handler, which is logged."""
         request_id = request_id_of(request.scope)
         status, headers = 500, {}
         if isinstance(error, HTTPException):
@@ -68,7 +68,7 @@ class Problems:
         return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
     async def refuse_headers(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer 431 (RFC 6585), before anything reads the headers."""
+        """Answer a request whose headers are too large with 431 (RFC 6585), without reading the headers."""
         request_id = new_request_id()
         detail = f"{TOO_LARGE} Send at most {HEADER_BYTES_AT_MOST // 1024} KB of headers, cookies included."
         body = self.body(431, "headers_too_large", "request header fields too large", detail, request_id)
@@ -86,7 +86,7 @@ class Problems:
 
 
 def _told(status: int, path: str) -> tuple[str, str]:
-    """The code and the detail. The path chooses a hint, and is never said back."""
+    """The code and the detail. The path only selects a hint, and is never repeated in the answer."""
     if status == HTTPStatus.NOT_FOUND:
         sought = path.casefold()
         hint = next((hint for part, hint in HINTS if part in sought), "The documentation is at /docs.")

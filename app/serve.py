@@ -1,4 +1,4 @@
-"""Owns the server process: the socket, its workers, and the moment at which the address is told."""
+"""Runs the server: opens the socket, starts one or several worker processes, and announces the address."""
 
 import asyncio
 import gc
@@ -25,25 +25,29 @@ from app.settings import Settings, read_settings
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
-"""Longer than gateways keep an idle connection (nginx 60, Envoy and Caddy less), so that they close it and not we."""
+"""
+Longer than gateways keep an idle connection (nginx 60, Envoy and Caddy less), so that the gateway closes it first.
+
+A gateway could otherwise send a request on a connection that this server is just closing.
+"""
 GRACE_SECONDS = 5
-"""For answers under way when the server is told to stop. Containers are killed 10 seconds after they were told."""
+"""How long a stopping server waits for unfinished answers. Containers are killed 10 seconds after the signal."""
 WORKER_SILENCE_SECONDS = 30
-"""After which a worker counts as stuck. One that is starting on a busy machine is silent for a while, too."""
+"""A worker that is silent for longer counts as stuck. Starting on a busy machine takes a while too."""
 WORKER = "app.serve:worker_application"
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class PortTaken(Exception):
-    """The address can't be bound; the message says what to do."""
+    """The server can't listen at this address. The message says what to do."""
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int, announce: Callable[[str], None]) -> None:
     """
-    Serves until it is told to stop. `announce` is called with the address once connections are taken; with port 0
-    the system chooses one. Raises PortTaken.
+    Serves until a signal stops it. Raises PortTaken, and Failure if the application can't start.
 
-    Several workers are processes of their own, and read their settings from the environment that this one leaves them.
+    `announce` is called with the server's URL once the socket listens. With port 0, the system chooses a port. Several
+    workers run in processes of their own, which read the settings from the environment again.
     """
     listener = _listen(host, port)
     port = listener.getsockname()[1]
@@ -64,7 +68,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, announce: C
             raise Failure("The server could not start; the log above says why.")
         return
     os.environ["KEYDESK_PUBLIC_URL"] = settings.public_url or address
-    os.environ.pop("KEYDESK_PUBLIC_URL_FILE", None)  # a worker would find both, and refuse to start
+    os.environ.pop("KEYDESK_PUBLIC_URL_FILE", None)  # a worker that finds both variables refuses to start
     config = _config(WORKER, protocol, factory=True, workers=workers)
     if settings.metrics:
         with _metrics_folder() as folder:
@@ -74,7 +78,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, announce: C
 
 
 def worker_application() -> object:
-    """One worker's application, from the environment."""
+    """Makes a worker's application, with the settings from the environment."""
     stop_well_when_hung_up()
     settings = read_settings(os.environ)
     configure_logging(settings.log_level)
@@ -83,9 +87,9 @@ def worker_application() -> object:
 
 def leave_alone_what_stays() -> None:
     """
-    Takes what is there by now, which is there until the process ends, out of the collector's sight.
+    Exempts all objects that exist now from garbage collection. Most of them live until the process ends.
 
-    It would go through all of it again and again, in the middle of requests: tens of milliseconds each time.
+    The collector would otherwise examine them again and again during requests, for tens of milliseconds each time.
     """
     gc.collect()
     gc.freeze()
@@ -93,9 +97,9 @@ def leave_alone_what_stays() -> None:
 
 def stop_well_when_hung_up() -> None:
     """
-    Makes SIGHUP and SIGQUIT end this process as SIGTERM does, with what was counted written down.
+    Makes SIGHUP and SIGQUIT end this process like SIGTERM, so that usage is written to the database first.
 
-    A signal that whoever started the process had ignored, as nohup does, stays ignored.
+    A signal that the parent process has set to be ignored, as nohup does, stays ignored.
     """
     for other in (signal.SIGHUP, signal.SIGQUIT):
         if signal.getsignal(other) is not signal.SIG_IGN:
@@ -106,15 +110,15 @@ class Workers(Multiprocess):
     """Worker processes that share one listening socket."""
 
     def handle_quit(self) -> None:
-        """SIGQUIT: ends them as SIGTERM does."""
+        """Ends the workers on SIGQUIT in the same way as on SIGTERM."""
         self.handle_term()
 
     def terminate_all(self) -> None:
         """
         Stops listening, then the workers.
 
-        The socket stays open as long as any process has it. Connections that nobody would take any more are refused
-        from now on, so that their clients go elsewhere at once.
+        The socket stays open until the last process has closed it. Without `shutdown`, new connections would be
+        accepted but never answered; now they are refused, so that clients can try elsewhere at once.
         """
         for listener in self.sockets:
             with suppress(OSError):
@@ -123,7 +127,7 @@ class Workers(Multiprocess):
 
 
 class MeasuredWorkers(Workers):
-    """Workers whose metrics lie in a folder: what only holds while one lives is dropped when it is gone."""
+    """Workers that write metrics into a shared folder. When a worker ends, its gauges are removed."""
 
     def __init__(self, config: uvicorn.Config, sockets: Sequence[socket.socket], folder: Path) -> None:
         super().__init__(config, list(sockets))
@@ -131,7 +135,7 @@ class MeasuredWorkers(Workers):
         self._seen: set[int] = set()
 
     def keep_subprocess_alive(self) -> None:
-        """Is called twice a second; replaces those that are gone."""
+        """Replaces workers that have ended, and removes their gauges. uvicorn calls this twice a second."""
         from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - only with metrics
 
         self._seen |= self._living()
@@ -146,7 +150,7 @@ class MeasuredWorkers(Workers):
 
 @contextmanager
 def _metrics_folder() -> Iterator[Path]:
-    """Where the workers' metrics lie, which they are told by the library's own variable."""
+    """Makes the folder for the workers' metrics, and sets the library's variable for it in the environment."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="keydesk-metrics-", ignore_cleanup_errors=True)
     except OSError as error:
@@ -160,7 +164,7 @@ def _metrics_folder() -> Iterator[Path]:
 
 
 def _stopped(_signal: int, _frame: FrameType | None) -> None:
-    """Being told to stop is how serving ends well; the server has closed what it had open before this is called."""
+    """Exits with status 0: a signal to stop is no failure. The server has closed everything before this is called."""
     raise SystemExit(0)
 
 
@@ -178,7 +182,7 @@ def _config(
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # ours are read by app.client_address, from proxies that the operator named
+        proxy_headers=False,  # app.client_address reads them, from the proxies that the operator trusts
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,

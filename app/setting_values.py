@@ -1,4 +1,4 @@
-"""Reads the value of each kind of setting. A message says what is wrong, and never repeats the value."""
+"""Parses the value of each kind of setting. Error messages say what is wrong, and never repeat the value."""
 
 import ipaddress
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -14,9 +14,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SERVER_KEY_BYTES_AT_LEAST = 32
 DIFFERENT_BYTES_AT_LEAST = 8
-"""A random key of 32 bytes in hexadecimal digits has fewer about once in a billion."""
+"""A random key of 32 bytes in hexadecimal digits has fewer different characters about once in a billion."""
 REPEATED_BYTES_AT_LEAST = 16
-"""A key that repeats a part shorter than this is a pattern that somebody typed."""
+"""A key that repeats a part shorter than this counts as a pattern that somebody typed."""
 PLACEHOLDERS = (b"changeme", b"change-me", b"change_me", b"replaceme", b"replace-me", b"replace_me", b"placeholder")
 WHOLE_AT_MOST = 2**31 - 1
 AUDIT_DAYS_AT_MOST = 36_500
@@ -27,11 +27,11 @@ HOW_TO_MAKE_A_KEY = "Make one with: openssl rand -hex 32"
 
 
 class UnusableValue(ValueError):
-    """A value does not fit; the message says why and what to do, and holds nothing of the value."""
+    """A value is not valid. The message says why and what to do, and repeats no part of the value."""
 
 
 def server_keys(text: str) -> ServerKeys:
-    """Server keys, separated by commas."""
+    """Parses server keys, separated by commas: each at least 32 bytes, none twice."""
     keys = [part.encode() for part in items(text)]
     if not keys or any(len(key) < SERVER_KEY_BYTES_AT_LEAST for key in keys):
         raise UnusableValue(f"every key needs at least {SERVER_KEY_BYTES_AT_LEAST} bytes. {HOW_TO_MAKE_A_KEY}")
@@ -42,10 +42,10 @@ def server_keys(text: str) -> ServerKeys:
 
 def server_key_warning(text: str) -> str | None:
     """
-    Why the server key that signs should be replaced, where it is a pattern or a placeholder.
+    A warning if the server key that signs is a pattern or a placeholder, else None.
 
-    It does not stop the start: an installation that was made with it must go on until it is replaced. Behind a good
-    key it only verifies, and needs no warning.
+    It does not prevent the start, because an installation with such a key must go on working until the key is replaced.
+    The other keys only verify and get no warning.
     """
     key = items(text)[0].encode()
     if not _is_guessable(key):
@@ -65,7 +65,7 @@ def _is_guessable(key: bytes) -> bool:
 
 
 def database(text: str) -> str:
-    """A database's address, with its driver."""
+    """Parses the URL of a database. Returns it with the name of the driver."""
     try:
         return database_url(text).render_as_string(hide_password=False)
     except UnsupportedDatabase as error:
@@ -74,10 +74,10 @@ def database(text: str) -> str:
 
 def redis(text: str) -> Secret:
     """
-    The address of a Redis server.
+    Parses the URL of a Redis server.
 
-    The client library ignores what it can't read (`/five` is database 0) and takes every option as an argument of its
-    own, so nothing else gets through here.
+    Only known parts and options are accepted, because the client library ignores what it can't parse (`/five` becomes
+    database 0) and takes any option as an argument of its own.
     """
     example = "give an address such as redis://user:password@host:6379/0"
     try:
@@ -108,40 +108,44 @@ def redis(text: str) -> Secret:
 
 
 def token(text: str) -> Secret:
-    """A token that is sent in a header."""
+    """Parses a token that is sent in a header: printable ASCII."""
     if not text.isascii() or not text.isprintable():
         raise UnusableValue(f"a header can't carry it. Use letters and digits. {HOW_TO_MAKE_A_KEY}")
     return Secret(text)
 
 
 def items(text: str) -> list[str]:
-    """The parts of a list that is separated by commas."""
+    """Splits a list at its commas; empty parts are left out."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def whole(text: str, *, at_most: int = WHOLE_AT_MOST) -> int:
-    """A whole number from 1."""
+    """Parses a whole number from 1 to `at_most`."""
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= at_most):
         raise UnusableValue(f"give a whole number from 1 to {at_most}.")
     return int(text)
 
 
 def boolean(text: str) -> bool:
-    """Yes or no."""
+    """Parses true or false; also yes or no, and 1 or 0."""
     if text.lower() not in {"true", "false", "1", "0", "yes", "no"}:
         raise UnusableValue("give true or false.")
     return text.lower() in {"true", "1", "yes"}
 
 
 def choice(text: str, choices: tuple[str, ...]) -> str:
-    """One of several words."""
+    """Parses one of several words, in any case. Returns it in lower case."""
     if text.lower() not in choices:
         raise UnusableValue(f"give one of {', '.join(choices)}.")
     return text.lower()
 
 
 def origin(text: str) -> str:
-    """Scheme, host and port, as browsers send it in Origin: without path, in lower case, without a default port."""
+    """
+    Parses an http or https URL without a path.
+
+    Returns it as browsers write it in the Origin header: in lower case, without a default port.
+    """
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -168,7 +172,7 @@ _AN_ORIGIN = "Give an address such as https://keys.example."
 
 
 def prefixes(text: str) -> tuple[str, ...]:
-    """What keys begin with, without doubles."""
+    """Parses the prefixes of API keys, separated by commas. Duplicates are dropped."""
     found = tuple(dict.fromkeys(items(text)))
     if not found or not all(valid_prefix(prefix) for prefix in found):
         raise UnusableValue("use 1 to 12 small letters and digits, a letter first.")
@@ -176,7 +180,7 @@ def prefixes(text: str) -> tuple[str, ...]:
 
 
 def network(text: str) -> Network:
-    """An address, or a network of them."""
+    """Parses an IP address or a network."""
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -184,7 +188,7 @@ def network(text: str) -> Network:
 
 
 def email(text: str) -> str:
-    """An address that a mail's header can hold."""
+    """Parses an e-mail address, in ASCII, that a mail header can contain."""
     address = header_address(text)
     if (
         address is None
@@ -198,7 +202,7 @@ def email(text: str) -> str:
 
 
 def smtp(text: str) -> MailServer:
-    """The mail server."""
+    """Parses the URL of a mail server."""
     try:
         return mail_server(text)
     except UnusableMailServer as error:

@@ -1,4 +1,4 @@
-"""The settings: one table of what there is, and one frozen object that is read from the environment."""
+"""The settings: a table of all settings, and a frozen object with their values, read from the environment."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,7 +36,11 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 class SettingsError(ValueError):
-    """Settings are missing or do not fit; each problem names one, says what to do, and never holds its value."""
+    """
+    Settings are missing or not valid.
+
+    Each of `problems` names a setting and says what to do, and never contains its value.
+    """
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
@@ -45,14 +49,14 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an operator can set. Secrets are kept in types that print nothing."""
+    """Everything that an operator can set. Printing it shows no secrets."""
 
     server_keys: ServerKeys | None
-    """None where KEYDESK_SECRET_KEY is not set: only the demo may then make one."""
+    """None if KEYDESK_SECRET_KEY is not set. Only the demo then makes one by itself."""
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
     redis_url: Secret | None = None
     public_url: str | None = None
-    """Without a slash at the end."""
+    """The origin by which clients reach the server, without a slash at the end."""
     allowed_origins: tuple[str, ...] = ()
     mutations_per_minute: int = 300
     key_prefixes: tuple[str, ...] = ("kd",)
@@ -60,10 +64,10 @@ class Settings:
     require_agent: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     forwarded_header: ForwardedHeader | None = None
-    """Which of the two the trusted proxies write; None where the operator does not say."""
+    """The header that the trusted proxies write; None if the operator did not set it."""
     support_email: str | None = None
     mail_server: MailServer | None = None
-    """Where hand-overs to the support address are mailed."""
+    """The server that sends tickets to the support address."""
     limiter_fails_closed: bool = False
     metrics: bool = False
     metrics_token: Secret | None = None
@@ -76,7 +80,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A setting that there is: its variable, its field of `Settings`, how its value is read, its documented default."""
+    """
+    A setting: its variable `name`, its `field` of `Settings`, and the function that reads its value.
+
+    `default` is the text that the documentation shows.
+    """
 
     name: str
     field: str
@@ -121,11 +129,11 @@ KNOWN = (
     Known("KEYDESK_AUDIT_DAYS", "audit_days", partial(whole, at_most=AUDIT_DAYS_AT_MOST), "400"),
     Known("KEYDESK_LOG", "log_level", partial(choice, choices=LOG_LEVELS), "info"),
 )
-"""Every setting, in the order in which docs/guide/operating.md has them. Each may also come from a file, see there."""
+"""All settings, in the order of docs/guide/operating.md. Each can also come from a file, as described there."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Reads the KEYDESK_ variables; empty ones count as absent. Raises SettingsError with all that do not fit."""
+    """Reads the KEYDESK_ variables. Empty ones count as absent. Raises SettingsError with every problem."""
     settings, problems, _ = read_with_warnings(environment)
     if settings is None:
         raise SettingsError(*problems)
@@ -133,7 +141,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def read_with_warnings(environment: Mapping[str, str]) -> tuple[Settings | None, list[str], list[str]]:
-    """The settings, or None where something stops the start; what does; and what the operator should know."""
+    """
+    Reads the KEYDESK_ variables without raising an error.
+
+    Returns the settings, or None if there are problems; the problems, which prevent the start; and warnings.
+    """
     found = gathered(environment, [each.name for each in KNOWN], secret={each.name for each in KNOWN if each.is_secret})
     read: dict[str, Any] = {"server_keys": None}
     for each in KNOWN:
@@ -154,6 +166,6 @@ def read_with_warnings(environment: Mapping[str, str]) -> tuple[Settings | None,
 
 
 def _tracing(given: Mapping[str, str]) -> bool:
-    """Whether OpenTelemetry's own variables want traces; the rest of them is the library's to read."""
+    """Whether OpenTelemetry's own variables enable traces. The library reads the rest of them itself."""
     is_off = given.get("OTEL_SDK_DISABLED", "").lower() == "true" or given.get("OTEL_TRACES_EXPORTER") == "none"
     return not is_off and ("OTEL_EXPORTER_OTLP_ENDPOINT" in given or "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" in given)

@@ -1,4 +1,4 @@
-"""Owns the `keydesk` command: what there is, and how a failure is told. One module for each group of commands."""
+"""The `keydesk` command: registers all commands, and reports failures. Each group of commands has its own module."""
 
 import contextlib
 import io
@@ -25,7 +25,7 @@ from keys.refusals import Refusal
 from models.migrations import newest_revision
 
 EXPECTED = (Failure, PortTaken, Refusal, SettingsError)
-"""What carries a sentence for the operator."""
+"""Errors whose message is a sentence for the operator."""
 
 cli = typer.Typer(
     name="keydesk",
@@ -38,7 +38,7 @@ cli = typer.Typer(
 
 
 def _version(is_wanted: bool) -> None:
-    """Prints the version and the schema's revision, and ends."""
+    """Prints the version and the schema's revision, and exits."""
     if is_wanted:
         print(f"keydesk {version('keydesk')} (schema {newest_revision()})")
         raise typer.Exit
@@ -65,10 +65,15 @@ cli.add_typer(assistant.commands, name="assistant")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command and exits: 0 done, 1 refused or failed with a sentence on standard error, 2 wrong usage."""
+    """
+    Runs a command and exits with its status.
+
+    The status is 0 if the command did its work, 1 if it was refused or failed (a sentence on standard error says why),
+    and 2 for wrong usage.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names are in every script, terminals are not
+            stream.reconfigure(errors="backslashreplace")  # names may have characters that the terminal can't show
     typed = sys.argv[1:] if arguments is None else arguments
     try:
         status = cli(arguments, prog_name="keydesk", standalone_mode=False)
@@ -87,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _wrong_usage(error: TyperException, typed: Sequence[str]) -> int:
-    """Says what Typer says, without what may be a secret, and returns the exit status."""
+    """Prints Typer's message without anything that may be a secret. Returns the exit status."""
     said = io.StringIO()
     error.show(said)  # type: ignore[attr-defined]  # of every exception of Typer's that gets here
     note(without_secrets(said.getvalue().rstrip("\n"), typed))
@@ -95,7 +100,11 @@ def _wrong_usage(error: TyperException, typed: Sequence[str]) -> int:
 
 
 def _place(error: Exception) -> str:
-    """The innermost line of ours, in place of a traceback, whose words might hold what is nobody's business."""
+    """
+    The innermost line of Keydesk's code in the traceback.
+
+    It is shown instead of a traceback, whose messages may contain secrets or personal data.
+    """
     root = Path(__file__).parents[2]
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         with contextlib.suppress(ValueError):

@@ -1,4 +1,4 @@
-"""Owns `keydesk agent …`."""
+"""The commands `keydesk agent …`: create, list, rename and delete agents."""
 
 import typer
 

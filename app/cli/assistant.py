@@ -1,4 +1,4 @@
-"""Owns `keydesk assistant …`."""
+"""The command `keydesk assistant report`: what the assistant found, and how often it helped."""
 
 from collections.abc import Iterator
 from typing import Annotated

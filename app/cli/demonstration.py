@@ -1,4 +1,4 @@
-"""Owns `keydesk demo`: starts it, and tells how to sign in and which key to try."""
+"""The command `keydesk demo`: serves the demo, and prints how to sign in and which key to try."""
 
 import shlex
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def demo(port: Port = 8000, as_json: AsJson = False) -> None:
     prepared = with_database(settings, operation, may_be_new=True)
 
     def announce(address: str) -> None:
-        # Only once the port is ours: a second start must not take the running demo's key away.
+        # Only after the port is bound: a second start must not rotate the key of a demo that is running.
         issued = with_database(prepared.settings, lambda database: _fresh_key(prepared, database))
         curl = _curl(prepared.settings, address, issued)
         show(_form(prepared, address, issued, curl), _lines(prepared, address, curl), as_json=as_json)

@@ -1,4 +1,4 @@
-"""Owns how rows look on the command line: as JSON, in the contract's camelCase, and as a few words."""
+"""Turns rows into what the command line prints: JSON objects with camelCase names as in GraphQL, or a few words."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -19,22 +19,22 @@ Form = dict[str, Any]
 
 
 def instant_form(instant: datetime | None) -> str | None:
-    """ISO 8601 in UTC with a trailing Z."""
+    """An instant in ISO 8601, in UTC with a trailing Z."""
     return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def minute(instant: datetime | None) -> str:
-    """An instant for people: to the minute, in UTC."""
+    """An instant for people: to the minute, in UTC; a dash for None."""
     return "–" if instant is None else instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def ids_form(prefix: Prefix, ids: Iterable[UUID]) -> list[str]:
-    """External ids."""
+    """The ids with their prefix, as clients see them."""
     return [external_id(prefix, each) for each in ids]
 
 
 def organization_form(row: Organization) -> Form:
-    """An organization with its limits and the keys that live in it."""
+    """An organization with its limits and the number of its active keys."""
     return {
         "id": external_id(Prefix.ORGANIZATION, row.id),
         "name": row.name,
@@ -59,12 +59,12 @@ def agent_form(row: Agent) -> Form:
 
 
 def person_form(row: NamedPerson) -> Form:
-    """A person beside something else."""
+    """A person who is mentioned in another row, such as the creator of a key."""
     return {"id": external_id(Prefix.PERSON, row.id), "email": row.email, "name": row.name}
 
 
 def member_form(member: Member, organization_id: UUID) -> Form:
-    """A person in an organization."""
+    """A person with their role and agents in an organization."""
     person = member.person
     return {
         **person_form(NamedPerson(person.id, person.email, person.name)),
@@ -75,7 +75,7 @@ def member_form(member: Member, organization_id: UUID) -> Form:
 
 
 def key_form(key: ApiKeyRecord, now: datetime) -> Form:
-    """A key, never its secret."""
+    """A key, without its secret. `now` decides whether the previous secret still works."""
     agent, works_until = key.agent, key.previous_works_until
     return {
         "id": external_id(Prefix.API_KEY, key.id),
@@ -96,7 +96,7 @@ def key_form(key: ApiKeyRecord, now: datetime) -> Form:
 
 
 def key_limits_form(limits: KeyLimits) -> Form:
-    """What holds for a key, and what of it the operator set for this key alone."""
+    """The limits that apply to a key, and those that the operator set for this key only."""
     return {
         "rateLimit": limits.rate_limit,
         "monthlyQuota": limits.monthly_quota,
@@ -106,11 +106,11 @@ def key_limits_form(limits: KeyLimits) -> Form:
 
 
 def key_words(key: ApiKeyRecord) -> str:
-    """Such as: key_0192… “deploy” (agent-level, Crawler)."""
+    """A key in a few words, such as: key_0192… “deploy” (agent-level, Crawler)."""
     scope = "organization-level" if key.agent is None else f"agent-level, {key.agent.name}"
     return f"{external_id(Prefix.API_KEY, key.id)} “{key.name}” ({scope})"
 
 
 def allowance_form(allowance: Allowance) -> Form:
-    """How many slots are taken."""
+    """The used, total and free slots of an organization."""
     return {"used": allowance.used, "limit": allowance.limit, "remaining": allowance.remaining}

@@ -1,4 +1,4 @@
-"""Owns `keydesk key …`."""
+"""The commands `keydesk key …`: create, list, rename, limit, rotate and delete API keys."""
 
 import secrets
 from collections.abc import Iterator
@@ -205,7 +205,7 @@ def delete(key: Key, as_json: AsJson = False) -> None:
 
 
 async def _signing_keys(workplace: Workplace) -> ServerKeys:
-    """Those that new secrets are made with. Raises Failure where they are not the server's."""
+    """The server keys for new secrets. Raises Failure if they are not the ones that the server uses."""
     server_keys = workplace.server_keys()
     await require_own_server_key(workplace.database, server_keys)
     return server_keys
@@ -214,8 +214,10 @@ async def _signing_keys(workplace: Workplace) -> ServerKeys:
 @contextmanager
 def _desk(workplace: Workplace, server_keys: ServerKeys | None = None) -> Iterator[Desk]:
     """
-    What operations on keys work with. Those that make no secret need no server key: in an emergency a key can be
-    deleted by whoever reaches the database. What stands in for one signs nothing.
+    The services for operations on keys.
+
+    Operations that make no secret need no server keys, so that a key can be deleted in an emergency with nothing but
+    the database. A random server key then takes their place, and signs nothing.
     """
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
     issuer = Issuer(server_keys or ServerKeys((secrets.token_bytes(32),)), workplace.settings.key_prefixes[0], pool)

@@ -1,4 +1,4 @@
-"""Owns `keydesk organization …`."""
+"""The commands `keydesk organization …`: create, list, change and delete organizations."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Owns `keydesk user …`."""
+"""The commands `keydesk user …`: add people to organizations, change and remove them, and set passwords."""
 
 import sys
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ _AGENTS_ARE_FOR_AGENT_ADMINS = f"--agent goes with --role {Role.AGENT_ADMIN} alo
 
 
 class PasswordMaker:
-    """Makes the password when it is asked for, and keeps a one-time password to be shown."""
+    """Makes a new password when it is called, and remembers a one-time password so that it can be printed."""
 
     def __init__(self, *, from_input: bool) -> None:
         self._from_input = from_input
@@ -62,20 +62,20 @@ class PasswordMaker:
         self.expires_at: datetime | None = None
 
     def __call__(self, owner: PasswordOwner) -> NewPassword:
-        """Raises Failure for a password that can't be used."""
+        """Returns the password from standard input, or a one-time password. Raises Failure if it can't be used."""
         if self._from_input:
             return NewPassword(_hashed(_read_password(owner)))
         self.one_time, self.expires_at = new_one_time_password(), one_time_expires_at(utc_now())
         return NewPassword(_hashed(self.one_time), self.expires_at)
 
     def form(self) -> dict[str, str | None]:
-        """The one-time password, where one was made."""
+        """The one-time password and when it expires, for JSON; empty if the password was given."""
         if self.one_time is None:
             return {}
         return {"oneTimePassword": self.one_time.reveal(), "oneTimePasswordExpiresAt": instant_form(self.expires_at)}
 
     def lines(self) -> list[str]:
-        """The same for people."""
+        """The one-time password in lines for people; none if the password was given."""
         if self.one_time is None:
             return []
         return [
@@ -227,7 +227,7 @@ def _known_words(added: AddedMember) -> str:
 
 
 def _read_password(owner: PasswordOwner) -> Secret:
-    """One line, without its end. Raises Failure."""
+    """Reads a password from the first line of standard input. Raises Failure if it can't be used."""
     line = sys.stdin.buffer.readline(4 * BYTES_AT_MOST)
     try:
         password = valid_password(line.decode().rstrip("\r\n"), words=owner.words, field="password")

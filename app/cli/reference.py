@@ -1,7 +1,7 @@
 """
 Writes docs/cli.md from the commands themselves: `python -m app.cli.reference > docs/cli.md`.
 
-The text is what `--help` shows, so that the page can't say anything else.
+The text is the same as in `--help`, so the two can't differ.
 """
 
 import sys
@@ -30,7 +30,7 @@ _CLOSING = "*Last updated: {updated}*\n"
 
 
 def reference(updated: str) -> str:
-    """The page. `updated` is the date in its last line, such as 2026-11-30."""
+    """Returns the page as Markdown. `updated` is the date in its last line, such as 2026-11-30."""
     root = get_command(cli)
     if not isinstance(root, TyperGroup):
         raise TypeError("keydesk has no commands")
@@ -38,7 +38,7 @@ def reference(updated: str) -> str:
 
 
 def _group(group: TyperGroup, name: str) -> Iterator[str]:
-    """The commands of a group, then the groups in it, each below a heading."""
+    """Yields the commands of a group, then the groups in it, each below a heading."""
     commands = {key: command for key, command in group.commands.items() if not isinstance(command, TyperGroup)}
     for key, command in commands.items():
         if isinstance(command, TyperCommand):
@@ -83,7 +83,7 @@ def _option(option: TyperOption) -> str:
 
 
 def _kind(option: TyperOption) -> str:
-    """What an option takes that names no metavar: the values of an enum, or the type's name."""
+    """The kind of value of an option without a metavar: the values of an enum, or the type's name."""
     kind = option.type_descriptor.annotation
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "\\|".join(str(each.value) for each in kind)
@@ -91,7 +91,7 @@ def _kind(option: TyperOption) -> str:
 
 
 def _remarks(option: TyperOption) -> str:
-    """Whether an option must be there or may be there twice, and what holds without it."""
+    """Says whether an option is required or may be repeated, and what its default is."""
     if option.required:
         return " Required."
     if option.multiple:
@@ -106,7 +106,7 @@ def _one_line(text: str | None) -> str:
 
 
 def _cell(text: str | None) -> str:
-    """A sentence in a table's cell: with a full stop, and no bar of its own."""
+    """Formats a sentence for a table cell: bars are escaped, and it ends with a full stop."""
     words = _one_line(text).replace("|", "\\|")
     return words if words.endswith((".", "?")) or not words else f"{words}."
 

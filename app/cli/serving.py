@@ -1,4 +1,4 @@
-"""Owns the commands that run the server and look after its database: `serve`, `migrate`, `doctor`."""
+"""The commands that run the server and maintain its database: `serve`, `migrate`, `doctor`."""
 
 import asyncio
 import os
@@ -77,7 +77,7 @@ def serve(
     with_database(settings, check)
 
     def announce(address: str) -> None:
-        # Only once the port is ours: a start that fails must not change what other commands go by.
+        # Only after the port is bound: a failed start must not change the server keys that other commands compare with.
         with_database(settings, lambda database: keep_server_keys(database, server_keys, now=utc_now()))
         show({"address": address}, [f"Keydesk serves at {address}"], as_json=as_json)
 
@@ -116,7 +116,7 @@ def migrate(
 
 
 def _permit_going_down(settings: Settings, to: str, *, yes: bool) -> None:
-    """Raises Failure where servers run that an older revision would break, or nobody agreed to what it deletes."""
+    """Raises Failure if a running server would break, or if the operator does not agree to what would be deleted."""
     is_used = with_database(settings, is_used_by_others, may_be_new=True)
     if not with_database(settings, lambda database: goes_down(database, to)):
         return
@@ -150,7 +150,11 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 async def _settle_server_keys(database: Database, server_keys: ServerKeys, *, drop_keys: bool) -> None:
-    """Raises Failure where living keys need a server key that is gone, unless the operator gives them up."""
+    """
+    Raises Failure if active API keys need a server key that is missing.
+
+    With `drop_keys`, deletes these API keys instead.
+    """
     missing = await missing_server_keys(database, server_keys.ids)
     if missing and not drop_keys:
         raise Failure(

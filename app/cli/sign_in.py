@@ -1,4 +1,4 @@
-"""The commands `keydesk sign-in …`: what is locked after wrong passwords, and unlocking it."""
+"""The commands `keydesk sign-in …`: show what is locked after wrong passwords, and unlock it."""
 
 import ipaddress
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Owns what every command shares: its options, what it prints and where, and how it reaches the database."""
+"""What all commands share: common options, output to the terminal or as JSON, and access to the database."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 def _checked(check: Callable[[str], str]) -> Callable[[str | None], str | None]:
-    """A callback for Typer: what the rule refuses is wrong usage."""
+    """Makes a callback for Typer that reports as wrong usage what the rule refuses."""
 
     def callback(text: str | None) -> str | None:
         try:
@@ -52,19 +52,23 @@ AgentArgument = Annotated[str, typer.Argument(metavar="AGT", help="Its id, or it
 
 
 def limit_option(option: str, what: str) -> object:
-    """An option that takes a limit."""
+    """Makes an option that takes a limit, from 1 to LIMIT_AT_MOST."""
     return typer.Option(option, min=1, max=LIMIT_AT_MOST, metavar="N", help=what)
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What a command works with: the settings, and a database whose schema is this program's."""
+    """What a command works with: the settings, and a database whose schema is current."""
 
     settings: Settings
     database: Database
 
     def server_keys(self) -> ServerKeys:
-        """Those of the settings, else the demo's where it keeps some beside this database. Raises Failure."""
+        """
+        The server keys of the settings, or else the demo's, if there are some beside this database.
+
+        Raises Failure if there are none.
+        """
         server_keys = self.settings.server_keys or kept_server_keys(self.database)
         if server_keys is None:
             raise Failure(f"KEYDESK_SECRET_KEY is not set. Set it as it is for the server. {HOW_TO_MAKE_A_SECRET}")
@@ -72,7 +76,7 @@ class Workplace:
 
 
 def settings_from_environment() -> Settings:
-    """The settings; names that are none are told of. Raises SettingsError."""
+    """Reads the settings and prints warnings, such as of unknown names. Raises SettingsError."""
     settings, problems, warnings = read_with_warnings(os.environ)
     for warning in warnings:
         note(f"Warning: {warning}")
@@ -82,7 +86,11 @@ def settings_from_environment() -> Settings:
 
 
 def work(operation: Callable[[Workplace], Awaitable[Result]]) -> Result:
-    """Runs an operation on the database that the environment names. Raises Failure, SettingsError and Refusals."""
+    """
+    Runs an operation on the database of the settings, which must have the current schema.
+
+    Raises Failure, SettingsError, and Refusals of the operation.
+    """
     settings = settings_from_environment()
 
     async def operate(database: Database) -> Result:
@@ -95,7 +103,11 @@ def work(operation: Callable[[Workplace], Awaitable[Result]]) -> Result:
 def with_database(
     settings: Settings, operation: Callable[[Database], Awaitable[Result]], *, may_be_new: bool = False
 ) -> Result:
-    """Runs an operation on the database whatever its schema is; what the driver raises becomes a Failure."""
+    """
+    Runs an operation on the database, whatever its schema is. Errors of the database driver become a Failure.
+
+    With `may_be_new`, a missing SQLite file is created.
+    """
 
     async def operate() -> Result:
         database = Database(settings.database_url)
@@ -112,30 +124,30 @@ def with_database(
 
 
 def is_terminal() -> bool:
-    """Whether somebody can be asked: standard input is a terminal."""
+    """Whether standard input is a terminal, so that a person can be asked."""
     return sys.stdin.isatty()
 
 
 def confirm(question: str) -> None:
-    """Asks on the terminal, and leaves standard output to the result. Raises Failure where the answer is no."""
-    # typer.confirm writes a blank to standard output, where only the result may stand.
+    """Asks a question on standard error. Raises Failure unless the answer is yes."""
+    # typer.confirm also writes to standard output, which must have only the result.
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise Failure("Nothing was changed.")
 
 
 def show(value: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    """Prints the value for scripts or the lines for people."""
+    """Prints to standard output: `value` as JSON for scripts, or `lines` for people."""
     print(json.dumps(value) if as_json else "\n".join(lines), flush=True)
 
 
 def note(sentence: str) -> None:
-    """Tells the person at the terminal something that is no result."""
+    """Prints a sentence to standard error, for the person at the terminal. It is not part of the result."""
     print(sentence, file=sys.stderr, flush=True)
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> list[str]:
-    """Plain columns, two spaces apart; the sentence where there is no row."""
+    """Formats rows as columns, two spaces apart. If there is no row, the only line is the sentence `empty`."""
     cells = [[str(cell) for cell in row] for row in rows]
     if not cells:
         return [empty]

@@ -1,4 +1,4 @@
-"""Owns `keydesk ticket …`."""
+"""The commands `keydesk ticket …`: list, show and resend tickets."""
 
 from typing import Annotated
 
@@ -88,7 +88,7 @@ def resend(ticket: TicketArgument, as_json: AsJson = False) -> None:
 
 
 async def _listed(workplace: Workplace, text: str) -> ListedTicket:
-    """The ticket with this id. Raises Declined."""
+    """The ticket with this id. Raises Declined if there is none."""
     ticket_id = parse_external_id(Prefix.TICKET, text)
     async with workplace.database.reading() as session:
         found = [] if ticket_id is None else await newest_tickets(session, last=1, ticket_id=ticket_id)
@@ -119,7 +119,7 @@ def _ticket_form(row: ListedTicket) -> Form:
 
 
 def _state(ticket: TicketRecord) -> str:
-    """How far the mail has got, in a few words."""
+    """The state of the ticket's mail, in a few words."""
     if ticket.sent_at is not None:
         return f"sent {minute(ticket.sent_at)}"
     if ticket.sent_to is None:

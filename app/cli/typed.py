@@ -1,4 +1,4 @@
-"""Keeps secrets that somebody typed on the command line out of what the command answers."""
+"""Removes secrets that were typed on the command line from error messages."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from keys.token import LIKE_A_KEY
 from models.engine.ids import Prefix, parse_external_id
 
 LONG_CHARACTERS = 20
-"""A word this long with letters and digits is taken for a token, unless it is an id."""
+"""A word of this length with letters and digits counts as a token, unless it is an id."""
 LEFT_OUT = "…"
 _TOO_MANY = re.compile(r"Got unexpected extra argument\(s\) \(.*\)", re.DOTALL)
 _ADVICE = "There are more arguments than this command takes. Give API keys and passwords on standard input"
@@ -16,9 +16,9 @@ _WITH_PASSWORD = re.compile(r"://[^/?#]*:[^/?#]*@|://.*@")
 
 def without_secrets(text: str, typed: Sequence[str]) -> str:
     """
-    What is said of the typed arguments, without those of them that look like a secret.
+    Returns an error message without the typed arguments that look like a secret.
 
-    Arguments that nothing asked for are never repeated: a password may look like anything.
+    Unexpected extra arguments are never repeated, because one of them may be a password, which can look like anything.
     """
     text = _TOO_MANY.sub(_ADVICE, text)
     parts = {part for argument in typed for part in (argument, argument.partition("=")[2], argument.lstrip("-"))}
@@ -29,7 +29,7 @@ def without_secrets(text: str, typed: Sequence[str]) -> str:
 
 
 def is_like_a_secret(text: str) -> bool:
-    """Whether it may be an API key, an address with a password, or some other token."""
+    """Whether a text may be an API key, a URL with a password, or another token."""
     if re.search(LIKE_A_KEY, text) or _WITH_PASSWORD.search(text):
         return True
     is_id = any(parse_external_id(prefix, text) is not None for prefix in Prefix)

@@ -1,4 +1,4 @@
-"""Owns `keydesk verify`: the verdict on one key, with the reason that callers are not told."""
+"""The command `keydesk verify`: the verdict on one key, with the reason that callers do not get."""
 
 import sys
 from typing import Annotated, assert_never
@@ -20,7 +20,7 @@ from models.key_queries import ApiKeyRecord, key_record
 from resolvers.operator.lookup import named_agent
 
 READ_AT_MOST = 16_384
-"""Bytes of standard input: far more than a key has, so that what is wrong with a longer text can be said."""
+"""Bytes that are read from standard input. More than a key has, so that the faults of longer texts can be named."""
 
 
 def verify(
@@ -59,12 +59,16 @@ def verify(
 
 
 def _read_key() -> str:
-    """What a gateway would take from a header: one line, without the white space around it."""
+    """Reads the key as it would arrive in a header: one line, without white space around it, decoded as Latin-1."""
     return sys.stdin.buffer.readline(READ_AT_MOST).strip(b" \t\r\n").decode("latin-1")
 
 
 async def _wanted(workplace: Workplace, agent: str | None) -> Wanted:
-    """An id is taken as it is, since one that is not there is a verdict of its own; a name must be somebody's."""
+    """
+    The agent that the key is checked for. A name must exist.
+
+    An id need not exist, because an unknown id leads to a verdict that the operator may want to see.
+    """
     if agent is None:
         return Wanted()
     agent_id = parse_external_id(Prefix.AGENT, agent)
@@ -114,7 +118,7 @@ def _form(verdict: Verdict, record: ApiKeyRecord | None) -> Form:
 
 
 def _advice(verdict: Verdict) -> str:
-    """How to go on, for each way of being refused."""
+    """A sentence that says what to do about the verdict."""
     match verdict.outcome:
         case Outcome.GOOD:
             return "The key is good."

@@ -1,7 +1,7 @@
 """
-Owns `keydesk demo`: a database that is filled once, and what its printed sign-ins and key need at every start.
+Prepares the database for `keydesk demo`: fills it once, and restores the printed passwords at every start.
 
-It leaves a database alone that holds an organization which it did not make.
+The demo refuses a database with an organization that the demo did not make.
 """
 
 import os
@@ -36,7 +36,7 @@ from resolvers.services import Desk, Issued
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A demo that is ready to be served: with its settings, and who can sign in."""
+    """A demo that is ready to be served: its settings, its server keys, and the people who can sign in."""
 
     settings: Settings
     server_keys: ServerKeys
@@ -44,7 +44,11 @@ class Demo:
 
 
 def kept_server_keys(database: Database) -> ServerKeys | None:
-    """The server keys that the demo keeps beside its embedded database, where it does. Raises Failure."""
+    """
+    Reads the server keys that the demo has stored in a file beside its SQLite database; None if there are none.
+
+    Raises Failure if the file can't be read.
+    """
     path = _secret_file(database)
     if path is None:
         return None
@@ -66,7 +70,11 @@ async def prepare(
     key_hasher: PasswordHasher,
     password_hasher: PasswordHasher,
 ) -> Demo:
-    """Migrates the database, fills it where it is empty, and sees to it that the printed sign-ins work."""
+    """
+    Migrates the database, fills it if the demo's organization is missing, and restores the printed passwords.
+
+    Raises Failure if the database or its server keys can't be used for the demo.
+    """
     await _require_own(database)
     await migrate(database)
     async with database.reading() as session:
@@ -84,8 +92,10 @@ async def prepare(
 
 async def fresh_key(desk: Desk) -> Issued:
     """
-    The demo's key with a secret that nobody has had, as the operator's rotation; where it was deleted, one made anew,
-    and with every slot taken another living key.
+    Returns a key for the printed curl command, with a new secret.
+
+    It rotates the demo's key, as the operator. If that key was deleted, it creates one; if every slot is taken, it
+    rotates another active key.
     """
     async with desk.database.reading() as session:
         living = await visible_keys(session, ORGANIZATION_ID, of_agents=None)
@@ -106,7 +116,7 @@ async def fresh_key(desk: Desk) -> Issued:
 
 
 async def _require_own(database: Database) -> None:
-    """Raises Failure for a database that the demo must not touch: it looks before it migrates."""
+    """Raises Failure for a database that the demo must not change. Called before the database is migrated."""
     revision = await current_revision(database)
     if revision is None:
         return
@@ -121,7 +131,7 @@ async def _require_own(database: Database) -> None:
 
 
 async def _same_server_keys(settings: Settings, database: Database) -> ServerKeys:
-    """Those that the demo's living keys were tagged with. Raises Failure where they are gone."""
+    """The server keys that made the tags of the demo's active keys. Raises Failure if they are missing."""
     server_keys = settings.server_keys or kept_server_keys(database)
     missing = await missing_server_keys(database, () if server_keys is None else server_keys.ids)
     if missing:
@@ -141,7 +151,11 @@ async def _fill(database: Database, teller: Teller) -> None:
 
 
 async def _restore_passwords(database: Database, hasher: PasswordHasher) -> list[DemoPerson]:
-    """The demo's people who are still there, with the password and role that they have now."""
+    """
+    Gives the demo's people their printed passwords back.
+
+    Returns those who are still in the demo's organization, each with their current role.
+    """
     async with database.reading() as session:
         members = {person.email: (person, role) for person, role in await members_of(session, ORGANIZATION_ID)}
     found = []
@@ -166,7 +180,11 @@ def _secret_file(database: Database) -> Path | None:
 
 
 def _make_server_keys(database: Database) -> ServerKeys:
-    """Makes a server key and keeps it beside the embedded database, for its owner's eyes. Raises Failure."""
+    """
+    Makes a server key and stores it in a file beside the SQLite database, readable only by its owner.
+
+    Raises Failure with PostgreSQL, or if the file can't be written.
+    """
     path = _secret_file(database)
     if path is None:
         raise Failure(f"With PostgreSQL, the demo needs KEYDESK_SECRET_KEY, as the server does. {HOW_TO_MAKE_A_SECRET}")

@@ -1,4 +1,4 @@
-"""Owns the rows that tell the demo's story, with ids as old as what they tell of."""
+"""Makes the database rows of the demo's organization, with ids that match the times of the rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from models.organization import DEFAULT_MONTHLY_QUOTA
 
 @dataclass(frozen=True, slots=True)
 class Teller:
-    """Makes the rows, with ids as old as what they tell of, since lists are in the order of their ids."""
+    """Makes the rows. Ids contain the time of what the row describes, because lists are sorted by id."""
 
     now: datetime
     server_keys: ServerKeys
@@ -41,7 +41,11 @@ class Teller:
     password_hasher: PasswordHasher
 
     def rows(self) -> Iterator[list[SQLModel]]:
-        """Everything, in stages that refer to earlier ones alone. Costs a hash for each person and living key."""
+        """
+        Yields all rows in stages; a stage refers only to earlier stages.
+
+        Takes an argon2 hash for each person and each active key.
+        """
         began = self._day(210)
         people = {each.email: self._person(each, began) for each in PEOPLE}
         agents = {name: self._agent(name, self._day(days)) for name, days in AGENTS.items()}
@@ -56,7 +60,7 @@ class Teller:
         yield [*usage_rows(self.now, named, HABITS, REFUSALS, agent_ids)]
 
     def _day(self, days_ago: int, number: int = 0) -> datetime:
-        """A moment in the working hours of that day, another for each number."""
+        """A moment in the working hours of that day. Different numbers give different moments."""
         morning = (self.now - timedelta(days=days_ago)).replace(hour=8, minute=12, second=0, microsecond=0)
         return morning + timedelta(minutes=37 * number, seconds=(days_ago * 7 + number * 11) % 60)
 
@@ -68,7 +72,7 @@ class Teller:
         return Agent(id=_id_of(at), organization_id=ORGANIZATION_ID, name=name, created_at=at)
 
     def _key(self, number: int, key: DemoKey, people: dict[str, Person], agents: dict[str, Agent]) -> ApiKey:
-        """A key whose secret nobody has seen, or its tombstone."""
+        """A key whose secret was never shown, or the tombstone of a deleted key."""
         minted = mint(self.server_keys, self.prefix)
         created, lives = self._day(key.created, number), key.deleted is None
         return ApiKey(
@@ -128,7 +132,7 @@ class Teller:
 
 
 def _life(key: DemoKey) -> Iterator[tuple[int, AuditAction, str]]:
-    """What happened to the key, in the words of the operations themselves."""
+    """The audit events of a key (days ago, action, text), worded as the operations themselves word them."""
     scope = Scope.ORGANIZATION if key.agent is None else Scope.AGENT
     born_as = key.name if key.renamed is None else key.renamed[1]
     yield key.created, AuditAction.API_KEY_CREATED, f"The {scope}-level API key “{born_as}” was created."
@@ -154,5 +158,5 @@ def _administered(person: Person, agent: Agent) -> AdministeredAgent:
 
 
 def _id_of(at: datetime) -> UUID:
-    """A UUIDv7 as it would have been made then."""
+    """A UUIDv7 with this time."""
     return uuid7(nanoseconds=int(at.timestamp()) * 1_000_000_000)

@@ -1,4 +1,4 @@
-"""Owns what the demo's organization is made of: who and what is in it, and what happened there in the last months."""
+"""Defines the demo's organization: its people, agents and keys, and what happened to them in the last months."""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -8,14 +8,18 @@ from app.demo.usage import ALL_DAY, AT_NIGHT, LONG_DAYS, OFFICE_HOURS, DemoCalle
 from models import RefusedReason, Role
 
 ORGANIZATION_ID = UUID("0199b3c0-7a00-7de0-8de0-0000000de300")
-"""By this the demo knows the organization that it made."""
+"""The fixed id by which the demo recognizes the organization that it made."""
 ORGANIZATION_NAME = "Northwind Logistics"
 OFFICE = "203.0.113.24"
 CURL_KEY_NAME = "Try it with curl"
 
 
 class DemoPerson(NamedTuple):
-    """Somebody who can sign in to the demo. The password is no secret: it is printed, and served on loopback alone."""
+    """
+    A person who can sign in to the demo.
+
+    The password is public, because it is printed; the demo is served only on loopback.
+    """
 
     name: str
     email: str
@@ -25,18 +29,18 @@ class DemoPerson(NamedTuple):
 
 
 class DemoKey(NamedTuple):
-    """A key's life, in days before the demo was filled."""
+    """A key and what happened to it. Times are in days before the demo was filled."""
 
     name: str
     agent: str | None
     by: str
     created: int
     renamed: tuple[int, str] | None = None
-    """When, and what it was called before."""
+    """The time of the renaming, and the name before it."""
     rotated: int | None = None
     deleted: int | None = None
     limited: tuple[int, int] | None = None
-    """When the operator gave it a monthly quota of its own, and which."""
+    """The time when the operator set a monthly quota for this key, and that quota."""
 
 
 NORA, AMIR, MIA = "nora@northwind.example", "amir@northwind.example", "mia@northwind.example"
@@ -56,7 +60,7 @@ MEMBERSHIP_CHANGES = (
     (57, f"Mia Torres ({MIA}) was added as member."),
 )
 REFUSED_CREATION = (33, MIA, 3)
-"""When, whose, and how often within the hour: members create no keys."""
+"""Days ago, the person, and how often within an hour. The creation was refused because members can't create keys."""
 AGENTS = {"Route Planner": 208, "Invoice Reader": 190, "Customs Clerk": 131, "Fleet Dispatcher": 38}
 KEYS = (
     DemoKey("Warehouse integration", None, NORA, 203),
@@ -126,7 +130,7 @@ HABITS = {
     ),
     CURL_KEY_NAME: Habit(weekday=6, weekend=6, hours=OFFICE_HOURS, callers=(DemoCaller(OFFICE, "curl/8.14.1", 100),)),
 }
-"""A key that is not named here was never used."""
+"""How each key was used, by its name. A key that is not listed was never used."""
 REFUSALS = (
     Refusals(
         RefusedReason.DELETED_KEY,

@@ -1,4 +1,4 @@
-"""Owns how the demo's keys were used: by whom and how often, what was refused, and the rows that tell of it."""
+"""Makes the usage rows of the demo's keys: requests by hour and day, callers, and refused requests."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,20 +15,24 @@ from models import ApiKey, Caller, RefusedReason, RefusedRequest, UsageDay, Usag
 from models.usage.counts import HOURS_KEPT_DAYS, OUTCOMES
 
 Counts = dict[datetime, int]
-"""Requests in each hour, by its beginning, oldest first."""
+"""Requests in each hour, by the start of the hour, oldest first."""
 HOUR = timedelta(hours=1)
 BURST = 600
-"""Requests that passed in a minute before others were refused for the rate."""
+"""Requests that passed in a minute before further ones exceeded the rate limit."""
 PER_MINUTE_AT_MOST = 300
 OFFICE_HOURS = (0, 0, 0, 0, 0, 1, 4, 9, 12, 12, 11, 8, 9, 12, 11, 9, 5, 2, 1, 0, 0, 0, 0, 0)
 LONG_DAYS = (1, 1, 0, 1, 3, 6, 9, 10, 10, 9, 8, 8, 8, 8, 9, 9, 8, 6, 5, 4, 3, 2, 2, 1)
 ALL_DAY = (3, 2, 2, 2, 2, 3, 5, 7, 9, 10, 10, 9, 9, 10, 10, 9, 9, 8, 8, 8, 7, 6, 5, 4)
 AT_NIGHT = (0, 10, 14, 9, 2, *[0] * 19)
-"""How a day's requests are spread over its hours, in UTC."""
+"""Weights by which a day's requests are spread over its 24 hours, in UTC."""
 
 
 class DemoCaller(NamedTuple):
-    """Who uses a key, for how many of a hundred requests. The addresses are those set aside for documentation."""
+    """
+    A caller that uses a key. `share` is its part of the requests, in percent.
+
+    The addresses are from the ranges that are reserved for documentation (RFC 5737).
+    """
 
     ip_address: str
     user_agent: str
@@ -36,18 +40,26 @@ class DemoCaller(NamedTuple):
 
 
 class Habit(NamedTuple):
-    """How many requests of a key pass on a weekday and on a day of the weekend, when, and whose, the busiest first."""
+    """
+    How a key is used: allowed requests on a weekday and on a day of the weekend, their hours, and the callers.
+
+    The busiest caller comes first.
+    """
 
     weekday: int
     weekend: int
     hours: tuple[int, ...]
     callers: tuple[DemoCaller, ...]
     month_total: int | None = None
-    """What has passed by now in this month, whatever the days before were like."""
+    """If set, this month's requests up to now are scaled to this sum."""
 
 
 class Refusals(NamedTuple):
-    """One request, refused so many times, so long after each other; the last so long before the demo was filled."""
+    """
+    A request that was refused `times` times, at intervals of `every`.
+
+    `last` is how long before the filling of the demo the last one was.
+    """
 
     reason: RefusedReason
     times: int
@@ -58,7 +70,7 @@ class Refusals(NamedTuple):
     key: str | None = None
     agent: str | None = None
     presented: str = ""
-    """What was sent in place of a key."""
+    """The text that was sent instead of a key."""
 
 
 def usage_rows(
@@ -68,7 +80,11 @@ def usage_rows(
     refusals: Sequence[Refusals],
     agents: Mapping[str, UUID],
 ) -> Iterator[SQLModel]:
-    """Hours, days, months, callers and refused requests, as they would have been written down, so that all agree."""
+    """
+    Yields rows for hours, days, months, callers and refused requests, as real requests would have left them.
+
+    All rows are made from the same requests, so that their numbers agree.
+    """
     refused = list(_refused_requests(now, keys, refusals, agents))
     for name, key in keys.items():
         outcomes = Counter((_hour(row.at), row.reason) for row in refused if row.key_id == key.id)
@@ -104,7 +120,7 @@ def _refused_requests(
 
 
 def _allowed(key: ApiKey, habit: Habit, busy: Sequence[datetime], until: datetime) -> Counts:
-    """What passed in each hour of the key's life that had any."""
+    """The allowed requests of the key by hour, without the hours that had none."""
     hour = _hour(key.created_at) + HOUR
     counts: Counts = {}
     whole_day = sum(habit.hours)
@@ -125,12 +141,16 @@ def _allowed(key: ApiKey, habit: Habit, busy: Sequence[datetime], until: datetim
 
 
 def _varying(name: str, hour: datetime) -> float:
-    """From 0.8 to 1.2: no hour is like another, and each is the same whenever it is told of."""
+    """A factor from 0.8 to 1.2 that differs from hour to hour, but is always the same for the same key and hour."""
     return 0.8 + 0.4 * crc32(f"{name} {hour}".encode()) / 2**32
 
 
 def _scaled(counts: Counts, total: int, until: datetime) -> Counts:
-    """The same shape with another sum; on a month's first day evenly, and no more than can have passed by then."""
+    """
+    Scales the counts to another sum.
+
+    On the first day of a month, the requests are spread evenly, and are no more than can have been made by then.
+    """
     weights = {hour: float(count) for hour, count in counts.items()}
     lived = until - _month(until)
     if lived < timedelta(days=1):
@@ -148,7 +168,7 @@ def _scaled(counts: Counts, total: int, until: datetime) -> Counts:
 
 
 def _callers(key_id: UUID, callers: Sequence[DemoCaller], allowed: Counts, until: datetime) -> Iterator[Caller]:
-    """Who sent what passed, an hour's requests shared out among them."""
+    """Yields the callers' rows. Each hour's requests are divided among the callers by their shares."""
     sent: list[Counts] = [{} for _ in callers]
     for hour, count in allowed.items():
         shares = [count * each.share // 100 for each in callers]
@@ -180,7 +200,7 @@ def _months(key_id: UUID, allowed: Counts, until: datetime) -> Iterator[UsageMon
 def _hours_and_days(
     key_id: UUID, outcomes: Mapping[tuple[datetime, str], int], now: datetime
 ) -> Iterator[UsageHour | UsageDay]:
-    """Hours, and days of those that are kept as such no longer."""
+    """Yields rows by hour, and rows by day for hours that are older than hours are stored."""
     oldest = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=HOURS_KEPT_DAYS)
     sums: defaultdict[datetime, Counter[str]] = defaultdict(Counter)
     for (hour, outcome), count in outcomes.items():
@@ -194,7 +214,7 @@ def _hours_and_days(
 
 
 def _last_moment(hour: datetime, until: datetime, place: int) -> datetime:
-    """When the last request of a caller within the hour was; that of the busiest is the hour's last."""
+    """The time of a caller's last request in the hour. The busiest caller, at place 0, has the hour's last request."""
     last = min(hour + HOUR - timedelta(minutes=1), until - timedelta(seconds=20))
     return max(hour, last - place * timedelta(minutes=6))
 

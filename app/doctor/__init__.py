@@ -1,1 +1,1 @@
-"""What `keydesk doctor` checks."""
+"""The checks of `keydesk doctor`."""

@@ -1,4 +1,4 @@
-"""Runs the checks of `keydesk doctor`: settings, database, proxies, mail and console here, Redis beside it."""
+"""Runs the checks of `keydesk doctor`: settings, database, Redis, proxies, mail and console."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -29,12 +29,12 @@ from models.usage.caller import lone_address
 from resolvers.operator.sign_in import locked_addresses
 
 SKEW_SECONDS = 2.0
-"""How far the clocks of process and database may be apart without a word."""
+"""The clocks of the process and the database may differ by this much without a warning."""
 NEEDS_DATABASE = ("schema", "clock", "server keys")
 
 
 async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetime]) -> list[Finding]:
-    """Every check, in the order in which to put things right."""
+    """Runs every check. The findings come in the order in which problems should be solved."""
     settings, problems, warnings = read_with_warnings(environment)
     warned = [Finding("settings", True, f"warning: {warning}") for warning in warnings]
     if settings is None:
@@ -58,7 +58,7 @@ async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetim
 
 
 async def _checked(check: str, finding: Awaitable[Finding | list[Finding]]) -> list[Finding]:
-    """What a check found; one that fails in a way that nobody foresaw says so, and the others are made all the same."""
+    """Runs a check. An unexpected error becomes a finding too, so that the other checks still run."""
     try:
         found = await finding
     except Exception as error:
@@ -139,8 +139,10 @@ async def _server_keys(settings: Settings, database: Database, *, is_schema_curr
 
 async def _callers(settings: Settings) -> tuple[str | None, list[str]]:
     """
-    The address that every request seemed to come from, if there is one, where others than this machine call; and the
-    addresses that are locked now after wrong passwords.
+    Returns the single address that all callers so far seem to have, or None, and the addresses that are locked now
+    after wrong passwords.
+
+    Both are empty if only this machine can reach the server, or if the database can't be read.
     """
     if settings.public_url is None:
         return None, []
@@ -192,7 +194,11 @@ def _proxies(settings: Settings, lone_caller: str | None) -> Finding:
 
 
 def _console(folder: Path) -> Finding:
-    """Without a console the server does everything else, so that is no failure."""
+    """
+    Checks whether the console was built.
+
+    If not, that is only a warning, because everything else works without it.
+    """
     try:
         built = (folder / PAGE_NAME).stat().st_mtime
     except FileNotFoundError:
@@ -203,7 +209,7 @@ def _console(folder: Path) -> Finding:
 
 
 async def _mail(settings: Settings) -> Finding:
-    """As far as to where a mail would be handed in; none is."""
+    """Connects and signs in to the mail server, but sends no mail."""
     address, server = settings.support_email, settings.mail_server
     if server is None:
         waiting = "wait for KEYDESK_SMTP_URL" if address else "are for `keydesk ticket list` alone"

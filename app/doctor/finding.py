@@ -1,11 +1,11 @@
-"""What a check of `keydesk doctor` found."""
+"""The result of a check of `keydesk doctor`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found, in words that hold no secret. A warning is no failure."""
+    """The result of a check. `detail` contains no secret. A warning has `is_ok` set, because it is not a failure."""
 
     check: str
     is_ok: bool

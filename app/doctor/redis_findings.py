@@ -1,4 +1,4 @@
-"""Checks Redis for `keydesk doctor`: that it answers, is of the right kind, and counts."""
+"""Checks Redis for `keydesk doctor`: whether it answers, is configured as needed, and can count."""
 
 import asyncio
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ KEEPS_EVERYTHING = "noeviction"
 
 
 async def redis_finding(url: Secret | None) -> Finding:
-    """Whether limits can be counted in this Redis, and if not, what to do."""
+    """Finds out whether limits can be counted in this Redis and, if not, what to do."""
     if url is None:
         return Finding(
             "redis", True, "not set; limits are counted by each process for itself, which is right for one process"
@@ -68,7 +68,11 @@ async def _redis_told(client: redis.asyncio.Redis) -> Finding:
 
 
 def redis_itself(told: Mapping[str, Any]) -> Finding:
-    """What its INFO says: that it is new enough, a primary, and keeps what it is told."""
+    """
+    Checks the answer of the command INFO.
+
+    Redis must be new enough and a primary without cluster mode, and should not evict keys when its memory is full.
+    """
     is_valkey = "valkey_version" in told
     name = f"Valkey {told['valkey_version']}" if is_valkey else f"Redis {told['redis_version']}"
     if not is_valkey and int(str(told["redis_version"]).partition(".")[0]) < REDIS_VERSION_AT_LEAST:

@@ -1,1 +1,1 @@
-"""Mail: the outbox, what a message looks like, and the server it goes to."""
+"""Mails tickets to the support address: the outbox, the form of a message, and the mail server."""

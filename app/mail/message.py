@@ -1,4 +1,4 @@
-"""Owns a ticket's mail: a plain-text message that the help desk can answer to the person."""
+"""Makes a ticket's mail: a plain-text message, whose answers go to the person who wrote the ticket."""
 
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -15,10 +15,11 @@ SENDER_NAME = "Keydesk"
 
 def message_of(letter: Letter) -> EmailMessage:
     """
-    The mail, the same each time it is sent.
+    Makes the mail of a ticket. It is the same each time that it is sent.
 
-    It is from the support address itself, which any mail server of the operator's takes mail from. The Message-ID is
-    made of the ticket's id: by it a second delivery can be told. Raises ValueError for an address that is none.
+    The sender is the support address itself, because the operator's mail server accepts mail from that address. The
+    Message-ID is made from the ticket's id, so that a second delivery can be recognized. Raises ValueError if the
+    support address is not valid.
     """
     to = Address(addr_spec=letter.sent_to)
     ticket = external_id(Prefix.TICKET, letter.id)
@@ -32,13 +33,13 @@ def message_of(letter: Letter) -> EmailMessage:
     message["Message-ID"] = f"<{ticket}@{to.domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message["X-Keydesk-Ticket"] = ticket
-    # Long lines and every script, whatever the servers on its way do.
+    # Keeps long lines and all scripts intact on servers that accept only short lines or ASCII.
     message.set_content(letter.body, cte="quoted-printable")
     return message
 
 
 def _address(text: str) -> Address | None:
-    """The address where a header can hold it; the body has it in any case."""
+    """The address in the form that a header can hold, or None. The mail's body has the address in any case."""
     local, _, domain = text.rpartition("@")
     try:
         return header_address(f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}")
@@ -47,7 +48,11 @@ def _address(text: str) -> Address | None:
 
 
 def header_address(text: str) -> Address | None:
-    """The address that a text is, or None. For some texts the library's parser fails with errors of other kinds."""
+    """
+    Parses an e-mail address; None if it is not valid.
+
+    For some texts, the standard library's parser raises errors other than ValueError.
+    """
     try:
         return Address(addr_spec=text)
     except (ValueError, MessageError, IndexError, AttributeError):

@@ -1,9 +1,9 @@
 """
-Owns the outbox: tickets are mailed beside the requests, tried again with growing pauses, and survive a restart.
+Mails tickets in a background task, repeats failed attempts after growing pauses, and continues after a restart.
 
-A process takes a ticket for itself before it sends it, and notes afterwards what became of it. One that dies in
-between leaves the ticket to the next, once CLAIM_SECONDS are over: it may be delivered twice then, and never not at
-all. Its Message-ID tells the two apart from two tickets.
+A process claims a ticket before it sends it, and stores the result afterwards. If the process dies in between, another
+process sends the ticket once CLAIM_SECONDS have passed. The mail may then be delivered twice, but is never lost; both
+deliveries have the same Message-ID.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from models.engine.ids import Prefix, external_id
 from models.support.ticket import Letter, claim_due_ticket, claim_ticket, is_ticket_due, note_not_sent, note_sent
 
 EVERY_SECONDS = 15.0
-"""How often is looked for what is due: other processes write tickets, too."""
+"""How often the database is checked for tickets that are due, because other processes create tickets too."""
 CLAIM_SECONDS = 300
-"""More than sending may take, by which the clocks of two servers may differ."""
+"""Longer than sending can take, with a margin for clocks of servers that differ."""
 LAST_SECONDS = 10.0
-"""How long a server that stops waits for the mail under way."""
+"""How long a stopping server waits for the mail that is being sent."""
 PAUSES_SECONDS = (30, 60, 120, 300, 900, 3600)
-"""After the first failures; after all others as the last one."""
+"""The pauses after the first failures. The last one is used after all further failures."""
 JITTER = 0.2
 GIVEN_UP_AFTER = timedelta(days=7)
 ATTEMPTS_AT_MOST = len(PAUSES_SECONDS) + int(GIVEN_UP_AFTER.total_seconds()) // PAUSES_SECONDS[-1]
@@ -36,14 +36,18 @@ logger = logging.getLogger("keydesk.mail")
 
 
 def pause_seconds(attempts: int, chance: float) -> float | None:
-    """How long to wait after so many failures; None to give up. `chance` in [0, 1) spreads what failed at once."""
+    """
+    The pause in seconds after this many failed attempts; None to give up.
+
+    `chance` is random in [0, 1). It spreads the next attempts of tickets that failed at the same time.
+    """
     if attempts >= ATTEMPTS_AT_MOST:
         return None
     return PAUSES_SECONDS[min(attempts, len(PAUSES_SECONDS)) - 1] * (1 + JITTER * chance)
 
 
 class Outbox:
-    """A process's. Without a mail server it does nothing: tickets wait for one."""
+    """Sends the tickets that are due. Without a mail server, it sends nothing, and tickets wait in the database."""
 
     def __init__(
         self,
@@ -67,11 +71,11 @@ class Outbox:
         return self._server is not None
 
     def wake(self) -> None:
-        """There is a new ticket, which is stored. Waits for nothing."""
+        """Makes the background task check for tickets now. Call it after a new ticket was stored. Returns at once."""
         self._woken.set()
 
     async def send_due(self) -> int:
-        """Sends what is due, one after the other; returns how many arrived at the mail server."""
+        """Sends the tickets that are due, one after the other. Returns how many the mail server accepted."""
         sent = 0
         while not self._is_over and (letter := await self._claim()) is not None:
             sent += await self._send(letter) is None
@@ -79,9 +83,10 @@ class Outbox:
 
     async def resend(self, ticket_id: UUID, sent_to: str) -> tuple[Letter | None, str | None]:
         """
-        Sends this ticket now, sent before or not, to that address; the letter and why it could not be sent, if so.
+        Sends this ticket to this address now, even if it was sent before.
 
-        It is tried again then as any other. The letter is None where there is no such ticket.
+        Returns the letter, or None if there is no such ticket, and the reason if it could not be sent. A failed ticket
+        is tried again like any other.
         """
         async with self._database.transaction() as session:
             letter = await claim_ticket(session, ticket_id, sent_to=sent_to, until=self._claimed_until())
@@ -100,7 +105,7 @@ class Outbox:
             self._is_over = True
             self._woken.set()
             await asyncio.wait([rounds], timeout=LAST_SECONDS)
-            # Not the round itself: cancelled in the middle, it would leave a connection behind that nobody closes.
+            # Cancels only the sending, not the round: a round that is cancelled would leave a connection open.
             if self._sending is not None:
                 self._sending.cancel()
             await rounds
@@ -128,7 +133,7 @@ class Outbox:
             return await claim_due_ticket(session, now=self._clock(), until=self._claimed_until())
 
     async def _send(self, letter: Letter) -> str | None:
-        """Sends it and notes what became of it: None, or why it could not be sent."""
+        """Sends the letter and stores the result. Returns the reason if it could not be sent, else None."""
         self._sending = asyncio.create_task(self._hand_in(letter))
         await asyncio.wait([self._sending])
         failure = _failure(self._sending)
@@ -162,7 +167,7 @@ class Outbox:
 
 
 def _failure(sending: asyncio.Task[None]) -> str | None:
-    """Why the task failed, in words that hold no secret."""
+    """The reason why the task failed, without secrets; None if it succeeded."""
     if sending.cancelled():
         return STOPPED
     match sending.exception():

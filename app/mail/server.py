@@ -1,4 +1,4 @@
-"""Owns the mail server: what KEYDESK_SMTP_URL says of it, how it is spoken to, and what is told of its failures."""
+"""Parses KEYDESK_SMTP_URL, sends mail to that server, and describes its failures without credentials."""
 
 import asyncio
 import re
@@ -26,22 +26,26 @@ from models.engine.url_text import is_host
 
 COMMAND_TIMEOUT_SECONDS = 20.0
 TIMEOUT_SECONDS = 60.0
-"""For everything, from the connection on: a server that answers a byte at a time is not waited for any longer."""
+"""The limit for the whole exchange, so that a server that answers one byte at a time can't hold it up."""
 QUIT_TIMEOUT_SECONDS = 5.0
 FAILURE_LENGTH_AT_MOST = 300
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
 
 class UnusableMailServer(ValueError):
-    """The address can't be read; the message says how it is written, and holds nothing of it."""
+    """The mail server's URL is not valid. The message says how to write it, and repeats no part of the URL."""
 
 
 class MailFailure(Exception):
-    """The mail server did not do what it was asked; the message says why, without credentials."""
+    """The mail server can't be reached or refused something. The message says why, without credentials."""
 
 
 class Encryption(StrEnum):
-    """When TLS begins. Where it is only offered, the server's certificate is not looked at: nothing would be gained."""
+    """
+    When TLS begins.
+
+    With WHERE_OFFERED, the server's certificate is not checked: an attacker could just as well withhold the offer.
+    """
 
     FROM_THE_START = "TLS from the start"
     REQUIRED = "STARTTLS"
@@ -54,7 +58,7 @@ _STARTTLS = {"required": Encryption.REQUIRED, "never": Encryption.NEVER}
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where mail is handed in, and as whom."""
+    """The server that mail is sent to, and the account that signs in there. Both or neither of user and password."""
 
     host: str
     port: int
@@ -64,16 +68,20 @@ class MailServer:
 
     @property
     def place(self) -> str:
-        """Host and port."""
+        """Host and port, separated by a colon."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     async def send(self, message: EmailMessage) -> None:
-        """Hands the message in. Raises MailFailure."""
+        """Sends the message. Raises MailFailure."""
         async with self._spoken_to() as smtp:
             await smtp.send_message(message)
 
     async def probe(self) -> str:
-        """Goes as far as to where a message would be handed in, and says how. Raises MailFailure."""
+        """
+        Connects and signs in without sending anything. Raises MailFailure.
+
+        Returns words that say whether the connection is encrypted and signed in.
+        """
         async with self._spoken_to() as smtp:
             if smtp.is_ehlo_or_helo_needed:
                 await smtp.ehlo()
@@ -82,13 +90,13 @@ class MailServer:
 
     @asynccontextmanager
     async def _spoken_to(self) -> AsyncIterator[SMTP]:
-        """A connection that is ready for a message, and ends with the block."""
+        """Opens a connection that is ready for a message, and closes it. Raises MailFailure."""
         smtp = self._client()
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await smtp.connect()
                 yield smtp
-            # Whatever it says to that: what was handed in is handed in.
+            # An error here does not matter: the server has accepted the message already.
             with suppress(SMTPException, OSError):
                 await smtp.quit(timeout=QUIT_TIMEOUT_SECONDS)
         except (SMTPException, OSError) as error:
@@ -111,7 +119,11 @@ class MailServer:
         )
 
     def _told(self, error: Exception) -> str:
-        """What happened, in one sentence. A server may repeat what it was sent: credentials are taken out."""
+        """
+        Describes an error in one sentence.
+
+        Credentials are removed, because servers may repeat what they received.
+        """
         failed = _certificate_failure(error)
         match error:
             case _ if failed is not None:
@@ -147,9 +159,9 @@ class MailServer:
 
 def mail_server(url: str) -> MailServer:
     """
-    Reads smtp://host, smtps://user:password@host:465 or smtp://host:25?starttls=never.
+    Parses a URL such as smtp://host, smtps://user:password@host:465 or smtp://host:25?starttls=never.
 
-    A password goes through TLS alone, unless `starttls=never` says otherwise. Raises UnusableMailServer.
+    A password is sent only over TLS, unless the URL says `starttls=never`. Raises UnusableMailServer.
     """
     try:
         parts = urlsplit(url)
@@ -196,7 +208,7 @@ def _encryption(scheme: str, query: str, *, has_password: bool) -> Encryption:
 
 
 def _certificate_failure(error: BaseException | None) -> str | None:
-    """What is wrong with the server's certificate, where that is what went wrong."""
+    """What is wrong with the server's certificate, or None if the error has another cause."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message

@@ -1,4 +1,4 @@
-"""/healthz and /readyz: whether the process lives, and whether it can serve."""
+"""Answers /healthz (the process is running) and /readyz (it can serve requests)."""
 
 import asyncio
 import logging
@@ -20,8 +20,9 @@ logger = logging.getLogger("keydesk.health")
 
 class Revision:
     """
-    The revision that the database is at, asked once for all who want to know at the same moment: anybody may ask
-    /readyz as often as they like, and shall not take more than one connection.
+    Reads the revision of the database's schema, with one query for all requests that wait at the same time.
+
+    Anybody may request /readyz as often as they like, so it must never take more than one connection.
     """
 
     def __init__(self, database: Database) -> None:
@@ -30,7 +31,7 @@ class Revision:
         self._paced = Paced(of_a_kind=WARNINGS_A_MINUTE, in_all=WARNINGS_A_MINUTE)
 
     async def current(self) -> str | None:
-        """The revision. Raises what keeps the database from answering, and TimeoutError."""
+        """The revision, or None in an empty database. Raises TimeoutError, and any error of the database."""
         if self._asking is None:
             self._asking = asyncio.ensure_future(self._ask())
             self._asking.add_done_callback(self._answered)
@@ -49,14 +50,14 @@ class Revision:
     def _answered(self, asking: asyncio.Task[str | None]) -> None:
         self._asking = None
         if not asking.cancelled():
-            asking.exception()  # asked for, so that a caller that hung up leaves no complaint
+            asking.exception()  # marks it as retrieved: asyncio would log it if all callers were cancelled
 
 
 async def unready_cause(revision: Revision, limiter: Limiter) -> str | None:
-    """One fixed word for why the server can't serve, or None: `database`, `schema` or `limiter`."""
+    """Why the server can't serve: `database`, `schema` or `limiter`, or None if it can."""
     try:
         current = await revision.current()
-    except Exception:  # it is logged where it was raised, once for all who asked
+    except Exception:  # `Revision` has logged it, once for all callers
         return "database"
     if current != newest_revision():
         return "schema"
@@ -64,13 +65,13 @@ async def unready_cause(revision: Revision, limiter: Limiter) -> str | None:
 
 
 def degraded_parts(limiter: Limiter, ledger: Ledger) -> str:
-    """What this process does without at the moment: nothing, `limiter`, `ledger`, or `limiter, ledger`."""
+    """The parts that are degraded at the moment: an empty text, `limiter`, `ledger`, or `limiter, ledger`."""
     parts = {"limiter": limiter.is_degraded, "ledger": ledger.is_degraded}
     return ", ".join(name for name, is_degraded in parts.items() if is_degraded)
 
 
 def health(database: Database, limiter: Limiter, ledger: Ledger) -> list[HTTPRouteHandler]:
-    """The handlers."""
+    """Returns the handlers of /healthz and /readyz."""
     revision = Revision(database)
 
     @get("/healthz", sync_to_thread=False)

@@ -1,4 +1,4 @@
-"""Owns the log: JSON lines where standard error is no terminal, and an access log that knows routes, not requests."""
+"""Writes the log: JSON lines unless standard error is a terminal, and an access log with routes instead of paths."""
 
 import logging
 import sys
@@ -18,14 +18,14 @@ from app.request_id import REQUEST_ID, route_of
 logger = logging.getLogger("keydesk.access")
 LOGGED_FRAMES = 40
 LINES_A_SECOND = 100
-"""For each route and status; metrics count all requests."""
+"""The most access log lines in a second for one route and status. Metrics still count all requests."""
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line. A message's arguments are ours to choose: no document, path or header is ever one."""
+    """Formats each record as a JSON object on one line. Callers must never log a document, path or header."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line."""
+        """Formats a record as one line."""
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -39,7 +39,7 @@ class JsonLines(logging.Formatter):
 
 
 def configure_logging(level: str) -> None:
-    """Sends every logger's lines to standard error."""
+    """Sends the lines of all loggers to standard error, from this level on."""
     logging.basicConfig(level=level.upper(), handlers=[_standard_error()], force=True)
     for quiet in ("alembic", "markdown_it"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
@@ -48,7 +48,11 @@ def configure_logging(level: str) -> None:
 
 
 def log_for_operator(name: str, message: str, facts: dict[str, Any]) -> None:
-    """Writes one line as the server would, from a command: what an operator did is where the server's lines are."""
+    """
+    Writes a line from a command in the form of the server's log.
+
+    So operators find their own actions in the same place and form as the server's lines.
+    """
     record = logging.LogRecord(name, logging.INFO, "", 0, message, None, None)
     record.facts = facts
     _standard_error().handle(record)
@@ -64,10 +68,10 @@ def _standard_error() -> logging.Handler:
 
 
 def failure_story(error: BaseException) -> str:
-    """The types and frames of an exception and of what caused it, never its words.
+    """Describes an exception and its causes by their types and frames, never by their messages.
 
-    The words of a driver's or a validator's exception carry what a person typed (SQLAlchemy's have the statement's
-    parameters, PostgreSQL's the value that was not unique), and documents, variables, arguments and keys enter no log.
+    Messages of database drivers and validators contain what a person typed: SQLAlchemy's have the statement's
+    parameters, PostgreSQL's the value that was not unique. Documents, variables, arguments and keys must not be logged.
     """
     story: list[str] = []
     told: set[int] = set()
@@ -84,14 +88,14 @@ class AccessLog:
     """
     Writes a line for each request that the web framework answers: method, the route's template, status, time.
 
-    What is below the template (ids, a stranger's path) and the query never enter it. In a flood, the lines of a route
-    and status that are too many in a second are left out, and the next one says how many they were.
+    Paths and query strings are never logged. If a route and status have more than LINES_A_SECOND requests in a second,
+    further lines are left out, and the next line says how many.
     """
 
     def __init__(
         self, app: ASGIApp, routes: tuple[str, ...], *, count: Callable[[str, int], None] | None = None
     ) -> None:
-        """`count` is told of each answer's route and status."""
+        """`count` is called with the route and status of each answer."""
         self._app = app
         self._routes = routes
         self._count = count

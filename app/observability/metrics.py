@@ -1,8 +1,9 @@
 """
-Owns the numbers for Prometheus: of all workers, whichever of them is asked.
+Collects metrics for Prometheus. Each worker reports the metrics of all workers.
 
-Several workers write theirs into files of a folder that they share, in the library's own way; `keydesk serve` makes it.
-Importing the library takes a tenth of a second, so only who wants metrics does.
+With several workers, each writes its metrics into files in a shared folder that `keydesk serve` makes (the Prometheus
+library's multiprocess mode). Importing the library takes a tenth of a second, so it is imported only if metrics are
+enabled.
 """
 
 import asyncio
@@ -29,19 +30,19 @@ EVERY_SECONDS = 0.5
 CODES = tuple(outcome.code for outcome in Outcome)
 BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 OfWorkers = Literal["livesum", "livemax", "liveall"]
-"""What is made of the living workers' values: their sum, the highest, or each with its process's number."""
+"""How the running workers' values are combined: their sum, the highest, or each value with its process id."""
 
 
 class Metrics:
     """
-    What this process counts as it answers, and what it looks up.
+    The metrics of this process.
 
-    The library's own counters take 5 µs for a verification, a tenth of all that it costs. So plain numbers are counted,
-    and handed over twice a second and when this process is asked.
+    The library's counters would take 5 µs for a verification, a tenth of its total cost. So verifications are counted
+    in plain integers, which are handed over to the library twice a second and when metrics are requested.
     """
 
     def __init__(self, *, pools: Sequence[HashingPool], limiter: Limiter, ledger: Ledger, folder: Path | None) -> None:
-        """`folder` is what several workers share. Raises SettingsError where it is not there."""
+        """`folder` is the folder that several workers share. Raises SettingsError if it does not exist."""
         if folder is not None and not folder.is_dir():
             raise SettingsError("PROMETHEUS_MULTIPROC_DIR: there is no such folder. Leave it to `keydesk serve`.")
         from prometheus_client import (  # noqa: PLC0415
@@ -53,7 +54,7 @@ class Metrics:
         )
         from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
-        # They would be there with a single worker alone.
+        # The `_created` metrics exist only with a single worker, so they are never reported.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         own = CollectorRegistry(auto_describe=True)
         verifications = Counter("keydesk_verifications", "Verifications answered.", ["outcome"], registry=own)
@@ -76,7 +77,7 @@ class Metrics:
         self._dropped_before = dict.fromkeys(self._tally.dropped, 0)
         self._looked_up = _gauges(own, pools, limiter, ledger)
         self.registry = own
-        """What is told."""
+        """The registry whose metrics are reported."""
         if folder is None:
             ProcessCollector(registry=own)
         else:
@@ -86,25 +87,25 @@ class Metrics:
     def answered(
         self, code: str, _key: KeyState | None, _request_id: str, _address: str | None, seconds: float
     ) -> None:
-        """Is told of each verification; `code` is `good`, or why it was refused."""
+        """Counts a verification. `code` is `good` or the refusal's code; `seconds` is its duration."""
         self._answered[code] += 1
         self._in_buckets[bisect_left(BUCKETS_SECONDS, seconds)] += 1
         self._seconds += seconds
 
     def count_request(self, route: str, status: int) -> None:
-        """Is told of each other request."""
+        """Counts a request that is not a verification."""
         self._requests.labels(route, status).inc()
 
     def count_sign_in(self, outcome: str) -> None:
-        """Is told of each password that somebody tried."""
+        """Counts an attempt to sign in."""
         self._sign_ins[outcome].inc()
 
     def hand_over(self) -> None:
-        """Gives the library what was counted since, and what is looked up."""
+        """Hands over to the library what was counted since the last time, and the current values of the gauges."""
         for code, number in self._answered.items():
             self._outcomes[code].inc(number)
             self._answered[code] = 0
-        # By its public methods, the library takes one duration at a time.
+        # The library's public methods accept only one duration at a time.
         for bucket, number in zip(self._durations._buckets, self._in_buckets, strict=True):
             bucket.inc(number)
         self._durations._sum.inc(self._seconds)
@@ -134,7 +135,7 @@ class Metrics:
 def _gauges(
     registry: "CollectorRegistry", pools: Sequence[HashingPool], limiter: Limiter, ledger: Ledger
 ) -> list[tuple[Callable[[float], None], Callable[[], float]]]:
-    """How each is told, with where its value is looked up."""
+    """Makes the gauges. Returns for each a function that sets it, and a function that reads its current value."""
     from prometheus_client import Gauge  # noqa: PLC0415
 
     def gauge(name: str, words: str, *labels: str, of_workers: OfWorkers = "livesum") -> "Gauge":

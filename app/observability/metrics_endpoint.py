@@ -1,4 +1,4 @@
-"""Owns /metrics: who may read the numbers, and in which of Prometheus's formats."""
+"""Answers /metrics in Prometheus's formats, and decides which callers may read it."""
 
 import hmac
 import ipaddress
@@ -15,12 +15,16 @@ from keys.token import Secret
 
 PATH = "/metrics"
 BY_PROXIES = frozenset({b"forwarded", b"via", b"x-real-ip"})
-"""What a request has that a proxy passed on, beside headers that begin with X-Forwarded-."""
+"""Headers that proxies add to a request, besides those that begin with X-Forwarded-."""
 
 
 def metrics_route(metrics: Metrics, token: Secret | None) -> ASGIRouteHandler:
-    """A handler for /metrics: for those with the token or, if none is set, for callers on this machine."""
-    from prometheus_client import make_asgi_app  # noqa: PLC0415 - only who wants metrics imports the library
+    """
+    Returns the handler of /metrics.
+
+    It answers callers that send the token or, if no token is set, callers on this machine.
+    """
+    from prometheus_client import make_asgi_app  # noqa: PLC0415 - imported only if metrics are enabled
 
     expected = None if token is None else token.reveal().encode()
     exposition = make_asgi_app(metrics.registry)
@@ -43,11 +47,11 @@ def metrics_route(metrics: Metrics, token: Secret | None) -> ASGIRouteHandler:
 
 def _is_from_here(scope: HTTPScope) -> bool:
     """
-    Whether the request was made on this machine, and not through a proxy on it, nor by a page in a browser on it.
+    Whether a program on this machine made the request itself, and not a proxy or a web page in a browser.
 
-    A page may let its own name lead to this machine, but can't choose the Host that the browser sends then. nginx's
-    plain `proxy_pass` adds no header, but speaks HTTP/1.0, which no scraper does. A proxy that speaks HTTP/1.1, adds
-    nothing and rewrites Host can't be told apart: that is what the token is for.
+    A page can make its own host name resolve to this machine (DNS rebinding), but the browser then sends that name in
+    Host. nginx's plain `proxy_pass` adds no header, but speaks HTTP/1.0, which scrapers don't. A proxy that speaks
+    HTTP/1.1, adds no header and rewrites Host is not detected: set a token if there is one.
     """
     if scope["http_version"] == "1.0":
         return False

@@ -1,4 +1,4 @@
-"""Owns what watches requests: refusal log, sign-in log, metrics and traces, as the settings want them."""
+"""Sets up everything that observes requests: refusal log, sign-in log and, if enabled, metrics and traces."""
 
 import hmac
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -22,19 +22,23 @@ from models.key_lookup import KeyState
 
 
 class Observers:
-    """Several that are told of each verification."""
+    """Passes each verification on to several observers."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)
 
     def answered(self, code: str, key: KeyState | None, request_id: str, address: str | None, seconds: float) -> None:
-        """Tells each of them."""
+        """Passes a verification on to each observer."""
         for observer in self._observers:
             observer.answered(code, key, request_id, address, seconds)
 
 
 def believer(settings: Settings) -> Callable[[Scope], bool]:
-    """Whether a request's trace is believed: it came from a trusted proxy, or has the gateway's token."""
+    """
+    Returns a function that says whether to accept a request's trace context.
+
+    It is accepted from a trusted proxy, and from a caller with the gateway token.
+    """
     expected = None if settings.gateway_token is None else settings.gateway_token.reveal().encode()
 
     def believes(scope: Scope) -> bool:
@@ -48,16 +52,16 @@ def believer(settings: Settings) -> Callable[[Scope], bool]:
 
 
 class Watching:
-    """The two logs always; metrics and traces where they are wanted, and at no cost where not."""
+    """The refusal log and the sign-in log, and metrics and traces if the settings enable them."""
 
     def __init__(
         self, settings: Settings, counting: Counting, *, pools: Sequence[HashingPool], routes: Sequence[str]
     ) -> None:
-        """Raises SettingsError."""
+        """`routes` are the application's routes. Raises SettingsError if the folder for metrics does not exist."""
         self._refusal_log = RefusalLog()
         self._token = settings.metrics_token
         self.routes = (*routes, METRICS_PATH) if settings.metrics else tuple(routes)
-        """With that of the metrics, where they are wanted."""
+        """The application's routes, with /metrics if metrics are enabled."""
         self.metrics = (
             Metrics(pools=pools, limiter=counting.limiter, ledger=counting.ledger, folder=settings.metrics_folder)
             if settings.metrics
@@ -69,7 +73,7 @@ class Watching:
         self.observer: Observer = wanted[0] if len(wanted) == 1 else Observers(wanted)
 
     def handlers(self) -> list[ASGIRouteHandler]:
-        """For what is watched to be read."""
+        """The handler of /metrics, if metrics are enabled."""
         return [] if self.metrics is None else [metrics_route(self.metrics, self._token)]
 
     @asynccontextmanager

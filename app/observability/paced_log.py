@@ -1,8 +1,8 @@
 """
-Bounds how many log lines strangers can cause, and counts those that are left out.
+Limits how many log lines requests can cause, and counts the lines that are left out.
 
-Everything that writes a line for a request asks here first. What a line is about, its kind, must never be a text that
-a stranger chose freely, or a stranger chooses how many lines there are.
+Call it before a log line is written for a request. The kind of a line must never be a text that a caller can choose
+freely, because each kind has a limit of its own.
 """
 
 import time
@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 
 KINDS_AT_MOST = 1_000
-"""Of which lines that were left out are counted; those of further kinds are counted together."""
+"""Left-out lines are counted separately for this many kinds, and together for all further kinds."""
 
 
 class Paced:
-    """In each period, at most so many lines of one kind, and so many of all kinds together."""
+    """Allows in each period `of_a_kind` lines of one kind, and `in_all` lines of all kinds together."""
 
     def __init__(
         self,
@@ -35,9 +35,9 @@ class Paced:
 
     def admits(self, kind: Hashable = None) -> int | None:
         """
-        None where the line must be left out; else how many of its kind were left out since the last one.
+        Returns None if the line must be left out, else how many of its kind were left out since the last one.
 
-        Write them with `more_words`.
+        `more_words` turns that number into words for the line.
         """
         if self._clock() >= self._ends_at:
             self._written.clear()
@@ -52,12 +52,16 @@ class Paced:
         return None
 
     def take_left_out(self) -> int:
-        """How many lines were left out that no line has told of since. For a summary; they count as told then."""
+        """
+        For a summary: how many left-out lines no later line has reported yet.
+
+        They count as reported from then on.
+        """
         number, self._others = self._left_out.total() + self._others, 0
         self._left_out.clear()
         return number
 
 
 def more_words(left_out: int) -> str:
-    """What a line adds about those before it."""
+    """The words for the end of a line that say how many lines before it were left out."""
     return f" (and {left_out} more before)" if left_out else ""

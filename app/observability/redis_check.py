@@ -1,4 +1,4 @@
-"""Whether Redis does all that the limiter needs, tried as the limiter does it; and if not, how to mend it."""
+"""Checks whether Redis can do everything that the limiter needs, and says how to repair what does not work."""
 
 import asyncio
 import re
@@ -32,7 +32,10 @@ _REMEDIES = {
 
 async def counting_fault(url: Secret, *, timeout_seconds: float) -> str | None:
     """
-    What keeps this Redis from counting and how to mend it, or None. Raises what the connection does, and TimeoutError.
+    Says what prevents this Redis from counting and how to repair it; None if it can count.
+
+    Runs the limiter's own commands. Raises ValueError for a URL that is not valid, RedisError, OSError and
+    TimeoutError.
     """
     [lane] = make_lanes(url, Memory(month_of(to_ms(datetime.now(UTC)))), 1)
     try:
@@ -46,7 +49,11 @@ async def counting_fault(url: Secret, *, timeout_seconds: float) -> str | None:
 
 
 def _remedy(error: ResponseError) -> str:
-    """By the code that the answer begins with. The client takes those that it knows out of the words."""
+    """
+    The remedy for an error, found by the code at the start of Redis's answer.
+
+    For codes that the client library knows, it removes the code from the message and raises an exception of its own.
+    """
     words = str(error)
     code = next((code for code in _REMEDIES if re.match(rf"{code}\b", words)), None)
     for kind, known in ((NoPermissionError, "NOPERM"), (OutOfMemoryError, "OOM"), (ReadOnlyError, "READONLY")):

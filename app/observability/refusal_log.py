@@ -1,7 +1,7 @@
 """
-Owns the refusal log: a line for each refused request of a genuine key, and one a second for all others together.
+Writes the refusal log: a line for each refused request with a genuine key, and one line a second for all others.
 
-Nothing in it was chosen by a stranger: ids, reasons and addresses, never what was sent.
+The lines contain only ids, reasons and addresses, never any text that the caller sent.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ logger = logging.getLogger("keydesk.refusals")
 
 EVERY_SECONDS = 1.0
 LINES_OF_A_KEY_AT_MOST = 10
-"""Each second."""
+"""The most lines for one key in a second."""
 KEYS_AT_MOST = 10_000
-"""Of which it is known in a second how many lines they had; requests of further ones are counted with the others."""
+"""The most keys that have lines of their own in a second; requests of further keys are counted with the others."""
 GOOD = Outcome.GOOD.code
 
 
 class _Recent:
-    """What there was of a key since the last second ended."""
+    """A key's lines in the current second, and the ones that were left out and not reported yet."""
 
     __slots__ = ("left_out", "lines", "organization_id")
 
@@ -36,14 +36,14 @@ class _Recent:
 
 
 class RefusalLog:
-    """Writes at most ten lines a second for a key; the next one that is written says how many were left out."""
+    """Writes at most ten lines a second for each key. A key's next line says how many were left out before it."""
 
     def __init__(self) -> None:
         self._keys: dict[str, _Recent] = {}
         self._others: Counter[str] = Counter()
 
     def answered(self, code: str, key: KeyState | None, request_id: str, address: str | None, _seconds: float) -> None:
-        """Is told of each verification; `code` is `good`, or why it was refused."""
+        """Logs or counts a verification. `code` is `good` or the refusal's code."""
         if code == GOOD:
             return
         recent = None if key is None else self._recent(key)
@@ -58,7 +58,7 @@ class RefusalLog:
             recent.left_out += 1
 
     def end_second(self) -> None:
-        """Tells what was refused without a genuine key, and what was left out and no line has told since."""
+        """Logs the requests without a genuine key, and those that were left out and not reported in this second."""
         untold = {key_id: recent for key_id, recent in self._keys.items() if recent.left_out}
         for key_id, recent in untold.items():
             if not recent.lines:
@@ -78,7 +78,7 @@ class RefusalLog:
             yield
         finally:
             seconds.cancel()
-            for _ in range(2):  # what was left out in the last second is told at the end of the next
+            for _ in range(2):  # lines that were left out in the last second are reported at the end of the next
                 self.end_second()
 
     async def _seconds(self) -> None:
@@ -87,7 +87,7 @@ class RefusalLog:
             self.end_second()
 
     def _recent(self, key: KeyState) -> _Recent | None:
-        """None where there is no room for one more key."""
+        """The key's entry, or None if there is no room for one more key."""
         recent = self._keys.get(key.key_id)
         if recent is None and len(self._keys) < KEYS_AT_MOST:
             recent = self._keys[key.key_id] = _Recent(key.organization_id)
@@ -102,7 +102,7 @@ def _ids(key_id: str, organization_id: str) -> dict[str, str | None]:
 
 
 def _write(said: str, facts: dict[str, str | None], recent: _Recent) -> None:
-    """One line, which also tells what was left out before it."""
+    """Writes a line, which also says how many lines were left out before it."""
     left_out, recent.left_out = recent.left_out, 0
     more = f", and {left_out} more before" if left_out else ""
     counted = {"leftOut": left_out} if left_out else {}

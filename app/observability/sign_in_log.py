@@ -1,8 +1,9 @@
 """
-Writes failed sign-ins to the log, where operators and programs such as fail2ban find them, and counts every sign-in.
+Writes failed sign-ins to the log, for operators and programs such as fail2ban, and counts every sign-in.
 
-What was typed is never in a line, since people type passwords into the wrong field. A line names the person by id where
-a person has the address, and else by a short digest under the server key, by which attempts can be told to be alike.
+A line never contains what was typed, because people type passwords into the wrong field. It identifies the account by
+the person's id if somebody has the e-mail address, and otherwise by a short digest with the server key, so that
+attempts for the same address can be recognized.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ logger = logging.getLogger("keydesk.sign_in")
 EVERY_SECONDS = 60.0
 LINES_OF_AN_ADDRESS = 10
 LINES_IN_ALL = 200
-"""Each minute, of one process."""
+"""The most lines in a minute, in each process."""
 DIGEST_LENGTH = 12
 _WORDS = {
     Tried.WRONG: "wrong password or address",
@@ -37,16 +38,16 @@ _LOCKED = {
 
 
 class SignInLog:
-    """Told of each password that is tried."""
+    """Logs failed attempts to sign in, and counts all attempts."""
 
     def __init__(self, count: Callable[[str], None] | None = None) -> None:
-        """`count` is told of each outcome."""
+        """`count` is called with the outcome of each attempt."""
         self._count = count
         self._paced = Paced(of_a_kind=LINES_OF_AN_ADDRESS, in_all=LINES_IN_ALL, every_seconds=EVERY_SECONDS)
         self._outcomes: Counter[Tried] = Counter()
 
     def tried(self, tried: PasswordTry) -> None:
-        """Writes a line for a failure, unless there were too many this minute."""
+        """Counts an attempt, and logs it if it failed and there were not too many lines in this minute."""
         self._outcomes[tried.outcome] += 1
         if self._count is not None:
             self._count(tried.outcome.value)
@@ -57,7 +58,7 @@ class SignInLog:
             _write(tried, left_out)
 
     def end_minute(self) -> None:
-        """Says how many failures no line has told of."""
+        """Logs how many failures of the last minute had no line of their own."""
         outcomes, self._outcomes = self._outcomes, Counter()
         left_out = self._paced.take_left_out()
         if left_out:

@@ -1,8 +1,8 @@
 """
-Owns traces: a span for each request, where OpenTelemetry's own variables want it.
+Traces requests with OpenTelemetry, if its own environment variables (OTEL_…) enable it: a span for each request.
 
-A span knows routes, not requests: no path below the template, query, header, document, variable or key enters it.
-Importing the library takes a third of a second, so only who wants traces does.
+A span contains the route's template, but no path, query, header, document, variable or key. Importing the library takes
+a third of a second, so it is imported only if traces are enabled.
 """
 
 import asyncio
@@ -30,24 +30,26 @@ METHOD, ROUTE, STATUS = "http.request.method", "http.route", "http.response.stat
 REQUEST_ID, OUTCOME = "keydesk.request_id", "keydesk.verification.outcome"
 METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 OTHER_METHOD = "_OTHER"
-"""What OpenTelemetry calls one that is none of these: the caller made it up."""
+"""OpenTelemetry's name for any other method, which the caller has invented."""
 TRACEPARENT_BYTES_AT_MOST = 256
 LAST_ROUND_SECONDS = 5
 QUIET = ("opentelemetry", "urllib3")
-"""Their lines hold addresses, and headers that can't be read: what matters is said here."""
+"""Loggers whose lines contain addresses and invalid headers. This module logs what matters itself."""
 
 
 class Tracing:
-    """Stands around the whole application, and traces it while `kept`."""
+    """Wraps the whole application, and traces its requests while its context is open."""
 
     def __init__(self, routes: Sequence[str], *, believes: Callable[[Scope], bool]) -> None:
-        """`believes` says whether a request's sender may decide which trace it is in, and whether it is sampled."""
+        """
+        `believes` says whether a request's sender may choose the trace that it belongs to and whether it is sampled.
+        """
         self._routes = tuple(routes)
         self._believes = believes
         self._spans: _Spans | None = None
 
     async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Has the application answer, within a span where it is a request."""
+        """Calls the application; an HTTP request is answered within a span."""
         spans = self._spans
         if spans is None or scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
@@ -69,7 +71,7 @@ class Tracing:
     def answered(
         self, code: str, _key: KeyState | None, _request_id: str, _address: str | None, _seconds: float
     ) -> None:
-        """Is told of each verification; `code` is `good`, or why it was refused."""
+        """Adds a verification's code, `good` or the refusal's code, to the current span."""
         if self._spans is not None:
             self._spans.current().set_attribute(OUTCOME, code)
 
@@ -79,7 +81,7 @@ class Tracing:
         try:
             self._spans = _Spans()
         except Exception as error:
-            # The name alone: its words may hold a variable's value.
+            # Only the error's type: its message may contain a variable's value.
             logger.error("Nothing is traced: a variable OTEL_… does not fit (%s)", type(error).__name__)  # noqa: TRY400
         try:
             yield
@@ -90,7 +92,7 @@ class Tracing:
 
 
 class _Spans:
-    """What is used of the library. Nothing of it is global."""
+    """The parts of the OpenTelemetry library that are used. Sets no global provider or propagator."""
 
     def __init__(self) -> None:
         from opentelemetry import trace  # noqa: PLC0415
@@ -115,10 +117,11 @@ class _Spans:
         self, name: str, headers: Iterable[tuple[bytes, bytes]], attributes: dict[str, str], *, is_believed: bool
     ) -> Iterator["Span"]:
         """
-        A span for the block. The caller's span is its parent where the caller is believed. Anybody else's is a link of
-        it: otherwise strangers could keep their requests out of the traces, or have all of them sampled.
+        Opens a span for the context.
 
-        The caller's ids are read and not the tracestate, which is as free a text as any header.
+        If the caller is believed, the caller's span becomes its parent, else only a link: other callers could otherwise
+        keep their requests out of the traces, or have all of them sampled. Only the ids are read from the caller, not
+        `tracestate`, because that may contain any text.
         """
         parents = [value for header, value in headers if header == b"traceparent"]
         is_read = len(parents) == 1 and len(parents[0]) <= TRACEPARENT_BYTES_AT_MOST
@@ -129,7 +132,7 @@ class _Spans:
             theirs, links = self._propagator.extract({}), [self._trace.Link(context)] if context.is_valid else []
         kind = self._trace.SpanKind.SERVER
         span = self._tracer.start_span(name, context=theirs, kind=kind, attributes=attributes, links=links)
-        # What an exception says is nobody's business.
+        # Exceptions are not recorded, because their messages may contain what a person sent.
         with self._trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
             try:
                 yield span
@@ -138,7 +141,7 @@ class _Spans:
                 raise
 
     def see(self, span: "Span", status: int, request_id: str) -> None:
-        """Takes note of an answer."""
+        """Adds an answer's status and request id to the span."""
         span.set_attribute(STATUS, status)
         span.set_attribute(REQUEST_ID, request_id)
         if status >= 500:
@@ -149,7 +152,11 @@ class _Spans:
         return self._trace.get_current_span()
 
     async def close(self) -> None:
-        """Sends what is left, for a while. A daemon does it, since one that waits for an answer can't be cancelled."""
+        """
+        Sends the remaining spans, for at most LAST_ROUND_SECONDS.
+
+        It runs in a daemon thread, because a thread that waits for an answer can't be cancelled.
+        """
         over, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def shut_down() -> None:
@@ -164,14 +171,14 @@ class _Spans:
 
 
 class _WatchedExporter:
-    """Says in the log when spans can't be sent and when they can again, once each."""
+    """Logs once when spans can't be sent, and once when they can be sent again."""
 
     def __init__(self, exporter: "SpanExporter") -> None:
         self._exporter = exporter
         self._is_failing = False
 
     def export(self, spans: Sequence["ReadableSpan"]) -> "SpanExportResult":
-        """Sends them, in the library's thread."""
+        """Sends spans. Called in the library's thread."""
         result = self._exporter.export(spans)
         is_failing = result.name != "SUCCESS"
         if is_failing and not self._is_failing:
@@ -185,9 +192,9 @@ class _WatchedExporter:
         return result
 
     def shutdown(self) -> None:
-        """Ends it; an attempt that waits for the next is given up."""
+        """Shuts the exporter down; an attempt that waits to be repeated is abandoned."""
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Nothing waits in it."""
+        """Returns at once, because the exporter holds no spans back."""
         return self._exporter.force_flush(timeout_millis)

@@ -1,1 +1,1 @@
-"""The console, the documentation and other pages."""
+"""Serves the console, GraphiQL and the documentation."""

@@ -1,4 +1,4 @@
-"""Owns what is sent from memory: a body with its fingerprint, in the encoding that the browser takes."""
+"""Sends files and pages from memory, with an ETag and in an encoding that the browser accepts."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,36 +9,36 @@ from litestar import Request, Response
 from litestar.enums import HttpMethod
 
 ENCODINGS = ("br", "gzip")
-"""The smaller one first."""
+"""Content codings; the one with the smaller result comes first."""
 NO_WEIGHT = frozenset({"q=0", "q=0.0", "q=0.00", "q=0.000"})
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """Something with an address: what is sent, and its fingerprint."""
+    """A file or page that is served: its body, media type and ETag."""
 
     body: bytes
     media_type: str
     etag: str
     encoded: Mapping[str, bytes] = field(default_factory=dict)
-    """The body again, by the encodings that it was compressed with beforehand."""
+    """The body compressed in advance, by content coding."""
 
 
 def asset(text: str, media_type: str = "text/html") -> Asset:
-    """A text, with the fingerprint of what it says."""
+    """Makes an asset from a text."""
     body = text.encode()
     return Asset(body, media_type, fingerprint(body))
 
 
 def fingerprint(body: bytes) -> str:
-    """An ETag that changes with what is sent."""
+    """A strong ETag: a digest of the body, in quotes."""
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
 def answer(
     request: Request[Any, Any, Any], sent: Asset, headers: Mapping[str, str], status: int = 200
 ) -> Response[bytes]:
-    """The answer to GET and HEAD: 304 without a body to a browser that has it already."""
+    """Answers GET or HEAD. A browser that has this version already (If-None-Match) gets 304 without a body."""
     encoding = _encoding(sent, request.headers.get("accept-encoding", ""))
     body = sent.body if encoding is None else sent.encoded[encoding]
     etag = sent.etag if encoding is None else f'{sent.etag[:-1]}-{encoding}"'
@@ -55,7 +55,7 @@ def answer(
 
 
 def _encoding(sent: Asset, accepted: str) -> str | None:
-    """Of those there are, the smallest that the browser names and does not exclude (RFC 9110, 12.5.3)."""
+    """The best coding that the asset has and the browser accepts (RFC 9110, 12.5.3), or None for no coding."""
     named = set()
     for each in accepted.split(","):
         name, *parameters = (part.strip().lower() for part in each.split(";"))

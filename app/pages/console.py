@@ -1,4 +1,4 @@
-"""Owns the console's and GraphiQL's pages: what was built of them, sent with the headers that keep a page to itself."""
+"""Serves the built console and GraphiQL from memory, with security headers such as a content security policy."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from app.pages.layout import Surroundings
 from keys import policy
 
 BUILT = Path(__file__).parents[2] / "console" / "dist"
-"""Where `make console` leaves what it built."""
+"""The folder into which `make console` builds."""
 ROUTES = ("/assets", "/graphiql", "/organizations", "/sign-in")
-"""Below / itself: the templates for the log."""
+"""The routes that the access log and metrics show for these pages, besides /."""
 SIGN_IN = "/sign-in?next=/graphiql"
 PAGE_NAME, GRAPHIQL_NAME = "index.html", "graphiql/index.html"
 COMPRESSED = {".gz": "gzip", ".br": "br"}
@@ -37,13 +37,13 @@ MEDIA_TYPES = {
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
 }
-"""Said out loud: what the machine's own table says differs from one to the next."""
+"""Listed here because the tables of media types differ between machines."""
 _POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; worker-src {workers}; connect-src 'self'; form-action 'self'; frame-src 'none'; "
     "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 )
-# Mantine and Monaco write style elements; no page has a script in it, and none makes one from text.
+# Mantine and Monaco insert style elements, so inline styles are allowed. No page needs inline scripts or eval.
 PAGE_HEADERS = {**HEADERS, "content-security-policy": _POLICY.format(workers="'none'")}
 GRAPHIQL_HEADERS = {
     **HEADERS,
@@ -52,12 +52,12 @@ GRAPHIQL_HEADERS = {
     "vary": "Cookie",
 }
 FOREVER = {**HEADERS, "cache-control": "public, max-age=31536000, immutable"}
-"""For files whose names change with what is in them."""
+"""Headers for files whose names contain a digest of their contents."""
 
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What was built: the console's page, GraphiQL's, and the files that they name, by address."""
+    """The built console: its page, GraphiQL's page, and the files that they load, by URL path."""
 
     page: Asset
     graphiql: Asset
@@ -65,7 +65,11 @@ class Console:
 
 
 def read_console(folder: Path) -> Console | None:
-    """Reads what was built into memory: a build beside a running server changes nothing. None where none was built."""
+    """
+    Reads the built console into memory; None if it was not built.
+
+    A later build does not affect a running server.
+    """
     try:
         page, graphiql = ((folder / name).read_text(encoding="utf-8") for name in (PAGE_NAME, GRAPHIQL_NAME))
     except FileNotFoundError:
@@ -81,9 +85,10 @@ def console_pages(
     console: Console, surroundings: Surroundings, *, visit: Callable[[Scope], Awaitable[Visit]]
 ) -> list[HTTPRouteHandler]:
     """
-    Handlers for the console's addresses, GraphiQL's, and their files.
+    Returns the handlers for the console's pages, GraphiQL, and their files.
 
-    `surroundings` stand around what is told to somebody whom GraphiQL is not for; `visit` says who asks.
+    `surroundings` lays out the error pages; `visit` finds the person who is signed in. GraphiQL is only for people who
+    are an organization admin somewhere.
     """
     methods = [HttpMethod.GET, HttpMethod.HEAD]
     at_root = sorted(address for address in console.files if not address.startswith("/assets/"))
@@ -117,7 +122,7 @@ def console_pages(
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Asset]]:
-    """Everything below the folder but its pages and what only the build knows, by its path there."""
+    """Every file below the folder, by its path there, except pages, compressed copies and hidden files."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and path.suffix != ".html" and path.suffix not in COMPRESSED and not name.startswith("."):
@@ -127,7 +132,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Asset]]:
                 for suffix, coding in COMPRESSED.items()
                 if (beside := path.with_name(path.name + suffix)).is_file()
             }
-            # Of a file whose name changes with it, the name is the fingerprint.
+            # The name of such a file contains a digest of its contents, so it serves as the ETag.
             etag = f'"{path.name}"' if name.startswith("assets/") else fingerprint(body)
             yield name, Asset(body, MEDIA_TYPES.get(path.suffix, "application/octet-stream"), etag, encoded)
 

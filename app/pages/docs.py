@@ -1,4 +1,4 @@
-"""Owns the plain pages: the documentation, rendered once at start-up, and what stands at / without a console."""
+"""Serves the documentation, rendered once at start-up, and the front page of a server without a console."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,10 +29,10 @@ HEADERS: Mapping[str, str] = {
 
 def pages(documents: Documents, *, support_email: str | None, is_front_page: bool = True) -> list[HTTPRouteHandler]:
     """
-    Handlers for /docs and everything below it, and for / where that is not the console's.
+    Returns the handlers for /docs and everything below it, and for / if `is_front_page`.
 
-    What they answer is made here, when the application starts, so that no request reaches for a file; what a search
-    finds is looked up in an index that is made here, too.
+    All pages are rendered here, when the application starts, so that no request reads a file. Only search results are
+    rendered for each request.
     """
     surroundings = Surroundings(documents.pages, support_email)
     assets = _assets(surroundings)
@@ -51,7 +51,7 @@ def pages(documents: Documents, *, support_email: str | None, is_front_page: boo
 
 
 def _assets(surroundings: Surroundings) -> dict[str, Asset]:
-    """Everything that is served, by its address; what is not in here is not found."""
+    """Everything that is served except search results, by URL path. Other paths get the page "not found"."""
     found = {address: asset(surroundings.chapter(address)) for address in surroundings.pages}
     found["/"] = asset(surroundings.document("Keydesk", WHAT_RUNS_HERE, is_alone=True))
     found["not found"] = asset(surroundings.document("Not found", NOT_FOUND))

@@ -1,4 +1,4 @@
-"""Owns the HTML of the plain pages: what surrounds each, and the documentation rendered into it."""
+"""Makes the HTML of the documentation and of error pages: menu, search box, footer, and rendered Markdown."""
 
 import posixpath
 from collections.abc import Iterable, Mapping
@@ -20,14 +20,14 @@ SECTIONS_WORTH_A_LIST = 4
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What stands around every page: the way to all others, whom to ask, and how old the documentation is."""
+    """The layout around every page: a menu of all `pages`, the support address, and the day of the last change."""
 
     pages: Mapping[str, Page]
     support_email: str | None
 
     @property
     def updated(self) -> date | None:
-        """The day of the newest change, for pages that are no documents."""
+        """The day of the newest change in the documentation; shown on pages that have no date of their own."""
         return max((page.updated for page in self.pages.values() if page.updated is not None), default=None)
 
     def document(
@@ -40,7 +40,11 @@ class Surroundings:
         query: str = "",
         is_alone: bool = False,
     ) -> str:
-        """A whole page. One that is alone, outside the documentation, has no menu and no search."""
+        """
+        A complete HTML page around `main`, which is HTML already. `address` is the page's own path, for the menu.
+
+        With `is_alone`, it gets no menu and no search box, for pages outside the documentation.
+        """
         return _DOCUMENT.format(
             title="Keydesk" if title == "Keydesk" else f"{escape(title)} · Keydesk",
             style=STYLE_ADDRESS,
@@ -52,7 +56,7 @@ class Surroundings:
         )
 
     def chapter(self, address: str) -> str:
-        """A page of the documentation, with its sections listed beside it where there are many."""
+        """A complete page of the documentation, with a list of its sections if there are at least four."""
         page = self.pages[address]
         headline, end, text = _rendered(page, {each.source: to for to, each in self.pages.items()}).partition("</h1>\n")
         sections = [(anchor, words) for tag, anchor, words in page.headings if tag == "h2"]
@@ -107,7 +111,7 @@ def _search_box(query: str) -> str:
 
 
 def _rendered(page: Page, addresses: Mapping[str, str]) -> str:
-    """The Markdown as HTML, with links between files pointed to addresses here, and wide tables that scroll."""
+    """Renders a page's Markdown. Links between Markdown files lead to the served pages, and wide tables scroll."""
     parser = markdown()
     folder = posixpath.dirname(page.source)
     for link in _links(page.tokens):
@@ -122,7 +126,7 @@ def _links(tokens: Iterable[Token]) -> list[Token]:
 
 
 def _link(href: str, folder: str, addresses: Mapping[str, str]) -> str:
-    """Files link to files, so that they can be read where they lie; here the link goes to the file's address."""
+    """The served path for a link to another Markdown file. Other links are returned unchanged."""
     target, hash_sign, anchor = href.partition("#")
     address = addresses.get(posixpath.normpath(posixpath.join(folder, target))) if target else None
     return href if address is None else f"{address}{hash_sign}{anchor}"

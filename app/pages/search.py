@@ -1,4 +1,4 @@
-"""Owns what the search over the documentation answers: the sections that fit, with the words marked."""
+"""Makes the results page of the documentation's search: the best sections, with the found words marked."""
 
 import re
 from html import escape
@@ -8,12 +8,16 @@ from assistant.facts.documents import Documents, Match
 
 RESULTS_AT_MOST = 10
 SCORE_AT_LEAST = 0.25
-"""Less than for an answer: who reads a list can tell for themselves what fits."""
+"""Lower than the assistant's threshold, because a reader can skip results in a list that don't fit."""
 _END_OF_A_ROW = re.compile(r"(?<![.:?!])\n")
 
 
 def results_page(documents: Documents, surroundings: Surroundings, query: str) -> str:
-    """The page for a query, of which only so many characters are looked at. All of it is text: nothing is run."""
+    """
+    The results page for a query.
+
+    Only the first QUERY_CHARACTERS_AT_MOST characters are used. The query is escaped and has no search syntax.
+    """
     query = " ".join(query[:QUERY_CHARACTERS_AT_MOST].split())
     matches = [each for each in documents.search(query, RESULTS_AT_MOST) if each.score >= SCORE_AT_LEAST]
     if matches:
