@@ -1,40 +1,42 @@
-"""A bounded cache of findings, without a time to live."""
+"""A bounded cache without a time to live, in two generations."""
 
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bytes, int, str)
+Value = TypeVar("Value")
 
 
-class Memo(Generic[Key]):
+class Memo(Generic[Key, Value]):
     """
-    Maps digests or ids to booleans, in two generations of half the entries each.
+    A bounded map in two generations of half the entries each.
 
     When the young generation is full, it replaces the old one. An entry of the old generation that is read again moves
-    to the young one. Keys and values are of types that the garbage collector does not track, which keeps it fast.
+    to the young one. Keys and values are of types that the garbage collector does not track, such as numbers, booleans
+    and tuples of these: there may be hundreds of thousands.
     """
 
     def __init__(self, entries: int) -> None:
         self._half = max(1, entries // 2)
-        self._young: dict[Key, bool] = {}
-        self._old: dict[Key, bool] = {}
+        self._young: dict[Key, Value] = {}
+        self._old: dict[Key, Value] = {}
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def get(self, digest: Key) -> bool | None:
-        """The remembered finding, or None."""
-        found = self._young.get(digest)
-        if found is None and (found := self._old.pop(digest, None)) is not None:
-            self.put(digest, found)
+    def get(self, key: Key) -> Value | None:
+        """The value, which is not None itself, or None."""
+        found = self._young.get(key)
+        if found is None and (found := self._old.pop(key, None)) is not None:
+            self.put(key, found)
         return found
 
-    def put(self, digest: Key, found: bool) -> None:
-        """Remembers a finding."""
-        if len(self._young) >= self._half:
+    def put(self, key: Key, value: Value) -> None:
+        """Remembers a value."""
+        if len(self._young) >= self._half and key not in self._young:
             self._old, self._young = self._young, {}
-        self._young[digest] = found
+        self._young[key] = value
 
-    def forget(self, digest: Key) -> None:
-        """Removes the entry, if there is one."""
-        self._young.pop(digest, None)
-        self._old.pop(digest, None)
+    def forget(self, key: Key) -> None:
+        """Drops a value."""
+        self._young.pop(key, None)
+        self._old.pop(key, None)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from keys.looks_like_a_key import is_like_a_key
 from keys.refusals import InvalidInput
-from keys.verification.malformed_rules import is_invisible
+from keys.text import is_unprintable, visible
 
 NAME_LENGTH_AT_MOST = 64
 DECOMPOSED_LENGTH_AT_MOST = 4 * NAME_LENGTH_AT_MOST
@@ -19,8 +19,6 @@ KEY_AS_NAME = (
     "Choose another name; if others may have seen this key, rotate it."
 )
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_NOT_IN_A_NAME = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories: control, format, surrogate, private, unassigned, and line and paragraph separators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +51,10 @@ def valid_name(text: str, *, field: str = "name") -> str:
     if len(name) > NAME_LENGTH_AT_MOST:
         raise InvalidInput(field, f"The name has {len(name)} characters; use at most {NAME_LENGTH_AT_MOST}.")
     for character in name:
-        if unicodedata.category(character) in _NOT_IN_A_NAME:
+        if is_unprintable(character):
             code = f"U+{ord(character):04X}"
             raise InvalidInput(field, f"The name has a character that can't be seen ({code}); leave it out.")
-    if all(is_invisible(character) or character.isspace() for character in name):
+    if not visible(name).strip():
         raise InvalidInput(field, "The name has only characters that nobody can see. Use letters, digits or signs.")
     return name
 

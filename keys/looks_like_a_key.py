@@ -4,8 +4,8 @@ import re
 import unicodedata
 from itertools import pairwise
 
+from keys.text import visible
 from keys.token import LIKE_A_KEY, PUBLIC_ID_LENGTH, TAIL_LENGTH
-from keys.verification.malformed_rules import is_invisible
 
 LOOKED_AT = 1_024
 RANDOM_LENGTH_AT_LEAST = 40
@@ -32,7 +32,7 @@ def is_like_a_key(text: str) -> bool:
     The key may be whole or cut off, have spaces or invisible characters inside, have other signs instead of the
     underscores, or be only its secret part. Only the first 1,024 characters are examined.
     """
-    seen = "".join(character for character in text[:LOOKED_AT] if not is_invisible(character))
+    seen = visible(text[:LOOKED_AT])
     seen = unicodedata.normalize("NFKC", seen)
     joined = "".join(seen.split())
     if _WHOLE.search(seen) or _WHOLE.search(joined) or _PARTS.search(seen):

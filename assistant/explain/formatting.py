@@ -1,17 +1,16 @@
 """Owns how facts are put into words: instants, numbers, people, callers. What strangers chose is shortened."""
 
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 
 from assistant.facts.facts import Facts, KeyFacts
 from keys.record import hint_of
+from keys.text import printable
 from models.key_queries import ApiKeyRecord
 from models.person import NamedPerson
 from models.usage.refused_request import RefusedReason
 
 CHOSEN_BY_STRANGERS_AT_MOST = 80
-_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 REASONS = {
     RefusedReason.MISSING_KEY: "it carried no key",
@@ -60,8 +59,7 @@ def joined(parts: Sequence[str], last: str = "and") -> str:
 
 def harmless(text: str, at_most: int = CHOSEN_BY_STRANGERS_AT_MOST) -> str:
     """What a stranger chose: in one line, without what can't be seen, and no longer than so many characters."""
-    seen = "".join(" " if unicodedata.category(each) in _UNSEEN else each for each in text[: 4 * at_most])
-    line = " ".join(seen.split())
+    line = " ".join(printable(text[: 4 * at_most], " ").split())
     return line if len(line) <= at_most else f"{line[: at_most - 1]}…"
 
 

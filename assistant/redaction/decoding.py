@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from keys.verification.malformed_rules import is_invisible
+from keys.text import is_invisible
 
 ROUNDS_AT_MOST = 4
 """Layers of escapes that are taken off one after the other: percent-encoded twice, in a JSON string, in JSON again."""

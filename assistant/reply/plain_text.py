@@ -1,19 +1,18 @@
-"""Owns what is left of text that people chose where it is shown outside a page: in a mail, on a terminal."""
+"""Makes text that people chose harmless where it is shown outside a page: in a mail, on a terminal."""
 
-import unicodedata
+from keys.text import printable
 
-_DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _LINE_ENDS = str.maketrans({"\r": "\n", "\u2028": "\n", "\u2029": "\n", "\t": " "})
 
 
 def plain(text: str) -> str:
-    """Without what can't be seen, line ends aside: control, format, surrogate, private and unassigned characters."""
+    """The text without unprintable characters. Each kind of line end becomes a plain one, a tab a space."""
     text = text.replace("\r\n", "\n").translate(_LINE_ENDS)
-    return "".join(each for each in text if each == "\n" or unicodedata.category(each) not in _DROPPED)
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def one_line(text: str) -> str:
-    """The same on one line, which begins nothing new."""
+    """The plain text on one line, so that none of it looks like a new part of the mail."""
     return " ".join(plain(text).split())
 
 

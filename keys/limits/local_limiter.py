@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from keys.cache import Memo
 from keys.limits.limiter import Decision
 from keys.limits.sliding_window import (
     EMPTY,
@@ -51,12 +52,10 @@ class LocalLimiter:
     ) -> None:
         self._totals = totals
         self._clock = clock
-        self._half = max(1, keys_remembered // 2)
-        self._windows: dict[str, Window] = {}
-        self._old_windows: dict[str, Window] = {}
+        self._keys_remembered = keys_remembered
+        self._windows = Memo[str, Window](keys_remembered)
         self._month = Month(0, 0)
-        self._used: dict[str, int] = {}
-        self._old_used: dict[str, int] = {}
+        self.forget_months()
 
     is_degraded = False
     lets_pass = True
@@ -74,18 +73,16 @@ class LocalLimiter:
 
         Raises DatabaseUnavailable if the key's monthly count is not in memory and can't be read.
         """
-        at = to_ms(self._clock())
-        if self._is_unknown(key_id, at):
-            at = await self._known(key_id)
-        window, used = self._window(key_id, at), self._used[key_id]
+        at, used = await self._known(key_id)
+        window = self._window(key_id, at)
         if window[0] >= limits.rate_limit:
-            return self._over_rate(key_id, limits, window, at)
+            return self._over_rate(key_id, limits, window, used, at)
         if used >= limits.monthly_quota:
             wait = self._month.end * 1000 - at
             return Decision(Outcome.QUOTA_EXCEEDED, self._balance(limits, window, used, at), wait)
         window = counted(window, at)
-        self._keep(key_id, window)
-        self._used[key_id] = used + 1
+        self._windows.put(key_id, window)
+        self._used.put(key_id, used + 1)
         return Decision(None, self._balance(limits, window, used + 1, at))
 
     async def look(self, key_id: str, limits: Limits) -> Balance:
@@ -94,19 +91,21 @@ class LocalLimiter:
 
         Raises DatabaseUnavailable if the key's monthly count is not in memory and can't be read.
         """
-        at = await self._known(key_id)
-        return self._balance(limits, self._window(key_id, at), self._used[key_id], at)
+        at, used = await self._known(key_id)
+        return self._balance(limits, self._window(key_id, at), used, at)
 
     def learn(self, month: Month, used: Mapping[str, int]) -> None:
         """Corrects monthly counts: `used` has all processes' written requests and this one's unwritten ones."""
-        if month == self._month:
-            for generation in (self._used, self._old_used):
-                generation.update({key_id: number for key_id, number in used.items() if key_id in generation})
+        if month != self._month:
+            return
+        for key_id, number in used.items():
+            if self._used.get(key_id) is not None:
+                self._used.put(key_id, number)
 
     def passed(self, key_id: str) -> None:
         """Counts in the key's window a request that another limiter allowed. The monthly count does not change."""
         at = to_ms(self._clock())
-        self._keep(key_id, counted(self._window(key_id, at), at))
+        self._windows.put(key_id, counted(self._window(key_id, at), at))
 
     async def refusal(self, key_id: str, limits: Limits) -> Decision | None:
         """
@@ -116,45 +115,37 @@ class LocalLimiter:
         """
         if self._window(key_id, to_ms(self._clock()))[0] < limits.rate_limit:
             return None
-        at = await self._known(key_id)
+        at, used = await self._known(key_id)
         window = self._window(key_id, at)
-        return self._over_rate(key_id, limits, window, at) if window[0] >= limits.rate_limit else None
+        return self._over_rate(key_id, limits, window, used, at) if window[0] >= limits.rate_limit else None
 
     def forget_months(self) -> None:
         """Forgets the monthly counts, so that they are read again. The windows stay: they count this process only."""
-        self._used, self._old_used = {}, {}
+        self._used = Memo[str, int](self._keys_remembered)
 
-    def _over_rate(self, key_id: str, limits: Limits, window: Window, at: int) -> Decision:
-        self._keep(key_id, window)
-        balance = self._balance(limits, window, self._used[key_id], at)
+    def _over_rate(self, key_id: str, limits: Limits, window: Window, used: int, at: int) -> Decision:
+        self._windows.put(key_id, window)
+        balance = self._balance(limits, window, used, at)
         return Decision(Outcome.RATE_LIMITED, balance, free_in(window, limits.rate_limit, at))
 
-    def _is_unknown(self, key_id: str, at: int) -> bool:
-        """Whether the key's count for the month of `at` has to be read first."""
-        return key_id not in self._used or not self._month.start * 1000 <= at < self._month.end * 1000
-
-    async def _known(self, key_id: str) -> int:
-        """Reads the key's count of the current month if necessary; returns the time, in milliseconds since 1970."""
-        while self._is_unknown(key_id, at := to_ms(self._clock())):
-            month = month_of(at)
-            if month != self._month:
-                self._month, self._used, self._old_used = month, {}, {}
-            used = self._old_used.pop(key_id, None)
-            if used is None:
-                used = await self._totals.used(key_id, month)
-            if month == self._month and key_id not in self._used:
-                if len(self._used) >= self._half:
-                    self._used, self._old_used = {}, self._used
-                self._used[key_id] = used
-        return at
+    async def _known(self, key_id: str) -> tuple[int, int]:
+        """The time, and the key's count for the month of that time, which is read first if it is not in memory."""
+        while True:
+            at = to_ms(self._clock())
+            if not self._month.start * 1000 <= at < self._month.end * 1000:
+                self._month = month_of(at)
+                self.forget_months()
+            used = self._used.get(key_id)
+            if used is not None:
+                return at, used
+            month = self._month
+            used = await self._totals.used(key_id, month)
+            # Meanwhile the month may have ended, or another request of the key may have been read and counted.
+            if month == self._month and self._used.get(key_id) is None:
+                self._used.put(key_id, used)
 
     def _window(self, key_id: str, at: int) -> Window:
-        return current(self._windows.get(key_id) or self._old_windows.get(key_id, EMPTY), at)
-
-    def _keep(self, key_id: str, window: Window) -> None:
-        if len(self._windows) >= self._half and key_id not in self._windows:
-            self._windows, self._old_windows = {}, self._windows
-        self._windows[key_id] = window
+        return current(self._windows.get(key_id) or EMPTY, at)
 
     def _balance(self, limits: Limits, window: Window, used: int, at: int) -> Balance:
         return Balance(max(0, limits.rate_limit - window[0]), resets_in(window, at), used, self._month, at)

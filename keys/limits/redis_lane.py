@@ -50,7 +50,7 @@ class Emptied(Exception):
 class Question(NamedTuple):
     key_id: str
     limits: Limits
-    told: Memo[str]
+    told: Memo[str, bool]
     """The keys whose monthly counts Redis had when the question was made: a new cache for each month and name."""
     written: int
     """The key's requests of that month that the database has counted, or NOT_KNOWN."""
@@ -64,11 +64,11 @@ class Memory:
     def __init__(self, month: Month) -> None:
         self.month = month
         self.name = NAMELESS
-        self.told = Memo[str](KEYS_REMEMBERED)
+        self.told = Memo[str, bool](KEYS_REMEMBERED)
 
     def forget(self) -> None:
         """Forgets which keys Redis has counts of, so that each count is sent again."""
-        self.told = Memo[str](KEYS_REMEMBERED)
+        self.told = Memo[str, bool](KEYS_REMEMBERED)
 
     def seen(self, name: bytes, at: int) -> None:
         """
@@ -80,7 +80,7 @@ class Memory:
         if name != self.name or not is_same_month:
             self.name = name
             self.month = self.month if is_same_month else month_of(at)
-            self.told = Memo[str](KEYS_REMEMBERED)
+            self.told = Memo[str, bool](KEYS_REMEMBERED)
 
 
 class Lane:

@@ -1,12 +1,9 @@
 """Checks an e-mail address that is given to a new or existing person."""
 
-import unicodedata
-
 from keys.refusals import InvalidInput
+from keys.text import is_unprintable
 from models.person import EMAIL_LENGTH_AT_MOST, canonical_email
 
-_NOT_IN_AN_ADDRESS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
-"""Unicode categories of invisible characters and white space."""
 _NOT_TAKEN = frozenset('<>()[],;:\\"\ufffd')
 """Characters that are written around or between addresses, and U+FFFD, which replaces undecodable bytes."""
 
@@ -23,7 +20,7 @@ def valid_email(text: str, *, field: str = "email") -> str:
     local, at, domain = email.rpartition("@")
     is_whole = at and local and "@" not in local and all(domain.split("."))
     if not is_whole or any(
-        character in _NOT_TAKEN or unicodedata.category(character) in _NOT_IN_AN_ADDRESS for character in email
+        character in _NOT_TAKEN or character.isspace() or is_unprintable(character) for character in email
     ):
         raise InvalidInput(field, "Give one address such as ada@example.com.")
     return email

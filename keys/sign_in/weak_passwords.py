@@ -9,8 +9,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from keys.text import is_invisible
 from keys.token import LIKE_A_KEY
-from keys.verification.malformed_rules import is_invisible
 
 SCORE_AT_LEAST = 3
 """Of zxcvbn's 0 to 4: "safely unguessable", 10^8 guesses or more."""

@@ -87,7 +87,7 @@ class Tally:
         self._refused_count = 0
         self._without_a_key: deque[Refused] = deque()
         self._refused_row: deque[Refused] = deque()
-        self._pairs = Memo[int](PAIRS_REMEMBERED)
+        self._pairs = Memo[int, bool](PAIRS_REMEMBERED)
         self._pairs_of_key: dict[str, int] = {}
         self._of_key: dict[str, int] = {}
         self._of_no_key = 0

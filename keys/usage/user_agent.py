@@ -1,11 +1,11 @@
 """What is kept of a user agent: text from a stranger, which may be anything, without what looks like a secret."""
 
 import re
-import unicodedata
 from functools import lru_cache
 from urllib.parse import unquote
 
 from keys.randomness import looks_random
+from keys.text import printable
 from keys.token import LIKE_A_KEY
 from keys.verification.malformed_rules import VENDORS
 from models.usage.caller import USER_AGENT_LENGTH_AT_MOST
@@ -21,7 +21,6 @@ _TOKEN = re.compile(r"[0-9A-Za-z_+/=-]{20,}")
 _LETTERS = re.compile(r"[0-9A-Za-z]+")
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{48,}")
 _BYTES = re.compile(r"(?:(?<![0-9A-Za-z])(?:0x)?[0-9A-Fa-f]{2,3}[^0-9A-Za-z]{1,3}){24,}[0-9A-Fa-f]{0,3}")
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -32,16 +31,10 @@ def cleaned(sent: bytes) -> str:
     """
     text = sent[:READ_AT_MOST].decode("utf-8", "replace")
     # First what can't be seen: it may stand in the middle of a key.
-    seen = _visible(text)
-    if "%" in seen and _without_secrets(plain := _visible(unquote(unquote(seen)))) != plain:
+    seen = printable(text)
+    if "%" in seen and _without_secrets(plain := printable(unquote(unquote(seen)))) != plain:
         seen = plain
     return _without_secrets(seen)[:USER_AGENT_LENGTH_AT_MOST].strip()
-
-
-def _visible(text: str) -> str:
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(character for character in text if unicodedata.category(character) not in _UNSEEN)
 
 
 def _without_secrets(text: str) -> str:

@@ -8,12 +8,12 @@ the sentences for the caller.
 import base64
 import binascii
 import re
-import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
 
+from keys.text import visible
 from keys.token import HINT_BEGINNING, PATTERN, PUBLIC_ID_LENGTH, TAIL_LENGTH, parse
 
 LOOKED_AT = 512
@@ -210,29 +210,6 @@ _PUNCTUATION = re.compile(r"\A[,;:.=|]+|(?:\\[nrt0]?|[,;:.=|!?&/])+\Z")
 _ASSIGNMENT = re.compile(
     r"\A(?:(?:export|set|env)\s+|(?:-H|--header)\s+[\"']?)*[A-Za-z_][\w.-]{0,63}[\"']?\s*[=:]\s*(?=\S)"
 )
-_BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U0001d159")
-"""Characters that draw nothing, although Unicode classes them as letters, marks or symbols."""
-_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-
-
-def _visible(look: Look) -> str:
-    return "".join(character for character in look.text if not is_invisible(character))
-
-
-def is_invisible(character: str) -> bool:
-    """
-    Whether a character draws nothing and is not white space.
-
-    Covers control, format, surrogate, private-use and unassigned characters, fillers, and variation selectors.
-    """
-    if character.isascii():
-        return not character.isprintable() and not character.isspace()
-    return (
-        unicodedata.category(character) in _INVISIBLE_CATEGORIES
-        or character in _BLANKS
-        or "\ufe00" <= character <= "\ufe0f"
-        or "\U000e0100" <= character <= "\U000e01ef"
-    ) and not character.isspace()
 
 
 def _structured(look: Look) -> str:
@@ -260,7 +237,7 @@ def _from_base64(look: Look) -> str:
 
 TRIMMING: tuple[tuple[Fault, Callable[[Look], str]], ...] = ((Fault.WHITE_SPACE, lambda look: look.text.strip()),)
 DISGUISES: tuple[tuple[Fault, Callable[[Look], str]], ...] = (
-    (Fault.INVISIBLE, _visible),
+    (Fault.INVISIBLE, lambda look: visible(look.text)),
     *TRIMMING,
     (Fault.STRUCTURED, _structured),
     (Fault.BEARER, lambda look: _BEARER.sub("", look.text)),

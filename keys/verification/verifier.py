@@ -57,7 +57,7 @@ class Gate:
         self._pool = pool
         self._limiter = limiter
         self._require_agent = require_agent
-        self._memo = Memo[bytes](memo_entries)
+        self._memo = Memo[bytes, bool](memo_entries)
         self._digest_key = secrets.token_bytes(32)
         self._runs = Runs[int](SECRETS_WAITING_AT_MOST, lines=len(LINES))
 

@@ -251,7 +251,7 @@ async def test_with_more_keys_than_are_remembered_quotas_stay_exact(written: Wri
 
     assert passed == dict.fromkeys({*keys, KEY}, 4)
     assert sum(asked == (KEY, month(clock)) for asked in written.asked) == 1
-    assert len(limiter._used) + len(limiter._old_used) <= 6
+    assert len(limiter._used) <= 6
 
 
 async def test_with_more_keys_than_are_remembered_the_window_of_one_that_is_used_is_kept(
@@ -265,7 +265,7 @@ async def test_with_more_keys_than_are_remembered_the_window_of_one_that_is_used
         await limiter.take(f"{number:032x}", Limits(5, MANY))
 
     assert [each.exceeded for each in decisions] == [PASSED] * 5 + [RATE_LIMIT] * 15
-    assert len(limiter._windows) + len(limiter._old_windows) <= 6
+    assert len(limiter._windows) <= 6
 
 
 @pytest.mark.parametrize("back", [{"seconds": 1}, {"seconds": 90}, {"hours": 1}, {"days": 40}])

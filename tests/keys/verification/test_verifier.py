@@ -515,7 +515,7 @@ async def test_reasons_hold_nothing_of_the_key(gate: Gate, desk: Desk, world: Wo
 @given(st.lists(st.integers(0, 12)), st.integers(0, 6))
 def test_a_memo_keeps_what_is_asked_for(asked: list[int], entries: int) -> None:
     """It never has more entries than it may, nor a wrong one, and always the last half of what was asked for."""
-    memo = Memo(entries)
+    memo = Memo[bytes, bool](entries)
     recent: list[int] = []
 
     for number in asked:
