@@ -4,14 +4,16 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from keys.policy import Action, Actor
 from keys.record import may_on
-from keys.refusals import UnusableArgument
+from keys.refusals import InvalidInput, UnusableArgument
 from models.engine.database import Database
 from models.engine.ids import Prefix, parse_external_id
 from models.engine.reader import Reader, Source
 from models.key_queries import ApiKeyRecord, key_records
-from models.support.conversation import ConversationRecord, conversations_of, find_conversation
+from models.support.conversation import ConversationRecord, conversations_of, find_conversation, note_message
 from models.support.message import MessageRecord, find_message, messages_of, rate_message
 from models.support.ticket import TicketRecord, tickets_of
 from resolvers.usage import page_size
@@ -23,6 +25,33 @@ async def conversation(source: Source, actor: Actor, conversation_id: UUID | Non
         return None
     found = await find_conversation(source, conversation_id, actor.person_id)
     return found if found is not None and found.organization_id in actor.standings else None
+
+
+async def named_conversation(
+    session: AsyncSession, person_id: UUID, organization_id: UUID, conversation_id: UUID | None
+) -> ConversationRecord | None:
+    """
+    The conversation that an input names; None where it names none.
+
+    Raises InvalidInput of conversationId for any but the person's own in this organization, in the same words.
+    """
+    if conversation_id is None:
+        return None
+    found = await find_conversation(session, conversation_id, person_id)
+    if found is None or found.organization_id != organization_id:
+        raise no_such_conversation()
+    return found
+
+
+async def continue_conversation(session: AsyncSession, record: ConversationRecord, now: datetime) -> None:
+    """Locks the conversation for a further message. Raises InvalidInput where it was deleted meanwhile."""
+    if not await note_message(session, record.id, at=now, subject=record.subject):
+        raise no_such_conversation()
+
+
+def no_such_conversation() -> InvalidInput:
+    """The refusal of a conversation that is not the person's own in this organization."""
+    return InvalidInput("conversationId", "There is no such conversation of yours in this organization.")
 
 
 async def conversations(

@@ -26,9 +26,9 @@ from models.engine.database import Database
 from models.engine.ids import Prefix, parse_external_id
 from models.support.answer_lease import begin_answering, end_answering
 from models.support.conversation import TITLE_LENGTH_AT_MOST, ConversationRecord, begin_conversation, find_conversation
-from models.support.conversation import note_message as note_conversation
 from models.support.message import AlreadyKept, MessageRecord, answer_to, asked_since, find_question, keep_question
 from models.support.pasted_key import look_up_allowed
+from resolvers.conversations import continue_conversation, named_conversation, no_such_conversation
 
 Outcome = TypeVar("Outcome")
 
@@ -39,7 +39,6 @@ ANSWERED_WITHIN_SECONDS = 30
 LOOK_AGAIN_SECONDS = 0.05
 TAKE_OVER_EACH = 10
 """Looks for an answer between two attempts to take the question over, which are writes."""
-NO_SUCH_CONVERSATION = "There is no such conversation of yours in this organization."
 ANOTHER_MESSAGE = "This id was sent with another message. Choose a new one for each message."
 ONE_AT_A_TIME = "Your question before this one is being answered. Wait for the answer, then ask."
 
@@ -96,7 +95,7 @@ def check(asking: Asking) -> None:
             f"The message has {length:,} characters; send at most {LENGTH_AT_MOST:,}. Leave out what is alike.",
         )
     if asking.has_unreadable_conversation:
-        raise InvalidInput("conversationId", NO_SUCH_CONVERSATION)
+        raise no_such_conversation()
 
 
 async def look_before(database: Database, asker: Asker, asking: Asking, now: datetime) -> Answered | None:
@@ -264,16 +263,13 @@ async def _conversation(
 ) -> ConversationRecord:
     """The one that goes on, or a new one."""
     person_id = asker.person.id
-    if asking.conversation_id is None:
+    found = await named_conversation(session, person_id, asker.organization_id, asking.conversation_id)
+    if found is None:
         title = shortened(one_line(redacted.text), TITLE_LENGTH_AT_MOST) or "…"
         return await begin_conversation(
             session, organization_id=asker.organization_id, person_id=person_id, title=title, at=now
         )
-    found = await find_conversation(session, asking.conversation_id, person_id)
-    if found is None or found.organization_id != asker.organization_id:
-        raise InvalidInput("conversationId", NO_SUCH_CONVERSATION)
-    if not await note_conversation(session, found.id, at=now, subject=found.subject):
-        raise InvalidInput("conversationId", NO_SUCH_CONVERSATION)
+    await continue_conversation(session, found, now)
     return found
 
 

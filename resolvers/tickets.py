@@ -1,27 +1,25 @@
 """Does the hand-over to people: a ticket with what was said and found, for the outbox to mail."""
 
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from msgspec import DecodeError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.redaction.redact import redact
-from assistant.reply.stored_answer import from_json, to_json
+from assistant.reply.stored_answer import read, to_json
 from assistant.reply.ticket_text import MESSAGES_AT_MOST, HandOver, Turn, as_text, body, handed_over, subject
 from keys.policy import Actor
 from keys.refusals import InvalidInput, NotFound, TooManyRequests
 from models.engine.database import Database
 from models.engine.ids import new_id
 from models.person import MembershipRecord, NamedPerson, admins_of, memberships_of, person_for_update
-from models.support.conversation import ConversationRecord, find_conversation, note_message
-from models.support.message import MessageRecord, keep_answer, latest_messages
+from models.support.conversation import ConversationRecord
+from models.support.message import keep_answer, latest_messages
 from models.support.ticket import Ticket, TicketRecord, handed_over_since, record_of, tickets_of
-from resolvers.stored_questions import NO_SUCH_CONVERSATION
+from resolvers.conversations import continue_conversation, named_conversation
 
 HAND_OVERS_AT_MOST = 5
 WINDOW = timedelta(days=1)
@@ -68,14 +66,12 @@ async def contact_support(
         if await person_for_update(session, person.id) is None:
             raise NotFound
         standing = await _standing(session, person.id, organization_id)
-        conversation = await _conversation(session, person.id, organization_id, conversation_id)
+        conversation = await named_conversation(session, person.id, organization_id, conversation_id)
         if conversation is not None and (ticket := (await tickets_of(session, [conversation.id])).get(conversation.id)):
             return ticket
         await _check_pace(session, person.id, now)
-        if conversation is not None and not await note_message(
-            session, conversation.id, at=now, subject=conversation.subject
-        ):
-            raise InvalidInput("conversationId", NO_SUCH_CONVERSATION)
+        if conversation is not None:
+            await continue_conversation(session, conversation, now)
         hand_over = await _hand_over(session, person, standing, conversation, note, now)
         ticket = await _write(session, hand_over, line)
         if conversation is not None:
@@ -89,7 +85,7 @@ async def _look_before(
 ) -> TicketRecord | None:
     """The ticket that there is. Raises InvalidInput and TooManyRequests."""
     async with database.reading() as session:
-        conversation = await _conversation(session, person_id, organization_id, conversation_id)
+        conversation = await named_conversation(session, person_id, organization_id, conversation_id)
         if conversation is not None and (ticket := (await tickets_of(session, [conversation.id])).get(conversation.id)):
             return ticket
         await _check_pace(session, person_id, now)
@@ -102,17 +98,6 @@ async def _standing(session: AsyncSession, person_id: UUID, organization_id: UUI
         if each.organization.id == organization_id:
             return each
     raise NotFound
-
-
-async def _conversation(
-    session: AsyncSession, person_id: UUID, organization_id: UUID, conversation_id: UUID | None
-) -> ConversationRecord | None:
-    if conversation_id is None:
-        return None
-    found = await find_conversation(session, conversation_id, person_id)
-    if found is None or found.organization_id != organization_id:
-        raise InvalidInput("conversationId", NO_SUCH_CONVERSATION)
-    return found
 
 
 async def _check_pace(session: AsyncSession, person_id: UUID, now: datetime) -> None:
@@ -137,7 +122,7 @@ async def _hand_over(
     turns: list[Turn] = []
     if conversation is not None:
         messages = await latest_messages(session, conversation.id, last=MESSAGES_AT_MOST + 1)
-        turns = [_turn(message) for message in messages]
+        turns = [Turn(each.author, each.at, each.text, read(each.answer)) for each in messages]
     return HandOver(
         ticket_id=new_id(),
         at=now,
@@ -150,15 +135,6 @@ async def _hand_over(
         turns=turns[-MESSAGES_AT_MOST:],
         is_cut=len(turns) > MESSAGES_AT_MOST,
     )
-
-
-def _turn(message: MessageRecord) -> Turn:
-    """One whose answer was kept in a form that this version can't read is handed over in its words alone."""
-    answer = None
-    if message.answer is not None:
-        with suppress(DecodeError):
-            answer = from_json(message.answer)
-    return Turn(message.author, message.at, message.text, answer)
 
 
 async def _write(session: AsyncSession, hand_over: HandOver, line: SupportLine) -> TicketRecord:

@@ -1,16 +1,14 @@
 """Shows the support assistant: conversations, their messages, what was found, and the hand-over to people."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
 import strawberry
-from msgspec import DecodeError
 
 from assistant.explain.diagnosis import ActionKind, Case, Reply
-from assistant.reply.stored_answer import KeptAnswer, KeptCitation, KeptOffer, KeptReply, from_json
+from assistant.reply.stored_answer import KeptAnswer, KeptCitation, KeptOffer, KeptReply, read
 from models.engine.ids import Prefix, external_id
 from models.support.conversation import ConversationRecord
 from models.support.message import Author, MessageRecord
@@ -220,11 +218,7 @@ def to_conversation(record: ConversationRecord) -> Conversation:
 
 
 def to_message(record: MessageRecord) -> Message:
-    kept = None
-    if record.answer is not None:
-        # What another version kept and this one can't read any more is shown in its words alone.
-        with suppress(DecodeError):
-            kept = from_json(record.answer)
+    kept = read(record.answer)
     return Message(
         id=strawberry.ID(external_id(Prefix.MESSAGE, record.id)),
         author=MessageAuthor(record.author),

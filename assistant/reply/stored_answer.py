@@ -60,6 +60,16 @@ def to_json(answer: KeptAnswer) -> str:
     return msgspec.json.encode(answer).decode()
 
 
-def from_json(kept: str) -> KeptAnswer:
-    """What was kept. Raises msgspec.ValidationError for what is no answer."""
-    return msgspec.json.decode(kept, type=KeptAnswer)
+def read(stored: str | None) -> KeptAnswer | None:
+    """
+    A message's stored answer; None where it has none.
+
+    None as well for an answer that another version stored in a form that this version can't read: the message's text,
+    which holds the same words, is shown instead.
+    """
+    if stored is None:
+        return None
+    try:
+        return msgspec.json.decode(stored, type=KeptAnswer)
+    except msgspec.DecodeError:
+        return None

@@ -186,7 +186,7 @@ def test_every_graphql_example_fits_the_schema(name: str, examples: int) -> None
 
 
 def test_the_readme_opens_with_what_keydesk_is() -> None:
-    """The first paragraph says what Keydesk is; both commands follow within the first screen, the layers further down."""
+    """The first paragraph says so; both commands follow within the first screen, the layers further down."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     lines = text.splitlines()
 

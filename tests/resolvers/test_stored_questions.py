@@ -17,6 +17,7 @@ from keys.refusals import InvalidInput, TooManyRequests
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id, new_id
 from resolvers.assistant import ASKED_A_MINUTE, Chunk, ask
+from resolvers.conversations import no_such_conversation
 from resolvers.stored_questions import A_DAY, A_MINUTE, ONE_AT_A_TIME, Asking, end, keep
 from tests.conftest import Clock
 from tests.support.assistant_on_db import WHY, Helpdesk, answering, assisted, time_is_up
@@ -101,7 +102,7 @@ async def test_a_conversation_is_ones_own_and_of_the_organization(helpdesk: Help
             await helpdesk.ask(WHY, name="grace", **asking)
         refusals.append((refused.value.field, refused.value.message))
 
-    assert set(refusals) == {("conversationId", resolvers.stored_questions.NO_SUCH_CONVERSATION)}
+    assert set(refusals) == {("conversationId", no_such_conversation().message)}
     assert await helpdesk.messages() == []
     assert await answering(helpdesk.database) == 0
 

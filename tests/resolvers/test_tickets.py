@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from assistant.explain.diagnosis import Case
-from assistant.reply.stored_answer import KeptAnswer, KeptFact, from_json, to_json
+from assistant.reply.stored_answer import KeptAnswer, KeptFact, read, to_json
 from models import Author, Ticket
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id, new_id
@@ -164,8 +164,8 @@ async def test_the_person_is_told_who_has_it(
     assert (remark.author, remark.answers_id, remark.diagnosis_case) == (Author.ASSISTANT, None, Case.HUMAN_REQUESTED)
     assert words in remark.text
     assert "unless you ask" in remark.text
-    assert remark.answer is not None
-    answer = from_json(remark.answer)
+    answer = read(remark.answer)
+    assert answer is not None
     assert answer.case is Case.HUMAN_REQUESTED
     assert [fact.label for fact in answer.evidence] == facts
     assert answer.evidence[0].value == external_id(Prefix.TICKET, ticket.id)

@@ -11,8 +11,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from assistant.explain.diagnosis import ActionKind, Case, Diagnosis, Fact, Offer, Reply
+from assistant.reply import stored_answer
 from assistant.reply.render import IN_ENGLISH, escaped, kept, parts, written
-from assistant.reply.stored_answer import KeptFact, from_json, to_json
+from assistant.reply.stored_answer import KeptFact, to_json
 from tests.support.assistant_known import key_record
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -134,7 +135,7 @@ def test_an_answer_is_kept_without_rows(text: str, case: Case, kind: ActionKind)
     offer, reply, fact = Offer(kind, text, record), Reply(text, text), Fact(text, text, NOON)
     diagnosis = Diagnosis(case, text, (fact,), (text,), record, (offer,), (reply,), ("/d",))
 
-    read_again = from_json(to_json(kept(diagnosis, str.upper)))
+    read_again = stored_answer.read(to_json(kept(diagnosis, str.upper)))
 
     assert read_again == kept(diagnosis, str.upper)
     assert (read_again.case, read_again.summary, read_again.steps) == (case, text, (text,))
