@@ -1,6 +1,6 @@
 """
-Bounds on connections, shared by all connections of one process: how many, how many from one address, and how long
-each may take to send a request.
+Limits that all connections of a process share: how many are open, in all and from one address, and how long each may
+take to send a request.
 """
 
 import ipaddress
@@ -16,38 +16,38 @@ from app.client_address import Network, is_trusted, normalized
 logger = logging.getLogger("keydesk.connections")
 
 FROM_ONE_ADDRESS = 500
-"""Open at the same time. An IPv6 client usually has a /64 network for itself, which counts as one address."""
+"""Connections from one address at the same time. An IPv6 /64 counts as one address: one client usually has it all."""
 FEWEST_IN_ALL = 64
 KEPT_FREE = 256
-"""File descriptors that connections leave for the database, Redis, mail and files."""
+"""File descriptors that are reserved for the database, Redis, mail and files."""
 NO_LIMIT = 65_536
-"""Taken where the system sets no limit on file descriptors."""
+"""The number that is used if the system sets no limit on file descriptors."""
 LINE_SECONDS = 60.0
-"""There is at most one log line of a kind in this time; it says how many there were since the one before."""
+"""At most one log line of a kind is written in this time; it says how many events there were since the last line."""
 TOO_MANY_FROM_ONE = "too many from one address; if it is your proxy's, name it in KEYDESK_TRUSTED_PROXIES"
 _IPV6_CLIENT = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds that a client may take. They bound what a slow or silent client costs; a healthy one never meets them."""
+    """Seconds that a client may take. They limit the cost of slow or silent clients, and never affect healthy ones."""
 
     head: float = 10
-    """From a connection's beginning, or a request's first byte, until its head is complete."""
+    """From the opening of the connection, or the first byte of a request, to the end of the request's head."""
     body: float = 30
-    """From the complete head until the complete body."""
+    """From the end of the head to the end of the body."""
     unread: float = 60
-    """How long nothing of an answer may be taken off the socket."""
+    """How long a client may read nothing of an answer."""
     last_words: float = 1
-    """How long a connection that is closed goes on reading, so that the client gets to see the answer."""
+    """How long a connection that is closed goes on reading, so that the client can receive the answer."""
 
 
 class Places:
     """
     Counts open connections, in all and by address.
 
-    `in_all` and `from_one` are the greatest numbers of each. Addresses in `exempt` count only in all: a trusted proxy
-    carries many clients.
+    `in_all` and `from_one` are the limits. Addresses in `exempt` count only in all, because a trusted proxy carries the
+    connections of many clients.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Places:
         self._by_address: Counter[str] = Counter()
 
     def take(self, host: str | None) -> str | None:
-        """Counts one more connection. Returns None where there is a place, else why there is none."""
+        """Counts a new connection. Returns None if it is allowed, else the reason why it is not."""
         if self._open >= self._in_all:
             return "too many connections in all"
         address = self._counted(host)
@@ -72,7 +72,7 @@ class Places:
         return None
 
     def give_back(self, host: str | None) -> None:
-        """Counts one less. `host` is what was given to `take`."""
+        """Counts a closed connection. `host` is the one that was given to `take`."""
         self._open -= 1
         address = self._counted(host)
         if address is not None:
@@ -90,14 +90,14 @@ class Places:
 
 
 class PacedLog:
-    """Writes what strangers can cause without end: one line a minute for each kind, with how many there were."""
+    """Logs events that clients can cause in any number: one line a minute for each kind, with the number of events."""
 
     def __init__(self) -> None:
         self._next: dict[str, float] = {}
         self._left_out: Counter[str] = Counter()
 
     def note(self, kind: str) -> None:
-        """One more of a kind. The kinds are ours: nothing that a client sent is ever one."""
+        """Counts an event and logs it if a line is due. `kind` is a fixed text, never one that a client sent."""
         now = time.monotonic()
         if now < self._next.get(kind, 0.0):
             self._left_out[kind] += 1
@@ -109,7 +109,7 @@ class PacedLog:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one process allows its clients."""
+    """The limits, deadlines and log that all connections of a process share."""
 
     places: Places = field(default_factory=Places)
     deadlines: Deadlines = field(default_factory=Deadlines)
@@ -117,7 +117,7 @@ class Bounds:
 
 
 def raise_descriptor_limit() -> None:
-    """Raises this process's limit on open files as far as it may: the usual 1,024 are few for a server."""
+    """Raises this process's limit on open files as far as it may, because the usual 1,024 are few for a server."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = NO_LIMIT if hard == resource.RLIM_INFINITY else min(hard, NO_LIMIT)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -125,7 +125,7 @@ def raise_descriptor_limit() -> None:
 
 
 def connections_in_all() -> int:
-    """How many connections this process takes at the same time: what its limit on open files leaves room for."""
+    """The number of connections that this process accepts at the same time, from its limit on open files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = NO_LIMIT if soft == resource.RLIM_INFINITY else soft
     return max(FEWEST_IN_ALL, files - KEPT_FREE, files // 2)

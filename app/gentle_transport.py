@@ -1,9 +1,9 @@
 """
-A socket's transport that closes in a way that lets the client read the answer, and never waits for ever to do so.
+Wraps a socket's transport so that closing it lets the client read the answer, within a limited time.
 
-Closing a socket while unread data is in it resets the connection, and the client may lose an answer that was already
-sent. So where a request has not been read whole, the writing half is closed first, and the rest is read and dropped for
-a moment (RFC 9112, 9.6).
+Closing a socket that has unread data resets the connection, and the client may lose an answer that was already sent. So
+if a request was not read completely, the writing half is closed first, and the rest is read and dropped for a moment
+(RFC 9112, 9.6).
 """
 
 import asyncio
@@ -17,9 +17,9 @@ DROPPED_BYTES_AT_MOST = 16 * 1024 * 1024
 
 class GentleTransport:
     """
-    Stands before a real transport, to which it passes on what it does not do itself.
+    Wraps a transport and passes everything else on to it.
 
-    `may_send_more` says whether the client may still be sending something.
+    `may_send_more` returns whether the client may still be sending something.
     """
 
     def __init__(
@@ -35,23 +35,27 @@ class GentleTransport:
         self._loop = loop
         self._may_send_more = may_send_more
         self.is_ending = False
-        """Whether it was closed from this side: what still arrives is no request any more."""
+        """Whether the server has closed the connection, so that received bytes are not read as requests any more."""
         self._dropped = 0
         self._timer: asyncio.TimerHandle | None = None
         self.write = transport.write
-        """Called for every request: as an attribute it costs nothing more than the transport's own."""
+        """The transport's own method, which avoids the cost of a wrapper for every request."""
 
     def is_closing(self) -> bool:
-        """Whether the connection is at its end."""
+        """Whether the connection is being closed."""
         return self.is_ending or self._transport.is_closing()
 
     def abort(self) -> None:
-        """Drops the connection, with what was not sent yet."""
+        """Drops the connection, including bytes that were not sent yet."""
         self.is_ending = True
         self._transport.abort()
 
     def close(self) -> None:
-        """Closes once all is sent: at once where the client sends nothing more, else after a moment."""
+        """
+        Closes the connection after everything is sent.
+
+        If the client may still be sending, it closes only the writing half, and the rest after `Deadlines.last_words`.
+        """
         if self.is_closing():
             return
         self.is_ending = True
@@ -65,24 +69,24 @@ class GentleTransport:
         self._timer = self._loop.call_later(self._deadlines.last_words, self._finish)
 
     def drop(self, size: int) -> None:
-        """Counts what arrived and is not read any more; there is an end to it, too."""
+        """Counts received bytes that are dropped. Aborts the connection after DROPPED_BYTES_AT_MOST."""
         self._dropped += size
         if self._dropped > DROPPED_BYTES_AT_MOST:
             self.abort()
 
     def watch_unread(self) -> None:
-        """Drops the connection where the client takes nothing off the socket for too long."""
+        """Starts to watch unsent bytes: drops the connection if the client reads nothing for `Deadlines.unread`."""
         self._stop_timer()
         if unread := self._transport.get_write_buffer_size():
             self._timer = self._loop.call_later(self._deadlines.unread, self._look_again, unread)
 
     def forget_unread(self) -> None:
-        """The client has read."""
+        """Called when the client has read: stops watching, unless the connection is being closed."""
         if not self.is_ending:
             self._stop_timer()
 
     def is_lost(self) -> None:
-        """The connection is gone."""
+        """Called when the connection is lost: stops the timer."""
         self._stop_timer()
 
     def _stop_timer(self) -> None:

@@ -1,11 +1,11 @@
 """
-HTTP/1.1 connections: uvicorn's protocol on httptools, with what it lacks.
+Extends uvicorn's HTTP/1.1 protocol (on httptools) with limits, deadlines and signals that it lacks.
 
-* A request that asks for an upgrade is read as if it had not asked: a server may ignore `Upgrade` (RFC 9110, 7.8). The
-  parser itself stops at such a request's head, without its body, and would take the body for the next request.
-* After a request whose end could be in doubt, nothing more is read from the connection, and its answer closes it.
-* Heads, bodies and unread answers have a deadline, heads a size, and each address a number of connections.
-* Streams learn that the server stops, and earlier pipelined requests that their connection is lost.
+* A request to upgrade the protocol is read as an ordinary request, because a server may ignore `Upgrade` (RFC 9110,
+  7.8). The parser stops after the head of such a request, and would read its body as the next request.
+* If the end of a request is in doubt, nothing more is read from the connection, and it is closed after the answer.
+* Heads, bodies and unread answers have deadlines. The size of heads and the connections of each address are limited.
+* Open streams are notified when the server stops, and earlier pipelined requests when their connection is lost.
 """
 
 import asyncio
@@ -24,21 +24,25 @@ from app.request_id import NO_SNIFFING, new_request_id
 
 HEAD_BYTES_AT_MOST = 128 * 1024
 """
-Request line and headers, or the trailers after a body. Four times what the application takes: it gives the better
-answer to what is merely too long. Parsing a head of 2 MB in tiny headers held up everybody for 0.2 seconds.
+The limit for request line and headers, or for the trailers after a body.
+
+It is four times the application's own limit, because the application gives the better answer to headers that are only
+somewhat too long. Parsing a head of 2 MB in tiny headers blocked all requests for 0.2 seconds.
 """
 PIECE_BYTES = 64 * 1024
-"""What is parsed before the bound on the head is looked at again."""
+"""The head's size is checked each time that this much was parsed."""
 UNREAD_BODY_BYTES_AT_MOST = 16 * 1024 * 1024
 """
-How much of a body is read and dropped after its request was answered. Then the connection is closed. Many clients send
-the whole body before they read the answer; a connection that is reset earlier would lose them a 413.
+How much of a body is read and dropped after its request was answered, before the connection is closed.
+
+Many clients send the whole body before they read the answer. If the connection were reset earlier, they would not get
+the 413.
 """
 PIPELINED_AT_MOST = 50
-"""Requests on one connection that wait for their answers. After these, no more are read from it."""
+"""How many requests of one connection may wait for their answers. After that, no more are read from it."""
 VERSIONS = ("1.1", "1.0")
 HOP_BY_HOP = frozenset((b"connection", b"upgrade", b"http2-settings"))
-"""Headers that ask for an upgrade, or name others that do."""
+"""Headers that ask for an upgrade, or that list headers for this connection only."""
 _TOO_LARGE = b"The request's headers are too large."
 _TOO_SLOW = b"The request did not arrive in time."
 _INVALID = b"This is not a valid HTTP request."
@@ -46,15 +50,19 @@ _NO_TUNNELS = b"CONNECT is not supported."
 
 
 class UnknownVersion(Exception):
-    """Neither HTTP/1.1 nor 1.0."""
+    """The request's version is neither HTTP/1.1 nor 1.0."""
 
 
 class NoMoreRequests(Exception):
-    """Ends the parsing of a connection: what follows is not read as a request."""
+    """Stops the parser: what follows on this connection is not read as a request."""
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """One connection. It overrides private names of uvicorn's; tests/app/test_http_protocol*.py would find a change."""
+    """
+    A connection with limits and deadlines.
+
+    It overrides private names of uvicorn; tests/app/test_http_protocol*.py fail if uvicorn changes them.
+    """
 
     def __init__(
         self,
@@ -83,7 +91,7 @@ class BoundedHttp(HttpToolsProtocol):
     # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the server has it
-        """Takes a place for the connection, or closes it where there is none."""
+        """Counts the new connection; closes it at once if there are too many."""
         self._gentle = GentleTransport(transport, self._bounds.deadlines, self.loop, may_send_more=self._may_send_more)
         super().connection_made(cast(asyncio.Transport, self._gentle))
         self._extensions = {SERVER_STOPS: self._stops, HANG_UP: transport.abort}
@@ -97,9 +105,9 @@ class BoundedHttp(HttpToolsProtocol):
         self._watch_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Frees the connection's place, and notifies the requests that still wait for their answers."""
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()  # which uvicorn leaves running after a reset
+        self._unset_keepalive_if_required()  # uvicorn leaves this timer running after a reset
         self._is_deaf = True
         self._drop_deadline()
         self._gentle.is_lost()
@@ -111,7 +119,11 @@ class BoundedHttp(HttpToolsProtocol):
             cycle.message_event.set()
 
     def shutdown(self) -> None:
-        """The server stops: idle connections close now, the others after their answers. Half a request has a moment."""
+        """
+        Called when the server stops. Closes an idle connection now, and any other after its answers.
+
+        A client that is sending a request gets `Deadlines.last_words` to finish it.
+        """
         self._stops.set()
         is_half_a_head = self._in_message and not self._in_body and not self._waiting()
         if not is_half_a_head:
@@ -120,19 +132,19 @@ class BoundedHttp(HttpToolsProtocol):
             self._set_deadline(self._bounds.deadlines.last_words)
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than we write."""
+        """Called when the client reads more slowly than the server writes. Starts the deadline for unread answers."""
         super().pause_writing()
         self._gentle.watch_unread()
 
     def resume_writing(self) -> None:
-        """It has read."""
+        """Called when the client has read. Stops the deadline."""
         super().resume_writing()
         self._gentle.forget_unread()
 
     # What arrives
 
     def data_received(self, data: bytes) -> None:
-        """Parses what arrived, unless the connection is not read any more."""
+        """Parses received bytes, or drops them if the connection is not read any more."""
         if self._is_deaf or self._gentle.is_ending:
             self._gentle.drop(len(data))
             return
@@ -165,9 +177,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _parse_without_upgrade(self, rest: bytes) -> None:
         """
-        Parses the head again without what asks for an upgrade, and then the body as the head says.
+        Parses the head again without the headers that ask for an upgrade, then the body as usual.
 
-        The new head asks for the connection to be closed: whoever sent the request may expect another protocol next.
+        `Connection: close` is added to the head, because the client may send another protocol after this request.
         """
         method = self.parser.get_method()
         if method == b"CONNECT":
@@ -184,7 +196,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._parse(rest)
 
     def on_message_begin(self) -> None:
-        """A request begins, unless the one before it was the last of this connection."""
+        """Called when a request begins. Raises NoMoreRequests if the request before was to be the last."""
         last = self.cycle
         if last is not None and (
             not last.keep_alive or (not last.response_complete and len(self._waiting()) >= PIPELINED_AT_MOST)
@@ -196,7 +208,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """A head is complete."""
+        """Called when a head is complete: starts the application, unless the request asks for an upgrade."""
         self._undelivered = 0
         if self.parser.get_http_version() not in VERSIONS:
             raise UnknownVersion
@@ -210,13 +222,13 @@ class BoundedHttp(HttpToolsProtocol):
         self._unread_body = 0
         if self._stops.is_set():
             self.cycle.keep_alive = False
-        self.headers = []  # what follows are trailers, which nobody asked for: they are not headers (RFC 9110, 6.5.1)
+        self.headers = []  # trailers may follow; they must not be added to the headers (RFC 9110, 6.5.1)
         if before is not None and not before.response_complete:
             unanswered = [cycle for cycle in self._overtaken if not cycle.response_complete]
             self._overtaken = [*unanswered, before]
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a body."""
+        """Called with each piece of a body. Closes the connection if too much arrives after the answer."""
         self._undelivered = 0
         if self.cycle.response_complete:
             self._unread_body += len(body)
@@ -227,7 +239,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """A request is there as a whole."""
+        """Called when a request was received completely."""
         if self._asks_for_upgrade:
             return
         self._in_message = self._in_body = False
@@ -241,20 +253,20 @@ class BoundedHttp(HttpToolsProtocol):
     # The end of reading
 
     def _may_send_more(self) -> bool:
-        """Whether the client may still be sending something that is not read any more."""
+        """Whether the client may still be sending bytes that will not be read."""
         return self._in_message or self._is_deaf or self._asked_for_upgrade
 
     def _waiting(self) -> list[RequestResponseCycle]:
-        """The requests that are not answered yet, in their order."""
+        """The requests that are not answered yet, the oldest first."""
         cycles = self._overtaken if self.cycle is None else [*self._overtaken, self.cycle]
         return [cycle for cycle in cycles if not cycle.response_complete]
 
     def _is_last_read(self) -> bool:
-        """Whether the last request that was read whole is the last of its connection."""
+        """Whether a complete request was received after which the connection is to be closed."""
         return not self._in_message and self.cycle is not None and not self.cycle.keep_alive
 
     def _answer_and_close(self) -> None:
-        """Reads nothing more; the connection closes when what was asked is answered."""
+        """Stops reading, and closes the connection after the answers to the requests that were received."""
         self._is_deaf = True
         if waiting := self._waiting():
             waiting[-1].keep_alive = False
@@ -263,10 +275,10 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _stop_reading(self, status: int, body: bytes, reason: str) -> None:
         """
-        Ends the connection because of what arrived, or did not.
+        Stops reading because of an invalid or late request, and closes the connection.
 
-        Says why where this can't be taken for another request's answer: requests that were read whole are answered
-        first, and an answer that has begun is cut off.
+        Sends an answer with this status only if it can't be taken for the answer to another request. Requests that were
+        received completely are answered first; an answer that has begun already is cut off.
         """
         self._bounds.log.note(reason)
         self._is_deaf = True
@@ -292,7 +304,7 @@ class BoundedHttp(HttpToolsProtocol):
     # Deadlines
 
     def _watch_deadline(self) -> None:
-        """After something arrived: sets the deadline of what must come next, if that is for the client to send."""
+        """Sets the deadline for what the client must send next; drops it while the server owes an answer."""
         if self._is_deaf:
             self._drop_deadline()
         elif self._in_message and self._stops.is_set():
@@ -311,7 +323,7 @@ class BoundedHttp(HttpToolsProtocol):
         return self.timeout_keep_alive if self._is_idle() else self._bounds.deadlines.head
 
     def _is_idle(self) -> bool:
-        """Whether a request was read whole, and no other has begun: blank lines do not begin one."""
+        """Whether a complete request was received and no other has begun. Blank lines do not begin one."""
         return not self._in_message and self.cycle is not None
 
     def _set_deadline(self, seconds: float) -> None:
@@ -329,7 +341,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._is_idle():
             self._gentle.close()
             return
-        if self.flow.read_paused:  # it is the server that does not read
+        if self.flow.read_paused:  # the server itself has stopped reading
             self._set_deadline(self._bounds.deadlines.body)
             return
         what = "body" if self._in_body else "head"
@@ -338,8 +350,10 @@ class BoundedHttp(HttpToolsProtocol):
 
 def _closing_unless_asked_for(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
     """
-    The application for a request with `Expect: 100-continue`: the answer closes the connection where the body was never
-    asked for. The client may or may not send it then (RFC 9110, 10.1.1), so what comes next could be either.
+    Wraps the application for a request with `Expect: 100-continue`.
+
+    If the application answers without reading the body, the connection is closed afterwards: the client may or may not
+    send the body then (RFC 9110, 10.1.1), so the next bytes could be the body or another request.
     """
 
     async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -354,7 +368,7 @@ def _closing_unless_asked_for(app: ASGI3Application, cycle: RequestResponseCycle
 
 
 def _refusal(status: int, body: bytes) -> bytes:
-    """A whole answer, after which the connection is closed."""
+    """The bytes of a complete answer with `Connection: close`."""
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(body)),

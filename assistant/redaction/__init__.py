@@ -1,1 +1,1 @@
-"""Removes secrets from messages before anything else looks at them."""
+"""Removes secrets from messages before they are stored, logged or processed."""

@@ -1,15 +1,15 @@
-"""The credentials in addresses, on command lines and in the configuration files of clients."""
+"""Rules that find credentials in URLs, on command lines and in configuration files."""
 
 from assistant.redaction.finding import Kind
 from assistant.redaction.rules import ARGUMENT, SURE, Rule, anything, basic, made_up, rule, something
 
 _BEFORE = r"\b[^\n|;]{0,300}?\s"
-"""Between a command and its option."""
+"""What may stand between a command and its option."""
 _IN_ADDRESS = r"(?P<a>(?:(?![?&]\w+=)[^\s\"'<>`]){1,200})@(?=[\w\[%{$])"
-"""A password up to the last at sign; those of a query do not count."""
+"""A password in a URL, up to the last at sign. At signs in the query do not count."""
 
 _OF_ADDRESSES: tuple[Rule, ...] = (
-    # After http and a host there is a port; other programs take a password of digits there, and a slash in it.
+    # After http://host: comes a port. In URLs of other programs, a password may have only digits, or a slash in it.
     rule(
         Kind.PASSWORD, "http|ws", rf"(?:https?|wss?)://[^\s/:@\"'<>]{{0,100}}:(?!\d{{1,5}}[/?#]){_IN_ADDRESS}", anything
     ),
@@ -181,4 +181,4 @@ _OF_FILES: tuple[Rule, ...] = (
 )
 
 CLIENT_RULES = (*_OF_ADDRESSES, *_OF_COMMANDS, *_OF_FILES)
-"""By the program or the file that a credential is for."""
+"""All rules of this module: for URLs, for command lines, and for files."""

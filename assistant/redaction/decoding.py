@@ -1,6 +1,8 @@
 """
-The views of a pasted text: without invisible characters, escapes and line breaks. Each character of a view knows where
-it stands in what was pasted.
+Makes views of a pasted text: without invisible characters, escapes or line breaks.
+
+For each character of a view, its position in the pasted text is known, so that a secret that is found in a view can be
+removed from the pasted text.
 """
 
 import html
@@ -14,7 +16,11 @@ from dataclasses import dataclass
 from keys.text import is_invisible
 
 ROUNDS_AT_MOST = 4
-"""Layers of escapes that are taken off one after the other: percent-encoded twice, in a JSON string, in JSON again."""
+"""
+How many layers of escapes are removed, one after the other.
+
+A text may be percent-encoded twice, in a JSON string, in JSON again.
+"""
 
 _QUOTES = "\"'`“”„‟‘’‚‛«»"
 _ESCAPE = re.compile(
@@ -32,8 +38,10 @@ _JOINT = re.compile(
     r"|\s+"
 )
 """
-A line break with the marks around it (a quotation, a diff, a list, a table, a line number), two strings that a program
-puts together, an HTML tag, white space.
+What may stand between the parts of a key.
+
+A line break with marks around it (of a quotation, a diff, a list, a table, a line number), the end of a string and the
+start of the next in a program, an HTML tag, or white space.
 """
 _LINE_BREAK = re.compile(rf"[-=\\]?[^\S\n]*+\n[^\S\n]*+(?:{_MARK}[^\S\n]*+)*+")
 _ODD = re.compile(r"[^\t\n\r\x20-\x7e]")
@@ -43,8 +51,10 @@ _LOOKALIKES = str.maketrans("АВЕЅІЈКМНОРСТХУаеорсухіјѕ�
 @dataclass(frozen=True, slots=True)
 class View:
     """
-    A text, and where each of its characters starts and ends in what was pasted. `gaps` are the indexes before which
-    something was left out.
+    A text derived from the pasted text.
+
+    `starts` and `ends` are the positions in the pasted text of each character of `text`. `gaps` are the indexes in
+    `text` before which something was left out.
     """
 
     text: str
@@ -53,17 +63,17 @@ class View:
     gaps: frozenset[int] = frozenset()
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where this part of the view stands in what was pasted."""
+        """The start and end in the pasted text of this part of the view."""
         return self.starts[start], self.ends[end - 1]
 
 
 def as_pasted(text: str) -> View:
-    """The text as it is."""
+    """A view of the unchanged text."""
     return View(text, range(len(text)), range(1, len(text) + 1))
 
 
 def undressed(view: View) -> Iterator[View]:
-    """The text as it is seen, then without one layer of escapes, then without the next."""
+    """Yields the view with only visible characters, then without one layer of escapes, then without the next."""
     view = _seen(view)
     yield view
     for _ in range(ROUNDS_AT_MOST):
@@ -75,17 +85,17 @@ def undressed(view: View) -> Iterator[View]:
 
 
 def joined(view: View) -> View:
-    """The text without what may come between the parts of a key: white space, line breaks, `" + "`."""
+    """The view without what may stand between the parts of a key: white space, line breaks, `" + "`."""
     return rewritten(view, _JOINT, _nothing)
 
 
 def unwrapped(view: View) -> View:
-    """The text without line breaks and the marks of a quotation or a list at the start of a line."""
+    """The view without line breaks, and without marks of a quotation or a list at the start of lines."""
     return rewritten(view, _LINE_BREAK, _nothing) if "\n" in view.text else view
 
 
 def pieced(view: View, places: Sequence[tuple[int, int]]) -> View:
-    """These parts of a view, put together, with a gap between each two."""
+    """Joins these parts of a view, each given by start and end, with a gap before each part."""
     starts: list[int] = []
     ends: list[int] = []
     gaps: set[int] = set()
@@ -98,7 +108,11 @@ def pieced(view: View, places: Sequence[tuple[int, int]]) -> View:
 
 
 def rewritten(view: View, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> View:
-    """The view with what the pattern finds replaced; each new character stands for the whole that was found."""
+    """
+    The view with every match of the pattern replaced.
+
+    Each character of a replacement has the position of the whole match.
+    """
     parts: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -151,7 +165,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _seen(view: View) -> View:
-    """Without what can't be seen, and with letters of other widths and alphabets as the ones that they look like."""
+    """The view without invisible characters, with look-alike and full-width letters replaced by ASCII letters."""
     if view.text.isascii() and view.text.isprintable():
         return view
     return rewritten(rewritten(view, _COLOUR, _nothing), _ODD, _plain)

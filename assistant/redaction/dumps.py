@@ -1,8 +1,8 @@
 """
 Reads dumps of bytes, as xxd, hexdump, od, tcpdump, Wireshark, debuggers and PowerShell print them.
 
-A line has an offset or none, groups of digits or characters, and the same bytes as text beside them or not. What is
-found in a dump stands for all of its lines, with every column.
+A line may begin with an offset, has groups of digits or characters, and may end with the same bytes as text. A secret
+that is found in a dump has the position of the whole dump, with all lines and columns.
 """
 
 import re
@@ -14,7 +14,7 @@ from assistant.redaction.encodings import as_views
 from assistant.redaction.numbers import read_numbers
 
 WORDS_AT_MOST = 300
-"""Words of a line that are looked at."""
+"""Only this many words of a line are examined."""
 _LINE = re.compile(r"[^\n]*")
 _QUOTED = re.compile(r"[^\n]{0,40}?[\"'`(\[{]\s*(?=(?:0x)?[0-9A-Fa-f]{4,16}:?\s)")
 _MARK = re.compile(r"[>|│#+*$-]+")
@@ -34,8 +34,10 @@ _AROUND_TEXT = re.compile(r"\A[|>│]|[|<│]\Z")
 @dataclass(slots=True)
 class _Dump:
     """
-    Lines of one dump, from `start` to `end`: its groups by their number of digits, since some dumps show the same
-    bytes in several ways in turn, and the text beside them.
+    The lines of a dump, from `start` to `end`.
+
+    `groups` are its groups by their number of digits, because some dumps show the same bytes in several ways. `texts`
+    are the texts beside the groups.
     """
 
     start: int
@@ -45,7 +47,7 @@ class _Dump:
 
 
 def dumped(view: View) -> Iterator[View]:
-    """The texts in the dumps of a view; each character stands for the whole dump."""
+    """Yields the texts in the dumps of a view. Each of their characters has the position of the whole dump."""
     dumps = [*_dumps(view.text), *_without_spaces(view.text)]
     if len(dumps) > 1:
         dumps.append(_together(dumps))
@@ -58,7 +60,7 @@ def dumped(view: View) -> Iterator[View]:
 
 
 def _without_spaces(text: str) -> Iterator[_Dump]:
-    """Lines of xxd that lost their spaces: an offset, digits, and at once the characters that they stand for."""
+    """Yields lines of xxd that lost their spaces: an offset, digits, and the characters of these bytes."""
     dump: _Dump | None = None
     place = 0
     while match := _OFFSET_AND_DIGITS.search(text, place):
@@ -77,7 +79,11 @@ def _without_spaces(text: str) -> Iterator[_Dump]:
 
 
 def _together(dumps: Sequence[_Dump]) -> _Dump:
-    """One dump with other lines between: what was said of it, or the column of its text, which a mail program broke."""
+    """
+    Joins parts of a dump that has other lines in between.
+
+    These may be comments, or parts of the text column that a mail program has wrapped.
+    """
     together = _Dump(dumps[0].start, dumps[-1].end)
     for dump in dumps:
         together.texts += dump.texts
@@ -110,16 +116,16 @@ def _dumps(text: str) -> Iterator[_Dump]:
 
 
 def _words(line: str) -> list[str]:
-    """The words of a line, without the marks of a quotation, a table or a diff before them."""
+    """The words of a line, without the marks of a quotation, a table or a diff at its start."""
     words = line.translate(_BARS).split(maxsplit=WORDS_AT_MOST)[:WORDS_AT_MOST]
     first = next((place for place, word in enumerate(words) if _MARK.fullmatch(word) is None), len(words))
     return words[first:]
 
 
 def _columns(words: Sequence[str]) -> tuple[list[str], str]:
-    """The groups of a line, and the text beside them."""
+    """The groups of a line, and the text after them."""
     place = 0
-    # An offset has a colon, or another length than the groups; a line number may stand before it.
+    # An offset has a colon, or another length than the groups. A line number may precede it.
     while place + 1 < len(words) and _is_offset(words[place], words[place + 1]) and place < 2:
         place += 1
         if _SYMBOL.fullmatch(words[place]):
@@ -154,7 +160,7 @@ def _group(word: str) -> str | None:
 
 
 def _is_like(group: str, groups: Sequence[str]) -> bool:
-    """Of the same width, or shorter at the end of a dump; decimal numbers have one to three digits."""
+    """Whether a group fits the ones before it: not longer, or a decimal number of one to three digits after another."""
     first = groups[0]
     if len(first) == 1 and len(groups[-1]) == 1 and len(group) == 1:
         return True
@@ -163,7 +169,7 @@ def _is_like(group: str, groups: Sequence[str]) -> bool:
 
 
 def _width(groups: Sequence[str]) -> int:
-    """The digits of a group; 0 of decimal numbers, which have as many as they need."""
+    """The number of digits in a group; 0 for decimal numbers, which have different lengths."""
     widths = set(map(len, groups))
     if max(widths) in {1, 2, 3, 9, 10} and all(map(str.isdigit, groups)) and (len(widths) > 1 or max(widths) == 10):
         return 0

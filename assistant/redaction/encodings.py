@@ -1,8 +1,8 @@
 """
-Decodes what is encoded in a view: base64, base32, base58, base85, uuencoding and hexadecimal digits.
+Decodes encoded texts in a view: base64, base32, base58, base85, uuencoding and hexadecimal digits.
 
-A text in an encoding is found by its alphabet, decoded, and kept only where the result can be printed. Each decoded
-character stands for a part of the encoded run: nothing can be taken out of the middle of such a run.
+A run of characters of an encoding's alphabet is decoded, and used only if the result is printable. Each decoded
+character has the position of a part of the encoded run, because single characters can't be removed from the run.
 """
 
 import base64
@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from assistant.redaction.decoding import View, rewritten
 
 DECODED_AT_LEAST = 10
-"""Printable characters in a row that make something encoded a text."""
+"""A decoded result needs this many printable characters in a row to count as text."""
 BASE64_FOR_ADDRESSES = str.maketrans("-_", "+/")
 
 _TEXT = re.compile(rb"(?:[\t\n\r\x20-\x7e]\x00{0,3}){%d,}" % DECODED_AT_LEAST)
-"""Also in UTF-16 and UTF-32, with zeros between."""
+"""Printable text in ASCII, or in UTF-16 or UTF-32 with zero bytes in between."""
 _BASE64 = re.compile(r"[0-9A-Za-z+/_-]{14,}={0,2}")
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2}){10,}[0-9A-Fa-f]?")
 _BETWEEN_BYTES = re.compile(r"(?<=[0-9A-Fa-f]{2})(?:[:,;-]?(?:0x|\\x)|[:,;-])(?=[0-9A-Fa-f]{2})")
@@ -29,7 +29,7 @@ _BASE32_ALPHABETS = tuple(
     (frozenset(letters), str.maketrans(letters, _BASE32_DIGITS))
     for letters in (string.ascii_uppercase + "234567", _BASE32_DIGITS, "0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 )
-"""RFC 4648, its base32hex, and Crockford's."""
+"""The alphabets of base32 (RFC 4648), base32hex (RFC 4648) and Crockford's base32."""
 _NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{40,600}(?![0-9A-Za-z])")
 _NUMBER_ALPHABETS = tuple(
     {letter: value for value, letter in enumerate(letters)}
@@ -40,7 +40,7 @@ _NUMBER_ALPHABETS = tuple(
         string.digits + string.ascii_uppercase + string.ascii_lowercase,
     )
 )
-"""The run is one number: in base 10, 36, 58 or 62."""
+"""Alphabets for runs that encode one large number: in base 10, 36, 58 or 62."""
 _BASE85 = re.compile(r"[!-~]{20,}")
 _BASE85_STARTS = re.compile(r"[\"'`=:(<~]+(?=.{20})")
 _BASE85_ENDS = re.compile(r"(?:~>|[\"'`])[,;.)\]}]*\Z|~?>\Z")
@@ -52,18 +52,18 @@ _BASE85_ALPHABETS = tuple(
         string.digits + string.ascii_lowercase + string.ascii_uppercase + ".-:+=^!/*?&<>()[]{}@%$#",
     )
 )
-"""Git's and Python's base85, Adobe's ascii85, and ZeroMQ's Z85."""
+"""The alphabets of base85 (Git, Python), ascii85 (Adobe) and Z85 (ZeroMQ)."""
 _UUENCODED = re.compile(r"^([!-M])([ -`]{4,84})[^\S\n]*$", re.MULTILINE)
 
 
 def decoded(view: View) -> Iterator[View]:
-    """The texts in base64 and hexadecimal digits, in a view that may be joined."""
+    """Yields the texts in base64 and in hexadecimal digits. The view may be joined from pieces."""
     gaps = sorted(view.gaps)
     for run in _BASE64.finditer(view.text):
         characters = run[0].rstrip("=").translate(BASE64_FOR_ADDRESSES)
         for offset in range(4):
             part = characters[offset:]
-            # One character over is less than a byte.
+            # A single remaining character has less than a byte.
             part = part[:-1] if len(part) % 4 == 1 else part
             content = base64.b64decode(part + "=" * (-len(part) % 4))
             yield from _texts(view, gaps, run, offset, content, bits=6)
@@ -76,7 +76,7 @@ def decoded(view: View) -> Iterator[View]:
 
 
 def decoded_otherwise(view: View) -> Iterator[View]:
-    """The texts in rarer encodings, each of which stands for the whole run that was decoded."""
+    """Yields the texts in rarer encodings. Each of their characters has the position of the whole encoded run."""
     for run in _BASE32.finditer(view.text):
         for content in _from_base32(run[0].upper()):
             yield from as_views(content, *view.span(*run.span()))
@@ -93,7 +93,11 @@ def decoded_otherwise(view: View) -> Iterator[View]:
 
 
 def as_views(content: bytes, start: int, end: int) -> Iterator[View]:
-    """The printable texts in these bytes; each character stands for all from `start` to `end` of what was pasted."""
+    """
+    Yields the printable texts in these bytes.
+
+    Each character has the position `start` to `end` in the pasted text.
+    """
     for text in _TEXT.finditer(content):
         characters = text[0].replace(b"\x00", b"").decode("ascii")
         yield View(characters, [start] * len(characters), [end] * len(characters))
@@ -102,7 +106,11 @@ def as_views(content: bytes, start: int, end: int) -> Iterator[View]:
 def _texts(
     view: View, gaps: list[int], run: re.Match[str], offset: int, content: bytes, *, bits: int
 ) -> Iterator[View]:
-    """The printable texts in what was decoded of a run, without its first `offset` characters of so many bits."""
+    """
+    Yields the printable texts in the decoded `content` of a run.
+
+    The first `offset` characters of the run were left out; each encoded character has `bits` bits.
+    """
     texts = list(_TEXT.finditer(content))
     if not texts:
         return
@@ -120,7 +128,11 @@ def _texts(
 
 
 def _from_base32(run: str) -> Iterator[bytes]:
-    """From each character of the first eight on: what is before it may be of something else."""
+    """
+    Yields what the run decodes to from each of its first eight characters on, in each alphabet.
+
+    The run's first characters may belong to something else.
+    """
     letters = set(run)
     for alphabet, digits in _BASE32_ALPHABETS:
         if letters <= alphabet:
@@ -153,7 +165,7 @@ def _from_base85(run: str) -> Iterator[bytes]:
 
 
 def _groups_of_five(characters: str, values: dict[str, int]) -> bytes:
-    """The bytes of all groups up to the first that has none, or nothing that can be printed."""
+    """Decodes groups of five characters, up to the first that is not valid or does not begin with printable text."""
     content = bytearray()
     highest = len(values) - 1
     for start in range(0, len(characters), 5):
@@ -171,7 +183,7 @@ def _groups_of_five(characters: str, values: dict[str, int]) -> bytes:
 
 
 def _from_uuencoding(line: re.Match[str]) -> bytes:
-    """The bytes of a line whose first character says how many they are; nothing where it is another line."""
+    """Decodes a uuencoded line, whose first character is the number of its bytes; empty if it is not such a line."""
     length = ord(line[1]) - 32
     if len(line[2].rstrip()) > (length + 2) // 3 * 4 or len(line[2]) < (length * 8 + 5) // 6 - 1:
         return b""

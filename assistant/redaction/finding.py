@@ -1,4 +1,4 @@
-"""Owns what may be found in a pasted text: its kinds, and where one stands."""
+"""What redaction finds in a pasted text: the kinds of secrets, their positions, and the markers that replace them."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,11 +7,11 @@ from functools import partial
 from keys.token import HINT_BEGINNING, PUBLIC_ID_LENGTH, TAIL_LENGTH, Secret, hint
 
 SHOWN_OF_PUBLIC_ID = 4
-"""Characters of a public id that stand in the text: no more than the hint has."""
+"""How many characters of a public id a marker shows. Not more than the hint shows."""
 
 
 class Kind(StrEnum):
-    """What was pasted. Where two overlap, the earlier of these tells what stands in the text instead."""
+    """The kinds of secrets. If two overlap, the kind that comes first here decides the marker."""
 
     PRIVATE_KEY = "private key"
     KEY = "key"
@@ -29,12 +29,17 @@ MARKERS = {
     Kind.SECRET: "[secret]",
     Kind.PRIVATE_KEY: "[private key]",
 }
-"""What the text has in place of them; a key's and a vendor's says more."""
+"""The markers that replace secrets in the text. Markers of keys and of vendors' credentials are more specific."""
 
 
 @dataclass(frozen=True, slots=True)
 class LikeAKey:
-    """What is left of something like a key of ours. `masked` where a part of it was replaced by stars or dots."""
+    """
+    A text that looks like a Keydesk key or a part of one. Parts that are missing are empty.
+
+    `tail` is everything after the public id, `ending` the last four characters if they are known. `masked` says that a
+    part was replaced by stars or dots.
+    """
 
     prefix: str = ""
     public_id: str = ""
@@ -44,29 +49,29 @@ class LikeAKey:
 
     @property
     def whole(self) -> Secret:
-        """The key, as far as it is there."""
+        """The key from its prefix to its tail, as far as they are known."""
         return Secret(f"{self.prefix}_{self.public_id}_{self.tail.reveal()}")
 
     @property
     def ended(self) -> bool:
-        """Its last part is all there."""
+        """Whether the tail has its full length and nothing is masked."""
         return not self.masked and len(self.tail.reveal()) == TAIL_LENGTH
 
     @property
     def complete(self) -> bool:
-        """It has all characters of a key."""
+        """Whether all parts of a key have their full length."""
         return self.ended and bool(self.prefix) and len(self.public_id) == PUBLIC_ID_LENGTH
 
     @property
     def missing(self) -> int:
-        """How many characters it lacks at its end, as far as can be told."""
+        """How many characters are missing at the end; 0 if that is not known."""
         if self.masked or not self.prefix or len(self.public_id) != PUBLIC_ID_LENGTH:
             return 0
         return TAIL_LENGTH - len(self.tail.reveal())
 
     @property
     def hint(self) -> str | None:
-        """The hint, or as much of it as is known: kd_Ab3dEf… without the end, …x9Qz without the beginning."""
+        """The hint, or the known part of it: kd_Ab3dEf… without the end, …x9Qz without the beginning; or None."""
         if not self.prefix:
             return f"…{self.ending}" if self.ending else None
         return hint(self.prefix, self.public_id, self.ending)
@@ -75,10 +80,10 @@ class LikeAKey:
 @dataclass(frozen=True, slots=True)
 class Found:
     """
-    A piece of the text from `start` to `end`, and what is said in its place.
+    A secret in the text from `start` to `end`, and the marker that replaces it.
 
-    `is_shown` where the text is a dump or a list of bytes, by which somebody looks at a key: what is wrong with the
-    key's form is then judged by the key itself, and not by how it is shown.
+    `is_shown` says that the key was found in a dump or a list of bytes. Its form is then judged by the decoded key, not
+    by the text of the dump.
     """
 
     start: int
@@ -90,12 +95,12 @@ class Found:
 
     @property
     def discreet(self) -> bool:
-        """It shows no more than a hint does, so it may stay."""
+        """Whether it shows no more than a hint, so that it may stay in the text."""
         key = self.key
         return key is not None and key.masked and not key.tail.reveal() and len(key.public_id) <= HINT_BEGINNING
 
 
 def found_key(span: tuple[int, int], key: LikeAKey) -> Found:
-    """Something like a key of ours, with the marker for it: [key kd_ab12…]."""
+    """A finding of something like a Keydesk key, with a marker such as [key kd_ab12…]."""
     beginning = f" {key.prefix}_{key.public_id[:SHOWN_OF_PUBLIC_ID]}…" if key.prefix else ""
     return Found(*span, Kind.KEY, f"[key{beginning}]", key)

@@ -1,4 +1,4 @@
-"""Owns where something like a key of ours stands in a view of a text: whole, cut short, masked, or the rest of one."""
+"""Finds Keydesk keys in a view of a text: whole, cut short, masked, or only a part of one."""
 
 import re
 import string
@@ -33,7 +33,11 @@ _MASKED = re.compile(rf"(?<![0-9A-Za-z_])({_ANY_PREFIX})_({_SHOWN})(?:_({_SHOWN}
 
 @dataclass(frozen=True, slots=True)
 class _Heads:
-    """How a key begins, for certain prefixes: with underscores of its own kind, or with anything like them."""
+    """
+    Patterns for the beginning of a key, for certain prefixes.
+
+    `own` has underscores, `unusual` has other characters or nothing instead of them, `ending` matches only a prefix.
+    """
 
     own: re.Pattern[str]
     unusual: re.Pattern[str]
@@ -54,13 +58,13 @@ def _heads(prefixes: tuple[str, ...]) -> _Heads:
 
 
 def whole_or_cut(view: View, prefixes: Collection[str]) -> Iterator[Found]:
-    """Keys from their prefix on, in a view that is joined: as much of each as is there."""
+    """Yields keys that begin with a prefix, as much of each as is there. The view must be `decoding.joined`."""
     heads = _heads(tuple(prefixes))
     taken = 0
     while head := _HEAD.search(view.text, taken):
         start = _prefix_start(view, head, heads, taken)
         if start == head.end(1):
-            # The word before the underscore is none of its own: it is the end of a key.
+            # The letters before the underscore are the end of a key, not a prefix.
             taken = start + 1
             continue
         prefix, public_id = view.text[start : head.end(1)], head[2]
@@ -80,13 +84,17 @@ def whole_or_cut(view: View, prefixes: Collection[str]) -> Iterator[Found]:
 
 
 def _prefix_start(view: View, head: re.Match[str], heads: _Heads, taken: int) -> int:
-    """Where the prefix starts: at a gap, or where one of ours does; the letters before may be another word's."""
+    """
+    Where the prefix starts: at a gap, or where one of the given prefixes starts.
+
+    The letters before it may belong to another word.
+    """
     first = max([head.start(), *(place for place in range(head.start() + 1, head.end(1) + 1) if place in view.gaps)])
     own = heads.ending.search(view.text, head.start(), head.end(1))
     if own is None:
         return first
     begins = own.start() == taken or own.start() in view.gaps or not view.text[own.start() - 1].isalnum()
-    # Longer than a prefix can be: two keys, or a word and a key, without anything between.
+    # A longer run than a prefix can have is two keys, or a word and a key, with nothing in between.
     return own.start() if begins or _run_length_before(view, head.end(1)) > PREFIX_LENGTH_AT_MOST else first
 
 
@@ -98,7 +106,7 @@ def _run_length_before(view: View, end: int) -> int:
 
 
 def _run_end(view: View, start: int) -> int:
-    """Where the letters and digits from here on end, at a gap too."""
+    """Where the letters and digits that begin at `start` end. A gap ends them too."""
     end = start
     while end < len(view.text) and view.text[end].isascii() and view.text[end].isalnum():
         end += 1
@@ -108,7 +116,7 @@ def _run_end(view: View, start: int) -> int:
 
 
 def _tail_end(view: View, start: int, prefix: str) -> int:
-    """Where the last part of a key ends that may have gaps and may be cut short."""
+    """Where the tail of a key ends. The tail may have gaps and may be cut short."""
     ends = [_run_end(view, start) if start not in view.gaps else start]
     if ends[0] - start > TAIL_LENGTH and view.text.startswith(f"{prefix}_", start + TAIL_LENGTH):
         return start + TAIL_LENGTH
@@ -116,7 +124,7 @@ def _tail_end(view: View, start: int, prefix: str) -> int:
         ends.append(end)
     parts = [view.text[a:b] for a, b in zip([start, *ends], ends, strict=False)]
     if ends[-1] - start == TAIL_LENGTH:
-        # It may be a key cut short, and the first words after it.
+        # The full length may be reached by chance: a key that was cut short, and the first words after it.
         words = (index for index in range(1, len(parts)) if reads_as_prose(parts[index:]))
         return ends[next(words, len(parts)) - 1]
     last = 0
@@ -129,7 +137,7 @@ def _tail_end(view: View, start: int, prefix: str) -> int:
 
 
 def _is_likely(prefix: str, public_id: str, tail: str, heads: _Heads, *, parted: bool) -> bool:
-    """A key rather than a name with underscores, or words between two, that happen to have sixteen letters there."""
+    """Whether this is a key, and not a name with underscores that has sixteen letters in the place of a public id."""
     if len(tail) >= TAIL_LENGTH:
         return not parted or looks_random(tail)
     if heads.ending.fullmatch(prefix):
@@ -138,20 +146,20 @@ def _is_likely(prefix: str, public_id: str, tail: str, heads: _Heads, *, parted:
 
 
 def unusual(view: View, prefixes: Collection[str]) -> Iterator[Found]:
-    """Keys of ours with parts of another length, or without the second underscore."""
+    """Yields keys with one of the prefixes whose parts have another length, or that lack the second underscore."""
     for match in _heads(tuple(prefixes)).own.finditer(view.text):
         prefix, public_id, tail = match[1], match[2], match[3] or ""
         if len(public_id) + len(tail) > HINT_BEGINNING and looks_made_up(public_id + tail):
             ending = tail[-ENDING_LENGTH:] if len(tail) >= TAIL_LENGTH else ""
             key = LikeAKey(prefix, public_id, Secret(tail), ending)
             if len(public_id) > PUBLIC_ID_LENGTH:
-                # A part of this is secret, and which is not known.
+                # Some part of this is secret, but it is not known which, so all of it is treated as secret.
                 key = LikeAKey(prefix, "", Secret(public_id + tail), ending)
             yield found_key(view.span(*match.span()), key)
 
 
 def _otherwise_parted(view: View, heads: _Heads) -> Iterator[Found]:
-    """Keys of ours with something else for their underscores, or nothing."""
+    """Yields keys with one of the prefixes that have something else, or nothing, instead of the underscores."""
     for match in heads.unusual.finditer(view.text):
         if _HEAD.match(view.text, match.start()):
             continue
@@ -163,7 +171,7 @@ def _otherwise_parted(view: View, heads: _Heads) -> Iterator[Found]:
 
 
 def masked(view: View, prefixes: Collection[str]) -> Iterator[Found]:
-    """Hints, and keys of which a part was replaced before they were pasted."""
+    """Yields hints, and keys of which a part was masked before they were pasted."""
     heads = _heads(tuple(prefixes))
     for match in _MASKED.finditer(view.text):
         prefix, beginning, tail, ending = match[1], match[2], match[3] or "", match[4]
@@ -178,14 +186,14 @@ def masked(view: View, prefixes: Collection[str]) -> Iterator[Found]:
 
 
 def without_beginning(view: View) -> Iterator[Found]:
-    """The last part of a key, with the end of what stood before it or without."""
+    """Yields tails of keys, with or without the end of the public id before them."""
     for match in _TAIL_ALONE.finditer(view.text):
         if looks_random(match[1]):
             yield found_key(view.span(*match.span()), LikeAKey(tail=Secret(match[1]), ending=match[1][-ENDING_LENGTH:]))
 
 
 def turned(view: View, prefixes: Collection[str]) -> Iterator[Found]:
-    """Keys that were written backwards, or with every letter moved by thirteen places."""
+    """Yields keys that were written backwards or encoded in ROT13."""
     if _BACKWARDS.search(view.text):
         backwards = View(view.text[::-1], [*view.ends[::-1]], [*view.starts[::-1]])
         for each in whole_or_cut(backwards, prefixes):
@@ -197,8 +205,10 @@ def turned(view: View, prefixes: Collection[str]) -> Iterator[Found]:
 
 def rest_of(view: View, missing: int, taken: Sequence[tuple[int, int]]) -> list[tuple[str, tuple[int, int]]]:
     """
-    What may be the rest of a key of which so many characters are missing, outside of the places that are taken: the
-    run of just that length, or else all shorter ones that are no words.
+    Finds what may be the rest of a key that lacks `missing` characters, outside of the `taken` positions.
+
+    Returns the run of exactly that length or, if there is none, all shorter runs that are not words; each with its
+    position in the pasted text.
     """
     runs = [
         (run[0], (start, end))

@@ -1,4 +1,4 @@
-"""Finds credentials by what stands before them: a header, an option, *password* and other names, in seven languages."""
+"""Finds credentials by the words before them: headers, options, "password" and other names, in seven languages."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -31,7 +31,7 @@ _EQUALS = r"[\"'\\]{0,3}\s{0,3}(?:=>|:=|=)\s{0,3}"
 _COLON = r"[\"'\\]{0,3}\s{0,3}:\s{0,3}"
 _IS = r"(?:\s*(?:は|是|为|為)\s*|\s+(?:is|was|ist|war|lautet|est|était|es|era|é)\s*:?\s+)"
 _SAID = r"""(?:["“„«'‘「『](?P<a>[^"”“»'’」』\n]{4,200})["”“»'’」』]|(?P<d>[^\s"“”„«»「」『』]{4,200}))"""
-"""In a sentence: between quotes, or up to the next space."""
+"""A value in a sentence: between quotes, or up to the next space."""
 _SURE_WORDS = (
     "pass|pwd|kennwort|contraseña|contrasena|mdp|senha|palavra|パスワード|暗証番号|密码|密碼|口令|secret|private"
 )
@@ -122,21 +122,21 @@ _CODE = re.compile(
     r"|[A-Za-z_]*[a-z](?:[._][A-Za-z_]+)+(?![^\s\"'&;,<>()])"
     r"|(?<=[=:] )[a-z]+(?![^\s,;:)])"
 )
-"""Without quotes, in a program: a call, a name with dots or underscores, or a small word after a space."""
+"""Program code instead of a value: a call, a name with dots or underscores, or a lower-case word after a space."""
 _STAND_IN = re.compile(
     r"(?i:(?:your|my|new|old|the)?[-_ ]?(?:pass(?:word|wd)?|pw|secret|token|true|false|str|string)|[*x.•…-]+"
     r"|argon2\w{0,2}|bcrypt|scrypt|pbkdf2|sha-?\d{1,3}|md5|oauth2|base64)"
 )
 _NAME_AND_PASSWORD = re.compile(r"[\w.@+-]{1,64}:[^\s:]{4,200}")
 _SCHEME = re.compile(r"(?:bearer\s{1,3}){0,3}", re.IGNORECASE)
-"""Before a header's credential: it stays, since how often it stands there may be what is wrong."""
+"""The scheme before a header's credential. It stays in the text, because a repeated scheme may be the problem."""
 _VARIABLE = re.compile(
     r"%|\{(?!S?SHA)|\$(?!(?:\d\w?|apr1|y|argon2\w*|scrypt)\$)|process\.env|os\.environ|getenv|import\.meta"
 )
 
 
 def named(view: View, prefixes: Collection[str]) -> Iterator[Found]:
-    """Passwords, tokens and cookies, by the word, the header or the option before them."""
+    """Yields passwords, tokens and cookies that follow a certain word, header or option."""
     small = view.text.lower()
     here = {word for word in _WORDS if word in small}
     for each in RULES:
@@ -155,13 +155,13 @@ def named(view: View, prefixes: Collection[str]) -> Iterator[Found]:
 
 
 def credentials(content: View) -> Iterator[Found]:
-    """A name and a password, where they are all that something encoded has in it."""
+    """Yields a user name and password if they are the whole content of a decoded text."""
     if _NAME_AND_PASSWORD.fullmatch(content.text):
         yield Found(*content.span(0, len(content.text)), Kind.PASSWORD, MARKERS[Kind.PASSWORD])
 
 
 def _is_no_secret(value: str, prefixes: Collection[str]) -> bool:
-    """What stands for a secret that is not there, or is known to be none."""
+    """Whether the value only stands for a secret, such as a variable or a placeholder, or is known not to be one."""
     fault = recognise(value, prefixes).fault
     if fault is Fault.VARIABLE:
         return _VARIABLE.match(value) is not None

@@ -1,6 +1,6 @@
 """
-Puts together what was cut into pieces: numbered lines, the columns of a table or a program, and pieces with the same
-separator between each two.
+Joins texts that were cut into pieces: numbered lines, columns of a table or a program, words that were broken over
+lines, and pieces with the same separator between them.
 """
 
 import re
@@ -14,9 +14,13 @@ from keys.token import PUBLIC_ID_LENGTH
 COLUMNS_AT_MOST = 8
 PIECES_AT_LEAST = 4
 FEW_CHARACTERS = 8
-"""Different ones in a row of single characters that are too few for a secret."""
+"""A row of single characters with only this many different ones is not a secret."""
 WORDS_SHARE = 0.6
-"""Of pieces that could be words; of a secret's, chance makes about one in eight."""
+"""
+From this share of words on, pieces are not a secret.
+
+Of a secret's pieces, about one in eight is a word by chance.
+"""
 _NUMBER = re.compile(
     r"^[^\S\n]*(?:[>|│#+*(\[-]{1,3}[^\S\n]*){0,3}(?:[Ll](?:ine)?[ \t]*)?(\d{1,6})(?![0-9A-Za-z_])[^\w\n\"'`]{0,6}",
     re.MULTILINE,
@@ -33,7 +37,7 @@ _PIECES = re.compile(r"[0-9A-Za-z_]+")
 
 
 def unnumbered(view: View) -> View | None:
-    """The text without the numbers before its lines, where each is one more than that of the line before."""
+    """The view without line numbers, which count up from line to line; None if there are none."""
     numbers = list(_NUMBER.finditer(view.text))
     values = [int(match[1]) for match in numbers]
     counted = [
@@ -51,8 +55,10 @@ def unnumbered(view: View) -> View | None:
 
 def columns(view: View) -> Iterator[View]:
     """
-    The last words of all lines put together, the first ones, and each column between where lines have equally many: a
-    program or a table has one piece of a text in each line.
+    Yields the last words of all lines joined, then the first words, then each column in between.
+
+    Columns in between are joined only over lines with the same number of words. A program or a table may have one piece
+    of a text in each line.
     """
     lines = [[match.span() for match in _TOKEN.finditer(view.text, *line.span())] for line in _LINE.finditer(view.text)]
     lines = [line for line in lines if line]
@@ -68,7 +74,7 @@ def columns(view: View) -> Iterator[View]:
 
 
 def broken_words(view: View) -> Iterator[View]:
-    """The last word of each line with the first of the next, and on while a line has no other word."""
+    """Yields the last word of each line joined with the first word of the next, and so on over lines of one word."""
     for first in _BROKEN.finditer(view.text):
         places = [first.span(1), first.span(2)]
         yield pieced(view, places)
@@ -78,7 +84,7 @@ def broken_words(view: View) -> Iterator[View]:
 
 
 def evenly_separated(view: View) -> Iterator[View]:
-    """Each run of short pieces of one length, of which the last may be shorter, with the same separator between."""
+    """Yields runs of short pieces of equal length with the same separator between them. The last may be shorter."""
     for run in _SEPARATED.finditer(view.text):
         places = [piece.span() for piece in _PIECES.finditer(view.text, *run.span())]
         for length, together in groupby(range(len(places)), key=lambda at: places[at][1] - places[at][0]):
@@ -91,7 +97,7 @@ def evenly_separated(view: View) -> Iterator[View]:
 
 
 def _are_words(pieces: list[str]) -> bool:
-    """They are mostly words and numbers of one length, or a few that come again and again: no pieces of a secret."""
+    """Whether the pieces are mostly words and numbers, or a few pieces that repeat, and so not a secret."""
     length, different = len(pieces[0]), len(set(pieces))
     few = FEW_CHARACTERS if length == 1 else PUBLIC_ID_LENGTH // length
     if different <= few and different < len(pieces):

@@ -1,4 +1,4 @@
-"""Reads bytes that are written as numbers: lists in the notation of any language, and the groups of a dump."""
+"""Reads bytes that are written as numbers: lists in the notation of any programming language, and groups of a dump."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -8,18 +8,22 @@ from assistant.redaction.decoding import View
 from assistant.redaction.encodings import as_views
 
 _SUFFIX = r"_?(?:[uUiI]8|[uU]?[yY]|[uU]?[lL]{1,2})(?![0-9A-Za-z])"
-"""After a number, as in 107u8 or 0x6bUL."""
+"""A type after a number, as in 107u8 or 0x6bUL."""
 _CAST = r"(?:s?byte|u?int8(?:_t)?|(?:un)?signed|u?char|chr[bw]?|rune|u(?=\+))(?=[^0-9A-Za-z])"
-"""Before a number, as in (byte) 107, chr(107) or U+006B."""
+"""A cast or a function before a number, as in (byte) 107, chr(107) or U+006B."""
 _CHARACTER = r"[ \t]{1,3}'(?:\\\d{1,3}|\\?[^\n])'"
-"""After a number, as in 107 'k', which debuggers print."""
+"""A character after a number, as in 107 'k', which debuggers print."""
 _NOISE = re.compile(rf"(?<=[0-9A-Fa-f]){_SUFFIX}|(?<![0-9A-Za-z]){_CAST}|{_CHARACTER}", re.IGNORECASE)
 _BETWEEN = rf"(?:{_SUFFIX})?(?:{_CHARACTER})?[^0-9A-Za-z]{{1,24}}+(?:{_CAST}[^0-9A-Za-z]{{1,4}}+){{0,2}}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Notation:
-    """Numbers of one base. `lists` finds many in a row in a text, `number` the digits of each."""
+    """
+    How numbers of one base are written.
+
+    `lists` matches many in a row, `number` one; `read` turns them into bytes.
+    """
 
     base: int
     number: re.Pattern[str]
@@ -40,7 +44,7 @@ def _notation(
 
 
 def _hexadecimal(numbers: Sequence[str]) -> Iterator[bytes]:
-    """As they are written, and with the bytes of each word in the other order, as little-endian machines print them."""
+    """Yields the bytes in the order written, then with each word's bytes reversed, as little-endian machines need."""
     groups = [bytes.fromhex(number) for number in numbers]
     yield b"".join(groups)
     if any(len(group) in {2, 4, 8} for group in groups):
@@ -48,7 +52,11 @@ def _hexadecimal(numbers: Sequence[str]) -> Iterator[bytes]:
 
 
 def _words(base: int) -> Callable[[Sequence[str]], Iterator[bytes]]:
-    """Bytes, or words of two or four bytes in either order: as many as the greatest number takes."""
+    """
+    Makes a reader for numbers of one base: bytes, or words of two or four bytes in either byte order.
+
+    The greatest number decides the size.
+    """
 
     def read(numbers: Sequence[str]) -> Iterator[bytes]:
         values = [int(number, base) for number in numbers]
@@ -72,7 +80,7 @@ _BITS = re.compile(r"(?<![0-9A-Za-z])(?:[01]{8}){10,}(?![0-9A-Za-z])")
 
 
 def read_numbers(numbers: Sequence[str]) -> Iterator[bytes]:
-    """The bytes that these numbers may stand for, in each base in which all of them are numbers."""
+    """Yields the bytes that these numbers may mean, for each base in which all of them are valid."""
     for notation in NOTATIONS:
         digits = [match[1] for match in map(notation.number.fullmatch, numbers) if match is not None]
         if len(digits) == len(numbers):
@@ -80,7 +88,7 @@ def read_numbers(numbers: Sequence[str]) -> Iterator[bytes]:
 
 
 def listed(view: View) -> Iterator[View]:
-    """The texts that lists of numbers in a view stand for; each character stands for the whole list."""
+    """Yields the texts in lists of numbers. Each of their characters has the position of the whole list."""
     for notation in NOTATIONS:
         for run in notation.lists.finditer(view.text):
             numbers = notation.number.findall(_NOISE.sub(" ", run[0]))

@@ -1,6 +1,5 @@
 """
-Finds this product's own secrets that are no keys: session cookies, device cookies, one-time passwords, and what the
-operator's settings hold.
+Finds Keydesk's own secrets besides keys: session cookies, device cookies, one-time passwords, and secret settings.
 """
 
 import re
@@ -21,7 +20,7 @@ _SETTING = re.compile(
 _EQUALS = re.compile(r"[=:+|,]|%3D|value", re.IGNORECASE)
 _DEVICE = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32}\.[0-9a-f]{64}(?:\.[0-9a-f]{32}\.[0-9a-f]{64})*(?![0-9A-Za-z])")
 DIGITS_AT_LEAST = 6
-"""Different ones in a token of 64: a generator makes at least ten, but for one in a million."""
+"""Different digits in a token of 64 digits. A generator almost always uses at least ten: all but one in a million."""
 _TOKEN = re.compile(r"(?<![0-9A-Za-z+/=_-])[0-9a-f]{64}(?![0-9A-Za-z+/=_-])")
 _DIGEST_BEFORE = re.compile(
     r"(?:sha-?\d{3}|sha3|blake\w*|keccak|digest|checksum|hash|commit|container|image|layer|etag|fingerprint|thumbprint"
@@ -36,14 +35,14 @@ _ONE_TIME = re.compile(
     rf"(?P=between){_GROUP}(?P=between){_GROUP}(?![0-9A-Za-z_-])",
     re.IGNORECASE,
 )
-"""Four groups of five, of an alphabet without letters that look alike."""
+"""A one-time password: four groups of five, in an alphabet without characters that look alike."""
 _PASSWORD_BEFORE = re.compile(
     r"(?i:pass(?:wor[dt]|phrase|e)|one.?time|einmal|temporary|kennwort|contraseña|senha|mot de|パスワード|密[码碼])"
 )
 
 
 def own(view: View) -> Iterator[Found]:
-    """Secrets of this product by their names and their forms."""
+    """Yields Keydesk's own secrets, found by the name before them or by their form."""
     text = view.text
     if "keydesk" in text.lower():
         for pattern, kind in ((_NAMED_COOKIE, Kind.COOKIE), (_SETTING, Kind.TOKEN)):
@@ -61,8 +60,9 @@ def own(view: View) -> Iterator[Found]:
 
 def _is_given(before: str, value: str) -> bool:
     """
-    What follows the name is its value. After a space alone it may be the next word of a sentence, and after a quote
-    that ends the name it is more of a program.
+    Whether the text after a name is its value.
+
+    After only a space, it may be the next word of a sentence; after a quote that ends the name, it may be program code.
     """
     if not before[0].isspace() and _EQUALS.search(before) is None:
         return False
@@ -74,7 +74,7 @@ def _found(view: View, place: tuple[int, int], kind: Kind) -> Found:
 
 
 def _is_digest(text: str, match: re.Match[str]) -> bool:
-    """Whether a word before it in its line says so, or the name of a file follows, as sha256sum prints it."""
+    """Whether 64 digits are a digest: a word before them says so, or a file name follows, as sha256sum prints it."""
     before = text[max(0, match.start() - 90) : match.start()].rpartition("\n")[2]
     is_alone = before.strip(" \t>") == ""
     after = _FILE_AFTER.match(text, match.end())
@@ -83,8 +83,10 @@ def _is_digest(text: str, match: re.Match[str]) -> bool:
 
 def _is_one_time(match: re.Match[str]) -> bool:
     """
-    With dashes between, there is hardly anything else of this form. With spaces or nothing between it may be words, or
-    an id: digits and letters must be mixed as chance mixes them.
+    Whether a match is a one-time password.
+
+    With dashes between the groups, hardly anything else has this form. With spaces or nothing between them, it may be
+    words or an id, so more groups must mix digits and letters.
     """
     between = match["between"].strip()
     letters = match[0] if not match["between"] else match[0].replace(match["between"], "")

@@ -1,4 +1,4 @@
-"""Finds letters and digits that a random generator made among what people write."""
+"""Finds random letters and digits in what people write, and distinguishes them from words, ids and public data."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,13 +15,13 @@ _IDS = re.compile(
     r"(?:key|org|agt|usr|evt)_[0-9a-fA-F]{32}(?![0-9A-Za-z_])|req_[0-9A-Za-z]{8,36}(?![0-9A-Za-z_])"
     r"|(?<![0-9A-Za-z_])01[0-9A-HJKMNP-TV-Z]{24}(?![0-9A-Za-z_])"
 )
-"""Ids of ours, request ids of others, by which a request that went elsewhere is found, and ULIDs of this century."""
+"""Keydesk's ids, request ids of other services, and ULIDs of this century. They are not secret."""
 _BREAK = r"(?:\s|\\[nr])+"
 _BODY = (
     rf"[0-9A-Za-z+/]++(?:{_BREAK}[0-9A-Za-z+/]{{40,}}+)*+"
     rf"(?:{_BREAK}[0-9A-Za-z+/]{{1,80}}(?=={{1,2}}|\s{{0,2}}-----))?"
 )
-"""Base64 in lines, of which the last one may be short, up to the first word of anything else."""
+"""Base64 in lines, the last of which may be short, up to the first other word."""
 _PUBLIC = re.compile(
     r"-----BEGIN (?:TRUSTED )?(?:CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY|PGP PUBLIC KEY BLOCK)[^-]{0,20}-----"
     rf"(?:\s|\\[nr])*{_BODY}"
@@ -31,14 +31,18 @@ _PUBLIC = re.compile(
     rf"|\bdata:(?:image|font|audio|video)/[\w.+-]{{1,40}};base64,{_BODY}"
     r"|sha(?:256|384|512)-[0-9A-Za-z+/]{40,}|(?:SHA256:|sha256//|\bh1:)[0-9A-Za-z+/]{43}(?![0-9A-Za-z+/])"
 )
-"""What looks random and is public: certificates, public keys, images, and digests."""
+"""Texts that look random but are public: certificates, public keys, images, and digests."""
 _REQUEST_ID = re.compile(
     r"(?i:(?:request|trace|correlation|cf|span)[-_ ]?id[\"']?\s{0,3}[:=]\s{0,3}[\"']?)"
     r"[0-9A-Za-z+/=._-]{8,64}(?![0-9A-Za-z])"
 )
-"""Of others: it says nothing but which request it was."""
+"""Request ids of other services, with the name before them. They only identify a request."""
 SURELY_PROSE, LIKELY_PROSE = 12, 8
-"""Letters of words in a row that chance makes once in 30,000 times; with a common one among them, so often too."""
+"""
+Letters in a row of words that random characters form only once in 30,000 times.
+
+LIKELY_PROSE applies if one of the words is a common one, which is just as rare.
+"""
 
 COMMON_WORDS = frozenset(
     """
@@ -57,11 +61,11 @@ COMMON_WORDS = frozenset(
     sem uma
     """.split()  # noqa: SIM905 - a list is a page long
 )
-"""Small words of the languages that people write in, which may follow a key that was cut short."""
+"""Common words of several languages, which may follow a key that was cut short."""
 
 
 def random_runs(view: View) -> Iterator[Found]:
-    """What a generator made, by its looks alone."""
+    """Yields runs of letters and digits that look random, unless they are ids or public data."""
     innocent = [match.span() for pattern in (_IDS, _PUBLIC, _REQUEST_ID) for match in pattern.finditer(view.text)]
     for run in _RUN.finditer(view.text):
         if looks_random(run[0]) and not any(start <= run.start() < end for start, end in innocent):
@@ -69,22 +73,22 @@ def random_runs(view: View) -> Iterator[Found]:
 
 
 def public_places(view: View) -> list[tuple[int, int]]:
-    """Where something public stands that looks random: a part of it that was decoded is no secret, either."""
+    """The positions of public data that looks random. What is decoded from it is not a secret either."""
     return [view.span(*match.span()) for match in _PUBLIC.finditer(view.text)]
 
 
 def looks_made_up(run: str) -> bool:
-    """A shorter one of its like: neither a word, nor words in CamelCase, with a number at the end or without."""
+    """Whether a short run looks generated: at least 6 characters, not a word, CamelCase, a number or hexadecimal."""
     return len(run) >= 6 and not any(form.fullmatch(run) for form in (_WORD, CAMEL_CASE, HEXADECIMAL))
 
 
 def is_hexadecimal(run: str) -> bool:
-    """The beginning of a digest or an id rather than of a key, which would hardly do without other letters."""
+    """Whether a run is part of a digest or an id: a part of a key would hardly have only hexadecimal digits."""
     return len(run) >= 7 and HEXADECIMAL.fullmatch(run) is not None
 
 
 def is_prose(word: str) -> bool:
-    """Could be a word or a status code in a sentence."""
+    """Whether a run could be a word or a status code in a sentence."""
     if _is_common(word):
         return True
     if _SENTENCE_WORD.fullmatch(word) is None:
@@ -93,7 +97,7 @@ def is_prose(word: str) -> bool:
 
 
 def reads_as_prose(words: Sequence[str]) -> bool:
-    """These are words of a sentence rather than the rest of a key with spaces in it."""
+    """Whether these runs are words of a sentence, and not the rest of a key that has spaces in it."""
     length, common = sum(map(len, words)), sum(map(_is_common, words))
     if common == len(words):
         return length > max(2, len(words))

@@ -1,9 +1,10 @@
 """
-Owns what is left of a text that a person pasted: the text without anything secret, and what is known of what is gone.
+Removes secrets from a text that a person pasted, and reports what was removed.
 
-It comes before a log, a span, storage, understanding and a model. The text is looked at in several views (without
-invisible characters, escapes, line breaks, encodings); what is found in any of them is taken out of the text itself.
-A random run of up to 16 letters and digits with nothing before it that says what it is stays: so short are public ids.
+This happens before the text is logged, traced, stored or interpreted. The text is searched in several views (without
+invisible characters, escapes, line breaks, encodings); what is found in any view is removed from the text itself. A
+random run of up to 16 letters and digits stays if no word before it says that it is a secret, because public ids are as
+short as that.
 """
 
 import re
@@ -21,10 +22,10 @@ from keys.verification.malformed import DISGUISE_WORDS, Malformed, examine
 from keys.verification.malformed_rules import Fault
 
 LENGTH_AT_MOST = 4000
-"""Characters that are looked at and kept; a message has no more."""
+"""Only this many characters are examined and kept. A message has no more."""
 PASSES_AT_MOST = 4
 TOLD_AT_MOST = 40
-"""Credentials of others of which it is said whose they are: nobody reads of more."""
+"""For this many credentials of other services, the vendor is determined. Nobody reads about more."""
 
 _MARKER = re.compile(
     r"\[key(?: [0-9A-Za-z]{1,12}_[0-9A-Za-z]{0,4}…)?\]|"
@@ -32,10 +33,10 @@ _MARKER = re.compile(
 )
 _TOLD_BY_FORM = frozenset({Kind.VENDOR, Kind.PASSWORD, Kind.TOKEN})
 ECHO_LENGTH = 6
-"""Characters of a secret in a row that chance does not put elsewhere in a message."""
+"""This many characters of a secret in a row do not occur elsewhere in a message by chance."""
 _RUN = re.compile(r"[0-9A-Za-z]{6,}")
 LINES_AT_LEAST = 3
-"""Lines that are surely pieces of one key, and no sentence that begins after it."""
+"""A key that was cut over this many lines goes on in the next lines of one word; they can't be a new sentence."""
 _LINE_OF_ONE_WORD = re.compile(
     r"[^\w\n]*\n[^\w\n]*(?:(?:line|part|L)?[ \t]*\d{1,4}[^\w\n]+)?"
     r"([0-9A-Za-z_]{1,40})(?![0-9A-Za-z_])(?=[^\w\n]*(?:\n|\Z))",
@@ -47,12 +48,12 @@ _BETWEEN_DOUBLED = re.compile(r",? ?")
 @dataclass(frozen=True, slots=True)
 class Piece:
     """
-    Something that was pasted and is secret, or looks like it. `marker` is what the text has in its place; a hint stays
-    as it is.
+    A secret, or something that looks like one, that was found in the text.
 
-    Of something like a key of ours: `hint` as far as it is known, `malformed` where it was not a well-formed key as it
-    stood there, and, where one remains without what was around or in it, that `key`, to look it up and drop it.
-    `malformed` also says whose another vendor's is.
+    `marker` is what the text has instead of it; a hint stays in the text unchanged. For something like a Keydesk key:
+    `hint` is the known part of its hint, and `malformed` is set if it was not a well-formed key as it was pasted. If a
+    well-formed key is left after removing what was around it, `key` and `public_id` are set, so that callers can look
+    it up; they must not keep `key`. For a vendor's credential, `malformed` names the vendor.
     """
 
     kind: Kind
@@ -65,19 +66,25 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """The text as it may be kept and shown; what was taken out of it, in order; and the hints that are still in it."""
+    """
+    The text that may be stored and shown, and `pieces`: what was removed, in order, then the hints that stay in it.
+    """
 
     text: str
     pieces: tuple[Piece, ...]
 
 
 def redact(text: str, prefixes: Collection[str], *, length_at_most: int = LENGTH_AT_MOST) -> Redacted:
-    """The text without secrets, as far as it is kept at all. The prefixes are those of our keys, the first to show."""
+    """
+    Removes secrets from the first `length_at_most` characters of a text. The rest is dropped.
+
+    `prefixes` are the accepted prefixes of Keydesk keys; the first one is shown in sentences about malformed keys.
+    """
     text = text[:length_at_most]
     like_ours = (*prefixes, *(prefix + kind for prefix in prefixes for kind in PROGRAM_TOKEN_KINDS))
     gone: list[Piece] = []
     hints: list[Piece] = []
-    # What stands in place of a secret could be read with what is around it: it is looked at until it stays.
+    # A marker together with the text around it may look like another secret, so repeat until nothing changes.
     for _ in range(PASSES_AT_MOST):
         found = _settled(text, like_ours)
         taken_out = [each for each in found if not each.discreet]
@@ -94,7 +101,7 @@ def redact(text: str, prefixes: Collection[str], *, length_at_most: int = LENGTH
 
 
 def _settled(text: str, prefixes: Collection[str]) -> list[Found]:
-    """What was found, in order and without overlaps, and without what is there from being redacted before."""
+    """The findings in order and without overlaps. Markers from earlier redaction are not found again."""
     view = as_pasted(text)
     markers = [match.span() for match in _MARKER.finditer(text)]
     found = found_in(view, prefixes, markers)
@@ -117,7 +124,7 @@ def _settled(text: str, prefixes: Collection[str]) -> list[Found]:
 
 
 def _rank(found: Found, prefixes: Collection[str]) -> tuple[bool, int, bool, bool, bool, int]:
-    """What says most of a place comes first; a hint, which may stay, does not speak for what must go."""
+    """Sorts overlapping findings: the one that says most comes first, and a hint, which may stay, comes last."""
     key = found.key or LikeAKey()
     is_others = not is_whole(found, prefixes)
     kind = list(Kind).index(found.kind)
@@ -125,7 +132,11 @@ def _rank(found: Found, prefixes: Collection[str]) -> tuple[bool, int, bool, boo
 
 
 def _rest(view: View, found: list[Found]) -> list[Found]:
-    """The rest of a key that was cut in two, with the key put together in place of its first part."""
+    """
+    Finds the rest of a key that was cut in two.
+
+    Returns a finding for the rest, and one at the position of the first part that has the whole key.
+    """
     first = next((each for each in found if each.key and each.key.missing > 0), None)
     if first is None or first.key is None:
         return []
@@ -140,7 +151,7 @@ def _rest(view: View, found: list[Found]) -> list[Found]:
 
 
 def _echoes(view: View, found: list[Found]) -> list[Found]:
-    """Where a part of a key's secret that was found stands elsewhere, as in a column beside it."""
+    """Finds copies of parts of the found keys' secrets, for example in the text column of a dump."""
     tails = {each.key.tail.reveal() for each in found if each.key is not None}
     parts = {tail[at : at + ECHO_LENGTH] for tail in tails for at in range(len(tail) - ECHO_LENGTH + 1)}
     if not parts:
@@ -153,7 +164,7 @@ def _echoes(view: View, found: list[Found]) -> list[Found]:
 
 
 def _with_lines_after(text: str, found: Found) -> Found:
-    """A key that was cut over several lines and has no end goes on in the next ones, where each is one word, if any."""
+    """Extends a key that was cut over several lines to the following lines that have only one word."""
     key = found.key
     if key is None or key.masked or key.complete or text.count("\n", found.start, found.end) < LINES_AT_LEAST - 1:
         return found
@@ -164,7 +175,7 @@ def _with_lines_after(text: str, found: Found) -> Found:
 
 
 def _doubled(text: str, found: list[Found]) -> list[Found]:
-    """A key and the same again, with nothing or a comma between, are one piece."""
+    """Joins findings of the same key with nothing or a comma between them."""
     together: list[Found] = []
     for each in found:
         last = together[-1] if together else None
@@ -190,7 +201,7 @@ def _without(text: str, found: list[Found]) -> str:
 
 
 def _cut(text: str, length_at_most: int) -> str:
-    """The text as long as it may be, without the half of a marker."""
+    """Cuts the text to the allowed length. A marker that would be cut is left out."""
     if len(text) <= length_at_most:
         return text
     crossing = (match for match in _MARKER.finditer(text) if match.start() < length_at_most < match.end())
@@ -209,7 +220,7 @@ def _piece(text: str, found: Found, prefixes: Collection[str], *, is_told: bool 
     token = parse(whole, prefixes) if found.key.complete else None
     malformed = examine(raw, prefixes) if parse(raw, prefixes) is None else None
     if token and malformed and malformed.fault not in {*DISGUISE_WORDS, Fault.DOUBLED} and len(raw.split()) > 1:
-        # With the marks of a quotation between its lines, which nobody sent.
+        # The lines have marks of a quotation, which were not part of the key that was sent. Judge it without them.
         malformed = examine(f"{whole[:-TAIL_LENGTH]}\n{whole[-TAIL_LENGTH:]}", prefixes)
     return Piece(
         found.kind,

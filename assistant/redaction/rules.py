@@ -1,4 +1,4 @@
-"""What a rule is by which a credential is found: the words and marks before it, and what it must look like."""
+"""Rules that find credentials: the words and marks before a credential, and what the credential must look like."""
 
 import base64
 import binascii
@@ -11,9 +11,9 @@ from assistant.redaction.finding import Kind
 from assistant.redaction.randomness import is_hexadecimal, looks_made_up
 
 VALUE = r"""(?:\\?"(?P<a>[^"\n\\]{1,300})|\\?'(?P<b>[^'\n\\]{1,300})|(?P<c>[^\s"'`&;,<>()\\]{1,300}))"""
-"""After a name: between quotes, or up to what ends a value in a program; only `c` may be a part of a program."""
+"""A value after a name: between quotes (`a`, `b`), or up to what ends a value in a program (`c`)."""
 ARGUMENT = r"""(?:"(?P<a>[^"\n]{1,300})"|'(?P<b>[^'\n]{1,300})'|(?P<d>[^\s"'`|;]{1,300}))"""
-"""On a command line."""
+"""An argument on a command line."""
 SURE = (
     r"pass(?:word|wd|phrase|wort|code)|(?<![a-z])pass|(?<!old)pwd(?!=[/~])|kennwort|contrase[nñ]a|mot de passe"
     r"|(?<![a-z])mdp|senha|palavra[- ]passe|パスワード|暗証番号|密[码碼]|口令"
@@ -27,8 +27,10 @@ _SIGN = re.compile(r"[!#$%&*+=?@^~|\\<>{}\[\]]")
 @dataclass(frozen=True, slots=True)
 class Rule:
     """
-    What stands before a credential, and what the text there must look like to be taken for one. One of the words must
-    occur for the rest to be looked for.
+    A rule that finds credentials.
+
+    `pattern` matches the credential with what precedes it; it is searched for only if one of `words` occurs in the
+    text. `wanted` decides whether the matched text looks like a credential.
     """
 
     kind: Kind
@@ -38,27 +40,27 @@ class Rule:
 
 
 def rule(kind: Kind, words: str, pattern: str, wanted: Callable[[str], bool]) -> Rule:
-    """A rule; its words are divided by bars, its pattern has the credential in the groups a, b, c or d."""
+    """Makes a rule. `words` are separated by bars; `pattern` has the credential in one of the groups a, b, c and d."""
     return Rule(kind, tuple(words.split("|")), re.compile(pattern, re.IGNORECASE | re.MULTILINE), wanted)
 
 
 def anything(value: str) -> bool:
-    """Whatever stands there is a credential."""
+    """Accepts any text."""
     return True
 
 
 def something(value: str) -> bool:
-    """It is long enough for one."""
+    """Accepts a text of at least 4 characters."""
     return len(value) >= 4
 
 
 def with_digits(value: str) -> bool:
-    """A word with digits in it."""
+    """Accepts a text of at least 6 characters with digits, but not only digits."""
     return len(value) >= 6 and any(map(str.isdigit, value)) and not value.isdigit()
 
 
 def like_a_password(value: str) -> bool:
-    """No word of a sentence: it has digits, a sign or capital letters in it."""
+    """Accepts a text that is not a word of a sentence, because it has digits or signs, or looks random."""
     if len(value) < 4:
         return False
     has_letters, has_digits = any(map(str.isalpha, value)), any(map(str.isdigit, value))
@@ -70,7 +72,7 @@ def like_a_password(value: str) -> bool:
 
 
 def made_up(value: str) -> bool:
-    """A generator made it, or a part of it."""
+    """Accepts a UUID, and a text of at least 8 characters that looks random or has a long hexadecimal part."""
     if _UUID.fullmatch(value):
         return True
     return len(value) >= 8 and any(
@@ -79,7 +81,11 @@ def made_up(value: str) -> bool:
 
 
 def basic(value: str) -> bool:
-    """A name and a password, or a part of them: what is not base64 is a word after *Basic*, or was cut short."""
+    """
+    Accepts base64 with a colon in its content, as in HTTP Basic credentials, and texts that look random.
+
+    What is not base64 may be a word after "Basic", or credentials that were cut short.
+    """
     try:
         content = base64.b64decode(value.translate(BASE64_FOR_ADDRESSES) + "=" * (-len(value) % 4))
     except binascii.Error:

@@ -1,4 +1,4 @@
-"""Finds what is in pieces of one length with anything between: numbers, words that come again, names of fields."""
+"""Finds secrets that are split into pieces of equal length, with other words, numbers or field names between them."""
 
 import re
 from collections import Counter
@@ -15,18 +15,18 @@ PIECES_AT_LEAST = 3
 LETTERS_AT_LEAST = 24
 PIECE_AT_LEAST = 4
 MADE_UP_AT_LEAST = 0.6
-"""Of the pieces: chance makes a word, a number or CamelCase of about one in eight of four letters."""
+"""Share of the pieces that must look random. Of random pieces of four characters, one in eight looks like a word."""
 APART_AT_MOST = 40
 _RUNS = (re.compile(r"[0-9A-Za-z]++(?!\s?=)"), re.compile(r"[0-9A-Za-z_]++(?!\s?=)"))
-"""An underscore stands between two pieces, or belongs to one. A name before an equals sign is no piece."""
+"""Patterns for pieces, in which underscores separate pieces or are part of them. Names before = are not pieces."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[A-Za-z]+\d{1,2}")
 _OFTEN = 3
 ONE_PIECE_MORE = 12
-"""Letters of a piece, of which two in a row are enough."""
+"""Of pieces with at least this many characters, two in a row are enough."""
 
 
 def scattered(view: View) -> Iterator[Found]:
-    """Each row of pieces of one length, of which most are made up, with a shorter one after it."""
+    """Yields rows of pieces of equal length that mostly look random, including a shorter last piece."""
     for form in _RUNS:
         runs = [match.span() for match in form.finditer(view.text)]
         words = [view.text[slice(*run)] for run in runs]
@@ -48,7 +48,7 @@ def scattered(view: View) -> Iterator[Found]:
 
 
 def _near(places: list[int], pieces: list[tuple[int, int]]) -> Iterator[list[int]]:
-    """The places in rows in which each piece is not far from the one before."""
+    """Splits the places into rows in which no piece is far from the one before."""
     row: list[int] = []
     for at in places:
         if row and pieces[at][0] - pieces[row[-1]][1] > APART_AT_MOST:
@@ -71,7 +71,7 @@ def _is_made_up(piece: str) -> bool:
 
 
 def _last(text: str, pieces: list[tuple[int, int]], at: int, length: int) -> int:
-    """The last piece of the row: a shorter one after it belongs to it, unless it is a word."""
+    """The last piece of a row. A shorter piece after the row belongs to it, unless it is a word."""
     if at + 1 == len(pieces):
         return at
     start, end = pieces[at + 1]

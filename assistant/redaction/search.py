@@ -1,5 +1,5 @@
 """
-Looks for secrets in all views of a text: as it stands, put together from pieces, and decoded, within bounded work.
+Searches for secrets in all views of a text: unchanged, joined from pieces, and decoded. The work is limited.
 """
 
 from bisect import bisect
@@ -26,20 +26,21 @@ from keys.token import TAIL_LENGTH
 
 ENCODINGS_AT_MOST = 2
 CHARACTERS_AT_MOST = 20_000
-"""Of all views together that are looked at. What is in few encodings comes first."""
+"""How many characters of all views together are searched. Views with fewer encodings come first."""
 THOROUGHLY_AT_MOST = 8_000
-"""Of these, where pieces are put together and what is encoded is decoded: the longest message, in two views."""
+"""For how many of these, pieces are joined and encodings decoded: enough for two views of the longest message."""
 VIEW_COSTS = 120
-"""What a view costs beside its characters, in characters."""
+"""The fixed cost of a view, in characters."""
 _NOT_IN_PUBLIC = frozenset({Kind.SECRET, Kind.PASSWORD})
-"""What a certificate or an image has none of, however a part of it looks."""
+"""Kinds that are ignored inside public data, such as a certificate or an image, which may look like them by chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
     """
-    A view to look at, with how many more encodings to look through in it. `is_pieced` where it was put together from
-    pieces, `is_shown` where it comes from a dump or a list of bytes.
+    A view to search. `encodings` is how many more layers of encoding to decode in it.
+
+    `is_pieced` says that it was joined from pieces, `is_shown` that it comes from a dump or a list of bytes.
     """
 
     view: View
@@ -50,10 +51,10 @@ class _Look:
 
 def found_in(view: View, prefixes: Collection[str], markers: list[tuple[int, int]]) -> list[Found]:
     """
-    All that is found in all views of this one, overlapping as it may; the views of what is decoded come after it.
+    Searches a view and all views that are derived from it. The findings may overlap.
 
-    Where a whole key is found as it stands, what was put together from pieces does not say otherwise: a word after the
-    key is easily taken for more of it.
+    Where a whole key was found directly, findings in joined pieces are ignored, because joining easily adds a following
+    word to the key. `markers` are the positions of markers, in which nothing is found.
     """
     found: list[Found] = []
     pieced: list[list[Found]] = []
@@ -100,7 +101,7 @@ def found_in(view: View, prefixes: Collection[str], markers: list[tuple[int, int
 
 
 def is_whole(found: Found, prefixes: Collection[str]) -> bool:
-    """Whether it has the form of a key of ours, whole."""
+    """Whether the finding is a complete key with one of the prefixes."""
     return found.key is not None and found.key.complete and found.key.prefix in prefixes
 
 
@@ -115,7 +116,7 @@ def _as_it_stands(plain: View, prefixes: Collection[str]) -> Iterator[Found]:
 
 
 def _put_together(plain: View, prefixes: Collection[str]) -> Iterator[Iterable[Found]]:
-    """What is found where a text was cut into pieces, with other things between: the surest ways first."""
+    """Yields what is found after joining pieces that have other text between them, the most reliable ways first."""
     lines = unnumbered(plain)
     if "\n" in plain.text:
         for put_together in (*((lines,) if lines else ()), *columns(plain)):
@@ -129,7 +130,9 @@ def _put_together(plain: View, prefixes: Collection[str]) -> Iterator[Iterable[F
 
 
 def _with_equal_pieces(view: View, found: Found) -> Found:
-    """A key without its end goes on in the pieces after it that are as long as its last one, words or not."""
+    """
+    Extends a key without its end by the following pieces that are as long as its last piece, even if they are words.
+    """
     key = found.key
     if key is None or key.complete or key.masked:
         return found
@@ -147,7 +150,7 @@ def _with_equal_pieces(view: View, found: Found) -> Found:
 
 
 def _decoded(plain: View, together: View, look: _Look) -> Iterator[_Look]:
-    """What is in an encoding, in one piece or wrapped; and what dumps and lists of bytes show."""
+    """Yields the contents of encodings, in one piece or wrapped over lines, and of dumps and lists of bytes."""
     deeper = replace(look, encodings=look.encodings - 1)
     for content in chain(decoded(plain), decoded_otherwise(plain)):
         yield replace(deeper, view=content)
@@ -170,6 +173,6 @@ def _decoded(plain: View, together: View, look: _Look) -> Iterator[_Look]:
 
 
 def is_within(found: Found, places: list[tuple[int, int]]) -> bool:
-    """Whether it is in one of the places, which are in order."""
+    """Whether the finding lies within one of the places, which must be in order."""
     before = bisect(places, found.start, key=itemgetter(0))
     return before > 0 and found.end <= places[before - 1][1]

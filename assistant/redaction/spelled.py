@@ -1,4 +1,4 @@
-"""Finds a key of ours that something stands in after every few characters: spaces, dashes, line marks, emoji."""
+"""Finds Keydesk keys that are interrupted after every few characters: by spaces, dashes, line marks or emoji."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from keys.randomness import looks_random
 from keys.token import PUBLIC_ID_LENGTH, TAIL_LENGTH, Secret
 
 LOOKED_AT = 1200
-"""Characters after a prefix in which the rest of a key is looked for."""
+"""The rest of a key is searched for in this many characters after its prefix."""
 TRIED_AT_MOST = 20
 LENGTH = PUBLIC_ID_LENGTH + TAIL_LENGTH
 ENDING_LENGTH = 4
@@ -29,7 +29,7 @@ def _prefix(prefixes: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def spelled(view: View, prefixes: Collection[str]) -> Iterator[Found]:
-    """Keys of ours in many pieces, as much of each as is there."""
+    """Yields keys with one of the prefixes that are in at least three pieces, as much of each as is there."""
     taken = 0
     for tried, match in enumerate(_prefix(tuple(prefixes)).finditer(view.text)):
         if match.start() < taken or tried >= TRIED_AT_MOST:
@@ -47,7 +47,11 @@ def spelled(view: View, prefixes: Collection[str]) -> Iterator[Found]:
 
 
 def _pieces(text: str, start: int) -> list[tuple[str, int]]:
-    """The pieces of a key after its prefix, each with its end: up to a key's length, or else up to the first prose."""
+    """
+    The pieces of a key after its prefix, each with its end position.
+
+    They end at a key's length or, if that is not reached, where a sentence begins.
+    """
     pieces: list[tuple[str, int]] = []
     before, length = start, 0
     for piece in _PIECE.finditer(text, start, start + LOOKED_AT):
@@ -67,7 +71,7 @@ def _pieces(text: str, start: int) -> list[tuple[str, int]]:
 
 
 def _begins_prose(words: list[str], usual: int) -> bool:
-    """Whether a sentence goes on here: a piece may be a word by chance, but then it is as long as the others."""
+    """Whether a sentence begins here. A piece may be a word by chance, but then it is as long as the other pieces."""
     if not is_prose(words[0]) or len(words[0]) < 2:
         return False
     return len(words[0]) != usual or (len(words) > 1 and len(words[1]) != usual and is_prose(words[1]))

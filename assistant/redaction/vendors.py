@@ -1,9 +1,9 @@
 """
-Owns the credentials of other vendors, and private keys, which are told by their own form.
+Finds credentials of other vendors, and private keys, by their form.
 
-The forms are those that the vendors document; which vendors matter was taken from the rule lists of gitleaks (MIT) and
-detect-secrets (Apache-2.0), whose patterns are for whole tokens in files, and not used here. These are wider: a token
-that was cut short is still a secret.
+The forms are the ones that the vendors document. The choice of vendors follows the rule lists of gitleaks (MIT) and
+detect-secrets (Apache-2.0). Their patterns are not used, because they match only whole tokens in files; a token that
+was cut short is still a secret, so these patterns are wider.
 """
 
 import re
@@ -53,7 +53,7 @@ VENDORS: tuple[tuple[str, str, str], ...] = (
     ("age key", "AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[0-9A-Z]{16,}"),
     ("JWT", "ey", rf"ey[JA]{_W}{{6,}}\.{_W}{{6,}}(?:\.{_W}*){{0,4}}"),
 )
-"""What stands in the text instead, what must occur for it (any of these), and the form. The first that fits counts."""
+"""For each form: the marker's text, the texts of which one must occur, and the pattern. The first that fits counts."""
 
 _VENDORS = tuple((name, rare.split(), re.compile(rf"(?<![0-9A-Za-z])(?:{form})")) for name, rare, form in VENDORS)
 _RARE = re.compile("|".join(sorted({re.escape(part) for _, rare, _ in VENDORS for part in rare.split()})))
@@ -65,18 +65,18 @@ _PRIVATE_KEY = re.compile(
 
 
 def vendors(view: View) -> Iterator[Found]:
-    """Credentials of other vendors, and private keys."""
+    """Yields credentials of other vendors, and private keys."""
     for name, match in _matches(view.text):
         yield Found(*view.span(*match.span()), Kind.VENDOR, f"[{name}]")
     yield from _private_keys(view)
 
 
 def vendors_over_lines(broken: View) -> Iterator[Found]:
-    """Credentials of other vendors in a view of words that were broken over lines."""
+    """Yields credentials of other vendors in a view of words that were broken over lines (`lines.broken_words`)."""
     for name, match in _matches(broken.text):
         bounds = [match.start(), *sorted(gap for gap in broken.gaps if match.start() < gap < match.end()), match.end()]
         parts = [broken.text[a:b] for a, b in pairwise(bounds)]
-        # The first word of the next line may be another sentence's.
+        # The first word of the next line may belong to a sentence instead.
         last = next((at for at, part in enumerate(parts) if at and part.isalpha() and is_prose(part)), len(parts))
         yield Found(*broken.span(match.start(), bounds[last]), Kind.VENDOR, f"[{name}]")
 
