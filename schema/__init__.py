@@ -1,4 +1,4 @@
-"""Shows: the GraphQL schema."""
+"""The GraphQL schema: converts what the resolvers return into public types, and checks roles before it calls them."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Shows API keys, and what comes of creating, rotating and deleting one."""
+"""GraphQL types of API keys, and of the results of creating, rotating and deleting one."""
 
 from datetime import datetime
 from enum import Enum
@@ -81,7 +81,7 @@ def to_scope(scope: ApiKeyScope) -> Scope:
 
 
 def to_api_key(record: ApiKeyRecord, actor: Actor, now: datetime) -> ApiKey:
-    """The public type of a row, as this actor sees it at this moment."""
+    """Converts a key to its GraphQL type, as this actor sees it at the moment `now`."""
     deleted = record.deleted_at is not None
     works_until = record.previous_works_until
     return ApiKey(

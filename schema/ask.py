@@ -1,4 +1,8 @@
-"""Shows how the assistant is asked, at once or as the answer is written: both are the same question and answer."""
+"""
+GraphQL types and operations for asking the assistant.
+
+`askAssistant` returns the whole answer, the subscription `assistantAnswer` streams it; both give the same answer.
+"""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -68,7 +72,7 @@ class Subscription:
 async def answered(
     context: Context, input: AskAssistantInput
 ) -> AsyncGenerator[AssistantTextChunk | AssistantAnswer, None]:
-    """Chunks, then the answer. Raises NotFound, InvalidInput and TooManyRequests."""
+    """Yields chunks of the answer's text, then the answer. Raises NotFound, InvalidInput and TooManyRequests."""
     asking = Asking(
         message=input.message,
         conversation_id=_conversation_id(input),
@@ -89,7 +93,7 @@ async def answered(
 
 
 async def whole_answer(context: Context, input: AskAssistantInput) -> AssistantAnswer:
-    """The answer alone."""
+    """Asks the assistant and returns only the answer. Raises NotFound, InvalidInput and TooManyRequests."""
     async with aclosing(answered(context, input)) as events:
         async for event in events:
             if isinstance(event, AssistantAnswer):
@@ -98,7 +102,7 @@ async def whole_answer(context: Context, input: AskAssistantInput) -> AssistantA
 
 
 def asker(context: Context, organization_id: strawberry.ID) -> Asker:
-    """The signed-in person in this organization. Raises NotFound."""
+    """The signed-in person as somebody who asks in this organization. Raises NotFound if they are not in it."""
     signed_in = context.require_signed_in()
     return asker_in(
         signed_in.actor,

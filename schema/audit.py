@@ -1,4 +1,4 @@
-"""Shows the audit log."""
+"""GraphQL types of the audit log."""
 
 from datetime import datetime
 

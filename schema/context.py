@@ -1,4 +1,4 @@
-"""Owns what a request brings to every field: who is asking, and what the operations work with."""
+"""The context of a request, which every field gets: the person behind the request, and the services it needs."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,25 +19,29 @@ from schema.usage_loaders import UsageLoads
 
 
 class Visit(Protocol):
-    """Who is signed in by this request, and the way in and out: `app` knows its cookies, address and device."""
+    """The person behind a request, and how they sign in and out. `app.authentication` implements it with cookies."""
 
     @property
     def signed_in(self) -> SignedIn | None:
-        """Null for the signed-out. It follows what the document does."""
+        """The person who is signed in, or None. Changes when the GraphQL document signs in or out."""
 
     async def sign_in(self, email: str, password: str) -> SignedIn:
-        """Begins a session and gives the browser its cookies. Raises SignInRefused."""
+        """Signs a person in and sets the cookies. Raises SignInRefused."""
 
     async def sign_out(self) -> None:
-        """Ends the session, if there is one, and takes its cookie back."""
+        """Ends the session, if there is one, and deletes its cookie."""
 
     async def change_password(self, signed_in: SignedIn, current_password: str, new_password: str) -> SignedIn:
-        """Ends the person's other sessions. Raises InvalidInput and TooManyRequests."""
+        """
+        Changes the person's password, and ends their other sessions.
+
+        Raises InvalidInput, Unauthenticated and TooManyRequests.
+        """
 
 
 @dataclass(frozen=True)
 class Context:
-    """One request's."""
+    """Everything that the fields of one request share."""
 
     desk: Desk
     reader: Reader
@@ -58,17 +62,17 @@ class Context:
 
     @property
     def actor(self) -> Actor:
-        """Who asks, in fields below a guard."""
+        """The signed-in person as an actor. Raises Unauthenticated or PasswordChangeRequired."""
         return self.require_signed_in().actor
 
     @cached_property
     def usage(self) -> UsageLoads:
-        """Made for those who ask for it: most requests don't."""
+        """Loaders of usage. Made at first use, because most requests don't need them."""
         return UsageLoads(self.reader, self.limiter)
 
     @cached_property
     def support(self) -> SupportLoads:
-        """Made for those who ask for it."""
+        """Loaders of conversations, made at first use."""
         return SupportLoads(self.reader, self.actor)
 
 

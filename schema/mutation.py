@@ -1,7 +1,7 @@
 """
-Shows what can be done: a guard, a resolver, a conversion each.
+The GraphQL mutations. Each field checks permissions, calls a resolver, and converts the result.
 
-Results are nullable, so that an error in one field of a document never takes away the secret that another has just
+Results are nullable, so that an error in one field of a document does not remove the secret that another field has just
 issued.
 """
 
@@ -32,7 +32,7 @@ from schema.support import Message, to_message, to_ticket
 from schema.viewer import Viewer, to_viewer
 
 NO_SUCH_ID = UUID(int=0)
-"""What an id that can't be read stands for: it gets the same words as one of something that is not there."""
+"""Replaces an id that can't be parsed, so that it gets the same refusal as an id that does not exist."""
 
 
 @strawberry.input

@@ -1,4 +1,4 @@
-"""Shows organizations, their people and agents."""
+"""GraphQL types of an organization's people, roles, agents and key slots."""
 
 from collections.abc import Iterable
 from datetime import datetime

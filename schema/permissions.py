@@ -1,4 +1,8 @@
-"""Owns the first gate: permission classes that need no row. They ask the one table, and raise its refusals."""
+"""
+Permission classes: the checks before a field runs, which need no database row.
+
+They ask `keys.policy` and raise its refusals. The resolver checks again with the row.
+"""
 
 from typing import Any, ClassVar
 
@@ -17,14 +21,22 @@ Info = strawberry.Info[Context, None]
 
 
 class SignedIn(BasePermission):
-    """Somebody is signed in, with a password of their own. Raises Unauthenticated or PasswordChangeRequired."""
+    """
+    Requires that a person is signed in and has chosen a password.
+
+    Raises Unauthenticated or PasswordChangeRequired.
+    """
 
     def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
         return info.context.require_signed_in() is not None
 
 
 class _ManagesKeys(BasePermission):
-    """The role allows the action on some key of some organization; which one is looked at with the row."""
+    """
+    Requires a role that allows the action on some key of some organization. Raises Forbidden.
+
+    The resolver checks whether it is allowed on the key in question.
+    """
 
     action: ClassVar[Action]
 
@@ -36,25 +48,29 @@ class _ManagesKeys(BasePermission):
 
 
 class MayRenameKeys(_ManagesKeys):
-    """Organization admins and agent admins."""
+    """Allows organization admins and agent admins."""
 
     action = Action.RENAME_KEY
 
 
 class MayRotateKeys(_ManagesKeys):
-    """Organization admins and agent admins."""
+    """Allows organization admins and agent admins."""
 
     action = Action.ROTATE_KEY
 
 
 class MayDeleteKeys(_ManagesKeys):
-    """Organization admins and agent admins."""
+    """Allows organization admins and agent admins."""
 
     action = Action.DELETE_KEY
 
 
 class MayCreateKeys(BasePermission):
-    """The role allows creating a key of this scope in this organization. Leaves a trace of the no in the audit log."""
+    """
+    Requires a role that allows creating a key of this scope in this organization.
+
+    Raises NotFound or Forbidden. A Forbidden is also written to the audit log.
+    """
 
     async def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
         context, wanted = info.context, kwargs["input"]

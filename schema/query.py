@@ -1,4 +1,4 @@
-"""Shows what can be asked: a guard, a resolver, a conversion each."""
+"""The GraphQL queries. Each field checks permissions, calls a resolver, and converts the result."""
 
 import strawberry
 

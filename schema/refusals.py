@@ -1,4 +1,4 @@
-"""Shows the expected noes: those with a type in a field's union, and the codes of all others."""
+"""Maps refusals to GraphQL: some to a type in a field's result union, the others to an error with a code."""
 
 from typing import Any
 
@@ -27,8 +27,8 @@ CODES: dict[type[Refusal], str] = {
 
 
 def as_error(refusal: Refusal) -> GraphQLError | None:
-    """The error that a refusal becomes where no union has it; None for one that must not get so far."""
-    # Also by what it is a kind of: a narrower refusal is no fault of the server's.
+    """The GraphQL error for a refusal that has no type in the field's union; None if the refusal has no code."""
+    # Base classes are searched too, so that a more specific refusal is not reported as an internal error.
     code = next((CODES[kind] for kind in type(refusal).__mro__ if kind in CODES), None)
     if code is None:
         return None

@@ -1,4 +1,4 @@
-"""Owns the scalars whose form the schema promises."""
+"""Defines the scalar DateTime."""
 
 from datetime import UTC, datetime
 

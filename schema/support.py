@@ -1,4 +1,4 @@
-"""Shows the support assistant: conversations, their messages, what was found, and the hand-over to people."""
+"""GraphQL types of the support assistant: conversations, messages, diagnoses, and tickets."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Owns how a request looks up conversations: what its fields ask at the same moment together, and nothing twice."""
+"""Data loaders for conversations: queries of a request's fields are batched, and nothing is read twice."""
 
 from uuid import UUID
 
@@ -13,7 +13,11 @@ from resolvers import conversations
 
 
 class SupportLoads:
-    """One request's. Keys that the person may not see today are None, whatever they could see when it was written."""
+    """
+    The loaders of one request.
+
+    A key that the person may not see now is None, even if they could see it when the message was written.
+    """
 
     def __init__(self, reader: Reader, actor: Actor) -> None:
         self._reader = reader
@@ -22,7 +26,7 @@ class SupportLoads:
         self.keys = DataLoader[UUID, ApiKeyRecord | None](lambda ids: conversations.keys(reader, actor, ids))
 
     def messages(self, last: int, before: UUID | None) -> DataLoader[UUID, list[MessageRecord]]:
-        """By conversation, the last so many before that one."""
+        """Loads, by conversation, the last `last` messages before the message `before`, or the newest ones."""
         if (last, before) not in self._messages:
             self._messages[last, before] = DataLoader(
                 lambda ids: conversations.messages(self._reader, ids, last=last, before=before)

@@ -1,4 +1,4 @@
-"""Shows a key's usage: where it stands with its limits, what was counted, who uses it, and what was refused."""
+"""GraphQL types of a key's usage: its limits, counted requests, callers, and refused requests."""
 
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -193,5 +193,5 @@ def _to_caller(record: CallerRecord) -> Caller:
 
 
 def _to_int(count: int) -> int:
-    """GraphQL's whole numbers have 32 bits, and a key may be used for years."""
+    """Limits a count to GraphQL's 32 bits, which the requests of several years may exceed."""
     return min(count, LARGEST_INT)

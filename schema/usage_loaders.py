@@ -1,4 +1,4 @@
-"""Owns how a request looks up usage: what its fields ask at the same moment together, and nothing twice."""
+"""Data loaders for usage: queries of a request's fields are batched, and nothing is read twice."""
 
 import asyncio
 from uuid import UUID
@@ -20,7 +20,7 @@ BALANCES_AT_ONCE = 50
 
 
 class UsageLoads:
-    """One request's. A list of ten keys takes as many statements as one key."""
+    """The loaders of one request. A list of ten keys takes as many statements as one key."""
 
     def __init__(self, reader: Reader, limiter: Limiter) -> None:
         self._reader = reader
@@ -33,7 +33,7 @@ class UsageLoads:
         self.agents = DataLoader[tuple[UUID, UUID], NamedAgent | None](lambda places: usage.agents(reader, places))
 
     def series(self, intervals: Intervals) -> DataLoader[UUID, list[Point]]:
-        """By key, for these intervals."""
+        """Loads the counts of these intervals, by key."""
         if intervals not in self._series:
             keys_at_once = max(1, POINTS_AT_ONCE // intervals.number)
             self._series[intervals] = DataLoader(
@@ -42,13 +42,13 @@ class UsageLoads:
         return self._series[intervals]
 
     def refusals(self, first: int) -> DataLoader[UUID, list[RefusedRecord]]:
-        """By key, at most so many of each."""
+        """Loads the newest refused requests, by key: at most `first` of each."""
         if first not in self._refusals:
             self._refusals[first] = DataLoader(lambda key_ids: usage.refusals(self._reader, key_ids, first=first))
         return self._refusals[first]
 
     async def _load_balances(self, keys: list[ApiKeyRecord]) -> list[Balance | BaseException]:
-        # One batch after the other: the event loop serves other requests in between.
+        # One batch after the other, so that the event loop serves other requests in between.
         async with self._turn:
             return await usage.balances(self._limiter, keys)
 

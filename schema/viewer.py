@@ -1,4 +1,4 @@
-"""Shows the signed-in person and the organizations they are in, whose fields load what the person may see."""
+"""GraphQL types of the signed-in person and of their organizations, whose fields load what the person may see."""
 
 from uuid import UUID
 

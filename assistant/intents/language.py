@@ -1,4 +1,4 @@
-"""Owns in which language a message is: one of seven that are understood, or another."""
+"""Recognizes the language of a message: one of the seven that the assistant understands, or another."""
 
 import re
 from collections import Counter
@@ -10,7 +10,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u06ff\u0900-\u0e7f\u10a0-\u10ff\uac00-\ud7af]")
 _LATIN = re.compile(r"[A-Za-z]")
 _LIKE_CODE = re.compile(r"[_0-9/=@{}<>\[\]]|^-")
-"""In a word that says nothing of the language."""
+"""Words with these characters are code and are ignored."""
 _ELISION = re.compile(r"\b(?:[dlmtscj]|qu)['’][a-zàâéèêëîïôûœ]")
 _WORD = re.compile(r"[a-zà-öø-ÿąćęłńśźżğışčěřůž]+")
 
@@ -80,7 +80,11 @@ _LANGUAGES = _languages_of_words()
 
 
 def language_of(text: str) -> str:
-    """`en`, `de`, `fr`, `es`, `pt`, `ja`, `zh`, or `other`. What can't be told counts as English."""
+    """
+    Returns `en`, `de`, `fr`, `es`, `pt`, `ja`, `zh`, or `other`.
+
+    A text without any sign of a language is English.
+    """
     if _KANA.search(text):
         return "ja"
     latin = len(_LATIN.findall(text))

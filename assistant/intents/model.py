@@ -1,8 +1,8 @@
 """
-Owns the classifier as it runs: a table of weights, trained beforehand, that are looked up and added; nothing else.
+Runs the trained classifier of messages: it looks up the weights of a message's features and adds them.
 
-A feature's weights for all topics lie side by side in one integer, a lane each, so that adding two of them adds all
-lanes at once. Lanes are wide enough for every feature that a message can have.
+The weights of a feature for all topics are packed into one integer, in a lane for each topic, so that adding two
+integers adds all lanes at once. Lanes are wide enough for all features that a message can have.
 """
 
 import json
@@ -19,30 +19,30 @@ from assistant.intents.topics import Topic
 FILE = Path(__file__).with_name("understanding.model")
 _LANE_BYTES = 3
 _MIDDLE = 128
-"""What stands for a weight of zero in a byte."""
+"""The byte that means a weight of zero."""
 
 
 class Block(NamedTuple):
-    """One block of features: the integer of each, and what a step of its weights is worth."""
+    """A block of features: the packed weights of each feature, and the value of one unit of weight (`step`)."""
 
     rows: dict[str, int]
     step: float
 
 
 class Model(NamedTuple):
-    """The weights, and what was learned about how far to trust them."""
+    """The weights of all blocks, and the calibration of their results."""
 
     topics: tuple[Topic, ...]
     bias: tuple[float, ...]
     blocks: tuple[Block, ...]
     temperature: float
     sure_from: float
-    """The probability of one answer from which on it is given directly."""
+    """An answer with at least this probability is given directly."""
     digest: str
-    """Of the phrases and the code that it was trained from."""
+    """The digest of the phrases and the code that the model was trained from."""
 
     def log_odds(self, features: Features) -> list[float]:
-        """How much speaks for each topic, in the order of `topics`; differences between them are what counts."""
+        """The log-odds of each topic, in the order of `topics`. Only their differences have a meaning."""
         total = list(self.bias)
         for block, found in zip(self.blocks, features, strict=True):
             rows = [row for feature in found if (row := block.rows.get(feature)) is not None]
@@ -66,7 +66,7 @@ def _row(weights: bytes) -> int:
 
 @cache
 def model() -> Model:
-    """The one model, read once."""
+    """Reads the model from its file. Cached."""
     head, body = FILE.read_bytes().split(b"\n", 1)
     about = json.loads(head)
     content = zlib.decompress(body)
@@ -84,7 +84,12 @@ def model() -> Model:
 
 
 def packed(about: dict[str, object], names: Sequence[Sequence[str]], weights: Iterable[Sequence[int]]) -> bytes:
-    """The file of a model: `about` in a line, then the features' names, then a byte a weight, from -127 to 127."""
+    """
+    Encodes a model for its file.
+
+    The file has a line of JSON (`about`), then compressed: the names of the features, and a byte for each weight, which
+    is from -127 to 127.
+    """
     text = "\n\n".join("\n".join(block) for block in names).encode()
     table = b"".join(bytes(weight + _MIDDLE for weight in row) for row in weights)
     head = json.dumps({**about, "names": len(text)}, sort_keys=True)

@@ -1,7 +1,7 @@
 """
-Recognizes trouble that no record of a key explains, by what people and programs call it.
+Recognizes problems that no record of a key explains, by the words that people and programs use for them.
 
-It is made by browsers, by gateways, or by a restored database. A status alone would lead to the wrong key.
+Browsers, gateways, or a restored database cause them. A status code without these words would lead to the wrong key.
 """
 
 import re
@@ -12,15 +12,15 @@ from assistant.intents.understand import Understood
 
 
 class Symptom(Enum):
-    """What somebody sees."""
+    """A problem that a person can see."""
 
     CORS = auto()
-    """A browser blocked the call, or its preflight was refused."""
+    """A browser blocked the call, or its preflight request was refused."""
     WEBSOCKET = auto()
     WITHOUT_BODY = auto()
-    """A refusal that says nothing."""
+    """A refusal without a body."""
     GATEWAY_ERROR = auto()
-    """502 or 504: a gateway did not reach a server behind it."""
+    """502 or 504: a gateway could not reach the server behind it."""
     RESTORED = auto()
     """Keys fail, or work again, since a backup was restored."""
 
@@ -64,16 +64,16 @@ _RESTORED = re.compile(
     re.IGNORECASE,
 )
 _ELSEWHERE = re.compile(r"\.env\b|\b(?:config\w*|file|laptop|machine|vault|secrets? manager)\b", re.IGNORECASE)
-"""What a caller restores on its own side: then it sends an older secret, which records explain."""
+"""Things that a caller restores on its own side. The caller then sends an older secret, which records explain."""
 _GATEWAYS_OWN = frozenset({502, 504})
 _COUNTED = re.compile(r"\b50[24] (?:requests?|calls?|times|keys?)\b", re.IGNORECASE)
 _REFUSALS = frozenset({401, 403, 429})
 _OF_A_KEY = frozenset({"deleted_key", "replaced_secret", "agent_not_in_scope", "rate_limited", "quota_exceeded"})
-"""Codes that a record explains better."""
+"""Codes that a key's record explains better."""
 
 
 def symptom_of(text: str, understood: Understood) -> Symptom | None:
-    """What a redacted message describes, or None where it describes nothing of the kind."""
+    """The symptom that a redacted message describes, or None."""
     said = plain(text)
     if _OF_A_KEY.intersection(understood.codes):
         return None

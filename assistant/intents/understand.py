@@ -1,8 +1,8 @@
 """
-Owns what a person's message is about, how sure that is, and what stands in it. Nothing of the organization is known.
+Finds what a redacted message is about, with probabilities, and which entities it names.
 
-The message is redacted already. Rules are for what leaves no doubt, a classifier for everything else; how a message is
-answered is weighed by the caller with what is the matter now: see `weighed`.
+It uses only the message, nothing about the organization. Rules handle what leaves no doubt, a classifier everything
+else. Callers combine the result with what is wrong at the moment: see `weighed`.
 """
 
 import math
@@ -23,10 +23,10 @@ _LEAST = 1e-9
 
 
 class Understood(NamedTuple):
-    """What a message is about, and what stands in it word for word."""
+    """What a message is about, and the entities that it contains literally."""
 
     readings: tuple[Reading, ...]
-    """All topics, the likeliest first."""
+    """All topics with their probabilities, the likeliest first."""
     language: str
     """`en`, `de`, `fr`, `es`, `pt`, `ja`, `zh`, or `other`."""
     status_codes: tuple[int, ...]
@@ -36,19 +36,19 @@ class Understood(NamedTuple):
     hints: tuple[str, ...]
     ids: tuple[str, ...]
     hosts: tuple[str, ...]
-    """Those of pasted addresses, with a port where there is one."""
+    """The hosts of pasted URLs, with the port if there is one."""
     header_mistakes: tuple[HeaderMistake, ...]
     has_pasted_key: bool
     has_pasted_other: bool
-    """Another vendor's credential, or one without a form of its own."""
+    """Whether redaction removed a vendor's credential, or another secret that is not a Keydesk key."""
     is_follow_up: bool
-    """It makes sense only after another message."""
+    """Whether the message makes sense only after another message."""
     asks_anew: bool
-    """It is a question of its own, and no remark, thanks or continuation."""
+    """Whether the message is a new question, and not a remark, thanks or a continuation."""
 
 
 def understand(text: str) -> Understood:
-    """What a redacted message is about."""
+    """Analyzes a redacted message."""
     whole = plain(text)
     found, said = marks(whole), sentences(whole)
     trained = model()
@@ -61,12 +61,20 @@ def understand(text: str) -> Understood:
 
 
 def weighed(readings: Sequence[Reading], evidence: Mapping[Topic, float]) -> tuple[Reading, ...]:
-    """The readings after evidence: log-odds for topics, above 0 for what is the matter now, below for what can't be."""
+    """
+    Adds evidence to the readings and sorts them again, the likeliest first.
+
+    Evidence is in log-odds by topic: above 0 for what is wrong at the moment, below 0 for what can't be.
+    """
     return _sorted({reading.topic: math.log(max(reading.probability, _LEAST)) for reading in readings}, evidence)
 
 
 def is_sure(readings: Sequence[Reading]) -> bool:
-    """Whether to answer directly: the topics that the first answer serves are likely enough together."""
+    """
+    Whether to answer directly.
+
+    All topics that have the same answer as the first reading must together reach the model's threshold.
+    """
     served = served_together(readings[0].topic)
     return sum(reading.probability for reading in readings if reading.topic in served) >= model().sure_from
 

@@ -1,4 +1,4 @@
-"""Owns the database's schema over time: every database, the tests' too, is made by these revisions."""
+"""Migrates the database's schema with Alembic. These revisions make every database, including those of tests."""
 
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parent
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
-    """Alembic's settings, for a connection or for reading the revisions."""
+    """Alembic's configuration. It needs a connection to migrate, but none to read the list of revisions."""
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("path_separator", "os")
@@ -25,7 +25,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 @cache
 def newest_revision() -> str:
-    """The revision that this program needs. Read from the folder once: /readyz asks each time."""
+    """The revision that this program needs. Cached, because /readyz reads it for each request."""
     revision = ScriptDirectory.from_config(alembic_config()).get_current_head()
     if revision is None:
         raise RuntimeError("there is no revision in models/migrations/versions")
@@ -39,28 +39,29 @@ def known_revisions() -> list[str]:
 
 
 async def current_revision(database: Database) -> str | None:
-    """The revision that the database is at, or None where it was never migrated."""
+    """The database's revision, or None if it was never migrated."""
     async with database.reading_engine.connect() as connection:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 
 async def goes_down(database: Database, revision: str) -> bool:
-    """Whether the revision is older than the one that the database is at."""
+    """Whether the revision is older than the database's."""
     before = await current_revision(database)
     return before is not None and revision != "head" and _is_older(revision, before)
 
 
 async def migrate(database: Database, revision: str = "head") -> tuple[str | None, str | None]:
     """
-    Brings the database to the revision, upwards or downwards, in one transaction; returns the revision before and
-    after. Two that start at once wait for each other.
+    Migrates the database to the revision, upwards or downwards, in one transaction.
+
+    Returns the revisions before and after. Processes that migrate at the same time wait for each other.
     """
     before = await current_revision(database)
     going_down = before is not None and revision != "head" and _is_older(revision, before)
     move = command.downgrade if going_down else command.upgrade
     async with database.engine.begin() as connection:
         if database.backend == "postgresql":
-            # A table may take longer to change than a request may take.
+            # Changing a table may take longer than the time limits for requests.
             await connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             await connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7065171)")

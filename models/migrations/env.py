@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the revisions on the connection it is handed."""
+"""Alembic's entry point: runs the revisions on the connection in its configuration."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Says what a move to an older revision would delete, and whether somebody still uses the database."""
+"""Finds what a migration to an older revision would delete, and whether a server still uses the database."""
 
 import asyncio
 import sqlite3
@@ -24,7 +24,7 @@ _SERVERS_CONNECTIONS = text(
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A table that would go, or a column of one that stays, with how many of its rows hold something."""
+    """A table that would be dropped, or a column if `column` is set, with the number of rows that would lose data."""
 
     table: str
     column: str | None
@@ -32,7 +32,11 @@ class Loss:
 
 
 async def losses(database: Database, revision: str) -> list[Loss]:
-    """What has something in it and would go. The move is made and taken back, so that it is known for certain."""
+    """
+    The tables and columns with data that a migration to this revision would drop.
+
+    To be certain, the migration is run and rolled back.
+    """
     async with database.engine.connect() as connection:
         await connection.begin()
         before = await connection.run_sync(_columns)
@@ -48,14 +52,14 @@ async def losses(database: Database, revision: str) -> list[Loss]:
 
 async def is_used_by_others(database: Database) -> bool:
     """
-    Whether a server is connected, as far as that can be seen.
+    Whether a server is connected to the database, as far as that can be detected.
 
-    On SQLite, nobody may be: call this before this database's own connections are opened. Only who is alone with a file
-    can change its journal's mode.
+    With SQLite, the test is whether the journal mode can be changed, which needs exclusive access to the file. So call
+    this before this process opens connections itself.
     """
     if database.path is None:
         async with database.reading() as session:
-            for _ in range(LOOKS):  # a connection that was closed a moment ago is listed for a little longer
+            for _ in range(LOOKS):  # a connection that was just closed is listed for a little longer
                 if not (await session.execute(_SERVERS_CONNECTIONS)).scalar_one():
                     return False
                 await asyncio.sleep(BETWEEN_LOOKS_SECONDS)

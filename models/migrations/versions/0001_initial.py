@@ -1,10 +1,11 @@
 """
-The first schema, with the triggers that hold what a column's CHECK can't.
+The first schema, with triggers for rules that a column's CHECK can't express.
 
-The cap: `organizations.live_key_count` counts an organization's living keys. Inserting a living key takes a slot or is
-aborted; deleting gives it back. On PostgreSQL the conditional UPDATE locks the organization's row, so that those who
-race for the last slot go one after the other; SQLite has one writer. A tombstone never comes back to life and no key
-changes its organization, agent or public id, so nothing else can move the count.
+The limit on keys: `organizations.live_key_count` counts an organization's active keys. Inserting an active key takes a
+slot, or fails if there is none; deleting a key frees its slot. On PostgreSQL, the conditional UPDATE locks the
+organization's row, so that transactions that compete for the last slot run one after the other; SQLite has only one
+writer at a time. A deleted key can't become active again, and no key can change its organization, agent or public id,
+so nothing else changes the count.
 """
 
 import sqlalchemy as sa

@@ -1,4 +1,4 @@
-"""Limits of a key's own, what the ledger writes down, and who does the upkeep."""
+"""Limits for single keys, the tables of usage, and the lease for retention."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -77,7 +77,7 @@ def upgrade() -> None:
     )
     if op.get_bind().dialect.name == "postgresql":
         for table in _OFTEN_CHANGED:
-            # Room on the page for a row's next version, so that no index has to learn of it.
+            # Leaves room on the page for a row's next version, so that updates need no change in an index.
             op.execute(f"ALTER TABLE {table} SET (fillfactor = 70)")
 
 

@@ -1,4 +1,4 @@
-"""The assistant's conversations, and what is handed over to people."""
+"""The assistant's conversations, and tickets."""
 
 import sqlalchemy as sa
 from alembic import op

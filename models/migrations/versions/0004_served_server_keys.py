@@ -1,4 +1,4 @@
-"""The ids of the server keys that the newest server process has."""
+"""The ids of the server keys of the server process that started last."""
 
 import sqlalchemy as sa
 from alembic import op
