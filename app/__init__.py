@@ -41,9 +41,9 @@ from keys.issuer import Issuer
 from keys.refusals import Refusal, Unauthenticated
 from keys.token import ServerKeys
 from keys.verification.verifier import Gate
-from models.engine.database import POSTGRESQL, Database
+from models.engine.database import Database
 from models.engine.reader import Reader
-from models.key_lookup import KeyReader, PostgresKeyReader, SqliteKeyReader
+from models.key_lookup import key_reader
 from resolvers.services import Desk
 from resolvers.sign_in_attempts import SignInDoor
 from resolvers.tickets import SupportLine
@@ -246,15 +246,6 @@ def create_app(
         password_hasher or PASSWORD_PARAMETERS.hasher(),
         when_started,
     )
-
-
-def key_reader(database: Database) -> KeyReader:
-    """The reader of keys for verification that fits the database."""
-    if database.backend == POSTGRESQL:
-        return PostgresKeyReader(database.url.render_as_string(hide_password=False))
-    if database.path is None:
-        raise ValueError("SQLite needs a file")
-    return SqliteKeyReader(database.path)
 
 
 def _introspection_refusal(context: Context) -> Refusal | None:

@@ -11,7 +11,7 @@ from keys.limits.local_limiter import LocalLimiter
 from keys.limits.redis_limiter import RedisLimiter
 from keys.limits.sliding_window import Month
 from keys.usage.recorder import Ledger
-from models.engine.database import POSTGRESQL, Database
+from models.engine.database import Database
 from models.usage.store import LedgerStore
 from models.usage.store_postgresql import PostgresLedgerStore
 from models.usage.store_sqlite import SqliteLedgerStore
@@ -67,8 +67,6 @@ class Counting:
 
 
 def _store(database: Database) -> LedgerStore:
-    if database.backend == POSTGRESQL:
-        return PostgresLedgerStore(database.url.set(drivername=POSTGRESQL).render_as_string(hide_password=False))
-    if database.path is None:
-        raise ValueError("SQLite needs a file")
-    return SqliteLedgerStore(database.path)
+    if database.sqlite_path is None:
+        return PostgresLedgerStore(database.url)
+    return SqliteLedgerStore(database.sqlite_path)

@@ -45,7 +45,7 @@ def files_shown_to_others(database: Database) -> list[Path]:
 
     Includes the demo's server key. Empty for PostgreSQL.
     """
-    path = database.path
+    path = database.sqlite_path
     if path is None:
         return []
     names = (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal", SECRET_FILE)

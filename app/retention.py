@@ -6,24 +6,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.audit import drop_events_before
+from models.audit import AuditEvent
 from models.engine.database import Database
 from models.engine.ids import new_id
 from models.engine.lease import give_back_lease, take_lease
 from models.engine.skip_scan import Walk
+from models.engine.statements import drop_before
 from models.support.answer_lease import KEPT_DAYS as ANSWERING_KEPT_DAYS
-from models.support.answer_lease import drop_answering_before
+from models.support.answer_lease import Answering
 from models.support.conversation import KEPT_DAYS as CONVERSATIONS_KEPT_DAYS
-from models.support.conversation import drop_conversations_before
+from models.support.conversation import Conversation
 from models.support.pasted_key import WINDOW as PASTED_WINDOW
-from models.support.pasted_key import drop_pasted_before
+from models.support.pasted_key import PastedKey
 from models.support.ticket import KEPT_DAYS as TICKETS_KEPT_DAYS
-from models.support.ticket import drop_tickets_before
+from models.support.ticket import Ticket
 from models.usage.caller import drop_oldest_callers, keys_with_too_many_callers
 from models.usage.counts import (
     DAYS_KEPT_DAYS,
@@ -36,7 +37,7 @@ from models.usage.counts import (
 from models.usage.refused_request import KEPT_DAYS as REFUSED_KEPT_DAYS
 from models.usage.refused_request import drop_oldest_refused, drop_refused_before, keys_refused_too_often
 from models.usage.writer import KEPT_DAYS as WRITERS_KEPT_DAYS
-from models.usage.writer import drop_writers_before
+from models.usage.writer import LedgerWriter
 from resolvers.viewer import drop_expired
 
 EVERY_SECONDS = 3600
@@ -78,15 +79,14 @@ async def tidy(
         if not await take_lease(session, LEASE, upkeep.holder, seconds=LEASE_SECONDS):
             return False
     try:
-        gone = now - timedelta(days=WRITERS_KEPT_DAYS)
         await _all_of(
             lambda: drop_expired(database, now=now),
-            lambda: upkeep.repeat(lambda session: _drop_events(session, now - timedelta(days=audit_days))),
+            lambda: _events(upkeep, now - timedelta(days=audit_days)),
             lambda: _usage(upkeep, now),
             lambda: _refused_requests(upkeep, now),
             lambda: _callers(upkeep),
             lambda: _conversations(upkeep, now),
-            lambda: upkeep.repeat(lambda session: drop_writers_before(session, gone, at_most=ROWS_AT_A_TIME)),
+            lambda: upkeep.drop_before(LedgerWriter.seen_at, now - timedelta(days=WRITERS_KEPT_DAYS)),
         )
     finally:
         async with database.transaction() as session:
@@ -108,6 +108,10 @@ class Round:
         """Does the step, a transaction each time, until it finds less than it may do at a time."""
         while await self.once(step) >= ROWS_AT_A_TIME:
             pass
+
+    async def drop_before(self, column: Any, moment: datetime) -> None:
+        """Deletes all rows whose instant is before the moment, some at a time."""
+        await self.repeat(partial(drop_before, column=column, moment=moment, at_most=ROWS_AT_A_TIME))
 
     async def once(self, step: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
         """Does the step in a transaction, and leaves the database to others for as long as that took."""
@@ -155,8 +159,8 @@ async def _nothing(_session: AsyncSession) -> None:
     """What renewing the lease alone takes."""
 
 
-async def _drop_events(session: AsyncSession, moment: datetime) -> int:
-    return await drop_events_before(session, moment, at_most=ROWS_AT_A_TIME)
+async def _events(upkeep: Round, moment: datetime) -> None:
+    await upkeep.drop_before(AuditEvent.at, moment)
 
 
 async def _usage(upkeep: Round, now: datetime) -> None:
@@ -194,13 +198,13 @@ async def _callers(upkeep: Round) -> None:
 
 async def _conversations(upkeep: Round, now: datetime) -> None:
     """Also what is noted of people while they write with the assistant."""
-    for drop, moment in (
-        (drop_conversations_before, now - timedelta(days=CONVERSATIONS_KEPT_DAYS)),
-        (drop_answering_before, now - timedelta(days=ANSWERING_KEPT_DAYS)),
-        (drop_pasted_before, now - PASTED_WINDOW),
-        (drop_tickets_before, now - timedelta(days=TICKETS_KEPT_DAYS)),
+    for column, kept in (
+        (Conversation.last_message_at, timedelta(days=CONVERSATIONS_KEPT_DAYS)),
+        (Answering.until, timedelta(days=ANSWERING_KEPT_DAYS)),
+        (PastedKey.at, PASTED_WINDOW),
+        (Ticket.created_at, timedelta(days=TICKETS_KEPT_DAYS)),
     ):
-        await upkeep.repeat(partial(drop, moment=moment, at_most=ROWS_AT_A_TIME))
+        await upkeep.drop_before(column, now - kept)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import ipaddress
 import sqlite3
 from collections.abc import Collection
+from contextlib import closing
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -16,21 +17,24 @@ from app.private_files import make_private_file
 from app.settings import Settings
 from keys.token import ServerKeys
 from models.api_key import newest_server_key, server_keys_in_use
-from models.engine.database import POSTGRESQL, Database, database_now
+from models.engine.database import Database, database_now
+from models.engine.database_address import POSTGRESQL
 from models.engine.ids import Prefix, external_id
+from models.engine.sqlite import connect
 from models.migrations import current_revision, known_revisions, newest_revision
 from models.organization import live_organization
 from models.served_server_key import replace_served_server_keys, served_server_keys
 
 HOW_TO_MAKE_A_SECRET = "Make one with `openssl rand -hex 32`, and keep it: API keys are only good together with it."  # noqa: S105
 
+BUSY_TIMEOUT_MS = 5000
 NARROWEST_PREFIX_OF_MANY = {4: 8, 6: 16}
 """A network with a shorter prefix is no single operator's."""
 
 
 def require_file(database: Database, *, may_be_new: bool = False) -> None:
     """Raises Failure where SQLite's file is not there, unless it may be made now, or is none."""
-    path = database.path
+    path = database.sqlite_path
     if path is None:
         return
     if not may_be_new and not path.exists():
@@ -41,11 +45,8 @@ def require_file(database: Database, *, may_be_new: bool = False) -> None:
         make_private_file(path)
     # Asked first without the pool, whose threads complain by themselves when a file can't be opened.
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw{'c' * may_be_new}", uri=True)
-        try:
+        with closing(connect(path, busy_timeout_ms=BUSY_TIMEOUT_MS)) as connection:
             connection.execute("PRAGMA schema_version").fetchone()
-        finally:
-            connection.close()
     except sqlite3.Error as error:
         raise Failure(
             f"The database at {path} can't be used: {error}. Check its folder, permissions and KEYDESK_DATABASE_URL."

@@ -11,12 +11,12 @@ import uvicorn
 from litestar import Litestar, get
 from msgspec import Struct
 
-from app import key_reader
 from app.settings import read_settings
 from app.verify.endpoint import VerifyDoor
 from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.verification.verifier import Gate
 from models.engine.database import Database
+from models.key_lookup import key_reader
 
 
 class Greeting(Struct):

@@ -14,8 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-import asyncpg
-
 from benchmarks.load import Load, Measured, ask_each
 from benchmarks.site import (
     CHEAP,
@@ -29,7 +27,8 @@ from benchmarks.site import (
     start_keydesk,
 )
 from benchmarks.verification import pin_load, say
-from models.engine.database import POSTGRESQL, database_url
+from models.engine.database_address import database_url
+from models.engine.postgresql import connect
 
 CONNECTIONS = 32
 PAUSE_MS = 5
@@ -136,8 +135,7 @@ def _all(seen: Measured, bench: Bench) -> float:
 
 
 async def _count(address: str, table: str) -> int:
-    url = database_url(address).set(drivername=POSTGRESQL)
-    connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+    connection = await connect(database_url(address))
     try:
         return int(await connection.fetchval(f"SELECT count(*) FROM {table}"))
     finally:

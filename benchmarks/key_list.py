@@ -1,36 +1,33 @@
 """
-Measures the list of ten keys over GraphQL, beside a bare ASGI answer and a bare Litestar route, in interleaved rounds.
+Measures the list of ten keys over GraphQL beside a bare ASGI answer and a bare Litestar route, in interleaved rounds.
 
-    python -m benchmarks.key_list [--postgres postgresql://user@host/an_empty_database] [--rounds 5] [--seconds 4]
+    python -m benchmarks.key_list [--postgres postgresql+asyncpg://user@host/postgres] [--rounds 5] [--seconds 4]
 
-Each server is one process on one core, the load (wrk) is on another. Prints a Markdown table of medians, and ratios to
-the bare answer measured in the same rounds.
+The list is measured twice on each database: with pages read through the database driver, as Keydesk does it, and
+through SQLAlchemy Core. Each server is one process on the first core; the load (wrk) is on the second. Prints a
+Markdown table of medians.
 """
 
 import argparse
 import asyncio
 import json
-import os
-import re
 import shutil
-import socket
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 import httpx
 
+from benchmarks.site import SERVER_KEYS, Server, free_port, postgresql_database, start, start_keydesk
+from benchmarks.verification import pin_load
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
 from keys.policy import Scope, operator
-from keys.token import ServerKeys
 from models import Membership, Organization, Person, Role
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
@@ -38,7 +35,6 @@ from models.migrations import migrate
 from resolvers.create_api_key import create_api_key
 from resolvers.services import Desk
 
-SERVER_KEY = "0123456789abcdef0123456789abcdef"
 PASSWORD = "a password to measure with"
 CONNECTIONS = 16
 QUERY = """
@@ -47,32 +43,38 @@ query Keys($id: ID!) {
 }
 """
 SIGN_IN = "mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }"
-
-
-async def bare_answer(scope: dict, receive: object, send: object) -> None:
-    """What any ASGI application costs at least."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
-    await send({"type": "http.response.body", "body": b"hello"})
+_DONE = """
+function done(summary, latency)
+    local errors = summary.errors
+    io.write(string.format(
+        '{"seconds": %f, "requests": %d, "p99_ms": %f, "failed": %d}\\n', summary.duration / 1e6, summary.requests,
+        latency:percentile(99) / 1e3, errors.status + errors.connect + errors.read + errors.write + errors.timeout
+    ))
+end
+"""
 
 
 @dataclass
 class Subject:
-    """A server under measurement, and the requests a second and milliseconds seen in each round."""
+    """A server under measurement and the results of each round."""
 
     name: str
-    url: str
-    script: Path | None
-    rates: list[float]
-    p99s: list[float]
+    server: Server
+    path: str
+    script: Path
+    per_second: list[float] = field(default_factory=list)
+    p99_ms: list[float] = field(default_factory=list)
+    processor_us: list[float] = field(default_factory=list)
+    """The server's processor time for one request."""
 
 
 async def fill(address: str) -> str:
-    """Ten keys of one organization, and an admin of it; returns the organization's id."""
+    """Stores an organization with ten keys and an admin; returns the organization's id."""
     database = Database(address)
     await migrate(database)
     now = datetime.now(UTC)
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=10, name="keys")
-    desk = Desk(database, Issuer(ServerKeys((SERVER_KEY.encode(),)), "kd", pool), lambda: now, 300)
+    desk = Desk(database, Issuer(SERVER_KEYS, "kd", pool), lambda: now, 300)
     organization = Organization(name="Measured", created_at=now)
     hashed = PASSWORD_PARAMETERS.hasher().hash(PASSWORD)
     person = Person(email="admin@example.com", name="Admin", password_hash=hashed, created_at=now)
@@ -98,108 +100,85 @@ async def fill(address: str) -> str:
     return external_id(Prefix.ORGANIZATION, organization.id)
 
 
-@contextmanager
-def served(command: list[str], environment: dict[str, str], path: str) -> Iterator[str]:
-    """The command, on the first core, with its port as the last argument; yields its address once it answers."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        ["taskset", "-c", "0", *command, str(port)],
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(300):
-            try:
-                httpx.get(f"http://127.0.0.1:{port}{path}").raise_for_status()
-                break
-            except httpx.HTTPError:
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def uvicorn(application: str) -> list[str]:
-    """An application of this file under the same server as ours."""
-    options = ["--loop", "uvloop", "--http", "httptools", "--lifespan", "off", "--no-access-log"]
-    return [sys.executable, "-m", "uvicorn", f"benchmarks.{application}", *options, "--port"]
-
-
-def lua(folder: Path, name: str, url: str, organization: str) -> Path:
-    """wrk's script: the query, signed in."""
-    signed_in = httpx.post(
-        f"{url}/graphql",
-        json={"query": SIGN_IN, "variables": {"input": {"email": "admin@example.com", "password": PASSWORD}}},
-        timeout=30,
-    )
+def write_script(script: Path, server: Server, organization: str) -> Path:
+    """Writes the wrk script that sends the query with a session cookie."""
+    url = f"http://127.0.0.1:{server.port}/graphql"
+    input_ = {"email": "admin@example.com", "password": PASSWORD}
+    signed_in = httpx.post(url, json={"query": SIGN_IN, "variables": {"input": input_}}, timeout=30)
     body = {"query": QUERY, "variables": {"id": organization}}
-    answer = httpx.post(f"{url}/graphql", json=body, cookies=signed_in.cookies, timeout=30).json()
+    answer = httpx.post(url, json=body, cookies=signed_in.cookies, timeout=30).json()
     assert len(answer["data"]["organization"]["apiKeys"]) == 10, answer
-    script = folder / f"{name}.lua"
     script.write_text(
         f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
         f'wrk.headers["Cookie"] = "keydesk_session={signed_in.cookies["keydesk_session"]}"\n'
-        f"wrk.body = [==[{json.dumps(body)}]==]\n"
+        f"wrk.body = [==[{json.dumps(body)}]==]\n{_DONE}"
     )
     return script
 
 
 def measure(subject: Subject, seconds: int) -> None:
-    """One round of wrk, on the second core."""
-    script = [] if subject.script is None else ["-s", str(subject.script)]
-    said = subprocess.run(
-        ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--latency", *script, subject.url],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert "Non-2xx" not in said, said
-    subject.rates.append(float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]))
-    amount, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", said).groups()
-    subject.p99s.append(float(amount) * {"us": 0.001, "ms": 1, "s": 1000}[unit])
+    """Runs one round of wrk."""
+    url = f"http://127.0.0.1:{subject.server.port}{subject.path}"
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "-s", str(subject.script), url]
+    used = subject.server.processor_seconds()
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    seen = json.loads(next(line for line in printed.splitlines() if line.startswith("{")))
+    assert not seen["failed"], printed
+    subject.per_second.append(seen["requests"] / seen["seconds"])
+    subject.p99_ms.append(seen["p99_ms"])
+    if used is not None:
+        subject.processor_us.append(((subject.server.processor_seconds() or 0) - used) * 1e6 / seen["requests"])
 
 
-def main() -> None:
+async def main() -> None:
     """Starts the servers, measures them in turn, prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--postgres", help="the address of an empty database")
+    parser.add_argument("--postgres", metavar="URL", help="a server where databases can be made")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing. On Debian: apt-get install wrk")
-    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
-        folder = Path(temporary)
-        hello = stack.enter_context(served(uvicorn("key_list:bare_answer"), {}, "/"))
-        route = stack.enter_context(served(uvicorn("litestar_route:app"), {}, "/"))
-        subjects = [
-            Subject("bare ASGI answer", hello, None, [], []),
-            Subject("bare Litestar route", route, None, [], []),
-        ]
-        addresses = {"SQLite": f"sqlite:///{folder}/measured.db", "PostgreSQL": options.postgres}
+    pin_load()
+    subjects: list[Subject] = []
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+
+        def take(name: str, server: Server, path: str, script: Path) -> None:
+            stack.callback(server.stop)
+            subjects.append(Subject(name, server, path, script))
+
+        plain = folder / "plain.lua"
+        plain.write_text(_DONE)
+        for name, application in (("bare ASGI answer", "bare"), ("bare Litestar route", "litestar")):
+            port = free_port()
+            command = [sys.executable, "-m", "benchmarks.applications", application, str(port)]
+            take(name, await start(command, port=port), "/v1/verify", plain)
+        addresses = {"SQLite": f"sqlite:///{folder}/measured.db"}
+        if options.postgres:
+            addresses["PostgreSQL"] = await stack.enter_async_context(postgresql_database(options.postgres))
         for name, address in addresses.items():
-            if address is None:
-                continue
-            organization = asyncio.run(fill(address))
-            environment = {"KEYDESK_DATABASE_URL": address, "KEYDESK_SECRET_KEY": SERVER_KEY, "KEYDESK_LOG": "warning"}
-            keydesk = [str(Path(sys.executable).with_name("keydesk")), "serve", "--port"]
-            url = stack.enter_context(served(keydesk, environment, "/readyz"))
-            script = lua(folder, name, url, organization)
-            subjects.append(Subject(f"ten keys, {name}", f"{url}/graphql", script, [], []))
+            organization = await fill(address)
+            keydesk = ("-c", "from app.cli import main; main()", "serve")
+            through_core = ("-m", "benchmarks.core_reader", "serve")
+            for way, program in (("the driver", keydesk), ("SQLAlchemy Core", through_core)):
+                server = await start_keydesk(address, program=program)
+                script = write_script(folder / f"{name} {way}.lua", server, organization)
+                take(f"ten keys, {name}, {way}", server, "/graphql", script)
+        for subject in subjects:
+            subject.server.pin(0)
         for _ in range(options.rounds):
             for subject in subjects:
                 measure(subject, options.seconds)
-    print("| what | requests/s | ratio to the bare answer | p99 ms |\n|---|---:|---:|---:|")
+    print("| what | requests/s | to the bare answer | p99 ms | µs of processor |\n|---|---:|---:|---:|---:|")
     for subject in subjects:
-        ratios = [rate / bare for rate, bare in zip(subject.rates, subjects[0].rates, strict=True)]
+        ratios = [rate / bare for rate, bare in zip(subject.per_second, subjects[0].per_second, strict=True)]
+        used = f"{median(subject.processor_us):.0f}" if subject.processor_us else "unknown"
         print(
-            f"| {subject.name} | {statistics.median(subject.rates):,.0f} | {statistics.median(ratios):.3f} "
-            f"| {statistics.median(subject.p99s):.1f} |"
+            f"| {subject.name} | {median(subject.per_second):,.0f} | {median(ratios):.3f} "
+            f"| {median(subject.p99_ms):.1f} | {used} |"
         )
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())

@@ -17,14 +17,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import asyncpg
 from sqlalchemy import URL, insert
 
 from keys.hashing import KEY_PARAMETERS, Argon2Parameters
 from keys.token import Minted, ServerKeys, mint
 from models import Agent, ApiKey, Organization
-from models.engine.database import POSTGRESQL, Database, database_url
+from models.engine.database import Database
+from models.engine.database_address import database_url
 from models.engine.ids import new_id
+from models.engine.postgresql import connect
 from models.migrations import migrate
 
 ROOT = Path(__file__).parent.parent
@@ -108,7 +109,7 @@ async def analyze(address: str) -> None:
 
 async def postgresql_version(server: str) -> str:
     """As the server names it."""
-    connection = await _connect(database_url(server))
+    connection = await connect(database_url(server))
     try:
         return str(await connection.fetchval("SHOW server_version")).split()[0]
     finally:
@@ -116,15 +117,11 @@ async def postgresql_version(server: str) -> str:
 
 
 async def _execute(url: URL, statement: str) -> None:
-    connection = await _connect(url)
+    connection = await connect(url)
     try:
         await connection.execute(statement)
     finally:
         await connection.close()
-
-
-async def _connect(url: URL) -> asyncpg.Connection:
-    return await asyncpg.connect(url.set(drivername=POSTGRESQL).render_as_string(hide_password=False))
 
 
 @dataclass(frozen=True, slots=True)

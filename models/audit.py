@@ -1,4 +1,4 @@
-"""Owns the audit log: what happened to an organization's keys. Rows are added and, after 400 days, dropped."""
+"""The audit log of each organization. Rows are only added and, after 400 days, deleted."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -7,9 +7,8 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Index, Integer, Select, UniqueConstraint, Uuid, bindparam, delete, literal
+from sqlalchemy import Index, Integer, Select, UniqueConstraint, Uuid, bindparam, literal
 from sqlalchemy import select as columns
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
@@ -25,13 +24,14 @@ from models.engine.columns import (
 from models.engine.ids import new_id
 from models.engine.in_clause import filled, places, room_for
 from models.engine.reader import Source, fetch
+from models.engine.statements import dialect_of, upsert
 from models.person import NamedPerson, Person
 
 SUMMARY_LENGTH_AT_MOST = 500
 
 
 class AuditAction(StrEnum):
-    """What kinds of event there are."""
+    """The kinds of events."""
 
     API_KEY_CREATED = "api-key-created"
     API_KEY_RENAMED = "api-key-renamed"
@@ -46,8 +46,8 @@ class AuditAction(StrEnum):
 
 class AuditEvent(SQLModel, table=True):
     """
-    One event. `actor_id` is null for the operator. A refused creation is one row a person, reason and hour, with a
-    count; `refused_reason` and `refused_hour` are null for all other events.
+    One event. `actor_id` is null for the operator. Refused creations have one row for each person, reason and hour,
+    with a count; `refused_reason` and `refused_hour` are null for all other events.
     """
 
     __tablename__ = "audit_events"
@@ -75,7 +75,7 @@ class AuditEvent(SQLModel, table=True):
 
 
 class AuditRecord(NamedTuple):
-    """An event as it is shown, with the person who did it."""
+    """An event with the person who caused it."""
 
     event: AuditEvent
     actor: NamedPerson | None
@@ -89,7 +89,7 @@ async def visible_events(
     before: UUID | None,
     limit: int,
 ) -> list[AuditRecord]:
-    """At most `limit` events older than `before`, newest first; of these agents, or all with None."""
+    """Up to `limit` events older than `before`, newest first: those of these agents, or all if `of_agents` is None."""
     statement = (
         select(AuditEvent, Person.id, Person.email, Person.name)
         .outerjoin(Person, col(Person.id) == col(AuditEvent.actor_id))
@@ -108,7 +108,7 @@ async def visible_events(
 
 
 class Event(NamedTuple):
-    """An event in a few words, with the person who did it."""
+    """The summary of an event, with the person who caused it."""
 
     action: AuditAction
     at: datetime
@@ -130,7 +130,7 @@ _EVENT: list[Any] = [
 
 @cache
 def _newest(agents: int | None, *, of_key: bool) -> Select[Any]:
-    """Of an organization's events, of that many agents or all with None; of one key where that is said."""
+    """An organization's events: of that many agents, or of all if None; of one key if `of_key`."""
     statement = (
         columns(*_EVENT)
         .select_from(AuditEvent)
@@ -149,7 +149,7 @@ def _newest(agents: int | None, *, of_key: bool) -> Select[Any]:
 async def newest_events(
     source: Source, organization_id: UUID, *, of_agents: Collection[UUID] | None, key_id: UUID | None, limit: int
 ) -> list[Event]:
-    """At most so many, newest first; of these agents, or all with None; of one key, or all with None."""
+    """Up to `limit` events, newest first: of these agents, or all if None; of this key, or all if None."""
     if of_agents is not None and not of_agents:
         return []
     parameters: dict[str, Any] = {"organization_id": organization_id, "limit": limit, "key_id": key_id}
@@ -165,7 +165,7 @@ async def newest_events(
 async def instants_by_actor(
     session: AsyncSession, person_id: UUID, actions: Collection[AuditAction], *, since: datetime
 ) -> list[datetime]:
-    """When the person did one of these since then, oldest first."""
+    """The instants at which the person took one of these actions since then, oldest first."""
     statement = (
         select(AuditEvent.at)
         .where(AuditEvent.actor_id == person_id, col(AuditEvent.at) > since, col(AuditEvent.action).in_(list(actions)))
@@ -175,19 +175,11 @@ async def instants_by_actor(
 
 
 async def count_refused(session: AsyncSession, event: AuditEvent) -> None:
-    """Adds a refused creation, or one to the count of the same person's, reason's and hour's."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(AuditEvent).values(event.model_dump())
+    """Adds a refused creation, or adds one to the count of the same person, reason and hour."""
+    statement = upsert(AuditEvent, dialect_of(session)).values(event.model_dump())
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["organization_id", "actor_id", "refused_reason", "refused_hour"],
             set_={"count": col(AuditEvent.count) + literal(1), "ip_address": statement.excluded.ip_address},
         )
     )
-
-
-async def drop_events_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:
-    """Drops what is older, so many at a time that no writer has to wait long; returns how many."""
-    oldest = select(AuditEvent.id).where(col(AuditEvent.at) < moment).order_by(col(AuditEvent.at)).limit(at_most)
-    result = await session.execute(delete(AuditEvent).where(col(AuditEvent.id).in_(oldest)))
-    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it

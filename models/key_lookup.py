@@ -1,19 +1,22 @@
 """
-Owns the one hot query: what is kept of a presented key, read for every verification, by the driver itself.
+Reads the row of a presented key, for every verification, through the database driver.
 
-The read starts after the request arrived, so a deletion that was answered before is seen: there is no stale window.
+Each read starts after its request arrived, so it sees every deletion that was answered before: nothing is stale.
 """
 
 import logging
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import asyncpg
+from sqlalchemy.engine import URL
 
 from models.engine.batching import Batches
-from models.engine.database import database_url
+from models.engine.database import Database
+from models.engine.postgresql import FAULTS, PostgresConnection
+from models.engine.sqlite import SqliteConnection
 
 logger = logging.getLogger("keydesk.verification")
 
@@ -24,8 +27,9 @@ BUSY_TIMEOUT_MS = 250
 
 class KeyState(NamedTuple):
     """
-    A key's row as verification needs it. Ids are 32 hexadecimal digits. `previous_secret_hash` is there only while it
-    works, by the database's clock. The limits are the key's own, or else its organization's.
+    The columns of a key that verification needs. Ids are 32 hexadecimal digits. `previous_secret_hash` is None once the
+    previous secret no longer works, by the database's clock. The limits are the key's, or its organization's if the key
+    has none.
     """
 
     key_id: str
@@ -39,24 +43,24 @@ class KeyState(NamedTuple):
     rate_limit: int
     monthly_quota: int
     last_four: str = ""
-    """The end of the current secret's text, as it is shown in lists."""
+    """The last four characters of the current secret, as lists show them."""
 
 
 class DatabaseUnavailable(Exception):
-    """The database could not be asked."""
+    """The database could not be read or written."""
 
 
 class KeyReader(Protocol):
     """Reads a key's state by its public id, and whether the wanted agent lives in the key's organization."""
 
     async def start(self) -> None:
-        """Opens what reading needs; a database that is not there yet is no error."""
+        """Prepares for reading. A database that is not there yet is not an error."""
 
     async def read(self, public_id: str, agent_id: str | None) -> KeyState | None:
-        """None where no key has this public id. Raises DatabaseUnavailable."""
+        """Returns None if no key has this public id. Raises DatabaseUnavailable."""
 
     async def close(self) -> None:
-        """Closes it; a read after it opens it anew."""
+        """Closes the connections. A read after that opens new ones."""
 
 
 class _Outage:
@@ -77,8 +81,8 @@ class _Outage:
             logger.warning("Keys can be verified again")
 
 
-# The agent is looked up by its id alone and compared afterwards: a planner that knows little of the tables might
-# otherwise go through all agents of the organization.
+# The agent is looked up by its id only, and its organization is compared afterwards: with poor statistics, a planner
+# might otherwise scan all agents of the organization.
 _SQLITE = """
     SELECT k.id, k.organization_id, k.agent_id, k.secret_hash,
            CASE WHEN k.previous_works_until IS NULL THEN NULL
@@ -90,7 +94,7 @@ _SQLITE = """
     WHERE k.public_id = ?1
 """
 
-# One text each for all ids that are asked for, and hexadecimal digits back: half of what arrays and UUIDs cost us.
+# All ids of a batch are sent as one text, and ids come back as hexadecimal digits. Arrays and UUIDs cost twice as much.
 _POSTGRESQL = """
     SELECT wanted.number, encode(uuid_send(k.id), 'hex'), encode(uuid_send(k.organization_id), 'hex'),
            encode(uuid_send(k.agent_id), 'hex'), k.secret_hash,
@@ -108,26 +112,24 @@ _POSTGRESQL = """
 
 class SqliteKeyReader:
     """
-    Reads in the event loop: a look-up by an index takes tens of microseconds, a hop to a thread more.
+    Reads in the event loop: a look-up by an index takes tens of microseconds, and handing it to a thread takes longer.
 
     In WAL mode a reader never waits for a writer.
     """
 
     def __init__(self, path: Path) -> None:
-        self._uri = f"{path.resolve().as_uri()}?mode=rw"
-        self._connection: sqlite3.Connection | None = None
+        self._connection = SqliteConnection(path, busy_timeout_ms=BUSY_TIMEOUT_MS, is_read_only=True)
         self._outage = _Outage()
 
     async def start(self) -> None:
-        """Opening waits for the first read, so that the server can start before its database is there."""
+        """Does nothing: the first read opens the file, so that the server can start before its database is there."""
 
     async def read(self, public_id: str, agent_id: str | None) -> KeyState | None:
-        """One primary look-up. Raises DatabaseUnavailable."""
+        """Reads one row by an index. Raises DatabaseUnavailable."""
         try:
-            connection = self._connection or self._open()
-            row = connection.execute(_SQLITE, (public_id, agent_id)).fetchone()
+            row = self._connection.open().execute(_SQLITE, (public_id, agent_id)).fetchone()
         except sqlite3.Error as error:
-            self._drop()
+            self._connection.close()
             self._outage.failed(error)
             raise DatabaseUnavailable from None
         self._outage.worked()
@@ -135,19 +137,7 @@ class SqliteKeyReader:
 
     async def close(self) -> None:
         """Closes the connection."""
-        self._drop()
-
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._uri, uri=True, isolation_level=None, check_same_thread=False)
-        self._connection = connection
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA query_only = ON")
-        return connection
-
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        self._connection.close()
 
 
 class _Wanted(NamedTuple):
@@ -159,81 +149,77 @@ _SERVER_SETTINGS = {
     "application_name": "keydesk verification",
     "statement_timeout": str(round(READ_TIMEOUT_SECONDS * 1000)),
     "default_transaction_read_only": "on",
-    # A handful of keys by their index, whatever the tables' statistics say at this moment.
+    # A few keys by their index, whatever the statistics of the tables say at this moment.
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
-_REFUSALS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
 class _Lane:
     """One connection, which reads one batch at a time."""
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        self._arguments = arguments
-        self._connection: asyncpg.Connection | None = None
+    def __init__(self, url: URL) -> None:
+        self._connection = PostgresConnection(url, _SERVER_SETTINGS)
         self._statement: Any = None
 
     async def answers(self, questions: Sequence[_Wanted]) -> list[KeyState | None]:
         """
-        The state of each. Where a connection from before says no, a second time on a new one: it may have been lost
-        since it was used last, or have planned for tables that a migration changed.
+        Reads the state of each key. If a connection from an earlier batch fails, reads again on a new one: it may have
+        been lost since its last use, or its plan may be for tables that a migration has changed since.
         """
         public_ids = ",".join([each.public_id for each in questions])
         agent_ids = ",".join([each.agent_id or "" for each in questions])
         if self._statement is not None:
-            try:
+            with suppress(*FAULTS):
                 return _states(len(questions), await self._statement.fetch(public_ids, agent_ids))
-            except _REFUSALS:
-                pass
-        await self._connect()
+            await self.close()
+        self._statement = await (await self._connection.open()).prepare(_POSTGRESQL)
         return _states(len(questions), await self._statement.fetch(public_ids, agent_ids))
 
-    async def _connect(self) -> None:
-        await self.close()
-        self._connection = await asyncpg.connect(**self._arguments, server_settings=_SERVER_SETTINGS)
-        self._statement = await self._connection.prepare(_POSTGRESQL)
-
     async def close(self) -> None:
-        """Drops the connection without waiting for the server."""
-        connection, self._connection, self._statement = self._connection, None, None
-        if connection is not None:
-            connection.terminate()
+        """Closes the connection without waiting for the server."""
+        self._statement = None
+        self._connection.close()
 
 
 class PostgresKeyReader:
-    """Reads for all that wait at the same moment with one query."""
+    """Reads with one query for all callers that wait at the same moment."""
 
-    def __init__(self, address: str, *, lanes: int = LANES, timeout_seconds: float = READ_TIMEOUT_SECONDS) -> None:
-        url = database_url(address)
-        _, arguments = url.get_dialect()().create_connect_args(url)
+    def __init__(self, url: URL, *, lanes: int = LANES, timeout_seconds: float = READ_TIMEOUT_SECONDS) -> None:
         self._batches = Batches[_Wanted, KeyState | None](
-            [_Lane(dict(arguments)) for _ in range(lanes)],
+            [_Lane(url) for _ in range(lanes)],
             timeout_seconds=timeout_seconds,
             failure=DatabaseUnavailable,
             watcher=_Outage(),
         )
 
     async def start(self) -> None:
-        """Connections are opened by the first reads."""
+        """Does nothing: the first reads open the connections."""
 
     async def read(self, public_id: str, agent_id: str | None) -> KeyState | None:
-        """Joins the next batch, which starts after this. Raises DatabaseUnavailable."""
+        """Joins the next batch, which starts after this call. Raises DatabaseUnavailable."""
         if not public_id.isalnum() or not (agent_id is None or agent_id.isalnum()):
-            raise ValueError("an id has letters and digits alone, so that many can stand in one text")
+            raise ValueError("an id has only letters and digits, so that many can be joined into one text")
         return await self._batches.ask(_Wanted(public_id, agent_id))
 
     async def close(self) -> None:
-        """Ends the batches and the connections; who still waits is answered DatabaseUnavailable."""
+        """Cancels the batches and closes the connections. Callers that still wait get DatabaseUnavailable."""
         await self._batches.close()
 
 
 def _states(count: int, rows: Sequence[Any]) -> list[KeyState | None]:
-    """In the order in which they were asked for, from rows that are numbered from 1."""
+    """Puts rows, which are numbered from 1, into the order of the questions."""
     states: list[KeyState | None] = [None] * count
     for row in rows:
         states[row[0] - 1] = KeyState._make(row[1:])
     return states
+
+
+def key_reader(database: Database) -> KeyReader:
+    """The reader of keys that fits the database."""
+    if database.sqlite_path is None:
+        return PostgresKeyReader(database.url)
+    return SqliteKeyReader(database.sqlite_path)

@@ -1,4 +1,4 @@
-"""Owns sign-in sessions: who is signed in, kept under a digest of the cookie's value."""
+"""Sign-in sessions, stored under a digest of the session cookie's value."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,11 +8,12 @@ from uuid import UUID
 from sqlalchemy import Select, Uuid, bindparam, delete, update
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import Field, SQLModel, col, select
+from sqlmodel import Field, SQLModel, col
 
 from models.engine.columns import instant, reference
 from models.engine.ids import new_id
 from models.engine.reader import Reader
+from models.engine.statements import delete_rows
 from models.organization import Organization
 from models.person import (
     ADMINISTERED_THERE,
@@ -27,7 +28,7 @@ from models.person import (
 
 
 class SignInSession(SQLModel, table=True):
-    """A signed-in browser. `token_digest` is SHA-256 of the cookie's value: the value itself is nowhere."""
+    """A signed-in browser. `token_digest` is SHA-256 of the cookie's value; the value itself is not stored."""
 
     __tablename__ = "sign_in_sessions"
 
@@ -39,7 +40,7 @@ class SignInSession(SQLModel, table=True):
 
 
 class SessionRecord(NamedTuple):
-    """A session, whether or not it is over, with its person and what they are in each living organization."""
+    """A session, expired or not, with its person and their membership in each organization that is not deleted."""
 
     id: UUID
     created_at: datetime
@@ -59,7 +60,8 @@ _COLUMNS: list[Any] = [
     Person.password_is_one_time,
     *MEMBERSHIP_COLUMNS,
 ]
-# Made once: every GraphQL request asks this. A deleted organization's columns are null, its membership is left out.
+# Built once: every GraphQL request reads this. The columns of a deleted organization are null, and its membership is
+# left out.
 _ANY: Select[*tuple[Any, ...]] = (
     columns(*_COLUMNS)
     .select_from(SignInSession)
@@ -76,12 +78,12 @@ _RECORD_BY_ID = _ANY.where(col(SignInSession.id) == bindparam("id", type_=Uuid()
 
 
 async def session_record(reader: Reader, token_digest: str) -> SessionRecord | None:
-    """The session that the cookie's digest names, with all that is known of its person, in one query."""
+    """Reads the session with this digest, its person and their memberships, in one query."""
     return _record(await reader.rows(_RECORD, {"token_digest": token_digest}))
 
 
 async def session_record_by_id(reader: Reader, session_id: UUID) -> SessionRecord | None:
-    """The same of the session with this id, whatever its cookie's value is by now."""
+    """Reads the same for the session with this id, whatever its digest is by now."""
     return _record(await reader.rows(_RECORD_BY_ID, {"id": session_id}))
 
 
@@ -95,7 +97,7 @@ def _record(rows: Sequence[Sequence[Any]]) -> SessionRecord | None:
 
 
 async def renew_token(session: AsyncSession, session_id: UUID, token_digest: str) -> bool:
-    """Keeps the session under another digest, so that the cookie's old value names none; False where it has ended."""
+    """Stores the session under a new digest, so that the old cookie no longer works. Returns False if it has ended."""
     result = await session.execute(
         update(SignInSession)
         .where(col(SignInSession.id) == session_id)
@@ -106,16 +108,16 @@ async def renew_token(session: AsyncSession, session_id: UUID, token_digest: str
 
 
 async def end_session(session: AsyncSession, token_digest: str) -> None:
-    """Ends the session that the cookie's digest names, if there is one."""
+    """Deletes the session with this digest, if there is one."""
     await session.execute(delete(SignInSession).where(col(SignInSession.token_digest) == token_digest))
 
 
 async def end_sessions(session: AsyncSession, person_id: UUID, except_id: UUID | None = None) -> None:
     """
-    Ends the person's sessions, all or all but one.
+    Deletes the person's sessions, all or all but one.
 
-    Whoever does so because the password changed writes or locks the person's row before, in the same transaction: a
-    sign-in with the old password holds that row while it makes its session, and would otherwise be missed.
+    After a password change, write or lock the person's row first, in the same transaction: a sign-in with the old
+    password holds that row while it adds its session, and that session would otherwise be missed.
     """
     statement = delete(SignInSession).where(col(SignInSession.person_id) == person_id)
     if except_id is not None:
@@ -124,7 +126,7 @@ async def end_sessions(session: AsyncSession, person_id: UUID, except_id: UUID |
 
 
 async def mark_seen(session: AsyncSession, session_id: UUID, *, at: datetime, unless_since: datetime) -> None:
-    """Notes that the session was used, unless it was noted since then, by another process perhaps."""
+    """Stores when the session was used, unless this or another process stored a use after `unless_since`."""
     await session.execute(
         update(SignInSession)
         .where(col(SignInSession.id) == session_id, col(SignInSession.last_seen_at) <= unless_since)
@@ -134,11 +136,6 @@ async def mark_seen(session: AsyncSession, session_id: UUID, *, at: datetime, un
 
 
 async def drop_sessions(session: AsyncSession, *, created_before: datetime, seen_before: datetime) -> int:
-    """Drops those that are over by their age or for want of use; returns how many."""
-    over = select(SignInSession.id).where(
-        (col(SignInSession.created_at) <= created_before) | (col(SignInSession.last_seen_at) <= seen_before)
-    )
-    # Rows that somebody is ending at this moment are left to them: waiting for each other could become a deadlock.
-    over = over.with_for_update(skip_locked=True)
-    result = await session.execute(delete(SignInSession).where(col(SignInSession.id).in_(over)))
-    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
+    """Deletes the sessions that are too old or unused for too long; returns their number."""
+    is_over = (col(SignInSession.created_at) <= created_before) | (col(SignInSession.last_seen_at) <= seen_before)
+    return len(await delete_rows(session, SignInSession, is_over))

@@ -15,6 +15,7 @@ from keys.sign_in.weak_passwords import personal
 from keys.token import Secret
 from models.engine.database import Database
 from models.engine.reader import Reader
+from models.engine.statements import drop_before
 from models.person import (
     MembershipRecord,
     NamedPerson,
@@ -35,7 +36,7 @@ from models.session import (
     session_record,
     session_record_by_id,
 )
-from models.sign_in import drop_failure, drop_failures_before
+from models.sign_in import SignInFailure, drop_failure
 from resolvers.sign_in_attempts import PasswordTry, SignInDoor, Throttled, Tried, admit, hash_password, matches
 
 ROUNDS = 2
@@ -276,4 +277,4 @@ async def drop_expired(database: Database, *, now: datetime) -> int:
         dropped = await drop_sessions(
             session, created_before=now - sessions.LIFETIME, seen_before=now - sessions.IDLE_AT_MOST
         )
-        return dropped + await drop_failures_before(session, now - WINDOW)
+        return dropped + await drop_before(session, SignInFailure.at, now - WINDOW)

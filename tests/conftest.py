@@ -20,7 +20,9 @@ from keys.hashing import Argon2Parameters, HashingPool
 from keys.issuer import Issuer
 from keys.token import ServerKeys
 from models import metadata
-from models.engine.database import Database, database_url
+from models.engine.database import Database
+from models.engine.database_address import database_url
+from models.engine.postgresql import connect
 from models.migrations import migrate
 from resolvers.services import Desk
 from tests.support.client import Site, open_site
@@ -139,7 +141,7 @@ class PostgresqlDatabases:
 
 
 async def _execute(url: URL, statement: str) -> None:
-    connection = await asyncpg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    connection = await connect(url)
     try:
         await connection.execute(statement)
     finally:

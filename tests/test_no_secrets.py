@@ -195,7 +195,7 @@ async def sent_spans(site: Site, collector: SmallServer) -> str:
 
 async def stored(site: Site) -> str:
     """All that the database has: every byte of SQLite's files, every column of every row elsewhere."""
-    path = site.app.database.path
+    path = site.app.database.sqlite_path
     if path is not None:
         files = [path, *path.parent.glob(f"{path.name}-*")]
         assert len(files) > 1, "the write-ahead log is missing"

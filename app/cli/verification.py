@@ -5,7 +5,7 @@ from typing import Annotated, assert_never
 
 import typer
 
-from app import key_reader, utc_now
+from app import utc_now
 from app.cli.forms import Form, key_words
 from app.cli.terminal import AsJson, Workplace, note, show, work
 from app.metering import Counting
@@ -16,6 +16,7 @@ from keys.outcomes import Outcome
 from keys.verification.verdict import Verdict, Wanted
 from keys.verification.verifier import Gate
 from models.engine.ids import Prefix, external_id, parse_external_id
+from models.key_lookup import key_reader
 from models.key_queries import ApiKeyRecord, key_record
 from resolvers.operator.lookup import named_agent
 

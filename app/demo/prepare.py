@@ -176,7 +176,7 @@ async def _restore_password(database: Database, person: Person, hashed: str) -> 
 
 
 def _secret_file(database: Database) -> Path | None:
-    return None if database.path is None else database.path.with_name(SECRET_FILE)
+    return None if database.sqlite_path is None else database.sqlite_path.with_name(SECRET_FILE)
 
 
 def _make_server_keys(database: Database) -> ServerKeys:
@@ -198,4 +198,4 @@ def _make_server_keys(database: Database) -> ServerKeys:
 
 
 def _anew(database: Database) -> str:
-    return f"remove {database.path}" if database.path is not None else "use an empty database"
+    return f"remove {database.sqlite_path}" if database.sqlite_path is not None else "use an empty database"

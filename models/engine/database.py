@@ -1,4 +1,4 @@
-"""Owns the engine and its transactions: the one place that commits."""
+"""The database's engines and their transactions. Nothing else commits."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,47 +10,47 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from models.engine.database_address import POSTGRESQL, SQLITE, UnsupportedDatabase, database_url
-
-__all__ = ["POSTGRESQL", "SQLITE", "Database", "UnsupportedDatabase", "database_now", "database_url"]
+from models.engine.database_address import POSTGRESQL, SQLITE, database_url
+from models.engine.postgresql import CONNECT_TIMEOUT_SECONDS
+from models.engine.statements import dialect_of
 
 BUSY_TIMEOUT_MS = 30_000
-"""How long a SQLite writer waits for the one before it."""
+"""How long a writer on SQLite waits for other writers."""
 LOCK_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 30_000
-"""PostgreSQL's: what takes longer than this is a fault, and is answered as one."""
+"""On PostgreSQL: a statement that takes longer fails."""
 
 
 class Database:
     """
-    An engine, and transactions on it.
+    The connections to one database, and transactions on them.
 
-    A `reading()` session sees each statement's newest state, holds no lock and can't write; a `transaction()` commits
-    when its block ends and rolls back when it raises. On SQLite it begins with BEGIN IMMEDIATE, since one that reads
-    first and writes later fails at once when another wrote in between.
+    In a `reading()` session each statement sees the newest committed state; it holds no locks. A `transaction()`
+    commits when its block ends and rolls back when the block raises. On SQLite it begins with BEGIN IMMEDIATE: a
+    transaction that reads first and writes later fails at once if another one wrote in between.
     """
 
     def __init__(self, address: str | URL, *, pool_size: int = 5) -> None:
         self.url = address if isinstance(address, URL) else database_url(address)
         self.backend = self.url.get_backend_name()
         self.engine = _engine(self.url, pool_size, is_reading=False)
-        # Connections of their own: who only reads waits for no writer, nor for those who wait to write.
+        # Separate connections, so that readers wait neither for writers nor for those that wait to write.
         self.reading_engine = _engine(self.url, pool_size, is_reading=True)
 
     @property
-    def path(self) -> Path | None:
-        """SQLite's file."""
+    def sqlite_path(self) -> Path | None:
+        """The file of a SQLite database, None for PostgreSQL."""
         return Path(str(self.url.database)) if self.backend == SQLITE else None
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A session for queries alone."""
+        """A session for queries only."""
         async with AsyncSession(self.reading_engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session whose changes are stored, all of them, when the block ends without an exception."""
+        """A session whose changes are committed when the block ends without an exception."""
         async with AsyncSession(self.engine, expire_on_commit=False) as session:
             yield session
             await session.commit()
@@ -62,8 +62,8 @@ class Database:
 
 
 async def database_now(session: AsyncSession) -> datetime:
-    """The database's clock, by which an overlap ends: the processes' clocks may differ. On SQLite in milliseconds."""
-    if session.get_bind().dialect.name == POSTGRESQL:
+    """The time of the database's clock, which all processes share; in milliseconds on SQLite."""
+    if dialect_of(session) == POSTGRESQL:
         now: datetime = (await session.execute(text("SELECT clock_timestamp()"))).scalar_one()
         return now.astimezone(UTC)
     stored: str = (await session.execute(text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')"))).scalar_one()
@@ -74,7 +74,7 @@ def _engine(url: URL, pool_size: int, *, is_reading: bool) -> AsyncEngine:
     common: dict[str, Any] = {
         "pool_size": pool_size,
         "max_overflow": 0,
-        "hide_parameters": True,  # they hold hashes and people's words: never in an error's text
+        "hide_parameters": True,  # they hold hashes and messages, which must not appear in an error's text
         **({"isolation_level": "AUTOCOMMIT"} if is_reading else {}),
     }
     if url.get_backend_name() == SQLITE:
@@ -93,12 +93,12 @@ def _engine(url: URL, pool_size: int, *, is_reading: bool) -> AsyncEngine:
         url,
         **common,
         pool_pre_ping=True,
-        connect_args={"server_settings": settings, "timeout": 5},
+        connect_args={"server_settings": settings, "timeout": CONNECT_TIMEOUT_SECONDS},
     )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself: _begin_sqlite does
+    connection.isolation_level = None  # _begin_sqlite begins transactions, not the driver
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout = {BUSY_TIMEOUT_MS}",  # first: switching to WAL may have to wait too

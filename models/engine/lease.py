@@ -1,23 +1,23 @@
-"""Owns leases: work that one process at a time does, and until when it may, by the database's clock."""
+"""Leases: work that only one process does at a time, with an end by the database's clock."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, DateTime, delete, func
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
 from models.engine.columns import instant
-from models.engine.database import POSTGRESQL
+from models.engine.database_address import POSTGRESQL
+from models.engine.statements import dialect_of, upsert
 
 _SQLITE_FORMAT = "%Y-%m-%d %H:%M:%f000"
-"""As instants are stored there: with six digits behind the second, of which its clock knows three."""
+"""The form in which SQLite stores instants: six decimals of a second, of which its clock measures three."""
 
 
 class Lease(SQLModel, table=True):
-    """Who does this work. A holder that ended without a word is over at `until`."""
+    """Who does this work. If the holder dies, its lease ends at `until`."""
 
     __tablename__ = "leases"
 
@@ -27,14 +27,14 @@ class Lease(SQLModel, table=True):
 
 
 class Span(NamedTuple):
-    """Two instants of the database's clock, in SQL, as instants are stored."""
+    """Two instants of the database's clock as SQL expressions, in the form in which instants are stored."""
 
     now: ColumnElement[datetime]
     until: ColumnElement[datetime]
 
 
 def from_now(dialect: str, *, seconds: int) -> Span:
-    """Now, and so many seconds later."""
+    """Now, and `seconds` later."""
     if dialect == POSTGRESQL:
         now: ColumnElement[datetime] = func.clock_timestamp(type_=DateTime(timezone=True))
         return Span(now, now + timedelta(seconds=seconds))
@@ -43,15 +43,14 @@ def from_now(dialect: str, *, seconds: int) -> Span:
 
 async def take_lease(session: AsyncSession, name: str, holder: UUID, *, seconds: int) -> bool:
     """
-    Takes the lease for so many seconds from now, or renews it; False where another holder has it.
+    Takes the lease for `seconds` from now, or renews it; returns False if another holder has it.
 
-    One statement, so that of two that take it at once one gets it. It stays locked until the transaction ends: what
-    else that transaction does, nobody else does meanwhile.
+    This is one statement, so that only one of two concurrent callers gets the lease. Its row stays locked until the
+    transaction ends: no other process takes it while the rest of the transaction runs.
     """
-    dialect = session.get_bind().dialect.name
+    dialect = dialect_of(session)
     now, until = from_now(dialect, seconds=seconds)
-    insert = postgresql.insert if dialect == POSTGRESQL else sqlite.insert
-    statement = insert(Lease).values(name=name, holder=holder, until=until)
+    statement = upsert(Lease, dialect).values(name=name, holder=holder, until=until)
     taken = await session.execute(
         statement.on_conflict_do_update(
             index_elements=["name"],
@@ -63,5 +62,5 @@ async def take_lease(session: AsyncSession, name: str, holder: UUID, *, seconds:
 
 
 async def give_back_lease(session: AsyncSession, name: str, holder: UUID) -> None:
-    """Ends the holder's lease, where it still has it."""
+    """Ends the lease if this holder still has it."""
     await session.execute(delete(Lease).where(col(Lease.name) == name, col(Lease.holder) == holder))

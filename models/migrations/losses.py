@@ -11,6 +11,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.engine.database import Database
+from models.engine.sqlite import connect
 from models.migrations import alembic_config
 
 LOOKS = 5
@@ -57,16 +58,16 @@ async def is_used_by_others(database: Database) -> bool:
     With SQLite, the test is whether the journal mode can be changed, which needs exclusive access to the file. So call
     this before this process opens connections itself.
     """
-    if database.path is None:
+    if database.sqlite_path is None:
         async with database.reading() as session:
             for _ in range(LOOKS):  # a connection that was just closed is listed for a little longer
                 if not (await session.execute(_SERVERS_CONNECTIONS)).scalar_one():
                     return False
                 await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
         return True
-    if not database.path.exists():
+    if not database.sqlite_path.exists():
         return False
-    with closing(sqlite3.connect(database.path, isolation_level=None, timeout=0)) as connection:
+    with closing(connect(database.sqlite_path, busy_timeout_ms=0)) as connection:
         try:
             connection.execute("PRAGMA journal_mode = DELETE")
             connection.execute("PRAGMA journal_mode = WAL")

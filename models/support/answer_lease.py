@@ -4,14 +4,13 @@ from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import Executable, Table, Uuid, bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Executable, Table, Uuid, bindparam, delete
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import Field, SQLModel, col
+from sqlmodel import Field, SQLModel
 
 from models.engine.columns import instant
-from models.engine.database import POSTGRESQL
 from models.engine.lease import from_now
+from models.engine.statements import dialect_of, upsert
 
 KEPT_DAYS = 1
 """After the time that an answer had. Long enough for any difference between a process's clock and the database's."""
@@ -35,8 +34,7 @@ _PERSON, _QUESTION = bindparam("person", type_=Uuid()), bindparam("question", ty
 def _beginning(dialect: str, seconds: int) -> Executable:
     """One statement, so that of two that begin at once one does. Made once: it is run with every question."""
     now, until = from_now(dialect, seconds=seconds)
-    insert = postgresql.insert if dialect == POSTGRESQL else sqlite.insert
-    statement = insert(_ROWS).values(person_id=_PERSON, question_id=_QUESTION, until=until)
+    statement = upsert(_ROWS, dialect).values(person_id=_PERSON, question_id=_QUESTION, until=until)
     return statement.on_conflict_do_update(
         index_elements=["person_id"],
         set_={"question_id": statement.excluded.question_id, "until": statement.excluded.until},
@@ -51,7 +49,7 @@ async def begin_answering(session: AsyncSession, person_id: UUID, question_id: U
     """
     Begins, for so many seconds at most; False where a question of the person's is being answered, also if it is this.
     """
-    statement = _beginning(session.get_bind().dialect.name, seconds)
+    statement = _beginning(dialect_of(session), seconds)
     begun = await session.execute(statement, {"person": person_id, "question": question_id})
     return begun.first() is not None
 
@@ -59,17 +57,3 @@ async def begin_answering(session: AsyncSession, person_id: UUID, question_id: U
 async def end_answering(session: AsyncSession, person_id: UUID, question_id: UUID) -> None:
     """Ends it, unless another question has taken over."""
     await session.execute(_ENDING, {"person": person_id, "question": question_id})
-
-
-async def drop_answering_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:
-    """Drops what was over before the moment; returns how many."""
-    over = (
-        select(col(Answering.person_id))
-        .where(col(Answering.until) < moment)
-        .limit(at_most)
-        .with_for_update(skip_locked=True)
-        .cte()
-    )
-    dropped = delete(Answering).where(col(Answering.person_id).in_(select(*over.c)))
-    returning = dropped.returning(col(Answering.person_id)).execution_options(synchronize_session=False)
-    return len((await session.execute(returning)).all())

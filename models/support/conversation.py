@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Index, Integer, Select, Table, Text, Uuid, bindparam, delete, insert, update
+from sqlalchemy import Index, Integer, Select, Table, Text, Uuid, bindparam, insert, update
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
@@ -108,19 +108,3 @@ async def note_message(session: AsyncSession, conversation_id: UUID, *, at: date
     """
     result = await session.execute(_NOTE, {"noted_id": conversation_id, "noted_at": at, "noted_subject": subject})
     return bool(result.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it
-
-
-async def drop_conversations_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:
-    """Drops those whose last message is older, with their messages; returns how many conversations."""
-    # One in which somebody writes at this moment is old no longer once that is done.
-    old = (
-        columns(col(Conversation.id))
-        .where(col(Conversation.last_message_at) < moment)
-        .order_by(col(Conversation.last_message_at))
-        .limit(at_most)
-        .with_for_update(skip_locked=True)
-        .cte()
-    )
-    dropped = delete(Conversation).where(col(Conversation.id).in_(columns(*old.c)))
-    returning = dropped.returning(col(Conversation.id)).execution_options(synchronize_session=False)
-    return len((await session.execute(returning)).all())

@@ -9,16 +9,15 @@ from uuid import UUID
 
 from sqlalchemy import Executable, Index, Integer, Select, Text, UniqueConstraint, Uuid, bindparam, func, update
 from sqlalchemy import select as columns
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, SQLModel, col
 
 from models.engine.columns import UtcDateTime, instant, optional_instant, reference
-from models.engine.database import POSTGRESQL
 from models.engine.ids import AFTER_ALL, new_id
 from models.engine.in_clause import filled, places, room_for
 from models.engine.reader import Source, fetch
+from models.engine.statements import dialect_of, upsert
 from models.support.conversation import Conversation
 
 CLIENT_MESSAGE_ID_LENGTH_AT_MOST = 128
@@ -272,13 +271,12 @@ async def rate_message(
 def _keeping(dialect: str) -> Executable:
     """Made once: it is run twice with every question."""
     rows = SQLModel.metadata.tables["messages"]
-    insert = postgresql.insert if dialect == POSTGRESQL else sqlite.insert
-    return insert(rows).on_conflict_do_nothing().returning(rows.c.id)
+    return upsert(rows, dialect).on_conflict_do_nothing().returning(rows.c.id)
 
 
 async def _keep(session: AsyncSession, message: MessageRecord) -> MessageRecord:
     """Stores it. Of two that are kept at once under one id, the second waits until it is known what became of it."""
-    kept = await session.execute(_keeping(session.get_bind().dialect.name), message._asdict())
+    kept = await session.execute(_keeping(dialect_of(session)), message._asdict())
     if kept.first() is None:
         raise AlreadyKept
     return message

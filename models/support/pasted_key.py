@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
 from models.engine.columns import instant
-from models.engine.database import POSTGRESQL
+from models.engine.statements import dialect_of, upsert
 from models.person import Person
 
 LOOKED_UP_AT_MOST = 10
@@ -51,8 +50,7 @@ async def look_up_allowed(
     new = [public_id for public_id in wanted if public_id not in known]
     allowed = known.intersection(wanted).union(new[: max(0, at_most - len(known))])
     if allowed:
-        insert = postgresql.insert if session.get_bind().dialect.name == POSTGRESQL else sqlite.insert
-        statement = insert(PastedKey).values(
+        statement = upsert(PastedKey, dialect_of(session)).values(
             [{"person_id": person_id, "public_id": public_id, "at": now} for public_id in sorted(allowed)]
         )
         await session.execute(
@@ -61,12 +59,3 @@ async def look_up_allowed(
             )
         )
     return allowed
-
-
-async def drop_pasted_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:
-    """Drops what was looked up before the moment; returns how many."""
-    key = (col(PastedKey.person_id), col(PastedKey.public_id))
-    old = select(*key).where(col(PastedKey.at) < moment).limit(at_most).with_for_update(skip_locked=True).cte()
-    dropped = delete(PastedKey).where(tuple_(*key).in_(select(*old.c)))
-    returning = dropped.returning(*key).execution_options(synchronize_session=False)
-    return len((await session.execute(returning)).all())

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Column, ForeignKey, Index, Select, Text, Uuid, delete, func, literal, update
+from sqlalchemy import Column, ForeignKey, Index, Select, Text, Uuid, func, literal, update
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
@@ -254,14 +254,3 @@ def _due(now: datetime) -> Select[UUID]:
         .order_by(col(Ticket.next_attempt_at))
         .limit(1)
     )
-
-
-async def drop_tickets_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:
-    """Drops those that were written before the moment; returns how many."""
-    old = (
-        columns(col(Ticket.id)).where(col(Ticket.created_at) < moment).limit(at_most).with_for_update(skip_locked=True)
-    )
-    unlocked = old.cte()
-    dropped = delete(Ticket).where(col(Ticket.id).in_(columns(*unlocked.c)))
-    returning = dropped.returning(col(Ticket.id)).execution_options(synchronize_session=False)
-    return len((await session.execute(returning)).all())

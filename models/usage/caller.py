@@ -3,12 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, delete, exists, select, tuple_
+from sqlalchemy import BigInteger, exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
 from models.engine.columns import IP_ADDRESS_LENGTH_AT_MOST, instant, outside_text
 from models.engine.skip_scan import Walk, walk_keys
+from models.engine.statements import delete_rows
 
 KEPT_OF_A_KEY = 20
 USER_AGENT_LENGTH_AT_MOST = 256
@@ -54,13 +55,5 @@ async def drop_oldest_callers(session: AsyncSession, key_id: UUID, *, at_most: i
         .order_by(col(Caller.last_seen_at).desc(), *pair)
         .limit(KEPT_OF_A_KEY)
     )
-    surplus = (
-        select(*pair)
-        .where(col(Caller.key_id) == key_id, tuple_(*pair).not_in(newest))
-        .limit(at_most)
-        .with_for_update(skip_locked=True)
-        .cte()
-    )
-    dropped = delete(Caller).where(col(Caller.key_id) == key_id, tuple_(*pair).in_(select(*surplus.c)))
-    returned = await session.execute(dropped.returning(*pair).execution_options(synchronize_session=False))
-    return len(returned.all())
+    of_key, is_surplus = col(Caller.key_id) == key_id, tuple_(*pair).not_in(newest)
+    return len(await delete_rows(session, Caller, of_key, is_surplus, at_most=at_most))

@@ -10,13 +10,13 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, delete, exists, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BigInteger, exists
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
 from models.engine.columns import UtcDateTime, instant, optional_instant
 from models.engine.skip_scan import Walk, walk_keys
+from models.engine.statements import delete_rows, dialect_of, upsert
 
 HOURS_KEPT_DAYS = 35
 DAYS_KEPT_DAYS = 731
@@ -86,25 +86,16 @@ async def make_days_of_hours(
     session: AsyncSession, key_ids: Collection[UUID], *, before: datetime, at_most: int
 ) -> int:
     """Adds hours of these keys that began before the moment to their days and drops them; returns how many."""
-    key_hour = tuple_(col(UsageHour.key_id), col(UsageHour.hour))
-    # What a writer holds at this moment is left for the next time: who waits for nobody is in nobody's way.
-    old = (
-        select(col(UsageHour.key_id), col(UsageHour.hour))
-        .where(col(UsageHour.key_id).in_(key_ids), col(UsageHour.hour) < before)
-        .limit(at_most)
-        .with_for_update(skip_locked=True)
-        .cte()
+    hours = await delete_rows(
+        session,
+        UsageHour,
+        col(UsageHour.key_id).in_(key_ids),
+        col(UsageHour.hour) < before,
+        at_most=at_most,
+        returning=[col(getattr(UsageHour, name)) for name in ("key_id", "hour", *OUTCOMES)],
     )
-    counts = [getattr(UsageHour, outcome) for outcome in OUTCOMES]
-    dropped = (
-        delete(UsageHour)
-        .where(key_hour.in_(select(*old.c)))
-        .returning(col(UsageHour.key_id), col(UsageHour.hour), *counts)
-        .execution_options(synchronize_session=False)
-    )
-    hours = (await session.execute(dropped)).all()
     days: defaultdict[tuple[UUID, datetime], list[int]] = defaultdict(lambda: [0] * len(OUTCOMES))
-    for key_id, hour, *numbers in hours:
+    for key_id, hour, *numbers in map(tuple, hours):
         day = days[key_id, hour.replace(hour=0)]
         day[:] = map(int.__add__, day, numbers)
     if days:
@@ -113,8 +104,7 @@ async def make_days_of_hours(
 
 
 async def _add_to_days(session: AsyncSession, days: dict[tuple[UUID, datetime], list[int]]) -> None:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(UsageDay).values(
+    statement = upsert(UsageDay, dialect_of(session)).values(
         [
             {"key_id": key_id, "day": day, **dict(zip(OUTCOMES, numbers, strict=True))}
             for (key_id, day), numbers in days.items()
@@ -136,12 +126,5 @@ async def keys_with_days_before(session: AsyncSession, *, moment: datetime, afte
 
 async def drop_days(session: AsyncSession, key_ids: Collection[UUID], *, before: datetime, at_most: int) -> int:
     """Drops days of these keys that began before the moment; returns how many."""
-    old = (
-        select(col(UsageDay.key_id), col(UsageDay.day))
-        .where(col(UsageDay.key_id).in_(key_ids), col(UsageDay.day) < before)
-        .limit(at_most)
-        .cte()
-    )
-    key_day = tuple_(col(UsageDay.key_id), col(UsageDay.day))
-    dropped = delete(UsageDay).where(key_day.in_(select(*old.c))).returning(col(UsageDay.key_id))
-    return len((await session.execute(dropped.execution_options(synchronize_session=False))).all())
+    of_keys, is_old = col(UsageDay.key_id).in_(key_ids), col(UsageDay.day) < before
+    return len(await delete_rows(session, UsageDay, of_keys, is_old, at_most=at_most))

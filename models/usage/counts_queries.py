@@ -14,7 +14,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col
 
 from models.engine.columns import UtcDateTime
-from models.engine.database import POSTGRESQL, SQLITE
+from models.engine.database_address import POSTGRESQL, SQLITE
 from models.engine.in_clause import filled, places, room_for
 from models.engine.reader import Source, fetch
 from models.usage.counts import OUTCOMES, UsageDay, UsageHour, UsageMonth

@@ -8,12 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Select, delete, exists, select
+from sqlalchemy import BigInteger, Column, Index, Integer, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col
 
 from models.engine.columns import IP_ADDRESS_LENGTH_AT_MOST, instant, optional_outside_text
 from models.engine.skip_scan import Walk, walk_keys
+from models.engine.statements import delete_rows
 from models.usage.caller import USER_AGENT_LENGTH_AT_MOST
 
 KEPT_OF_A_KEY = 1000
@@ -71,12 +72,15 @@ async def drop_refused_before(
 
     Returns how many, and the number to go on after; None where no request is left.
     """
-    stretch = select(col(RefusedRequest.number)).where(col(RefusedRequest.number) > after)
-    numbers = (await session.execute(stretch.order_by(col(RefusedRequest.number)).limit(at_most))).scalars().all()
+    number = col(RefusedRequest.number)
+    stretch = select(number).where(number > after).order_by(number).limit(at_most)
+    numbers = (await session.execute(stretch)).scalars().all()
     if not numbers:
         return 0, None
-    old = stretch.where(col(RefusedRequest.number) <= numbers[-1], col(RefusedRequest.at) < moment)
-    return await _drop(session, old), numbers[-1]
+    dropped = await delete_rows(
+        session, RefusedRequest, number > after, number <= numbers[-1], col(RefusedRequest.at) < moment
+    )
+    return len(dropped), numbers[-1]
 
 
 async def keys_refused_too_often(session: AsyncSession, *, after: UUID | None) -> Walk:
@@ -98,15 +102,7 @@ async def drop_oldest_refused(session: AsyncSession, key_id: UUID | None, *, at_
     """Drops refused requests of the key, or without a key, beyond the newest that are kept; returns how many."""
     kept = KEPT_WITHOUT_A_KEY if key_id is None else KEPT_OF_A_KEY
     number = col(RefusedRequest.number)
-    of_key = select(number).where(col(RefusedRequest.key_id) == key_id)
-    newest_surplus = of_key.order_by(number.desc()).limit(1).offset(kept).scalar_subquery()
-    surplus = of_key.where(number <= newest_surplus).order_by(number).limit(at_most)
-    return await _drop(session, surplus)
-
-
-async def _drop(session: AsyncSession, numbers: Select[int | None]) -> int:
-    # What the ledger drops at this moment is left to it: who waits for nobody is in nobody's way.
-    unlocked = numbers.with_for_update(skip_locked=True).cte()
-    dropped = delete(RefusedRequest).where(col(RefusedRequest.number).in_(select(*unlocked.c)))
-    returning = dropped.returning(col(RefusedRequest.number)).execution_options(synchronize_session=False)
-    return len((await session.execute(returning)).all())
+    of_key = col(RefusedRequest.key_id) == key_id
+    newest_surplus = select(number).where(of_key).order_by(number.desc()).limit(1).offset(kept).scalar_subquery()
+    is_surplus = number <= newest_surplus
+    return len(await delete_rows(session, RefusedRequest, of_key, is_surplus, oldest_by=number, at_most=at_most))

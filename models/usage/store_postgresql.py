@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy.engine import URL
 
-from models.engine.database import database_url
 from models.engine.ids import new_id
+from models.engine.postgresql import FAULTS, PostgresConnection
 from models.key_lookup import DatabaseUnavailable
 from models.usage.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.usage.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
@@ -122,7 +123,6 @@ _COMPANY = """
         SELECT 1 FROM ledger_writers WHERE id <> $1 AND seen_at > clock_timestamp() - interval '5 seconds'
     )
 """
-_FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _OF_THE_CONTENT = ("22", "23")
 """Classes of SQLSTATE: data exceptions, and violated constraints. They come again whenever the same is written."""
 
@@ -151,10 +151,9 @@ def _is_of_the_content(error: Exception) -> bool:
 class _Connection:
     """One connection, which is opened when it is needed, and asked one thing at a time."""
 
-    def __init__(self, arguments: dict[str, Any], timeout_seconds: float) -> None:
-        self._arguments = arguments
+    def __init__(self, url: URL, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
-        self._connection: asyncpg.Connection | None = None
+        self._connection = PostgresConnection(url, _SERVER_SETTINGS)
         self._asking = asyncio.Lock()
 
     async def asked(self, ask: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
@@ -162,28 +161,22 @@ class _Connection:
         async with self._asking:
             try:
                 async with asyncio.timeout(self._timeout_seconds):
-                    if self._connection is None or self._connection.is_closed():
-                        self._connection = await asyncpg.connect(**self._arguments, server_settings=_SERVER_SETTINGS)
-                    return await ask(self._connection)
-            except _FAULTS as error:
+                    return await ask(await self._connection.open())
+            except FAULTS as error:
                 self.close()
                 raise DatabaseUnavailable from error
 
     def close(self) -> None:
         """Drops it without waiting for the other side."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.terminate()
+        self._connection.close()
 
 
 class PostgresLedgerStore:
     """Two connections of its own."""
 
-    def __init__(self, address: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        url = database_url(address)
-        _, arguments = url.get_dialect()().create_connect_args(url)
-        self._writing = _Connection(dict(arguments), timeout_seconds)
-        self._reading = _Connection(dict(arguments), timeout_seconds)
+    def __init__(self, url: URL, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._writing = _Connection(url, timeout_seconds)
+        self._reading = _Connection(url, timeout_seconds)
         self._writer: UUID = new_id()
 
     async def write(self, batch: Batch) -> dict[str, int]:

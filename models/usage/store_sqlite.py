@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from models.engine.ids import new_id
+from models.engine.sqlite import SqliteConnection
 from models.key_lookup import DatabaseUnavailable
 from models.usage.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.usage.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
@@ -97,10 +98,9 @@ _COMPANY = """
 class _Connection:
     """One connection, used by one thread of its own."""
 
-    def __init__(self, uri: str, name: str) -> None:
-        self._uri = uri
+    def __init__(self, path: Path, name: str, *, is_read_only: bool) -> None:
         self._thread = ThreadPoolExecutor(1, name)
-        self._connection: sqlite3.Connection | None = None
+        self._connection = SqliteConnection(path, busy_timeout_ms=BUSY_TIMEOUT_MS, is_read_only=is_read_only)
 
     async def asked(self, ask: Callable[[sqlite3.Connection], Result]) -> Result:
         """The answer. Raises DatabaseUnavailable, and what `ask` raises that is no fault of the connection's."""
@@ -108,33 +108,22 @@ class _Connection:
 
     async def close(self) -> None:
         """Closes it; the next question opens it again."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._drop)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
 
     def _ask(self, ask: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
-            if self._connection is None:
-                self._connection = sqlite3.connect(
-                    self._uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000
-                )
-                self._connection.execute("PRAGMA synchronous = FULL")
-            return ask(self._connection)
+            return ask(self._connection.open())
         except sqlite3.Error as error:
-            self._drop()
+            self._connection.close()
             raise DatabaseUnavailable from error
-
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
 
 
 class SqliteLedgerStore:
     """Two connections: one writes, and one reads."""
 
     def __init__(self, path: Path) -> None:
-        uri = f"{path.resolve().as_uri()}?mode=rw"
-        self._writing = _Connection(uri, "ledger")
-        self._reading = _Connection(uri, "ledger-reading")
+        self._writing = _Connection(path, "ledger", is_read_only=False)
+        self._reading = _Connection(path, "ledger-reading", is_read_only=True)
         self._writer = new_id().hex
 
     async def write(self, batch: Batch) -> dict[str, int]:

@@ -3,9 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import Field, SQLModel, col
+from sqlmodel import Field, SQLModel
 
 from models.engine.columns import instant
 from models.engine.ids import new_id
@@ -25,10 +23,3 @@ class LedgerWriter(SQLModel, table=True):
     id: UUID = Field(default_factory=new_id, primary_key=True)
     batch: int = 0
     seen_at: datetime = instant()
-
-
-async def drop_writers_before(session: AsyncSession, moment: datetime, *, at_most: int) -> int:
-    """Drops writers that were last seen before the moment; returns how many."""
-    gone = select(col(LedgerWriter.id)).where(col(LedgerWriter.seen_at) < moment).limit(at_most)
-    result = await session.execute(delete(LedgerWriter).where(col(LedgerWriter.id).in_(gone)))
-    return int(result.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it

@@ -255,7 +255,7 @@ async def test_writers_that_are_gone_are_forgotten(database: Database, clock: Cl
     assert {row.batch for row in await everything(database, LedgerWriter)} == {0, 23}
 
 
-@pytest.mark.parametrize("step", ["drop_expired", "_drop_events", "make_days_of_hours", "drop_refused_before"])
+@pytest.mark.parametrize("step", ["drop_expired", "_events", "make_days_of_hours", "drop_refused_before"])
 async def test_a_step_that_always_fails_keeps_no_other_from_being_done(
     database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -66,11 +66,11 @@ async def test_a_round_ends_when_another_process_took_over(
     """One that was asleep for longer than its lease writes nothing any more, and leaves the other's lease alone."""
     await add(database, [refused(ONE, clock.now - timedelta(days=100))])
 
-    async def sleep_long(session: Any, *_: object, **__: object) -> int:
-        await session.execute(update(Lease).values(holder=TWO))
-        return 0
+    async def sleep_long(*_: object) -> None:
+        async with database.transaction() as session:
+            await session.execute(update(Lease).values(holder=TWO))
 
-    monkeypatch.setattr(app.retention, "drop_events_before", sleep_long)
+    monkeypatch.setattr(app.retention, "_events", sleep_long)
 
     with pytest.raises(Interrupted):
         await tidy(database, now=clock.now, audit_days=400, holder=ONE)

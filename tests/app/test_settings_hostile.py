@@ -11,13 +11,13 @@ import redis.asyncio
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from app import key_reader
 from app.doctor.examine import examine
 from app.metering import Counting
 from app.setting_values import HOW_TO_MAKE_A_KEY
 from app.settings import KNOWN, read_settings, read_with_warnings
-from models.engine.database import Database, UnsupportedDatabase, database_url
-from models.key_lookup import PostgresKeyReader
+from models.engine.database import Database
+from models.engine.database_address import UnsupportedDatabase, database_url
+from models.key_lookup import PostgresKeyReader, key_reader
 from tests.support.command_line import Keydesk
 
 SECRET = "hunter2Ghp"
@@ -283,7 +283,7 @@ def test_an_address_that_is_taken_opens_everywhere(value: str) -> None:
         database = Database(url.render_as_string(hide_password=False))
         assert database.url == url
         reader = key_reader(database)
-        assert isinstance(reader, PostgresKeyReader) == (database.path is None)
+        assert isinstance(reader, PostgresKeyReader) == (database.sqlite_path is None)
         Counting(read_settings({}), database, clock=lambda: datetime.now(UTC))
     read, _, _ = read_with_warnings({"KEYDESK_REDIS_URL": value})
     if read is not None and read.redis_url is not None:

@@ -8,13 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app import key_reader
 from models.api_key import delete_living_keys
-from models.engine.database import POSTGRESQL, Database
+from models.engine.database import Database
+from models.engine.database_address import POSTGRESQL, database_url
+from models.engine.postgresql import connect
 from models.key_lookup import (
     _POSTGRESQL,
     _SERVER_SETTINGS,
@@ -23,6 +23,7 @@ from models.key_lookup import (
     KeyState,
     PostgresKeyReader,
     SqliteKeyReader,
+    key_reader,
 )
 from models.organization import DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT
 from resolvers.api_keys import delete_api_key, rotate_api_key
@@ -33,7 +34,7 @@ from tests.support.world import World
 ONES_OWN = (
     "SELECT pid FROM pg_stat_activity WHERE application_name = 'keydesk verification' AND datname = current_database()"
 )
-NOBODY_LISTENS = "postgresql+asyncpg://postgres@127.0.0.1:1/keydesk"
+NOBODY_LISTENS = database_url("postgresql+asyncpg://postgres@127.0.0.1:1/keydesk")
 
 
 @pytest.fixture
@@ -51,10 +52,6 @@ def postgresql(database: Database) -> Database:
     if database.backend != POSTGRESQL:
         pytest.skip("a file is read in the loop, one key at a time")
     return database
-
-
-def dsn(database: Database) -> str:
-    return database.url.render_as_string(hide_password=False)
 
 
 async def state_of(reader: KeyReader, issued: Issued, agent_id: str | None = None) -> KeyState:
@@ -193,7 +190,7 @@ async def test_a_database_that_is_not_there(
     if place == "no such database":
         if database.backend != POSTGRESQL:
             pytest.skip("needs a server")
-        readers[place] = PostgresKeyReader(dsn(database) + "_missing")
+        readers[place] = PostgresKeyReader(database.url.set(database=f"{database.url.database}_missing"))
     reader = readers[place]
 
     with caplog.at_level(logging.INFO):
@@ -211,14 +208,14 @@ async def test_a_database_that_comes_later(
     database: Database, tmp_path: Path, desk: Desk, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is read as soon as it is there, without a restart."""
-    if database.path is None:
+    if database.sqlite_path is None:
         pytest.skip("a file can be put in its place")
     issued = await issue(desk, world)
     reader = SqliteKeyReader(tmp_path / "later.db")
     with pytest.raises(DatabaseUnavailable):
         await reader.read(issued.record.public_id, None)
     await database.close()
-    shutil.copy(database.path, tmp_path / "later.db")
+    shutil.copy(database.sqlite_path, tmp_path / "later.db")
 
     with caplog.at_level(logging.INFO):
         states = [await state_of(reader, issued) for _ in range(2)]
@@ -264,7 +261,7 @@ async def test_a_query_that_fails_answers_all(
 async def test_a_database_that_does_not_answer(postgresql: Database, desk: Desk, world: World) -> None:
     """A table that is locked keeps nobody waiting for longer than the time-out, nor leaves queries behind."""
     issued = await issue(desk, world)
-    reader = PostgresKeyReader(dsn(postgresql), lanes=2, timeout_seconds=0.3)
+    reader = PostgresKeyReader(postgresql.url, lanes=2, timeout_seconds=0.3)
     await state_of(reader, issued)
 
     async with postgresql.transaction() as session:
@@ -309,7 +306,7 @@ async def test_nobody_rides_on_a_read_that_began_before(postgresql: Database, de
     wire = HeldWire(postgresql)
     server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
     address = postgresql.url.set(host="127.0.0.1", port=server.sockets[0].getsockname()[1])
-    reader = PostgresKeyReader(address.render_as_string(hide_password=False), lanes=1, timeout_seconds=30)
+    reader = PostgresKeyReader(address, lanes=1, timeout_seconds=30)
     await state_of(reader, issued)
 
     wire.is_open.clear()
@@ -346,7 +343,7 @@ async def test_a_migration_beneath_it(postgresql: Database, reader: KeyReader, d
 async def test_closing_answers_who_waits(postgresql: Database, desk: Desk, world: World, place: str) -> None:
     """Those under way and those behind them; a read after it opens new connections."""
     issued = await issue(desk, world)
-    reader = PostgresKeyReader(dsn(postgresql) if place == "as it is" else NOBODY_LISTENS, lanes=1)
+    reader = PostgresKeyReader(postgresql.url if place == "as it is" else NOBODY_LISTENS, lanes=1)
     waiting = [asyncio.create_task(state_of(reader, issued)) for _ in range(3)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -365,7 +362,7 @@ async def test_closing_answers_who_waits(postgresql: Database, desk: Desk, world
 async def test_an_address_may_have_options(postgresql: Database, desk: Desk, world: World) -> None:
     """What the application takes in an address is understood here, too."""
     issued = await issue(desk, world)
-    reader = PostgresKeyReader(dsn(postgresql) + "?sslmode=disable")
+    reader = PostgresKeyReader(database_url(postgresql.url.render_as_string(hide_password=False) + "?sslmode=disable"))
 
     state = await state_of(reader, issued)
     await reader.close()
@@ -382,9 +379,7 @@ async def test_an_id_can_not_pass_for_several(postgresql: Database, reader: KeyR
 
 async def test_only_indexes_are_looked_at(postgresql: Database) -> None:
     """A key by its public id and an agent by its id, also where the planner knows nothing of the tables."""
-    connection = await asyncpg.connect(
-        dsn(postgresql).replace("+asyncpg", ""), server_settings={**_SERVER_SETTINGS, "statement_timeout": "0"}
-    )
+    connection = await connect(postgresql.url, {**_SERVER_SETTINGS, "statement_timeout": "0"})
     try:
         await connection.execute(f"PREPARE hot (text, text) AS {_POSTGRESQL}")
         plan = "\n".join(row[0] for row in await connection.fetch("EXPLAIN EXECUTE hot ('a,b', ',')"))

@@ -17,7 +17,8 @@ import models.usage.store_sqlite
 from keys.limits.sliding_window import month_of, to_ms
 from keys.usage.user_agent import cleaned
 from models import Caller, LedgerWriter, RefusedRequest, UsageHour, UsageMonth
-from models.engine.database import POSTGRESQL, SQLITE, Database
+from models.engine.database import Database
+from models.engine.database_address import POSTGRESQL, SQLITE, database_url
 from models.engine.ids import new_id
 from models.key_lookup import DatabaseUnavailable
 from models.usage.caller import KEPT_OF_A_KEY as CALLERS_KEPT
@@ -388,10 +389,12 @@ async def test_a_database_that_is_held_up_is_unavailable_and_nothing_is_half_wri
 async def test_a_database_that_is_not_there_is_unavailable(database: Database) -> None:
     """Whatever is asked of it."""
     if database.backend == POSTGRESQL:
-        store = models.usage.store_postgresql.PostgresLedgerStore("postgresql://nobody@127.0.0.1:1/nothing")
+        store = models.usage.store_postgresql.PostgresLedgerStore(
+            database_url("postgresql://nobody@127.0.0.1:1/nothing")
+        )
     else:
-        assert database.path is not None
-        store = models.usage.store_sqlite.SqliteLedgerStore(database.path.with_name("missing.db"))
+        assert database.sqlite_path is not None
+        store = models.usage.store_sqlite.SqliteLedgerStore(database.sqlite_path.with_name("missing.db"))
 
     for asking in (store.write(Batch(1)), store.month_used([KEY], NOVEMBER), store.has_company()):
         with pytest.raises(DatabaseUnavailable) as raised:

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import func, update
 from sqlmodel import col, select
 
-from app import key_reader
 from assistant.facts.documents import Documents
 from assistant.facts.gather import Asker, Knowledge
 from assistant.facts.pasted_keys import Possessions
@@ -18,6 +17,7 @@ from keys.usage.recorder import Ledger
 from models import Answering, Message
 from models.engine.database import Database, database_now
 from models.engine.reader import Reader
+from models.key_lookup import key_reader
 from models.person import memberships_of
 from models.support.message import Author
 from resolvers.assistant import Assistant, Chunk, Given, ask, asker_in

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import update
 
-from app import key_reader
 from keys.hashing import HashingPool
 from keys.limits.limiter import Taking
 from keys.policy import Scope
@@ -17,7 +16,7 @@ from keys.token import ServerKeys
 from keys.verification.verifier import MEMO_ENTRIES, Gate
 from models import Agent, ApiKey
 from models.engine.database import Database, database_now
-from models.key_lookup import DatabaseUnavailable, KeyReader, KeyState
+from models.key_lookup import DatabaseUnavailable, KeyReader, KeyState, key_reader
 from resolvers.create_api_key import create_api_key
 from resolvers.services import Desk, Issued
 from tests.conftest import SERVER_KEYS, CountingHasher

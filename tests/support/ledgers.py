@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-import models.usage.store_sqlite
+import models.engine.sqlite
 from keys.limits.sliding_window import Month
-from models.engine.database import POSTGRESQL, Database
+from models.engine.database import Database
 from models.key_lookup import DatabaseUnavailable
 from models.usage.counts import UsageHour, UsageMonth
 from models.usage.store import KeyCounts, LedgerStore
@@ -28,10 +28,9 @@ Table = TypeVar("Table", bound=SQLModel)
 
 def make_store(database: Database) -> LedgerStore:
     """As a process of its own would have it."""
-    if database.backend == POSTGRESQL:
-        return PostgresLedgerStore(database.url.render_as_string(hide_password=False))
-    assert database.path is not None
-    return SqliteLedgerStore(database.path)
+    if database.sqlite_path is None:
+        return PostgresLedgerStore(database.url)
+    return SqliteLedgerStore(database.sqlite_path)
 
 
 @asynccontextmanager
@@ -106,7 +105,7 @@ class Commits:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._failures: list[str] = []
-        monkeypatch.setattr(models.usage.store_sqlite, "sqlite3", _Sqlite(self))
+        monkeypatch.setattr(models.engine.sqlite, "sqlite3", _Sqlite(self))
         monkeypatch.setattr(asyncpg.Connection, "execute", _executing(self, asyncpg.Connection.execute))
 
     def lose(self, *how: str) -> None:

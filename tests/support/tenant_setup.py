@@ -206,6 +206,6 @@ _SLOTS = text(
 async def slots(database: Database, tenant: Tenant) -> Slots:
     """In one statement, which sees one moment."""
     organization_id = tenant.organization_id
-    wanted = organization_id.hex if database.path is not None else organization_id
+    wanted = organization_id.hex if database.sqlite_path is not None else organization_id
     async with database.reading() as session:
         return Slots._make((await session.execute(_SLOTS, {"id": wanted})).one())

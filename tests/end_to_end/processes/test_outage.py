@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from models.engine.database import Database, database_url
+from models.engine.database import Database
+from models.engine.database_address import database_url
 from resolvers.services import Desk
 from tests.conftest import POSTGRES_URL
 from tests.support.http_client import Answer, connected, request_bytes, verification

@@ -14,7 +14,6 @@ from argon2 import PasswordHasher
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from app import key_reader
 from keys.hashing import HashingPool
 from keys.outcomes import Outcome
 from keys.policy import Scope
@@ -22,6 +21,7 @@ from keys.verification.verdict import Wanted
 from keys.verification.verifier import Gate
 from models import AuditEvent
 from models.engine.database import Database
+from models.key_lookup import key_reader
 from resolvers.api_keys import delete_api_key, rotate_api_key
 from resolvers.create_api_key import create_api_key
 from resolvers.services import Desk, Issued

@@ -15,7 +15,8 @@ from keys.limits.sliding_window import to_ms
 from keys.outcomes import Outcome
 from keys.usage.recorder import Ledger
 from models import Caller, RefusedRequest
-from models.engine.database import POSTGRESQL, Database
+from models.engine.database import Database
+from models.engine.database_address import POSTGRESQL
 from models.engine.ids import new_id
 from models.key_lookup import DatabaseUnavailable
 from models.usage.store import Batch, ContentRefused, LedgerStore, Refused, SeenCaller
@@ -169,7 +170,6 @@ async def test_what_is_used_waits_for_no_batch(
     ledger: Ledger, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another transaction holds what the batch has to change; it knows of that batch all the same."""
-    monkeypatch.setattr(models.usage.store_sqlite, "BUSY_TIMEOUT_MS", 30_000)
     monkeypatch.setitem(models.usage.store_postgresql._SERVER_SETTINGS, "lock_timeout", "30000")
     note(ledger, passed(clock.now), times=3)
     await ledger.write()

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from models import Agent, ApiKey, AuditAction, AuditEvent, Organization, metadata
 from models.api_key import SlotUnavailable, delete_living_keys, insert_key
-from models.engine.database import Database, UnsupportedDatabase, database_now, database_url
+from models.engine.database import Database, database_now
+from models.engine.database_address import UnsupportedDatabase, database_url
 from models.migrations import current_revision, migrate, newest_revision
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

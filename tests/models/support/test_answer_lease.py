@@ -10,7 +10,8 @@ from sqlmodel import col
 
 from models.engine.database import Database, database_now
 from models.engine.ids import new_id
-from models.support.answer_lease import Answering, begin_answering, drop_answering_before, end_answering
+from models.engine.statements import drop_before
+from models.support.answer_lease import Answering, begin_answering, end_answering
 
 ADA, MEL = UUID(int=1), UUID(int=2)
 
@@ -120,7 +121,7 @@ async def test_what_nobody_ended_is_dropped(database: Database) -> None:
 
     for _ in range(3):
         async with database.transaction() as session:
-            dropped.append(await drop_answering_before(session, moment, at_most=2))
+            dropped.append(await drop_before(session, Answering.until, moment, at_most=2))
 
     assert dropped == [2, 1, 0]
     assert await under_way(database) == [living]

@@ -12,10 +12,10 @@ from models import Conversation, Message, Ticket
 from models.engine.database import Database
 from models.engine.ids import new_id
 from models.engine.reader import Reader, Source
+from models.engine.statements import drop_before
 from models.support.conversation import (
     begin_conversation,
     conversations_of,
-    drop_conversations_before,
     find_conversation,
     note_message,
 )
@@ -113,7 +113,7 @@ async def test_old_ones_go_with_their_messages(database: Database, world: World)
 
     for _ in range(3):
         async with database.transaction() as session:
-            dropped.append(await drop_conversations_before(session, moment, at_most=1))
+            dropped.append(await drop_before(session, Conversation.last_message_at, moment, at_most=1))
         left.append(await titles(database))
 
     async with database.reading() as session:
@@ -133,7 +133,7 @@ async def test_one_that_somebody_goes_on_with_stays(database: Database, world: W
     async with database.transaction() as session:
         await note_message(session, conversation.id, at=NOON + timedelta(days=91), subject=None)
         async with database.transaction() as upkeep:
-            dropped = await drop_conversations_before(upkeep, NOON + timedelta(days=1), at_most=10)
+            dropped = await drop_before(upkeep, Conversation.last_message_at, NOON + timedelta(days=1), at_most=10)
         await keep_question(session, conversation_id=conversation.id, person_id=world.ada.id, text="And now?", at=NOON)
 
     assert dropped == 0
@@ -150,7 +150,7 @@ async def test_one_that_is_dropped_meanwhile_is_told(database: Database, world: 
             return await note_message(session, conversation.id, at=NOON, subject=None)
 
     async with database.transaction() as session:
-        dropped = await drop_conversations_before(session, NOON + timedelta(days=1), at_most=10)
+        dropped = await drop_before(session, Conversation.last_message_at, NOON + timedelta(days=1), at_most=10)
         event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *_: has_begun.set())
         going_on = asyncio.create_task(go_on())
         await has_begun.wait()

@@ -9,7 +9,8 @@ from sqlmodel import col
 
 from models import Person
 from models.engine.database import Database
-from models.support.pasted_key import LOOKED_UP_AT_MOST, PastedKey, drop_pasted_before, look_up_allowed
+from models.engine.statements import drop_before
+from models.support.pasted_key import LOOKED_UP_AT_MOST, PastedKey, look_up_allowed
 from tests.support.conversations import NOON
 from tests.support.world import World, make_world
 
@@ -92,7 +93,7 @@ async def test_old_ones_are_dropped(database: Database, world: World) -> None:
 
     for _ in range(3):
         async with database.transaction() as session:
-            dropped.append(await drop_pasted_before(session, NOON + timedelta(seconds=1), at_most=3))
+            dropped.append(await drop_before(session, PastedKey.at, NOON + timedelta(seconds=1), at_most=3))
 
     assert dropped == [3, 1, 0]
     assert await noted(database) == 1

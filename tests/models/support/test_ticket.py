@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, select
 
-from models import Ticket
+from models import Conversation, Ticket
 from models.engine.database import Database
 from models.engine.ids import new_id
 from models.engine.reader import Reader, Source
+from models.engine.statements import drop_before
 from models.person import NamedPerson
-from models.support.conversation import ConversationRecord, drop_conversations_before
+from models.support.conversation import ConversationRecord
 from models.support.ticket import (
     FAILURE_LENGTH_AT_MOST,
     KEPT_DAYS,
@@ -20,7 +21,6 @@ from models.support.ticket import (
     claim_due_ticket,
     claim_ticket,
     count_handed_over,
-    drop_tickets_before,
     handed_over_since,
     is_ticket_due,
     newest_tickets,
@@ -105,7 +105,7 @@ async def test_a_ticket_outlives_its_conversation(database: Database, world: Wor
     ticket = await written(database, world, conversation=conversation)
 
     async with database.transaction() as session:
-        dropped = await drop_conversations_before(session, NOON + timedelta(days=1), at_most=10)
+        dropped = await drop_before(session, Conversation.last_message_at, NOON + timedelta(days=1), at_most=10)
 
     row = await row_of(database, ticket)
     assert dropped == 1
@@ -268,9 +268,9 @@ async def test_old_tickets_are_dropped(database: Database) -> None:
     moment = NOON + timedelta(days=3)
 
     async with database.transaction() as session:
-        first = await drop_tickets_before(session, moment, at_most=2)
+        first = await drop_before(session, Ticket.created_at, moment, at_most=2)
     async with database.transaction() as session:
-        then = await drop_tickets_before(session, moment, at_most=2)
+        then = await drop_before(session, Ticket.created_at, moment, at_most=2)
 
     assert (first, then) == (2, 1)
     async with database.reading() as session:

@@ -1,0 +1,78 @@
+"""A driver's connection is opened when it is first used, and again after it was closed."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from models.engine.database import Database
+from models.engine.database_address import database_url
+from models.engine.postgresql import FAULTS, LOST, PostgresConnection
+from models.engine.sqlite import SqliteConnection
+from tests.conftest import POSTGRES_URL
+
+
+def test_a_file_is_not_made(tmp_path: Path) -> None:
+    """Neither by the first use nor by a later one; once it is there, the next use opens it."""
+    path = tmp_path / "later.db"
+    connection = SqliteConnection(path, busy_timeout_ms=0, is_read_only=True)
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError):
+            connection.open()
+    assert not path.exists()
+
+    path.touch()
+    first = connection.open()
+    again = connection.open()
+    connection.close()
+    connection.close()
+    after = connection.open()
+    connection.close()
+
+    assert first is again
+    assert after is not first
+
+
+@pytest.mark.parametrize("is_read_only", [True, False])
+def test_only_a_connection_for_writing_writes(tmp_path: Path, *, is_read_only: bool) -> None:
+    path = tmp_path / "there.db"
+    path.touch()
+    connection = SqliteConnection(path, busy_timeout_ms=0, is_read_only=is_read_only)
+
+    try:
+        connection.open().execute("CREATE TABLE t (c)")
+        wrote = True
+    except sqlite3.OperationalError:
+        wrote = False
+    connection.close()
+
+    assert wrote is not is_read_only
+
+
+@pytest.mark.skipif(POSTGRES_URL is None, reason="needs a server")
+async def test_a_connection_that_was_lost_is_opened_again(database: Database) -> None:
+    """With its settings; until then, an open one stays."""
+    connection = PostgresConnection(database.url, {"application_name": "keydesk testing"})
+    assert not connection.is_open
+    first = await connection.open()
+    assert connection.is_open
+    assert await connection.open() is first
+    with pytest.raises(LOST):
+        await first.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert not connection.is_open
+
+    second = await connection.open()
+
+    assert await second.fetchval("SHOW application_name") == "keydesk testing"
+    connection.close()
+    connection.close()
+    assert not connection.is_open
+
+
+async def test_a_server_that_is_not_there_is_a_fault() -> None:
+    connection = PostgresConnection(database_url("postgresql://postgres@127.0.0.1:1/keydesk"), {})
+
+    with pytest.raises(FAULTS):
+        await connection.open()
+
+    assert not connection.is_open
