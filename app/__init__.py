@@ -13,7 +13,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.assistant_setup import assistant_of
-from app.authentication import Identity, Visit
+from app.authentication import Identity, RequestIdentity
 from app.client_address import Addresses
 from app.graphql.endpoint import PATH as GRAPHQL_PATH
 from app.graphql.endpoint import graphql_route
@@ -21,32 +21,32 @@ from app.graphql.list_sizes import Lists
 from app.graphql.origins import OriginGuard
 from app.graphql.streams import StreamRight
 from app.mail.outbox import Outbox
-from app.metering import Counting
+from app.metering import Metering
 from app.observability.health import health
 from app.observability.logs import AccessLog
-from app.observability.observers import Watching
+from app.observability.observers import Observation
 from app.pages.console import BUILT, console_pages, read_console
 from app.pages.console import ROUTES as CONSOLE_ROUTES
 from app.pages.docs import pages
-from app.pages.layout import Surroundings
+from app.pages.layout import Layout
 from app.problems import Problems
 from app.request_id import CommonHeaders, exceeds_header_bytes
-from app.retention import kept_tidy
+from app.retention import retention_running
 from app.settings import Settings, SettingsError
 from app.verify.endpoint import PATH as VERIFY_PATH
-from app.verify.endpoint import VerifyDoor
+from app.verify.endpoint import VerifyEndpoint
 from assistant.facts.documents import Documents
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
 from keys.refusals import Refusal, Unauthenticated
 from keys.token import ServerKeys
-from keys.verification.verifier import Gate
+from keys.verification.verifier import KeyVerifier
 from models.engine.database import Database
 from models.engine.reader import Reader
 from models.key_lookup import key_reader
-from resolvers.services import Desk
-from resolvers.sign_in_attempts import SignInDoor
-from resolvers.tickets import SupportLine
+from resolvers.services import KeyServices
+from resolvers.sign_in_attempts import PasswordChecker
+from resolvers.tickets import SupportChannel
 from schema import schema
 from schema.context import Context
 
@@ -95,28 +95,28 @@ class Keydesk:
         self.database = Database(settings.database_url)
         self._reader = key_reader(self.database)
         self._viewer_reader = Reader(self.database)
-        self._counting = Counting(settings, self.database, clock=clock)
-        self._watching = Watching(settings, self._counting, pools=self._pools, routes=ROUTES)
+        self._metering = Metering(settings, self.database, clock=clock)
+        self._observation = Observation(settings, self._metering, pools=self._pools, routes=ROUTES)
         self._problems = Problems(public_url)
         self._addresses = Addresses(settings.trusted_proxies, settings.forwarded_header)
-        gate = Gate(
+        verifier = KeyVerifier(
             server_keys=server_keys,
             prefixes=settings.key_prefixes,
             reader=self._reader,
             pool=cold_keys,
-            limiter=self._counting.limiter,
+            limiter=self._metering.limiter,
             require_agent=settings.require_agent,
         )
-        self._verify = VerifyDoor(
-            gate,
+        self._verify = VerifyEndpoint(
+            verifier,
             public_url=public_url,
-            ledger=self._counting.ledger,
+            recorder=self._metering.recorder,
             addresses=self._addresses,
             gateway_token=settings.gateway_token,
-            observer=self._watching.observer,
+            observer=self._observation.observer,
         )
         issuer = Issuer(server_keys, settings.key_prefixes[0], new_keys)
-        self._desk = Desk(self.database, issuer, clock, settings.mutations_per_minute)
+        self._services = KeyServices(self.database, issuer, clock, settings.mutations_per_minute)
         self._documents = Documents(DOCS)
         self._assistant = assistant_of(
             settings,
@@ -125,12 +125,12 @@ class Keydesk:
             key_reader=self._reader,
             server_keys=server_keys,
             pool=cold_keys,
-            limiter=self._counting.limiter,
+            limiter=self._metering.limiter,
             documents=self._documents,
             clock=clock,
         )
         self._outbox = Outbox(self.database, settings.mail_server, clock=clock)
-        self._support_line = SupportLine(settings.support_email, self._outbox.sends, self._outbox.wake)
+        self._support_line = SupportChannel(settings.support_email, self._outbox.sends, self._outbox.wake)
         self._identity: Identity | None = None
         self._web = self._framework()
 
@@ -140,14 +140,14 @@ class Keydesk:
         # In front of all of them: nothing reads headers that are larger than any request needs.
         if scope["type"] == ScopeType.HTTP and exceeds_header_bytes(scope["headers"]):
             app = self._problems.refuse_headers
-        if self._watching.tracing is None:
+        if self._observation.tracing is None:
             await app(scope, receive, send)
         else:
-            await self._watching.tracing.answer(app, scope, receive, send)
+            await self._observation.tracing.answer(app, scope, receive, send)
 
     def _framework(self) -> CommonHeaders:
         console, support_email = read_console(BUILT), self._settings.support_email
-        surroundings = Surroundings(self._documents.pages, support_email)
+        layout = Layout(self._documents.pages, support_email)
         litestar = Litestar(
             route_handlers=[
                 graphql_route(
@@ -159,17 +159,17 @@ class Keydesk:
                     behind=self._guarded,
                     stream_right=_stream_right,
                 ),
-                *health(self.database, self._counting.limiter, self._counting.ledger),
+                *health(self.database, self._metering.limiter, self._metering.recorder),
                 *pages(self._documents, support_email=support_email, is_front_page=console is None),
-                *([] if console is None else console_pages(console, surroundings, visit=self._visit)),
-                *self._watching.handlers(),
+                *([] if console is None else console_pages(console, layout, visit=self._visit)),
+                *self._observation.handlers(),
             ],
             exception_handlers={Exception: self._problems.answer},
             lifespan=[self._lifespan],
             openapi_config=None,
             logging_config=None,
         )
-        watching = self._watching
+        watching = self._observation
         count = None if watching.metrics is None else watching.metrics.count_request
         return CommonHeaders(AccessLog(litestar, watching.routes, count=count), public_url=self._public_url)
 
@@ -178,16 +178,16 @@ class Keydesk:
 
     async def _context(self, request: Request[Any, Any, Any]) -> Context:
         return Context(
-            self._desk,
+            self._services,
             self._viewer_reader,
             await self._visit(request.scope),
             self._settings.support_email,
-            limiter=self._counting.limiter,
+            limiter=self._metering.limiter,
             assistant=self._assistant,
             support_line=self._support_line,
         )
 
-    async def _visit(self, scope: Scope) -> Visit:
+    async def _visit(self, scope: Scope) -> RequestIdentity:
         if self._identity is None:
             raise RuntimeError("the application's lifespan has not begun")
         return await self._identity.visit(scope)
@@ -195,20 +195,22 @@ class Keydesk:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _litestar: Litestar) -> AsyncIterator[None]:
         passwords = self._pools[2]
-        watch = self._watching.sign_in_log.tried
-        door = await SignInDoor.open(self.database, self._viewer_reader, passwords, self._server_keys, watch=watch)
+        watch = self._observation.sign_in_log.tried
+        checker = await PasswordChecker.open(
+            self.database, self._viewer_reader, passwords, self._server_keys, watch=watch
+        )
         self._identity = Identity(
-            door,
+            checker,
             addresses=self._addresses,
             public_url=self._public_url,
             clock=self._clock,
         )
         await self._reader.start()
         async with (
-            self._watching.kept(),
-            self._counting.kept(),
-            self._outbox.kept(),
-            kept_tidy(self.database, clock=self._clock, audit_days=self._settings.audit_days),
+            self._observation.running(),
+            self._metering.running(),
+            self._outbox.running(),
+            retention_running(self.database, clock=self._clock, audit_days=self._settings.audit_days),
         ):
             self._when_started()
             yield
@@ -260,11 +262,11 @@ def _introspection_refusal(context: Context) -> Refusal | None:
 def _stream_right(context: Context) -> StreamRight:
     """A stream goes on while the session does. Raises Unauthenticated and PasswordChangeRequired."""
     visit = context.visit
-    if not isinstance(visit, Visit):
+    if not isinstance(visit, RequestIdentity):
         raise Unauthenticated
     return visit.right()
 
 
 def _cookies(context: Context) -> list[tuple[bytes, bytes]]:
     visit = context.visit
-    return visit.answer_headers() if isinstance(visit, Visit) else []
+    return visit.answer_headers() if isinstance(visit, RequestIdentity) else []

@@ -10,7 +10,7 @@ from assistant.facts.pasted_keys import Possessions
 from keys.hashing import HashingPool
 from keys.limits.limiter import Limiter
 from keys.token import ServerKeys
-from keys.verification.verifier import Gate
+from keys.verification.verifier import KeyVerifier
 from models.engine.database import Database
 from models.engine.reader import Reader
 from models.key_lookup import KeyReader
@@ -32,7 +32,7 @@ def assistant_of(
     clock: Callable[[], datetime],
 ) -> Assistant:
     """The assistant of a process. Its gate counts nothing and remembers little: it is for looking."""
-    gate = Gate(
+    verifier = KeyVerifier(
         server_keys=server_keys,
         prefixes=settings.key_prefixes,
         reader=key_reader,
@@ -45,6 +45,6 @@ def assistant_of(
         knowledge=Knowledge(
             reader, limiter, documents, settings.support_email, sends_mail=settings.mail_server is not None
         ),
-        possessions=Possessions(gate, key_reader, server_keys, settings.key_prefixes),
+        possessions=Possessions(verifier, key_reader, server_keys, settings.key_prefixes),
         clock=clock,
     )

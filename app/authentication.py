@@ -16,7 +16,7 @@ from keys.token import Secret
 from models.engine.database import Database
 from models.engine.reader import Reader
 from resolvers import viewer
-from resolvers.sign_in_attempts import SignInDoor
+from resolvers.sign_in_attempts import PasswordChecker
 from resolvers.viewer import SignedIn
 
 logger = logging.getLogger("keydesk.identity")
@@ -68,17 +68,17 @@ def read_cookies(headers: Headers) -> dict[str, str]:
 
 
 @dataclass(slots=True)
-class Visit:
+class RequestIdentity:
     """
     The person behind one request, with the operations that sign in and out and change cookies.
 
     A GraphQL document may sign in and out several times; the answer's cookies are those of the last change.
     """
 
-    _door: SignInDoor = field(repr=False)
+    _checker: PasswordChecker = field(repr=False)
     _cookies: Cookies
     _clock: Callable[[], datetime]
-    _changes: "Changes" = field(repr=False)
+    _changes: "SessionChanges" = field(repr=False)
     address: str | None
     signed_in: SignedIn | None
     _token: str | None = field(repr=False)
@@ -88,7 +88,7 @@ class Visit:
     async def sign_in(self, email: str, password: str) -> SignedIn:
         """Signs a person in by e-mail address and password, and sets the cookies. Raises SignInRefused."""
         begun = await viewer.sign_in(
-            self._door,
+            self._checker,
             email=email,
             password=password,
             address=self.address,
@@ -106,7 +106,7 @@ class Visit:
     async def sign_out(self) -> None:
         """Ends the session, if there is one, and deletes its cookie."""
         if self._token is not None:
-            await viewer.sign_out(self._door.database, self._token)
+            await viewer.sign_out(self._checker.database, self._token)
             self._answered["session"] = self._cookies.session_header(None)
         self._tell()
         self._token = self.signed_in = None
@@ -118,7 +118,7 @@ class Visit:
         Raises InvalidInput, Unauthenticated and TooManyRequests.
         """
         changed = await viewer.change_password(
-            self._door, signed_in, current_password=current_password, new_password=new_password, now=self._clock()
+            self._checker, signed_in, current_password=current_password, new_password=new_password, now=self._clock()
         )
         self._token, self.signed_in = changed.token.reveal(), changed.signed_in
         self._answered["session"] = self._cookies.session_header(changed.token)
@@ -131,7 +131,7 @@ class Visit:
             raise Unauthenticated
         if self.signed_in.password_change_required:
             raise PasswordChangeRequired
-        return SessionRight(self._door.reader, self.signed_in, self._clock, self._changes)
+        return SessionRight(self._checker.reader, self.signed_in, self._clock, self._changes)
 
     def answer_headers(self) -> list[tuple[bytes, bytes]]:
         """The Set-Cookie headers of the answer."""
@@ -142,14 +142,14 @@ class Visit:
             self._changes.tell(self.signed_in.person.id)
 
 
-class Changes:
+class SessionChanges:
     """Notifies listeners in this process when sessions of a person may have ended."""
 
     def __init__(self) -> None:
         self._hearing: dict[UUID, list[Callable[[], None]]] = {}
 
     @contextmanager
-    def heard(self, person_id: UUID, call: Callable[[], None]) -> Iterator[None]:
+    def on_revocation(self, person_id: UUID, call: Callable[[], None]) -> Iterator[None]:
         """While the context is open, calls `call` whenever the person's sessions may have ended."""
         calls = self._hearing.setdefault(person_id, [])
         calls.append(call)
@@ -178,7 +178,7 @@ class SessionRight:
     _reader: Reader = field(repr=False)
     _asked_by: SignedIn
     _clock: Callable[[], datetime]
-    _changes: Changes = field(repr=False)
+    _changes: SessionChanges = field(repr=False)
 
     @property
     def owner(self) -> UUID:
@@ -192,9 +192,9 @@ class SessionRight:
         now = await viewer.still_signed_in(self._reader, session_id, now=self._clock(), address=address)
         return now is not None and _standing(now) == _standing(asked_by)
 
-    def heard(self, call: Callable[[], None]) -> AbstractContextManager[None]:
+    def on_revocation(self, call: Callable[[], None]) -> AbstractContextManager[None]:
         """While the context is open, calls `call` when the person signs in or out or changes the password here."""
-        return self._changes.heard(self.owner, call)
+        return self._changes.on_revocation(self.owner, call)
 
 
 def _standing(signed_in: SignedIn) -> tuple[object, ...]:
@@ -205,35 +205,37 @@ class Identity:
     """Finds the person behind each request."""
 
     def __init__(
-        self, door: SignInDoor, *, addresses: Addresses, public_url: str, clock: Callable[[], datetime]
+        self, checker: PasswordChecker, *, addresses: Addresses, public_url: str, clock: Callable[[], datetime]
     ) -> None:
-        self._door = door
+        self._checker = checker
         self._addresses = addresses
         self._cookies = Cookies(public_url)
         self._clock = clock
-        self._changes = Changes()
-        self._seen = SeenSessions(door.database)
+        self._changes = SessionChanges()
+        self._seen = LastSeenWriter(checker.database)
 
-    async def visit(self, scope: Mapping[str, Any]) -> Visit:
+    async def visit(self, scope: Mapping[str, Any]) -> RequestIdentity:
         """Reads the person from an ASGI scope. Takes one query if there is a session cookie, else none."""
         headers, peer = scope["headers"], scope.get("client")
         cookies, now = read_cookies(headers), self._clock()
         address = self._addresses.of(headers, None if peer is None else peer[0])
         token = cookies.get(self._cookies.session)
         signed_in = (
-            None if token is None else await viewer.signed_in(self._door.reader, token, now=now, address=address)
+            None if token is None else await viewer.signed_in(self._checker.reader, token, now=now, address=address)
         )
         if signed_in is not None and sessions.is_to_be_noted(signed_in.last_seen_at, now):
             self._seen.note(signed_in.session_id, now)
         device = cookies.get(self._cookies.device)
-        return Visit(self._door, self._cookies, self._clock, self._changes, address, signed_in, token, device)
+        return RequestIdentity(
+            self._checker, self._cookies, self._clock, self._changes, address, signed_in, token, device
+        )
 
     async def close(self) -> None:
         """Waits until the last uses of sessions are stored."""
         await self._seen.close()
 
 
-class SeenSessions:
+class LastSeenWriter:
     """
     Stores when sessions were last used, in a background task.
 

@@ -10,44 +10,44 @@ from keys.limits.limiter import Limiter
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.redis_limiter import RedisLimiter
 from keys.limits.sliding_window import Month
-from keys.usage.recorder import Ledger
+from keys.usage.recorder import UsageRecorder
 from models.engine.database import Database
-from models.usage.store import LedgerStore
-from models.usage.store_postgresql import PostgresLedgerStore
-from models.usage.store_sqlite import SqliteLedgerStore
+from models.usage.store import UsageStore
+from models.usage.store_postgresql import PostgresUsageStore
+from models.usage.store_sqlite import SqliteUsageStore
 
 logger = logging.getLogger("keydesk.limiter")
 
 
-class Counting:
+class Metering:
     """Limits within this process or, with Redis, across all; and one ledger for whatever is counted."""
 
     def __init__(self, settings: Settings, database: Database, *, clock: Callable[[], datetime]) -> None:
         self._has_warned = False
         is_alone = settings.redis_url is None
-        self.ledger = Ledger(
+        self.recorder = UsageRecorder(
             _store(database),
             clock=clock,
             learn=self._learn,
-            learns=lambda: is_alone or self.limiter.is_degraded,
-            on_company=self._warn_of_company if is_alone else None,
+            wants_totals=lambda: is_alone or self.limiter.is_degraded,
+            on_other_writer=self._warn_of_other_writers if is_alone else None,
         )
-        self._local = LocalLimiter(self.ledger, clock=clock)
+        self._local = LocalLimiter(self.recorder, clock=clock)
         self.limiter: Limiter = self._local
         if settings.redis_url is not None:
             self.limiter = RedisLimiter(
                 settings.redis_url,
-                self.ledger,
+                self.recorder,
                 self._local,
                 clock=clock,
-                write_ledger=self.ledger.write,
+                flush_usage=self.recorder.write,
                 fails_closed=settings.limiter_fails_closed,
             )
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Counts while the block runs, and writes everything down at its end."""
-        async with self.ledger.kept():
+        async with self.recorder.running():
             await self.limiter.start()
             try:
                 yield
@@ -57,7 +57,7 @@ class Counting:
     def _learn(self, month: Month, used: Mapping[str, int]) -> None:
         self._local.learn(month, used)
 
-    def _warn_of_company(self) -> None:
+    def _warn_of_other_writers(self) -> None:
         if not self._has_warned:
             self._has_warned = True
             logger.warning(
@@ -66,7 +66,7 @@ class Counting:
             )
 
 
-def _store(database: Database) -> LedgerStore:
+def _store(database: Database) -> UsageStore:
     if database.sqlite_path is None:
-        return PostgresLedgerStore(database.url)
-    return SqliteLedgerStore(database.sqlite_path)
+        return PostgresUsageStore(database.url)
+    return SqliteUsageStore(database.sqlite_path)

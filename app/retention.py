@@ -37,7 +37,7 @@ from models.usage.counts import (
 from models.usage.refused_request import KEPT_DAYS as REFUSED_KEPT_DAYS
 from models.usage.refused_request import drop_oldest_refused, drop_refused_before, keys_refused_too_often
 from models.usage.writer import KEPT_DAYS as WRITERS_KEPT_DAYS
-from models.usage.writer import LedgerWriter
+from models.usage.writer import UsageWriter
 from resolvers.viewer import drop_expired
 
 EVERY_SECONDS = 3600
@@ -86,7 +86,7 @@ async def tidy(
             lambda: _refused_requests(upkeep, now),
             lambda: _callers(upkeep),
             lambda: _conversations(upkeep, now),
-            lambda: upkeep.drop_before(LedgerWriter.seen_at, now - timedelta(days=WRITERS_KEPT_DAYS)),
+            lambda: upkeep.drop_before(UsageWriter.seen_at, now - timedelta(days=WRITERS_KEPT_DAYS)),
         )
     finally:
         async with database.transaction() as session:
@@ -208,7 +208,9 @@ async def _conversations(upkeep: Round, now: datetime) -> None:
 
 
 @asynccontextmanager
-async def kept_tidy(database: Database, *, clock: Callable[[], datetime], audit_days: int) -> AsyncIterator[None]:
+async def retention_running(
+    database: Database, *, clock: Callable[[], datetime], audit_days: int
+) -> AsyncIterator[None]:
     """Tidies up now and once an hour while the block runs; a transaction that is under way at its end is let finish."""
     over = asyncio.Event()
     rounds = asyncio.create_task(_rounds(database, clock, audit_days, over))

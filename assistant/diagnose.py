@@ -20,11 +20,11 @@ from assistant.explain.refusals import deleted
 from assistant.explain.requests import called, found, header_mistakes, not_found
 from assistant.explain.requests import explained as explained_refusal
 from assistant.explain.symptoms import symptom
-from assistant.facts.conversation_state import Subject
+from assistant.facts.conversation_state import ConversationState
 from assistant.facts.facts import Facts, KeyFacts, PastedKey, Possession
 from assistant.facts.question import Question
 from assistant.intents.symptoms import Symptom, symptom_of
-from assistant.intents.topics import Reading, Topic
+from assistant.intents.topics import Topic, TopicScore
 from assistant.rank_topics import may_answer, read
 from keys.record import hint_of
 from models.usage.refused_request import RefusedReason
@@ -68,7 +68,7 @@ class Situation:
 
     question: Question
     facts: Facts
-    scores: tuple[Reading, ...]
+    scores: tuple[TopicScore, ...]
     """The topics, the likeliest first."""
     is_sure: bool
     """Whether the likeliest topic is likely enough to be answered."""
@@ -261,7 +261,7 @@ RULES: tuple[Rule, ...] = (
 """Which answer is given: the first rule that applies."""
 
 
-def subject_after(answered: Answered, facts: Facts) -> Subject:
+def subject_after(answered: Answered, facts: Facts) -> ConversationState:
     """What the next message may point back to."""
     diagnosis = answered.diagnosis
     told = " ".join(
@@ -273,7 +273,7 @@ def subject_after(answered: Answered, facts: Facts) -> Subject:
     )
     told_of = [each for each in facts.keys if f"“{each.record.name}”" in told or hint_of(each.record) in told]
     offered = [each.record.id for each in (*told_of, *facts.in_trouble(OF_TOPIC[Topic.CALL_FAILS]))]
-    return Subject(
+    return ConversationState(
         topic=answered.topic,
         key_id=None if diagnosis.key is None else diagnosis.key.id,
         offered=tuple(dict.fromkeys(offered))[:10],

@@ -7,7 +7,7 @@ from datetime import datetime
 from assistant.diagnose import Answered, diagnose
 from assistant.explain.pasted_key_state import explains_a_failure
 from assistant.facts import gather as known
-from assistant.facts.conversation_state import Subject, chosen
+from assistant.facts.conversation_state import ConversationState, chosen
 from assistant.facts.facts import Facts, PastedKey, Possession
 from assistant.facts.gather import Asker, Knowledge, PossessedKey
 from assistant.facts.key_reference import meant, without_names
@@ -38,7 +38,7 @@ class Inquiry:
     may_look_up: Collection[str] = ()
     looking_at: str | None = None
     request_id: str | None = None
-    subject: Subject | None = None
+    subject: ConversationState | None = None
     has_ticket: bool = False
 
 
@@ -57,8 +57,8 @@ async def consider(
     """The diagnosis of a message. Reads, and changes nothing."""
     text = chosen(inquiry.text, inquiry.subject)
     understood = understand(text)
-    facts = await known.overview(knowledge, asker, now)
-    facts = await known.with_older(
+    facts = await known.gather_overview(knowledge, asker, now)
+    facts = await known.add_referenced_keys(
         knowledge,
         asker,
         facts,
@@ -83,7 +83,7 @@ async def consider(
     facts = replace(facts, request_sought=request_id, has_ticket=inquiry.has_ticket)
     named = replace(facts, meant=[each for each in facts.keys if each.record.id in key.key_ids])
     topics = {each.topic for each in read(question, named)[:3]}
-    facts = await known.looked_into(
+    facts = await known.gather_details(
         knowledge,
         asker,
         facts,

@@ -13,7 +13,7 @@ from assistant.explain.actions import may_create_some
 from assistant.explain.failing_calls import OF_TOPIC, STATUS_OF_TOPIC
 from assistant.facts.facts import Facts
 from assistant.facts.question import Question
-from assistant.intents.topics import ASKING, Reading, Topic, served_together
+from assistant.intents.topics import ASKING, Topic, TopicScore, served_together
 from assistant.intents.understand import is_sure, weighed
 
 
@@ -60,26 +60,26 @@ _LEAVES_OPEN = 0.1
 """The third reading is given up for what is the matter where it is less likely than this."""
 
 
-def read(question: Question, facts: Facts) -> tuple[Reading, ...]:
+def read(question: Question, facts: Facts) -> tuple[TopicScore, ...]:
     """The readings, the likeliest first: by the words, by what went before, by what is the matter now."""
     asked = _ASKED_FOR.get(_bare(question.bare or question.text))
     subject = question.subject
     if asked is not None:
-        return (Reading(asked, 1.0), *_without(question, asked))
+        return (TopicScore(asked, 1.0), *_without(question, asked))
     if question.meant.only_named:
         named = Topic.KEY_STATE if subject is None else subject.topic
-        return (Reading(named, 1.0), *_without(question, named))
-    odds = what_matters(facts)
+        return (TopicScore(named, 1.0), *_without(question, named))
+    odds = priors_from_facts(facts)
     if _IS_SUPPORTED.search(question.text):
         odds[Topic.HUMAN] = -_SAYS_OTHERWISE
     readings = _together(weighed(question.understood.readings, odds), answered_alike(facts))
     goes_on = question.understood.is_follow_up or (subject is not None and not question.understood.asks_anew)
     if subject is not None and goes_on and not is_sure(readings) and not facts.has_ticket:
-        return (Reading(subject.topic, 1.0), *_without(question, subject.topic))
+        return (TopicScore(subject.topic, 1.0), *_without(question, subject.topic))
     return readings if may_answer(question, readings) else _with_what_matters(readings, facts)
 
 
-def what_matters(facts: Facts) -> dict[Topic, float]:
+def priors_from_facts(facts: Facts) -> dict[Topic, float]:
     """Log-odds for the topics that the state of things speaks for."""
     odds: dict[Topic, float] = {}
     for topic, reasons in OF_TOPIC.items():
@@ -98,7 +98,7 @@ def what_matters(facts: Facts) -> dict[Topic, float]:
     return odds
 
 
-def may_answer(question: Question, readings: tuple[Reading, ...]) -> bool:
+def may_answer(question: Question, readings: tuple[TopicScore, ...]) -> bool:
     """Whether to answer at once: a status that is written there settles it where the words point the same way."""
     topic, probability = readings[0]
     if topic is Topic.GREETING:
@@ -124,17 +124,17 @@ def answered_alike(facts: Facts) -> list[set[Topic]]:
     return [creating, calls or set(served_together(Topic.CALL_FAILS))]
 
 
-def _together(readings: Sequence[Reading], groups: Sequence[set[Topic]]) -> tuple[Reading, ...]:
+def _together(readings: Sequence[TopicScore], groups: Sequence[set[Topic]]) -> tuple[TopicScore, ...]:
     """What is answered alike counts for the likeliest of them."""
     shares = dict(readings)
     for group in groups:
         likeliest, *others = sorted(group, key=lambda topic: (-shares[topic], topic))
         shares[likeliest] += sum(shares[topic] for topic in others)
         shares |= dict.fromkeys(others, 0.0)
-    return tuple(Reading(*each) for each in sorted(shares.items(), key=lambda each: (-each[1], each[0])))
+    return tuple(TopicScore(*each) for each in sorted(shares.items(), key=lambda each: (-each[1], each[0])))
 
 
-def _with_what_matters(readings: Sequence[Reading], facts: Facts) -> tuple[Reading, ...]:
+def _with_what_matters(readings: Sequence[TopicScore], facts: Facts) -> tuple[TopicScore, ...]:
     """The readings in the order in which to offer them: what is the matter is among them, though last."""
     matter = _of_the_matter(facts)
     first = [reading for reading in readings if reading.topic not in talk.NEVER_OFFERED][:_OFFERED]
@@ -147,16 +147,16 @@ def _with_what_matters(readings: Sequence[Reading], facts: Facts) -> tuple[Readi
 
 def _of_the_matter(facts: Facts) -> set[Topic]:
     """The topics that are answered by what is the matter; none where nothing is."""
-    matter = the_matter(facts)
+    matter = likeliest_problem(facts)
     return next((group for group in answered_alike(facts) if matter in group), set())
 
 
-def the_matter(facts: Facts) -> Topic | None:
+def likeliest_problem(facts: Facts) -> Topic | None:
     """What somebody most likely asks about as things are, where something is the matter."""
     if facts.in_trouble(OF_TOPIC[Topic.CALL_FAILS]):
         return Topic.CALL_FAILS
     return Topic.CANNOT_CREATE if not may_create_some(facts) or not facts.allowance.remaining else None
 
 
-def _without(question: Question, topic: Topic) -> tuple[Reading, ...]:
+def _without(question: Question, topic: Topic) -> tuple[TopicScore, ...]:
     return tuple(reading for reading in question.understood.readings if reading.topic is not topic)

@@ -12,9 +12,9 @@ from litestar import Litestar, get
 from msgspec import Struct
 
 from app.settings import read_settings
-from app.verify.endpoint import VerifyDoor
+from app.verify.endpoint import VerifyEndpoint
 from keys.hashing import KEY_PARAMETERS, HashingPool
-from keys.verification.verifier import Gate
+from keys.verification.verifier import KeyVerifier
 from models.engine.database import Database
 from models.key_lookup import key_reader
 
@@ -38,20 +38,20 @@ async def bare(scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
-def uncounted() -> VerifyDoor:
+def uncounted() -> VerifyEndpoint:
     """Verification without rate limit, quota and ledger, on the database that the settings name."""
     settings = read_settings(os.environ)
     if settings.server_keys is None:
         raise ValueError("there is no server key")
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=100_000, name="cold-keys")
-    gate = Gate(
+    verifier = KeyVerifier(
         server_keys=settings.server_keys,
         prefixes=settings.key_prefixes,
         reader=key_reader(Database(settings.database_url)),
         pool=pool,
         limiter=None,
     )
-    return VerifyDoor(gate, public_url="http://127.0.0.1")
+    return VerifyEndpoint(verifier, public_url="http://127.0.0.1")
 
 
 def main() -> None:

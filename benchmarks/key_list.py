@@ -33,7 +33,7 @@ from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
 from models.migrations import migrate
 from resolvers.create_api_key import create_api_key
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 
 PASSWORD = "a password to measure with"
 CONNECTIONS = 16
@@ -74,7 +74,7 @@ async def fill(address: str) -> str:
     await migrate(database)
     now = datetime.now(UTC)
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=10, name="keys")
-    desk = Desk(database, Issuer(SERVER_KEYS, "kd", pool), lambda: now, 300)
+    services = KeyServices(database, Issuer(SERVER_KEYS, "kd", pool), lambda: now, 300)
     organization = Organization(name="Measured", created_at=now)
     hashed = PASSWORD_PARAMETERS.hasher().hash(PASSWORD)
     person = Person(email="admin@example.com", name="Admin", password_hash=hashed, created_at=now)
@@ -88,7 +88,7 @@ async def fill(address: str) -> str:
         )
     for number in range(10):
         await create_api_key(
-            desk,
+            services,
             operator(),
             organization_id=organization.id,
             name=f"key {number}",

@@ -6,7 +6,7 @@ Key = TypeVar("Key", bytes, int, str)
 Value = TypeVar("Value")
 
 
-class Memo(Generic[Key, Value]):
+class TwoGenerationCache(Generic[Key, Value]):
     """
     A bounded map in two generations of half the entries each.
 

@@ -61,7 +61,7 @@ DENIALS: Mapping[Role, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RoleGrant:
     """What a person is in one organization. `agent_ids` are those administered, of deleted agents too."""
 
     role: Role
@@ -77,7 +77,7 @@ class Actor:
     """
 
     person_id: UUID | None
-    standings: Mapping[UUID, Standing] = field(default_factory=dict)
+    roles: Mapping[UUID, RoleGrant] = field(default_factory=dict)
     address: str | None = None
 
     @property
@@ -95,15 +95,15 @@ def may(actor: Actor, action: Action, organization_id: UUID, *, scope: Scope, ag
     """Whether the actor may do this to a key of this scope and, where it has one, agent."""
     if actor.is_operator:
         return True
-    standing = actor.standings.get(organization_id)
-    reach = None if standing is None else GRANTS[standing.role].get(action)
+    grant = actor.roles.get(organization_id)
+    reach = None if grant is None else GRANTS[grant.role].get(action)
     match reach:
         case None:
             return False
         case Reach.ORGANIZATION:
             return True
         case Reach.OWN_AGENTS:
-            return scope is Scope.AGENT and standing is not None and agent_id in standing.agent_ids
+            return scope is Scope.AGENT and grant is not None and agent_id in grant.agent_ids
         case _:
             assert_never(reach)
 
@@ -112,14 +112,14 @@ def may_with_some_key(actor: Actor, action: Action, organization_id: UUID, scope
     """Whether the role allows the action on keys of this scope at all, whatever the agent: what needs no row."""
     if actor.is_operator:
         return True
-    standing = actor.standings.get(organization_id)
-    reach = None if standing is None else GRANTS[standing.role].get(action)
+    grant = actor.roles.get(organization_id)
+    reach = None if grant is None else GRANTS[grant.role].get(action)
     return reach is Reach.ORGANIZATION or (reach is Reach.OWN_AGENTS and scope is Scope.AGENT)
 
 
 def manages_keys_somewhere(actor: Actor, action: Action) -> bool:
     """Whether there is an organization in which the role allows the action on some key."""
-    return actor.is_operator or any(action in GRANTS[standing.role] for standing in actor.standings.values())
+    return actor.is_operator or any(action in GRANTS[grant.role] for grant in actor.roles.values())
 
 
 def visible_agents(actor: Actor, action: Action, organization_id: UUID) -> frozenset[UUID] | None:
@@ -130,21 +130,21 @@ def visible_agents(actor: Actor, action: Action, organization_id: UUID) -> froze
     """
     if actor.is_operator:
         return None
-    standing = actor.standings.get(organization_id)
-    reach = None if standing is None else GRANTS[standing.role].get(action)
+    grant = actor.roles.get(organization_id)
+    reach = None if grant is None else GRANTS[grant.role].get(action)
     if reach is Reach.ORGANIZATION:
         return None
-    return standing.agent_ids if standing is not None and reach is Reach.OWN_AGENTS else frozenset()
+    return grant.agent_ids if grant is not None and reach is Reach.OWN_AGENTS else frozenset()
 
 
 def require(actor: Actor, action: Action, organization_id: UUID, *, scope: Scope, agent_id: UUID | None = None) -> None:
     """Raises Forbidden, with the sentence for the person's role, unless `may` says yes."""
     if not may(actor, action, organization_id, scope=scope, agent_id=agent_id):
-        raise Forbidden(denial(actor, organization_id))
+        raise Forbidden(denial_message(actor, organization_id))
 
 
-def denial(actor: Actor, organization_id: UUID | None = None) -> str:
+def denial_message(actor: Actor, organization_id: UUID | None = None) -> str:
     """The sentence for a person whose role does not allow something, there or anywhere."""
-    if organization_id is not None and (standing := actor.standings.get(organization_id)) is not None:
-        return DENIALS[standing.role]
+    if organization_id is not None and (grant := actor.roles.get(organization_id)) is not None:
+        return DENIALS[grant.role]
     return DENIALS[Role.MEMBER]

@@ -19,7 +19,7 @@ from models.support.ticket import Ticket
 from models.usage.caller import Caller
 from models.usage.counts import UsageDay, UsageHour, UsageMonth
 from models.usage.refused_request import RefusedReason, RefusedRequest
-from models.usage.writer import LedgerWriter
+from models.usage.writer import UsageWriter
 
 metadata = SQLModel.metadata
 
@@ -34,7 +34,6 @@ __all__ = [
     "Caller",
     "Conversation",
     "Lease",
-    "LedgerWriter",
     "Membership",
     "Message",
     "Organization",
@@ -50,5 +49,6 @@ __all__ = [
     "UsageDay",
     "UsageHour",
     "UsageMonth",
+    "UsageWriter",
     "metadata",
 ]

@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel, col, select
 
 from models.engine.columns import instant, optional_instant, reference
 from models.engine.ids import new_id
-from models.engine.in_clause import filled, places, room_for
+from models.engine.in_clause import padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
 
 
@@ -43,12 +43,12 @@ class NamedAgent(NamedTuple):
 
 @cache
 def _named(room: int) -> Select[Any]:
-    return columns(*_NAMED).where(col(Agent.id).in_(places(room)))
+    return columns(*_NAMED).where(col(Agent.id).in_(placeholders(room)))
 
 
 async def named_agents(source: Source, agent_ids: Collection[UUID]) -> dict[tuple[UUID, UUID], NamedAgent]:
     """Those of these agents that are or were there, by organization and id."""
-    rows = await fetch(source, _named(room_for(agent_ids)), filled(agent_ids))
+    rows = await fetch(source, _named(padded_size(agent_ids)), padded_values(agent_ids))
     return {(row[0], row[1]): NamedAgent(*row[1:]) for row in rows}
 
 
@@ -59,7 +59,7 @@ def _living(room: int | None) -> Select[Any]:
         col(Agent.organization_id) == bindparam("organization_id", type_=Uuid()), col(Agent.deleted_at).is_(None)
     )
     if room is not None:
-        statement = statement.where(col(Agent.id).in_(places(room)))
+        statement = statement.where(col(Agent.id).in_(placeholders(room)))
     return statement.order_by(col(Agent.name), col(Agent.id))
 
 
@@ -67,8 +67,8 @@ async def living_agents(source: Source, organization_id: UUID, *, only: Collecti
     """The organization's living agents by name, all of them with None, or those named."""
     if only is not None and not only:
         return []
-    parameters = {"organization_id": organization_id, **(filled(only) if only else {})}
-    rows = await fetch(source, _living(None if only is None else room_for(only)), parameters)
+    parameters = {"organization_id": organization_id, **(padded_values(only) if only else {})}
+    rows = await fetch(source, _living(None if only is None else padded_size(only)), parameters)
     return [NamedAgent._make(row) for row in rows]
 
 

@@ -22,7 +22,7 @@ from models.engine.columns import (
     reference,
 )
 from models.engine.ids import new_id
-from models.engine.in_clause import filled, places, room_for
+from models.engine.in_clause import padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
 from models.engine.statements import dialect_of, upsert
 from models.person import NamedPerson, Person
@@ -140,7 +140,7 @@ def _newest(agents: int | None, *, of_key: bool) -> Select[Any]:
         .limit(bindparam("limit", type_=Integer()))
     )
     if agents is not None:
-        statement = statement.where(col(AuditEvent.agent_id).in_(places(agents, "agent")))
+        statement = statement.where(col(AuditEvent.agent_id).in_(placeholders(agents, "agent")))
     if of_key:
         statement = statement.where(col(AuditEvent.api_key_id) == bindparam("key_id", type_=Uuid()))
     return statement
@@ -153,8 +153,8 @@ async def newest_events(
     if of_agents is not None and not of_agents:
         return []
     parameters: dict[str, Any] = {"organization_id": organization_id, "limit": limit, "key_id": key_id}
-    parameters |= {} if of_agents is None else filled(of_agents, "agent")
-    agents = None if of_agents is None else room_for(of_agents)
+    parameters |= {} if of_agents is None else padded_values(of_agents, "agent")
+    agents = None if of_agents is None else padded_size(of_agents)
     rows = await fetch(source, _newest(agents, of_key=key_id is not None), parameters)
     return [
         Event(AuditAction(row[0]), row[1], row[2], row[3], None if row[4] is None else NamedPerson(*row[4:7]))

@@ -14,7 +14,7 @@ from sqlmodel import col
 from models.agent import Agent, NamedAgent
 from models.api_key import ApiKey
 from models.engine.columns import UtcDateTime
-from models.engine.in_clause import filled, places, room_for
+from models.engine.in_clause import padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
 from models.engine.slices import in_slices
 from models.organization import Organization
@@ -128,7 +128,7 @@ def _in_organization(agents: int | None, *, deleted: bool) -> Select[Any]:
     """The keys of an organization, of that many agents or all with None; of the tombstones, the newest ones."""
     statement = _RECORD.where(col(ApiKey.organization_id) == bindparam("organization_id", type_=Uuid()))
     if agents is not None:
-        statement = statement.where(col(ApiKey.agent_id).in_(places(agents, "agent")))
+        statement = statement.where(col(ApiKey.agent_id).in_(placeholders(agents, "agent")))
     if not deleted:
         return statement.where(col(ApiKey.deleted_at).is_(None))
     newest = col(ApiKey.deleted_at).desc()
@@ -183,7 +183,7 @@ def _scope(organization_id: UUID, of_agents: Collection[UUID] | None) -> tuple[i
     """How many agents the statement has room for, and its parameters."""
     if of_agents is None:
         return None, {"organization_id": organization_id}
-    return room_for(of_agents), {"organization_id": organization_id, **filled(of_agents, "agent")}
+    return padded_size(of_agents), {"organization_id": organization_id, **padded_values(of_agents, "agent")}
 
 
 async def tombstones_beginning(
@@ -216,12 +216,12 @@ async def key_record(source: Source, key_id: UUID) -> ApiKeyRecord | None:
 
 @cache
 def _by_ids(room: int) -> Select[Any]:
-    return _RECORD.where(col(ApiKey.id).in_(places(room)))
+    return _RECORD.where(col(ApiKey.id).in_(placeholders(room)))
 
 
 async def key_records(source: Source, key_ids: Collection[UUID]) -> dict[UUID, ApiKeyRecord]:
     """Several at once, by id."""
     if not key_ids:
         return {}
-    rows = await fetch(source, _by_ids(room_for(key_ids)), filled(key_ids))
+    rows = await fetch(source, _by_ids(padded_size(key_ids)), padded_values(key_ids))
     return {record.id: record for record in map(_record, rows)}

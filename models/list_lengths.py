@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from models.agent import Agent
 from models.api_key import ApiKey
-from models.engine.in_clause import filled, places, room_for
+from models.engine.in_clause import padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
 from models.key_queries import DELETED_LISTED_AT_MOST
 from models.organization import Organization
@@ -46,7 +46,7 @@ def _shown(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
 
 @cache
 def _lengths(organizations: int, agents: int) -> Select[Any]:
-    of_agents = col(ApiKey.agent_id).in_(places(agents, "agent"))
+    of_agents = col(ApiKey.agent_id).in_(placeholders(agents, "agent"))
     counted: Sequence[Any] = (
         Organization.id,
         _number(Agent, col(Agent.deleted_at).is_(None)),
@@ -55,7 +55,7 @@ def _lengths(organizations: int, agents: int) -> Select[Any]:
         _number(ApiKey, col(ApiKey.deleted_at).is_(None), of_agents),
         _shown(of_agents),
     )
-    return columns(*counted).where(col(Organization.id).in_(places(organizations)))
+    return columns(*counted).where(col(Organization.id).in_(placeholders(organizations)))
 
 
 async def list_lengths(
@@ -63,6 +63,6 @@ async def list_lengths(
 ) -> dict[UUID, ListLengths]:
     """By organization. There is at least one; `agent_ids` may be empty."""
     agents = agent_ids or [UUID(int=0)]
-    statement = _lengths(room_for(organization_ids), room_for(agents))
-    rows = await fetch(source, statement, {**filled(organization_ids), **filled(agents, "agent")})
+    statement = _lengths(padded_size(organization_ids), padded_size(agents))
+    rows = await fetch(source, statement, {**padded_values(organization_ids), **padded_values(agents, "agent")})
     return {row[0]: ListLengths._make(row[1:]) for row in rows}

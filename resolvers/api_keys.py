@@ -21,7 +21,7 @@ from models.engine.reader import Source
 from models.key_queries import ApiKeyRecord, key_record, visible_keys
 from models.organization import live_organization, lock_organization
 from resolvers.audit import record
-from resolvers.services import Desk, Issued, as_of_now, check_pace, record_of
+from resolvers.services import Issued, KeyServices, check_mutation_rate, record_of, with_current_roles
 
 OVERLAP_SECONDS_AT_MOST = 86_400
 
@@ -60,12 +60,12 @@ async def api_key(source: Source, actor: Actor, *, key_id: UUID) -> ApiKeyRecord
     return found if found is not None and may_on(actor, Action.SEE_KEY, found) else None
 
 
-async def rename_api_key(desk: Desk, actor: Actor, *, key_id: UUID, name: str) -> ApiKeyRecord:
+async def rename_api_key(services: KeyServices, actor: Actor, *, key_id: UUID, name: str) -> ApiKeyRecord:
     """Gives the key another name. Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests."""
-    found = await _key_that_may(desk, actor, Action.RENAME_KEY, key_id)
+    found = await _key_that_may(services, actor, Action.RENAME_KEY, key_id)
     name = valid_name(name)
-    async with desk.database.transaction() as session:
-        actor, row = await _locked_key(session, actor, Action.RENAME_KEY, found, desk)
+    async with services.database.transaction() as session:
+        actor, row = await _locked_key(session, actor, Action.RENAME_KEY, found, services)
         before, row.name = row.name, name
         await record(
             session,
@@ -75,12 +75,12 @@ async def rename_api_key(desk: Desk, actor: Actor, *, key_id: UUID, name: str) -
             organization_id=row.organization_id,
             api_key_id=row.id,
             agent_id=row.agent_id,
-            now=desk.clock(),
+            now=services.clock(),
         )
         return await record_of(session, row.id)
 
 
-async def rotate_api_key(desk: Desk, actor: Actor, *, key_id: UUID, overlap_seconds: int = 0) -> Issued:
+async def rotate_api_key(services: KeyServices, actor: Actor, *, key_id: UUID, overlap_seconds: int = 0) -> Issued:
     """
     Gives the key a new secret in the same slot. The one before works on for the overlap, by the database's clock;
     those before it end at once. Without an overlap it is the emergency stop, whose secret is hashed before others.
@@ -88,34 +88,34 @@ async def rotate_api_key(desk: Desk, actor: Actor, *, key_id: UUID, overlap_seco
     Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests.
     """
     if not policy.manages_keys_somewhere(actor, Action.ROTATE_KEY):
-        raise Forbidden(policy.denial(actor))
+        raise Forbidden(policy.denial_message(actor))
     if not 0 <= overlap_seconds <= OVERLAP_SECONDS_AT_MOST:
         raise InvalidInput("overlapSeconds", f"Choose an overlap of 0 to {OVERLAP_SECONDS_AT_MOST} seconds (a day).")
-    found = await _key_that_may(desk, actor, Action.ROTATE_KEY, key_id)
+    found = await _key_that_may(services, actor, Action.ROTATE_KEY, key_id)
     async with AsyncExitStack() as stack:
-        async with desk.database.reading() as session:
-            await check_pace(session, actor, desk)
+        async with services.database.reading() as session:
+            await check_mutation_rate(session, actor, services)
             # Before anything else is awaited, so that nobody else takes the place that was found free.
-            stack.enter_context(desk.reservations.place(actor.person_id, desk.clock()))
-        prepared = await desk.issuer.prepare(
+            stack.enter_context(services.reservations.place(actor.person_id, services.clock()))
+        prepared = await services.issuer.prepare(
             party=Party(found.organization_id, actor.person_id),
             public_id=found.public_id,
             is_urgent=overlap_seconds == 0,
         )
-        return await _store_rotation(desk, actor, found, prepared, overlap_seconds)
+        return await _store_rotation(services, actor, found, prepared, overlap_seconds)
 
 
 async def _store_rotation(
-    desk: Desk, actor: Actor, found: ApiKeyRecord, prepared: Prepared, overlap_seconds: int
+    services: KeyServices, actor: Actor, found: ApiKeyRecord, prepared: Prepared, overlap_seconds: int
 ) -> Issued:
-    async with desk.database.transaction() as session:
-        actor, row = await _locked_key(session, actor, Action.ROTATE_KEY, found, desk, is_reserved=True)
+    async with services.database.transaction() as session:
+        actor, row = await _locked_key(session, actor, Action.ROTATE_KEY, found, services, is_reserved=True)
         works_until = await database_now(session) + timedelta(seconds=overlap_seconds) if overlap_seconds else None
         row.previous_secret_hash = row.secret_hash if overlap_seconds else None
         row.previous_server_key_id = row.server_key_id if overlap_seconds else None
         row.previous_works_until = works_until
         row.secret_hash, row.server_key_id = prepared.secret_hash, prepared.minted.server_key_id
-        row.prefix, row.last_four, row.rotated_at = prepared.minted.prefix, prepared.minted.last_four, desk.clock()
+        row.prefix, row.last_four, row.rotated_at = prepared.minted.prefix, prepared.minted.last_four, services.clock()
         until = f" The secret before works for {overlap_seconds} more seconds." if overlap_seconds else ""
         await record(
             session,
@@ -131,12 +131,12 @@ async def _store_rotation(
     return issued
 
 
-async def delete_api_key(desk: Desk, actor: Actor, *, key_id: UUID) -> Deleted:
+async def delete_api_key(services: KeyServices, actor: Actor, *, key_id: UUID) -> Deleted:
     """Revokes the key: it is a tombstone when this returns. Raises ApiKeyNotFound, Forbidden, TooManyRequests."""
-    found = await _key_that_may(desk, actor, Action.DELETE_KEY, key_id)
-    async with desk.database.transaction() as session:
-        actor, row = await _locked_key(session, actor, Action.DELETE_KEY, found, desk)
-        now = desk.clock()
+    found = await _key_that_may(services, actor, Action.DELETE_KEY, key_id)
+    async with services.database.transaction() as session:
+        actor, row = await _locked_key(session, actor, Action.DELETE_KEY, found, services)
+        now = services.clock()
         await delete_living_keys(session, at=now, by=actor.person_id, key_id=row.id)
         await record(
             session,
@@ -158,7 +158,7 @@ async def delete_api_key(desk: Desk, actor: Actor, *, key_id: UUID) -> Deleted:
     return deleted
 
 
-async def _key_that_may(desk: Desk, actor: Actor, action: Action, key_id: UUID) -> ApiKeyRecord:
+async def _key_that_may(services: KeyServices, actor: Actor, action: Action, key_id: UUID) -> ApiKeyRecord:
     """
     The living key that the actor may do this to, as of the request's beginning.
 
@@ -166,8 +166,8 @@ async def _key_that_may(desk: Desk, actor: Actor, action: Action, key_id: UUID) 
     was. Raises Forbidden, ApiKeyNotFound.
     """
     if not policy.manages_keys_somewhere(actor, action):
-        raise Forbidden(policy.denial(actor))
-    async with desk.database.reading() as session:
+        raise Forbidden(policy.denial_message(actor))
+    async with services.database.reading() as session:
         found = await key_record(session, key_id)
     if found is None or found.deleted_at is not None or not may_on(actor, action, found):
         raise ApiKeyNotFound
@@ -175,14 +175,20 @@ async def _key_that_may(desk: Desk, actor: Actor, action: Action, key_id: UUID) 
 
 
 async def _locked_key(
-    session: AsyncSession, actor: Actor, action: Action, found: ApiKeyRecord, desk: Desk, *, is_reserved: bool = False
+    session: AsyncSession,
+    actor: Actor,
+    action: Action,
+    found: ApiKeyRecord,
+    services: KeyServices,
+    *,
+    is_reserved: bool = False,
 ) -> tuple[Actor, ApiKey]:
     """The actor as of now and the living key, with the organization's lock held; raises where the action is refused."""
     if await lock_organization(session, found.organization_id) is None:
         raise ApiKeyNotFound
-    actor = await as_of_now(session, actor)
+    actor = await with_current_roles(session, actor)
     row = await living_key_for_update(session, found.id)
     if row is None or not may_on(actor, action, found):
         raise ApiKeyNotFound
-    await check_pace(session, actor, desk, is_reserved=is_reserved)
+    await check_mutation_rate(session, actor, services, is_reserved=is_reserved)
     return actor, row

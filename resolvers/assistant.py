@@ -14,13 +14,13 @@ from assistant.diagnose import subject_after
 from assistant.explain.diagnosis import Reply
 from assistant.explain.starters import starters
 from assistant.facts import conversation_state as subject
-from assistant.facts.gather import Asker, Knowledge, overview
+from assistant.facts.gather import Asker, Knowledge, gather_overview
 from assistant.facts.pasted_keys import Possessions
 from assistant.pipeline import Considered, Inquiry, consider
 from assistant.redaction.redact import Redacted, redact
 from assistant.reply import render as answer
 from assistant.reply.plain_text import one_line
-from assistant.reply.stored_answer import KeptAnswer, to_json
+from assistant.reply.stored_answer import StoredAnswer, to_json
 from keys.policy import Actor
 from keys.refusals import NotFound, TooManyRequests
 from models.engine.database import Database
@@ -32,13 +32,13 @@ from models.support.ticket import tickets_of
 from resolvers.pace import Pace
 from resolvers.stored_questions import (
     ONE_AT_A_TIME,
-    Asking,
-    Kept,
+    AskRequest,
+    StoredQuestion,
     check,
     end,
-    keep,
     look_before,
-    to_its_end,
+    run_to_completion,
+    store,
     wait_for_answer,
 )
 
@@ -90,7 +90,7 @@ def asker_in(
     raise NotFound
 
 
-async def ask(assistant: Assistant, asker: Asker, asking: Asking) -> AsyncGenerator[Chunk | Given, None]:
+async def ask(assistant: Assistant, asker: Asker, asking: AskRequest) -> AsyncGenerator[Chunk | Given, None]:
     """
     The answer in chunks, and then as it is kept. Who stops listening leaves the question without an answer.
 
@@ -108,7 +108,7 @@ async def ask(assistant: Assistant, asker: Asker, asking: Asking) -> AsyncGenera
         yield Given(answered.conversation, answered.message)
         return
     redacted = redact(asking.message, assistant.possessions.prefixes)
-    kept = await keep(assistant.database, asker, asking, redacted, assistant.clock())
+    kept = await store(assistant.database, asker, asking, redacted, assistant.clock())
     if not kept.is_begun:
         came = await wait_for_answer(assistant.database, asker, kept, redacted, assistant.clock)
         if isinstance(came, MessageRecord):
@@ -123,7 +123,7 @@ async def ask(assistant: Assistant, asker: Asker, asking: Asking) -> AsyncGenera
         chunks = answer.written(considered.answered.diagnosis, considered.language, assistant.knowledge.documents.title)
         for chunk in chunks:
             yield Chunk(kept.conversation.id, chunk)
-        stored = await to_its_end(_store(assistant, asker, kept, considered, "".join(chunks)))
+        stored = await run_to_completion(_store(assistant, asker, kept, considered, "".join(chunks)))
         is_given = True
         yield stored
     finally:
@@ -132,7 +132,7 @@ async def ask(assistant: Assistant, asker: Asker, asking: Asking) -> AsyncGenera
             await asyncio.shield(end(assistant.database, asker, kept))
 
 
-async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) -> KeptAnswer:
+async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) -> StoredAnswer:
     """
     Why this request was refused; the same for one that was never seen and one that is not this person's to know.
 
@@ -146,10 +146,12 @@ async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) 
 
 async def worth_asking(assistant: Assistant, asker: Asker) -> tuple[Reply, ...]:
     """Questions worth asking now, from the organization's live state."""
-    return starters(await overview(assistant.knowledge, asker, assistant.clock()))
+    return starters(await gather_overview(assistant.knowledge, asker, assistant.clock()))
 
 
-async def _considered(assistant: Assistant, asker: Asker, asking: Asking, redacted: Redacted, kept: Kept) -> Considered:
+async def _considered(
+    assistant: Assistant, asker: Asker, asking: AskRequest, redacted: Redacted, kept: StoredQuestion
+) -> Considered:
     conversation = kept.conversation
     inquiry = Inquiry(
         text=redacted.text,
@@ -163,7 +165,7 @@ async def _considered(assistant: Assistant, asker: Asker, asking: Asking, redact
     return await consider(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
 
 
-async def _store(assistant: Assistant, asker: Asker, kept: Kept, considered: Considered, text: str) -> Given:
+async def _store(assistant: Assistant, asker: Asker, kept: StoredQuestion, considered: Considered, text: str) -> Given:
     """Keeps the answer and lets the person ask the next question, in one transaction."""
     answered = considered.answered
     diagnosis = answered.diagnosis

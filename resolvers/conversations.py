@@ -24,7 +24,7 @@ async def conversation(source: Source, actor: Actor, conversation_id: UUID | Non
     if conversation_id is None or actor.person_id is None:
         return None
     found = await find_conversation(source, conversation_id, actor.person_id)
-    return found if found is not None and found.organization_id in actor.standings else None
+    return found if found is not None and found.organization_id in actor.roles else None
 
 
 async def named_conversation(

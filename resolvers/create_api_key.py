@@ -20,13 +20,13 @@ from models.key_queries import visible_keys
 from models.organization import Organization, live_organization, lock_organization
 from resolvers.audit import record, record_refused_creation
 from resolvers.reservations import Creations
-from resolvers.services import Desk, Issued, as_of_now, check_pace, record_of
+from resolvers.services import Issued, KeyServices, check_mutation_rate, record_of, with_current_roles
 
 AGENT_NOT_USABLE = "There is no such agent, or you do not administer it. Choose one of your agents."
 
 
 async def create_api_key(
-    desk: Desk, actor: Actor, *, organization_id: UUID, name: str, scope: Scope, agent_id: UUID | None
+    services: KeyServices, actor: Actor, *, organization_id: UUID, name: str, scope: Scope, agent_id: UUID | None
 ) -> Issued:
     """
     Takes a slot and issues a key.
@@ -37,56 +37,61 @@ async def create_api_key(
     """
     wanted = _Wanted(organization_id, name, scope, agent_id)
     try:
-        async with desk.reservations.creation(organization_id) as creations:
+        async with services.reservations.creation(organization_id) as creations:
             try:
-                return await _create(desk, actor, wanted, creations)
+                return await _create(services, actor, wanted, creations)
             finally:
                 # Whoever waits looks again, since the slot that this one waited for is free, or taken for good.
                 creations.wake_next()
     except (Forbidden, KeyLimitReached) as refusal:
-        await refused_creation(desk, actor, refusal, organization_id=organization_id, agent_id=agent_id)
+        await refused_creation(services, actor, refusal, organization_id=organization_id, agent_id=agent_id)
         raise
 
 
-async def _create(desk: Desk, actor: Actor, wanted: "_Wanted", creations: Creations) -> Issued:
+async def _create(services: KeyServices, actor: Actor, wanted: "_Wanted", creations: Creations) -> Issued:
     """No more secrets are hashed at once than there are free slots: other creations wait until one is done."""
     async with AsyncExitStack() as stack:
         while True:
             ended_before = creations.ended
-            async with desk.database.reading() as session:
+            async with services.database.reading() as session:
                 organization = await live_organization(session, wanted.organization_id)
-                name = await _check_creation(session, actor, desk, organization, wanted)
+                name = await _check_creation(session, actor, services, organization, wanted)
                 free_slots = 0 if organization is None else organization.key_limit - organization.live_key_count
                 if creations.ended != ended_before:
                     continue
                 if creations.may_hash(free_slots):
                     # Before anything else is awaited, so that nobody else takes what was found free.
                     stack.enter_context(creations.hashing())
-                    stack.enter_context(desk.reservations.place(actor.person_id, desk.clock()))
+                    stack.enter_context(services.reservations.place(actor.person_id, services.clock()))
                     break
             await creations.wait()
-        prepared = await desk.issuer.prepare(party=Party(wanted.organization_id, actor.person_id))
-        return await _take_slot(desk, actor, replace(wanted, name=name), prepared)
+        prepared = await services.issuer.prepare(party=Party(wanted.organization_id, actor.person_id))
+        return await _take_slot(services, actor, replace(wanted, name=name), prepared)
 
 
 async def refused_creation(
-    desk: Desk, actor: Actor, refusal: Forbidden | KeyLimitReached, *, organization_id: UUID, agent_id: UUID | None
+    services: KeyServices,
+    actor: Actor,
+    refusal: Forbidden | KeyLimitReached,
+    *,
+    organization_id: UUID,
+    agent_id: UUID | None,
 ) -> None:
     """Leaves a trace of a creation that the role or the limit refused. The operator's own are not counted."""
     if actor.is_operator:
         return
     reason = "limit" if isinstance(refusal, KeyLimitReached) else "role"
     why = "every slot was taken" if reason == "limit" else "the role does not allow it"
-    standing = actor.standings.get(organization_id)
-    administered = standing is not None and agent_id in standing.agent_ids
+    grant = actor.roles.get(organization_id)
+    administered = grant is not None and agent_id in grant.agent_ids
     await record_refused_creation(
-        desk.database,
+        services.database,
         actor,
         reason,
         f"Creating an API key was refused: {why}.",
         organization_id=organization_id,
         agent_id=agent_id if administered else None,
-        now=desk.clock(),
+        now=services.clock(),
     )
 
 
@@ -101,17 +106,17 @@ class _Wanted:
 async def _check_creation(
     session: AsyncSession,
     actor: Actor,
-    desk: Desk,
+    services: KeyServices,
     organization: Organization | None,
     wanted: _Wanted,
     *,
     is_reserved: bool = False,
 ) -> str:
     """Raises what speaks against the creation as things stand; returns the name as it is kept."""
-    if organization is None or not (actor.is_operator or organization.id in actor.standings):
+    if organization is None or not (actor.is_operator or organization.id in actor.roles):
         raise NotFound
     if not policy.may_with_some_key(actor, Action.CREATE_KEY, organization.id, wanted.scope):
-        raise Forbidden(policy.denial(actor, organization.id))
+        raise Forbidden(policy.denial_message(actor, organization.id))
     agent = await _agent_of(session, actor, wanted)
     policy.require(
         actor, Action.CREATE_KEY, organization.id, scope=wanted.scope, agent_id=None if agent is None else agent.id
@@ -119,7 +124,7 @@ async def _check_creation(
     name = valid_name(wanted.name)
     if organization.live_key_count >= organization.key_limit:
         raise await _limit_reached(session, actor, organization)
-    await check_pace(session, actor, desk, is_reserved=is_reserved)
+    await check_mutation_rate(session, actor, services, is_reserved=is_reserved)
     return name
 
 
@@ -150,17 +155,17 @@ async def _limit_reached(session: AsyncSession, actor: Actor, organization: Orga
     return KeyLimitReached(organization.live_key_count, organization.key_limit, candidates_to_free(keys))
 
 
-async def _take_slot(desk: Desk, actor: Actor, wanted: _Wanted, prepared: Prepared) -> Issued:
+async def _take_slot(services: KeyServices, actor: Actor, wanted: _Wanted, prepared: Prepared) -> Issued:
     """Stores the key, if things still stand as they did before its secret was hashed."""
     try:
-        async with desk.database.transaction() as session:
+        async with services.database.transaction() as session:
             organization = await lock_organization(session, wanted.organization_id)
-            actor = await as_of_now(session, actor)
-            await _check_creation(session, actor, desk, organization, wanted, is_reserved=True)
-            return await _store(session, actor, wanted, prepared, desk.clock())
+            actor = await with_current_roles(session, actor)
+            await _check_creation(session, actor, services, organization, wanted, is_reserved=True)
+            return await _store(session, actor, wanted, prepared, services.clock())
     except SlotUnavailable:
         # The database's own no. The lock above leaves it nothing to say, but it is the one that counts.
-        async with desk.database.reading() as session:
+        async with services.database.reading() as session:
             organization = await live_organization(session, wanted.organization_id)
             raise (NotFound() if organization is None else await _limit_reached(session, actor, organization)) from None
 

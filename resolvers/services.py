@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.issuer import Issuer
-from keys.policy import Actor, Standing
+from keys.policy import Actor, RoleGrant
 from keys.refusals import TooManyRequests
 from keys.token import Secret
 from models.audit import AuditAction, instants_by_actor
@@ -28,7 +28,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class KeyServices:
     """What the operations on keys work with besides a session: the database, the maker of secrets, the clock."""
 
     database: Database
@@ -46,15 +46,17 @@ class Issued:
     secret: Secret
 
 
-async def as_of_now(session: AsyncSession, actor: Actor) -> Actor:
+async def with_current_roles(session: AsyncSession, actor: Actor) -> Actor:
     """The actor with the roles of this moment: one may have been taken away since the request began."""
     if actor.person_id is None:
         return actor
     memberships = await memberships_of(session, actor.person_id)
-    return replace(actor, standings={each.organization.id: Standing(each.role, each.agent_ids) for each in memberships})
+    return replace(actor, roles={each.organization.id: RoleGrant(each.role, each.agent_ids) for each in memberships})
 
 
-async def check_pace(session: AsyncSession, actor: Actor, desk: Desk, *, is_reserved: bool = False) -> None:
+async def check_mutation_rate(
+    session: AsyncSession, actor: Actor, services: KeyServices, *, is_reserved: bool = False
+) -> None:
     """
     Raises TooManyRequests for a person who changed more keys within a minute than the operator allows.
 
@@ -62,10 +64,10 @@ async def check_pace(session: AsyncSession, actor: Actor, desk: Desk, *, is_rese
     """
     if actor.person_id is None:
         return
-    now = desk.clock()
+    now = services.clock()
     recent = await instants_by_actor(session, actor.person_id, KEY_MUTATIONS, since=now - MUTATION_WINDOW)
-    under_way = 0 if is_reserved else desk.reservations.taken(actor.person_id, now)
-    surplus = len(recent) + under_way - desk.mutations_per_minute
+    under_way = 0 if is_reserved else services.reservations.taken(actor.person_id, now)
+    surplus = len(recent) + under_way - services.mutations_per_minute
     if surplus < 0:
         return
     # What is under way has its event in a moment, and then leaves room after a minute.

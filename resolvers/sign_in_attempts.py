@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.hashing import HashingPool, HashingQueueFull
 from keys.refusals import TooManyRequests
-from keys.sign_in.device_cookie import Devices
+from keys.sign_in.device_cookie import DeviceCookies
 from keys.sign_in.throttle import WINDOW, Attempt, Limit, limit_reached
 from keys.token import ServerKeys
 from models.engine.database import Database
@@ -70,13 +70,13 @@ def unwatched(_tried: PasswordTry) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class SignInDoor:
+class PasswordChecker:
     """What a password is looked at with. Made with `open`, once a process."""
 
     database: Database
     reader: Reader
     pool: HashingPool
-    devices: Devices
+    devices: DeviceCookies
     account_key: bytes = field(repr=False)
     nobodys_hash: str = field(repr=False)
     """Of a text that nobody knows: what is looked at where there is no hash that could match."""
@@ -100,7 +100,7 @@ class SignInDoor:
             database=database,
             reader=reader,
             pool=pool,
-            devices=Devices(server_keys.derive("device cookie")),
+            devices=DeviceCookies(server_keys.derive("device cookie")),
             account_key=account_keys(server_keys)[0],
             nobodys_hash=await pool.hash(secrets.token_urlsafe(32)),
             watch=watch,
@@ -121,45 +121,45 @@ def account_digest(key: bytes, email: str) -> str:
     return hmac.digest(key, email.encode(), "sha256").hex()
 
 
-async def admit(door: SignInDoor, attempt: Attempt, now: datetime) -> UUID:
+async def reserve_attempt(checker: PasswordChecker, attempt: Attempt, now: datetime) -> UUID:
     """
     Counts the attempt as failed, until it is taken back, and returns what to take back.
 
     Raises Throttled where it is one too many, which is not counted. A look without the lock comes first, so that
     whoever goes on trying keeps nobody else waiting.
     """
-    async with door.database.reading() as session:
+    async with checker.database.reading() as session:
         await _require_room(session, attempt, now)
     failure = SignInFailure(account=attempt.account, ip_address=attempt.ip_address, device=attempt.device, at=now)
-    async with door.turn, door.database.transaction() as session:
+    async with checker.turn, checker.database.transaction() as session:
         await lock_sign_ins(session)
         await _require_room(session, attempt, now)
         session.add(failure)
     return failure.id
 
 
-async def matches(door: SignInDoor, failure_id: UUID, hashed: str | None, password: str | None) -> bool:
+async def verify_password(checker: PasswordChecker, failure_id: UUID, hashed: str | None, password: str | None) -> bool:
     """
     Whether the password is the one that was hashed, at the same cost where there is no hash or no possible password.
 
     Raises TooManyRequests, with the attempt taken back, where too many passwords are waiting to be looked at.
     """
     if hashed is None or password is None:
-        await _looked_at(door, failure_id, door.pool.verify(door.nobodys_hash, ""))
+        await _looked_at(checker, failure_id, checker.pool.verify(checker.nobodys_hash, ""))
         return False
-    return await _looked_at(door, failure_id, door.pool.verify(hashed, password))
+    return await _looked_at(checker, failure_id, checker.pool.verify(hashed, password))
 
 
-async def hash_password(door: SignInDoor, failure_id: UUID, password: str) -> str:
-    """The new password's hash. Raises TooManyRequests as `matches` does."""
-    return await _looked_at(door, failure_id, door.pool.hash(password))
+async def hash_password(checker: PasswordChecker, failure_id: UUID, password: str) -> str:
+    """The new password's hash. Raises TooManyRequests as `verify_password` does."""
+    return await _looked_at(checker, failure_id, checker.pool.hash(password))
 
 
-async def _looked_at(door: SignInDoor, failure_id: UUID, outcome: Awaitable[Outcome]) -> Outcome:
+async def _looked_at(checker: PasswordChecker, failure_id: UUID, outcome: Awaitable[Outcome]) -> Outcome:
     try:
         return await outcome
     except HashingQueueFull:
-        async with door.database.transaction() as session:
+        async with checker.database.transaction() as session:
             await drop_failure(session, failure_id)
         raise TooManyRequests(BUSY, BUSY_SECONDS) from None
 

@@ -44,7 +44,7 @@ ONE_AT_A_TIME = "Your question before this one is being answered. Wait for the a
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class AskRequest:
     """What a person sends. The message is not redacted yet; the ids are as they came."""
 
     message: str
@@ -56,7 +56,7 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredQuestion:
     """
     A question that is kept. With `is_begun` it is this caller's to answer; else somebody answers it, or has.
 
@@ -84,28 +84,28 @@ class _Context(msgspec.Struct, frozen=True, omit_defaults=True):
     request: str | None = None
 
 
-def check(asking: Asking) -> None:
+def check(request: AskRequest) -> None:
     """Raises InvalidInput for a message that is none."""
-    length = len(asking.message)
-    if not asking.message.strip():
+    length = len(request.message)
+    if not request.message.strip():
         raise InvalidInput("message", f"Write a message of 1 to {LENGTH_AT_MOST:,} characters.")
     if length > LENGTH_AT_MOST:
         raise InvalidInput(
             "message",
             f"The message has {length:,} characters; send at most {LENGTH_AT_MOST:,}. Leave out what is alike.",
         )
-    if asking.has_unreadable_conversation:
+    if request.has_unreadable_conversation:
         raise no_such_conversation()
 
 
-async def look_before(database: Database, asker: Asker, asking: Asking, now: datetime) -> Answered | None:
+async def look_before(database: Database, asker: Asker, request: AskRequest, now: datetime) -> Answered | None:
     """
     What can be told without redacting the message or writing anything: that there were too many, or the answer.
 
     A message that is the same as a kept one, letter by letter, has nothing in it to redact: what is kept is redacted.
     Raises InvalidInput and TooManyRequests.
     """
-    person_id, client_id = asker.person.id, _client_id(asking)
+    person_id, client_id = asker.person.id, _client_id(request)
     async with database.reading() as session:
         question = None if client_id is None else await find_question(session, person_id, client_id)
         if question is None:
@@ -113,19 +113,21 @@ async def look_before(database: Database, asker: Asker, asking: Asking, now: dat
             return None
         conversation = await find_conversation(session, question.conversation_id, person_id)
         given = await answer_to(session, question.id)
-    if conversation is None or not _is_same_place(asker, asking, question, conversation):
+    if conversation is None or not _is_same_place(asker, request, question, conversation):
         raise InvalidInput("clientMessageId", ANOTHER_MESSAGE)
-    return Answered(conversation, given) if given is not None and question.text == asking.message else None
+    return Answered(conversation, given) if given is not None and question.text == request.message else None
 
 
-async def keep(database: Database, asker: Asker, asking: Asking, redacted: Redacted, now: datetime) -> Kept:
+async def store(
+    database: Database, asker: Asker, request: AskRequest, redacted: Redacted, now: datetime
+) -> StoredQuestion:
     """Keeps the question, or finds it. Raises InvalidInput and TooManyRequests: then nothing is kept."""
-    return await _begun(database, asker, _kept(database, asker, asking, redacted, now))
+    return await _claim(database, asker, _stored(database, asker, request, redacted, now))
 
 
 async def wait_for_answer(
-    database: Database, asker: Asker, kept: Kept, redacted: Redacted, clock: Callable[[], datetime]
-) -> MessageRecord | Kept:
+    database: Database, asker: Asker, kept: StoredQuestion, redacted: Redacted, clock: Callable[[], datetime]
+) -> MessageRecord | StoredQuestion:
     """The answer that somebody else gives; where nobody does any more, the question, begun for this caller now."""
     time = asyncio.get_running_loop().time
     until = time() + ANSWERED_WITHIN_SECONDS + 1
@@ -137,20 +139,20 @@ async def wait_for_answer(
         if time() > until:
             break
         if look % TAKE_OVER_EACH == 0:
-            begun = await _begun(database, asker, _taken_over(database, asker, kept, redacted, clock()))
+            begun = await _claim(database, asker, _reclaim(database, asker, kept, redacted, clock()))
             if begun.is_begun:
                 return begun
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
     raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=5)
 
 
-async def end(database: Database, asker: Asker, kept: Kept) -> None:
+async def end(database: Database, asker: Asker, kept: StoredQuestion) -> None:
     """Lets the person ask the next one, where the question was left without an answer."""
     async with database.transaction() as session:
         await end_answering(session, asker.person.id, kept.question.id)
 
 
-async def to_its_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+async def run_to_completion(work: Coroutine[Any, Any, Outcome]) -> Outcome:
     """
     What a transaction comes to, also where who asked for it goes away meanwhile: then it is done before this is left.
 
@@ -164,44 +166,46 @@ async def to_its_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
         raise
 
 
-async def _begun(database: Database, asker: Asker, beginning: Coroutine[Any, Any, Kept]) -> Kept:
+async def _claim(database: Database, asker: Asker, beginning: Coroutine[Any, Any, StoredQuestion]) -> StoredQuestion:
     """What is begun, or, where the listener goes away before it is known, ended again: the next question may come."""
     task = asyncio.ensure_future(beginning)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.shield(_let_go(database, asker, task))
+        await asyncio.shield(_release(database, asker, task))
         raise
 
 
-async def _let_go(database: Database, asker: Asker, beginning: asyncio.Task[Kept]) -> None:
+async def _release(database: Database, asker: Asker, beginning: asyncio.Task[StoredQuestion]) -> None:
     [kept] = await asyncio.gather(beginning, return_exceptions=True)
-    if isinstance(kept, Kept) and kept.is_begun:
+    if isinstance(kept, StoredQuestion) and kept.is_begun:
         await end(database, asker, kept)
 
 
-async def _kept(database: Database, asker: Asker, asking: Asking, redacted: Redacted, now: datetime) -> Kept:
-    client_id = _client_id(asking)
-    if client_id is not None and (known := await _known(database, asker, asking, redacted, client_id, now)):
+async def _stored(
+    database: Database, asker: Asker, request: AskRequest, redacted: Redacted, now: datetime
+) -> StoredQuestion:
+    client_id = _client_id(request)
+    if client_id is not None and (known := await _known(database, asker, request, redacted, client_id, now)):
         return known
     try:
-        return await _keep_new(database, asker, asking, redacted, client_id, now)
+        return await _keep_new(database, asker, request, redacted, client_id, now)
     except AlreadyKept:
         # The same was sent twice at once, and the other came first.
-        known = None if client_id is None else await _known(database, asker, asking, redacted, client_id, now)
+        known = None if client_id is None else await _known(database, asker, request, redacted, client_id, now)
         if known is None:
             raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1) from None
         return known
 
 
 async def _keep_new(
-    database: Database, asker: Asker, asking: Asking, redacted: Redacted, client_id: str | None, now: datetime
-) -> Kept:
+    database: Database, asker: Asker, request: AskRequest, redacted: Redacted, client_id: str | None, now: datetime
+) -> StoredQuestion:
     person_id = asker.person.id
     async with database.transaction() as session:
         # First, as it locks the person: a hand-over locks them before the conversation, too.
         allowed = await _look_ups(session, person_id, redacted, now)
-        conversation = await _conversation(session, asker, asking, redacted, now)
+        conversation = await _conversation(session, asker, request, redacted, now)
         question = await keep_question(
             session,
             conversation_id=conversation.id,
@@ -209,18 +213,18 @@ async def _keep_new(
             text=redacted.text,
             at=now,
             client_message_id=client_id,
-            context=_context(asking),
+            context=_context(request),
         )
         if not await begin_answering(session, person_id, question.id, seconds=ANSWERED_WITHIN_SECONDS):
             raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1)
         # After the line above nobody else counts for this person.
         _check_pace(await asked_since(session, person_id, now - A_DAY), now)
-    return Kept(conversation, question, is_begun=True, may_look_up=allowed)
+    return StoredQuestion(conversation, question, is_begun=True, may_look_up=allowed)
 
 
 async def _known(
-    database: Database, asker: Asker, asking: Asking, redacted: Redacted, client_id: str, now: datetime
-) -> Kept | None:
+    database: Database, asker: Asker, request: AskRequest, redacted: Redacted, client_id: str, now: datetime
+) -> StoredQuestion | None:
     """The question that came before under this id. Raises InvalidInput where it was another one."""
     person_id = asker.person.id
     async with database.reading() as session:
@@ -229,23 +233,27 @@ async def _known(
             return None
         conversation = await find_conversation(session, question.conversation_id, person_id)
         is_answered = await answer_to(session, question.id) is not None
-    is_same = conversation is not None and _is_same_place(asker, asking, question, conversation)
+    is_same = conversation is not None and _is_same_place(asker, request, question, conversation)
     if conversation is None or not is_same or question.text != redacted.text:
         raise InvalidInput("clientMessageId", ANOTHER_MESSAGE)
-    kept = Kept(conversation, question, is_begun=False)
-    return kept if is_answered else await _taken_over(database, asker, kept, redacted, now)
+    kept = StoredQuestion(conversation, question, is_begun=False)
+    return kept if is_answered else await _reclaim(database, asker, kept, redacted, now)
 
 
-def _is_same_place(asker: Asker, asking: Asking, question: MessageRecord, conversation: ConversationRecord) -> bool:
+def _is_same_place(
+    asker: Asker, request: AskRequest, question: MessageRecord, conversation: ConversationRecord
+) -> bool:
     """Whether all but the message is as it was when the question came before."""
     return (
         conversation.organization_id == asker.organization_id
-        and asking.conversation_id in {None, conversation.id}
-        and question.context == _context(asking)
+        and request.conversation_id in {None, conversation.id}
+        and question.context == _context(request)
     )
 
 
-async def _taken_over(database: Database, asker: Asker, kept: Kept, redacted: Redacted, now: datetime) -> Kept:
+async def _reclaim(
+    database: Database, asker: Asker, kept: StoredQuestion, redacted: Redacted, now: datetime
+) -> StoredQuestion:
     """The same, begun for this caller where nobody answers it, nor has."""
     person_id, question_id = asker.person.id, kept.question.id
     async with database.transaction() as session:
@@ -259,11 +267,11 @@ async def _taken_over(database: Database, asker: Asker, kept: Kept, redacted: Re
 
 
 async def _conversation(
-    session: AsyncSession, asker: Asker, asking: Asking, redacted: Redacted, now: datetime
+    session: AsyncSession, asker: Asker, request: AskRequest, redacted: Redacted, now: datetime
 ) -> ConversationRecord:
     """The one that goes on, or a new one."""
     person_id = asker.person.id
-    found = await named_conversation(session, person_id, asker.organization_id, asking.conversation_id)
+    found = await named_conversation(session, person_id, asker.organization_id, request.conversation_id)
     if found is None:
         title = shortened(one_line(redacted.text), TITLE_LENGTH_AT_MOST) or "…"
         return await begin_conversation(
@@ -293,16 +301,16 @@ def _check_pace(asked: Sequence[datetime], now: datetime) -> None:
         )
 
 
-def _client_id(asking: Asking) -> str | None:
+def _client_id(request: AskRequest) -> str | None:
     """Its digest: it comes from outside, may be of any length, and is only ever compared."""
-    given = asking.client_message_id
+    given = request.client_message_id
     return None if not given else hashlib.sha256(given.encode(errors="surrogatepass")).hexdigest()
 
 
-def _context(asking: Asking) -> str | None:
-    if asking.api_key_id is None and asking.request_id is None:
+def _context(request: AskRequest) -> str | None:
+    if request.api_key_id is None and request.request_id is None:
         return None
-    context = _Context(_kept_id(Prefix.API_KEY, asking.api_key_id), _kept_id(Prefix.REQUEST, asking.request_id))
+    context = _Context(_kept_id(Prefix.API_KEY, request.api_key_id), _kept_id(Prefix.REQUEST, request.request_id))
     return msgspec.json.encode(context).decode()
 
 

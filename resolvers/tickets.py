@@ -28,7 +28,7 @@ NOTE_TOO_LONG = f"The note is too long; use at most {NOTE_LENGTH_AT_MOST} charac
 
 
 @dataclass(frozen=True, slots=True)
-class SupportLine:
+class SupportChannel:
     """Where hand-overs go: the operator's address, whether mail is sent at all, and what tells of a new ticket."""
 
     address: str | None = None
@@ -40,7 +40,7 @@ async def contact_support(
     database: Database,
     actor: Actor,
     person: NamedPerson,
-    line: SupportLine,
+    line: SupportChannel,
     *,
     organization_id: UUID,
     conversation_id: UUID | None,
@@ -53,7 +53,7 @@ async def contact_support(
 
     Raises NotFound, InvalidInput of conversationId or note, TooManyRequests.
     """
-    if organization_id not in actor.standings:
+    if organization_id not in actor.roles:
         raise NotFound
     if note is not None and len(note) > NOTE_LENGTH_AT_MOST:
         raise InvalidInput("note", NOTE_TOO_LONG)
@@ -75,7 +75,7 @@ async def contact_support(
         hand_over = await _hand_over(session, person, standing, conversation, note, now)
         ticket = await _write(session, hand_over, line)
         if conversation is not None:
-            await _tell(session, conversation, hand_over, line)
+            await _confirm_in_chat(session, conversation, hand_over, line)
     line.wake()
     return ticket
 
@@ -137,7 +137,7 @@ async def _hand_over(
     )
 
 
-async def _write(session: AsyncSession, hand_over: HandOver, line: SupportLine) -> TicketRecord:
+async def _write(session: AsyncSession, hand_over: HandOver, line: SupportChannel) -> TicketRecord:
     row = Ticket(
         id=hand_over.ticket_id,
         organization_id=hand_over.organization.id,
@@ -156,8 +156,8 @@ async def _write(session: AsyncSession, hand_over: HandOver, line: SupportLine) 
     return record_of(row)
 
 
-async def _tell(
-    session: AsyncSession, conversation: ConversationRecord, hand_over: HandOver, line: SupportLine
+async def _confirm_in_chat(
+    session: AsyncSession, conversation: ConversationRecord, hand_over: HandOver, line: SupportChannel
 ) -> None:
     """A remark of the assistant's, which the person sees wherever they go on reading."""
     admins = await admins_of(session, conversation.organization_id)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from keys import policy
 from keys.limits.limiter import Limiter
-from keys.limits.sliding_window import Balance, Limits
+from keys.limits.sliding_window import Limits, LimitStatus
 from keys.policy import Action, Actor
 from keys.record import may_on
 from keys.refusals import UnusableArgument
@@ -52,9 +52,9 @@ def may_know_agent(actor: Actor, organization_id: UUID, agent_id: UUID) -> bool:
     return known is None or agent_id in known
 
 
-async def balances(limiter: Limiter, keys: Sequence[ApiKeyRecord]) -> list[Balance | BaseException]:
+async def balances(limiter: Limiter, keys: Sequence[ApiKeyRecord]) -> list[LimitStatus | BaseException]:
     """Where each key stands at this moment, or why that can't be told."""
-    looks = (limiter.look(key.id.hex, Limits(key.rate_limit, key.monthly_quota)) for key in keys)
+    looks = (limiter.peek(key.id.hex, Limits(key.rate_limit, key.monthly_quota)) for key in keys)
     return await asyncio.gather(*looks, return_exceptions=True)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from keys.hashing import HashingQueueFull
-from keys.policy import Actor, Standing
+from keys.policy import Actor, RoleGrant
 from keys.refusals import InvalidInput, SignInRefused, TooManyRequests, Unauthenticated
 from keys.sign_in import sessions
 from keys.sign_in.passwords import measured_password, password_is_over, presented_password, valid_password
@@ -37,7 +37,15 @@ from models.session import (
     session_record_by_id,
 )
 from models.sign_in import SignInFailure, drop_failure
-from resolvers.sign_in_attempts import PasswordTry, SignInDoor, Throttled, Tried, admit, hash_password, matches
+from resolvers.sign_in_attempts import (
+    PasswordChecker,
+    PasswordTry,
+    Throttled,
+    Tried,
+    hash_password,
+    reserve_attempt,
+    verify_password,
+)
 
 ROUNDS = 2
 """How often a password is looked at when its hash is another one afterwards."""
@@ -88,19 +96,19 @@ async def still_signed_in(reader: Reader, session_id: UUID, *, now: datetime, ad
 def _signed_in(record: SessionRecord | None, now: datetime, address: str | None) -> SignedIn | None:
     if record is None or sessions.is_over(record.created_at, record.last_seen_at, now):
         return None
-    standings = {each.organization.id: Standing(each.role, each.agent_ids) for each in record.memberships}
+    roles = {each.organization.id: RoleGrant(each.role, each.agent_ids) for each in record.memberships}
     return SignedIn(
         session_id=record.id,
         last_seen_at=record.last_seen_at,
         person=record.person,
-        actor=Actor(record.person.id, standings, address),
+        actor=Actor(record.person.id, roles, address),
         memberships=record.memberships,
         password_change_required=record.password_is_one_time,
     )
 
 
 async def sign_in(
-    door: SignInDoor,
+    checker: PasswordChecker,
     *,
     email: str,
     password: str,
@@ -115,26 +123,26 @@ async def sign_in(
     Raises SignInRefused, the same for an unknown address, a wrong password and a one-time password that is over.
     """
     email, presented = canonical_email(email), presented_password(password)
-    attempt = Attempt(door.account(email), counted_address(address), door.devices.device_of(device_cookie, email))
+    attempt = Attempt(checker.account(email), counted_address(address), checker.devices.device_of(device_cookie, email))
     tried = PasswordTry(Tried.WRONG, attempt.account, None, address)
     try:
-        failure_id = await admit(door, attempt, now)
+        failure_id = await reserve_attempt(checker, attempt, now)
         for _ in range(ROUNDS):
-            person, matched = await _known_person(door, failure_id, email, presented, now)
+            person, matched = await _known_person(checker, failure_id, email, presented, now)
             tried = tried._replace(person_id=None if person is None else person.id)
             if person is None or not matched:
                 break
-            rehashed = await _rehashed(door, person, presented)
+            rehashed = await _rehashed(checker, person, presented)
             token, digest = sessions.new_token()
-            if await _store(door, person, failure_id, digest, presented_token, rehashed=rehashed, now=now):
-                begun = await signed_in(door.reader, token.reveal(), now=now, address=address)
+            if await _store(checker, person, failure_id, digest, presented_token, rehashed=rehashed, now=now):
+                begun = await signed_in(checker.reader, token.reveal(), now=now, address=address)
                 if begun is not None:
-                    door.watch(tried._replace(outcome=Tried.GOOD))
-                    return SignIn(begun, token, Secret(door.devices.remember(device_cookie, email)))
+                    checker.watch(tried._replace(outcome=Tried.GOOD))
+                    return SignIn(begun, token, Secret(checker.devices.remember(device_cookie, email)))
     except TooManyRequests as refusal:
-        door.watch(_held_back(tried, refusal))
+        checker.watch(_held_back(tried, refusal))
         raise SignInRefused(refusal.message, refusal.retry_after_seconds) from None
-    door.watch(tried)
+    checker.watch(tried)
     raise SignInRefused
 
 
@@ -146,28 +154,30 @@ def _held_back(tried: PasswordTry, refusal: TooManyRequests) -> PasswordTry:
 
 
 async def _known_person(
-    door: SignInDoor, failure_id: UUID, email: str, password: str | None, now: datetime
+    checker: PasswordChecker, failure_id: UUID, email: str, password: str | None, now: datetime
 ) -> tuple[Person | None, bool]:
     """Whose address it is, and whether it is their password; after the same steps whatever is not right."""
-    async with door.database.reading() as session:
+    async with checker.database.reading() as session:
         person = await person_by_email(session, email)
     is_over = person is None or password_is_over(person.password_expires_at, now)
-    matched = await matches(door, failure_id, None if person is None or is_over else person.password_hash, password)
+    matched = await verify_password(
+        checker, failure_id, None if person is None or is_over else person.password_hash, password
+    )
     return person, matched
 
 
-async def _rehashed(door: SignInDoor, person: Person, password: str | None) -> str | None:
+async def _rehashed(checker: PasswordChecker, person: Person, password: str | None) -> str | None:
     """The password's hash with today's parameters where it has others; while the pool is full that can wait."""
-    if person.password_hash is None or password is None or not door.pool.needs_rehash(person.password_hash):
+    if person.password_hash is None or password is None or not checker.pool.needs_rehash(person.password_hash):
         return None
     try:
-        return await door.pool.hash(password)
+        return await checker.pool.hash(password)
     except HashingQueueFull:
         return None
 
 
 async def _store(
-    door: SignInDoor,
+    checker: PasswordChecker,
     person: Person,
     failure_id: UUID,
     digest: str,
@@ -182,7 +192,7 @@ async def _store(
     The password was changed, or a sign-in at the same time has hashed it anew.
     """
     presented_digest = sessions.token_digest(presented_token or "")
-    async with door.database.transaction() as session:
+    async with checker.database.transaction() as session:
         row = await person_for_update(session, person.id)
         if row is None or row.password_hash != person.password_hash:
             return False
@@ -203,7 +213,7 @@ async def sign_out(database: Database, token: str) -> None:
 
 
 async def change_password(
-    door: SignInDoor, signed_in: SignedIn, *, current_password: str, new_password: str, now: datetime
+    checker: PasswordChecker, signed_in: SignedIn, *, current_password: str, new_password: str, now: datetime
 ) -> ChangedPassword:
     """
     Gives the person the new password and ends their other sessions. This one goes on, no longer bound to change it,
@@ -216,24 +226,24 @@ async def change_password(
     if presented == chosen:
         raise InvalidInput("newPassword", SAME_PASSWORD)
     attempt = Attempt(
-        door.account(signed_in.person.email),
+        checker.account(signed_in.person.email),
         counted_address(signed_in.actor.address),
         device=f"session {signed_in.session_id.hex}",
     )
     tried = PasswordTry(Tried.WRONG, attempt.account, signed_in.person.id, signed_in.actor.address, is_change=True)
     try:
-        failure_id = await admit(door, attempt, now)
-        before = await _right_password(door, signed_in.person.id, failure_id, presented)
+        failure_id = await reserve_attempt(checker, attempt, now)
+        before = await _right_password(checker, signed_in.person.id, failure_id, presented)
         if before is None:
-            door.watch(tried)
+            checker.watch(tried)
             raise InvalidInput("currentPassword", WRONG_CURRENT_PASSWORD)
-        await _require_good_password(door, signed_in, failure_id, chosen)
-        hashed = await hash_password(door, failure_id, chosen)
+        await _require_good_password(checker, signed_in, failure_id, chosen)
+        hashed = await hash_password(checker, failure_id, chosen)
     except TooManyRequests as refusal:
-        door.watch(_held_back(tried, refusal))
+        checker.watch(_held_back(tried, refusal))
         raise
     token, digest = sessions.new_token()
-    async with door.database.transaction() as session:
+    async with checker.database.transaction() as session:
         row = await person_for_update(session, signed_in.person.id)
         if row is None or row.password_hash != before:
             raise InvalidInput("currentPassword", WRONG_CURRENT_PASSWORD)
@@ -242,25 +252,29 @@ async def change_password(
         row.password_hash, row.password_is_one_time, row.password_expires_at = hashed, False, None
         await end_sessions(session, row.id, except_id=signed_in.session_id)
         await drop_failure(session, failure_id)
-    door.watch(tried._replace(outcome=Tried.GOOD))
+    checker.watch(tried._replace(outcome=Tried.GOOD))
     return ChangedPassword(replace(signed_in, password_change_required=False), token)
 
 
-async def _right_password(door: SignInDoor, person_id: UUID, failure_id: UUID, password: str | None) -> str | None:
+async def _right_password(
+    checker: PasswordChecker, person_id: UUID, failure_id: UUID, password: str | None
+) -> str | None:
     """The hash that the person has, where the password is theirs."""
-    async with door.database.reading() as session:
+    async with checker.database.reading() as session:
         person = await person_by_id(session, person_id)
     hashed = None if person is None else person.password_hash
-    return hashed if await matches(door, failure_id, hashed, password) else None
+    return hashed if await verify_password(checker, failure_id, hashed, password) else None
 
 
-async def _require_good_password(door: SignInDoor, signed_in: SignedIn, failure_id: UUID, password: str) -> None:
+async def _require_good_password(
+    checker: PasswordChecker, signed_in: SignedIn, failure_id: UUID, password: str
+) -> None:
     """Raises InvalidInput where the new password is easy to guess, which is no failed attempt at the current one."""
     names = [each.organization.name for each in signed_in.memberships]
     try:
         valid_password(password, words=personal(signed_in.person.email, signed_in.person.name, *names))
     except InvalidInput:
-        async with door.database.transaction() as session:
+        async with checker.database.transaction() as session:
             await drop_failure(session, failure_id)
         raise
 

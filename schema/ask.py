@@ -15,7 +15,7 @@ from assistant.facts.gather import Asker
 from keys import refusals
 from models.engine.ids import Prefix, external_id, parse_external_id
 from resolvers.assistant import Chunk, ask, asker_in
-from resolvers.stored_questions import Asking
+from resolvers.stored_questions import AskRequest
 from schema.context import Context, Info
 from schema.permissions import SignedIn
 from schema.refusals import InvalidInput
@@ -73,7 +73,7 @@ async def answered(
     context: Context, input: AskAssistantInput
 ) -> AsyncGenerator[AssistantTextChunk | AssistantAnswer, None]:
     """Yields chunks of the answer's text, then the answer. Raises NotFound, InvalidInput and TooManyRequests."""
-    asking = Asking(
+    asking = AskRequest(
         message=input.message,
         conversation_id=_conversation_id(input),
         has_unreadable_conversation=input.conversation_id is not None and _conversation_id(input) is None,

@@ -11,14 +11,14 @@ from keys.policy import Actor
 from keys.refusals import PasswordChangeRequired, Unauthenticated
 from models.engine.reader import Reader
 from resolvers.assistant import Assistant
-from resolvers.services import Desk
-from resolvers.tickets import SupportLine
+from resolvers.services import KeyServices
+from resolvers.tickets import SupportChannel
 from resolvers.viewer import SignedIn
 from schema.support_loaders import SupportLoads
 from schema.usage_loaders import UsageLoads
 
 
-class Visit(Protocol):
+class RequestIdentity(Protocol):
     """The person behind a request, and how they sign in and out. `app.authentication` implements it with cookies."""
 
     @property
@@ -43,13 +43,13 @@ class Visit(Protocol):
 class Context:
     """Everything that the fields of one request share."""
 
-    desk: Desk
+    services: KeyServices
     reader: Reader
-    visit: Visit
+    visit: RequestIdentity
     support_email: str | None
     limiter: Limiter
     assistant: Assistant
-    support_line: SupportLine
+    support_line: SupportChannel
 
     def require_signed_in(self) -> SignedIn:
         """The signed-in person. Raises Unauthenticated or PasswordChangeRequired."""

@@ -120,7 +120,7 @@ class Mutation:
             raise NotFound
         agent_id = None if input.agent_id is None else parse_external_id(Prefix.AGENT, input.agent_id) or NO_SUCH_ID
         issued = await create_api_key(
-            info.context.desk,
+            info.context.services,
             info.context.actor,
             organization_id=organization_id,
             name=input.name,
@@ -134,8 +134,10 @@ class Mutation:
     )
     async def rename_api_key(self, info: Info, input: RenameApiKeyInput) -> RenameApiKeyResult | None:
         context = info.context
-        record = await api_keys.rename_api_key(context.desk, context.actor, key_id=_key_id(input.id), name=input.name)
-        return to_api_key(record, context.actor, context.desk.clock())
+        record = await api_keys.rename_api_key(
+            context.services, context.actor, key_id=_key_id(input.id), name=input.name
+        )
+        return to_api_key(record, context.actor, context.services.clock())
 
     @strawberry.mutation(
         permission_classes=[MayRotateKeys],
@@ -149,7 +151,7 @@ class Mutation:
     async def rotate_api_key(self, info: Info, input: RotateApiKeyInput) -> RotateApiKeyResult | None:
         context = info.context
         issued = await api_keys.rotate_api_key(
-            context.desk, context.actor, key_id=_key_id(input.id), overlap_seconds=input.overlap_seconds
+            context.services, context.actor, key_id=_key_id(input.id), overlap_seconds=input.overlap_seconds
         )
         return _to_issued(info, issued)
 
@@ -162,9 +164,9 @@ class Mutation:
     )
     async def delete_api_key(self, info: Info, input: DeleteApiKeyInput) -> DeleteApiKeyResult | None:
         context = info.context
-        deleted = await api_keys.delete_api_key(context.desk, context.actor, key_id=_key_id(input.id))
+        deleted = await api_keys.delete_api_key(context.services, context.actor, key_id=_key_id(input.id))
         return ApiKeyDeleted(
-            api_key=to_api_key(deleted.record, context.actor, context.desk.clock()),
+            api_key=to_api_key(deleted.record, context.actor, context.services.clock()),
             key_allowance=to_allowance(deleted.allowance),
         )
 
@@ -181,12 +183,12 @@ class Mutation:
     async def rate_message(self, info: Info, message_id: strawberry.ID, helpful: bool) -> Message | None:
         context = info.context
         record = await conversations.rate(
-            context.desk.database,
+            context.services.database,
             context.reader,
             context.actor,
             parse_external_id(Prefix.MESSAGE, message_id),
             helpful=helpful,
-            now=context.desk.clock(),
+            now=context.services.clock(),
         )
         return None if record is None else to_message(record)
 
@@ -208,7 +210,7 @@ class Mutation:
         here = asker(context, organization_id)
         handed_over = None if conversation_id is None else parse_external_id(Prefix.CONVERSATION, conversation_id)
         ticket = await contact_support(
-            context.desk.database,
+            context.services.database,
             here.actor,
             here.person,
             context.support_line,
@@ -216,7 +218,7 @@ class Mutation:
             conversation_id=handed_over or (None if conversation_id is None else NO_SUCH_ID),
             note=note,
             prefixes=context.assistant.possessions.prefixes,
-            now=context.desk.clock(),
+            now=context.services.clock(),
         )
         return to_ticket(ticket)
 
@@ -231,5 +233,5 @@ def _key_id(text: strawberry.ID) -> UUID:
 def _to_issued(info: Info, issued: Issued) -> ApiKeyIssued:
     context = info.context
     return ApiKeyIssued(
-        api_key=to_api_key(issued.record, context.actor, context.desk.clock()), secret=issued.secret.reveal()
+        api_key=to_api_key(issued.record, context.actor, context.services.clock()), secret=issued.secret.reveal()
     )

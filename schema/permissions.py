@@ -43,7 +43,7 @@ class _ManagesKeys(BasePermission):
     def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
         actor = info.context.require_signed_in().actor
         if not policy.manages_keys_somewhere(actor, self.action):
-            raise Forbidden(policy.denial(actor))
+            raise Forbidden(policy.denial_message(actor))
         return True
 
 
@@ -76,11 +76,11 @@ class MayCreateKeys(BasePermission):
         context, wanted = info.context, kwargs["input"]
         actor = context.require_signed_in().actor
         organization_id = parse_external_id(Prefix.ORGANIZATION, wanted.organization_id)
-        if organization_id is None or organization_id not in actor.standings:
+        if organization_id is None or organization_id not in actor.roles:
             raise NotFound
         if policy.may_with_some_key(actor, Action.CREATE_KEY, organization_id, to_scope(wanted.scope)):
             return True
-        refusal = Forbidden(policy.denial(actor, organization_id))
+        refusal = Forbidden(policy.denial_message(actor, organization_id))
         agent_id = None if wanted.agent_id is None else parse_external_id(Prefix.AGENT, wanted.agent_id)
-        await refused_creation(context.desk, actor, refusal, organization_id=organization_id, agent_id=agent_id)
+        await refused_creation(context.services, actor, refusal, organization_id=organization_id, agent_id=agent_id)
         raise refusal

@@ -53,7 +53,7 @@ class Query:
         if key_id is None:
             return None
         record = await api_keys.api_key(context.reader, context.actor, key_id=key_id)
-        return None if record is None else to_api_key(record, context.actor, context.desk.clock())
+        return None if record is None else to_api_key(record, context.actor, context.services.clock())
 
     @strawberry.field(
         permission_classes=[SignedIn],

@@ -74,7 +74,7 @@ class ShowInvalidInput(strawberry.ExceptionHandler[refusals.InvalidInput, Invali
 class ShowKeyLimitReached(strawberry.ExceptionHandler[refusals.KeyLimitReached, KeyLimitReached]):
     def handle(self, exception: refusals.KeyLimitReached, *, field: StrawberryField, info: Info) -> KeyLimitReached:
         context = info.context
-        now = context.desk.clock()
+        now = context.services.clock()
         return KeyLimitReached(
             message=exception.message,
             key_allowance=to_allowance(Allowance(exception.used, exception.limit)),

@@ -8,7 +8,7 @@ from uuid import UUID
 import strawberry
 
 from assistant.explain.diagnosis import ActionKind, Case, Reply
-from assistant.reply.stored_answer import KeptAnswer, KeptCitation, KeptOffer, KeptReply, read
+from assistant.reply.stored_answer import StoredAction, StoredAnswer, StoredCitation, StoredReply, read
 from models.engine.ids import Prefix, external_id
 from models.support.conversation import ConversationRecord
 from models.support.message import Author, MessageRecord
@@ -232,7 +232,7 @@ def to_message(record: MessageRecord) -> Message:
     )
 
 
-def to_diagnosis(kept: KeptAnswer) -> Diagnosis:
+def to_diagnosis(kept: StoredAnswer) -> Diagnosis:
     return Diagnosis(
         key_id=kept.key_id,
         case=DiagnosisCase(kept.case),
@@ -251,18 +251,18 @@ def to_ticket(record: TicketRecord) -> SupportTicket:
     )
 
 
-def to_replies(replies: Iterable[KeptReply | Reply]) -> list[SuggestedReply]:
+def to_replies(replies: Iterable[StoredReply | Reply]) -> list[SuggestedReply]:
     return [SuggestedReply(label=each.label, message=each.message) for each in replies]
 
 
-def _to_citation(kept: KeptCitation) -> Citation:
+def _to_citation(kept: StoredCitation) -> Citation:
     return Citation(title=kept.title, url=kept.url)
 
 
-def _to_action(kept: KeptOffer) -> SuggestedAction:
+def _to_action(kept: StoredAction) -> SuggestedAction:
     return SuggestedAction(key_id=kept.key_id, kind=SuggestedActionKind(kept.kind), label=kept.label)
 
 
 async def _key(info: Info, key_id: UUID | None) -> ApiKey | None:
     record = None if key_id is None else await info.context.support.keys.load(key_id)
-    return None if record is None else to_api_key(record, info.context.actor, info.context.desk.clock())
+    return None if record is None else to_api_key(record, info.context.actor, info.context.services.clock())

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from keys.limits.sliding_window import WINDOW_SECONDS, Balance
+from keys.limits.sliding_window import WINDOW_SECONDS, LimitStatus
 from keys.usage.intervals import INTERVALS_AT_MOST, Interval, intervals_between
 from models.engine.ids import Prefix, external_id
 from models.key_queries import ApiKeyRecord
@@ -141,7 +141,7 @@ class ApiKeyUsage:
         return [_to_caller(record) for record in (await info.context.usage.callers.load(self.record.id))[:wanted]]
 
 
-def _to_rate_limit(record: ApiKeyRecord, balance: Balance) -> RateLimit:
+def _to_rate_limit(record: ApiKeyRecord, balance: LimitStatus) -> RateLimit:
     return RateLimit(
         limit=record.rate_limit,
         window_seconds=WINDOW_SECONDS,
@@ -150,7 +150,7 @@ def _to_rate_limit(record: ApiKeyRecord, balance: Balance) -> RateLimit:
     )
 
 
-def _to_quota(record: ApiKeyRecord, balance: Balance) -> Quota:
+def _to_quota(record: ApiKeyRecord, balance: LimitStatus) -> Quota:
     return Quota(
         limit=record.monthly_quota,
         used=_to_int(balance.quota_used),

@@ -6,7 +6,7 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from keys.limits.limiter import Limiter
-from keys.limits.sliding_window import Balance
+from keys.limits.sliding_window import LimitStatus
 from keys.usage.intervals import Intervals
 from models.agent import NamedAgent
 from models.engine.reader import Reader
@@ -28,7 +28,7 @@ class UsageLoads:
         self._refusals: dict[int, DataLoader[UUID, list[RefusedRecord]]] = {}
         self._limiter = limiter
         self._turn = asyncio.Lock()
-        self.balances = DataLoader[ApiKeyRecord, Balance](self._load_balances, max_batch_size=BALANCES_AT_ONCE)
+        self.balances = DataLoader[ApiKeyRecord, LimitStatus](self._load_balances, max_batch_size=BALANCES_AT_ONCE)
         self.callers = DataLoader[UUID, list[CallerRecord]](lambda key_ids: usage.callers(reader, key_ids))
         self.agents = DataLoader[tuple[UUID, UUID], NamedAgent | None](lambda places: usage.agents(reader, places))
 
@@ -47,7 +47,7 @@ class UsageLoads:
             self._refusals[first] = DataLoader(lambda key_ids: usage.refusals(self._reader, key_ids, first=first))
         return self._refusals[first]
 
-    async def _load_balances(self, keys: list[ApiKeyRecord]) -> list[Balance | BaseException]:
+    async def _load_balances(self, keys: list[ApiKeyRecord]) -> list[LimitStatus | BaseException]:
         # One batch after the other, so that the event loop serves other requests in between.
         async with self._turn:
             return await usage.balances(self._limiter, keys)

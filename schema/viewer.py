@@ -31,7 +31,7 @@ class Organization:
 
     @strawberry.field(description="The organization's admins, for every viewer: whom to ask.")
     async def admins(self, info: Info) -> list[User]:
-        async with info.context.desk.database.reading() as session:
+        async with info.context.services.database.reading() as session:
             people = await organizations.admins(session, info.context.actor, organization_id=self.internal_id)
         return to_users(people)
 
@@ -42,7 +42,7 @@ class Organization:
         )
     )
     async def agents(self, info: Info) -> list[Agent]:
-        async with info.context.desk.database.reading() as session:
+        async with info.context.services.database.reading() as session:
             rows = await organizations.agents(session, info.context.actor, organization_id=self.internal_id)
         return [to_agent(row) for row in rows]
 
@@ -64,7 +64,7 @@ class Organization:
         only_agent = None if agent_id is None else parse_external_id(Prefix.AGENT, agent_id)
         if agent_id is not None and only_agent is None:
             return []
-        actor, now = context.actor, context.desk.clock()
+        actor, now = context.actor, context.services.clock()
         records = await api_keys.api_keys(
             context.reader,
             actor,
@@ -83,11 +83,11 @@ class Organization:
     )
     async def audit_log(self, info: Info, first: int = 50, after: str | None = None) -> AuditEventConnection:
         context = info.context
-        async with context.desk.database.reading() as session:
+        async with context.services.database.reading() as session:
             page = await audit.audit_log(
                 session, context.actor, organization_id=self.internal_id, first=first, after=after
             )
-        return to_connection(page, context.actor, context.desk.clock())
+        return to_connection(page, context.actor, context.services.clock())
 
     @strawberry.field(
         description=(

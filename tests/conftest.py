@@ -24,7 +24,7 @@ from models.engine.database import Database
 from models.engine.database_address import database_url
 from models.engine.postgresql import connect
 from models.migrations import migrate
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.support.client import Site, open_site
 from tests.support.command_line import InDatabase, Keydesk, in_database_of, keydesk_on
 from tests.support.world import World, make_world
@@ -216,10 +216,10 @@ def key_hasher() -> CountingHasher:
 
 
 @pytest.fixture
-def desk(database: Database, clock: Clock, key_hasher: CountingHasher) -> Iterator[Desk]:
+def services(database: Database, clock: Clock, key_hasher: CountingHasher) -> Iterator[KeyServices]:
     """What operations on keys work with, on this test's database and clock."""
     pool = HashingPool(key_hasher, threads=2, queue_limit=500, name="test")
-    yield Desk(database, Issuer(SERVER_KEYS, "kd", pool), clock, mutations_per_minute=300)
+    yield KeyServices(database, Issuer(SERVER_KEYS, "kd", pool), clock, mutations_per_minute=300)
     pool.close()
 
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from assistant.diagnose import Answered, diagnose, subject_after
 from assistant.explain import small_talk as talk_explained
 from assistant.explain.diagnosis import Case, Diagnosis
-from assistant.facts.conversation_state import Subject
+from assistant.facts.conversation_state import ConversationState
 from assistant.facts.documents import Documents
 from assistant.facts.facts import Facts
 from assistant.facts.gather import passages
 from assistant.facts.key_reference import meant, without_names
 from assistant.facts.question import Question
-from assistant.intents.topics import Reading, Topic
+from assistant.intents.topics import Topic, TopicScore
 from assistant.intents.understand import Understood, understand
 from training.corpus import ROOT, Said
 from training.worlds import ANYWHERE, WORLDS, World
@@ -49,7 +49,9 @@ def _documents() -> Documents:
     return Documents(ROOT / "docs")
 
 
-def asked(text: str, facts: Facts, subject: Subject | None, understanding: Understanding) -> tuple[Question, Facts]:
+def asked(
+    text: str, facts: Facts, subject: ConversationState | None, understanding: Understanding
+) -> tuple[Question, Facts]:
     """The question that a message is in this world, and what is known for it."""
     understood = understanding(text)
     records = [each.record for each in facts.keys]
@@ -65,7 +67,7 @@ def asked(text: str, facts: Facts, subject: Subject | None, understanding: Under
 
 def answered_if_known(question: Question, facts: Facts, topic: Topic) -> Answered:
     """What is answered where there is no doubt that the message is about this."""
-    certain = (Reading(topic, 1.0), *(Reading(other, 0.0) for other in Topic if other is not topic))
+    certain = (TopicScore(topic, 1.0), *(TopicScore(other, 0.0) for other in Topic if other is not topic))
     return diagnose(replace(question, understood=question.understood._replace(readings=certain)), facts)
 
 

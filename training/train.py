@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from assistant.intents.entities import marks
+from assistant.intents.entities import entities
 from assistant.intents.features import Features, features
 from assistant.intents.model import FILE, packed
 from assistant.intents.normalize import folded, plain, sentences
@@ -154,7 +154,7 @@ def judged_by_others(made: Sequence[Sample]) -> tuple[list[Said], np.ndarray, np
 
 def _evidence(said: Said) -> list[float]:
     text = plain(said.text)
-    odds = evidence(sentences(text), marks(text))
+    odds = evidence(sentences(text), entities(text))
     return [odds.get(topic, 0.0) for topic in TOPICS]
 
 

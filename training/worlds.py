@@ -10,8 +10,8 @@ from assistant.explain.diagnosis import Case
 from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
 from assistant.intents.topics import Topic
 from keys.key_limit import Allowance
-from keys.limits.sliding_window import Balance, Month
-from keys.policy import Actor, Standing
+from keys.limits.sliding_window import LimitStatus, Month
+from keys.policy import Actor, RoleGrant
 from models.agent import NamedAgent
 from models.key_queries import ApiKeyRecord
 from models.person import NamedPerson, OrganizationRecord, Role
@@ -93,7 +93,7 @@ def _key(
         is_detailed=True,
         newest_refused=newest,
         calls_since_deletion=_REFUSED if deleted else 0,
-        balance=None if deleted else Balance(_RATE_LIMIT - 3, 4_000, quota_used, _MONTH, 0),
+        balance=None if deleted else LimitStatus(_RATE_LIMIT - 3, 4_000, quota_used, _MONTH, 0),
     )
 
 
@@ -106,7 +106,7 @@ def _facts(*keys: KeyFacts, role: Role = Role.ORGANIZATION_ADMIN, used: int | No
     return Facts(
         now=NOW,
         organization=OrganizationRecord(_ORGANIZATION, "Acme", _KEY_LIMIT, _RATE_LIMIT, _QUOTA, taken),
-        actor=Actor(viewer.id, {_ORGANIZATION: Standing(role)}),
+        actor=Actor(viewer.id, {_ORGANIZATION: RoleGrant(role)}),
         viewer=viewer,
         allowance=Allowance(taken, _KEY_LIMIT),
         admins=(_ADMIN,),

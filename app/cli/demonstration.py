@@ -17,7 +17,7 @@ from keys.issuer import Issuer
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
 from resolvers.operator.people import ROLE_WORDS
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 
 LOOPBACK = "127.0.0.1"
 
@@ -56,7 +56,7 @@ async def _fresh_key(prepared: Demo, database: Database) -> Issued:
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
     try:
         issuer = Issuer(prepared.server_keys, settings.key_prefixes[0], pool)
-        return await fresh_key(Desk(database, issuer, utc_now, settings.mutations_per_minute))
+        return await fresh_key(KeyServices(database, issuer, utc_now, settings.mutations_per_minute))
     finally:
         pool.close()
 

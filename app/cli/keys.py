@@ -38,7 +38,7 @@ from resolvers.create_api_key import create_api_key
 from resolvers.operator import keys as operator_keys
 from resolvers.operator.keys import Limited
 from resolvers.operator.lookup import named_agent, named_organization
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 
 commands = typer.Typer(no_args_is_help=True, help="API keys, for provisioning and for emergencies.")
 
@@ -63,10 +63,10 @@ def create(
             agent_id = (
                 None if agent is None else (await named_agent(session, agent, organization_id=organization_id)).id
             )
-        with _desk(workplace, await _signing_keys(workplace)) as desk:
+        with _services(workplace, await _signing_keys(workplace)) as services:
             try:
                 return await create_api_key(
-                    desk,
+                    services,
                     operator(),
                     organization_id=organization_id,
                     name=name,
@@ -97,8 +97,8 @@ def rotate(
     """Give an API key a new secret and print it, this once. The key keeps its id, name and slot."""
 
     async def operation(workplace: Workplace) -> Issued:
-        with _desk(workplace, await _signing_keys(workplace)) as desk:
-            return await api_keys.rotate_api_key(desk, operator(), key_id=_key_id(key), overlap_seconds=overlap)
+        with _services(workplace, await _signing_keys(workplace)) as services:
+            return await api_keys.rotate_api_key(services, operator(), key_id=_key_id(key), overlap_seconds=overlap)
 
     _show_issued("Rotated", work(operation), as_json=as_json)
 
@@ -108,8 +108,8 @@ def rename(key: Key, name: Name, as_json: AsJson = False) -> None:
     """Give an API key another name."""
 
     async def operation(workplace: Workplace) -> ApiKeyRecord:
-        with _desk(workplace) as desk:
-            return await api_keys.rename_api_key(desk, operator(), key_id=_key_id(key), name=name)
+        with _services(workplace) as services:
+            return await api_keys.rename_api_key(services, operator(), key_id=_key_id(key), name=name)
 
     record = work(operation)
     show(key_form(record, utc_now()), [f"Renamed {key_words(record)}."], as_json=as_json)
@@ -195,8 +195,8 @@ def delete(key: Key, as_json: AsJson = False) -> None:
     """Revoke an API key: no request with it that starts from now on passes."""
 
     async def operation(workplace: Workplace) -> Deleted:
-        with _desk(workplace) as desk:
-            return await api_keys.delete_api_key(desk, operator(), key_id=_key_id(key))
+        with _services(workplace) as services:
+            return await api_keys.delete_api_key(services, operator(), key_id=_key_id(key))
 
     deleted = work(operation)
     form: Form = {**key_form(deleted.record, utc_now()), "keyAllowance": allowance_form(deleted.allowance)}
@@ -212,7 +212,7 @@ async def _signing_keys(workplace: Workplace) -> ServerKeys:
 
 
 @contextmanager
-def _desk(workplace: Workplace, server_keys: ServerKeys | None = None) -> Iterator[Desk]:
+def _services(workplace: Workplace, server_keys: ServerKeys | None = None) -> Iterator[KeyServices]:
     """
     The services for operations on keys.
 
@@ -222,7 +222,7 @@ def _desk(workplace: Workplace, server_keys: ServerKeys | None = None) -> Iterat
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
     issuer = Issuer(server_keys or ServerKeys((secrets.token_bytes(32),)), workplace.settings.key_prefixes[0], pool)
     try:
-        yield Desk(workplace.database, issuer, utc_now, workplace.settings.mutations_per_minute)
+        yield KeyServices(workplace.database, issuer, utc_now, workplace.settings.mutations_per_minute)
     finally:
         pool.close()
 

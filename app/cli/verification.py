@@ -8,13 +8,13 @@ import typer
 from app import utc_now
 from app.cli.forms import Form, key_words
 from app.cli.terminal import AsJson, Workplace, note, show, work
-from app.metering import Counting
+from app.metering import Metering
 from app.startup_checks import foreign_server_key
 from keys.hashing import KEY_PARAMETERS, HashingPool
-from keys.limits.limiter import OnlyLooking
+from keys.limits.limiter import DryRunLimiter
 from keys.outcomes import Outcome
-from keys.verification.verdict import Verdict, Wanted
-from keys.verification.verifier import Gate
+from keys.verification.verdict import RequestedAgent, Verdict
+from keys.verification.verifier import KeyVerifier
 from models.engine.ids import Prefix, external_id, parse_external_id
 from models.key_lookup import key_reader
 from models.key_queries import ApiKeyRecord, key_record
@@ -64,40 +64,40 @@ def _read_key() -> str:
     return sys.stdin.buffer.readline(READ_AT_MOST).strip(b" \t\r\n").decode("latin-1")
 
 
-async def _wanted(workplace: Workplace, agent: str | None) -> Wanted:
+async def _wanted(workplace: Workplace, agent: str | None) -> RequestedAgent:
     """
     The agent that the key is checked for. A name must exist.
 
     An id need not exist, because an unknown id leads to a verdict that the operator may want to see.
     """
     if agent is None:
-        return Wanted()
+        return RequestedAgent()
     agent_id = parse_external_id(Prefix.AGENT, agent)
     if agent_id is None:
         async with workplace.database.reading() as session:
             agent_id = (await named_agent(session, agent)).id
-    return Wanted(agent_id.hex)
+    return RequestedAgent(agent_id.hex)
 
 
-async def _check(workplace: Workplace, key: str, wanted: Wanted) -> Verdict:
+async def _check(workplace: Workplace, key: str, wanted: RequestedAgent) -> Verdict:
     if not key:
         return Verdict(Outcome.MISSING_KEY, "there is no key on standard input")
     reader = key_reader(workplace.database)
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
-    counting = Counting(workplace.settings, workplace.database, clock=utc_now)
-    gate = Gate(
+    metering = Metering(workplace.settings, workplace.database, clock=utc_now)
+    verifier = KeyVerifier(
         server_keys=workplace.server_keys(),
         prefixes=workplace.settings.key_prefixes,
         reader=reader,
         pool=pool,
-        limiter=OnlyLooking(counting.limiter),
+        limiter=DryRunLimiter(metering.limiter),
         require_agent=workplace.settings.require_agent,
         memo_entries=2,
     )
     await reader.start()
     try:
-        async with counting.kept():
-            return await gate.check(key, wanted)
+        async with metering.running():
+            return await verifier.verify(key, wanted)
     finally:
         await reader.close()
         pool.close()

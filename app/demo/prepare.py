@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 
 from app.cli_errors import Failure
 from app.demo.people import is_password
-from app.demo.rows import Teller
+from app.demo.rows import DemoBuilder
 from app.demo.story import CURL_KEY_NAME, ORGANIZATION_ID, PEOPLE, DemoPerson
 from app.private_files import SECRET_FILE
 from app.setting_values import server_keys as parse_server_keys
@@ -31,7 +31,7 @@ from models.organization import Organization, is_there_another_organization
 from models.person import Person, members_of, person_for_update
 from resolvers.api_keys import rotate_api_key
 from resolvers.create_api_key import create_api_key
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +83,27 @@ async def prepare(
         raise Failure(f"The demo's organization was deleted. To start the demo anew: {_anew(database)}.")
     if organization is None:
         server_keys = settings.server_keys or kept_server_keys(database) or _make_server_keys(database)
-        await _fill(database, Teller(clock(), server_keys, settings.key_prefixes[0], key_hasher, password_hasher))
+        await _fill(database, DemoBuilder(clock(), server_keys, settings.key_prefixes[0], key_hasher, password_hasher))
     else:
         server_keys = await _same_server_keys(settings, database)
     people = await _restore_passwords(database, password_hasher)
     return Demo(replace(settings, server_keys=server_keys), server_keys, people)
 
 
-async def fresh_key(desk: Desk) -> Issued:
+async def fresh_key(services: KeyServices) -> Issued:
     """
     Returns a key for the printed curl command, with a new secret.
 
     It rotates the demo's key, as the operator. If that key was deleted, it creates one; if every slot is taken, it
     rotates another active key.
     """
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         living = await visible_keys(session, ORGANIZATION_ID, of_agents=None)
     found = next((key for key in living if key.name == CURL_KEY_NAME and key.agent is None), None)
     if found is None:
         try:
             return await create_api_key(
-                desk,
+                services,
                 operator(),
                 organization_id=ORGANIZATION_ID,
                 name=CURL_KEY_NAME,
@@ -112,7 +112,7 @@ async def fresh_key(desk: Desk) -> Issued:
             )
         except KeyLimitReached as refusal:
             found = next((key for key in refusal.candidates if key.agent is None), refusal.candidates[0])
-    return await rotate_api_key(desk, operator(), key_id=found.id)
+    return await rotate_api_key(services, operator(), key_id=found.id)
 
 
 async def _require_own(database: Database) -> None:
@@ -142,7 +142,7 @@ async def _same_server_keys(settings: Settings, database: Database) -> ServerKey
     return server_keys or _make_server_keys(database)
 
 
-async def _fill(database: Database, teller: Teller) -> None:
+async def _fill(database: Database, teller: DemoBuilder) -> None:
     stages = list(teller.rows())
     async with database.transaction() as session:
         for rows in stages:

@@ -31,7 +31,7 @@ from models.organization import DEFAULT_MONTHLY_QUOTA
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class DemoBuilder:
     """Makes the rows. Ids contain the time of what the row describes, because lists are sorted by id."""
 
     now: datetime

@@ -62,7 +62,7 @@ class StreamRight(Protocol):
     async def still_holds(self) -> bool:
         """Checks whether the right still holds, which may query the database."""
 
-    def heard(self, call: Callable[[], None]) -> AbstractContextManager[None]:
+    def on_revocation(self, call: Callable[[], None]) -> AbstractContextManager[None]:
         """
         While the context is open, calls `call` whenever this process changes something that may end the right.
 
@@ -214,7 +214,7 @@ class Stream:
     async def _watch(self) -> End:
         """Returns when the right no longer holds."""
         changed = asyncio.Event()
-        with self.right.heard(changed.set):
+        with self.right.on_revocation(changed.set):
             while await self.right.still_holds():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self.limits.recheck_seconds):

@@ -8,12 +8,12 @@ from email.utils import format_datetime
 
 from assistant.reply.plain_text import one_line
 from models.engine.ids import Prefix, external_id
-from models.support.ticket import Letter
+from models.support.ticket import OutgoingTicket
 
 SENDER_NAME = "Keydesk"
 
 
-def message_of(letter: Letter) -> EmailMessage:
+def message_of(outgoing: OutgoingTicket) -> EmailMessage:
     """
     Makes the mail of a ticket. It is the same each time that it is sent.
 
@@ -21,20 +21,20 @@ def message_of(letter: Letter) -> EmailMessage:
     Message-ID is made from the ticket's id, so that a second delivery can be recognized. Raises ValueError if the
     support address is not valid.
     """
-    to = Address(addr_spec=letter.sent_to)
-    ticket = external_id(Prefix.TICKET, letter.id)
+    to = Address(addr_spec=outgoing.sent_to)
+    ticket = external_id(Prefix.TICKET, outgoing.id)
     message = EmailMessage(policy=SMTP)
-    message["From"] = Address(SENDER_NAME, addr_spec=letter.sent_to)
+    message["From"] = Address(SENDER_NAME, addr_spec=outgoing.sent_to)
     message["To"] = to
-    if (reply_to := _address(letter.reply_to)) is not None:
+    if (reply_to := _address(outgoing.reply_to)) is not None:
         message["Reply-To"] = reply_to
-    message["Subject"] = one_line(letter.subject)
-    message["Date"] = format_datetime(letter.created_at)
+    message["Subject"] = one_line(outgoing.subject)
+    message["Date"] = format_datetime(outgoing.created_at)
     message["Message-ID"] = f"<{ticket}@{to.domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message["X-Keydesk-Ticket"] = ticket
     # Keeps long lines and all scripts intact on servers that accept only short lines or ASCII.
-    message.set_content(letter.body, cte="quoted-printable")
+    message.set_content(outgoing.body, cte="quoted-printable")
     return message
 
 

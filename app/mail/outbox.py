@@ -18,7 +18,7 @@ from app.mail.message import message_of
 from app.mail.server import MailFailure, MailServer
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
-from models.support.ticket import Letter, claim_due_ticket, claim_ticket, is_ticket_due, note_not_sent, note_sent
+from models.support.ticket import OutgoingTicket, claim_due_ticket, claim_ticket, is_ticket_due, mark_failed, mark_sent
 
 EVERY_SECONDS = 15.0
 """How often the database is checked for tickets that are due, because other processes create tickets too."""
@@ -77,11 +77,11 @@ class Outbox:
     async def send_due(self) -> int:
         """Sends the tickets that are due, one after the other. Returns how many the mail server accepted."""
         sent = 0
-        while not self._is_over and (letter := await self._claim()) is not None:
-            sent += await self._send(letter) is None
+        while not self._is_over and (outgoing := await self._claim()) is not None:
+            sent += await self._send(outgoing) is None
         return sent
 
-    async def resend(self, ticket_id: UUID, sent_to: str) -> tuple[Letter | None, str | None]:
+    async def resend(self, ticket_id: UUID, sent_to: str) -> tuple[OutgoingTicket | None, str | None]:
         """
         Sends this ticket to this address now, even if it was sent before.
 
@@ -89,11 +89,11 @@ class Outbox:
         is tried again like any other.
         """
         async with self._database.transaction() as session:
-            letter = await claim_ticket(session, ticket_id, sent_to=sent_to, until=self._claimed_until())
-        return letter, None if letter is None else await self._send(letter)
+            outgoing = await claim_ticket(session, ticket_id, sent_to=sent_to, until=self._claimed_until())
+        return outgoing, None if outgoing is None else await self._send(outgoing)
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Sends what is due while the block runs, from when it is woken or at the latest EVERY_SECONDS later."""
         if self._server is None:
             yield
@@ -125,42 +125,42 @@ class Outbox:
     def _claimed_until(self) -> datetime:
         return self._clock() + timedelta(seconds=CLAIM_SECONDS)
 
-    async def _claim(self) -> Letter | None:
+    async def _claim(self) -> OutgoingTicket | None:
         async with self._database.reading() as session:
             if not await is_ticket_due(session, self._clock()):
                 return None
         async with self._database.transaction() as session:
             return await claim_due_ticket(session, now=self._clock(), until=self._claimed_until())
 
-    async def _send(self, letter: Letter) -> str | None:
+    async def _send(self, outgoing: OutgoingTicket) -> str | None:
         """Sends the letter and stores the result. Returns the reason if it could not be sent, else None."""
-        self._sending = asyncio.create_task(self._hand_in(letter))
+        self._sending = asyncio.create_task(self._hand_in(outgoing))
         await asyncio.wait([self._sending])
         failure = _failure(self._sending)
         self._sending = None
         async with self._database.transaction() as session:
             if failure is None:
-                await note_sent(session, letter.id, self._clock())
+                await mark_sent(session, outgoing.id, self._clock())
             else:
-                await note_not_sent(session, letter, failure=failure, next_attempt_at=self._next_attempt_at(letter))
-        self._log(letter, failure)
+                await mark_failed(session, outgoing, failure=failure, next_attempt_at=self._next_attempt_at(outgoing))
+        self._log(outgoing, failure)
         return failure
 
-    async def _hand_in(self, letter: Letter) -> None:
+    async def _hand_in(self, outgoing: OutgoingTicket) -> None:
         if self._server is None:
             raise MailFailure("there is no mail server: KEYDESK_SMTP_URL is not set")
-        await self._server.send(message_of(letter))
+        await self._server.send(message_of(outgoing))
 
-    def _next_attempt_at(self, letter: Letter) -> datetime | None:
-        pause = pause_seconds(letter.attempts, self._chance())
+    def _next_attempt_at(self, outgoing: OutgoingTicket) -> datetime | None:
+        pause = pause_seconds(outgoing.attempts, self._chance())
         return None if pause is None else self._clock() + timedelta(seconds=pause)
 
     @staticmethod
-    def _log(letter: Letter, failure: str | None) -> None:
-        ticket = external_id(Prefix.TICKET, letter.id)
+    def _log(outgoing: OutgoingTicket, failure: str | None) -> None:
+        ticket = external_id(Prefix.TICKET, outgoing.id)
         if failure is None:
             logger.info("%s was mailed", ticket)
-        elif letter.attempts < ATTEMPTS_AT_MOST:
+        elif outgoing.attempts < ATTEMPTS_AT_MOST:
             logger.warning("%s could not be mailed and is tried again: %s", ticket, failure)
         else:
             logger.error("%s could not be mailed and is given up: %s", ticket, failure)

@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from app.observability.paced_log import Paced, more_words
 from keys.limits.limiter import Limiter
-from keys.usage.recorder import Ledger
+from keys.usage.recorder import UsageRecorder
 from models.engine.database import Database
 from models.migrations import current_revision, newest_revision
 
@@ -64,13 +64,13 @@ async def unready_cause(revision: Revision, limiter: Limiter) -> str | None:
     return None if limiter.lets_pass else "limiter"
 
 
-def degraded_parts(limiter: Limiter, ledger: Ledger) -> str:
+def degraded_parts(limiter: Limiter, recorder: UsageRecorder) -> str:
     """The parts that are degraded at the moment: an empty text, `limiter`, `ledger`, or `limiter, ledger`."""
-    parts = {"limiter": limiter.is_degraded, "ledger": ledger.is_degraded}
+    parts = {"limiter": limiter.is_degraded, "ledger": recorder.is_degraded}
     return ", ".join(name for name, is_degraded in parts.items() if is_degraded)
 
 
-def health(database: Database, limiter: Limiter, ledger: Ledger) -> list[HTTPRouteHandler]:
+def health(database: Database, limiter: Limiter, recorder: UsageRecorder) -> list[HTTPRouteHandler]:
     """Returns the handlers of /healthz and /readyz."""
     revision = Revision(database)
 
@@ -82,7 +82,7 @@ def health(database: Database, limiter: Limiter, ledger: Ledger) -> list[HTTPRou
     async def readyz() -> Response[dict[str, str]]:
         cause = await unready_cause(revision, limiter)
         if cause is None:
-            parts = degraded_parts(limiter, ledger)
+            parts = degraded_parts(limiter, recorder)
             degraded = {"degraded": parts} if parts else {}
             return Response({"status": "ready", **degraded}, headers=NO_STORE)
         return Response({"status": "unavailable", "cause": cause}, status_code=503, headers=NO_STORE)

@@ -19,7 +19,7 @@ from app.settings import SettingsError
 from keys.hashing import HashingPool
 from keys.limits.limiter import Limiter
 from keys.outcomes import Outcome
-from keys.usage.recorder import Ledger
+from keys.usage.recorder import UsageRecorder
 from models.key_lookup import KeyState
 from resolvers.sign_in_attempts import Tried
 
@@ -41,7 +41,9 @@ class Metrics:
     in plain integers, which are handed over to the library twice a second and when metrics are requested.
     """
 
-    def __init__(self, *, pools: Sequence[HashingPool], limiter: Limiter, ledger: Ledger, folder: Path | None) -> None:
+    def __init__(
+        self, *, pools: Sequence[HashingPool], limiter: Limiter, recorder: UsageRecorder, folder: Path | None
+    ) -> None:
         """`folder` is the folder that several workers share. Raises SettingsError if it does not exist."""
         if folder is not None and not folder.is_dir():
             raise SettingsError("PROMETHEUS_MULTIPROC_DIR: there is no such folder. Leave it to `keydesk serve`.")
@@ -72,10 +74,10 @@ class Metrics:
         sign_ins = Counter("keydesk_sign_ins", "Passwords that were tried.", ["outcome"], registry=own)
         self._sign_ins = {outcome.value: sign_ins.labels(outcome.value) for outcome in Tried}
         dropped = Counter("keydesk_ledger_dropped", "Requests that are left out of the ledger.", ["kind"], registry=own)
-        self._tally = ledger.tally
-        self._dropped = {kind: dropped.labels(kind) for kind in self._tally.dropped}
-        self._dropped_before = dict.fromkeys(self._tally.dropped, 0)
-        self._looked_up = _gauges(own, pools, limiter, ledger)
+        self._buffer = recorder.buffer
+        self._dropped = {kind: dropped.labels(kind) for kind in self._buffer.dropped}
+        self._dropped_before = dict.fromkeys(self._buffer.dropped, 0)
+        self._looked_up = _gauges(own, pools, limiter, recorder)
         self.registry = own
         """The registry whose metrics are reported."""
         if folder is None:
@@ -110,14 +112,14 @@ class Metrics:
             bucket.inc(number)
         self._durations._sum.inc(self._seconds)
         self._in_buckets, self._seconds = [0] * len(self._in_buckets), 0.0
-        for kind, number in self._tally.dropped.items():
+        for kind, number in self._buffer.dropped.items():
             self._dropped[kind].inc(number - self._dropped_before[kind])
             self._dropped_before[kind] = number
         for tell, value in self._looked_up:
             tell(value())
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Hands over twice a second while the block runs, and at its end: another worker may be asked."""
         rounds = asyncio.create_task(self._rounds())
         try:
@@ -133,7 +135,7 @@ class Metrics:
 
 
 def _gauges(
-    registry: "CollectorRegistry", pools: Sequence[HashingPool], limiter: Limiter, ledger: Ledger
+    registry: "CollectorRegistry", pools: Sequence[HashingPool], limiter: Limiter, recorder: UsageRecorder
 ) -> list[tuple[Callable[[float], None], Callable[[], float]]]:
     """Makes the gauges. Returns for each a function that sets it, and a function that reads its current value."""
     from prometheus_client import Gauge  # noqa: PLC0415
@@ -154,6 +156,6 @@ def _gauges(
         *((depth.labels(pool.name).set, partial(getattr, pool, "depth")) for pool in pools),
         (waiting.set, lambda: limiter.waiting),
         (degraded.set, lambda: limiter.is_degraded),
-        (unwritten.set, lambda: len(ledger.tally)),
-        (failing.set, lambda: ledger.is_degraded),
+        (unwritten.set, lambda: len(recorder.buffer)),
+        (failing.set, lambda: recorder.is_degraded),
     ]

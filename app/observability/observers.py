@@ -8,7 +8,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Scope
 
 from app.client_address import is_trusted, normalized
-from app.metering import Counting
+from app.metering import Metering
 from app.observability.metrics import Metrics
 from app.observability.metrics_endpoint import PATH as METRICS_PATH
 from app.observability.metrics_endpoint import metrics_route
@@ -33,7 +33,7 @@ class Observers:
             observer.answered(code, key, request_id, address, seconds)
 
 
-def believer(settings: Settings) -> Callable[[Scope], bool]:
+def trusts_trace_context(settings: Settings) -> Callable[[Scope], bool]:
     """
     Returns a function that says whether to accept a request's trace context.
 
@@ -51,11 +51,11 @@ def believer(settings: Settings) -> Callable[[Scope], bool]:
     return believes
 
 
-class Watching:
+class Observation:
     """The refusal log and the sign-in log, and metrics and traces if the settings enable them."""
 
     def __init__(
-        self, settings: Settings, counting: Counting, *, pools: Sequence[HashingPool], routes: Sequence[str]
+        self, settings: Settings, metering: Metering, *, pools: Sequence[HashingPool], routes: Sequence[str]
     ) -> None:
         """`routes` are the application's routes. Raises SettingsError if the folder for metrics does not exist."""
         self._refusal_log = RefusalLog()
@@ -63,12 +63,12 @@ class Watching:
         self.routes = (*routes, METRICS_PATH) if settings.metrics else tuple(routes)
         """The application's routes, with /metrics if metrics are enabled."""
         self.metrics = (
-            Metrics(pools=pools, limiter=counting.limiter, ledger=counting.ledger, folder=settings.metrics_folder)
+            Metrics(pools=pools, limiter=metering.limiter, recorder=metering.recorder, folder=settings.metrics_folder)
             if settings.metrics
             else None
         )
         self.sign_in_log = SignInLog(None if self.metrics is None else self.metrics.count_sign_in)
-        self.tracing = Tracing(self.routes, believes=believer(settings)) if settings.tracing else None
+        self.tracing = Tracing(self.routes, believes=trusts_trace_context(settings)) if settings.tracing else None
         wanted = [each for each in (self._refusal_log, self.metrics, self.tracing) if each is not None]
         self.observer: Observer = wanted[0] if len(wanted) == 1 else Observers(wanted)
 
@@ -77,10 +77,10 @@ class Watching:
         return [] if self.metrics is None else [metrics_route(self.metrics, self._token)]
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Watches while the block runs."""
         async with AsyncExitStack() as stack:
             for each in (self._refusal_log, self.sign_in_log, self.metrics, self.tracing):
                 if each is not None:
-                    await stack.enter_async_context(each.kept())
+                    await stack.enter_async_context(each.running())
             yield

@@ -11,7 +11,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from keys.limits.redis_lane import PREFIX, Memory, make_lanes
+from keys.limits.redis_connection import PREFIX, RedisEpoch, make_connections
 from keys.limits.sliding_window import month_of, to_ms
 from keys.token import Secret
 
@@ -37,14 +37,14 @@ async def counting_fault(url: Secret, *, timeout_seconds: float) -> str | None:
     Runs the limiter's own commands. Raises ValueError for a URL that is not valid, RedisError, OSError and
     TimeoutError.
     """
-    [lane] = make_lanes(url, Memory(month_of(to_ms(datetime.now(UTC)))), 1)
+    [connection] = make_connections(url, RedisEpoch(month_of(to_ms(datetime.now(UTC)))), 1)
     try:
         async with asyncio.timeout(timeout_seconds):
-            await lane.probe_all()
+            await connection.probe_all()
     except ResponseError as error:
         return _remedy(error)
     finally:
-        await lane.close()
+        await connection.close()
     return None
 
 

@@ -71,7 +71,7 @@ class RefusalLog:
             logger.info("other refused requests: %s", told, extra={"facts": {"refused": dict(others)}})
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Ends each second while the block runs, and the last one with it."""
         seconds = asyncio.create_task(self._seconds())
         try:

@@ -72,7 +72,7 @@ class SignInLog:
             )
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Ends each minute while the block runs, and the last one with it."""
         minutes = asyncio.create_task(self._minutes())
         try:

@@ -76,7 +76,7 @@ class Tracing:
             self._spans.current().set_attribute(OUTCOME, code)
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Sends spans while the block runs, and those that are left at its end."""
         try:
             self._spans = _Spans()

@@ -11,10 +11,10 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, route
 from litestar.types import Scope
 
-from app.authentication import Visit
+from app.authentication import RequestIdentity
 from app.pages.assets import Asset, answer, asset, fingerprint
 from app.pages.docs import HEADERS
-from app.pages.layout import Surroundings
+from app.pages.layout import Layout
 from keys import policy
 
 BUILT = Path(__file__).parents[2] / "console" / "dist"
@@ -82,18 +82,18 @@ def _sees_every_key(actor: policy.Actor, organization_id: UUID) -> bool:
 
 
 def console_pages(
-    console: Console, surroundings: Surroundings, *, visit: Callable[[Scope], Awaitable[Visit]]
+    console: Console, layout: Layout, *, visit: Callable[[Scope], Awaitable[RequestIdentity]]
 ) -> list[HTTPRouteHandler]:
     """
     Returns the handlers for the console's pages, GraphiQL, and their files.
 
-    `surroundings` lays out the error pages; `visit` finds the person who is signed in. GraphiQL is only for people who
+    `layout` lays out the error pages; `visit` finds the person who is signed in. GraphiQL is only for people who
     are an organization admin somewhere.
     """
     methods = [HttpMethod.GET, HttpMethod.HEAD]
     at_root = sorted(address for address in console.files if not address.startswith("/assets/"))
-    denied = asset(surroundings.document("GraphiQL", _FOR_ADMINS, is_alone=True))
-    unknown = asset(surroundings.document("Not found", _NO_SUCH_FILE, is_alone=True))
+    denied = asset(layout.document("GraphiQL", _FOR_ADMINS, is_alone=True))
+    unknown = asset(layout.document("Not found", _NO_SUCH_FILE, is_alone=True))
 
     @route(
         ["/", "/sign-in", "/organizations/{rest:path}"], http_method=methods, status_code=200, include_in_schema=False

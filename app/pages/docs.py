@@ -9,7 +9,7 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, route
 
 from app.pages.assets import Asset, answer, asset
-from app.pages.layout import NOT_FOUND, SEARCH_ADDRESS, STYLE_ADDRESS, WHAT_RUNS_HERE, Surroundings
+from app.pages.layout import NOT_FOUND, SEARCH_ADDRESS, STYLE_ADDRESS, WHAT_RUNS_HERE, Layout
 from app.pages.search import results_page
 from assistant.facts.documents import Documents
 
@@ -34,8 +34,8 @@ def pages(documents: Documents, *, support_email: str | None, is_front_page: boo
     All pages are rendered here, when the application starts, so that no request reads a file. Only search results are
     rendered for each request.
     """
-    surroundings = Surroundings(documents.pages, support_email)
-    assets = _assets(surroundings)
+    layout = Layout(documents.pages, support_email)
+    assets = _assets(layout)
     addresses = [*(["/"] if is_front_page else []), "/docs", "/docs/{rest:path}"]
 
     @route(addresses, http_method=[HttpMethod.GET, HttpMethod.HEAD], status_code=200, include_in_schema=False)
@@ -43,17 +43,17 @@ def pages(documents: Documents, *, support_email: str | None, is_front_page: boo
         address = request.scope["path"].rstrip("/") or "/"
         if address == SEARCH_ADDRESS:
             query = str(request.query_params.get("q", ""))
-            return answer(request, asset(results_page(documents, surroundings, query)), HEADERS)
+            return answer(request, asset(results_page(documents, layout, query)), HEADERS)
         found = assets.get(address)
         return answer(request, assets["not found"], HEADERS, 404) if found is None else answer(request, found, HEADERS)
 
     return [page]
 
 
-def _assets(surroundings: Surroundings) -> dict[str, Asset]:
+def _assets(layout: Layout) -> dict[str, Asset]:
     """Everything that is served except search results, by URL path. Other paths get the page "not found"."""
-    found = {address: asset(surroundings.chapter(address)) for address in surroundings.pages}
-    found["/"] = asset(surroundings.document("Keydesk", WHAT_RUNS_HERE, is_alone=True))
-    found["not found"] = asset(surroundings.document("Not found", NOT_FOUND))
+    found = {address: asset(layout.chapter(address)) for address in layout.pages}
+    found["/"] = asset(layout.document("Keydesk", WHAT_RUNS_HERE, is_alone=True))
+    found["not found"] = asset(layout.document("Not found", NOT_FOUND))
     found[STYLE_ADDRESS] = asset(STYLE.read_text(encoding="utf-8"), "text/css")
     return found

@@ -19,7 +19,7 @@ SECTIONS_WORTH_A_LIST = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Layout:
     """The layout around every page: a menu of all `pages`, the support address, and the day of the last change."""
 
     pages: Mapping[str, Page]

@@ -3,7 +3,7 @@
 import re
 from html import escape
 
-from app.pages.layout import QUERY_CHARACTERS_AT_MOST, Surroundings
+from app.pages.layout import QUERY_CHARACTERS_AT_MOST, Layout
 from assistant.facts.documents import Documents, Match
 
 RESULTS_AT_MOST = 10
@@ -12,7 +12,7 @@ SCORE_AT_LEAST = 0.25
 _END_OF_A_ROW = re.compile(r"(?<![.:?!])\n")
 
 
-def results_page(documents: Documents, surroundings: Surroundings, query: str) -> str:
+def results_page(documents: Documents, layout: Layout, query: str) -> str:
     """
     The results page for a query.
 
@@ -29,7 +29,7 @@ def results_page(documents: Documents, surroundings: Surroundings, query: str) -
     else:
         main = _NOTHING_FOUND.format(query=escape(query)) if query else _EMPTY
     title = f"Search: {query}" if query else "Search"
-    return surroundings.document(title, main, query=query)
+    return layout.document(title, main, query=query)
 
 
 def _result(match: Match) -> str:

@@ -16,9 +16,9 @@ from app.verify.responses import Answer, Answers
 from keys.outcomes import Outcome
 from keys.token import Secret
 from keys.usage.buffer import Sender
-from keys.usage.recorder import Ledger
-from keys.verification.verdict import Wanted
-from keys.verification.verifier import Gate
+from keys.usage.recorder import UsageRecorder
+from keys.verification.verdict import RequestedAgent
+from keys.verification.verifier import KeyVerifier
 from models.engine.ids import Prefix, parse_external_id
 from models.key_lookup import KeyState
 
@@ -34,7 +34,7 @@ USER_AGENT_BYTES_AT_MOST = 1024
 FAILURES_A_MINUTE = 20
 """That are logged; the next line says how many more there were."""
 Peer = tuple[str, int]
-NO_AGENT = Wanted()
+NO_AGENT = RequestedAgent()
 Told = tuple[str, KeyState | None, str | None, Answer]
 """What became of a request: a code, the key whose possession was proved, the caller's address, and the answer."""
 
@@ -55,10 +55,10 @@ class Presented(NamedTuple):
     refused: Outcome
     """Of a request without a key; GOOD with one, as far as headers can say."""
     detail: str
-    wanted: Wanted
+    wanted: RequestedAgent
 
 
-class VerifyDoor:
+class VerifyEndpoint:
     """
     An ASGI application for /v1/verify and every path below it, any method, the body unread.
 
@@ -68,16 +68,16 @@ class VerifyDoor:
 
     def __init__(
         self,
-        gate: Gate,
+        verifier: KeyVerifier,
         *,
         public_url: str,
-        ledger: Ledger | None = None,
+        recorder: UsageRecorder | None = None,
         addresses: Addresses | None = None,
         gateway_token: Secret | None = None,
         observer: Observer | None = None,
     ) -> None:
-        self._gate = gate
-        self._ledger = ledger
+        self._verifier = verifier
+        self._recorder = recorder
         self._addresses = addresses or Addresses(())
         self._always = constant_headers(public_url)
         self._answers = Answers(public_url)
@@ -137,9 +137,9 @@ class VerifyDoor:
             self._refused(outcome, request_id, sender, presented.wanted, detail=presented.detail)
             answer = self._answers.refused(outcome, presented.detail, request_id)
             return outcome.code, None, sender.ip_address, answer
-        verdict = await self._gate.check(presented.key, presented.wanted)
-        if self._ledger is not None:
-            self._ledger.note(verdict, request_id[REQUEST_ID_PREFIX:], sender, presented.wanted)
+        verdict = await self._verifier.verify(presented.key, presented.wanted)
+        if self._recorder is not None:
+            self._recorder.record(verdict, request_id[REQUEST_ID_PREFIX:], sender, presented.wanted)
         return (
             verdict.outcome.code,
             verdict.key,
@@ -161,11 +161,11 @@ class VerifyDoor:
         return Sender(address, values[USER_AGENT][0][:USER_AGENT_BYTES_AT_MOST] if USER_AGENT in values else b"")
 
     def _refused(
-        self, outcome: Outcome, request_id: str, sender: Sender, wanted: Wanted, *, detail: str | None = None
+        self, outcome: Outcome, request_id: str, sender: Sender, wanted: RequestedAgent, *, detail: str | None = None
     ) -> None:
-        if self._ledger is not None and outcome.reason is not None:
+        if self._recorder is not None and outcome.reason is not None:
             hexadecimal = request_id[REQUEST_ID_PREFIX:]
-            self._ledger.refuse(outcome.reason, hexadecimal, sender, agent_id=wanted.agent_id, detail=detail)
+            self._recorder.add_refusal(outcome.reason, hexadecimal, sender, agent_id=wanted.agent_id, detail=detail)
 
 
 def read_presented(values: Mapping[bytes, list[bytes]]) -> Presented:
@@ -193,7 +193,7 @@ def read_presented(values: Mapping[bytes, list[bytes]]) -> Presented:
     return Presented(None, Outcome.MISSING_KEY, detail, wanted)
 
 
-def _malformed(detail: str, wanted: Wanted) -> Presented:
+def _malformed(detail: str, wanted: RequestedAgent) -> Presented:
     return Presented(None, Outcome.MALFORMED_KEY, detail, wanted)
 
 
@@ -203,8 +203,8 @@ def _bearer(value: bytes) -> bytes | None:
     return rest.strip() if scheme.lower() == BEARER else None
 
 
-def _wanted(agents: list[bytes]) -> Wanted:
+def _wanted(agents: list[bytes]) -> RequestedAgent:
     if len(agents) > 1:
-        return Wanted(is_unreadable=True, is_repeated=True)
+        return RequestedAgent(is_invalid=True, is_repeated=True)
     agent_id = parse_external_id(Prefix.AGENT, agents[0].decode("latin-1"))
-    return Wanted(is_unreadable=True) if agent_id is None else Wanted(agent_id.hex)
+    return RequestedAgent(is_invalid=True) if agent_id is None else RequestedAgent(agent_id.hex)

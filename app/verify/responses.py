@@ -7,7 +7,7 @@ from app.problems import MEDIA_TYPE, Problems
 from keys.limits.limiter import Decision
 from keys.limits.sliding_window import WINDOW_SECONDS, Limits, Month, whole_seconds
 from keys.outcomes import Outcome
-from keys.verification.verdict import Verdict, Wanted
+from keys.verification.verdict import RequestedAgent, Verdict
 from models.key_lookup import KeyState
 
 RETRY_AFTER_SECONDS = 5
@@ -35,7 +35,7 @@ class Answers:
     def __init__(self, public_url: str) -> None:
         self._problems = Problems(public_url)
 
-    def of(self, verdict: Verdict, request_id: str, wanted: Wanted | None = None) -> Answer:
+    def of(self, verdict: Verdict, request_id: str, wanted: RequestedAgent | None = None) -> Answer:
         """The status, the headers and the body for a verdict; `wanted` is the agent that the key was presented for."""
         match verdict.outcome:
             case Outcome.GOOD:
@@ -86,13 +86,13 @@ class Answers:
         return status, headers, body
 
 
-def _of_agent(wanted: Wanted | None) -> str:
+def _of_agent(wanted: RequestedAgent | None) -> str:
     """Why a good key is not good here, by the form of what the caller sent: which agents there are is not said."""
     if wanted is None or wanted.agent_id is not None:
         return "This key is good, but not for the agent that the request is for."
     if wanted.is_repeated:
         return "This key is good, but X-Agent-Id is there more than once. Send it once."
-    if wanted.is_unreadable:
+    if wanted.is_invalid:
         return "This key is good, but X-Agent-Id is not an agent's id. Send the id, which begins with agt_, not a name."
     return "This key is good for one agent, but the request does not say which it is for. Send X-Agent-Id."
 

@@ -7,7 +7,7 @@ Nobody is told to create a key at ten of ten, or to delete one that they may not
 from datetime import timedelta
 
 from assistant.explain import formatting as words
-from assistant.explain.diagnosis import ActionKind, Offer
+from assistant.explain.diagnosis import ActionKind, SuggestedAction
 from assistant.facts.facts import Facts, KeyFacts
 from keys.policy import Action, Scope
 from models.key_queries import ApiKeyRecord
@@ -15,38 +15,38 @@ from models.key_queries import ApiKeyRecord
 CANDIDATES_AT_MOST = 3
 IDLE_AFTER = timedelta(days=7)
 """A key that passed or was refused since then is not said to be unused."""
-Advice = tuple[tuple[str, ...], tuple[Offer, ...]]
+Advice = tuple[tuple[str, ...], tuple[SuggestedAction, ...]]
 """Steps, and buttons."""
 
 
-def create() -> Offer:
+def create() -> SuggestedAction:
     """A new key."""
-    return Offer(ActionKind.CREATE_API_KEY, "Create an API key")
+    return SuggestedAction(ActionKind.CREATE_API_KEY, "Create an API key")
 
 
-def rename(key: ApiKeyRecord) -> Offer:
+def rename(key: ApiKeyRecord) -> SuggestedAction:
     """Another name."""
-    return Offer(ActionKind.RENAME_API_KEY, f"Rename {words.named(key)}", key)
+    return SuggestedAction(ActionKind.RENAME_API_KEY, f"Rename {words.named(key)}", key)
 
 
-def rotate(key: ApiKeyRecord) -> Offer:
+def rotate(key: ApiKeyRecord) -> SuggestedAction:
     """A new secret in the same slot."""
-    return Offer(ActionKind.ROTATE_API_KEY, f"Rotate {words.named(key)}", key)
+    return SuggestedAction(ActionKind.ROTATE_API_KEY, f"Rotate {words.named(key)}", key)
 
 
-def delete(key: ApiKeyRecord) -> Offer:
+def delete(key: ApiKeyRecord) -> SuggestedAction:
     """Its end."""
-    return Offer(ActionKind.DELETE_API_KEY, f"Delete {words.named(key)}", key)
+    return SuggestedAction(ActionKind.DELETE_API_KEY, f"Delete {words.named(key)}", key)
 
 
-def usage(key: ApiKeyRecord) -> Offer:
+def usage(key: ApiKeyRecord) -> SuggestedAction:
     """What the ledger has of it."""
-    return Offer(ActionKind.OPEN_USAGE, f"Usage of {words.named(key)}", key)
+    return SuggestedAction(ActionKind.OPEN_USAGE, f"Usage of {words.named(key)}", key)
 
 
-def contact() -> Offer:
+def contact() -> SuggestedAction:
     """A human."""
-    return Offer(ActionKind.CONTACT_SUPPORT, "Contact support")
+    return SuggestedAction(ActionKind.CONTACT_SUPPORT, "Contact support")
 
 
 def ask_an_admin(facts: Facts, wish: str) -> str:
@@ -95,7 +95,7 @@ def free_a_slot(facts: Facts) -> Advice:
         )
     idle = [each for each in facts.candidates if _is_idle(facts, each)][:CANDIDATES_AT_MOST]
     if idle:
-        told = words.joined([f"{words.named(each.record)} ({words.why_free(each)})" for each in idle], "or")
+        told = words.join([f"{words.named(each.record)} ({words.why_free(each)})" for each in idle], "or")
         step = f"{used} of {limit} slots are taken. Delete a key that is no longer used, such as {told}."
         return (step,), tuple(delete(each.record) for each in idle)
     first = facts.candidates[0]

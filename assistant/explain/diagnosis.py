@@ -54,7 +54,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class SuggestedAction:
     """An action that this person may take."""
 
     kind: ActionKind
@@ -83,6 +83,6 @@ class Diagnosis:
     evidence: tuple[Fact, ...] = ()
     steps: tuple[str, ...] = ()
     key: ApiKeyRecord | None = None
-    offers: tuple[Offer, ...] = ()
+    offers: tuple[SuggestedAction, ...] = ()
     replies: tuple[Reply, ...] = ()
     sources: tuple[str, ...] = ()

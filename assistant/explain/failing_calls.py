@@ -106,10 +106,10 @@ def ask_about(facts: Facts, key: KeyFacts, topic: Topic) -> str:
     """A message that asks for exactly this of exactly this key."""
     status = STATUS_OF_TOPIC.get(topic)
     if status is not None:
-        return f"Why do calls with the key {words.told(facts, key)} get {status}?"
+        return f"Why do calls with the key {words.quoted_name(facts, key)} get {status}?"
     if topic is Topic.KEY_STATE:
-        return f"Does the key {words.told(facts, key)} work?"
-    return f"Why do calls with the key {words.told(facts, key)} fail?"
+        return f"Does the key {words.quoted_name(facts, key)} work?"
+    return f"Why do calls with the key {words.quoted_name(facts, key)} fail?"
 
 
 def _over_a_limit(facts: Facts, key: KeyFacts) -> Diagnosis | None:
@@ -159,16 +159,14 @@ def _presumed(
 
 def _trouble(key: KeyFacts, wanted: Sequence[RefusedReason]) -> Fact:
     told = [
-        f"{words.counted(key.refused[each], 'request')} ({words.REASONS[each]})"
-        for each in wanted
-        if each in key.refused
+        f"{words.count(key.refused[each], 'request')} ({words.REASONS[each]})" for each in wanted if each in key.refused
     ]
     record, last = key.record, key.last_refused(*wanted)
     if not told and record.deleted_at is not None:
-        return Fact(words.described(record), f"deleted by {words.who(record.deleted_by)}", record.deleted_at)
+        return Fact(words.describe_key(record), f"deleted by {words.who(record.deleted_by)}", record.deleted_at)
     return Fact(
-        words.described(record),
-        words.joined(told) or "nothing refused in the last day",
+        words.describe_key(record),
+        words.join(told) or "nothing refused in the last day",
         None if last is None else last.at,
     )
 
@@ -183,7 +181,7 @@ def _nothing_seen(facts: Facts, topic: Topic) -> Diagnosis:
     ]
     evidence: tuple[Fact, ...] = ()
     if facts.manages:
-        seen = words.counted(len(facts.living), "key")
+        seen = words.count(len(facts.living), "key")
         refused = f"no request was refused{f' with {status}' if status else ''} in the last day"
         evidence = (Fact("Looked at", f"{seen} that you may see: {refused}", facts.now),)
         if status == 401:
@@ -241,4 +239,4 @@ def _unavailable(facts: Facts) -> Diagnosis:
 
 
 def _label(facts: Facts, key: KeyFacts) -> str:
-    return f"{words.told(facts, key)}{', deleted' if key.is_deleted else ''}"
+    return f"{words.quoted_name(facts, key)}{', deleted' if key.is_deleted else ''}"

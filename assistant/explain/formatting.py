@@ -45,19 +45,19 @@ def moment(at: datetime) -> str:
     return f"{day(at)} at {at:%H:%M} UTC"
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
+def count(number: int, one: str, many: str | None = None) -> str:
     """Such as 1 request, 2 requests."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def joined(parts: Sequence[str], last: str = "and") -> str:
+def join(parts: Sequence[str], last: str = "and") -> str:
     """Such as a, b and c."""
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
 
-def harmless(text: str, at_most: int = CHOSEN_BY_STRANGERS_AT_MOST) -> str:
+def sanitize(text: str, at_most: int = CHOSEN_BY_STRANGERS_AT_MOST) -> str:
     """What a stranger chose: in one line, without what can't be seen, and no longer than so many characters."""
     line = " ".join(printable(text[: 4 * at_most], " ").split())
     return line if len(line) <= at_most else f"{line[: at_most - 1]}…"
@@ -65,10 +65,10 @@ def harmless(text: str, at_most: int = CHOSEN_BY_STRANGERS_AT_MOST) -> str:
 
 def named(key: ApiKeyRecord) -> str:
     """A key's name in quotation marks."""
-    return f"“{harmless(key.name)}”"
+    return f"“{sanitize(key.name)}”"
 
 
-def told(facts: Facts, key: KeyFacts) -> str:
+def quoted_name(facts: Facts, key: KeyFacts) -> str:
     """A key's name, with its hint where another has the same name: so a message says which of them is meant."""
     name = key.record.name.casefold()
     same = sum(each.record.name.casefold() == name for each in facts.keys)
@@ -77,27 +77,27 @@ def told(facts: Facts, key: KeyFacts) -> str:
 
 def scope_of(key: ApiKeyRecord) -> str:
     """What it is good for."""
-    return "every agent of the organization" if key.agent is None else f"the agent “{harmless(key.agent.name)}”"
+    return "every agent of the organization" if key.agent is None else f"the agent “{sanitize(key.agent.name)}”"
 
 
-def described(key: ApiKeyRecord) -> str:
+def describe_key(key: ApiKeyRecord) -> str:
     """A key in a line of evidence."""
-    return f"{harmless(key.name)}, {hint_of(key)}, for {scope_of(key)}"
+    return f"{sanitize(key.name)}, {hint_of(key)}, for {scope_of(key)}"
 
 
 def who(person: NamedPerson | None) -> str:
     """A person, or the operator where there is none."""
-    return "the operator" if person is None else f"{harmless(person.name)} ({person.email})"
+    return "the operator" if person is None else f"{sanitize(person.name)} ({person.email})"
 
 
 def people(persons: Sequence[NamedPerson], at_most: int = 3) -> str:
     """Some people to ask, such as Ada (ada@acme.example) or Bo (bo@acme.example)."""
-    return joined([who(person) for person in persons[:at_most]], "or")
+    return join([who(person) for person in persons[:at_most]], "or")
 
 
 def caller(ip_address: str | None, user_agent: str | None) -> str:
     """Where a request came from, as far as it is known."""
-    agent = harmless(user_agent or "")
+    agent = sanitize(user_agent or "")
     return f"{ip_address or 'an unknown address'}{f' with {agent}' if agent else ''}"
 
 
@@ -113,7 +113,7 @@ def why_free(key: KeyFacts) -> str:
     since = f"never used since it was created on {day(key.record.created_at)}"
     used = since if last is None else f"last used on {moment(last)}"
     tried = key.refused_in_all
-    return used if not tried else f"{used}, but refused {counted(tried, 'time')} in the last day"
+    return used if not tried else f"{used}, but refused {count(tried, 'time')} in the last day"
 
 
 def wait(milliseconds: int) -> str:
@@ -121,5 +121,5 @@ def wait(milliseconds: int) -> str:
     seconds = max(1, -(-milliseconds // 1000))
     for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
         if seconds >= size:
-            return counted(-(-seconds // size), unit)
-    return counted(seconds, "second")
+            return count(-(-seconds // size), unit)
+    return count(seconds, "second")

@@ -3,7 +3,7 @@
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import ask_an_admin, create, may_create_some, usage
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Offer, Reply
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply, SuggestedAction
 from assistant.explain.failing_calls import only_one, which_key
 from assistant.explain.managing_keys import role_not_allowed
 from assistant.explain.refusals import deleted
@@ -36,7 +36,7 @@ def history(facts: Facts, *, asks_of_deletion: bool) -> Diagnosis:
             "Which deleted key is it?",
             tuple(_tombstone(each) for each in tombstones[:KEYS_TOLD]),
             replies=tuple(
-                Reply(words.told(facts, each), f"Who deleted the key {words.told(facts, each)}?")
+                Reply(words.quoted_name(facts, each), f"Who deleted the key {words.quoted_name(facts, each)}?")
                 for each in tombstones[:3]
             ),
             sources=(sources.DELETE,),
@@ -81,7 +81,7 @@ def _of_key(facts: Facts, key: KeyFacts) -> Diagnosis:
         tuple(evidence),
         key=record,
         offers=(usage(record),),
-        replies=(Reply("Who uses the key?", f"Who uses the key {words.told(facts, key)}?"),),
+        replies=(Reply("Who uses the key?", f"Who uses the key {words.quoted_name(facts, key)}?"),),
         sources=(sources.AUDIT_LOG,),
     )
 
@@ -101,8 +101,8 @@ def use(facts: Facts) -> Diagnosis:
         "This is how much the keys that you may see were used in the last day.",
         tuple(
             Fact(
-                words.described(each.record),
-                f"{words.counted(each.passed, 'request')} passed, {each.refused_in_all:,} refused; last used: "
+                words.describe_key(each.record),
+                f"{words.count(each.passed, 'request')} passed, {each.refused_in_all:,} refused; last used: "
                 f"{words.last_use(each)}",
                 each.record.last_used_at,
             )
@@ -111,7 +111,8 @@ def use(facts: Facts) -> Diagnosis:
         ("The Usage page of a key, behind its ⋮ menu, shows its limits, its use over time, and who uses it.",),
         offers=tuple(usage(each.record) for each in shown[:2]),
         replies=tuple(
-            Reply(words.told(facts, each), f"Who uses the key {words.told(facts, each)}?") for each in shown[:3]
+            Reply(words.quoted_name(facts, each), f"Who uses the key {words.quoted_name(facts, each)}?")
+            for each in shown[:3]
         ),
         sources=(sources.USAGE,),
     )
@@ -121,8 +122,8 @@ def _use_of(facts: Facts, key: KeyFacts) -> Diagnosis:
     record, balance = key.record, key.balance
     evidence = [
         Fact("Last used", words.last_use(key), record.last_used_at),
-        Fact("Passed in the last day", words.counted(key.passed, "request")),
-        Fact("Refused in the last day", words.counted(key.refused_in_all, "request")),
+        Fact("Passed in the last day", words.count(key.passed, "request")),
+        Fact("Refused in the last day", words.count(key.refused_in_all, "request")),
     ]
     month = ""
     if balance is not None:
@@ -130,11 +131,11 @@ def _use_of(facts: Facts, key: KeyFacts) -> Diagnosis:
             Fact("Rate limit", f"{balance.rate_remaining:,} of {record.rate_limit:,} left in this minute", facts.now)
         )
         evidence.append(Fact("Quota", f"{balance.quota_used:,} of {record.monthly_quota:,} used this month", facts.now))
-        month = f", and {words.counted(balance.quota_used, 'request')} this month"
+        month = f", and {words.count(balance.quota_used, 'request')} this month"
     evidence += [
         Fact(
             "Used by",
-            f"{words.caller(each.ip_address, each.user_agent)}: {words.counted(each.requests, 'request')} since "
+            f"{words.caller(each.ip_address, each.user_agent)}: {words.count(each.requests, 'request')} since "
             f"{words.day(each.first_seen_at)}",
             each.last_seen_at,
         )
@@ -142,12 +143,12 @@ def _use_of(facts: Facts, key: KeyFacts) -> Diagnosis:
     ]
     return Diagnosis(
         Case.HOW_TO,
-        f"With the key {words.named(record)}, {words.counted(key.passed, 'request')} passed in the last day{month}.",
+        f"With the key {words.named(record)}, {words.count(key.passed, 'request')} passed in the last day{month}.",
         tuple(evidence),
         ("The Usage page of the key, behind its ⋮ menu, shows its limits and its use over time.",),
         record,
         (usage(record),),
-        (Reply("Who created it?", f"Who created the key {words.told(facts, key)}?"),),
+        (Reply("Who created it?", f"Who created the key {words.quoted_name(facts, key)}?"),),
         (sources.USAGE,),
     )
 
@@ -156,19 +157,19 @@ def key_list(facts: Facts) -> Diagnosis:
     """Which keys there are, as far as the person may see them."""
     living, allowance = facts.living, facts.allowance
     told = [
-        Fact(words.described(each.record), f"last used: {words.last_use(each)}", each.record.last_used_at)
+        Fact(words.describe_key(each.record), f"last used: {words.last_use(each)}", each.record.last_used_at)
         for each in living[:KEYS_TOLD]
     ]
     if len(living) > KEYS_TOLD:
         told.append(Fact("Further keys", f"and {len(living) - KEYS_TOLD:,} more"))
-    offers: tuple[Offer, ...] = (create(),) if may_create_some(facts) and allowance.remaining else ()
+    offers: tuple[SuggestedAction, ...] = (create(),) if may_create_some(facts) and allowance.remaining else ()
     if facts.manages:
         step = "They are listed under API Keys, behind the user icon at the top right."
     else:
         step = ask_an_admin(facts, "about them")
     return Diagnosis(
         Case.HOW_TO,
-        f"{words.harmless(facts.organization.name)} has {words.counted(allowance.used, 'key')}; you may see "
+        f"{words.sanitize(facts.organization.name)} has {words.count(allowance.used, 'key')}; you may see "
         f"{len(living)} of them.",
         tuple(told),
         (step,),
@@ -179,4 +180,4 @@ def key_list(facts: Facts) -> Diagnosis:
 
 def _tombstone(key: KeyFacts) -> Fact:
     record = key.record
-    return Fact(words.described(record), f"deleted by {words.who(record.deleted_by)}", record.deleted_at)
+    return Fact(words.describe_key(record), f"deleted by {words.who(record.deleted_by)}", record.deleted_at)

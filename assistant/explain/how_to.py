@@ -6,7 +6,7 @@ from typing import NamedTuple
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import contact, create, delete, may_create_some, rename, rotate
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Offer, Reply
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply, SuggestedAction
 from assistant.explain.managing_keys import ROLE_WORDS, limit_reached, role_not_allowed
 from assistant.facts.facts import Facts
 from assistant.intents.topics import Topic
@@ -28,7 +28,7 @@ class HowTo(NamedTuple):
     steps: tuple[str, ...]
     source: str
     wish: str | None = None
-    offer: Callable[[ApiKeyRecord], Offer] | None = None
+    offer: Callable[[ApiKeyRecord], SuggestedAction] | None = None
 
 
 ENTRIES: Mapping[Topic, HowTo] = {
@@ -108,9 +108,9 @@ def how_to(topic: Topic, facts: Facts) -> Diagnosis:
         return role_not_allowed(facts, entry.wish)
     key = facts.meant[0] if len(facts.meant) == 1 else None
     evidence: tuple[Fact, ...] = ()
-    offers: tuple[Offer, ...] = ()
+    offers: tuple[SuggestedAction, ...] = ()
     if key is not None and not key.is_deleted and entry.offer is not None and key.may_manage:
-        evidence, offers = (Fact("Key", words.described(key.record)),), (entry.offer(key.record),)
+        evidence, offers = (Fact("Key", words.describe_key(key.record)),), (entry.offer(key.record),)
     return Diagnosis(
         Case.HOW_TO,
         entry.summary,
@@ -139,8 +139,8 @@ def _slots(facts: Facts) -> Diagnosis:
         return limit_reached(facts)
     return Diagnosis(
         Case.HOW_TO,
-        f"An organization may have {words.counted(allowance.limit, 'key')} at once, of both scopes together; "
-        f"{words.harmless(facts.organization.name)} has {allowance.used}.",
+        f"An organization may have {words.count(allowance.limit, 'key')} at once, of both scopes together; "
+        f"{words.sanitize(facts.organization.name)} has {allowance.used}.",
         (Fact("Slots", f"{allowance.used} of {allowance.limit} taken, {allowance.remaining} free", facts.now),),
         (
             "Deleting a key frees its slot at once. Rotating a key needs no slot.",
@@ -152,9 +152,9 @@ def _slots(facts: Facts) -> Diagnosis:
 
 
 def _roles(facts: Facts) -> Diagnosis:
-    evidence = [Fact("Your role", f"{ROLE_WORDS[facts.role]} of {words.harmless(facts.organization.name)}")]
+    evidence = [Fact("Your role", f"{ROLE_WORDS[facts.role]} of {words.sanitize(facts.organization.name)}")]
     if facts.manages_agents_only:
-        agents = words.joined([f"“{words.harmless(each.name)}”" for each in facts.agents])
+        agents = words.join([f"“{words.sanitize(each.name)}”" for each in facts.agents])
         evidence.append(Fact("Agents that you administer", agents or "none"))
     evidence.append(Fact("Organization admins", words.people(facts.admins, at_most=10) or "none"))
     return Diagnosis(

@@ -16,10 +16,10 @@ from assistant.explain.actions import (
     rotate,
     usage,
 )
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Offer, Reply
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply, SuggestedAction
 from assistant.facts.facts import Facts, KeyFacts
 from keys.key_limit import NAME_LENGTH_AT_MOST
-from keys.policy import Scope, denial
+from keys.policy import Scope, denial_message
 from models.person import Role
 
 ROLE_WORDS = {
@@ -47,12 +47,12 @@ def limit_reached(facts: Facts) -> Diagnosis:
     evidence = [Fact("Slots", f"{allowance.used} of {allowance.limit} taken, by keys of both scopes together")]
     own = len(facts.living)
     if own < allowance.used:
-        evidence.append(Fact("Of these you may see", words.counted(own, "key")))
+        evidence.append(Fact("Of these you may see", words.count(own, "key")))
     evidence += [
-        Fact(words.described(each.record), words.why_free(each), each.record.last_used_at)
+        Fact(words.describe_key(each.record), words.why_free(each), each.record.last_used_at)
         for each in facts.candidates[:3]
     ]
-    offers: tuple[Offer, ...] = ()
+    offers: tuple[SuggestedAction, ...] = ()
     if facts.manages:
         steps, offers = free_a_slot(facts)
         if any(each.may_manage for each in facts.living):
@@ -61,7 +61,7 @@ def limit_reached(facts: Facts) -> Diagnosis:
         steps = (ask_an_admin(facts, "to delete a key that is no longer used"),)
     return Diagnosis(
         Case.KEY_LIMIT_REACHED,
-        f"No key can be created: all {allowance.limit} slots of {words.harmless(facts.organization.name)} are taken.",
+        f"No key can be created: all {allowance.limit} slots of {words.sanitize(facts.organization.name)} are taken.",
         tuple(evidence),
         (*steps, "If the organization needs more: only the operator of this installation can raise its limit."),
         offers=offers,
@@ -72,11 +72,11 @@ def limit_reached(facts: Facts) -> Diagnosis:
 
 def role_not_allowed(facts: Facts, wish: str) -> Diagnosis:
     """The person's role does not allow what they want."""
-    evidence = [Fact("Your role", f"{ROLE_WORDS[facts.role]} of {words.harmless(facts.organization.name)}")]
+    evidence = [Fact("Your role", f"{ROLE_WORDS[facts.role]} of {words.sanitize(facts.organization.name)}")]
     steps: tuple[str, ...] = (ask_an_admin(facts, wish),)
-    offers: tuple[Offer, ...] = ()
+    offers: tuple[SuggestedAction, ...] = ()
     if facts.manages_agents_only:
-        agents = words.joined([f"“{words.harmless(each.name)}”" for each in facts.agents])
+        agents = words.join([f"“{words.sanitize(each.name)}”" for each in facts.agents])
         evidence.append(Fact("Agents that you administer", agents or "none"))
         if agents and facts.allowance.remaining:
             steps = ("You can create a key for an agent that you administer: choose it as the scope.", *steps)
@@ -85,7 +85,7 @@ def role_not_allowed(facts: Facts, wish: str) -> Diagnosis:
             steps = (ask_an_admin(facts, "which agents you should administer; the operator sets that"),)
     return Diagnosis(
         Case.ROLE_NOT_ALLOWED,
-        f"Your role does not allow that. {denial(facts.actor, facts.organization.id)}",
+        f"Your role does not allow that. {denial_message(facts.actor, facts.organization.id)}",
         tuple(evidence),
         steps,
         offers=(*offers, contact()),
@@ -102,7 +102,7 @@ def how_to_create(facts: Facts) -> Diagnosis:
         if not facts.agents:
             scopes = "the organization; there is no agent yet: the operator of this installation creates agents"
     else:
-        scopes = words.joined([f"“{words.harmless(each.name)}”" for each in facts.agents], "or")
+        scopes = words.join([f"“{words.sanitize(each.name)}”" for each in facts.agents], "or")
     return Diagnosis(
         Case.HOW_TO,
         "You can create a key: nothing is in the way.",
@@ -136,7 +136,7 @@ def secret_lost(facts: Facts, key: KeyFacts | None) -> Diagnosis:
         return Diagnosis(Case.SECRET_LOST, SHOWN_ONCE, slots, steps, replies=replies, sources=cited)
     record = key.record
     used = Fact("Last used", words.last_use(key), record.last_used_at)
-    evidence = (Fact("Key", words.described(record)), used, *slots)
+    evidence = (Fact("Key", words.describe_key(record)), used, *slots)
     if not key.may_manage:
         steps = (ask_an_admin(facts, "to rotate the key, and give you the new secret"),)
         return Diagnosis(Case.SECRET_LOST, SHOWN_ONCE, evidence, steps, record, sources=cited)
@@ -152,7 +152,7 @@ def secret_lost(facts: Facts, key: KeyFacts | None) -> Diagnosis:
         ),
         record,
         (rotate(record), usage(record)),
-        (Reply("Who uses the key?", f"Who uses the key {words.told(facts, key)}?"),),
+        (Reply("Who uses the key?", f"Who uses the key {words.quoted_name(facts, key)}?"),),
         cited,
     )
 
@@ -183,7 +183,7 @@ def exposed(facts: Facts, key: KeyFacts | None) -> Diagnosis:
             Case.KEY_EXPOSED,
             f"The key {words.named(record)} was deleted on {words.moment(record.deleted_at or facts.now)}: its secret "
             "is worthless already.",
-            (Fact("Key", words.described(record)), *_used_by(key)),
+            (Fact("Key", words.describe_key(record)), *_used_by(key)),
             ("Look through who has used it before it was deleted.",),
             record,
             (usage(record),),
@@ -198,9 +198,9 @@ def exposed(facts: Facts, key: KeyFacts | None) -> Diagnosis:
         return Diagnosis(Case.KEY_EXPOSED, summary, steps=(first,), replies=replies, sources=(sources.EXPOSED,))
     record = key.record
     evidence = (
-        Fact("Key", words.described(record)),
+        Fact("Key", words.describe_key(record)),
         Fact("Last used", words.last_use(key), record.last_used_at),
-        Fact("Passed in the last day", words.counted(key.passed, "request")),
+        Fact("Passed in the last day", words.count(key.passed, "request")),
         *_used_by(key),
     )
     if not key.may_manage:
@@ -228,7 +228,7 @@ def _used_by(key: KeyFacts) -> Sequence[Fact]:
     return [
         Fact(
             "Used by",
-            f"{words.caller(each.ip_address, each.user_agent)}: {words.counted(each.requests, 'request')}, first seen "
+            f"{words.caller(each.ip_address, each.user_agent)}: {words.count(each.requests, 'request')}, first seen "
             f"on {words.day(each.first_seen_at)}",
             each.last_seen_at,
         )
@@ -249,5 +249,6 @@ def _another_key(facts: Facts, *, organization_level: bool) -> Advice:
 def _which(facts: Facts, message: str) -> tuple[Reply, ...]:
     """To say which key it is, with one click."""
     return tuple(
-        Reply(f"It is {words.told(facts, each)}", message.format(words.told(facts, each))) for each in facts.living[:3]
+        Reply(f"It is {words.quoted_name(facts, each)}", message.format(words.quoted_name(facts, each)))
+        for each in facts.living[:3]
     )

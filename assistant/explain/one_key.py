@@ -27,10 +27,10 @@ def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagn
         return refused
     passed = Fact("Last request that passed", words.last_use(key), record.last_used_at)
     evidence = [
-        Fact("Key", words.described(record)),
+        Fact("Key", words.describe_key(record)),
         passed,
-        Fact("Passed in the last day", words.counted(key.passed, "request")),
-        Fact("Refused in the last day", words.counted(key.refused_in_all, "request")),
+        Fact("Passed in the last day", words.count(key.passed, "request")),
+        Fact("Refused in the last day", words.count(key.refused_in_all, "request")),
     ]
     if topic is Topic.TOO_MANY_REQUESTS and key.balance is not None:
         left, used = key.balance.rate_remaining, key.balance.quota_used
@@ -70,7 +70,7 @@ def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagn
         ),
         record,
         (usage(record), contact()),
-        (Reply("Who uses the key?", f"Who uses the key {words.told(facts, key)}?"),),
+        (Reply("Who uses the key?", f"Who uses the key {words.quoted_name(facts, key)}?"),),
         (sources.REFUSED, sources.ERRORS),
     )
 

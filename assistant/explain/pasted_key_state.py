@@ -10,10 +10,10 @@ from assistant.explain.actions import ask_an_admin
 from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
 from assistant.facts.facts import Facts, PastedKey, Possession
 from assistant.intents.topics import Topic
-from keys.verification.malformed_rules import Fault
+from keys.verification.malformed_rules import FormatError
 from models.usage.refused_request import RefusedReason
 
-_ANOTHERS = frozenset({Fault.VENDOR, Fault.BASIC_CREDENTIALS})
+_ANOTHERS = frozenset({FormatError.VENDOR, FormatError.BASIC_CREDENTIALS})
 _CHANGED = {Possession.DELETED: "deleted", Possession.REPLACED: "replaced"}
 _EXPLAINS = frozenset({Possession.DELETED, Possession.REPLACED, Possession.UNKNOWN})
 

@@ -150,7 +150,7 @@ def beside(facts: Facts, diagnosis: Diagnosis, told: PastedKey | None = None) ->
     label = "What was pasted" if told is None else "Also pasted"
     lines = [Fact(label, f"{_named(each)}: {state_of(each)}") for each in others[:LINES_AT_MOST]]
     if len(others) > LINES_AT_MOST:
-        lines.append(Fact(label, f"{words.counted(len(others) - LINES_AT_MOST, 'more key')}"))
+        lines.append(Fact(label, f"{words.count(len(others) - LINES_AT_MOST, 'more key')}"))
     living = [each for each in facts.pasted if _is_living(each) and not _is_rotated(diagnosis, each, told)]
     return _with_rotation(facts, replace(diagnosis, evidence=(*diagnosis.evidence, *lines)), living)
 
@@ -163,7 +163,7 @@ def _with_rotation(facts: Facts, diagnosis: Diagnosis, living: Sequence[PastedKe
         for each in theirs.values()
     ]
     if unseen:
-        which = f"the key {unseen[0]}" if len(unseen) == 1 else f"the keys {words.joined(unseen)}"
+        which = f"the key {unseen[0]}" if len(unseen) == 1 else f"the keys {words.join(unseen)}"
         steps.append(ask_an_admin(facts, f"to rotate {which}, pasted somewhere, where somebody may find the secret"))
     offers = [rotate(each) for each in theirs.values()]
     return replace(

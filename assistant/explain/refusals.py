@@ -30,19 +30,19 @@ def deleted(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -
     last = key.last_refused(RefusedReason.DELETED_KEY)
     evidence = [
         Fact("Deleted by", words.who(record.deleted_by), record.deleted_at),
-        Fact("Key", words.described(record)),
+        Fact("Key", words.describe_key(record)),
     ]
     if agent is not None and agent.deleted_at is not None:
         label = "With its agent" if with_agent else "Its agent"
-        evidence.append(Fact(label, f"“{words.harmless(agent.name)}” was deleted", agent.deleted_at))
-    evidence.append(Fact("Calls since it was deleted", words.counted(key.calls_since_deletion, "request")))
+        evidence.append(Fact(label, f"“{words.sanitize(agent.name)}” was deleted", agent.deleted_at))
+    evidence.append(Fact("Calls since it was deleted", words.count(key.calls_since_deletion, "request")))
     evidence += _last(last)
     evidence.append(Fact("Last that passed", words.last_use(key), record.last_used_at))
     steps, offers = can_create_like(facts, record)
     if last is not None and (last.ip_address or last.user_agent):
         where = words.caller(last.ip_address, last.user_agent)
         steps = (*steps, f"Put the new key where the calls with the deleted one came from: {where}.")
-    still = words.counted(key.calls_since_deletion, "call")
+    still = words.count(key.calls_since_deletion, "call")
     return Diagnosis(
         Case.KEY_DELETED,
         f"The key {words.named(record)} was deleted by {words.who(record.deleted_by)} on "
@@ -52,7 +52,7 @@ def deleted(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -
         steps,
         record,
         (*offers, usage(record)),
-        (Reply("Who created it?", f"Who created the key {words.told(facts, key)}?"),),
+        (Reply("Who created it?", f"Who created the key {words.quoted_name(facts, key)}?"),),
         (sources.of_refusal(RefusedReason.DELETED_KEY), sources.DELETE),
     )
 
@@ -69,9 +69,9 @@ def replaced(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) 
         is_over = record.previous_works_until <= facts.now
         label = "The overlap ended" if is_over else "The secret before works until"
         evidence.append(Fact(label, words.moment(record.previous_works_until), record.previous_works_until))
-    evidence.append(Fact("Key", f"{words.harmless(record.name)}, whose secret is now {hint_of(record)}"))
+    evidence.append(Fact("Key", f"{words.sanitize(record.name)}, whose secret is now {hint_of(record)}"))
     if number:
-        evidence.append(Fact("Refused with a replaced secret in the last day", words.counted(number, "request")))
+        evidence.append(Fact("Refused with a replaced secret in the last day", words.count(number, "request")))
     evidence += _last(last)
     evidence += _callers(key, "Passes with the current secret")
     is_known = last is not None and bool(last.ip_address or last.user_agent)
@@ -95,7 +95,7 @@ def replaced(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) 
         tuple(steps),
         record,
         tuple(offers),
-        (Reply("Who rotated it?", f"Who rotated the key {words.told(facts, key)}?"),),
+        (Reply("Who rotated it?", f"Who rotated the key {words.quoted_name(facts, key)}?"),),
         (sources.of_refusal(RefusedReason.REPLACED_SECRET), sources.ROTATE),
     )
 
@@ -107,10 +107,10 @@ def agent_not_in_scope(facts: Facts, key: KeyFacts, refusal: RefusalFacts | None
     number = key.refused.get(RefusedReason.AGENT_NOT_IN_SCOPE, 0)
     evidence = [Fact("The key is for", words.scope_of(record))]
     if refusal is not None:
-        asked = "none that you may know of" if refusal.agent is None else f"“{words.harmless(refusal.agent.name)}”"
+        asked = "none that you may know of" if refusal.agent is None else f"“{words.sanitize(refusal.agent.name)}”"
         evidence.append(Fact("The request was for the agent", asked, refusal.at))
         evidence += _last(refusal)
-    evidence.append(Fact("Refused for this reason in the last day", words.counted(number, "request")))
+    evidence.append(Fact("Refused for this reason in the last day", words.count(number, "request")))
     if record.agent is None:
         summary = (
             f"The key {words.named(record)} is good for every agent of the organization, but the request was for an "
@@ -150,11 +150,11 @@ def rate_limited(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = No
     """More requests than the rate limit allows."""
     record, balance = key.record, key.balance
     number = key.refused.get(RefusedReason.RATE_LIMITED, 0)
-    evidence = [Fact("Rate limit", f"{words.counted(record.rate_limit, 'request')} in {WINDOW_SECONDS} seconds")]
+    evidence = [Fact("Rate limit", f"{words.count(record.rate_limit, 'request')} in {WINDOW_SECONDS} seconds")]
     now = ""
     if balance is not None:
         back = datetime.fromtimestamp((balance.at + balance.rate_resets_in) / 1000, UTC)
-        evidence.append(Fact("Left at this moment", words.counted(balance.rate_remaining, "request")))
+        evidence.append(Fact("Left at this moment", words.count(balance.rate_remaining, "request")))
         if balance.rate_resets_in:
             evidence.append(Fact("Room comes back", words.moment(back), back))
         now = (
@@ -163,7 +163,7 @@ def rate_limited(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = No
             else " There is room again at this moment."
         )
     if number:
-        evidence.append(Fact("Over it in the last day", words.counted(number, "request")))
+        evidence.append(Fact("Over it in the last day", words.count(number, "request")))
     evidence += _last(key.last_refused(RefusedReason.RATE_LIMITED))
     evidence += _callers(key)
     own_keys: tuple[str, ...] = ()
@@ -181,7 +181,7 @@ def rate_limited(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = No
         ),
         record,
         (usage(record), contact()),
-        (Reply("Who uses the key?", f"Who uses the key {words.told(facts, key)}?"),),
+        (Reply("Who uses the key?", f"Who uses the key {words.quoted_name(facts, key)}?"),),
         (sources.of_refusal(RefusedReason.RATE_LIMITED), sources.LIMITS),
     )
 
@@ -190,22 +190,22 @@ def quota_exceeded(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = 
     """The month's quota is used up."""
     record, balance = key.record, key.balance
     number = key.refused.get(RefusedReason.QUOTA_EXCEEDED, 0)
-    evidence = [Fact("Quota", f"{words.counted(record.monthly_quota, 'request')} a calendar month, in UTC")]
+    evidence = [Fact("Quota", f"{words.count(record.monthly_quota, 'request')} a calendar month, in UTC")]
     until, is_used_up = "", True
     if balance is not None:
         is_used_up = balance.quota_used >= record.monthly_quota
         ends = datetime.fromtimestamp(balance.month.end, UTC)
-        evidence.append(Fact("Used this month", words.counted(balance.quota_used, "request")))
+        evidence.append(Fact("Used this month", words.count(balance.quota_used, "request")))
         evidence.append(Fact("Begins anew", words.moment(ends), ends))
         until = f" It begins anew on {words.moment(ends)}." if is_used_up else " There is room again at this moment."
     if number:
-        evidence.append(Fact("Refused for this reason in the last day", words.counted(number, "request")))
+        evidence.append(Fact("Refused for this reason in the last day", words.count(number, "request")))
     evidence += _last(key.last_refused(RefusedReason.QUOTA_EXCEEDED))
     evidence += _callers(key)
     return Diagnosis(
         Case.QUOTA_EXCEEDED,
         f"The key {words.named(record)} {'has' if is_used_up else 'had'} used up its quota of "
-        f"{words.counted(record.monthly_quota, 'request')} a month.{until}",
+        f"{words.count(record.monthly_quota, 'request')} a month.{until}",
         tuple(evidence),
         (
             "Look at its usage: which hours, and which callers, used it up.",
@@ -213,7 +213,7 @@ def quota_exceeded(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = 
         ),
         record,
         (usage(record), contact()),
-        (Reply("Who uses the key?", f"Who uses the key {words.told(facts, key)}?"),),
+        (Reply("Who uses the key?", f"Who uses the key {words.quoted_name(facts, key)}?"),),
         (sources.of_refusal(RefusedReason.QUOTA_EXCEEDED), sources.LIMITS),
     )
 
@@ -229,7 +229,7 @@ def _callers(key: KeyFacts, label: str = "Used by") -> list[Fact]:
     return [
         Fact(
             label,
-            f"{words.caller(each.ip_address, each.user_agent)}: {words.counted(each.requests, 'request')}",
+            f"{words.caller(each.ip_address, each.user_agent)}: {words.count(each.requests, 'request')}",
             each.last_seen_at,
         )
         for each in key.callers[:CALLERS_TOLD]

@@ -197,7 +197,7 @@ def called(diagnosis: Diagnosis, hosts: Sequence[str]) -> Diagnosis:
     """With the hosts that were called, as far as what was pasted says so, where the call may not have come here."""
     if not hosts or diagnosis.case not in _MAY_BE_ELSEWHERE:
         return diagnosis
-    told = words.joined([words.harmless(each) for each in hosts[:HOSTS_TOLD]])
+    told = words.join([words.sanitize(each) for each in hosts[:HOSTS_TOLD]])
     return replace(
         diagnosis,
         evidence=(*diagnosis.evidence, Fact("Called, by what you pasted", told)),

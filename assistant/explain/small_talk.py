@@ -9,7 +9,7 @@ from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
 from assistant.explain.failing_calls import ask_about
 from assistant.explain.starters import starters
 from assistant.facts.facts import Facts, KeyFacts
-from assistant.intents.topics import ASKING, Reading, Topic, served_together
+from assistant.intents.topics import ASKING, Topic, TopicScore, served_together
 
 REPLIES_AT_MOST = 3
 OF_KEY = {
@@ -27,7 +27,7 @@ _ABOUT_CALLS = (Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.FORBIDDEN, Topic.TOO
 NEVER_OFFERED = (Topic.OFF_TOPIC, Topic.GREETING)
 
 
-def unsure(facts: Facts, readings: Sequence[Reading]) -> Diagnosis:
+def unsure(facts: Facts, readings: Sequence[TopicScore]) -> Diagnosis:
     """What it may be about, the likeliest first."""
     key = facts.meant[0] if len(facts.meant) == 1 else None
     replies: list[Reply] = []
@@ -53,7 +53,7 @@ def unsure(facts: Facts, readings: Sequence[Reading]) -> Diagnosis:
 def asking_for(facts: Facts, topic: Topic, key: KeyFacts | None) -> str:
     """A message that asks for exactly this, of the key where there is one."""
     if key is not None and topic in OF_KEY:
-        return OF_KEY[topic].format(words.told(facts, key))
+        return OF_KEY[topic].format(words.quoted_name(facts, key))
     if key is not None and topic in _ABOUT_CALLS:
         return ask_about(facts, key, topic)
     return ASKING[topic]

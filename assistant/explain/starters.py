@@ -31,8 +31,8 @@ def _of_key(facts: Facts, key: KeyFacts) -> Reply:
     reason = max(key.refused, key=lambda each: key.refused[each])
     status = words.STATUSES[reason]
     return Reply(
-        f"Why does {words.told(facts, key)} get {status}?",
-        f"Why do calls with the key {words.told(facts, key)} get {status}?",
+        f"Why does {words.quoted_name(facts, key)} get {status}?",
+        f"Why do calls with the key {words.quoted_name(facts, key)} get {status}?",
     )
 
 

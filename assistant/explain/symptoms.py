@@ -113,7 +113,7 @@ def _restored(facts: Facts) -> Diagnosis:
     newest = max(facts.keys, key=lambda each: each.record.created_at, default=None)
     if newest is not None:
         created = newest.record.created_at
-        told = f"{words.described(newest.record)}, created on {words.moment(created)}"
+        told = f"{words.describe_key(newest.record)}, created on {words.moment(created)}"
         evidence.append(Fact("Newest key in the database", told, created))
     if facts.allowance.remaining and may_create_some(facts):
         compare = (
@@ -160,9 +160,11 @@ def _passed(facts: Facts) -> list[Fact]:
     if not keys:
         return []
     of = (
-        words.described(keys[0].record) if len(keys) == 1 else f"the {words.counted(len(keys), 'key')} that you may see"
+        words.describe_key(keys[0].record)
+        if len(keys) == 1
+        else f"the {words.count(len(keys), 'key')} that you may see"
     )
-    return [Fact("Passed in the last day", f"{words.counted(sum(each.passed for each in keys), 'request')} of {of}")]
+    return [Fact("Passed in the last day", f"{words.count(sum(each.passed for each in keys), 'request')} of {of}")]
 
 
 def _refused(facts: Facts, reasons: Sequence[RefusedReason]) -> tuple[list[Fact], tuple[Reply, ...]]:
@@ -175,12 +177,12 @@ def _refused(facts: Facts, reasons: Sequence[RefusedReason]) -> tuple[list[Fact]
     found = [
         Fact(
             "Refused by Keydesk in the last day",
-            f"{words.counted(each.refused_for(reasons), 'request')} of {words.described(each.record)}",
+            f"{words.count(each.refused_for(reasons), 'request')} of {words.describe_key(each.record)}",
         )
         for each in troubled[:KEYS_TOLD]
     ]
     replies = [
-        Reply(f"Why is {words.told(facts, each)} refused?", ask_about(facts, each, Topic.CALL_FAILS))
+        Reply(f"Why is {words.quoted_name(facts, each)} refused?", ask_about(facts, each, Topic.CALL_FAILS))
         for each in troubled[:KEYS_TOLD]
     ]
     return found, tuple(replies)

@@ -8,7 +8,7 @@ import msgspec
 from assistant.intents.topics import Topic
 
 
-class Subject(msgspec.Struct, frozen=True, omit_defaults=True):
+class ConversationState(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     What the last answer was about.
 
@@ -29,22 +29,22 @@ _ORDINALS = tuple(
 _LAST = re.compile(r"^(?:the )?(?:last|latter)(?: (?:one|option))?[.!]?$", re.IGNORECASE)
 
 
-def to_json(subject: Subject) -> str:
+def to_json(subject: ConversationState) -> str:
     """How it is kept."""
     return msgspec.json.encode(subject).decode()
 
 
-def from_json(kept: str | None) -> Subject | None:
+def from_json(kept: str | None) -> ConversationState | None:
     """What was kept; what can't be read any more counts as nothing."""
     if kept is None:
         return None
     try:
-        return msgspec.json.decode(kept, type=Subject)
+        return msgspec.json.decode(kept, type=ConversationState)
     except msgspec.MsgspecError:
         return None
 
 
-def chosen(text: str, subject: Subject | None) -> str:
+def chosen(text: str, subject: ConversationState | None) -> str:
     """The reply that *the second one* chooses, where replies were offered; else the text as it is."""
     replies = () if subject is None else subject.replies
     said = text.strip()

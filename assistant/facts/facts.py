@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from keys import policy
 from keys.key_limit import Allowance
-from keys.limits.sliding_window import Balance
+from keys.limits.sliding_window import LimitStatus
 from keys.policy import Action, Actor, Scope
 from keys.verification.malformed import Malformed
 from models.agent import NamedAgent
@@ -56,7 +56,7 @@ class KeyFacts:
     newest_refused: tuple[RefusalFacts, ...] = ()
     callers: tuple[CallerRecord, ...] = ()
     calls_since_deletion: int = 0
-    balance: Balance | None = None
+    balance: LimitStatus | None = None
     """None where the limiter can't be asked, and for tombstones."""
 
     @property
@@ -194,7 +194,7 @@ class Facts:
     @property
     def role(self) -> Role:
         """What to call the person. What they may do is for `may` to say."""
-        return self.actor.standings[self.organization.id].role
+        return self.actor.roles[self.organization.id].role
 
     @property
     def manages(self) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from assistant.facts.conversation_state import Subject
+from assistant.facts.conversation_state import ConversationState
 from assistant.facts.documents import FITS_AT_LEAST, Documents
 from assistant.facts.facts import (
     EventFacts,
@@ -32,13 +32,13 @@ from assistant.facts.gather_keys import (
     most_telling,
     newest_first,
 )
-from assistant.facts.key_reference import Meant
+from assistant.facts.key_reference import KeyReference
 from assistant.intents.understand import Understood
 from assistant.redaction.redact import Piece
 from keys import policy
 from keys.key_limit import Allowance, candidates_to_free
 from keys.limits.limiter import Limiter, LimiterUnavailable
-from keys.limits.sliding_window import Balance, Limits
+from keys.limits.sliding_window import Limits, LimitStatus
 from keys.policy import Action, Actor
 from keys.record import may_on
 from models.agent import NamedAgent, living_agents, named_agents
@@ -99,7 +99,7 @@ class PossessedKey:
     key_id: UUID | None = None
 
 
-async def overview(knowledge: Knowledge, asker: Asker, now: datetime) -> Facts:
+async def gather_overview(knowledge: Knowledge, asker: Asker, now: datetime) -> Facts:
     """What is known without a question: the organization, the keys to be seen, and what became of their requests."""
     reader, organization = knowledge.reader, asker.membership.organization
     records = await listed_keys(reader, asker.actor, organization.id, now)
@@ -123,14 +123,14 @@ async def overview(knowledge: Knowledge, asker: Asker, now: datetime) -> Facts:
     )
 
 
-async def with_older(
+async def add_referenced_keys(
     knowledge: Knowledge,
     asker: Asker,
     facts: Facts,
     understood: Understood,
     *,
     looking_at: str | None = None,
-    subject: Subject | None = None,
+    subject: ConversationState | None = None,
     pieces: Sequence[Piece] = (),
 ) -> Facts:
     """
@@ -148,12 +148,12 @@ async def with_older(
     return await _with_keys(knowledge, asker, facts, more)
 
 
-async def looked_into(
+async def gather_details(
     knowledge: Knowledge,
     asker: Asker,
     facts: Facts,
     *,
-    meant: Meant,
+    meant: KeyReference,
     request: RequestFacts | None,
     pasted: Sequence[PossessedKey] = (),
     wants_events: bool = False,
@@ -215,7 +215,7 @@ async def find_request(knowledge: Knowledge, asker: Asker, request_id: str) -> R
         if found is None:
             # Where there is one, its key is looked up; a request's id is no key's.
             await key_record(knowledge.reader, value)
-        told = None if found is None else await _told(knowledge, asker, found)
+        told = None if found is None else await _visible_request(knowledge, asker, found)
         if told is not None:
             return told
         if clock() >= until:
@@ -241,7 +241,7 @@ def passages(documents: Documents, text: str) -> list[Passage]:
     ]
 
 
-async def _told(knowledge: Knowledge, asker: Asker, found: FoundRequest) -> RequestFacts | None:
+async def _visible_request(knowledge: Knowledge, asker: Asker, found: FoundRequest) -> RequestFacts | None:
     """What the person may be told of a request; one of a key that they may not see is none."""
     request_id = external_id(Prefix.REQUEST, found.request_id)
     if found.key_id is None:
@@ -293,9 +293,9 @@ async def _agents(reader: Reader, asker: Asker, agent_ids: Collection[UUID]) -> 
     return {agent_id: agent for (where, agent_id), agent in found.items() if where == asker.organization_id}
 
 
-async def _balance(limiter: Limiter, record: ApiKeyRecord) -> Balance | None:
+async def _balance(limiter: Limiter, record: ApiKeyRecord) -> LimitStatus | None:
     try:
-        return await limiter.look(record.id.hex, Limits(record.rate_limit, record.monthly_quota))
+        return await limiter.peek(record.id.hex, Limits(record.rate_limit, record.monthly_quota))
     except LimiterUnavailable:
         return None
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from rapidfuzz import fuzz, process
 
-from assistant.facts.conversation_state import Subject
+from assistant.facts.conversation_state import ConversationState
 from assistant.intents.understand import Understood
 from keys.record import hint_of
 from models.engine.ids import Prefix, parse_external_id
@@ -55,7 +55,7 @@ _NAMES_WITHIN_WORDS = 4
 _QUOTES = "\"'“”‘’„«»‹›`「」"
 
 
-class Meant(NamedTuple):
+class KeyReference(NamedTuple):
     """
     The keys that are meant: none, one, or several where the words fit several.
 
@@ -74,27 +74,27 @@ def meant(
     keys: Sequence[ApiKeyRecord],
     *,
     looking_at: str | None = None,
-    subject: Subject | None = None,
-) -> Meant:
+    subject: ConversationState | None = None,
+) -> KeyReference:
     """By what is said exactly, what the person looks at, what is said loosely, what was spoken of: in this order."""
     said, unseen = _by_id_or_hint(understood, keys)
     if said:
-        return Meant(said, is_named=True, only_named=_is_only(text, ()))
+        return KeyReference(said, is_named=True, only_named=_is_only(text, ()))
     exact = _by_whole_name(text, keys)
     if exact:
         names = [record.name for record in keys if record.id in exact]
-        return Meant(exact, is_named=True, only_named=_is_only(text, names))
+        return KeyReference(exact, is_named=True, only_named=_is_only(text, names))
     if unseen is not None:
-        return Meant(unseen=unseen, is_named=True)
+        return KeyReference(unseen=unseen, is_named=True)
     if looking_at is not None:
         key_id = parse_external_id(Prefix.API_KEY, looking_at)
         if any(record.id == key_id for record in keys) and key_id is not None:
-            return Meant((key_id,))
-        return Meant(unseen=looking_at)
+            return KeyReference((key_id,))
+        return KeyReference(unseen=looking_at)
     loose = _by_words(text, keys)
     if loose:
         only_named = len(text.split()) <= _NAMES_WITHIN_WORDS and _is_only(text, _WORD.findall(text))
-        return Meant(loose, is_named=True, only_named=only_named)
+        return KeyReference(loose, is_named=True, only_named=only_named)
     return _spoken_of(text, understood, subject, keys)
 
 
@@ -198,22 +198,24 @@ def _words(text: str) -> list[str]:
     return [word for run in _WORD.findall(text.casefold()) for word in run.split("_") if word]
 
 
-def _spoken_of(text: str, understood: Understood, subject: Subject | None, keys: Sequence[ApiKeyRecord]) -> Meant:
+def _spoken_of(
+    text: str, understood: Understood, subject: ConversationState | None, keys: Sequence[ApiKeyRecord]
+) -> KeyReference:
     if subject is None:
-        return Meant()
+        return KeyReference()
     seen = {record.id for record in keys}
     if _OTHER.search(text):
         others = tuple(each for each in subject.offered if each in seen and each != subject.key_id)
-        return Meant(others)
+        return KeyReference(others)
     chosen = _of_offered(text, subject, keys)
     if chosen is not None:
-        return Meant((chosen,), is_named=True, only_named=True)
+        return KeyReference((chosen,), is_named=True, only_named=True)
     if subject.key_id in seen and subject.key_id is not None and not understood.asks_anew:
-        return Meant((subject.key_id,))
-    return Meant()
+        return KeyReference((subject.key_id,))
+    return KeyReference()
 
 
-def _of_offered(text: str, subject: Subject, keys: Sequence[ApiKeyRecord]) -> UUID | None:
+def _of_offered(text: str, subject: ConversationState, keys: Sequence[ApiKeyRecord]) -> UUID | None:
     """The only one of the keys just named that a few words fit, however short: *the eu one*."""
     said = set(_words(text)) - _SAYS_NOTHING - _AROUND_A_NAME
     if not said or len(text.split()) > _CHOOSES_WITHIN_WORDS:

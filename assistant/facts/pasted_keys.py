@@ -11,8 +11,8 @@ from uuid import UUID
 from assistant.facts.facts import Possession
 from keys.outcomes import Outcome
 from keys.token import Secret, ServerKeys, parse, verify_tag
-from keys.verification.verdict import Wanted
-from keys.verification.verifier import Gate
+from keys.verification.verdict import RequestedAgent
+from keys.verification.verifier import KeyVerifier
 from models.key_lookup import DatabaseUnavailable, KeyReader
 
 _STATES = {
@@ -28,7 +28,7 @@ _STATES = {
 class Possessions:
     """Looks pasted keys up. The gate counts nothing: looking is no use of a key."""
 
-    gate: Gate
+    verifier: KeyVerifier
     reader: KeyReader
     server_keys: ServerKeys
     prefixes: tuple[str, ...]
@@ -45,7 +45,7 @@ class Possessions:
             return Possession.UNCLEAR, None
         if not is_genuine or state is None or state.organization_id != organization_id.hex:
             return Possession.UNKNOWN, None
-        verdict = await self.gate.check(key.reveal(), Wanted())
+        verdict = await self.verifier.verify(key.reveal(), RequestedAgent())
         # Good, or good but for the agent that a request would have to name.
         told = _STATES.get(verdict.outcome, Possession.WORKS)
         return told, None if told is Possession.UNKNOWN else UUID(hex=state.key_id)

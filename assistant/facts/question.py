@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from assistant.facts.conversation_state import Subject
-from assistant.facts.key_reference import Meant
+from assistant.facts.conversation_state import ConversationState
+from assistant.facts.key_reference import KeyReference
 from assistant.intents.understand import Understood
 
 
@@ -15,7 +15,7 @@ class Question:
     understood: Understood
     bare: str = ""
     """The text with the word *key* in place of the name of the key that is meant."""
-    meant: Meant = field(default_factory=Meant)
-    subject: Subject | None = None
+    meant: KeyReference = field(default_factory=KeyReference)
+    subject: ConversationState | None = None
     request_is_attached: bool = False
     """Whether the request comes from the page that the person was looking at, and not from the text."""

@@ -31,7 +31,7 @@ class HeaderMistake(StrEnum):
     """The name of a variable in single quotes, or a placeholder."""
 
 
-class Marks(NamedTuple):
+class Entities(NamedTuple):
     """What stands there, in order and once each."""
 
     status_codes: tuple[int, ...]
@@ -137,11 +137,11 @@ _MISTAKES = tuple(
 )
 
 
-def marks(text: str) -> Marks:
+def entities(text: str) -> Entities:
     """What stands in a plain, redacted text."""
     pasted = _PASTED_KEY.search(text) is not None
     lower = text.lower()
-    return Marks(
+    return Entities(
         _once(
             int(next(filter(None, found))) for found in (_STATUS.findall(text) if _THREE_DIGITS.search(text) else ())
         ),

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from assistant.intents.entities import Marks
+from assistant.intents.entities import Entities
 from assistant.intents.topics import Topic
 
 _DECIDES = 9.0
@@ -124,7 +124,7 @@ _ASKS = re.compile(
 )
 
 
-def evidence(text: str, found: Marks) -> dict[Topic, float]:
+def evidence(text: str, found: Entities) -> dict[Topic, float]:
     """Log-odds for topics, by what stands in the plain text and by forms of speech that leave no doubt."""
     odds: defaultdict[Topic, float] = defaultdict(float)
     if _TURNING.search(text) or _OTHER_TENANTS.search(text) or _ORDERS.search(text):
@@ -150,7 +150,7 @@ def evidence(text: str, found: Marks) -> dict[Topic, float]:
     return dict(odds)
 
 
-def is_follow_up(text: str, found: Marks) -> bool:
+def is_follow_up(text: str, found: Entities) -> bool:
     """Whether the message only makes sense after another one: *and who did that?*, *the other one*, *why?*"""
     if len(text) > _FOLLOW_UP_LENGTH_AT_MOST:
         return False
@@ -164,14 +164,14 @@ def is_follow_up(text: str, found: Marks) -> bool:
     return not says_of_what and bool(_GOES_ON.match(said.lstrip("¿¡ ")) or _POINTS_BACK.search(said))
 
 
-def asks_anew(text: str, found: Marks, follows_up: bool) -> bool:
+def asks_anew(text: str, found: Entities, follows_up: bool) -> bool:
     """Whether the message is a question of its own, and no remark, thanks or continuation."""
     if _ANEW.search(text):
         return True
     return not follows_up and (_says_something(found) or bool(_ASKS.search(text) and len(text.strip()) > 2))
 
 
-def _says_something(found: Marks) -> bool:
+def _says_something(found: Entities) -> bool:
     return bool(
         found.status_codes or found.request_ids or found.codes or found.has_pasted_key or found.hints or found.ids
     )

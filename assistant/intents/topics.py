@@ -64,7 +64,7 @@ class Topic(StrEnum):
     """Other subjects and tenants, secrets, orders to change something, attempts to turn the assistant."""
 
 
-class Reading(NamedTuple):
+class TopicScore(NamedTuple):
     """One thing that a message may be about, and how likely that is. Over all topics, the probabilities sum to 1."""
 
     topic: Topic

@@ -9,15 +9,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from assistant.intents.entities import HeaderMistake, marks
+from assistant.intents.entities import HeaderMistake, entities
 from assistant.intents.features import features
 from assistant.intents.language import language_of
 from assistant.intents.model import model
 from assistant.intents.normalize import folded, plain, sentences
 from assistant.intents.rules import asks_anew, evidence, is_follow_up
-from assistant.intents.topics import Reading, Topic, served_together
+from assistant.intents.topics import Topic, TopicScore, served_together
 
-__all__ = ["HeaderMistake", "Reading", "Topic", "Understood", "is_sure", "understand", "weighed"]
+__all__ = ["HeaderMistake", "Topic", "TopicScore", "Understood", "is_sure", "understand", "weighed"]
 
 _LEAST = 1e-9
 
@@ -25,7 +25,7 @@ _LEAST = 1e-9
 class Understood(NamedTuple):
     """What a message is about, and the entities that it contains literally."""
 
-    readings: tuple[Reading, ...]
+    readings: tuple[TopicScore, ...]
     """All topics with their probabilities, the likeliest first."""
     language: str
     """`en`, `de`, `fr`, `es`, `pt`, `ja`, `zh`, or `other`."""
@@ -50,7 +50,7 @@ class Understood(NamedTuple):
 def understand(text: str) -> Understood:
     """Analyzes a redacted message."""
     whole = plain(text)
-    found, said = marks(whole), sentences(whole)
+    found, said = entities(whole), sentences(whole)
     trained = model()
     log_odds = trained.log_odds(features(folded(said)))
     readings = _sorted(dict(zip(trained.topics, log_odds, strict=True)), evidence(said, found))
@@ -60,7 +60,7 @@ def understand(text: str) -> Understood:
     )
 
 
-def weighed(readings: Sequence[Reading], evidence: Mapping[Topic, float]) -> tuple[Reading, ...]:
+def weighed(readings: Sequence[TopicScore], evidence: Mapping[Topic, float]) -> tuple[TopicScore, ...]:
     """
     Adds evidence to the readings and sorts them again, the likeliest first.
 
@@ -69,7 +69,7 @@ def weighed(readings: Sequence[Reading], evidence: Mapping[Topic, float]) -> tup
     return _sorted({reading.topic: math.log(max(reading.probability, _LEAST)) for reading in readings}, evidence)
 
 
-def is_sure(readings: Sequence[Reading]) -> bool:
+def is_sure(readings: Sequence[TopicScore]) -> bool:
     """
     Whether to answer directly.
 
@@ -79,10 +79,10 @@ def is_sure(readings: Sequence[Reading]) -> bool:
     return sum(reading.probability for reading in readings if reading.topic in served) >= model().sure_from
 
 
-def _sorted(log_odds: Mapping[Topic, float], evidence: Mapping[Topic, float]) -> tuple[Reading, ...]:
+def _sorted(log_odds: Mapping[Topic, float], evidence: Mapping[Topic, float]) -> tuple[TopicScore, ...]:
     total = {topic: value + evidence.get(topic, 0.0) for topic, value in log_odds.items()}
     most = max(total.values())
     shares = {topic: math.exp(value - most) for topic, value in total.items()}
     whole = sum(shares.values())
-    readings = (Reading(topic, share / whole) for topic, share in shares.items())
+    readings = (TopicScore(topic, share / whole) for topic, share in shares.items())
     return tuple(sorted(readings, key=lambda reading: (-reading.probability, reading.topic)))

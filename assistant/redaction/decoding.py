@@ -72,7 +72,7 @@ def as_pasted(text: str) -> View:
     return View(text, range(len(text)), range(1, len(text) + 1))
 
 
-def undressed(view: View) -> Iterator[View]:
+def unescaped_layers(view: View) -> Iterator[View]:
     """Yields the view with only visible characters, then without one layer of escapes, then without the next."""
     view = _seen(view)
     yield view
@@ -84,7 +84,7 @@ def undressed(view: View) -> Iterator[View]:
         yield view
 
 
-def joined(view: View) -> View:
+def without_separators(view: View) -> View:
     """The view without what may stand between the parts of a key: white space, line breaks, `" + "`."""
     return rewritten(view, _JOINT, _nothing)
 

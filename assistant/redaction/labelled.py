@@ -20,7 +20,7 @@ from assistant.redaction.rules import (
     with_digits,
 )
 from keys.verification.malformed import recognise
-from keys.verification.malformed_rules import Fault
+from keys.verification.malformed_rules import FormatError
 
 _SURE = rf"{SURE}|secret(?:[-_. ]?(?:access[-_. ]?)?key)?|private[-_. ]?key"
 _LIKELY = (
@@ -116,7 +116,16 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 _WORDS = tuple({word for each in RULES for word in each.words})
-_NO_SECRETS = frozenset({Fault.EMPTY, Fault.NO_VALUE, Fault.PLACEHOLDER, Fault.ID, Fault.ADDRESS, Fault.HINT})
+_NO_SECRETS = frozenset(
+    {
+        FormatError.EMPTY,
+        FormatError.NO_VALUE,
+        FormatError.PLACEHOLDER,
+        FormatError.ID,
+        FormatError.ADDRESS,
+        FormatError.HINT,
+    }
+)
 _CODE = re.compile(
     r"[A-Za-z_]\w*+(?:\.\w++)*+[(\[]"
     r"|[A-Za-z_]*[a-z](?:[._][A-Za-z_]+)+(?![^\s\"'&;,<>()])"
@@ -163,8 +172,8 @@ def credentials(content: View) -> Iterator[Found]:
 def _is_no_secret(value: str, prefixes: Collection[str]) -> bool:
     """Whether the value only stands for a secret, such as a variable or a placeholder, or is known not to be one."""
     fault = recognise(value, prefixes).fault
-    if fault is Fault.VARIABLE:
+    if fault is FormatError.VARIABLE:
         return _VARIABLE.match(value) is not None
-    if fault is Fault.MASKED:
+    if fault is FormatError.MASKED:
         return len("".join(RUN.findall(value))) <= 4
     return fault in _NO_SECRETS

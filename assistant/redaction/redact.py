@@ -12,14 +12,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 
-from assistant.redaction.decoding import View, as_pasted, undressed
+from assistant.redaction.decoding import View, as_pasted, unescaped_layers
 from assistant.redaction.finding import MARKERS, Found, Kind, LikeAKey, found_key
 from assistant.redaction.keys import ENDING_LENGTH, rest_of
 from assistant.redaction.search import found_in, is_whole
 from assistant.redaction.vendors import VENDORS
 from keys.token import PROGRAM_TOKEN_KINDS, TAIL_LENGTH, Secret, parse
 from keys.verification.malformed import DISGUISE_WORDS, Malformed, examine
-from keys.verification.malformed_rules import Fault
+from keys.verification.malformed_rules import FormatError
 
 LENGTH_AT_MOST = 4000
 """Only this many characters are examined and kept. A message has no more."""
@@ -142,7 +142,7 @@ def _rest(view: View, found: list[Found]) -> list[Found]:
         return []
     key, added = first.key, []
     taken = [(each.start, each.end) for each in found if each.kind is not Kind.SECRET]
-    for run, span in rest_of(next(undressed(view)), key.missing, taken):
+    for run, span in rest_of(next(unescaped_layers(view)), key.missing, taken):
         added.append(found_key(span, LikeAKey()))
         if len(run) == key.missing:
             together = Secret(key.tail.reveal() + run)
@@ -212,14 +212,18 @@ def _piece(text: str, found: Found, prefixes: Collection[str], *, is_told: bool 
     raw = text[found.start : found.end]
     if found.key is None:
         told = examine(raw, prefixes) if is_told and found.kind in _TOLD_BY_FORM else None
-        is_telling = told is not None and told.fault in {Fault.VENDOR, Fault.BASIC_CREDENTIALS, Fault.UUID}
+        is_telling = told is not None and told.fault in {
+            FormatError.VENDOR,
+            FormatError.BASIC_CREDENTIALS,
+            FormatError.UUID,
+        }
         return Piece(found.kind, found.marker, malformed=told if is_telling else None)
     whole = found.key.whole.reveal()
     if found.is_shown:
         raw = whole
     token = parse(whole, prefixes) if found.key.complete else None
     malformed = examine(raw, prefixes) if parse(raw, prefixes) is None else None
-    if token and malformed and malformed.fault not in {*DISGUISE_WORDS, Fault.DOUBLED} and len(raw.split()) > 1:
+    if token and malformed and malformed.fault not in {*DISGUISE_WORDS, FormatError.DOUBLED} and len(raw.split()) > 1:
         # The lines have marks of a quotation, which were not part of the key that was sent. Judge it without them.
         malformed = examine(f"{whole[:-TAIL_LENGTH]}\n{whole[-TAIL_LENGTH:]}", prefixes)
     return Piece(

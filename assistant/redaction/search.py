@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from operator import itemgetter
 
-from assistant.redaction.decoding import View, joined, undressed, unwrapped
+from assistant.redaction.decoding import View, unescaped_layers, unwrapped, without_separators
 from assistant.redaction.dumps import dumped
 from assistant.redaction.encodings import decoded, decoded_otherwise
 from assistant.redaction.finding import Found, Kind
@@ -64,13 +64,13 @@ def found_in(view: View, prefixes: Collection[str], markers: list[tuple[int, int
     work = 0
     while looks and work < CHARACTERS_AT_MOST:
         look = looks.popleft()
-        for plain in undressed(look.view):
+        for plain in unescaped_layers(look.view):
             identity = (plain.text, *plain.span(0, len(plain.text))) if plain.text else ("", 0, 0)
             if identity in seen:
                 continue
             seen.add(identity)
             work += len(plain.text) + VIEW_COSTS
-            together = joined(plain)
+            together = without_separators(plain)
             here = [*_as_it_stands(plain, prefixes), *turned(plain, prefixes), *whole_or_cut(together, prefixes)]
             if look.encodings < ENCODINGS_AT_MOST:
                 here += credentials(plain)
@@ -120,7 +120,7 @@ def _put_together(plain: View, prefixes: Collection[str]) -> Iterator[Iterable[F
     lines = unnumbered(plain)
     if "\n" in plain.text:
         for put_together in (*((lines,) if lines else ()), *columns(plain)):
-            together = joined(put_together)
+            together = without_separators(put_together)
             yield (_with_equal_pieces(together, each) for each in whole_or_cut(together, prefixes))
         for broken in broken_words(plain):
             yield vendors_over_lines(broken)
@@ -163,7 +163,7 @@ def _decoded(plain: View, together: View, look: _Look) -> Iterator[_Look]:
         lines = unnumbered(plain)
         wrapped += [unwrapped(plain), *columns(plain)]
         if lines is not None:
-            wrapped.append(joined(lines))
+            wrapped.append(without_separators(lines))
             yield from (replace(deeper, view=content, is_shown=True) for content in chain(dumped(lines), listed(lines)))
     if not look.is_pieced:
         wrapped += evenly_separated(plain)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from assistant.explain import formatting as words
 from assistant.explain.diagnosis import Diagnosis, Fact
 from assistant.intents.language import ENGLISH
-from assistant.reply.stored_answer import KeptAnswer, KeptCitation, KeptFact, KeptOffer, KeptReply
+from assistant.reply.stored_answer import StoredAction, StoredAnswer, StoredCitation, StoredFact, StoredReply
 
 IN_ENGLISH = {
     "de": "Ich verstehe Sie, antworte aber auf Englisch.",
@@ -58,7 +58,7 @@ def written(diagnosis: Diagnosis, language: str, title_of: Callable[[str], str])
         steps = "\n".join(f"{number}. {escaped(step)}" for number, step in enumerate(diagnosis.steps, 1))
         parts.append(f"{WHAT_TO_DO}\n\n{steps}")
     if diagnosis.sources:
-        links = words.joined([f"[{escaped(title_of(each))}]({each})" for each in diagnosis.sources])
+        links = words.join([f"[{escaped(title_of(each))}]({each})" for each in diagnosis.sources])
         parts.append(f"{READ_MORE} {links}.")
     return tuple(part if place == 0 else f"\n\n{part}" for place, part in enumerate(parts))
 
@@ -69,19 +69,19 @@ def parts(text: str) -> tuple[str, ...]:
     return tuple(part if place == 0 else f"\n\n{part}" for place, part in enumerate(paragraphs))
 
 
-def kept(diagnosis: Diagnosis, title_of: Callable[[str], str]) -> KeptAnswer:
+def kept(diagnosis: Diagnosis, title_of: Callable[[str], str]) -> StoredAnswer:
     """The diagnosis as it is stored beside its text."""
-    return KeptAnswer(
+    return StoredAnswer(
         case=diagnosis.case,
         summary=diagnosis.summary,
-        evidence=tuple(KeptFact(each.label, each.value, each.at) for each in diagnosis.evidence),
+        evidence=tuple(StoredFact(each.label, each.value, each.at) for each in diagnosis.evidence),
         steps=diagnosis.steps,
         key_id=None if diagnosis.key is None else diagnosis.key.id,
         offers=tuple(
-            KeptOffer(each.kind, each.label, None if each.key is None else each.key.id) for each in diagnosis.offers
+            StoredAction(each.kind, each.label, None if each.key is None else each.key.id) for each in diagnosis.offers
         ),
-        replies=tuple(KeptReply(each.label, each.message) for each in diagnosis.replies),
-        citations=tuple(KeptCitation(title_of(each), each) for each in diagnosis.sources),
+        replies=tuple(StoredReply(each.label, each.message) for each in diagnosis.replies),
+        citations=tuple(StoredCitation(title_of(each), each) for each in diagnosis.sources),
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 from assistant.explain.diagnosis import ActionKind, Case
 
 
-class KeptFact(msgspec.Struct, frozen=True, omit_defaults=True):
+class StoredFact(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something that was looked at, what was found, and when that happened."""
 
     label: str
@@ -20,7 +20,7 @@ class KeptFact(msgspec.Struct, frozen=True, omit_defaults=True):
     at: datetime | None = None
 
 
-class KeptOffer(msgspec.Struct, frozen=True, omit_defaults=True):
+class StoredAction(msgspec.Struct, frozen=True, omit_defaults=True):
     """An action that the person could take."""
 
     kind: ActionKind
@@ -28,39 +28,39 @@ class KeptOffer(msgspec.Struct, frozen=True, omit_defaults=True):
     key_id: UUID | None = None
 
 
-class KeptReply(msgspec.Struct, frozen=True):
+class StoredReply(msgspec.Struct, frozen=True):
     """What the person could send with one click."""
 
     label: str
     message: str
 
 
-class KeptCitation(msgspec.Struct, frozen=True):
+class StoredCitation(msgspec.Struct, frozen=True):
     """A passage of the documentation: its title, and a path on this server."""
 
     title: str
     url: str
 
 
-class KeptAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+class StoredAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A diagnosis as it is kept, with what was offered beside it."""
 
     case: Case
     summary: str
-    evidence: tuple[KeptFact, ...] = ()
+    evidence: tuple[StoredFact, ...] = ()
     steps: tuple[str, ...] = ()
     key_id: UUID | None = None
-    offers: tuple[KeptOffer, ...] = ()
-    replies: tuple[KeptReply, ...] = ()
-    citations: tuple[KeptCitation, ...] = ()
+    offers: tuple[StoredAction, ...] = ()
+    replies: tuple[StoredReply, ...] = ()
+    citations: tuple[StoredCitation, ...] = ()
 
 
-def to_json(answer: KeptAnswer) -> str:
+def to_json(answer: StoredAnswer) -> str:
     """How it is kept."""
     return msgspec.json.encode(answer).decode()
 
 
-def read(stored: str | None) -> KeptAnswer | None:
+def read(stored: str | None) -> StoredAnswer | None:
     """
     A message's stored answer; None where it has none.
 
@@ -70,6 +70,6 @@ def read(stored: str | None) -> KeptAnswer | None:
     if stored is None:
         return None
     try:
-        return msgspec.json.decode(stored, type=KeptAnswer)
+        return msgspec.json.decode(stored, type=StoredAnswer)
     except msgspec.DecodeError:
         return None

@@ -10,7 +10,7 @@ from assistant.explain.diagnosis import Case
 from assistant.explain.managing_keys import ROLE_WORDS
 from assistant.reply.plain_text import one_line, plain, shortened
 from assistant.reply.render import escaped
-from assistant.reply.stored_answer import KeptAnswer, KeptFact
+from assistant.reply.stored_answer import StoredAnswer, StoredFact
 from models.engine.ids import Prefix, external_id
 from models.person import NamedPerson, OrganizationRecord, Role
 from models.support.message import Author
@@ -26,7 +26,7 @@ class Turn:
     author: Author
     at: datetime
     text: str
-    answer: KeptAnswer | None = None
+    answer: StoredAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,10 @@ def handed_over(
     support_email: str | None,
     sends_mail: bool,
     admins: Sequence[NamedPerson],
-) -> KeptAnswer:
+) -> StoredAnswer:
     """What the person is told. The admins are those of their organization, whom everybody in it may know."""
     others = [admin for admin in admins if admin.id != person.id]
-    evidence = (KeptFact("Ticket", external_id(Prefix.TICKET, ticket_id), at),)
+    evidence = (StoredFact("Ticket", external_id(Prefix.TICKET, ticket_id), at),)
     quiet = "I say no more about this unless you ask me something new."
     if support_email is None:
         asked = (
@@ -90,18 +90,18 @@ def handed_over(
             if others
             else "There is no other admin in your organization; whoever runs this server can tell you more."
         )
-        return KeptAnswer(
+        return StoredAnswer(
             Case.HUMAN_REQUESTED,
             "Your request is kept for the people who run this server, who find it in their list: no support address "
             "is set up here, so no mail goes out.",
             evidence,
             (asked, quiet),
         )
-    where = KeptFact("Goes to", support_email)
+    where = StoredFact("Goes to", support_email)
     answer = f"The answer comes by e-mail to {person.email}. They have this conversation as you see it here."
     if sends_mail:
-        return KeptAnswer(Case.HUMAN_REQUESTED, "A person has your request now.", (*evidence, where), (answer, quiet))
-    return KeptAnswer(
+        return StoredAnswer(Case.HUMAN_REQUESTED, "A person has your request now.", (*evidence, where), (answer, quiet))
+    return StoredAnswer(
         Case.HUMAN_REQUESTED,
         f"Your request is kept for {support_email}, and is sent as soon as a mail server is set up here.",
         (*evidence, where),
@@ -109,7 +109,7 @@ def handed_over(
     )
 
 
-def as_text(answer: KeptAnswer) -> str:
+def as_text(answer: StoredAnswer) -> str:
     """The answer as a message of the conversation, in CommonMark."""
     return "\n\n".join(map(escaped, (answer.summary, *answer.steps)))
 

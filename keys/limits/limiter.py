@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple, Protocol
 
-from keys.limits.sliding_window import Balance, Limits
+from keys.limits.sliding_window import Limits, LimitStatus
 from keys.outcomes import Outcome
 
 Exceeded = Literal[Outcome.RATE_LIMITED, Outcome.QUOTA_EXCEEDED]
@@ -18,7 +18,7 @@ class Decision(NamedTuple):
     """
 
     exceeded: Exceeded | None
-    balance: Balance
+    balance: LimitStatus
     retry_in: int = 0
 
 
@@ -26,14 +26,14 @@ class LimiterUnavailable(Exception):
     """The limits can't be checked, and the operator set that no key passes then (KEYDESK_LIMITER_FAILURE=closed)."""
 
 
-class Taking(Protocol):
+class Consumer(Protocol):
     """What verification needs of a limiter. A key's id is 32 hexadecimal digits."""
 
-    async def take(self, key_id: str, limits: Limits) -> Decision:
+    async def consume(self, key_id: str, limits: Limits) -> Decision:
         """Counts one more request if both limits allow it. Raises LimiterUnavailable and DatabaseUnavailable."""
 
 
-class Limiter(Taking, Protocol):
+class Limiter(Consumer, Protocol):
     """Counts the requests of keys and reports its own state."""
 
     @property
@@ -54,7 +54,7 @@ class Limiter(Taking, Protocol):
     async def close(self) -> None:
         """Closes the connections."""
 
-    async def look(self, key_id: str, limits: Limits) -> Balance:
+    async def peek(self, key_id: str, limits: Limits) -> LimitStatus:
         """
         Returns what the key has used and has left, without counting a request.
 
@@ -62,15 +62,15 @@ class Limiter(Taking, Protocol):
         """
 
 
-class OnlyLooking:
+class DryRunLimiter:
     """Decides as the given limiter would, but counts nothing."""
 
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
 
-    async def take(self, key_id: str, limits: Limits) -> Decision:
+    async def consume(self, key_id: str, limits: Limits) -> Decision:
         """Returns the decision that one more request would get. Raises LimiterUnavailable and DatabaseUnavailable."""
-        balance = await self._limiter.look(key_id, limits)
+        balance = await self._limiter.peek(key_id, limits)
         if balance.rate_remaining == 0:
             return Decision(Outcome.RATE_LIMITED, balance, balance.rate_resets_in)
         if balance.quota_used >= limits.monthly_quota:

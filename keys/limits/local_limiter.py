@@ -9,19 +9,19 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from keys.cache import Memo
+from keys.cache import TwoGenerationCache
 from keys.limits.limiter import Decision
 from keys.limits.sliding_window import (
     EMPTY,
-    Balance,
     Limits,
+    LimitStatus,
     Month,
     Window,
-    counted,
-    current,
-    free_in,
+    incremented,
     month_of,
+    pruned,
     resets_in,
+    retry_after_ms,
     to_ms,
 )
 from keys.outcomes import Outcome
@@ -53,7 +53,7 @@ class LocalLimiter:
         self._totals = totals
         self._clock = clock
         self._keys_remembered = keys_remembered
-        self._windows = Memo[str, Window](keys_remembered)
+        self._windows = TwoGenerationCache[str, Window](keys_remembered)
         self._month = Month(0, 0)
         self.forget_months()
 
@@ -67,7 +67,7 @@ class LocalLimiter:
     async def close(self) -> None:
         """Does nothing."""
 
-    async def take(self, key_id: str, limits: Limits) -> Decision:
+    async def consume(self, key_id: str, limits: Limits) -> Decision:
         """
         Counts one more request if both limits allow it.
 
@@ -80,12 +80,12 @@ class LocalLimiter:
         if used >= limits.monthly_quota:
             wait = self._month.end * 1000 - at
             return Decision(Outcome.QUOTA_EXCEEDED, self._balance(limits, window, used, at), wait)
-        window = counted(window, at)
+        window = incremented(window, at)
         self._windows.put(key_id, window)
         self._used.put(key_id, used + 1)
         return Decision(None, self._balance(limits, window, used + 1, at))
 
-    async def look(self, key_id: str, limits: Limits) -> Balance:
+    async def peek(self, key_id: str, limits: Limits) -> LimitStatus:
         """
         Returns what the key has used and has left, without counting a request.
 
@@ -105,7 +105,7 @@ class LocalLimiter:
     def passed(self, key_id: str) -> None:
         """Counts in the key's window a request that another limiter allowed. The monthly count does not change."""
         at = to_ms(self._clock())
-        self._windows.put(key_id, counted(self._window(key_id, at), at))
+        self._windows.put(key_id, incremented(self._window(key_id, at), at))
 
     async def refusal(self, key_id: str, limits: Limits) -> Decision | None:
         """
@@ -121,12 +121,12 @@ class LocalLimiter:
 
     def forget_months(self) -> None:
         """Forgets the monthly counts, so that they are read again. The windows stay: they count this process only."""
-        self._used = Memo[str, int](self._keys_remembered)
+        self._used = TwoGenerationCache[str, int](self._keys_remembered)
 
     def _over_rate(self, key_id: str, limits: Limits, window: Window, used: int, at: int) -> Decision:
         self._windows.put(key_id, window)
         balance = self._balance(limits, window, used, at)
-        return Decision(Outcome.RATE_LIMITED, balance, free_in(window, limits.rate_limit, at))
+        return Decision(Outcome.RATE_LIMITED, balance, retry_after_ms(window, limits.rate_limit, at))
 
     async def _known(self, key_id: str) -> tuple[int, int]:
         """The time, and the key's count for the month of that time, which is read first if it is not in memory."""
@@ -145,7 +145,7 @@ class LocalLimiter:
                 self._used.put(key_id, used)
 
     def _window(self, key_id: str, at: int) -> Window:
-        return current(self._windows.get(key_id) or EMPTY, at)
+        return pruned(self._windows.get(key_id) or EMPTY, at)
 
-    def _balance(self, limits: Limits, window: Window, used: int, at: int) -> Balance:
-        return Balance(max(0, limits.rate_limit - window[0]), resets_in(window, at), used, self._month, at)
+    def _balance(self, limits: Limits, window: Window, used: int, at: int) -> LimitStatus:
+        return LimitStatus(max(0, limits.rate_limit - window[0]), resets_in(window, at), used, self._month, at)

@@ -17,9 +17,9 @@ from redis.exceptions import RedisError
 
 from keys.limits.limiter import Decision, LimiterUnavailable
 from keys.limits.local_limiter import LocalLimiter, Totals
-from keys.limits.redis_lane import NOT_KNOWN, Memory, Question, make_lanes
+from keys.limits.redis_connection import NOT_KNOWN, Question, RedisEpoch, make_connections
 from keys.limits.redis_outages import Outages
-from keys.limits.sliding_window import WINDOW_SECONDS, Balance, Limits, month_of, to_ms
+from keys.limits.sliding_window import WINDOW_SECONDS, Limits, LimitStatus, month_of, to_ms
 from keys.token import Secret
 from models.engine.batching import Batches
 
@@ -36,7 +36,7 @@ class RedisLimiter:
     """
     Counts in Redis. While Redis can't be used, each process counts its own requests; if `fails_closed`, no key passes.
 
-    `write_ledger` is called before Redis is used again: it writes this process's usage to the database, so that the
+    `flush_usage` is called before Redis is used again: it writes this process's usage to the database, so that the
     counts that are sent to Redis include it.
     """
 
@@ -47,19 +47,19 @@ class RedisLimiter:
         local: LocalLimiter,
         *,
         clock: Callable[[], datetime],
-        write_ledger: Callable[[], Awaitable[None]],
+        flush_usage: Callable[[], Awaitable[None]],
         fails_closed: bool = False,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._totals = totals
         self._local = local
-        self._write_ledger = write_ledger
+        self._write_ledger = flush_usage
         self._fails_closed = fails_closed
         self._timeout_seconds = timeout_seconds
-        self._memory = Memory(month_of(to_ms(clock())))
-        *lanes, self._spare = make_lanes(url, self._memory, LANES + 1)
+        self._memory = RedisEpoch(month_of(to_ms(clock())))
+        *connections, self._spare = make_connections(url, self._memory, LANES + 1)
         self._batches = Batches[Question, Decision | None](
-            lanes, timeout_seconds=timeout_seconds, failure=_Unreachable, watcher=self
+            connections, timeout_seconds=timeout_seconds, failure=_Unreachable, watcher=self
         )
         self._is_without = False
         self._own_windows_until = -math.inf
@@ -104,18 +104,18 @@ class RedisLimiter:
         await self._batches.close()
         await self._spare.close()
 
-    async def take(self, key_id: str, limits: Limits) -> Decision:
+    async def consume(self, key_id: str, limits: Limits) -> Decision:
         """Counts one more request if both limits allow it. Raises LimiterUnavailable and DatabaseUnavailable."""
         if (refusal := await self._refused_here(key_id, limits)) is not None:
             return refusal
         decision = await self._decided(key_id, limits, looks=False)
         if decision is None:
-            return await self._local.take(key_id, limits)
+            return await self._local.consume(key_id, limits)
         if decision.exceeded is None and not self._fails_closed:
             self._local.passed(key_id)
         return decision
 
-    async def look(self, key_id: str, limits: Limits) -> Balance:
+    async def peek(self, key_id: str, limits: Limits) -> LimitStatus:
         """
         Returns what the key has used and has left, without counting a request.
 
@@ -124,7 +124,7 @@ class RedisLimiter:
         if (refusal := await self._refused_here(key_id, limits)) is not None:
             return refusal.balance
         decision = await self._decided(key_id, limits, looks=True)
-        return await self._local.look(key_id, limits) if decision is None else decision.balance
+        return await self._local.peek(key_id, limits) if decision is None else decision.balance
 
     def failed(self, error: BaseException) -> None:
         """Called when a batch fails: stops using Redis, and starts the task that recovers."""
@@ -152,15 +152,15 @@ class RedisLimiter:
         """Redis's decision; None if Redis can't be used. Raises LimiterUnavailable instead if `fails_closed`."""
         try:
             while not self._is_without:
-                month, told, written = self._memory.month, self._memory.told, NOT_KNOWN
-                if told.get(key_id) is None:
+                month, seeded, written = self._memory.month, self._memory.seeded, NOT_KNOWN
+                if seeded.get(key_id) is None:
                     written = await self._totals.used(key_id, month)
-                decision = await self._batches.ask(Question(key_id, limits, told, written, looks))
+                decision = await self._batches.ask(Question(key_id, limits, seeded, written, looks))
                 if decision is not None:
                     if written != NOT_KNOWN:
-                        told.put(key_id, True)
+                        seeded.put(key_id, True)
                     return decision
-                told.forget(key_id)
+                seeded.forget(key_id)
         except _Unreachable:
             pass
         if self._fails_closed:
@@ -182,12 +182,12 @@ class RedisLimiter:
         while True:
             await asyncio.sleep(pause_seconds)
             try:
-                await self._tell_anew()
+                await self._reseed()
                 self._own_windows_until = time.monotonic() + WINDOW_SECONDS + 1
                 self._is_without = False
                 # Once more, for the requests that passed here since the first time: they must be in the database before
                 # other processes send their counts.
-                await self._tell_anew()
+                await self._reseed()
             except Exception as error:  # after any error the next attempt may succeed
                 await self._spare.close()
                 self._go_without()
@@ -197,7 +197,7 @@ class RedisLimiter:
                 self._outages.ended()
                 return
 
-    async def _tell_anew(self) -> None:
+    async def _reseed(self) -> None:
         async with asyncio.timeout(self._timeout_seconds):
             await self._spare.probe()
         await self._write_ledger()

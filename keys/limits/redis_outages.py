@@ -6,7 +6,7 @@ import time
 
 from redis.exceptions import RedisError, ResponseError
 
-from keys.limits.redis_lane import Emptied
+from keys.limits.redis_connection import DataLost
 
 logger = logging.getLogger("keydesk.limiter")
 
@@ -55,7 +55,7 @@ class Outages:
             return
         others = self._not_logged - 1
         more = f". Since this was last logged, there were {others} short outages more" if others else ""
-        if isinstance(error, Emptied):
+        if isinstance(error, DataLost):
             logger.error("Redis was emptied: until it is filled from the ledger, %s%s", self._goes_on, more)
         else:
             # Only the name: the words may hold the address.

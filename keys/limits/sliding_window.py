@@ -36,7 +36,7 @@ class Month(NamedTuple):
     end: int
 
 
-class Balance(NamedTuple):
+class LimitStatus(NamedTuple):
     """
     What a key has used and has left at the moment `at`, in milliseconds since 1970 by the limiter's clock.
 
@@ -69,7 +69,7 @@ def month_of(at: int) -> Month:
     return _month(moment.year, moment.month)
 
 
-def current(window: Window, at: int) -> Window:
+def pruned(window: Window, at: int) -> Window:
     """
     Returns the window without the cells that are older than a minute.
 
@@ -89,8 +89,8 @@ def current(window: Window, at: int) -> Window:
     return total, cells[over:]
 
 
-def counted(window: Window, at: int) -> Window:
-    """Returns the window with one more request. The window must be `current`."""
+def incremented(window: Window, at: int) -> Window:
+    """Returns the window with one more request. The window must be `pruned`."""
     total, cells = window
     cell = at // CELL_MS
     if cells and cells[-2] == cell:
@@ -99,13 +99,13 @@ def counted(window: Window, at: int) -> Window:
 
 
 def resets_in(window: Window, at: int) -> int:
-    """Milliseconds until the oldest cell of a `current` window leaves it; 0 if it has no cells."""
+    """Milliseconds until the oldest cell of a `pruned` window leaves it; 0 if it has no cells."""
     cells = window[1]
     return (cells[0] + WINDOW_SECONDS) * CELL_MS - at if cells else 0
 
 
-def free_in(window: Window, limit: int, at: int) -> int:
-    """Milliseconds until one more request fits into a `current` window; 0 if it fits now."""
+def retry_after_ms(window: Window, limit: int, at: int) -> int:
+    """Milliseconds until one more request fits into a `pruned` window; 0 if it fits now."""
     total, cells = window
     place = 0
     wait = 0

@@ -19,7 +19,7 @@ _PAIR = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})(?:\.|\Z)")
 _PAIR_LENGTH = 32 + 1 + 64 + 1
 
 
-class Devices:
+class DeviceCookies:
     """Reads and writes the cookie. The first of the keys signs; all of them verify."""
 
     __slots__ = ("_keys", "_random_bytes")

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
-from keys.cache import Memo
+from keys.cache import TwoGenerationCache
 from keys.limits.sliding_window import Month, month_of
 from keys.outcomes import COUNTED, Outcome
 from keys.usage.user_agent import cleaned
@@ -44,7 +44,7 @@ def _month_of_hour(hour: int) -> int:
     return month_of(hour * HOUR_MS).start
 
 
-class _Counts:
+class _PendingCounts:
     """What was counted of one key since it was last written, within one hour."""
 
     __slots__ = ("callers", "hour", "last_used", "numbers", "previous_last_used")
@@ -57,7 +57,7 @@ class _Counts:
         self.callers: dict[Sender, list[int]] = {}
         """First and last instant, and how many requests; the longest unseen first."""
 
-    def passed(self, at: int, sender: Sender, *, by_previous_secret: bool) -> None:
+    def add_success(self, at: int, sender: Sender, *, by_previous_secret: bool) -> None:
         self.numbers[0] += 1
         self.last_used = at
         if by_previous_secret:
@@ -76,18 +76,18 @@ class _Counts:
         return KeyCounts._make((key_id, *dates, *self.numbers, self.last_used, self.previous_last_used))
 
 
-class Tally:
+class UsageBuffer:
     """What one process has counted and not yet written."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, _Counts] = {}
-        self._waiting: deque[tuple[str, _Counts]] = deque()
+        self._counts: dict[str, _PendingCounts] = {}
+        self._waiting: deque[tuple[str, _PendingCounts]] = deque()
         self._sealed = 0
         self._refused: dict[str, deque[Refused]] = {}
         self._refused_count = 0
         self._without_a_key: deque[Refused] = deque()
         self._refused_row: deque[Refused] = deque()
-        self._pairs = Memo[int, bool](PAIRS_REMEMBERED)
+        self._pairs = TwoGenerationCache[int, bool](PAIRS_REMEMBERED)
         self._pairs_of_key: dict[str, int] = {}
         self._of_key: dict[str, int] = {}
         self._of_no_key = 0
@@ -115,11 +115,11 @@ class Tally:
         if counts is None:
             return
         if outcome is Outcome.GOOD:
-            counts.passed(at, sender, by_previous_secret=by_previous_secret)
+            counts.add_success(at, sender, by_previous_secret=by_previous_secret)
         else:
             counts.numbers[COUNTED[outcome]] += 1
 
-    def refuse(self, refused: Refused) -> None:
+    def add_refusal(self, refused: Refused) -> None:
         """Remembers a refused request; one without a key only where `takes_without_a_key` said so."""
         if refused.key_id is None:
             self._without_a_key.append(refused)
@@ -148,7 +148,7 @@ class Tally:
         self.dropped[kind] += requests
         return kind
 
-    def seal(self) -> bool:
+    def flush_to_queue(self) -> bool:
         """
         Puts what there is so far into the row for the next batches; what comes later waits for the next call.
 
@@ -166,7 +166,7 @@ class Tally:
 
     def next_batch(self, *, wants_totals: bool = True) -> Batch | None:
         """The next of what waits to be written, or None where nothing does; it is the caller's from then on."""
-        counts: dict[str, _Counts] = {}
+        counts: dict[str, _PendingCounts] = {}
         while self._waiting and len(counts) < KEYS_A_BATCH and self._waiting[0][0] not in counts:
             key_id, those = self._waiting.popleft()
             counts[key_id] = those
@@ -211,7 +211,7 @@ class Tally:
                 passed[key_id] = passed.get(key_id, 0) + those.numbers[0]
         return passed
 
-    def _counts_of(self, key_id: str, hour: int) -> _Counts | None:
+    def _counts_of(self, key_id: str, hour: int) -> _PendingCounts | None:
         counts = self._counts.get(key_id)
         if counts is not None:
             if counts.hour == hour:
@@ -221,7 +221,7 @@ class Tally:
         elif len(self._counts) + len(self._waiting) >= KEYS_AT_MOST:
             self.dropped["counts"] += 1
             return None
-        counts = self._counts[key_id] = _Counts(hour)
+        counts = self._counts[key_id] = _PendingCounts(hour)
         return counts
 
     def _next_refused(self) -> tuple[list[Refused], list[str]]:
@@ -247,7 +247,7 @@ class Tally:
         if self._pairs.get(pair) is not None:
             return False
         if len(self._pairs_of_key) >= KEYS_AT_MOST:
-            self._pairs, self._pairs_of_key = Memo(PAIRS_REMEMBERED), {}
+            self._pairs, self._pairs_of_key = TwoGenerationCache(PAIRS_REMEMBERED), {}
         number = self._pairs_of_key.get(caller.key_id, 0)
         if number < CALLERS_KEPT:
             self._pairs.put(pair, True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from keys.limits.sliding_window import Month
-from models.usage.store import Batch, ContentRefused, KeyCounts, LedgerStore, Refused, SeenCaller
+from models.usage.store import Batch, ContentRefused, KeyCounts, Refused, SeenCaller, UsageStore
 
 Item = KeyCounts | SeenCaller | Refused
 Kind = TypeVar("Kind", bound=Item)
@@ -23,7 +23,7 @@ LeftOut = Callable[[Item, ContentRefused], None]
 class Outgoing:
     """What was taken from the tally and may not have been written. One call of `settle` runs at a time."""
 
-    def __init__(self, store: LedgerStore, *, settled: Settled, left_out: LeftOut) -> None:
+    def __init__(self, store: UsageStore, *, settled: Settled, left_out: LeftOut) -> None:
         self._store = store
         self._settled = settled
         self._left_out = left_out

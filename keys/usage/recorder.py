@@ -13,16 +13,16 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from keys.limits.sliding_window import Month, month_of, to_ms
-from keys.usage.buffer import Sender, Tally
+from keys.usage.buffer import Sender, UsageBuffer
 from keys.usage.outgoing import Item, Outgoing
 from keys.usage.user_agent import cleaned
-from keys.verification.verdict import Verdict, Wanted
+from keys.verification.verdict import RequestedAgent, Verdict
 from models.key_lookup import DatabaseUnavailable
 from models.usage.refused_request import RefusedReason
 from models.usage.store import (
     Batch,
     ContentRefused,
-    LedgerStore,
+    UsageStore,
     noted_refusal,
 )
 
@@ -30,33 +30,33 @@ logger = logging.getLogger("keydesk.ledger")
 
 EVERY_SECONDS = 0.5
 LAST_ROUND_SECONDS = 10
-ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR = 20
+ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS = 20
 LEFT_OUT_LOGGED_EVERY_SECONDS = 60
 Learn = Callable[[Month, Mapping[str, int]], None]
 """Is told what the months of some keys come to, all processes' requests and the unwritten ones of this one together."""
 
 
-class Ledger:
+class UsageRecorder:
     """The memory of one process's verifications, on its way into the database."""
 
     def __init__(
         self,
-        store: LedgerStore,
+        store: UsageStore,
         *,
         clock: Callable[[], datetime],
         learn: Learn | None = None,
-        learns: Callable[[], bool] = lambda: True,
-        on_company: Callable[[], None] | None = None,
+        wants_totals: Callable[[], bool] = lambda: True,
+        on_other_writer: Callable[[], None] | None = None,
     ) -> None:
         """
-        `learns` says whether what the months come to is of use at the moment; `on_company` is called when another
+        `wants_totals` says whether what the months come to is of use at the moment; `on_other_writer` is called when another
         process writes into the same database.
         """
         self._store = store
         self._clock = clock
         self._learn = learn
-        self._learns = learns
-        self._on_company = on_company
+        self._wants_totals = wants_totals
+        self._on_other_writer = on_other_writer
         self._outgoing = Outgoing(store, settled=self._tell, left_out=self._leave_out)
         self._writing = asyncio.Lock()
         self._reading = asyncio.Lock()
@@ -65,26 +65,26 @@ class Ledger:
         self._is_failing = False
         self._left_out = 0
         self._left_out_logged_at = -math.inf
-        self.tally = Tally()
+        self.buffer = UsageBuffer()
 
     @property
     def is_degraded(self) -> bool:
         """Whether usage can't be written at the moment; it is kept until it can."""
         return self._is_failing
 
-    def note(self, verdict: Verdict, request_id: str, sender: Sender, wanted: Wanted) -> None:
+    def record(self, verdict: Verdict, request_id: str, sender: Sender, wanted: RequestedAgent) -> None:
         """Remembers what became of a request; its id is 32 hexadecimal digits."""
         decision, key = verdict.decision, verdict.key
         at = to_ms(self._clock()) if decision is None else decision.balance.at
         if key is not None:
-            self.tally.count(key.key_id, verdict.outcome, at, sender, by_previous_secret=verdict.by_previous_secret)
+            self.buffer.count(key.key_id, verdict.outcome, at, sender, by_previous_secret=verdict.by_previous_secret)
         reason = verdict.outcome.reason
         if reason is not None:
             key_id = None if key is None else key.key_id
             detail = None if verdict.malformed is None else verdict.malformed.detail
-            self.refuse(reason, request_id, sender, at=at, key_id=key_id, agent_id=wanted.agent_id, detail=detail)
+            self.add_refusal(reason, request_id, sender, at=at, key_id=key_id, agent_id=wanted.agent_id, detail=detail)
 
-    def refuse(
+    def add_refusal(
         self,
         reason: RefusedReason,
         request_id: str,
@@ -96,11 +96,11 @@ class Ledger:
         detail: str | None = None,
     ) -> None:
         """Remembers a refused request."""
-        if key_id is None and not self.tally.takes_without_a_key:
+        if key_id is None and not self.buffer.takes_without_a_key:
             return
         at = to_ms(self._clock()) if at is None else at
         user_agent = cleaned(sender.user_agent) or None
-        self.tally.refuse(
+        self.buffer.add_refusal(
             noted_refusal(
                 request_id,
                 key_id,
@@ -134,12 +134,12 @@ class Ledger:
         is_sealed = False
         while not is_sealed:
             # First what another call has left, where there is some: no key waits behind a batch of its own.
-            is_sealed = not self._outgoing and self.tally.seal()
+            is_sealed = not self._outgoing and self.buffer.flush_to_queue()
             while await self._write_batch():
                 pass
 
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Writes twice a second while the block runs, and what is left at its end."""
         over = asyncio.Event()
         rounds = asyncio.create_task(self._rounds(over))
@@ -157,7 +157,7 @@ class Ledger:
         while True:
             is_last = over.is_set()
             number += 1
-            await self._round(looks_for_company=number % ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR == 0)
+            await self._round(looks_for_company=number % ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS == 0)
             if is_last:
                 return
             with suppress(TimeoutError):
@@ -167,8 +167,8 @@ class Ledger:
     async def _round(self, *, looks_for_company: bool) -> None:
         try:
             await self.write()
-            if looks_for_company and self._on_company is not None:
-                await self._look_for_company(self._on_company)
+            if looks_for_company and self._on_other_writer is not None:
+                await self._look_for_other_writers(self._on_other_writer)
         except Exception as error:
             if not self._is_failing:
                 self._is_failing = True
@@ -180,17 +180,17 @@ class Ledger:
                 self._is_failing = False
                 logger.warning("Usage can be written down again")
 
-    async def _look_for_company(self, on_company: Callable[[], None]) -> None:
+    async def _look_for_other_writers(self, on_other_writer: Callable[[], None]) -> None:
         async with self._reading:
             has_company = await self._store.has_company()
         if has_company:
-            on_company()
+            on_other_writer()
 
     async def _write_batch(self) -> bool:
         """Writes the next batch; False where there is none."""
         async with self._writing:
             await self._outgoing.settle()
-            batch = self.tally.next_batch(wants_totals=self._learn is not None and self._learns())
+            batch = self.buffer.next_batch(wants_totals=self._learn is not None and self._wants_totals())
             if batch is None:
                 return False
             self._outgoing.add(batch)
@@ -208,12 +208,12 @@ class Ledger:
                 months.setdefault(each.month, {})[each.key_id] = totals[each.key_id]
         for start, written in months.items():
             month = month_of(start * 1000)
-            unwritten = self.tally.unwritten(written, month, of_last_batch=True)
+            unwritten = self.buffer.unwritten(written, month, of_last_batch=True)
             self._learn(month, {key_id: total + unwritten.get(key_id, 0) for key_id, total in written.items()})
 
     def _leave_out(self, item: Item, refusal: ContentRefused) -> None:
         """Counts what the database refuses as dropped; at most one line a minute says so, without what was in it."""
-        kind = self.tally.drop(item)
+        kind = self.buffer.drop(item)
         self._left_out += 1
         now = time.monotonic()
         if now - self._left_out_logged_at >= LEFT_OUT_LOGGED_EVERY_SECONDS:
@@ -238,6 +238,6 @@ class Ledger:
                     answer.set_exception(error)
                     answer.exception()  # asked for, so that a caller that hung up leaves no complaint
                 return
-            unwritten = self.tally.unwritten(asked, month)
+            unwritten = self.buffer.unwritten(asked, month)
             for key_id, answer in asked.items():
                 answer.set_result(used.get(key_id, 0) + unwritten.get(key_id, 0))

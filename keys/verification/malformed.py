@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from keys.token import PUBLIC_ID_LENGTH, TAIL_LENGTH, parse
 from keys.verification.malformed_rules import (
-    DEVIATIONS,
-    DISGUISES,
-    INSTEAD,
     LOOKED_AT,
+    NEAR_MISSES,
+    NOT_A_KEY,
     TRIMMING,
-    Fault,
-    Look,
+    WRAPPERS,
+    Candidate,
+    FormatError,
     Rule,
     key_length,
 )
@@ -31,7 +31,7 @@ ROUNDS_AT_MOST = 8
 class Malformed:
     """The fault in a text's form, and one or two sentences for the caller that repeat no part of the text."""
 
-    fault: Fault
+    fault: FormatError
     detail: str
 
 
@@ -44,9 +44,9 @@ class Finding:
     that were removed, the outermost first.
     """
 
-    fault: Fault
+    fault: FormatError
     fact: str = ""
-    disguises: tuple[Fault, ...] = ()
+    disguises: tuple[FormatError, ...] = ()
 
 
 def examine(text: str, prefixes: Collection[str]) -> Malformed:
@@ -65,18 +65,18 @@ def recognise(text: str, prefixes: Collection[str]) -> Finding:
 
     Of a text longer than LOOKED_AT, mostly only the beginning is examined, so that a long one costs little.
     """
-    look = Look(_as_typed(text), prefixes)
-    disguises: tuple[Fault, ...] = ()
+    look = Candidate(_as_typed(text), prefixes)
+    disguises: tuple[FormatError, ...] = ()
     for _ in range(ROUNDS_AT_MOST):
         if disguises and parse(look.text, prefixes) is not None:
             return Finding(disguises[0], disguises=disguises)
-        if (instead := _first(INSTEAD, look)) is not None:
+        if (instead := _first(NOT_A_KEY, look)) is not None:
             return Finding(*instead, disguises)
         if (uncovered := _uncover(look)) is None:
             break
         disguise, look = uncovered
         disguises = tuple(dict.fromkeys((*disguises, disguise)))
-    return Finding(*(_first(DEVIATIONS, look) or (Fault.OTHER, "")), disguises)
+    return Finding(*(_first(NEAR_MISSES, look) or (FormatError.OTHER, "")), disguises)
 
 
 def describe(finding: Finding, prefix: str) -> str:
@@ -92,7 +92,7 @@ def describe(finding: Finding, prefix: str) -> str:
     return _describe(finding, (), prefix)
 
 
-def _describe(finding: Finding, disguises: tuple[Fault, ...], prefix: str) -> str:
+def _describe(finding: Finding, disguises: tuple[FormatError, ...], prefix: str) -> str:
     without = " and ".join(DISGUISE_WORDS[disguise][1] for disguise in disguises)
     if finding.fault in DISGUISE_WORDS:
         return f"{DISGUISE_WORDS[finding.fault][0]} Send the key without {without}."
@@ -107,22 +107,22 @@ def _describe(finding: Finding, disguises: tuple[Fault, ...], prefix: str) -> st
     )
 
 
-def _first(rules: tuple[tuple[Fault, Rule], ...], look: Look) -> tuple[Fault, str] | None:
+def _first(rules: tuple[tuple[FormatError, Rule], ...], look: Candidate) -> tuple[FormatError, str] | None:
     for fault, rule in rules:
         if found := rule(look):
             return fault, found if isinstance(found, str) else ""
     return None
 
 
-def _uncover(look: Look) -> tuple[Fault, Look] | None:
+def _uncover(look: Candidate) -> tuple[FormatError, Candidate] | None:
     """
     Removes the first wrapping that the text has; returns None if it has none.
 
     A text longer than LOOKED_AT can't be a wrapped key, so only white space around it is removed.
     """
-    for disguise, taken_off in DISGUISES if len(look.text) <= LOOKED_AT else TRIMMING:
+    for disguise, taken_off in WRAPPERS if len(look.text) <= LOOKED_AT else TRIMMING:
         if (rest := taken_off(look)) != look.text:
-            return disguise, Look(rest, look.prefixes)
+            return disguise, Candidate(rest, look.prefixes)
     return None
 
 
@@ -136,20 +136,20 @@ def _as_typed(text: str) -> str:
         return text
 
 
-DISGUISE_WORDS: dict[Fault, tuple[str, str]] = {
-    Fault.STRUCTURED: ("The key was sent inside JSON or a list.", "what is around it"),
-    Fault.INVISIBLE: ("There are invisible or control characters in or around the key.", "invisible characters"),
-    Fault.WHITE_SPACE: ("There is white space or a line break in or around the key.", "white space"),
-    Fault.QUOTED: ("There are quotes or brackets around the key.", "quotes or brackets"),
-    Fault.BEARER: (
+DISGUISE_WORDS: dict[FormatError, tuple[str, str]] = {
+    FormatError.STRUCTURED: ("The key was sent inside JSON or a list.", "what is around it"),
+    FormatError.INVISIBLE: ("There are invisible or control characters in or around the key.", "invisible characters"),
+    FormatError.WHITE_SPACE: ("There is white space or a line break in or around the key.", "white space"),
+    FormatError.QUOTED: ("There are quotes or brackets around the key.", "quotes or brackets"),
+    FormatError.BEARER: (
         "The word Bearer is there twice, or in X-API-Key, which takes the key alone.",
         "the extra Bearer",
     ),
-    Fault.PUNCTUATION: ("There is punctuation, or a backslash sequence, before or after the key.", "punctuation"),
-    Fault.ASSIGNMENT: ("There is a name with = or : before the key.", "the name before it"),
-    Fault.PERCENT_ENCODED: ("The key is percent-encoded, as if for an address.", "percent-encoding"),
-    Fault.SURROUNDED: ("There is other text before or after the key.", "other text"),
-    Fault.BASE64: ("The key is encoded in base64.", "that encoding"),
+    FormatError.PUNCTUATION: ("There is punctuation, or a backslash sequence, before or after the key.", "punctuation"),
+    FormatError.ASSIGNMENT: ("There is a name with = or : before the key.", "the name before it"),
+    FormatError.PERCENT_ENCODED: ("The key is percent-encoded, as if for an address.", "percent-encoding"),
+    FormatError.SURROUNDED: ("There is other text before or after the key.", "other text"),
+    FormatError.BASE64: ("The key is encoded in base64.", "that encoding"),
 }
 """For each wrapping: the sentence that says it is there, and the phrase for what to leave out."""
 
@@ -161,40 +161,40 @@ _AGAIN = "Copy the whole key from where it was stored when it was created{withou
 _SHOWN_ONCE = "The whole key was shown once, when it was created: if nobody stored it, rotate the key."
 _HEADER = "Send the key alone, as Authorization: Bearer KEY or as X-API-Key: KEY."
 
-WORDS: dict[Fault, tuple[str, str]] = {
-    Fault.EMPTY: ("There is nothing where the key should be.", _HEADER),
-    Fault.NO_VALUE: (
+WORDS: dict[FormatError, tuple[str, str]] = {
+    FormatError.EMPTY: ("There is nothing where the key should be.", _HEADER),
+    FormatError.NO_VALUE: (
         "A program's word for no value was sent instead of the key.",
         "Check that what the key is read from is set where the program runs.",
     ),
-    Fault.VARIABLE: (
+    FormatError.VARIABLE: (
         "The name of a variable was sent instead of the key that it stands for.",
         "Check that it is set and gets replaced: a shell does not do so in single quotes, nor most files.",
     ),
-    Fault.PLACEHOLDER: ("A placeholder was sent instead of the key.", "Put your key in its place."),
-    Fault.ID: ("{fact} was sent instead of a key.", _SHOWN_ONCE),
-    Fault.UUID: ("A UUID was sent instead of a key.", _FORM + "."),
-    Fault.ADDRESS: ("An address was sent instead of a key.", _HEADER),
-    Fault.VENDOR: (
+    FormatError.PLACEHOLDER: ("A placeholder was sent instead of the key.", "Put your key in its place."),
+    FormatError.ID: ("{fact} was sent instead of a key.", _SHOWN_ONCE),
+    FormatError.UUID: ("A UUID was sent instead of a key.", _FORM + "."),
+    FormatError.ADDRESS: ("An address was sent instead of a key.", _HEADER),
+    FormatError.VENDOR: (
         "{fact} was sent, which is no key of this service.",
         "Send a key that begins with {prefix}_, and check which of your variables goes where.",
     ),
-    Fault.BASIC_CREDENTIALS: ("A user name and password (Basic) were sent instead of a key.", _HEADER),
-    Fault.HINT: ("The hint was sent, which only shows how a key begins and ends.", _SHOWN_ONCE),
-    Fault.MASKED: ("The key is masked: a part of it was replaced before it was copied or sent.", _SHOWN_ONCE),
-    Fault.DOUBLED: ("The key is there more than once.", "Send it once, in one header."),
-    Fault.SEVERAL: ("There is more than one key.", "Send one of them."),
-    Fault.CAPITALS: ("The key's capital and small letters were changed.", _AGAIN),
-    Fault.BEGINNING_MISSING: ("The beginning of the key is missing.", _AGAIN),
-    Fault.OTHER_PREFIX: ("What was sent begins with another prefix than {prefix}_.", _AGAIN),
-    Fault.PUBLIC_ID_ONLY: ("Only the public id was sent, which is the first part of a key.", _SHOWN_ONCE),
-    Fault.UNDERSCORES: ("The key's two underscores are missing, doubled or replaced.", _AGAIN),
-    Fault.CHARACTERS: (
+    FormatError.BASIC_CREDENTIALS: ("A user name and password (Basic) were sent instead of a key.", _HEADER),
+    FormatError.HINT: ("The hint was sent, which only shows how a key begins and ends.", _SHOWN_ONCE),
+    FormatError.MASKED: ("The key is masked: a part of it was replaced before it was copied or sent.", _SHOWN_ONCE),
+    FormatError.DOUBLED: ("The key is there more than once.", "Send it once, in one header."),
+    FormatError.SEVERAL: ("There is more than one key.", "Send one of them."),
+    FormatError.CAPITALS: ("The key's capital and small letters were changed.", _AGAIN),
+    FormatError.BEGINNING_MISSING: ("The beginning of the key is missing.", _AGAIN),
+    FormatError.OTHER_PREFIX: ("What was sent begins with another prefix than {prefix}_.", _AGAIN),
+    FormatError.PUBLIC_ID_ONLY: ("Only the public id was sent, which is the first part of a key.", _SHOWN_ONCE),
+    FormatError.UNDERSCORES: ("The key's two underscores are missing, doubled or replaced.", _AGAIN),
+    FormatError.CHARACTERS: (
         "There are characters that no key has, such as punctuation or letters that only look alike.",
         _AGAIN,
     ),
-    Fault.TOO_SHORT: ("The key is too short by {fact}.", _AGAIN),
-    Fault.TOO_LONG: ("The key is too long by {fact}.", _AGAIN),
-    Fault.OTHER: ("What was sent does not have the form of a key.", _FORM + "{without}."),
+    FormatError.TOO_SHORT: ("The key is too short by {fact}.", _AGAIN),
+    FormatError.TOO_LONG: ("The key is too long by {fact}.", _AGAIN),
+    FormatError.OTHER: ("What was sent does not have the form of a key.", _FORM + "{without}."),
 }
 """For each other fault: the sentence that says what is wrong, and the one that says what to do."""

@@ -20,7 +20,7 @@ LOOKED_AT = 512
 """Characters that are examined: a longer text is judged by its first LOOKED_AT characters and its length."""
 
 
-class Fault(StrEnum):
+class FormatError(StrEnum):
     """What is wrong with a text. The values are stored with refused requests, so they must never change."""
 
     # Something else was sent.
@@ -61,7 +61,7 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Candidate:
     """A text that rules examine, with the accepted prefixes. Rules with patterns search only its `head`."""
 
     text: str
@@ -83,7 +83,7 @@ class Look:
         return [found for found in _KEY.findall(self.head) if parse(found, self.prefixes) is not None]
 
 
-Rule = Callable[[Look], str | bool | None]
+Rule = Callable[[Candidate], str | bool | None]
 """Returns something true if the fault is there: the fact that its sentence needs, or True if it needs none."""
 
 
@@ -136,11 +136,11 @@ def _named(table: dict[str, str]) -> Rule:
 _of_a_vendor = _named(VENDORS)
 
 
-def _vendor(look: Look) -> str | bool | None:
+def _vendor(look: Candidate) -> str | bool | None:
     return look.own_prefix is None and _of_a_vendor(look)
 
 
-def _variable(look: Look) -> bool:
+def _variable(look: Candidate) -> bool:
     return _VARIABLE.search(look.head) is not None and not look.keys()
 
 
@@ -156,48 +156,48 @@ def _decoded(text: str) -> str:
     return found if found.strip().isprintable() else ""
 
 
-def _basic(look: Look) -> bool:
+def _basic(look: Candidate) -> bool:
     credentials = _BASIC.fullmatch(look.head)
     return look.own_prefix is None and credentials is not None and ":" in _decoded(credentials[1])
 
 
-def _hint(look: Look) -> bool:
+def _hint(look: Candidate) -> bool:
     return _HINT.fullmatch(look.head.removeprefix(look.own_prefix or "")) is not None
 
 
-def _masked(look: Look) -> bool:
+def _masked(look: Candidate) -> bool:
     return _MASK.search(look.head) is not None and not look.keys()
 
 
-def _doubled(look: Look) -> bool:
+def _doubled(look: Candidate) -> bool:
     keys = look.keys()
     return len(keys) > 1 and len(set(keys)) == 1
 
 
-def _several(look: Look) -> bool:
+def _several(look: Candidate) -> bool:
     return len(look.keys()) > 1
 
 
-INSTEAD: tuple[tuple[Fault, Rule], ...] = (
-    (Fault.EMPTY, _begins(r"\Z")),
-    (Fault.NO_VALUE, _begins(r"(?i)[\[(<]?(?:undefined|null|none|nil|nan|object object)[\])>]?\Z")),
-    (Fault.VARIABLE, _variable),
+NOT_A_KEY: tuple[tuple[FormatError, Rule], ...] = (
+    (FormatError.EMPTY, _begins(r"\Z")),
+    (FormatError.NO_VALUE, _begins(r"(?i)[\[(<]?(?:undefined|null|none|nil|nan|object object)[\])>]?\Z")),
+    (FormatError.VARIABLE, _variable),
     (
-        Fault.PLACEHOLDER,
+        FormatError.PLACEHOLDER,
         _begins(
             r"(?i)\{\{|<[a-z][a-z _.-]{0,40}>\Z|(?:change[ _-]?me|placeholder|example|todo)\Z"
             r"|(?:[a-z]+[ _.-])*(?:(?:api)?key|token|secret)(?:[ _.-](?:here|value|goes))*\Z"
         ),
     ),
-    (Fault.ID, _named(IDS)),
-    (Fault.UUID, _begins(r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\Z")),
-    (Fault.ADDRESS, _begins(r"(?i)[a-z][a-z0-9+.-]*://|www\.")),
-    (Fault.VENDOR, _vendor),
-    (Fault.HINT, _hint),
-    (Fault.MASKED, _masked),
-    (Fault.DOUBLED, _doubled),
-    (Fault.SEVERAL, _several),
-    (Fault.BASIC_CREDENTIALS, _basic),
+    (FormatError.ID, _named(IDS)),
+    (FormatError.UUID, _begins(r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\Z")),
+    (FormatError.ADDRESS, _begins(r"(?i)[a-z][a-z0-9+.-]*://|www\.")),
+    (FormatError.VENDOR, _vendor),
+    (FormatError.HINT, _hint),
+    (FormatError.MASKED, _masked),
+    (FormatError.DOUBLED, _doubled),
+    (FormatError.SEVERAL, _several),
+    (FormatError.BASIC_CREDENTIALS, _basic),
 )
 
 
@@ -212,42 +212,44 @@ _ASSIGNMENT = re.compile(
 )
 
 
-def _structured(look: Look) -> str:
+def _structured(look: Candidate) -> str:
     keys = look.keys() if re.match(r"[\[{]\s*[\"'{\[]", look.text) else []
     return keys[0] if keys else look.text
 
 
-def _unassigned(look: Look) -> str:
+def _unassigned(look: Candidate) -> str:
     return look.text if look.own_prefix else _ASSIGNMENT.sub("", look.text)
 
 
-def _surrounded(look: Look) -> str:
+def _surrounded(look: Candidate) -> str:
     found = re.search(rf"(?<!{_LETTERS})(?:{PATTERN})(?!{_LETTERS})", look.text)
     return found[0] if found and parse(found[0], look.prefixes) is not None else look.text
 
 
-def _joined(look: Look) -> str:
+def _joined(look: Candidate) -> str:
     return re.sub(r"\\?\s+", "", look.text) if look.own_prefix else look.text
 
 
-def _from_base64(look: Look) -> str:
+def _from_base64(look: Candidate) -> str:
     decoded = "" if look.own_prefix or not look.text.isascii() else _decoded(look.text).strip()
-    return decoded if Look(decoded, look.prefixes).own_prefix else look.text
+    return decoded if Candidate(decoded, look.prefixes).own_prefix else look.text
 
 
-TRIMMING: tuple[tuple[Fault, Callable[[Look], str]], ...] = ((Fault.WHITE_SPACE, lambda look: look.text.strip()),)
-DISGUISES: tuple[tuple[Fault, Callable[[Look], str]], ...] = (
-    (Fault.INVISIBLE, lambda look: visible(look.text)),
+TRIMMING: tuple[tuple[FormatError, Callable[[Candidate], str]], ...] = (
+    (FormatError.WHITE_SPACE, lambda look: look.text.strip()),
+)
+WRAPPERS: tuple[tuple[FormatError, Callable[[Candidate], str]], ...] = (
+    (FormatError.INVISIBLE, lambda look: visible(look.text)),
     *TRIMMING,
-    (Fault.STRUCTURED, _structured),
-    (Fault.BEARER, lambda look: _BEARER.sub("", look.text)),
-    (Fault.ASSIGNMENT, _unassigned),
-    (Fault.QUOTED, lambda look: _AROUND.sub("", look.text)),
-    (Fault.BASE64, _from_base64),
-    (Fault.PUNCTUATION, lambda look: _PUNCTUATION.sub("", look.text)),
-    (Fault.PERCENT_ENCODED, lambda look: unquote(look.text)),
-    (Fault.SURROUNDED, _surrounded),
-    (Fault.WHITE_SPACE, _joined),
+    (FormatError.STRUCTURED, _structured),
+    (FormatError.BEARER, lambda look: _BEARER.sub("", look.text)),
+    (FormatError.ASSIGNMENT, _unassigned),
+    (FormatError.QUOTED, lambda look: _AROUND.sub("", look.text)),
+    (FormatError.BASE64, _from_base64),
+    (FormatError.PUNCTUATION, lambda look: _PUNCTUATION.sub("", look.text)),
+    (FormatError.PERCENT_ENCODED, lambda look: unquote(look.text)),
+    (FormatError.SURROUNDED, _surrounded),
+    (FormatError.WHITE_SPACE, _joined),
 )
 """Wrappings around or over a key. Each function returns the text without it, unchanged if it is not there."""
 
@@ -258,16 +260,16 @@ _UNDERSCORE_LIKE = re.compile(r"[_\-\u2010-\u2015\u2212\u02cd\uff3f\ufe4d-\ufe4f
 _BARE = re.compile(rf"(?:(?:([0-9A-Za-z]*)_)?({_LETTERS}{{0,{PUBLIC_ID_LENGTH}}})_)?{_LETTERS}{{{TAIL_LENGTH}}}")
 
 
-def _run_of_x(look: Look) -> bool:
+def _run_of_x(look: Candidate) -> bool:
     return re.search(r"x{4}|X{4}", look.head) is not None
 
 
-def _capitals(look: Look) -> bool:
+def _capitals(look: Candidate) -> bool:
     prefix = look.head.partition("_")[0]
     return prefix not in look.prefixes and prefix.lower() in look.prefixes
 
 
-def _beginning_missing(look: Look) -> bool:
+def _beginning_missing(look: Candidate) -> bool:
     """Whether the text is the end of a key, without its prefix or with only the end of the prefix."""
     bare = _BARE.fullmatch(look.head)
     if bare is None or look.own_prefix:
@@ -275,17 +277,17 @@ def _beginning_missing(look: Look) -> bool:
     return bare[1] is None or any(prefix.endswith(bare[1]) for prefix in look.prefixes)
 
 
-def _other_prefix(look: Look) -> bool:
+def _other_prefix(look: Candidate) -> bool:
     bare = _BARE.fullmatch(look.head)
     return bool(bare and bare[1] and bare[2] and len(bare[2]) == PUBLIC_ID_LENGTH and not look.own_prefix)
 
 
-def _public_id_only(look: Look) -> bool:
+def _public_id_only(look: Candidate) -> bool:
     rest = look.head.removeprefix(look.own_prefix or "").removesuffix("_")
     return len(rest) == PUBLIC_ID_LENGTH and rest.isascii() and rest.isalnum()
 
 
-def _underscores(look: Look) -> bool:
+def _underscores(look: Candidate) -> bool:
     """
     Whether only the underscores of a key are wrong: something else, or nothing, stands between its parts.
 
@@ -302,7 +304,7 @@ def _underscores(look: Look) -> bool:
     )
 
 
-def _characters(look: Look) -> bool:
+def _characters(look: Candidate) -> bool:
     return not look.head.isascii() or (look.own_prefix is not None and re.search(r"\W", look.head) is not None)
 
 
@@ -312,14 +314,17 @@ def _by(count: int) -> str | None:
     return "1 character" if count == 1 else f"{count} characters"
 
 
-DEVIATIONS: tuple[tuple[Fault, Rule], ...] = (
-    (Fault.MASKED, _run_of_x),
-    (Fault.CAPITALS, _capitals),
-    (Fault.BEGINNING_MISSING, _beginning_missing),
-    (Fault.OTHER_PREFIX, _other_prefix),
-    (Fault.PUBLIC_ID_ONLY, _public_id_only),
-    (Fault.UNDERSCORES, _underscores),
-    (Fault.CHARACTERS, _characters),
-    (Fault.TOO_SHORT, lambda look: _by(key_length(look.own_prefix) - len(look.text)) if look.own_prefix else None),
-    (Fault.TOO_LONG, lambda look: _by(len(look.text) - key_length(look.own_prefix)) if look.own_prefix else None),
+NEAR_MISSES: tuple[tuple[FormatError, Rule], ...] = (
+    (FormatError.MASKED, _run_of_x),
+    (FormatError.CAPITALS, _capitals),
+    (FormatError.BEGINNING_MISSING, _beginning_missing),
+    (FormatError.OTHER_PREFIX, _other_prefix),
+    (FormatError.PUBLIC_ID_ONLY, _public_id_only),
+    (FormatError.UNDERSCORES, _underscores),
+    (FormatError.CHARACTERS, _characters),
+    (
+        FormatError.TOO_SHORT,
+        lambda look: _by(key_length(look.own_prefix) - len(look.text)) if look.own_prefix else None,
+    ),
+    (FormatError.TOO_LONG, lambda look: _by(len(look.text) - key_length(look.own_prefix)) if look.own_prefix else None),
 )

@@ -26,19 +26,19 @@ class Verdict(NamedTuple):
     by_previous_secret: bool = False
 
 
-class Wanted(NamedTuple):
+class RequestedAgent(NamedTuple):
     """The agent that a request is for. `agent_id` has 32 hexadecimal digits; None if the request names no agent."""
 
     agent_id: str | None = None
-    is_unreadable: bool = False
+    is_invalid: bool = False
     """The request's X-Agent-Id is not a valid agent id, or was sent more than once."""
     is_repeated: bool = False
     """It is unreadable because the header was sent more than once."""
 
 
-def judge_agent(key: KeyState, wanted: Wanted, *, require_agent: bool) -> Verdict:
+def judge_agent(key: KeyState, wanted: RequestedAgent, *, require_agent: bool) -> Verdict:
     """Decides whether a key with a valid secret may be used for the requested agent. Limits are checked after this."""
-    if wanted.is_unreadable:
+    if wanted.is_invalid:
         return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "X-Agent-Id is no agent's id, or is there twice", key)
     if wanted.agent_id is None:
         if require_agent and key.agent_id is not None:

@@ -11,16 +11,16 @@ import secrets
 from collections.abc import Collection, Sequence
 from hashlib import blake2b
 
-from keys.cache import Memo
+from keys.cache import TwoGenerationCache
 from keys.hashing import HashingPool, HashingQueueFull
-from keys.limits.limiter import LimiterUnavailable, Taking
+from keys.limits.limiter import Consumer, LimiterUnavailable
 from keys.limits.sliding_window import Limits
 from keys.outcomes import Outcome
 from keys.token import PREFIX_LENGTH_AT_MOST, PUBLIC_ID_LENGTH, TAIL_LENGTH, ServerKeys, parse, verify_tag
 from keys.turns import NOBODY, Party
 from keys.verification.malformed import examine
 from keys.verification.shared_runs import Runs, TooManyWaiting
-from keys.verification.verdict import Verdict, Wanted, judge_agent, judge_limits
+from keys.verification.verdict import RequestedAgent, Verdict, judge_agent, judge_limits
 from models.key_lookup import DatabaseUnavailable, KeyReader, KeyState
 
 KEY_LENGTH_AT_MOST = PREFIX_LENGTH_AT_MOST + 1 + PUBLIC_ID_LENGTH + 1 + TAIL_LENGTH
@@ -33,7 +33,7 @@ CURRENT_BY_ITS_END, NOT_SEEN_YET, WRONG_BEFORE = LINES = range(3)
 NONE_MATCHES = -1
 
 
-class Gate:
+class KeyVerifier:
     """
     Verifies keys. A change in the database takes effect at the next verification.
 
@@ -47,7 +47,7 @@ class Gate:
         prefixes: Collection[str],
         reader: KeyReader,
         pool: HashingPool,
-        limiter: Taking | None,
+        limiter: Consumer | None,
         require_agent: bool = False,
         memo_entries: int = MEMO_ENTRIES,
     ) -> None:
@@ -57,11 +57,11 @@ class Gate:
         self._pool = pool
         self._limiter = limiter
         self._require_agent = require_agent
-        self._memo = Memo[bytes, bool](memo_entries)
+        self._memo = TwoGenerationCache[bytes, bool](memo_entries)
         self._digest_key = secrets.token_bytes(32)
         self._runs = Runs[int](SECRETS_WAITING_AT_MOST, lines=len(LINES))
 
-    async def check(self, key: str, wanted: Wanted) -> Verdict:
+    async def verify(self, key: str, wanted: RequestedAgent) -> Verdict:
         """Returns the verdict on one presented key for the requested agent. An outage gives a verdict, not an error."""
         if len(key) > KEY_LENGTH_AT_MOST:
             return self._malformed(key)
@@ -89,7 +89,7 @@ class Gate:
             verdict = judge_agent(state, wanted, require_agent=self._require_agent)
             if verdict.outcome is not Outcome.GOOD or self._limiter is None:
                 return verdict
-            decision = await self._limiter.take(state.key_id, Limits(state.rate_limit, state.monthly_quota))
+            decision = await self._limiter.consume(state.key_id, Limits(state.rate_limit, state.monthly_quota))
         except DatabaseUnavailable:
             return Verdict(Outcome.UNAVAILABLE, "the database can't be asked")
         except HashingQueueFull:

@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel, col
 
 from models.engine.columns import UtcDateTime, instant, optional_instant, reference
 from models.engine.ids import AFTER_ALL, new_id
-from models.engine.in_clause import filled, places, room_for
+from models.engine.in_clause import padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
 from models.engine.statements import dialect_of, upsert
 from models.support.conversation import Conversation
@@ -138,7 +138,7 @@ def _last_of_each(room: int) -> Select[Any]:
             & (col(Message.id) >= func.coalesce(first_wanted, _BEFORE_ALL))
             & (col(Message.id) < _BEFORE),
         )
-        .where(col(Conversation.id).in_(places(room)))
+        .where(col(Conversation.id).in_(placeholders(room)))
         .order_by(col(Message.id))
     )
 
@@ -232,9 +232,9 @@ async def messages_of(
 
     There is at least one conversation, and each has its entry.
     """
-    parameters = {**filled(conversation_ids), "passed_over": last - 1, "before": before or AFTER_ALL}
+    parameters = {**padded_values(conversation_ids), "passed_over": last - 1, "before": before or AFTER_ALL}
     found: dict[UUID, list[MessageRecord]] = {each: [] for each in conversation_ids}
-    for row in await fetch(source, _last_of_each(room_for(conversation_ids)), parameters):
+    for row in await fetch(source, _last_of_each(padded_size(conversation_ids)), parameters):
         message = _record(row)
         found[message.conversation_id].append(message)
     return found

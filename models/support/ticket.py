@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel, col
 
 from models.engine.columns import instant, optional_instant, optional_outside_text, outside_text, reference
 from models.engine.ids import new_id
-from models.engine.in_clause import filled, places, room_for
+from models.engine.in_clause import padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
 from models.organization import Organization
 from models.person import NamedPerson, Person
@@ -80,7 +80,7 @@ class ListedTicket(NamedTuple):
     body: str
 
 
-class Letter(NamedTuple):
+class OutgoingTicket(NamedTuple):
     """A ticket that somebody is to mail now, and until when nobody else does."""
 
     id: UUID
@@ -136,12 +136,12 @@ def record_of(ticket: Ticket) -> TicketRecord:
 
 @cache
 def _of_conversations(room: int) -> Select[Any]:
-    return columns(*_RECORD).where(col(Ticket.conversation_id).in_(places(room)))
+    return columns(*_RECORD).where(col(Ticket.conversation_id).in_(placeholders(room)))
 
 
 async def tickets_of(source: Source, conversation_ids: Collection[UUID]) -> dict[UUID, TicketRecord]:
     """The tickets of these conversations, by the conversation's id. There is at least one id."""
-    rows = await fetch(source, _of_conversations(room_for(conversation_ids)), filled(conversation_ids))
+    rows = await fetch(source, _of_conversations(padded_size(conversation_ids)), padded_values(conversation_ids))
     return {row[3]: TicketRecord._make(row) for row in rows}
 
 
@@ -190,7 +190,7 @@ async def is_ticket_due(session: AsyncSession, now: datetime) -> bool:
     return (await session.execute(_due(now))).first() is not None
 
 
-async def claim_due_ticket(session: AsyncSession, *, now: datetime, until: datetime) -> Letter | None:
+async def claim_due_ticket(session: AsyncSession, *, now: datetime, until: datetime) -> OutgoingTicket | None:
     """
     Takes the ticket that has been due for longest, for the caller alone until then.
 
@@ -205,10 +205,12 @@ async def claim_due_ticket(session: AsyncSession, *, now: datetime, until: datet
         .execution_options(synchronize_session=False)
     )
     row = taken.first()
-    return None if row is None else Letter._make(row)
+    return None if row is None else OutgoingTicket._make(row)
 
 
-async def claim_ticket(session: AsyncSession, ticket_id: UUID, *, sent_to: str, until: datetime) -> Letter | None:
+async def claim_ticket(
+    session: AsyncSession, ticket_id: UUID, *, sent_to: str, until: datetime
+) -> OutgoingTicket | None:
     """Takes this ticket to be mailed, sent before or not, to that address; None where there is no such ticket."""
     taken = await session.execute(
         update(Ticket)
@@ -218,10 +220,10 @@ async def claim_ticket(session: AsyncSession, ticket_id: UUID, *, sent_to: str, 
         .execution_options(synchronize_session=False)
     )
     row = taken.first()
-    return None if row is None else Letter._make(row)
+    return None if row is None else OutgoingTicket._make(row)
 
 
-async def note_sent(session: AsyncSession, ticket_id: UUID, at: datetime) -> None:
+async def mark_sent(session: AsyncSession, ticket_id: UUID, at: datetime) -> None:
     """The mail server has it, whoever may have claimed it since."""
     await session.execute(
         update(Ticket)
@@ -231,8 +233,8 @@ async def note_sent(session: AsyncSession, ticket_id: UUID, at: datetime) -> Non
     )
 
 
-async def note_not_sent(
-    session: AsyncSession, letter: Letter, *, failure: str, next_attempt_at: datetime | None
+async def mark_failed(
+    session: AsyncSession, letter: OutgoingTicket, *, failure: str, next_attempt_at: datetime | None
 ) -> None:
     """Why it was not sent, and when it is tried again, if at all; unless somebody else has claimed it since."""
     await session.execute(

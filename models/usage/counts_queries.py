@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from models.engine.columns import UtcDateTime
 from models.engine.database_address import POSTGRESQL, SQLITE
-from models.engine.in_clause import filled, places, room_for
+from models.engine.in_clause import padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
 from models.usage.counts import OUTCOMES, UsageDay, UsageHour, UsageMonth
 
@@ -62,7 +62,7 @@ def _counted(table: type[UsageHour] | type[UsageDay], start: Any, room: int) -> 
     """The rows of so many keys that begin in a time, both ends included."""
     shown: list[Any] = [table.key_id, start, *(getattr(table, outcome) for outcome in OUTCOMES)]
     since, until = bindparam("since", type_=UtcDateTime()), bindparam("until", type_=UtcDateTime())
-    return columns(*shown).where(col(table.key_id).in_(places(room)), start.between(since, until))
+    return columns(*shown).where(col(table.key_id).in_(placeholders(room)), start.between(since, until))
 
 
 @cache
@@ -85,7 +85,7 @@ async def counted_by_hour(
     source: Source, key_ids: Collection[UUID], *, since: datetime, until: datetime
 ) -> list[Counted]:
     """The hours of these keys that begin in this time, both ends included. One without a request has no row."""
-    return await _counts(source, _by_hour(room_for(key_ids)), key_ids, since, until)
+    return await _counts(source, _by_hour(padded_size(key_ids)), key_ids, since, until)
 
 
 async def counted_by_day(
@@ -95,13 +95,13 @@ async def counted_by_day(
     The same by day; `since` is the first one's beginning, and `until` the last one's end. What is said of a day may
     stand in two rows.
     """
-    return await _counts(source, _by_day(room_for(key_ids)), key_ids, since, until)
+    return await _counts(source, _by_day(padded_size(key_ids)), key_ids, since, until)
 
 
 async def _counts(
     source: Source, statement: Select[Any], key_ids: Collection[UUID], since: datetime, until: datetime
 ) -> list[Counted]:
-    parameters = {**filled(key_ids), "since": since, "until": until}
+    parameters = {**padded_values(key_ids), "since": since, "until": until}
     return [Counted._make(row) for row in await fetch(source, statement, parameters)]
 
 
@@ -126,7 +126,7 @@ async def month_record(source: Source, key_id: UUID, *, month: datetime) -> Mont
 def _since_deletion(room: int) -> Select[Any]:
     both = union_all(
         *(
-            columns(col(table.key_id), col(table.deleted_key)).where(col(table.key_id).in_(places(room)))
+            columns(col(table.key_id), col(table.deleted_key)).where(col(table.key_id).in_(placeholders(room)))
             for table in (UsageHour, UsageDay)
         )
     ).subquery()
@@ -137,5 +137,5 @@ async def requests_since_deletion(source: Source, key_ids: Collection[UUID]) -> 
     """How many requests came with each of these keys after it was deleted, as far as days are kept."""
     if not key_ids:
         return {}
-    rows = await fetch(source, _since_deletion(room_for(key_ids)), filled(key_ids))
+    rows = await fetch(source, _since_deletion(padded_size(key_ids)), padded_values(key_ids))
     return dict.fromkeys(key_ids, 0) | {row[0]: row[1] for row in rows}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from models.api_key import ApiKey
-from models.engine.in_clause import filled, places, room_for
+from models.engine.in_clause import padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
 from models.usage.caller import Caller
 from models.usage.refused_request import RefusedReason, RefusedRequest
@@ -86,7 +86,7 @@ def _is_of_a_key(refused: Any) -> Any:
 def _callers(room: int) -> Select[Any]:
     """Few of each key: more than are kept are there for moments only."""
     newest_first = (col(Caller.last_seen_at).desc(), col(Caller.ip_address), col(Caller.user_agent))
-    return columns(*_CALLER).where(col(Caller.key_id).in_(places(room))).order_by(*newest_first)
+    return columns(*_CALLER).where(col(Caller.key_id).in_(placeholders(room))).order_by(*newest_first)
 
 
 @cache
@@ -111,7 +111,7 @@ def _newest_refused(room: int) -> Select[Any]:
             & (col(RefusedRequest.number) >= func.coalesce(last_wanted, 0))
             & _is_of_a_key(RefusedRequest),
         )
-        .where(col(ApiKey.id).in_(places(room)))
+        .where(col(ApiKey.id).in_(placeholders(room)))
         .order_by(col(RefusedRequest.number).desc())
     )
 
@@ -128,12 +128,12 @@ async def refused_request(source: Source, request_id: UUID) -> FoundRequest | No
 
 async def callers_of(source: Source, key_ids: Collection[UUID]) -> list[CallerRecord]:
     """Those of these keys, the last seen first."""
-    rows = await fetch(source, _callers(room_for(key_ids)), filled(key_ids))
+    rows = await fetch(source, _callers(padded_size(key_ids)), padded_values(key_ids))
     return [CallerRecord._make(row) for row in rows]
 
 
 async def newest_refused(source: Source, key_ids: Collection[UUID], *, of_each: int) -> list[RefusedRecord]:
     """The newest refused requests of these keys, at most so many of each, newest first."""
-    parameters = {**filled(key_ids), "passed_over": of_each - 1}
-    rows = await fetch(source, _newest_refused(room_for(key_ids)), parameters)
+    parameters = {**padded_values(key_ids), "passed_over": of_each - 1}
+    rows = await fetch(source, _newest_refused(padded_size(key_ids)), parameters)
     return [RefusedRecord(row[0], row[1], RefusedReason(row[2]), *row[3:]) for row in rows]

@@ -132,7 +132,7 @@ class MonthUsed(NamedTuple):
     batch: int
 
 
-class LedgerStore(Protocol):
+class UsageStore(Protocol):
     """Writes batches, one after the other. Reading never waits for a batch that is being written."""
 
     async def write(self, batch: Batch) -> dict[str, int]:

@@ -171,7 +171,7 @@ class _Connection:
         self._connection.close()
 
 
-class PostgresLedgerStore:
+class PostgresUsageStore:
     """Two connections of its own."""
 
     def __init__(self, url: URL, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
@@ -180,7 +180,7 @@ class PostgresLedgerStore:
         self._writer: UUID = new_id()
 
     async def write(self, batch: Batch) -> dict[str, int]:
-        """Writes the batch in one transaction; see LedgerStore."""
+        """Writes the batch in one transaction; see UsageStore."""
 
         async def written(connection: asyncpg.Connection) -> dict[str, int]:
             try:
@@ -193,7 +193,7 @@ class PostgresLedgerStore:
         return await self._writing.asked(written)
 
     async def month_used(self, key_ids: Sequence[str], month: int) -> MonthUsed:
-        """Reads by the other connection; see LedgerStore."""
+        """Reads by the other connection; see UsageStore."""
 
         async def totals(connection: asyncpg.Connection) -> MonthUsed:
             allowed = dict(await connection.fetch(_TOTALS, key_ids, month, self._writer))
@@ -202,7 +202,7 @@ class PostgresLedgerStore:
         return await self._reading.asked(totals)
 
     async def has_company(self) -> bool:
-        """Looks for other writers; see LedgerStore."""
+        """Looks for other writers; see UsageStore."""
 
         async def company(connection: asyncpg.Connection) -> bool:
             return bool(await connection.fetchval(_COMPANY, self._writer))

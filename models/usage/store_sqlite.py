@@ -118,7 +118,7 @@ class _Connection:
             raise DatabaseUnavailable from error
 
 
-class SqliteLedgerStore:
+class SqliteUsageStore:
     """Two connections: one writes, and one reads."""
 
     def __init__(self, path: Path) -> None:
@@ -127,15 +127,15 @@ class SqliteLedgerStore:
         self._writer = new_id().hex
 
     async def write(self, batch: Batch) -> dict[str, int]:
-        """Writes the batch in one transaction; see LedgerStore."""
+        """Writes the batch in one transaction; see UsageStore."""
         return await self._writing.asked(lambda connection: self._write(connection, batch))
 
     async def month_used(self, key_ids: Sequence[str], month: int) -> MonthUsed:
-        """Reads by the other connection; see LedgerStore."""
+        """Reads by the other connection; see UsageStore."""
         return await self._reading.asked(lambda connection: _month_used(connection, key_ids, month, self._writer))
 
     async def has_company(self) -> bool:
-        """Looks for other writers; see LedgerStore."""
+        """Looks for other writers; see UsageStore."""
         return await self._reading.asked(
             lambda connection: bool(connection.execute(_COMPANY, (self._writer,)).fetchone()[0])
         )

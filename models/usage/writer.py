@@ -12,7 +12,7 @@ KEPT_DAYS = 1
 """After the last batch. One that writes nothing for so long begins anew when it does."""
 
 
-class LedgerWriter(SQLModel, table=True):
+class UsageWriter(SQLModel, table=True):
     """
     One process. `batch` is the number of the last batch that it wrote, in the same transaction as the batch: when the
     connection is lost during the commit, the number tells whether to write it again.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.authentication import Identity, SeenSessions, Visit, read_cookies
+from app.authentication import Identity, LastSeenWriter, RequestIdentity, read_cookies
 from app.client_address import Addresses
 from keys.hashing import HashingPool
 from keys.refusals import SignInRefused
@@ -16,7 +16,7 @@ from models.engine.database import Database
 from models.engine.ids import new_id
 from models.engine.reader import Reader
 from resolvers import viewer
-from resolvers.sign_in_attempts import SignInDoor
+from resolvers.sign_in_attempts import PasswordChecker
 from tests.conftest import SERVER_KEYS, Clock, CountingHasher
 from tests.support.world import make_world
 
@@ -26,20 +26,20 @@ SESSION, DEVICE = "keydesk_session", "keydesk_device"
 
 
 @pytest.fixture
-async def door(database: Database) -> AsyncIterator[SignInDoor]:
+async def checker(database: Database) -> AsyncIterator[PasswordChecker]:
     """The door of a world in which everybody has the same password."""
     hasher = CountingHasher()
     await make_world(database, password_hash=hasher.hash(PASSWORD))
     pool, reader = HashingPool(hasher, threads=2, queue_limit=100, name="test"), Reader(database)
-    yield await SignInDoor.open(database, reader, pool, SERVER_KEYS)
+    yield await PasswordChecker.open(database, reader, pool, SERVER_KEYS)
     pool.close()
     await reader.close()
 
 
 @pytest.fixture
-async def identity(door: SignInDoor, clock: Clock) -> AsyncIterator[Identity]:
+async def identity(checker: PasswordChecker, clock: Clock) -> AsyncIterator[Identity]:
     """On an address without https."""
-    opened = Identity(door, addresses=Addresses([]), public_url="http://127.0.0.1:8000", clock=clock)
+    opened = Identity(checker, addresses=Addresses([]), public_url="http://127.0.0.1:8000", clock=clock)
     yield opened
     await opened.close()
 
@@ -49,7 +49,7 @@ def scope(**cookies: str | None) -> dict[str, Any]:
     return {"type": "http", "headers": [(b"cookie", sent.encode())] if sent else [], "client": ("203.0.113.7", 4711)}
 
 
-def given(visit: Visit) -> dict[str, str]:
+def given(visit: RequestIdentity) -> dict[str, str]:
     """The cookies that the answer sets, in words."""
     found = {}
     for name, value in visit.answer_headers():
@@ -59,7 +59,7 @@ def given(visit: Visit) -> dict[str, str]:
     return found
 
 
-def value_of(visit: Visit, name: str) -> str:
+def value_of(visit: RequestIdentity, name: str) -> str:
     for _, header in visit.answer_headers():
         cookies = SimpleCookie(header.decode())
         if name in cookies:
@@ -85,9 +85,9 @@ async def test_a_sign_in_gives_the_browser_its_cookies_and_the_next_request_is_t
     assert second.answer_headers() == []
 
 
-async def test_https_makes_cookies_secure_and_binds_them_to_the_host(door: SignInDoor, clock: Clock) -> None:
+async def test_https_makes_cookies_secure_and_binds_them_to_the_host(checker: PasswordChecker, clock: Clock) -> None:
     """Under other names, so that one of the plain names means nothing."""
-    identity = Identity(door, addresses=Addresses([]), public_url="https://keys.example", clock=clock)
+    identity = Identity(checker, addresses=Addresses([]), public_url="https://keys.example", clock=clock)
     visit = await identity.visit(scope())
     await visit.sign_in(EMAIL, PASSWORD)
 
@@ -211,7 +211,9 @@ async def test_an_api_key_signs_nobody_in(identity: Identity) -> None:
     assert (await identity.visit(asked)).signed_in is None
 
 
-async def test_a_sessions_use_is_noted_beside_the_request(identity: Identity, clock: Clock, door: SignInDoor) -> None:
+async def test_a_sessions_use_is_noted_beside_the_request(
+    identity: Identity, clock: Clock, checker: PasswordChecker
+) -> None:
     """Once a minute, so that a session in use does not end after twelve hours."""
     first = await identity.visit(scope())
     begun = await first.sign_in(EMAIL, PASSWORD)
@@ -222,7 +224,7 @@ async def test_a_sessions_use_is_noted_beside_the_request(identity: Identity, cl
         await asyncio.gather(*(identity.visit(scope(keydesk_session=token)) for _ in range(5)))
         await identity.close()
 
-    now = await viewer.signed_in(door.reader, token, now=clock(), address=None)
+    now = await viewer.signed_in(checker.reader, token, now=clock(), address=None)
     assert now is not None
     assert (now.last_seen_at - begun.last_seen_at).total_seconds() == 60
 
@@ -231,7 +233,7 @@ async def test_what_can_not_be_noted_fails_no_request(
     database: Database, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The log says so, without a line for each request; a minute later it is tried again."""
-    seen, tried = SeenSessions(database), []
+    seen, tried = LastSeenWriter(database), []
 
     async def fails(*_: object, **__: object) -> None:
         tried.append(clock())

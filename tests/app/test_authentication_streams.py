@@ -9,7 +9,7 @@ import pytest
 from litestar import Litestar, Request
 from litestar.types import ASGIApp
 
-from app.authentication import Identity, Visit
+from app.authentication import Identity, RequestIdentity
 from app.client_address import Addresses
 from app.graphql.endpoint import graphql_route
 from app.graphql.streams import StreamLimits
@@ -19,7 +19,7 @@ from models import Role
 from models.engine.database import Database
 from models.engine.reader import Reader
 from resolvers.operator.people import NewPassword, change_member, remove_member, set_password
-from resolvers.sign_in_attempts import SignInDoor
+from resolvers.sign_in_attempts import PasswordChecker
 from tests.conftest import SERVER_KEYS, Clock, CountingHasher
 from tests.support.sse_listener import COMPLETE, Event, Listener
 from tests.support.tiny_streams import OVER, PATIENT, SCHEMA, Asker, Source
@@ -34,7 +34,7 @@ OFTEN = replace(PATIENT, recheck_seconds=0.01)
 class Asking(Asker):
     """The context of one request, with who asks it."""
 
-    visit: Visit | None = None
+    visit: RequestIdentity | None = None
 
 
 @dataclass
@@ -47,7 +47,7 @@ class House:
     clock: Clock
     source: Source = field(default_factory=Source)
 
-    async def visit(self, cookie: str = "") -> Visit:
+    async def visit(self, cookie: str = "") -> RequestIdentity:
         """A request of a browser that has this cookie."""
         return await self.identity.visit({"headers": [(b"cookie", cookie.encode())], "client": ("203.0.113.7", 4711)})
 
@@ -80,8 +80,8 @@ async def house(database: Database, clock: Clock) -> AsyncIterator[House]:
     hasher = CountingHasher()
     world = await make_world(database, password_hash=hasher.hash(PASSWORD))
     pool, reader = HashingPool(hasher, threads=2, queue_limit=100, name="test"), Reader(database)
-    door = await SignInDoor.open(database, reader, pool, SERVER_KEYS)
-    identity = Identity(door, addresses=Addresses([]), public_url="http://127.0.0.1:8000", clock=clock)
+    checker = await PasswordChecker.open(database, reader, pool, SERVER_KEYS)
+    identity = Identity(checker, addresses=Addresses([]), public_url="http://127.0.0.1:8000", clock=clock)
     yield House(world, database, identity, clock)
     await identity.close()
     pool.close()

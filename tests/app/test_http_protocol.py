@@ -8,9 +8,9 @@ import pytest
 
 from app.gentle_transport import DROPPED_BYTES_AT_MOST
 from app.http_protocol import HEAD_BYTES_AT_MOST, PIECE_BYTES, BoundedHttp
-from app.verify.endpoint import VerifyDoor
+from app.verify.endpoint import VerifyEndpoint
 from keys.outcomes import Outcome
-from keys.verification.verdict import Verdict, Wanted
+from keys.verification.verdict import RequestedAgent, Verdict
 from tests.app.verify.test_endpoint import BrokenGate
 from tests.support.verify_client import PUBLIC_URL, exchange, served
 
@@ -22,7 +22,7 @@ POSTED = BEGINNING.replace(b"GET", b"POST")
 class DeafGate(BrokenGate):
     """Knows no key."""
 
-    async def check(self, key: str, wanted: Wanted) -> Verdict:
+    async def check(self, key: str, wanted: RequestedAgent) -> Verdict:
         """Invalid."""
         return Verdict(Outcome.INVALID_KEY, "")
 
@@ -30,7 +30,7 @@ class DeafGate(BrokenGate):
 @pytest.fixture
 def address() -> Iterator[tuple[str, int]]:
     """Where a door is served within the bound."""
-    with served(VerifyDoor(DeafGate(), public_url=PUBLIC_URL), http=BoundedHttp) as address:
+    with served(VerifyEndpoint(DeafGate(), public_url=PUBLIC_URL), http=BoundedHttp) as address:
         yield address
 
 

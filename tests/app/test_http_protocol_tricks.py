@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from models.usage.refused_request import RefusedRequest
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.conftest import Databases
 from tests.support.gateway_site import KeydeskBehind, keydesk_behind
 from tests.support.http_tricks import (
@@ -192,8 +192,8 @@ def test_what_was_smuggled_is_in_no_list_of_refused_requests(keydesk: KeydeskBeh
     answer = keydesk.say()
     assert keydesk.address_of(answer.body["requestId"]) is not None
 
-    async def reasons(desk: Desk) -> set[str]:
-        async with desk.database.reading() as session:
+    async def reasons(services: KeyServices) -> set[str]:
+        async with services.database.reading() as session:
             return set(await session.scalars(select(RefusedRequest.reason).distinct()))
 
     assert keydesk.run(reasons) == {"missing_key"}

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 import keys.usage.recorder
-from app.metering import Counting
+from app.metering import Metering
 from app.settings import read_settings
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.redis_limiter import RedisLimiter
@@ -23,29 +23,29 @@ KEY = f"{1:032x}"
 WARNING = "Another process serves this database"
 
 
-def counting(database: Database, clock: Clock, **environment: str) -> Counting:
-    return Counting(read_settings(environment), database, clock=clock)
+def metering(database: Database, clock: Clock, **environment: str) -> Metering:
+    return Metering(read_settings(environment), database, clock=clock)
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ledgers that write, and look for company, as soon as they have."""
     monkeypatch.setattr(keys.usage.recorder, "EVERY_SECONDS", 0.001)
-    monkeypatch.setattr(keys.usage.recorder, "ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR", 1)
+    monkeypatch.setattr(keys.usage.recorder, "ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS", 1)
 
 
 async def warnings_of_two(
     database: Database, clock: Clock, caplog: pytest.LogCaptureFixture, **environment: str
 ) -> list[str]:
     """What two processes on one database say of each other by the time that each has written three times."""
-    two = [counting(database, clock, **environment) for _ in range(2)]
+    two = [metering(database, clock, **environment) for _ in range(2)]
     async with AsyncExitStack() as stack:
         for each in two:
-            await stack.enter_async_context(each.kept())
+            await stack.enter_async_context(each.running())
         for _ in range(3):
             for each in two:
-                each.ledger.tally.count(KEY, Outcome.GOOD, int(clock.now.timestamp() * 1000), Sender(None, b""))
-            await until(lambda: not any(len(each.ledger.tally) for each in two))
+                each.recorder.buffer.count(KEY, Outcome.GOOD, int(clock.now.timestamp() * 1000), Sender(None, b""))
+            await until(lambda: not any(len(each.recorder.buffer) for each in two))
             if not environment:
                 await until(lambda: caplog.text.count(WARNING) >= 2)
     return [record.getMessage() for record in caplog.records if WARNING in record.getMessage()]
@@ -74,20 +74,20 @@ async def test_a_process_alone_warns_of_nobody(
     database: Database, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not of itself either."""
-    alone = counting(database, clock)
-    async with alone.kept():
+    alone = metering(database, clock)
+    async with alone.running():
         for _ in range(3):
-            alone.ledger.tally.count(KEY, Outcome.GOOD, int(clock.now.timestamp() * 1000), Sender(None, b""))
-            await until(lambda: len(alone.ledger.tally) == 0)
+            alone.recorder.buffer.count(KEY, Outcome.GOOD, int(clock.now.timestamp() * 1000), Sender(None, b""))
+            await until(lambda: len(alone.recorder.buffer) == 0)
 
     assert WARNING not in caplog.text
 
 
 async def test_where_limits_are_counted_is_the_settings_to_say(database: Database, clock: Clock) -> None:
     """In this process, or in Redis; with the ledger's count of the month either way."""
-    local, across = counting(database, clock), counting(database, clock, KEYDESK_REDIS_URL=NOWHERE)
-    async with local.kept(), across.kept():
-        taken = [await each.limiter.take(KEY, Limits(5, 5)) for each in (local, across)]
+    local, across = metering(database, clock), metering(database, clock, KEYDESK_REDIS_URL=NOWHERE)
+    async with local.running(), across.running():
+        taken = [await each.limiter.consume(KEY, Limits(5, 5)) for each in (local, across)]
 
     assert (type(local.limiter), type(across.limiter)) == (LocalLimiter, RedisLimiter)
     assert [each.balance.quota_used for each in taken] == [1, 1]

@@ -17,12 +17,12 @@ from models import (
     AuditAction,
     AuditEvent,
     Caller,
-    LedgerWriter,
     RefusedRequest,
     SignInFailure,
     SignInSession,
     UsageDay,
     UsageHour,
+    UsageWriter,
 )
 from models.engine.database import Database
 from models.usage.counts import OUTCOMES
@@ -248,11 +248,11 @@ async def test_the_newest_callers_of_each_key_are_kept(
 async def test_writers_that_are_gone_are_forgotten(database: Database, clock: Clock) -> None:
     """A day after their last batch."""
     for hours in (0, 23, 25):
-        await add(database, [LedgerWriter(batch=hours, seen_at=clock.now - timedelta(hours=hours))])
+        await add(database, [UsageWriter(batch=hours, seen_at=clock.now - timedelta(hours=hours))])
 
     await tidy(database, now=clock.now, audit_days=400)
 
-    assert {row.batch for row in await everything(database, LedgerWriter)} == {0, 23}
+    assert {row.batch for row in await everything(database, UsageWriter)} == {0, 23}
 
 
 @pytest.mark.parametrize("step", ["drop_expired", "_events", "make_days_of_hours", "drop_refused_before"])
@@ -262,7 +262,7 @@ async def test_a_step_that_always_fails_keeps_no_other_from_being_done(
     """It fails at every round, and what comes after it is tidied all the same; the failure is told."""
     gone = clock.now - timedelta(days=30)
     async with database.transaction() as session:
-        session.add(LedgerWriter(batch=1, seen_at=gone))
+        session.add(UsageWriter(batch=1, seen_at=gone))
     await add(database, [*busy_hours(clock.now), refused(ONE, FIRST_DAY_KEPT)])
 
     async def fail(*_: object, **__: object) -> int:
@@ -274,4 +274,4 @@ async def test_a_step_that_always_fails_keeps_no_other_from_being_done(
             await tidy(database, now=clock.now, audit_days=400)
 
     async with database.reading() as session:
-        assert (await session.execute(select(func.count()).select_from(LedgerWriter))).scalar_one() == 0
+        assert (await session.execute(select(func.count()).select_from(UsageWriter))).scalar_one() == 0

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 import app.retention
-from app.retention import LEASE, Interrupted, kept_tidy, tidy
+from app.retention import LEASE, Interrupted, retention_running, tidy
 from models import Lease, RefusedRequest
 from models.engine.database import Database
 from models.engine.ids import new_id
@@ -142,12 +142,12 @@ async def test_the_server_tidies_in_the_background(
     await add(database, [refused(ONE, clock.now - timedelta(days=100))])
     await hold_lease(database, ONE, seconds=3600)
 
-    async with kept_tidy(database, clock=clock, audit_days=400):
+    async with retention_running(database, clock=clock, audit_days=400):
         await until(lambda: bool(caplog.records))
     skipped = len(await everything(database, RefusedRequest))
     async with database.transaction() as session:
         await session.execute(update(Lease).where(col(Lease.holder) == ONE).values(until=clock.now - timedelta(days=1)))
-    async with kept_tidy(database, clock=clock, audit_days=400):
+    async with retention_running(database, clock=clock, audit_days=400):
         await until(lambda: len(caplog.records) > 1)
 
     assert skipped == 1

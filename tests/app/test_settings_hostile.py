@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from app.doctor.examine import examine
-from app.metering import Counting
+from app.metering import Metering
 from app.setting_values import HOW_TO_MAKE_A_KEY
 from app.settings import KNOWN, read_settings, read_with_warnings
 from models.engine.database import Database
@@ -284,7 +284,7 @@ def test_an_address_that_is_taken_opens_everywhere(value: str) -> None:
         assert database.url == url
         reader = key_reader(database)
         assert isinstance(reader, PostgresKeyReader) == (database.sqlite_path is None)
-        Counting(read_settings({}), database, clock=lambda: datetime.now(UTC))
+        Metering(read_settings({}), database, clock=lambda: datetime.now(UTC))
     read, _, _ = read_with_warnings({"KEYDESK_REDIS_URL": value})
     if read is not None and read.redis_url is not None:
         redis.asyncio.from_url(read.redis_url.reveal())

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from assistant.diagnose import Answered, diagnose, subject_after
 from assistant.explain.diagnosis import ActionKind, Case
-from assistant.facts.conversation_state import Subject
+from assistant.facts.conversation_state import ConversationState
 from assistant.facts.facts import Facts, PastedKey, Possession, RefusalFacts, RequestFacts
-from assistant.facts.key_reference import Meant, meant, without_names
+from assistant.facts.key_reference import KeyReference, meant, without_names
 from assistant.facts.question import Question
 from assistant.intents.topics import Topic
 from assistant.intents.understand import understand
-from keys.limits.sliding_window import Balance, month_of, to_ms
+from keys.limits.sliding_window import LimitStatus, month_of, to_ms
 from models.person import Role
 from models.usage.refused_request import RefusedReason
 from tests.support.assistant_known import CRAWLER, NOON, facts, key_facts, key_record, tombstone
@@ -30,12 +30,12 @@ SCOPED = key_facts(key_record("scoped", agent=CRAWLER), RefusedReason.AGENT_NOT_
 HASTY = key_facts(key_record("hasty"), RefusedReason.RATE_LIMITED)
 MONTH = month_of(to_ms(NOON))
 GREEDY = key_facts(
-    key_record("greedy"), RefusedReason.QUOTA_EXCEEDED, balance=Balance(600, 0, 100_000, MONTH, to_ms(NOON))
+    key_record("greedy"), RefusedReason.QUOTA_EXCEEDED, balance=LimitStatus(600, 0, 100_000, MONTH, to_ms(NOON))
 )
 FULL = facts(*(key_facts(key_record(f"number {each}")) for each in range(10)))
 
 
-def diagnosed(text: str, known: Facts, subject: Subject | None = None, **more: Any) -> Answered:
+def diagnosed(text: str, known: Facts, subject: ConversationState | None = None, **more: Any) -> Answered:
     """What comes of the message, with the keys that it names looked into."""
     understood = understand(text)
     records = [each.record for each in known.keys]
@@ -221,8 +221,8 @@ def test_after_a_hand_over_a_person_has_it(text: str) -> None:
     """What asks nothing new is not answered anew; what does, is."""
     known = facts(GOOD, has_ticket=True)
 
-    assert diagnosed(text, known, Subject(Topic.HUMAN)).diagnosis.case is Case.HUMAN_REQUESTED
-    assert diagnosed("Do keys expire?", known, Subject(Topic.HUMAN)).diagnosis.case is Case.HOW_TO
+    assert diagnosed(text, known, ConversationState(Topic.HUMAN)).diagnosis.case is Case.HUMAN_REQUESTED
+    assert diagnosed("Do keys expire?", known, ConversationState(Topic.HUMAN)).diagnosis.case is Case.HOW_TO
 
 
 @pytest.mark.parametrize("maker", [pasted, request])
@@ -248,7 +248,7 @@ def test_the_next_message_may_point_back() -> None:
     assert choice.key_id is None
     assert choice.offered == (DELETED.record.id, ROTATED.record.id)
     assert choice.replies == tuple(each.message for each in several.diagnosis.replies)
-    assert Meant(choice.offered[:1]).key_ids == (DELETED.record.id,)
+    assert KeyReference(choice.offered[:1]).key_ids == (DELETED.record.id,)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from assistant.facts.facts import Facts
-from assistant.facts.key_reference import Meant
+from assistant.facts.key_reference import KeyReference
 from assistant.facts.question import Question
-from assistant.intents.topics import Reading, Topic
+from assistant.intents.topics import Topic, TopicScore
 from assistant.intents.understand import understand
-from assistant.rank_topics import answered_alike, may_answer, read, the_matter, what_matters
+from assistant.rank_topics import answered_alike, likeliest_problem, may_answer, priors_from_facts, read
 from training.worlds import WORLDS
 
 DELETED, REPLACED, OTHER_AGENT, QUOTA, FULL, MEMBER, CALM = (world.facts for world in WORLDS)
@@ -20,7 +20,7 @@ REST = 1e-4
 def question(**shares: float) -> Question:
     """One whose words give these topics so much."""
     said = {topic: shares.get(topic.name.lower(), REST) for topic in Topic}
-    readings = (Reading(topic, share) for topic, share in sorted(said.items(), key=lambda item: -item[1]))
+    readings = (TopicScore(topic, share) for topic, share in sorted(said.items(), key=lambda item: -item[1]))
     return Question("something", understand("something")._replace(readings=tuple(readings)))
 
 
@@ -68,8 +68,8 @@ def test_topics_with_one_answer_are_sure_together_and_take_one_place() -> None:
 )
 def test_what_is_the_matter_speaks_for_its_topic(facts: Facts, matter: Topic | None) -> None:
     """And for none where nothing is."""
-    assert the_matter(facts) is matter
-    assert what_matters(facts).keys() == set() if matter is None else what_matters(facts)[matter] > 0
+    assert likeliest_problem(facts) is matter
+    assert priors_from_facts(facts).keys() == set() if matter is None else priors_from_facts(facts)[matter] > 0
 
 
 def test_what_is_the_matter_is_among_the_three_where_the_words_leave_it_open() -> None:
@@ -115,6 +115,8 @@ def test_a_key_that_is_named_makes_its_state_likelier_and_general_questions_less
 
 def test_a_name_alone_asks_for_the_state_of_that_key() -> None:
     """Nothing else is said."""
-    name_alone = replace(question(history=0.9), meant=Meant((CALM.keys[0].record.id,), is_named=True, only_named=True))
+    name_alone = replace(
+        question(history=0.9), meant=KeyReference((CALM.keys[0].record.id,), is_named=True, only_named=True)
+    )
 
-    assert read(name_alone, CALM)[0] == Reading(Topic.KEY_STATE, 1.0)
+    assert read(name_alone, CALM)[0] == TopicScore(Topic.KEY_STATE, 1.0)

@@ -16,7 +16,7 @@ from sqlmodel import col
 
 from assistant.diagnose import subject_after
 from assistant.explain.diagnosis import Case
-from assistant.facts.conversation_state import Subject
+from assistant.facts.conversation_state import ConversationState
 from assistant.facts.gather import Asker
 from assistant.pipeline import Inquiry, consider
 from assistant.redaction.redact import redact
@@ -31,7 +31,7 @@ from models.key_queries import ApiKeyRecord
 from models.usage.refused_request import RefusedReason
 from resolvers.api_keys import delete_api_key, rotate_api_key
 from resolvers.create_api_key import create_api_key
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.conftest import Clock
 from tests.support.assistant_client import ASK
 from tests.support.assistant_on_db import Helpdesk, assisted
@@ -112,7 +112,7 @@ class Probe(NamedTuple):
 class Strangers:
     """Keys of one organization, their ledger, and the way to make them never have been."""
 
-    desk: Desk
+    services: KeyServices
     organization: Organization
     agent_id: UUID
     keys: list[Known]
@@ -121,7 +121,7 @@ class Strangers:
         """As if they had never been; the slots that they took stay taken."""
         ids = [each.record.id for each in self.keys]
         requests = [each for known in self.keys for each in known.request_ids]
-        async with self.desk.database.transaction() as session:
+        async with self.services.database.transaction() as session:
             row = await session.get(Organization, self.organization.id)
             assert row is not None
             await session.execute(delete(AuditEvent).where(col(AuditEvent.api_key_id).in_(ids)))
@@ -136,13 +136,13 @@ class Strangers:
             await session.execute(update(Organization).where(of_organization).values(live_key_count=row.live_key_count))
 
 
-async def strangers(desk: Desk, organization: Organization, agent_id: UUID, now: Any) -> Strangers:
+async def strangers(services: KeyServices, organization: Organization, agent_id: UUID, now: Any) -> Strangers:
     """Eight keys: living, rotated and deleted, of the organization and of its agent, all with calls that failed."""
     known: list[Known] = []
     for number, name in enumerate(NAMES):
         of_agent = number % 2 == 1
         issued: Issued = await create_api_key(
-            desk,
+            services,
             operator(),
             organization_id=organization.id,
             name=name,
@@ -151,17 +151,17 @@ async def strangers(desk: Desk, organization: Organization, agent_id: UUID, now:
         )
         secrets, record = [issued.secret.reveal()], issued.record
         if number % 3 == 1:
-            issued = await rotate_api_key(desk, operator(), key_id=record.id, overlap_seconds=0)
+            issued = await rotate_api_key(services, operator(), key_id=record.id, overlap_seconds=0)
             secrets.append(issued.secret.reveal())
         if number % 3 == 2:
-            await delete_api_key(desk, operator(), key_id=record.id)
+            await delete_api_key(services, operator(), key_id=record.id)
         reason = (RefusedReason.RATE_LIMITED, RefusedReason.REPLACED_SECRET, RefusedReason.DELETED_KEY)[number % 3]
         rows = [refused(record.id, reason, at=now - timedelta(minutes=each), agent_id=agent_id) for each in range(3)]
         hour = now.replace(minute=0, second=0, microsecond=0)
         counts = {str(reason): 37, "allowed": 5}
-        await store(desk.database, *rows, hour_of(record.id, hour, **counts), caller(record.id))
+        await store(services.database, *rows, hour_of(record.id, hour, **counts), caller(record.id))
         known.append(Known(record, secrets, [row.request_id for row in rows]))
-    return Strangers(desk, organization, agent_id, known)
+    return Strangers(services, organization, agent_id, known)
 
 
 def probes(about: Strangers, number: int, *, with_keys: bool = True) -> Iterator[Probe]:
@@ -197,7 +197,7 @@ def probes(about: Strangers, number: int, *, with_keys: bool = True) -> Iterator
 async def told(helpdesk: Helpdesk, asker: Asker, asked: Iterator[Probe]) -> list[str]:
     """All that the assistant has to say, to each of these."""
     answers: list[str] = []
-    subject: Subject | None = None
+    subject: ConversationState | None = None
     for probe in asked:
         redacted = redact(probe.message, ("kd",))
         inquiry = Inquiry(
@@ -238,21 +238,25 @@ async def _before_and_after(helpdesk: Helpdesk, asker: Asker, about: Strangers, 
     return len(differ)
 
 
-async def test_another_organization_is_not_there(helpdesk: Helpdesk, desk: Desk, world: World, clock: Clock) -> None:
+async def test_another_organization_is_not_there(
+    helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock
+) -> None:
     """
     Its keys named, hinted at, pasted whole in every way, its request ids, agents and its own id: an organization admin
     is told the same as if nothing of it had ever been.
     """
-    about = await strangers(desk, world.globex, world.theirs.id, clock.now)
+    about = await strangers(services, world.globex, world.theirs.id, clock.now)
 
     differ = await _before_and_after(helpdesk, await helpdesk.asker("ada"), about, PROBES)
 
     assert differ == 0
 
 
-async def test_who_is_in_both_asks_in_one(helpdesk: Helpdesk, desk: Desk, world: World, clock: Clock) -> None:
+async def test_who_is_in_both_asks_in_one(
+    helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock
+) -> None:
     """A member of the other organization learns nothing of it while asking in this one."""
-    about = await strangers(desk, world.globex, world.theirs.id, clock.now)
+    about = await strangers(services, world.globex, world.theirs.id, clock.now)
 
     differ = await _before_and_after(helpdesk, await helpdesk.asker("grace", "acme"), about, 500)
 
@@ -261,19 +265,19 @@ async def test_who_is_in_both_asks_in_one(helpdesk: Helpdesk, desk: Desk, world:
 
 @pytest.mark.parametrize("name", ["grace", "mel"])
 async def test_what_ones_role_may_not_see_is_not_there(
-    helpdesk: Helpdesk, desk: Desk, world: World, clock: Clock, name: str
+    helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock, name: str
 ) -> None:
     """Keys of one's own organization that one may not see: all but pasted whole, they are as if they had never been."""
-    about = await strangers(desk, world.acme, world.other.id, clock.now)
+    about = await strangers(services, world.acme, world.other.id, clock.now)
 
     differ = await _before_and_after(helpdesk, await helpdesk.asker(name), about, 500, with_keys=False)
 
     assert differ == 0
 
 
-async def test_who_may_know_is_told(helpdesk: Helpdesk, desk: Desk, world: World, clock: Clock) -> None:
+async def test_who_may_know_is_told(helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock) -> None:
     """The same questions by the organization's own admin have other answers while the keys are there."""
-    about = await strangers(desk, world.globex, world.theirs.id, clock.now)
+    about = await strangers(services, world.globex, world.theirs.id, clock.now)
 
     differ = await _before_and_after(helpdesk, await helpdesk.asker("eve", "globex"), about, 300)
 
@@ -281,11 +285,11 @@ async def test_who_may_know_is_told(helpdesk: Helpdesk, desk: Desk, world: World
 
 
 async def test_possession_tells_the_state_and_the_day(
-    helpdesk: Helpdesk, desk: Desk, world: World, clock: Clock
+    helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock
 ) -> None:
     """A member who pastes a key of their own organization learns how it stands, and no name, no person, no hour."""
     clock.now = clock.now.replace(hour=16, minute=47)
-    about = await strangers(desk, world.acme, world.other.id, clock.now)
+    about = await strangers(services, world.acme, world.other.id, clock.now)
 
     clock.advance(days=1, hours=1)
     cases: set[Case] = set()
@@ -314,8 +318,8 @@ async def peopled(database_address: str, clock: Clock) -> AsyncIterator[Site]:
 
 async def test_another_organization_is_not_there_over_graphql(peopled: Site, clock: Clock) -> None:
     """The same through the whole application, as one conversation, with what is kept and shown of it."""
-    desk, world = peopled.app._desk, peopled.world
-    about = await strangers(desk, world.globex, world.theirs.id, clock.now)
+    services, world = peopled.app._services, peopled.world
+    about = await strangers(services, world.globex, world.theirs.id, clock.now)
     # Patience for requests that are not written down yet is the same for all, and long.
     assistant = peopled.app._assistant
     peopled.app._assistant = replace(assistant, knowledge=replace(assistant.knowledge, patience_seconds=0))

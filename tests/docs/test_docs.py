@@ -17,7 +17,7 @@ from assistant.facts.documents import slug
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS
 from keys.key_limit import NAME_LENGTH_AT_MOST
 from keys.limits.sliding_window import CELL_MS, WINDOW_SECONDS
-from keys.policy import Action, Actor, Role, Scope, Standing, may
+from keys.policy import Action, Actor, Role, RoleGrant, Scope, may
 from keys.sign_in import throttle
 from keys.sign_in.passwords import BYTES_AT_MOST, CHARACTERS_AT_LEAST
 from keys.sign_in.sessions import IDLE_AT_MOST, LIFETIME
@@ -102,7 +102,7 @@ def test_the_matrix_of_roles_is_the_table_of_the_program() -> None:
 def cell(role: Role, action: Action, scope: Scope) -> str:
     """What a role may do to keys of a scope, in the matrix's words."""
     organization_id, own, other = new_id(), new_id(), new_id()
-    actor = Actor(new_id(), {organization_id: Standing(role, frozenset({own}))})
+    actor = Actor(new_id(), {organization_id: RoleGrant(role, frozenset({own}))})
     agents = (None,) if scope is Scope.ORGANIZATION else (own, other)
     answers = [may(actor, action, organization_id, scope=scope, agent_id=agent_id) for agent_id in agents]
     return {(True,): "yes", (False,): "no", (True, True): "yes", (True, False): "own agents", (False, False): "no"}[

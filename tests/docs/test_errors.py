@@ -9,11 +9,11 @@ from graphql import GraphQLUnionType, build_schema
 from app.graphql.errors import Code
 from app.verify.responses import Answers
 from keys.limits.limiter import Decision, Exceeded
-from keys.limits.sliding_window import Balance, Month
+from keys.limits.sliding_window import LimitStatus, Month
 from keys.outcomes import Outcome
 from keys.token import ServerKeys, mint
 from keys.verification.malformed import Malformed, examine
-from keys.verification.verdict import Verdict, Wanted
+from keys.verification.verdict import RequestedAgent, Verdict
 from models.key_lookup import KeyState
 from models.organization import DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT
 from tests.support.documentation import ROOT, rows, sections
@@ -47,7 +47,7 @@ KEY = KeyState("0" * 32, "1" * 32, None, None, None, False, False, True, DEFAULT
 
 def decision(exceeded: Exceeded, retry_in_seconds: int) -> Decision:
     """That of a limiter which refuses."""
-    return Decision(exceeded, Balance(0, 0, DEFAULT_MONTHLY_QUOTA, MONTH, 0), 1000 * retry_in_seconds)
+    return Decision(exceeded, LimitStatus(0, 0, DEFAULT_MONTHLY_QUOTA, MONTH, 0), 1000 * retry_in_seconds)
 
 
 def cut_off_key() -> Malformed:
@@ -77,8 +77,10 @@ def test_the_sentence_of_a_refusal_is_quoted_as_it_is_said(verdict: Verdict) -> 
     assert json.loads(body)["detail"] in said
 
 
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted(None, True), Wanted(None, True, True), Wanted("0" * 32)])
-def test_what_is_said_of_the_agents_header_is_quoted_too(wanted: Wanted) -> None:
+@pytest.mark.parametrize(
+    "wanted", [RequestedAgent(), RequestedAgent(None, True), RequestedAgent(None, True, True), RequestedAgent("0" * 32)]
+)
+def test_what_is_said_of_the_agents_header_is_quoted_too(wanted: RequestedAgent) -> None:
     """Each of the sentences that its form can lead to."""
     verdict = Verdict(Outcome.AGENT_NOT_IN_SCOPE, "", KEY)
     _, _, body = Answers("https://keys.example").of(verdict, "req_0", wanted)

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from keys import policy
-from keys.policy import KEY_ACTIONS, Action, Actor, Role, Scope, Standing, operator
+from keys.policy import KEY_ACTIONS, Action, Actor, Role, RoleGrant, Scope, operator
 from keys.refusals import Forbidden
 
 HERE, ELSEWHERE = UUID(int=1), UUID(int=2)
@@ -15,7 +15,7 @@ SUBJECTS = [(Scope.ORGANIZATION, None), (Scope.AGENT, OWN_AGENT), (Scope.AGENT, 
 
 
 def somebody(role: Role) -> Actor:
-    return Actor(UUID(int=100), {HERE: Standing(role, frozenset({OWN_AGENT}))})
+    return Actor(UUID(int=100), {HERE: RoleGrant(role, frozenset({OWN_AGENT}))})
 
 
 def expected(role: Role, action: Action, scope: Scope, agent_id: UUID | None) -> bool:
@@ -54,7 +54,7 @@ def test_nobody_reaches_another_organization(role: Role, action: Action, subject
 
 def test_a_person_in_two_organizations_has_two_roles() -> None:
     """Being an admin here gives nothing there, where the person is a member."""
-    actor = Actor(UUID(int=100), {HERE: Standing(Role.ORGANIZATION_ADMIN), ELSEWHERE: Standing(Role.MEMBER)})
+    actor = Actor(UUID(int=100), {HERE: RoleGrant(Role.ORGANIZATION_ADMIN), ELSEWHERE: RoleGrant(Role.MEMBER)})
 
     assert policy.may(actor, Action.CREATE_KEY, HERE, scope=Scope.ORGANIZATION)
     assert not policy.may(actor, Action.CREATE_KEY, ELSEWHERE, scope=Scope.ORGANIZATION)

@@ -27,7 +27,7 @@ from models.key_lookup import (
 )
 from models.organization import DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT
 from resolvers.api_keys import delete_api_key, rotate_api_key
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.support.issued_keys import NEVER_WAS, end_overlap, issue
 from tests.support.world import World
 
@@ -66,9 +66,9 @@ async def run(database: Database, statement: str) -> Sequence[Any]:
         return result.scalars().all() if result.returns_rows else []
 
 
-async def test_a_key_s_state(reader: KeyReader, desk: Desk, world: World) -> None:
+async def test_a_key_s_state(reader: KeyReader, services: KeyServices, world: World) -> None:
     """Its ids, its agent and its hash; of no key that is not there."""
-    of_all, of_one = await issue(desk, world), await issue(desk, world, world.own)
+    of_all, of_one = await issue(services, world), await issue(services, world, world.own)
 
     whole, narrow = await state_of(reader, of_all), await state_of(reader, of_one)
 
@@ -80,14 +80,14 @@ async def test_a_key_s_state(reader: KeyReader, desk: Desk, world: World) -> Non
     assert await reader.read("0" * 16, None) is None
 
 
-async def test_a_key_s_limits(reader: KeyReader, desk: Desk, world: World) -> None:
+async def test_a_key_s_limits(reader: KeyReader, services: KeyServices, world: World) -> None:
     """Are the organization's, where it has none of its own, as they are at this moment."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     before = await state_of(reader, issued)
 
-    await run(desk.database, "UPDATE organizations SET rate_limit = 7, monthly_quota = 11")
+    await run(services.database, "UPDATE organizations SET rate_limit = 7, monthly_quota = 11")
     of_organization = await state_of(reader, issued)
-    await run(desk.database, "UPDATE api_keys SET rate_limit = 3")
+    await run(services.database, "UPDATE api_keys SET rate_limit = 3")
     of_its_own = await state_of(reader, issued)
 
     assert (before.rate_limit, before.monthly_quota) == (DEFAULT_RATE_LIMIT, DEFAULT_MONTHLY_QUOTA)
@@ -95,11 +95,11 @@ async def test_a_key_s_limits(reader: KeyReader, desk: Desk, world: World) -> No
     assert (of_its_own.rate_limit, of_its_own.monthly_quota) == (3, 11)
 
 
-async def test_a_tombstone_s_state(reader: KeyReader, desk: Desk, world: World) -> None:
+async def test_a_tombstone_s_state(reader: KeyReader, services: KeyServices, world: World) -> None:
     """It is known, deleted, and without any hash."""
-    issued = await issue(desk, world)
-    await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
-    await delete_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+    issued = await issue(services, world)
+    await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
+    await delete_api_key(services, world.actor("ada"), key_id=issued.record.id)
 
     state = await state_of(reader, issued)
 
@@ -107,9 +107,9 @@ async def test_a_tombstone_s_state(reader: KeyReader, desk: Desk, world: World) 
     assert (state.secret_hash, state.previous_secret_hash) == (None, None)
 
 
-async def test_whether_the_wanted_agent_lives(reader: KeyReader, desk: Desk, world: World) -> None:
+async def test_whether_the_wanted_agent_lives(reader: KeyReader, services: KeyServices, world: World) -> None:
     """In the key's organization: a deleted one does not, nor one of another organization, nor one that never was."""
-    keys = [await issue(desk, world), await issue(desk, world, world.own)]
+    keys = [await issue(services, world), await issue(services, world, world.own)]
     agents = (world.own.id, world.other.id, world.retired.id, world.theirs.id, NEVER_WAS)
 
     for issued in keys:
@@ -120,14 +120,14 @@ async def test_whether_the_wanted_agent_lives(reader: KeyReader, desk: Desk, wor
 
 @pytest.mark.parametrize(("seconds", "works"), [(-3600, False), (-0.002, False), (5, True), (3600, True)])
 async def test_the_secret_before_is_there_while_it_works(
-    reader: KeyReader, desk: Desk, world: World, seconds: float, works: bool
+    reader: KeyReader, services: KeyServices, world: World, seconds: float, works: bool
 ) -> None:
     """To the moment of the database's clock at which its overlap ends."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     before = (await state_of(reader, issued)).secret_hash
-    await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=60)
+    await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=60)
 
-    await end_overlap(desk.database, issued.record.id, in_seconds=seconds)
+    await end_overlap(services.database, issued.record.id, in_seconds=seconds)
     state = await state_of(reader, issued)
 
     assert state.previous_secret_hash == (before if works else None)
@@ -135,22 +135,24 @@ async def test_the_secret_before_is_there_while_it_works(
     assert state.was_rotated
 
 
-async def test_what_was_committed_is_seen_and_nothing_before(reader: KeyReader, desk: Desk, world: World) -> None:
+async def test_what_was_committed_is_seen_and_nothing_before(
+    reader: KeyReader, services: KeyServices, world: World
+) -> None:
     """A deletion shows with its commit, also to a reader that read the key a moment ago."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     seen = [(await state_of(reader, issued)).is_deleted]
 
-    async with desk.database.transaction() as session:
-        await delete_living_keys(session, at=desk.clock(), by=None, key_id=issued.record.id)
+    async with services.database.transaction() as session:
+        await delete_living_keys(session, at=services.clock(), by=None, key_id=issued.record.id)
         seen.append((await state_of(reader, issued)).is_deleted)
     seen.append((await state_of(reader, issued)).is_deleted)
 
     assert [bool(each) for each in seen] == [False, False, True]
 
 
-async def test_many_at_once_get_each_their_own(reader: KeyReader, desk: Desk, world: World) -> None:
+async def test_many_at_once_get_each_their_own(reader: KeyReader, services: KeyServices, world: World) -> None:
     """In one batch or in several: the same key twice, unknown ones between, each with its own agent."""
-    keys = [await issue(desk, world), await issue(desk, world, world.own)]
+    keys = [await issue(services, world), await issue(services, world, world.own)]
     agents = [None, world.own.id.hex, world.retired.id.hex]
     asked = [(key.record.public_id, agent) for key in keys for agent in agents] + [("0" * 16, None)]
 
@@ -161,9 +163,9 @@ async def test_many_at_once_get_each_their_own(reader: KeyReader, desk: Desk, wo
     assert facts == [*expected, None] * 15
 
 
-async def test_one_that_hangs_up_takes_nobody_along(reader: KeyReader, desk: Desk, world: World) -> None:
+async def test_one_that_hangs_up_takes_nobody_along(reader: KeyReader, services: KeyServices, world: World) -> None:
     """Before its batch began or while it is under way: the others have their answers."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     readers = [asyncio.create_task(state_of(reader, issued)) for _ in range(9)]
 
     for rounds, leaving in enumerate(readers[:3]):
@@ -205,12 +207,12 @@ async def test_a_database_that_is_not_there(
 
 
 async def test_a_database_that_comes_later(
-    database: Database, tmp_path: Path, desk: Desk, world: World, caplog: pytest.LogCaptureFixture
+    database: Database, tmp_path: Path, services: KeyServices, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is read as soon as it is there, without a restart."""
     if database.sqlite_path is None:
         pytest.skip("a file can be put in its place")
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     reader = SqliteKeyReader(tmp_path / "later.db")
     with pytest.raises(DatabaseUnavailable):
         await reader.read(issued.record.public_id, None)
@@ -226,10 +228,10 @@ async def test_a_database_that_comes_later(
 
 
 async def test_connections_that_were_lost_are_replaced(
-    postgresql: Database, reader: KeyReader, desk: Desk, world: World
+    postgresql: Database, reader: KeyReader, services: KeyServices, world: World
 ) -> None:
     """After the server ended them all, nobody notices."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     for _ in range(3):
         await asyncio.gather(*(state_of(reader, issued) for _ in range(9)))
     ended = await run(postgresql, f"SELECT pg_terminate_backend(pid) FROM ({ONES_OWN}) AS ones_own")
@@ -242,10 +244,10 @@ async def test_connections_that_were_lost_are_replaced(
 
 
 async def test_a_query_that_fails_answers_all(
-    postgresql: Database, reader: KeyReader, desk: Desk, world: World
+    postgresql: Database, reader: KeyReader, services: KeyServices, world: World
 ) -> None:
     """Nobody hangs, and once the cause is gone, the same reader reads on."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     await state_of(reader, issued)
 
     await run(postgresql, "ALTER TABLE api_keys RENAME TO api_keys_elsewhere")
@@ -258,9 +260,9 @@ async def test_a_query_that_fails_answers_all(
     assert (await state_of(reader, issued)).key_id == issued.record.id.hex
 
 
-async def test_a_database_that_does_not_answer(postgresql: Database, desk: Desk, world: World) -> None:
+async def test_a_database_that_does_not_answer(postgresql: Database, services: KeyServices, world: World) -> None:
     """A table that is locked keeps nobody waiting for longer than the time-out, nor leaves queries behind."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     reader = PostgresKeyReader(postgresql.url, lanes=2, timeout_seconds=0.3)
     await state_of(reader, issued)
 
@@ -300,9 +302,11 @@ class HeldWire:
         writer.close()
 
 
-async def test_nobody_rides_on_a_read_that_began_before(postgresql: Database, desk: Desk, world: World) -> None:
+async def test_nobody_rides_on_a_read_that_began_before(
+    postgresql: Database, services: KeyServices, world: World
+) -> None:
     """Who asks after a deletion was answered is told of it, although a read from before it is still under way."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     wire = HeldWire(postgresql)
     server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
     address = postgresql.url.set(host="127.0.0.1", port=server.sockets[0].getsockname()[1])
@@ -312,7 +316,7 @@ async def test_nobody_rides_on_a_read_that_began_before(postgresql: Database, de
     wire.is_open.clear()
     before = asyncio.create_task(state_of(reader, issued))
     await wire.has_held.wait()
-    await delete_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+    await delete_api_key(services, world.actor("ada"), key_id=issued.record.id)
     after = asyncio.create_task(state_of(reader, issued))
     await asyncio.sleep(0.02)
     wire.is_open.set()
@@ -324,9 +328,11 @@ async def test_nobody_rides_on_a_read_that_began_before(postgresql: Database, de
     assert seen == [False, True]
 
 
-async def test_a_migration_beneath_it(postgresql: Database, reader: KeyReader, desk: Desk, world: World) -> None:
+async def test_a_migration_beneath_it(
+    postgresql: Database, reader: KeyReader, services: KeyServices, world: World
+) -> None:
     """A column that changed its type makes the statement's plan invalid, and nobody notices."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     for _ in range(3):
         await asyncio.gather(*(state_of(reader, issued) for _ in range(9)))
 
@@ -340,9 +346,9 @@ async def test_a_migration_beneath_it(postgresql: Database, reader: KeyReader, d
 
 
 @pytest.mark.parametrize("place", ["as it is", "nobody listens"])
-async def test_closing_answers_who_waits(postgresql: Database, desk: Desk, world: World, place: str) -> None:
+async def test_closing_answers_who_waits(postgresql: Database, services: KeyServices, world: World, place: str) -> None:
     """Those under way and those behind them; a read after it opens new connections."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     reader = PostgresKeyReader(postgresql.url if place == "as it is" else NOBODY_LISTENS, lanes=1)
     waiting = [asyncio.create_task(state_of(reader, issued)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -359,9 +365,9 @@ async def test_closing_answers_who_waits(postgresql: Database, desk: Desk, world
         await reader.close()
 
 
-async def test_an_address_may_have_options(postgresql: Database, desk: Desk, world: World) -> None:
+async def test_an_address_may_have_options(postgresql: Database, services: KeyServices, world: World) -> None:
     """What the application takes in an address is understood here, too."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     reader = PostgresKeyReader(database_url(postgresql.url.render_as_string(hide_password=False) + "?sslmode=disable"))
 
     state = await state_of(reader, issued)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select, text
 
-from keys.policy import Actor, Scope, Standing, operator
+from keys.policy import Actor, RoleGrant, Scope, operator
 from keys.refusals import (
     ApiKeyNotFound,
     Forbidden,
@@ -23,46 +23,48 @@ from models.engine.database import database_now
 from resolvers.api_keys import api_key, api_keys, delete_api_key, rename_api_key, rotate_api_key
 from resolvers.audit import audit_log
 from resolvers.create_api_key import create_api_key
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.conftest import Clock, CountingHasher
 from tests.support.world import World
 
 
 async def create(
-    desk: Desk, actor: Actor, organization: Organization, agent_id: UUID | None = None, name: str = "deploy"
+    services: KeyServices, actor: Actor, organization: Organization, agent_id: UUID | None = None, name: str = "deploy"
 ) -> Issued:
     scope = Scope.ORGANIZATION if agent_id is None else Scope.AGENT
-    return await create_api_key(desk, actor, organization_id=organization.id, name=name, scope=scope, agent_id=agent_id)
+    return await create_api_key(
+        services, actor, organization_id=organization.id, name=name, scope=scope, agent_id=agent_id
+    )
 
 
-async def fill(desk: Desk, world: World, keys: int) -> list[Issued]:
-    return [await create(desk, world.actor("ada"), world.acme, name=f"key {number}") for number in range(keys)]
+async def fill(services: KeyServices, world: World, keys: int) -> list[Issued]:
+    return [await create(services, world.actor("ada"), world.acme, name=f"key {number}") for number in range(keys)]
 
 
-async def events(desk: Desk, action: str) -> list[AuditEvent]:
-    async with desk.database.reading() as session:
+async def events(services: KeyServices, action: str) -> list[AuditEvent]:
+    async with services.database.reading() as session:
         found = await session.execute(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id))
         return list(found.scalars())
 
 
-async def row_of(desk: Desk, issued: Issued) -> ApiKey:
-    async with desk.database.reading() as session:
+async def row_of(services: KeyServices, issued: Issued) -> ApiKey:
+    async with services.database.reading() as session:
         row = await session.get(ApiKey, issued.record.id)
         assert row is not None
         return row
 
 
-async def test_a_created_key_is_stored_by_its_hash_alone(desk: Desk, world: World, clock: Clock) -> None:
+async def test_a_created_key_is_stored_by_its_hash_alone(services: KeyServices, world: World, clock: Clock) -> None:
     """The secret is in the answer and nowhere in the row; who, when and the hint are."""
-    issued = await create(desk, world.actor("ada"), world.acme)
+    issued = await create(services, world.actor("ada"), world.acme)
 
-    row = await row_of(desk, issued)
+    row = await row_of(services, issued)
     assert issued.secret.reveal().startswith("kd_")
     assert issued.secret.reveal()[20:] not in str(row.model_dump())
     assert row.secret_hash is not None
     assert row.secret_hash.startswith("$argon2id$")
     assert (issued.record.created_at, issued.record.created_by) == (clock.now, (world.ada.id, world.ada.email, "Ada"))
-    [event] = await events(desk, "api-key-created")
+    [event] = await events(services, "api-key-created")
     assert (event.actor_id, event.ip_address, event.api_key_id) == (world.ada.id, "203.0.113.7", row.id)
 
 
@@ -86,29 +88,34 @@ async def test_a_created_key_is_stored_by_its_hash_alone(desk: Desk, world: Worl
     ],
 )
 async def test_who_may_create_which_key(
-    desk: Desk, world: World, key_hasher: CountingHasher, person: str, agent: str | None, refusal: type[Refusal] | None
+    services: KeyServices,
+    world: World,
+    key_hasher: CountingHasher,
+    person: str,
+    agent: str | None,
+    refusal: type[Refusal] | None,
 ) -> None:
     """Roles, agents and organizations as the brief says; what is refused costs no hash and no slot."""
     agent_id = None if agent is None else getattr(world, agent).id
 
     if refusal is None:
-        issued = await create(desk, world.actor(person), world.acme, agent_id)
+        issued = await create(services, world.actor(person), world.acme, agent_id)
         assert (issued.record.agent is None) is (agent is None)
         return
     with pytest.raises(refusal):
-        await create(desk, world.actor(person), world.acme, agent_id)
+        await create(services, world.actor(person), world.acme, agent_id)
 
     assert key_hasher.hashed == 0
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         assert (await session.execute(select(func.count()).select_from(ApiKey))).scalar_one() == 0
 
 
-async def test_agents_that_cannot_be_used_get_the_same_words(desk: Desk, world: World) -> None:
+async def test_agents_that_cannot_be_used_get_the_same_words(services: KeyServices, world: World) -> None:
     """Not administered, another organization's, deleted or never there: nobody can tell which."""
     told = set()
     for agent_id in (world.other.id, world.theirs.id, world.retired.id, uuid4()):
         with pytest.raises(InvalidInput) as refused:
-            await create(desk, world.actor("grace"), world.acme, agent_id)
+            await create(services, world.actor("grace"), world.acme, agent_id)
         told.add((refused.value.field, refused.value.message))
 
     assert len(told) == 1
@@ -125,14 +132,20 @@ async def test_agents_that_cannot_be_used_get_the_same_words(desk: Desk, world: 
     ],
 )
 async def test_input_that_does_not_fit_names_its_field(
-    desk: Desk, world: World, key_hasher: CountingHasher, scope: Scope, agent: str | None, name: str, field: str
+    services: KeyServices,
+    world: World,
+    key_hasher: CountingHasher,
+    scope: Scope,
+    agent: str | None,
+    name: str,
+    field: str,
 ) -> None:
     """A scope without its agent, an agent without its scope, an unusable name: refused at no cost."""
     agent_id = None if agent is None else getattr(world, agent).id
 
     with pytest.raises(InvalidInput) as refused:
         await create_api_key(
-            desk, world.actor("ada"), organization_id=world.acme.id, name=name, scope=scope, agent_id=agent_id
+            services, world.actor("ada"), organization_id=world.acme.id, name=name, scope=scope, agent_id=agent_id
         )
 
     assert refused.value.field == field
@@ -140,18 +153,18 @@ async def test_input_that_does_not_fit_names_its_field(
 
 
 async def test_the_eleventh_key_is_refused_with_what_could_go(
-    desk: Desk, world: World, key_hasher: CountingHasher, clock: Clock
+    services: KeyServices, world: World, key_hasher: CountingHasher, clock: Clock
 ) -> None:
     """At ten of ten a creation costs no hash, and names the keys that this person may delete, oldest first."""
-    own = await create(desk, world.actor("grace"), world.acme, world.own.id, "grace's")
+    own = await create(services, world.actor("grace"), world.acme, world.own.id, "grace's")
     clock.advance(minutes=1)
-    others = await fill(desk, world, 9)
+    others = await fill(services, world, 9)
     before = key_hasher.hashed
 
     with pytest.raises(KeyLimitReached) as refused:
-        await create(desk, world.actor("ada"), world.acme)
+        await create(services, world.actor("ada"), world.acme)
     with pytest.raises(KeyLimitReached) as refused_to_grace:
-        await create(desk, world.actor("grace"), world.acme, world.own.id)
+        await create(services, world.actor("grace"), world.acme, world.own.id)
 
     assert key_hasher.hashed == before
     assert (refused.value.used, refused.value.limit) == (10, 10)
@@ -160,45 +173,45 @@ async def test_the_eleventh_key_is_refused_with_what_could_go(
 
 
 async def test_of_fifty_at_once_for_the_last_slot_one_gets_it(
-    desk: Desk, world: World, key_hasher: CountingHasher
+    services: KeyServices, world: World, key_hasher: CountingHasher
 ) -> None:
     """Whoever loses the race is told of the limit, at the cost of at most one hash."""
-    await fill(desk, world, 9)
+    await fill(services, world, 9)
     before = key_hasher.hashed
 
     outcomes = await asyncio.gather(
-        *(create(desk, world.actor("ada"), world.acme, name=f"racer {number}") for number in range(50)),
+        *(create(services, world.actor("ada"), world.acme, name=f"racer {number}") for number in range(50)),
         return_exceptions=True,
     )
 
     assert sum(isinstance(outcome, Issued) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, KeyLimitReached) for outcome in outcomes) == 49
     assert key_hasher.hashed - before <= 50
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         assert (
             await session.execute(text("SELECT live_key_count FROM organizations WHERE name = 'Acme'"))
         ).scalar_one() == 10
 
 
 async def test_the_databases_own_no_is_the_same_refusal(
-    desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch
+    services: KeyServices, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Should a creation get past the lock and the count, the trigger's no is KeyLimitReached, and is counted."""
-    await fill(desk, world, 10)
+    await fill(services, world, 10)
 
     async def say_it_fits(*_arguments: object, **_named: object) -> str:
         return "deploy"
 
     monkeypatch.setattr("resolvers.create_api_key._check_creation", say_it_fits)
     with pytest.raises(KeyLimitReached) as refused:
-        await create(desk, world.actor("ada"), world.acme)
+        await create(services, world.actor("ada"), world.acme)
 
     assert (refused.value.used, refused.value.limit, len(refused.value.candidates)) == (10, 10, 10)
-    assert len(await events(desk, "api-key-creation-refused")) == 1
+    assert len(await events(services, "api-key-creation-refused")) == 1
 
 
 async def test_a_failure_between_hash_and_commit_costs_no_slot(
-    desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch
+    services: KeyServices, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the event can't be written, the key is not there and its slot is free."""
 
@@ -207,9 +220,9 @@ async def test_a_failure_between_hash_and_commit_costs_no_slot(
 
     monkeypatch.setattr("resolvers.create_api_key.record", fail)
     with pytest.raises(OSError, match="disk"):
-        await create(desk, world.actor("ada"), world.acme)
+        await create(services, world.actor("ada"), world.acme)
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         count = (
             await session.execute(text("SELECT live_key_count FROM organizations WHERE name = 'Acme'"))
         ).scalar_one()
@@ -217,44 +230,44 @@ async def test_a_failure_between_hash_and_commit_costs_no_slot(
 
 
 async def test_a_role_taken_away_while_the_secret_is_hashed_counts(
-    desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch
+    services: KeyServices, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was allowed when the request began is looked at again before the key is stored."""
-    prepare = type(desk.issuer).prepare
+    prepare = type(services.issuer).prepare
 
     async def prepare_and_demote(issuer: object, **named: object) -> object:
         prepared = await prepare(issuer, **named)  # type: ignore[arg-type]
-        async with desk.database.transaction() as session:
+        async with services.database.transaction() as session:
             await session.execute(text("UPDATE memberships SET role = 'member'"))
         return prepared
 
-    monkeypatch.setattr(type(desk.issuer), "prepare", prepare_and_demote)
+    monkeypatch.setattr(type(services.issuer), "prepare", prepare_and_demote)
     with pytest.raises(Forbidden):
-        await create(desk, world.actor("ada"), world.acme)
+        await create(services, world.actor("ada"), world.acme)
 
 
-async def test_lists_show_what_the_actor_may_see(desk: Desk, world: World) -> None:
+async def test_lists_show_what_the_actor_may_see(services: KeyServices, world: World) -> None:
     """Everything to an organization admin, the own agents' keys to an agent admin, nothing to the others."""
-    await create(desk, world.actor("ada"), world.acme, name="shared")
-    await create(desk, world.actor("ada"), world.acme, world.own.id, "crawler's")
-    await create(desk, world.actor("ada"), world.acme, world.other.id, "biller's")
+    await create(services, world.actor("ada"), world.acme, name="shared")
+    await create(services, world.actor("ada"), world.acme, world.own.id, "crawler's")
+    await create(services, world.actor("ada"), world.acme, world.other.id, "biller's")
     seen = {}
     for person in ("ada", "grace", "mel", "eve"):
-        async with desk.database.reading() as session:
+        async with services.database.reading() as session:
             found = await api_keys(session, world.actor(person), organization_id=world.acme.id)
         seen[person] = [key.name for key in found]
 
     assert seen == {"ada": ["biller's", "crawler's", "shared"], "grace": ["crawler's"], "mel": [], "eve": []}
 
 
-async def test_lists_are_searched_in_name_and_hint(desk: Desk, world: World) -> None:
+async def test_lists_are_searched_in_name_and_hint(services: KeyServices, world: World) -> None:
     """Case aside, in the name or the hint; by agent; with the deleted when asked for."""
-    first = await create(desk, world.actor("ada"), world.acme, world.own.id, "Straße nightly")
-    second = await create(desk, world.actor("ada"), world.acme, name="billing")
-    await delete_api_key(desk, world.actor("ada"), key_id=second.record.id)
+    first = await create(services, world.actor("ada"), world.acme, world.own.id, "Straße nightly")
+    second = await create(services, world.actor("ada"), world.acme, name="billing")
+    await delete_api_key(services, world.actor("ada"), key_id=second.record.id)
 
     async def names(**asked: object) -> list[str]:
-        async with desk.database.reading() as session:
+        async with services.database.reading() as session:
             found = await api_keys(session, world.actor("ada"), organization_id=world.acme.id, **asked)  # type: ignore[arg-type]
         return [key.name for key in found]
 
@@ -271,27 +284,29 @@ async def test_lists_are_searched_in_name_and_hint(desk: Desk, world: World) -> 
     ("person", "key", "operation"),
     list(product(["ada", "grace", "mel", "eve"], ["shared", "own", "other"], ["see", "rename", "rotate", "delete"])),
 )
-async def test_who_may_do_what_with_a_key(desk: Desk, world: World, person: str, key: str, operation: str) -> None:
+async def test_who_may_do_what_with_a_key(
+    services: KeyServices, world: World, person: str, key: str, operation: str
+) -> None:
     """An admin everything, an agent admin with their agents' keys, others nothing; what is hidden is not there."""
     agent_id = None if key == "shared" else getattr(world, key).id
-    issued = await create(desk, world.actor("ada"), world.acme, agent_id)
+    issued = await create(services, world.actor("ada"), world.acme, agent_id)
     actor, key_id = world.actor(person), issued.record.id
     allowed = person in {"ada", "eve"} - {"eve"} or (person == "grace" and key == "own")
 
     async def act() -> object:
         match operation:
             case "see":
-                async with desk.database.reading() as session:
+                async with services.database.reading() as session:
                     found = await api_key(session, actor, key_id=key_id)
                 if found is None:
                     raise ApiKeyNotFound
                 return found
             case "rename":
-                return await rename_api_key(desk, actor, key_id=key_id, name="other")
+                return await rename_api_key(services, actor, key_id=key_id, name="other")
             case "rotate":
-                return await rotate_api_key(desk, actor, key_id=key_id)
+                return await rotate_api_key(services, actor, key_id=key_id)
             case _:
-                return await delete_api_key(desk, actor, key_id=key_id)
+                return await delete_api_key(services, actor, key_id=key_id)
 
     if allowed:
         assert await act()
@@ -301,15 +316,15 @@ async def test_who_may_do_what_with_a_key(desk: Desk, world: World, person: str,
 
 
 @pytest.mark.parametrize("operation", ["rename", "rotate", "delete"])
-async def test_a_deleted_key_is_not_there_for_anything(desk: Desk, world: World, operation: str) -> None:
+async def test_a_deleted_key_is_not_there_for_anything(services: KeyServices, world: World, operation: str) -> None:
     """Deleted before, never there: the same no."""
     ada = world.actor("ada")
-    issued = await create(desk, ada, world.acme)
-    await delete_api_key(desk, ada, key_id=issued.record.id)
+    issued = await create(services, ada, world.acme)
+    await delete_api_key(services, ada, key_id=issued.record.id)
     acts = {
-        "rename": lambda key_id: rename_api_key(desk, ada, key_id=key_id, name="x"),
-        "rotate": lambda key_id: rotate_api_key(desk, ada, key_id=key_id),
-        "delete": lambda key_id: delete_api_key(desk, ada, key_id=key_id),
+        "rename": lambda key_id: rename_api_key(services, ada, key_id=key_id, name="x"),
+        "rotate": lambda key_id: rotate_api_key(services, ada, key_id=key_id),
+        "delete": lambda key_id: delete_api_key(services, ada, key_id=key_id),
     }
 
     told = set()
@@ -321,14 +336,16 @@ async def test_a_deleted_key_is_not_there_for_anything(desk: Desk, world: World,
     assert len(told) == 1
 
 
-async def test_a_rotation_works_at_ten_of_ten_and_keeps_everything_but_the_secret(desk: Desk, world: World) -> None:
+async def test_a_rotation_works_at_ten_of_ten_and_keeps_everything_but_the_secret(
+    services: KeyServices, world: World
+) -> None:
     """The id, public id, name and slot stay; the secret, its hint's end and its hash are new."""
-    keys = await fill(desk, world, 10)
-    before = await row_of(desk, keys[3])
+    keys = await fill(services, world, 10)
+    before = await row_of(services, keys[3])
 
-    issued = await rotate_api_key(desk, world.actor("ada"), key_id=keys[3].record.id)
+    issued = await rotate_api_key(services, world.actor("ada"), key_id=keys[3].record.id)
 
-    after = await row_of(desk, keys[3])
+    after = await row_of(services, keys[3])
     assert issued.secret != keys[3].secret
     assert issued.secret.reveal()[:20] == keys[3].secret.reveal()[:20]
     assert (after.id, after.public_id, after.name) == (before.id, before.public_id, before.name)
@@ -336,20 +353,20 @@ async def test_a_rotation_works_at_ten_of_ten_and_keeps_everything_but_the_secre
     assert after.previous_secret_hash is None
 
 
-async def test_an_overlap_keeps_one_secret_before_and_no_more(desk: Desk, world: World) -> None:
+async def test_an_overlap_keeps_one_secret_before_and_no_more(services: KeyServices, world: World) -> None:
     """Never more than two are alive, and with overlap 0 exactly one; the end is by the database's clock."""
     ada = world.actor("ada")
-    issued = await create(desk, ada, world.acme)
-    first = await row_of(desk, issued)
+    issued = await create(services, ada, world.acme)
+    first = await row_of(services, issued)
 
-    await rotate_api_key(desk, ada, key_id=issued.record.id, overlap_seconds=3600)
-    second = await row_of(desk, issued)
-    async with desk.database.reading() as session:
+    await rotate_api_key(services, ada, key_id=issued.record.id, overlap_seconds=3600)
+    second = await row_of(services, issued)
+    async with services.database.reading() as session:
         now = await database_now(session)
-    await rotate_api_key(desk, ada, key_id=issued.record.id, overlap_seconds=60)
-    third = await row_of(desk, issued)
-    await rotate_api_key(desk, ada, key_id=issued.record.id)
-    fourth = await row_of(desk, issued)
+    await rotate_api_key(services, ada, key_id=issued.record.id, overlap_seconds=60)
+    third = await row_of(services, issued)
+    await rotate_api_key(services, ada, key_id=issued.record.id)
+    fourth = await row_of(services, issued)
 
     assert second.previous_secret_hash == first.secret_hash
     assert second.previous_works_until is not None
@@ -360,42 +377,44 @@ async def test_an_overlap_keeps_one_secret_before_and_no_more(desk: Desk, world:
 
 @pytest.mark.parametrize("overlap_seconds", [-1, 86_401])
 async def test_an_overlap_out_of_range_is_refused_at_no_cost(
-    desk: Desk, world: World, key_hasher: CountingHasher, overlap_seconds: int
+    services: KeyServices, world: World, key_hasher: CountingHasher, overlap_seconds: int
 ) -> None:
     """A day at most, and not less than nothing."""
-    issued = await create(desk, world.actor("ada"), world.acme)
+    issued = await create(services, world.actor("ada"), world.acme)
     before = key_hasher.hashed
 
     with pytest.raises(InvalidInput) as refused:
-        await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=overlap_seconds)
+        await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=overlap_seconds)
 
     assert refused.value.field == "overlapSeconds"
     assert key_hasher.hashed == before
 
 
-async def test_a_tombstone_keeps_who_and_when_and_loses_its_hashes(desk: Desk, world: World, clock: Clock) -> None:
+async def test_a_tombstone_keeps_who_and_when_and_loses_its_hashes(
+    services: KeyServices, world: World, clock: Clock
+) -> None:
     """Deleting frees the slot at once; the name, the public id, who and when stay."""
-    issued = await create(desk, world.actor("ada"), world.acme, world.own.id)
+    issued = await create(services, world.actor("ada"), world.acme, world.own.id)
     clock.advance(days=1)
 
-    deleted = await delete_api_key(desk, world.actor("grace"), key_id=issued.record.id)
+    deleted = await delete_api_key(services, world.actor("grace"), key_id=issued.record.id)
 
     assert (deleted.allowance.used, deleted.allowance.remaining) == (0, 10)
     assert deleted.record.deleted_by is not None
     assert (deleted.record.deleted_at, deleted.record.deleted_by.name) == (clock.now, "Grace")
-    row = await row_of(desk, issued)
+    row = await row_of(services, issued)
     assert (row.secret_hash, row.server_key_id, row.name) == (None, None, "deploy")
 
 
 async def test_changes_beyond_the_pace_are_refused_and_the_limit_does_not_count(
-    desk: Desk, world: World, clock: Clock
+    services: KeyServices, world: World, clock: Clock
 ) -> None:
     """After so many changes in a minute a person waits, told how long; refusals at the limit cost nothing of it."""
-    slow = replace(desk, mutations_per_minute=3)
+    slow = replace(services, mutations_per_minute=3)
     first = await create(slow, world.actor("ada"), world.acme)
     clock.advance(seconds=20)
     await rename_api_key(slow, world.actor("ada"), key_id=first.record.id, name="renamed")
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         await session.execute(text("UPDATE organizations SET key_limit = 1"))
     for _ in range(5):
         with pytest.raises(KeyLimitReached):
@@ -411,15 +430,15 @@ async def test_changes_beyond_the_pace_are_refused_and_the_limit_does_not_count(
     assert rotated.record.id == first.record.id
 
 
-async def test_refused_creations_are_counted_not_piled_up(desk: Desk, world: World, clock: Clock) -> None:
+async def test_refused_creations_are_counted_not_piled_up(services: KeyServices, world: World, clock: Clock) -> None:
     """One event a person, reason and hour, whose summary tells how many."""
     for _ in range(4):
         with pytest.raises(Forbidden):
-            await create(desk, world.actor("mel"), world.acme)
+            await create(services, world.actor("mel"), world.acme)
     clock.advance(hours=1)
     with pytest.raises(Forbidden):
-        await create(desk, world.actor("mel"), world.acme)
-    async with desk.database.reading() as session:
+        await create(services, world.actor("mel"), world.acme)
+    async with services.database.reading() as session:
         page = await audit_log(session, world.actor("ada"), organization_id=world.acme.id, first=10, after=None)
 
     assert [event.summary for event in page.events] == [
@@ -428,22 +447,24 @@ async def test_refused_creations_are_counted_not_piled_up(desk: Desk, world: Wor
     ]
 
 
-async def test_the_operator_may_everything_and_is_nobody(desk: Desk, world: World) -> None:
+async def test_the_operator_may_everything_and_is_nobody(services: KeyServices, world: World) -> None:
     """What the command line does has no person beside it."""
-    issued = await create(desk, operator(), world.acme, world.other.id)
+    issued = await create(services, operator(), world.acme, world.other.id)
 
-    deleted = await delete_api_key(desk, operator(), key_id=issued.record.id)
+    deleted = await delete_api_key(services, operator(), key_id=issued.record.id)
 
     assert issued.record.created_by is None
     assert deleted.record.deleted_by is None
-    assert [event.actor_id for event in await events(desk, "api-key-deleted")] == [None]
+    assert [event.actor_id for event in await events(services, "api-key-deleted")] == [None]
 
 
-async def test_a_person_without_standing_in_a_deleted_organization_finds_nothing(desk: Desk, world: World) -> None:
+async def test_a_person_without_standing_in_a_deleted_organization_finds_nothing(
+    services: KeyServices, world: World
+) -> None:
     """An organization that is gone is not there, whatever an old request believes."""
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         await session.execute(text("UPDATE organizations SET deleted_at = created_at WHERE name = 'Acme'"))
-    actor = Actor(world.ada.id, {world.acme.id: Standing(world.actor("ada").standings[world.acme.id].role)})
+    actor = Actor(world.ada.id, {world.acme.id: RoleGrant(world.actor("ada").roles[world.acme.id].role)})
 
     with pytest.raises(NotFound):
-        await create(desk, actor, world.acme)
+        await create(services, actor, world.acme)

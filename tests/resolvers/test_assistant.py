@@ -17,7 +17,7 @@ from models.engine.ids import Prefix, external_id, new_id
 from models.support.conversation import find_conversation
 from models.usage.refused_request import RefusedReason
 from resolvers.assistant import asker_in, diagnose_request, worth_asking
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.conftest import Clock
 from tests.support.assistant_on_db import WHY, Helpdesk, answering, assisted
 from tests.support.issued_keys import altered, issue
@@ -46,9 +46,9 @@ async def test_an_answer_is_kept_as_it_was_written(helpdesk: Helpdesk, world: Wo
     assert answer.answer
 
 
-async def test_a_pasted_key_is_looked_up_and_dropped(helpdesk: Helpdesk, desk: Desk, world: World) -> None:
+async def test_a_pasted_key_is_looked_up_and_dropped(helpdesk: Helpdesk, services: KeyServices, world: World) -> None:
     """Whole, it says of which key it is; altered, that it is none; and what is kept has nothing of either."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     secret = issued.secret.reveal()
 
     good = (await helpdesk.ask(f"Does {secret} work?")).given.message
@@ -59,9 +59,9 @@ async def test_a_pasted_key_is_looked_up_and_dropped(helpdesk: Helpdesk, desk: D
     assert secret[20:32] not in repr(await helpdesk.messages())
 
 
-async def test_the_next_question_points_back(helpdesk: Helpdesk, desk: Desk, world: World) -> None:
+async def test_the_next_question_points_back(helpdesk: Helpdesk, services: KeyServices, world: World) -> None:
     """What a conversation is about is noted, and read when it goes on; another conversation knows nothing of it."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     first = (await helpdesk.ask("Does the key deploy work?")).given
     async with helpdesk.database.reading() as session:
         kept = await find_conversation(session, first.conversation.id, world.ada.id)
@@ -133,10 +133,10 @@ async def test_an_asker_is_in_the_organization(helpdesk: Helpdesk, world: World)
 
 
 async def test_a_request_is_diagnosed_for_who_may_know(
-    helpdesk: Helpdesk, desk: Desk, world: World, clock: Clock
+    helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock
 ) -> None:
     """One of a key of theirs; for all others it is the same as one that never was, but for its id."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     row = refused(issued.record.id, RefusedReason.RATE_LIMITED)
     await store(helpdesk.database, row, hour_of(issued.record.id, clock.now, rate_limited=1))
     request_id, never = (external_id(Prefix.REQUEST, each) for each in (row.request_id, new_id()))
@@ -170,9 +170,11 @@ async def test_what_is_no_request_id_is_shown_in_one_harmless_line(helpdesk: Hel
     assert "why " * 21 not in repr(long)
 
 
-async def test_starters_name_only_what_may_be_seen(helpdesk: Helpdesk, desk: Desk, world: World, clock: Clock) -> None:
+async def test_starters_name_only_what_may_be_seen(
+    helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock
+) -> None:
     """Who may see the key in trouble is offered to ask about it; a member is offered what they may do."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     await store(helpdesk.database, hour_of(issued.record.id, clock.now, rate_limited=9))
 
     offered = {
@@ -184,9 +186,11 @@ async def test_starters_name_only_what_may_be_seen(helpdesk: Helpdesk, desk: Des
     assert "message" in offered["mel"]
 
 
-async def test_an_actor_without_a_standing_sees_nothing(helpdesk: Helpdesk, desk: Desk, world: World) -> None:
+async def test_an_actor_without_a_standing_sees_nothing(
+    helpdesk: Helpdesk, services: KeyServices, world: World
+) -> None:
     """Whoever lost their standing between sign-in and question is told of no key."""
-    await issue(desk, world)
+    await issue(services, world)
     asker = await helpdesk.asker("ada")
     bare = replace(asker, actor=Actor(world.ada.id, {}, address=None))
 

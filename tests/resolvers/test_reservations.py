@@ -18,7 +18,7 @@ from models.engine.database import Database
 from resolvers.api_keys import delete_api_key, rename_api_key, rotate_api_key
 from resolvers.create_api_key import create_api_key
 from resolvers.reservations import Reservations
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS, Clock, CountingHasher
 from tests.support.issued_keys import LONGEST_WAIT_SECONDS, until
 from tests.support.world import World
@@ -50,23 +50,23 @@ def hasher() -> HeldHasher:
 
 
 @pytest.fixture
-async def busy(database: Database, clock: Clock, hasher: HeldHasher) -> AsyncIterator[Desk]:
+async def busy(database: Database, clock: Clock, hasher: HeldHasher) -> AsyncIterator[KeyServices]:
     """A desk with one thread for hashing, as on a machine with two cores."""
     pool = HashingPool(hasher, threads=1, queue_limit=1_000, name="new-keys")
-    yield Desk(database, Issuer(SERVER_KEYS, "kd", pool), clock, mutations_per_minute=300)
+    yield KeyServices(database, Issuer(SERVER_KEYS, "kd", pool), clock, mutations_per_minute=300)
     hasher.released.set()
     pool.close()
 
 
 async def create(
-    desk: Desk,
+    services: KeyServices,
     world: World,
     person: str = "ada",
     organization: Organization | None = None,
     agent_id: UUID | None = None,
 ) -> Issued:
     return await create_api_key(
-        desk,
+        services,
         world.actor(person),
         organization_id=(organization or world.acme).id,
         name="deploy",
@@ -76,7 +76,7 @@ async def create(
 
 
 async def test_a_person_s_rotations_at_once_are_hashed_as_often_as_they_may_be(
-    busy: Desk, world: World, hasher: HeldHasher
+    busy: KeyServices, world: World, hasher: HeldHasher
 ) -> None:
     """Those beyond the pace are refused before their secret is hashed, not after it."""
     slow = replace(busy, mutations_per_minute=20, reservations=Reservations())
@@ -93,7 +93,7 @@ async def test_a_person_s_rotations_at_once_are_hashed_as_often_as_they_may_be(
     assert hasher.hashed - before <= 25
 
 
-async def test_what_is_under_way_counts_for_other_changes(busy: Desk, world: World, hasher: HeldHasher) -> None:
+async def test_what_is_under_way_counts_for_other_changes(busy: KeyServices, world: World, hasher: HeldHasher) -> None:
     """A change that takes no hash waits for its place, too; and has it once the minute is over."""
     slow = replace(busy, mutations_per_minute=2, reservations=Reservations())
     issued = await create(slow, world)
@@ -110,7 +110,7 @@ async def test_what_is_under_way_counts_for_other_changes(busy: Desk, world: Wor
 
 
 async def test_of_many_creations_for_one_slot_one_is_hashed(
-    busy: Desk, world: World, hasher: HeldHasher, clock: Clock
+    busy: KeyServices, world: World, hasher: HeldHasher, clock: Clock
 ) -> None:
     """The others learn that every slot is taken at no hash; and none of them counts as a change."""
     for _ in range(9):
@@ -127,7 +127,7 @@ async def test_of_many_creations_for_one_slot_one_is_hashed(
 
 
 async def test_a_creation_that_is_given_up_lets_the_next_one_go_on(
-    busy: Desk, world: World, hasher: HeldHasher
+    busy: KeyServices, world: World, hasher: HeldHasher
 ) -> None:
     """The one that waits for the only slot gets it when the one before it goes away."""
     for _ in range(9):
@@ -148,7 +148,9 @@ async def test_a_creation_that_is_given_up_lets_the_next_one_go_on(
     assert sorted(type(each).__name__ for each in outcomes) == ["Issued", "KeyLimitReached"]
 
 
-async def test_a_hash_for_nothing_keeps_its_place(busy: Desk, world: World, hasher: HeldHasher, clock: Clock) -> None:
+async def test_a_hash_for_nothing_keeps_its_place(
+    busy: KeyServices, world: World, hasher: HeldHasher, clock: Clock
+) -> None:
     """Rotations of a key that is deleted meanwhile cost the pace as if they had been done."""
     issued, other = await create(busy, world), await create(busy, world)
     hasher.released.clear()
@@ -171,7 +173,7 @@ async def test_a_hash_for_nothing_keeps_its_place(busy: Desk, world: World, hash
 
 @pytest.mark.parametrize("overlap_seconds", [0, 60])
 async def test_an_emergency_rotation_does_not_wait_for_others_rotations(
-    busy: Desk, world: World, hasher: HeldHasher, overlap_seconds: int
+    busy: KeyServices, world: World, hasher: HeldHasher, overlap_seconds: int
 ) -> None:
     """
     With 100 of an agent admin's rotations in the queue, urgent or not, an admin's of the same organization, and of
@@ -204,19 +206,21 @@ async def test_a_full_queue_has_room_for_other_organizations_and_for_emergencies
 ) -> None:
     """One organization takes half of the places; what it is told says so."""
     pool = HashingPool(hasher, threads=1, queue_limit=8, name="new-keys")
-    desk = Desk(database, Issuer(SERVER_KEYS, "kd", pool), clock, mutations_per_minute=300)
-    of_agent = await create(desk, world, "grace", agent_id=world.own.id)
-    mine, theirs = await create(desk, world), await create(desk, world, "eve", world.globex)
+    services = KeyServices(database, Issuer(SERVER_KEYS, "kd", pool), clock, mutations_per_minute=300)
+    of_agent = await create(services, world, "grace", agent_id=world.own.id)
+    mine, theirs = await create(services, world), await create(services, world, "eve", world.globex)
     hasher.released.clear()
     flood = [
-        asyncio.create_task(rotate_api_key(desk, world.actor("grace"), key_id=of_agent.record.id, overlap_seconds=60))
+        asyncio.create_task(
+            rotate_api_key(services, world.actor("grace"), key_id=of_agent.record.id, overlap_seconds=60)
+        )
         for _ in range(20)
     ]
     await until(lambda: sum(task.done() for task in flood) + pool.depth == 20)
 
     others = [
-        asyncio.create_task(rotate_api_key(desk, world.actor("eve"), key_id=theirs.record.id, overlap_seconds=60)),
-        asyncio.create_task(rotate_api_key(desk, world.actor("ada"), key_id=mine.record.id)),
+        asyncio.create_task(rotate_api_key(services, world.actor("eve"), key_id=theirs.record.id, overlap_seconds=60)),
+        asyncio.create_task(rotate_api_key(services, world.actor("ada"), key_id=mine.record.id)),
     ]
     await until(lambda: sum(task.done() for task in flood) + pool.depth == 22)
     hasher.released.set()
@@ -226,7 +230,7 @@ async def test_a_full_queue_has_room_for_other_organizations_and_for_emergencies
     refused = [each for each in outcomes if isinstance(each, TooManyRequests)]
     assert 10 <= len(refused) <= 16
     # What was refused has changed nothing, and leaves its person's pace as it was.
-    assert desk.reservations.taken(world.grace.id, clock()) == 0
+    assert services.reservations.taken(world.grace.id, clock()) == 0
     assert {each.message.split(".")[0] for each in refused} == {
         "Your organization is creating or rotating too many API keys at once"
     }

@@ -18,7 +18,7 @@ from models.engine.database import Database
 from models.engine.ids import Prefix, external_id, new_id
 from resolvers.assistant import ASKED_A_MINUTE, Chunk, ask
 from resolvers.conversations import no_such_conversation
-from resolvers.stored_questions import A_DAY, A_MINUTE, ONE_AT_A_TIME, Asking, end, keep
+from resolvers.stored_questions import A_DAY, A_MINUTE, ONE_AT_A_TIME, AskRequest, end, store
 from tests.conftest import Clock
 from tests.support.assistant_on_db import WHY, Helpdesk, answering, assisted, time_is_up
 from tests.support.conversations import asked, begun
@@ -39,7 +39,7 @@ async def listened(helpdesk: Helpdesk, stack: AsyncExitStack, client_message_id:
     """Mel's question, whose answer is being written: its first chunk was read, and no more is asked for."""
     asker = await helpdesk.asker("mel")
     events = await stack.enter_async_context(
-        aclosing(ask(helpdesk.assistant, asker, Asking(WHY, client_message_id=client_message_id)))
+        aclosing(ask(helpdesk.assistant, asker, AskRequest(WHY, client_message_id=client_message_id)))
     )
     assert isinstance(await anext(events), Chunk)
 
@@ -111,7 +111,7 @@ async def test_one_question_at_a_time(helpdesk: Helpdesk) -> None:
     """While one is answered the person's next is refused and not kept, in whatever organization; others may ask."""
     async with AsyncExitStack() as stack:
         asker = await helpdesk.asker("grace")
-        events = await stack.enter_async_context(aclosing(ask(helpdesk.assistant, asker, Asking(WHY))))
+        events = await stack.enter_async_context(aclosing(ask(helpdesk.assistant, asker, AskRequest(WHY))))
         await anext(events)
         for organization in ("acme", "globex"):
             with pytest.raises(TooManyRequests) as refused:
@@ -261,9 +261,9 @@ async def test_cut_off_at_any_moment(helpdesk: Helpdesk, clock: Clock) -> None:
 async def test_who_waits_takes_over(helpdesk: Helpdesk) -> None:
     """Where whoever answers is gone without a word, who sent the same answers it once its time is up."""
     asker, key = await helpdesk.asker("mel"), made_key(1)
-    asking = Asking(f"Why does {key} get a 401?", client_message_id="one")
+    asking = AskRequest(f"Why does {key} get a 401?", client_message_id="one")
     redacted = redact(asking.message, ("kd",))
-    kept = await keep(helpdesk.database, asker, asking, redacted, helpdesk.assistant.clock())
+    kept = await store(helpdesk.database, asker, asking, redacted, helpdesk.assistant.clock())
     waiting = asyncio.ensure_future(helpdesk.ask(asking.message, name="mel", client_message_id="one"))
     await asyncio.sleep(0.1)
     is_early = waiting.done()
@@ -281,7 +281,7 @@ async def test_who_waits_takes_over(helpdesk: Helpdesk) -> None:
 async def test_an_answer_that_comes_too_late_is_dropped(helpdesk: Helpdesk) -> None:
     """Who answers after another has taken over is told so, and the answer stays the other's."""
     asker = await helpdesk.asker("mel")
-    events = ask(helpdesk.assistant, asker, Asking(WHY, client_message_id="one"))
+    events = ask(helpdesk.assistant, asker, AskRequest(WHY, client_message_id="one"))
     await anext(events)
     await time_is_up(helpdesk.database)
     told = await helpdesk.ask(WHY, name="mel", client_message_id="one")
@@ -299,11 +299,11 @@ async def test_nobody_waits_for_ever(helpdesk: Helpdesk, monkeypatch: pytest.Mon
     """Where the answer does not come in the time that it has, who waits is told to come back."""
     monkeypatch.setattr(resolvers.stored_questions, "ANSWERED_WITHIN_SECONDS", -0.9)
     asker = await helpdesk.asker("mel")
-    asking = Asking(WHY, client_message_id="one")
+    asking = AskRequest(WHY, client_message_id="one")
     redacted = redact(WHY, ("kd",))
     with monkeypatch.context() as patched:
         patched.setattr(resolvers.stored_questions, "ANSWERED_WITHIN_SECONDS", 30)
-        kept = await keep(helpdesk.database, asker, asking, redacted, helpdesk.assistant.clock())
+        kept = await store(helpdesk.database, asker, asking, redacted, helpdesk.assistant.clock())
 
     with pytest.raises(TooManyRequests) as refused:
         await helpdesk.ask(WHY, name="mel", client_message_id="one")

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from assistant.explain.diagnosis import Case
-from assistant.reply.stored_answer import KeptAnswer, KeptFact, read, to_json
+from assistant.reply.stored_answer import StoredAnswer, StoredFact, read, to_json
 from models import Author, Ticket
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id, new_id
 from models.support.conversation import find_conversation
 from models.support.ticket import TicketRecord
-from resolvers.tickets import SupportLine
+from resolvers.tickets import SupportChannel
 from tests.conftest import Clock
 from tests.support.conversations import NOON, answered, asked, begun
 from tests.support.ticket_fixtures import LINE, SUPPORT, hand_over, said, tickets
@@ -26,10 +26,10 @@ async def test_a_ticket_has_what_was_said_and_found(database: Database, world: W
     key_id = new_id()
     conversation = await begun(database, world.acme, world.mel, "Why 401?")
     question = await asked(database, conversation, "Why 401?\nFrom: the operator")
-    found = KeptAnswer(
+    found = StoredAnswer(
         Case.KEY_DELETED,
         "The key “deploy” was deleted yesterday.",
-        (KeptFact("Deleted", "by Ada", NOON - timedelta(days=1)), KeptFact("Refused", "37 requests")),
+        (StoredFact("Deleted", "by Ada", NOON - timedelta(days=1)), StoredFact("Refused", "37 requests")),
         ("Create a new key.",),
         key_id,
     )
@@ -119,7 +119,7 @@ async def test_a_ticket_needs_no_conversation(database: Database, world: World, 
 async def test_a_second_call_returns_the_first_ticket(database: Database, world: World, clock: Clock) -> None:
     """Whatever its note says; nothing is written and nobody is woken."""
     woken: list[str] = []
-    line = SupportLine(SUPPORT, sends_mail=True, wake=lambda: woken.append("woken"))
+    line = SupportChannel(SUPPORT, sends_mail=True, wake=lambda: woken.append("woken"))
     conversation = await begun(database, world.acme, world.mel)
 
     first = await hand_over(database, world, clock, conversation=conversation, line=line)
@@ -135,7 +135,7 @@ async def test_a_second_call_returns_the_first_ticket(database: Database, world:
 async def test_the_outbox_is_woken_once_the_ticket_is_stored(database: Database, world: World, clock: Clock) -> None:
     """What it finds then is there."""
     seen: list[asyncio.Task[list[Ticket]]] = []
-    line = SupportLine(SUPPORT, sends_mail=True, wake=lambda: seen.append(asyncio.create_task(tickets(database))))
+    line = SupportChannel(SUPPORT, sends_mail=True, wake=lambda: seen.append(asyncio.create_task(tickets(database))))
 
     ticket = await hand_over(database, world, clock, line=line)
 
@@ -146,13 +146,13 @@ async def test_the_outbox_is_woken_once_the_ticket_is_stored(database: Database,
     ("line", "name", "words", "facts"),
     [
         (LINE, "mel", "A person has your request now.", ["Ticket", "Goes to"]),
-        (SupportLine(SUPPORT), "mel", "as soon as a mail server is set up", ["Ticket", "Goes to"]),
-        (SupportLine(), "mel", "you can ask Ada (ada@example.com)", ["Ticket"]),
-        (SupportLine(sends_mail=True), "ada", "There is no other admin", ["Ticket"]),
+        (SupportChannel(SUPPORT), "mel", "as soon as a mail server is set up", ["Ticket", "Goes to"]),
+        (SupportChannel(), "mel", "you can ask Ada (ada@example.com)", ["Ticket"]),
+        (SupportChannel(sends_mail=True), "ada", "There is no other admin", ["Ticket"]),
     ],
 )
 async def test_the_person_is_told_who_has_it(
-    database: Database, world: World, clock: Clock, line: SupportLine, name: str, words: str, facts: list[str]
+    database: Database, world: World, clock: Clock, line: SupportChannel, name: str, words: str, facts: list[str]
 ) -> None:
     """In the conversation, by a remark that answers no question; it goes on being about what it was about."""
     conversation = await begun(database, world.acme, world.people[name])

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from keys.limits.limiter import LimiterUnavailable
-from keys.limits.sliding_window import Balance, Limits, month_of, to_ms
+from keys.limits.sliding_window import Limits, LimitStatus, month_of, to_ms
 from keys.policy import operator
 from keys.refusals import UnusableArgument
 from keys.usage.intervals import Interval, intervals_between
@@ -31,7 +31,7 @@ from tests.support.world import World
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 AT = to_ms(NOON)
-ALL_FREE = Balance(600, 0, 0, month_of(AT), AT)
+ALL_FREE = LimitStatus(600, 0, 0, month_of(AT), AT)
 
 
 class Looking:
@@ -39,11 +39,11 @@ class Looking:
 
     is_degraded, lets_pass, waiting = False, True, 0
 
-    def __init__(self, said: Mapping[str, Balance | Exception]) -> None:
+    def __init__(self, said: Mapping[str, LimitStatus | Exception]) -> None:
         self._said = said
         self.asked: list[tuple[str, Limits]] = []
 
-    async def look(self, key_id: str, limits: Limits) -> Balance:
+    async def peek(self, key_id: str, limits: Limits) -> LimitStatus:
         """As the protocol says."""
         self.asked.append((key_id, limits))
         said = self._said[key_id]

@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import event, func, select, text, update
 
 from keys.hashing import HashingPool
-from keys.policy import Standing
+from keys.policy import RoleGrant
 from keys.refusals import InvalidInput, SignInRefused, TooManyRequests, Unauthenticated
 from keys.sign_in.passwords import one_time_expires_at
 from models import Membership, Person, Role, SignInFailure, SignInSession
@@ -18,7 +18,7 @@ from models.engine.database import Database
 from models.engine.reader import Reader
 from models.person import person_for_update
 from models.session import end_sessions
-from resolvers.sign_in_attempts import SignInDoor
+from resolvers.sign_in_attempts import PasswordChecker
 from resolvers.viewer import SignedIn, SignIn, change_password, drop_expired, note_seen, sign_in, sign_out, signed_in
 from tests.conftest import CHEAP, SERVER_KEYS, Clock, CountingHasher
 from tests.support.world import World, make_world
@@ -32,7 +32,7 @@ HOME, CAFE = "203.0.113.7", "198.51.100.9"
 class Browser:
     """Keeps the cookies of one person's browser."""
 
-    door: SignInDoor
+    checker: PasswordChecker
     clock: Clock
     address: str = HOME
     token: str | None = None
@@ -41,7 +41,7 @@ class Browser:
 
     async def sign_in(self, email: str = "ada@example.com", password: str = PASSWORD) -> SignIn:
         begun = await sign_in(
-            self.door,
+            self.checker,
             email=email,
             password=password,
             address=self.address,
@@ -59,7 +59,7 @@ class Browser:
         return refused.value.retry_after_seconds
 
     async def who(self) -> SignedIn | None:
-        return await signed_in(self.door.reader, self.token or "", now=self.clock(), address=self.address)
+        return await signed_in(self.checker.reader, self.token or "", now=self.clock(), address=self.address)
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ async def people(database: Database, hasher: CountingHasher) -> World:
 
 
 @pytest.fixture
-async def door(database: Database, hasher: CountingHasher, people: World) -> AsyncIterator[SignInDoor]:
+async def checker(database: Database, hasher: CountingHasher, people: World) -> AsyncIterator[PasswordChecker]:
     """The door, after its one hash, with nothing counted."""
     pool, reader = HashingPool(hasher, threads=2, queue_limit=100, name="test"), Reader(database)
-    opened = await SignInDoor.open(database, reader, pool, SERVER_KEYS)
+    opened = await PasswordChecker.open(database, reader, pool, SERVER_KEYS)
     hasher.hashed = 0
     yield opened
     pool.close()
@@ -86,9 +86,9 @@ async def door(database: Database, hasher: CountingHasher, people: World) -> Asy
 
 
 @pytest.fixture
-def browser(door: SignInDoor, clock: Clock) -> Callable[..., Browser]:
+def browser(checker: PasswordChecker, clock: Clock) -> Callable[..., Browser]:
     """Makes a browser that was never here."""
-    return lambda address=HOME: Browser(door, clock, address)
+    return lambda address=HOME: Browser(checker, clock, address)
 
 
 async def count(database: Database, table: type[SignInFailure] | type[SignInSession]) -> int:
@@ -113,7 +113,7 @@ async def test_who_signs_in_is_signed_in(browser: Callable[..., Browser], people
     assert await grace.who() == begun.signed_in
     assert begun.signed_in.person.email == "grace@example.com"
     assert begun.signed_in.actor.address == HOME
-    assert begun.signed_in.actor.standings == people.actor("grace").standings
+    assert begun.signed_in.actor.roles == people.actor("grace").roles
     assert [each.organization.name for each in begun.signed_in.memberships] == ["Acme", "Globex"]
     assert not begun.signed_in.password_change_required
 
@@ -142,7 +142,7 @@ async def test_every_sign_in_makes_a_new_session_and_ends_the_one_presented(
 
     assert first.token != before
     assert await count(database, SignInSession) == 2
-    assert (await signed_in(first.door.reader, first_token or "", now=first.clock(), address=None)) is None
+    assert (await signed_in(first.checker.reader, first_token or "", now=first.clock(), address=None)) is None
     assert await other.who() is not None
     planted = browser()
     planted.token = "5" * 64
@@ -218,18 +218,18 @@ async def test_each_wrong_answer_asks_the_database_alike(browser: Callable[..., 
 
 
 async def test_nothing_is_locked_while_a_password_is_looked_at(
-    browser: Callable[..., Browser], door: SignInDoor, database: Database, monkeypatch: pytest.MonkeyPatch
+    browser: Callable[..., Browser], checker: PasswordChecker, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While argon2 runs, no connection is taken from the pool."""
     taken = []
-    verify = door.pool.verify
+    verify = checker.pool.verify
 
     async def watched(hashed: str, text: str) -> bool:
         pools = [database.engine.pool, database.reading_engine.pool]
         taken.append(sum(pool.checkedout() for pool in pools))  # type: ignore[attr-defined]
         return await verify(hashed, text)
 
-    monkeypatch.setattr(door.pool, "verify", watched)
+    monkeypatch.setattr(checker.pool, "verify", watched)
 
     await browser().sign_in()
 
@@ -238,13 +238,13 @@ async def test_nothing_is_locked_while_a_password_is_looked_at(
 
 async def test_a_password_that_was_changed_meanwhile_signs_nobody_in(
     browser: Callable[..., Browser],
-    door: SignInDoor,
+    checker: PasswordChecker,
     database: Database,
     people: World,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The operator's new password ends all sessions; one with the old password can't slip in behind it."""
-    verify, new_hash = door.pool.verify, await door.pool.hash(ANOTHER)
+    verify, new_hash = checker.pool.verify, await checker.pool.hash(ANOTHER)
 
     async def overtaken(hashed: str, text: str) -> bool:
         matched = await verify(hashed, text)
@@ -255,7 +255,7 @@ async def test_a_password_that_was_changed_meanwhile_signs_nobody_in(
             await end_sessions(session, person.id)
         return matched
 
-    monkeypatch.setattr(door.pool, "verify", overtaken)
+    monkeypatch.setattr(checker.pool, "verify", overtaken)
 
     await browser().fails(password=PASSWORD)
 
@@ -263,7 +263,7 @@ async def test_a_password_that_was_changed_meanwhile_signs_nobody_in(
 
 
 async def test_old_parameters_are_replaced_at_sign_in(
-    browser: Callable[..., Browser], database: Database, hasher: CountingHasher, door: SignInDoor
+    browser: Callable[..., Browser], database: Database, hasher: CountingHasher, checker: PasswordChecker
 ) -> None:
     """Also by two sign-ins at the same time, of which both succeed; a wrong password replaces nothing."""
     old = PasswordHasher(time_cost=CHEAP.time_cost + 1, memory_cost=CHEAP.memory_kib, parallelism=1).hash(PASSWORD)
@@ -277,7 +277,7 @@ async def test_old_parameters_are_replaced_at_sign_in(
         statement = select(Person.password_hash).where(Person.email == "ada@example.com")  # type: ignore[call-overload, arg-type]
         new = (await session.execute(statement)).scalar_one()
     assert old != new
-    assert not door.pool.needs_rehash(new)
+    assert not checker.pool.needs_rehash(new)
     rehashes = hasher.hashed
     await browser().sign_in()
     assert hasher.hashed == rehashes
@@ -288,16 +288,16 @@ async def test_a_full_queue_is_said_and_not_counted(
 ) -> None:
     """It is nobody's failure: the answer says when to come back, and that is soon."""
     pool, reader = HashingPool(hasher, threads=1, queue_limit=1, name="test"), Reader(database)
-    door = await SignInDoor.open(database, reader, pool, SERVER_KEYS)
+    checker = await PasswordChecker.open(database, reader, pool, SERVER_KEYS)
     pool.depth = 1
 
-    seconds = await Browser(door, clock).fails(password=PASSWORD)
+    seconds = await Browser(checker, clock).fails(password=PASSWORD)
 
     assert seconds is not None
     assert 0 < seconds < 60
     assert await count(database, SignInFailure) == 0
     pool.depth = 0
-    await Browser(door, clock).sign_in()
+    await Browser(checker, clock).sign_in()
     pool.close()
     await reader.close()
 
@@ -413,12 +413,13 @@ async def test_several_processes_share_the_count(
     readers = [Reader(each) for each in databases]
     pool = HashingPool(hasher, threads=2, queue_limit=100, name="test")
     doors = [
-        await SignInDoor.open(each, reader, pool, SERVER_KEYS) for each, reader in zip(databases, readers, strict=True)
+        await PasswordChecker.open(each, reader, pool, SERVER_KEYS)
+        for each, reader in zip(databases, readers, strict=True)
     ]
-    await asyncio.gather(*(Browser(door, clock, CAFE).fails("nobody@example.com") for door in doors[1:]))
+    await asyncio.gather(*(Browser(checker, clock, CAFE).fails("nobody@example.com") for checker in doors[1:]))
     verified = hasher.verified
 
-    await asyncio.gather(*(Browser(door, clock).fails() for _ in range(5) for door in doors))
+    await asyncio.gather(*(Browser(checker, clock).fails() for _ in range(5) for checker in doors))
 
     assert hasher.verified - verified == 5
     pool.close()
@@ -509,7 +510,7 @@ async def test_a_change_of_role_and_a_removal_take_effect_on_the_next_request(
     who = await grace.who()
 
     assert who is not None
-    assert who.actor.standings == {people.globex.id: Standing(Role.ORGANIZATION_ADMIN)}
+    assert who.actor.roles == {people.globex.id: RoleGrant(Role.ORGANIZATION_ADMIN)}
 
 
 async def test_a_deleted_organization_is_no_more_the_persons(
@@ -525,7 +526,7 @@ async def test_a_deleted_organization_is_no_more_the_persons(
     who = await ada.who()
 
     assert who is not None
-    assert (who.actor.standings, list(who.memberships)) == ({}, [])
+    assert (who.actor.roles, list(who.memberships)) == ({}, [])
 
 
 async def test_what_is_over_is_dropped(browser: Callable[..., Browser], clock: Clock, database: Database) -> None:
@@ -564,7 +565,7 @@ async def test_a_one_time_password_must_be_changed(
     begun = (await ada.sign_in()).signed_in
     assert begun.password_change_required
 
-    changed = await change_password(ada.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())
+    changed = await change_password(ada.checker, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())
     ada.token = changed.token.reveal()
 
     assert not changed.signed_in.password_change_required
@@ -585,7 +586,9 @@ async def test_changing_the_password_ends_the_persons_other_sessions(
     await there.sign_in()
     await grace.sign_in("grace@example.com")
 
-    changed = await change_password(here.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=here.clock())
+    changed = await change_password(
+        here.checker, begun, current_password=PASSWORD, new_password=ANOTHER, now=here.clock()
+    )
 
     assert await copy.who() is None
     here.token = changed.token.reveal()
@@ -617,7 +620,7 @@ async def test_a_change_that_is_refused_changes_nothing(
     await there.sign_in()
 
     with pytest.raises(InvalidInput) as refused:
-        await change_password(here.door, begun, current_password=current, new_password=new, now=here.clock())
+        await change_password(here.checker, begun, current_password=current, new_password=new, now=here.clock())
 
     assert refused.value.field == wrong_field
     assert await there.who() is not None
@@ -628,10 +631,10 @@ async def test_a_session_that_ended_meanwhile_changes_no_password(browser: Calla
     """Somebody who signed out elsewhere, or was removed, while the password was hashed, keeps the old one."""
     here = browser()
     begun = (await here.sign_in()).signed_in
-    await sign_out(here.door.database, here.token or "")
+    await sign_out(here.checker.database, here.token or "")
 
     with pytest.raises(Unauthenticated):
-        await change_password(here.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=here.clock())
+        await change_password(here.checker, begun, current_password=PASSWORD, new_password=ANOTHER, now=here.clock())
 
     await browser(CAFE).sign_in()
 
@@ -643,9 +646,9 @@ async def test_a_weak_new_password_is_no_failed_attempt(browser: Callable[..., B
 
     for weak in ["aaaaaaaaaaaa", "password12345", "qwertyuiop12", "Ada@Example.com", "acme acme acme", "123456789012"]:
         with pytest.raises(InvalidInput, match="Choose another"):
-            await change_password(ada.door, begun, current_password=PASSWORD, new_password=weak, now=clock())
+            await change_password(ada.checker, begun, current_password=PASSWORD, new_password=weak, now=clock())
 
-    await change_password(ada.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())
+    await change_password(ada.checker, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())
 
 
 async def test_a_session_has_five_guesses_at_the_current_password(
@@ -656,15 +659,15 @@ async def test_a_session_has_five_guesses_at_the_current_password(
     begun = (await ada.sign_in()).signed_in
     for _ in range(5):
         with pytest.raises(InvalidInput):
-            await change_password(ada.door, begun, current_password="wrong", new_password=ANOTHER, now=clock())
+            await change_password(ada.checker, begun, current_password="wrong", new_password=ANOTHER, now=clock())
 
     with pytest.raises(TooManyRequests) as refused:
-        await change_password(ada.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())
+        await change_password(ada.checker, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())
 
     assert refused.value.retry_after_seconds == 900
     await browser().sign_in()
     clock.advance(minutes=15)
-    await change_password(ada.door, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())
+    await change_password(ada.checker, begun, current_password=PASSWORD, new_password=ANOTHER, now=clock())
 
 
 async def test_of_two_changes_at_once_one_wins(browser: Callable[..., Browser], clock: Clock) -> None:
@@ -675,7 +678,7 @@ async def test_of_two_changes_at_once_one_wins(browser: Callable[..., Browser], 
 
     outcomes = await asyncio.gather(
         *(
-            change_password(ada.door, begun, current_password=PASSWORD, new_password=each, now=clock())
+            change_password(ada.checker, begun, current_password=PASSWORD, new_password=each, now=clock())
             for each in choices
         ),
         return_exceptions=True,

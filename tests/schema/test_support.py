@@ -366,7 +366,7 @@ async def test_starters_are_what_is_the_matter(site: Site) -> None:
     key = await deleted_key(site)
     for _ in range(3):
         await site.verify(key["secret"])
-    await site.app._counting.ledger.write()
+    await site.app._metering.recorder.write()
 
     troubled = (await ada.client.graphql(CONVERSATIONS, id=site.organization("acme"))).value["assistantStarters"]
     told = await ada.told(troubled[0]["message"])

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from app import utc_now
 from keys.limits.limiter import LimiterUnavailable
-from keys.limits.sliding_window import Balance, Limits
+from keys.limits.sliding_window import Limits, LimitStatus
 from models import Organization
 from models.usage.refused_request import RefusedReason
 from tests.conftest import Clock
@@ -243,10 +243,10 @@ async def test_what_a_caller_did_not_tell_is_null(site: Site) -> None:
 async def site_without_limiter(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Where nobody can tell how a key stands."""
 
-    async def look(_limiter: object, _key_id: str, _limits: Limits) -> Balance:
+    async def look(_limiter: object, _key_id: str, _limits: Limits) -> LimitStatus:
         raise LimiterUnavailable("redis://user:password@host")
 
-    monkeypatch.setattr(type(site.app._counting.limiter), "look", look)
+    monkeypatch.setattr(type(site.app._metering.limiter), "peek", look)
     return site
 
 

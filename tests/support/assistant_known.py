@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
 from keys.key_limit import Allowance
-from keys.policy import Actor, Standing
+from keys.policy import Actor, RoleGrant
 from models.agent import NamedAgent
 from models.key_queries import ApiKeyRecord
 from models.person import NamedPerson, OrganizationRecord, Role
@@ -68,7 +68,7 @@ def facts(*keys: KeyFacts, role: Role = Role.ORGANIZATION_ADMIN, limit: int = 10
     values: dict[str, Any] = {
         "now": NOON,
         "organization": OrganizationRecord(ACME, "Acme", limit, 600, 100_000, len(living)),
-        "actor": Actor(viewer.id, {ACME: Standing(role, frozenset(each.id for each in agents))}),
+        "actor": Actor(viewer.id, {ACME: RoleGrant(role, frozenset(each.id for each in agents))}),
         "viewer": viewer,
         "allowance": Allowance(len(living), limit),
         "admins": (ADA,),

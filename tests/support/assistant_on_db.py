@@ -13,7 +13,7 @@ from assistant.facts.documents import Documents
 from assistant.facts.gather import Asker, Knowledge
 from assistant.facts.pasted_keys import Possessions
 from keys.limits.local_limiter import LocalLimiter
-from keys.usage.recorder import Ledger
+from keys.usage.recorder import UsageRecorder
 from models import Answering, Message
 from models.engine.database import Database, database_now
 from models.engine.reader import Reader
@@ -21,7 +21,7 @@ from models.key_lookup import key_reader
 from models.person import memberships_of
 from models.support.message import Author
 from resolvers.assistant import Assistant, Chunk, Given, ask, asker_in
-from resolvers.stored_questions import Asking
+from resolvers.stored_questions import AskRequest
 from tests.conftest import SERVER_KEYS, Clock
 from tests.support.issued_keys import Gates
 from tests.support.ledgers import stores
@@ -59,7 +59,7 @@ class Helpdesk:
         """The whole answer."""
         asker = await self.asker(name, organization)
         chunks: list[str] = []
-        async with aclosing(ask(self.assistant, asker, Asking(message, **more))) as events:
+        async with aclosing(ask(self.assistant, asker, AskRequest(message, **more))) as events:
             async for event in events:
                 if isinstance(event, Chunk):
                     chunks.append(event.text)
@@ -83,7 +83,7 @@ async def assisted(database: Database, world: World, clock: Clock) -> AsyncItera
     gates, reader, keys = Gates(database), Reader(database), key_reader(database)
     await keys.start()
     async with stores(database) as [store]:
-        limiter = LocalLimiter(Ledger(store, clock=clock), clock=clock)
+        limiter = LocalLimiter(UsageRecorder(store, clock=clock), clock=clock)
         knowledge = Knowledge(
             reader, limiter, Documents(DOCS), "support@example.com", sends_mail=True, patience_seconds=0
         )

@@ -27,7 +27,7 @@ from resolvers.api_keys import delete_api_key, rename_api_key, rotate_api_key
 from resolvers.create_api_key import create_api_key
 from resolvers.operator.agents import delete_agent
 from resolvers.operator.keys import limit_key
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.conftest import Clock
 from tests.support.client import CHEAP, SERVER_KEY, Site
 from tests.support.usage_rows import caller, hour_of, month_of, refused, store
@@ -175,8 +175,10 @@ async def come_true(site: Site, clock: Clock, story: Story) -> Made:
     async with site.database.transaction() as session:
         session.add(Person(email="noa@example.com", name="Noa", password_hash=await _password(site), created_at=THEN))
     pool = HashingPool(CHEAP.hasher(), threads=1, queue_limit=10, name="worlds")
-    desk = Desk(site.database, Issuer(ServerKeys((SERVER_KEY.encode(),)), "kd", pool), clock, mutations_per_minute=300)
-    happened = [each for key in story.keys for each in _life(made, desk, key, now)]
+    services = KeyServices(
+        site.database, Issuer(ServerKeys((SERVER_KEY.encode(),)), "kd", pool), clock, mutations_per_minute=300
+    )
+    happened = [each for key in story.keys for each in _life(made, services, key, now)]
     happened += [_end_of_agent(made, name, ago, now) for name, ago in story.agents_deleted.items()]
     for at, happen in sorted(happened, key=lambda each: each[0]):
         clock.now = at
@@ -199,7 +201,7 @@ async def come_true(site: Site, clock: Clock, story: Story) -> Made:
 Happening = tuple[datetime, Callable[[], Awaitable[object]]]
 
 
-def _life(made: Made, desk: Desk, key: Key, now: datetime) -> list[Happening]:
+def _life(made: Made, services: KeyServices, key: Key, now: datetime) -> list[Happening]:
     world = made.site.world
 
     def actor(name: str) -> Actor:
@@ -207,7 +209,7 @@ def _life(made: Made, desk: Desk, key: Key, now: datetime) -> list[Happening]:
 
     async def create() -> None:
         made.first[key.name] = made.last[key.name] = await create_api_key(
-            desk,
+            services,
             actor(key.created.by),
             organization_id=getattr(world, key.organization).id,
             name=key.before or key.name,
@@ -216,22 +218,22 @@ def _life(made: Made, desk: Desk, key: Key, now: datetime) -> list[Happening]:
         )
         if key.quota is not None:
             async with made.site.database.transaction() as session:
-                await limit_key(session, key_id=key_id(), monthly_quota=key.quota, now=desk.clock())
+                await limit_key(session, key_id=key_id(), monthly_quota=key.quota, now=services.clock())
 
     def key_id() -> UUID:
         return made.last[key.name].record.id
 
     async def rotate() -> None:
         assert key.rotated is not None
-        made.last[key.name] = await rotate_api_key(desk, actor(key.rotated.by), key_id=key_id())
+        made.last[key.name] = await rotate_api_key(services, actor(key.rotated.by), key_id=key_id())
 
     async def rename() -> None:
         assert key.renamed is not None
-        await rename_api_key(desk, actor(key.renamed.by), key_id=key_id(), name=key.name)
+        await rename_api_key(services, actor(key.renamed.by), key_id=key_id(), name=key.name)
 
     async def delete() -> None:
         assert key.deleted is not None
-        await delete_api_key(desk, actor(key.deleted.by), key_id=key_id())
+        await delete_api_key(services, actor(key.deleted.by), key_id=key_id())
 
     steps = ((key.created, create), (key.rotated, rotate), (key.renamed, rename), (key.deleted, delete))
     return [(ago.before(now), happen) for ago, happen in steps if ago is not None]

@@ -26,7 +26,7 @@ from resolvers.api_keys import delete_api_key, rename_api_key, rotate_api_key
 from resolvers.create_api_key import create_api_key
 from resolvers.operator.agents import delete_agent
 from resolvers.operator.organizations import delete_organization
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.support.servers import SECRET_KEY
 
 
@@ -34,19 +34,19 @@ async def operate(database: Database, wanted: dict[str, Any]) -> None:
     """Does the operation, as the operator."""
     pool = HashingPool(PasswordHasher(1, 8, 1), threads=1, queue_limit=1, name="dying")
     issuer = Issuer(ServerKeys((SECRET_KEY.encode(),)), "kd", pool)
-    desk = Desk(database, issuer, lambda: datetime.now(UTC), mutations_per_minute=1)
+    services = KeyServices(database, issuer, lambda: datetime.now(UTC), mutations_per_minute=1)
     subject = UUID(wanted["subject"])
     match wanted["operation"]:
         case "create":
             await create_api_key(
-                desk, operator(), organization_id=subject, name="deploy", scope=Scope.ORGANIZATION, agent_id=None
+                services, operator(), organization_id=subject, name="deploy", scope=Scope.ORGANIZATION, agent_id=None
             )
         case "rename":
-            await rename_api_key(desk, operator(), key_id=subject, name="renamed")
+            await rename_api_key(services, operator(), key_id=subject, name="renamed")
         case "rotate":
-            await rotate_api_key(desk, operator(), key_id=subject, overlap_seconds=60)
+            await rotate_api_key(services, operator(), key_id=subject, overlap_seconds=60)
         case "delete":
-            await delete_api_key(desk, operator(), key_id=subject)
+            await delete_api_key(services, operator(), key_id=subject)
         case "delete agent":
             async with database.transaction() as session:
                 await delete_agent(session, agent_id=subject, now=datetime.now(UTC))

@@ -20,7 +20,7 @@ from models.engine.ids import Prefix, external_id
 from models.usage.refused_request import RefusedRequest
 from resolvers.api_keys import delete_api_key
 from resolvers.operator.keys import limit_key
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.conftest import CHEAP, SERVER_KEYS
 from tests.support.gateways import TOKEN, Change, Gateway, Places, as_written
 from tests.support.servers import CHEAP as CHEAP_SERVER
@@ -42,24 +42,24 @@ class KeydeskBehind:
     def __init__(self, database_address: str, server: Server) -> None:
         self._address = database_address
         self.server = server
-        self.tenant: Tenant = self.run(lambda desk: make_tenant(desk.database, key_limit=MANY, agents=2))
+        self.tenant: Tenant = self.run(lambda services: make_tenant(services.database, key_limit=MANY, agents=2))
         self.crawler, self.biller = self.tenant.agent_ids
 
     def issue(self, agent_id: UUID | None = None, *, rate_limit: int | None = None) -> Issued:
         """A new key, organization-level or the agent's, with a limit of its own where one is given."""
 
-        async def issue(desk: Desk) -> Issued:
-            issued = await create_as_operator(desk, self.tenant, agent_id)
+        async def issue(services: KeyServices) -> Issued:
+            issued = await create_as_operator(services, self.tenant, agent_id)
             if rate_limit is not None:
-                async with desk.database.transaction() as session:
-                    await limit_key(session, key_id=issued.record.id, rate_limit=rate_limit, now=desk.clock())
+                async with services.database.transaction() as session:
+                    await limit_key(session, key_id=issued.record.id, rate_limit=rate_limit, now=services.clock())
             return issued
 
         return self.run(issue)
 
     def delete(self, issued: Issued) -> None:
         """Revokes it."""
-        self.run(lambda desk: delete_api_key(desk, operator(), key_id=issued.record.id))
+        self.run(lambda services: delete_api_key(services, operator(), key_id=issued.record.id))
 
     def say(self, *headers: tuple[str, str]) -> Answer:
         """What Keydesk itself answers to these headers, as a gateway sends them."""
@@ -70,8 +70,8 @@ class KeydeskBehind:
         give_up_at = time.monotonic() + GIVE_UP_SECONDS
         number = UUID(request_id.removeprefix("req_"))
 
-        async def look(desk: Desk) -> RefusedRequest | None:
-            async with desk.database.reading() as session:
+        async def look(services: KeyServices) -> RefusedRequest | None:
+            async with services.database.reading() as session:
                 found: RefusedRequest | None = await session.scalar(
                     select(RefusedRequest).where(RefusedRequest.request_id == number)
                 )
@@ -82,7 +82,7 @@ class KeydeskBehind:
             time.sleep(0.05)
         return found.ip_address
 
-    def run(self, act: Callable[[Desk], Awaitable[Result]]) -> Result:
+    def run(self, act: Callable[[KeyServices], Awaitable[Result]]) -> Result:
         """Does something in the database from this process."""
 
         async def run() -> Result:
@@ -90,7 +90,7 @@ class KeydeskBehind:
             pool = HashingPool(CHEAP.hasher(), threads=1, queue_limit=500, name="test")
             try:
                 return await act(
-                    Desk(
+                    KeyServices(
                         database, Issuer(SERVER_KEYS, "kd", pool), lambda: datetime.now(UTC), mutations_per_minute=MANY
                     )
                 )

@@ -10,15 +10,15 @@ from uuid import UUID
 from sqlalchemy import update
 
 from keys.hashing import HashingPool
-from keys.limits.limiter import Taking
+from keys.limits.limiter import Consumer
 from keys.policy import Scope
 from keys.token import ServerKeys
-from keys.verification.verifier import MEMO_ENTRIES, Gate
+from keys.verification.verifier import MEMO_ENTRIES, KeyVerifier
 from models import Agent, ApiKey
 from models.engine.database import Database, database_now
 from models.key_lookup import DatabaseUnavailable, KeyReader, KeyState, key_reader
 from resolvers.create_api_key import create_api_key
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS, CountingHasher
 from tests.support.world import World
 
@@ -27,10 +27,10 @@ LONGEST_WAIT_SECONDS = 30
 NEVER_WAS = UUID("01a00000-0000-7000-8000-000000000000")
 
 
-async def issue(desk: Desk, world: World, agent: Agent | None = None) -> Issued:
+async def issue(services: KeyServices, world: World, agent: Agent | None = None) -> Issued:
     """A key of Acme's, organization-level or for the agent, made by its admin."""
     return await create_api_key(
-        desk,
+        services,
         world.actor("ada"),
         organization_id=world.acme.id,
         name="deploy",
@@ -110,19 +110,19 @@ class Gates:
         hasher: CountingHasher | None = None,
         *,
         reader: KeyReader | None = None,
-        limiter: Taking | None = None,
+        limiter: Consumer | None = None,
         server_keys: ServerKeys = SERVER_KEYS,
         prefixes: tuple[str, ...] = ("kd",),
         require_agent: bool = False,
         queue_limit: int = 500,
         memo_entries: int = MEMO_ENTRIES,
-    ) -> Gate:
+    ) -> KeyVerifier:
         """A gate with nothing remembered. `hasher` counts its runs of argon2."""
         pool = HashingPool(hasher or CountingHasher(), threads=2, queue_limit=queue_limit, name="test")
         reader = reader or key_reader(self._database)
         self._pools.append(pool)
         self._readers.append(reader)
-        return Gate(
+        return KeyVerifier(
             server_keys=server_keys,
             prefixes=prefixes,
             reader=reader,

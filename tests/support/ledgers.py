@@ -19,22 +19,22 @@ from keys.limits.sliding_window import Month
 from models.engine.database import Database
 from models.key_lookup import DatabaseUnavailable
 from models.usage.counts import UsageHour, UsageMonth
-from models.usage.store import KeyCounts, LedgerStore
-from models.usage.store_postgresql import PostgresLedgerStore
-from models.usage.store_sqlite import SqliteLedgerStore
+from models.usage.store import KeyCounts, UsageStore
+from models.usage.store_postgresql import PostgresUsageStore
+from models.usage.store_sqlite import SqliteUsageStore
 
 Table = TypeVar("Table", bound=SQLModel)
 
 
-def make_store(database: Database) -> LedgerStore:
+def make_store(database: Database) -> UsageStore:
     """As a process of its own would have it."""
     if database.sqlite_path is None:
-        return PostgresLedgerStore(database.url)
-    return SqliteLedgerStore(database.sqlite_path)
+        return PostgresUsageStore(database.url)
+    return SqliteUsageStore(database.sqlite_path)
 
 
 @asynccontextmanager
-async def stores(database: Database, number: int = 1) -> AsyncIterator[list[LedgerStore]]:
+async def stores(database: Database, number: int = 1) -> AsyncIterator[list[UsageStore]]:
     """So many, for the block."""
     made = [make_store(database) for _ in range(number)]
     try:
@@ -112,7 +112,7 @@ class Commits:
         """`before` or `after`, for as many of the next commits."""
         self._failures += how
 
-    def take(self, statement: str) -> str | None:
+    def consume(self, statement: str) -> str | None:
         """What is to become of this statement."""
         return self._failures.pop(0) if self._failures and statement.rstrip(";") == "COMMIT" else None
 
@@ -123,7 +123,7 @@ class _Sqlite:
     def __init__(self, commits: Commits) -> None:
         class Connection(sqlite3.Connection):
             def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
-                failure = commits.take(sql)
+                failure = commits.consume(sql)
                 if failure == "before":
                     raise sqlite3.OperationalError("disk I/O error")
                 cursor = super().execute(sql, *parameters)
@@ -139,7 +139,7 @@ class _Sqlite:
 
 def _executing(commits: Commits, execute: Callable[..., Any]) -> Callable[..., Any]:
     async def executing(connection: asyncpg.Connection, query: str, *arguments: Any, **options: Any) -> Any:
-        failure = commits.take(query)
+        failure = commits.consume(query)
         if failure != "before":
             done = await execute(connection, query, *arguments, **options)
         if failure is None:

@@ -63,7 +63,7 @@ class Agent:
 
 
 @dataclass(eq=False)
-class Standing:
+class RoleGrant:
     """What a person is in one organization; the agents administered may be deleted ones."""
 
     role: str
@@ -97,12 +97,12 @@ class Model:
 
     organizations: dict[str, Organization]
     agents: dict[str, Agent]
-    people: dict[str, dict[Organization, Standing]]
+    people: dict[str, dict[Organization, RoleGrant]]
     keys: list[Key] = field(default_factory=list)
 
     # What people may see and do.
 
-    def standing(self, person: str, organization: Organization | None) -> Standing | None:
+    def standing(self, person: str, organization: Organization | None) -> RoleGrant | None:
         """What the person is there, if anything."""
         if organization is None or organization.is_deleted:
             return None
@@ -121,8 +121,8 @@ class Model:
 
     def manages_keys_somewhere(self, person: str) -> bool:
         """Whether the person's role lets them manage keys at all."""
-        standings = (self.standing(person, organization) for organization in self.people[person])
-        return any(standing is not None and standing.role != MEMBER for standing in standings)
+        roles = (self.standing(person, organization) for organization in self.people[person])
+        return any(standing is not None and standing.role != MEMBER for standing in roles)
 
     def usable_agents(self, person: str, organization: Organization) -> set[Agent]:
         """The living agents that the person may scope a key to."""
@@ -261,9 +261,9 @@ class Model:
 
     def member_changed(self, person: str, organization: Organization, role: str, agents: set[Agent]) -> None:
         """The living agents administered are these; a deleted one stays with who administered it."""
-        before = self.people[person].get(organization, Standing("none"))
+        before = self.people[person].get(organization, RoleGrant("none"))
         kept = {agent for agent in before.agents if agent.is_deleted}
-        after = Standing(role, agents | kept)
+        after = RoleGrant(role, agents | kept)
         changed = (before.role, before.agents) != (after.role, after.agents)
         organization.log["MEMBERSHIP_CHANGED", OPERATOR, None] += changed
         self.people[person][organization] = after

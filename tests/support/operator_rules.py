@@ -33,7 +33,7 @@ class OperatorRules(JudgedSite):
         agent = chosen([None, *(each for each in self.living_agents() if each.organization is row)], agent_pick)
         is_full = self.model.allowance(row)["remaining"] == 0
         creation = create_api_key(
-            self.desk,
+            self.services,
             operator(),
             organization_id=inside(row.id),
             name=name,
@@ -54,10 +54,10 @@ class OperatorRules(JudgedSite):
     def operator_rotates_or_deletes_key(self, pick: int, overlap: int | None) -> None:
         key = chosen(self.living_keys(), pick)
         if overlap is None:
-            self.wait(delete_api_key(self.desk, operator(), key_id=inside(key.id)))
+            self.wait(delete_api_key(self.services, operator(), key_id=inside(key.id)))
             self.model.deleted(model.OPERATOR, [key])
         else:
-            rotation = rotate_api_key(self.desk, operator(), key_id=inside(key.id), overlap_seconds=overlap)
+            rotation = rotate_api_key(self.services, operator(), key_id=inside(key.id), overlap_seconds=overlap)
             self.model.rotated(model.OPERATOR, key, self.wait(rotation).secret.reveal(), overlap=overlap)
 
     @precondition(lambda self: self.living_organizations())

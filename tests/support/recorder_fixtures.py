@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 import pytest
 
 from keys.limits.limiter import Decision, Exceeded
-from keys.limits.sliding_window import Balance, Month, month_of, to_ms
+from keys.limits.sliding_window import LimitStatus, Month, month_of, to_ms
 from keys.outcomes import Outcome
 from keys.usage.buffer import Sender
-from keys.usage.recorder import Ledger
-from keys.verification.verdict import Verdict, Wanted
+from keys.usage.recorder import UsageRecorder
+from keys.verification.verdict import RequestedAgent, Verdict
 from models.engine.ids import new_id
 from models.key_lookup import DatabaseUnavailable, KeyState
-from models.usage.store import Batch, LedgerStore, MonthUsed
+from models.usage.store import Batch, MonthUsed, UsageStore
 from tests.conftest import Clock
 
 KEY, OTHER = (f"{number:032x}" for number in (1, 2))
 CURL = Sender("203.0.113.7", b"curl/8.5.0")
-NOBODY = Wanted()
+NOBODY = RequestedAgent()
 MANY = 1_000_000
 FIRST_OF_NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -27,7 +27,7 @@ FIRST_OF_NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
 class Unreliable:
     """A store in front of another, which fails while the test wants it to, and knows what it was asked."""
 
-    def __init__(self, store: LedgerStore) -> None:
+    def __init__(self, store: UsageStore) -> None:
         self._store = store
         self.failure: Exception | None = None
         self.asked: Counter[str] = Counter()
@@ -64,7 +64,7 @@ def state(key_id: str) -> KeyState:
 
 
 def decided(at: datetime, exceeded: Exceeded | None = None) -> Decision:
-    return Decision(exceeded, Balance(1, 0, 1, month_of(to_ms(at)), to_ms(at)))
+    return Decision(exceeded, LimitStatus(1, 0, 1, month_of(to_ms(at)), to_ms(at)))
 
 
 def passed(at: datetime, key_id: str = KEY, *, by_previous_secret: bool = False) -> Verdict:
@@ -76,12 +76,12 @@ def refused(outcome: Outcome, key_id: str | None = KEY, decision: Decision | Non
 
 
 def note(
-    ledger: Ledger, verdict: Verdict, *, times: int = 1, sender: Sender = CURL, wanted: Wanted = NOBODY
+    recorder: UsageRecorder, verdict: Verdict, *, times: int = 1, sender: Sender = CURL, wanted: RequestedAgent = NOBODY
 ) -> list[str]:
     """Notes so many, and returns the ids of their requests."""
     ids = [new_id().hex for _ in range(times)]
     for request_id in ids:
-        ledger.note(verdict, request_id, sender, wanted)
+        recorder.record(verdict, request_id, sender, wanted)
     return ids
 
 

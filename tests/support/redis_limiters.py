@@ -71,7 +71,7 @@ class Limiters:
             noted,
             LocalLimiter(noted, clock=clock),
             clock=clock,
-            write_ledger=noted.write,
+            flush_usage=noted.write,
             **{"timeout_seconds": GIVE_UP_SECONDS, **options},  # type: ignore[arg-type]
         )
         self._made[limiter] = noted
@@ -82,7 +82,7 @@ class Limiters:
         """How often it has had its ledger written."""
         return self._made[limiter].times_written
 
-    async def take(
+    async def consume(
         self, limiter: RedisLimiter, limits: Limits, times: int = 1, key_id: str = KEY
     ) -> Counter[Exceeded | None]:
         """What came of so many at once."""
@@ -90,7 +90,7 @@ class Limiters:
         return Counter(each.exceeded for each in taken)
 
     async def _take(self, limiter: RedisLimiter, limits: Limits, key_id: str) -> Decision:
-        decision = await limiter.take(key_id, limits)
+        decision = await limiter.consume(key_id, limits)
         if decision.exceeded is None:
             self.passed[key_id] += 1
             self._made[limiter].note(key_id, decision.balance.month)

@@ -22,7 +22,7 @@ from keys.issuer import Issuer
 from keys.token import ServerKeys
 from models import ApiKey
 from models.engine.ids import Prefix, parse_external_id
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.support import model
 from tests.support.client import CHEAP, NOBODY, PEOPLE, SERVER_KEY, Answer, Client, open_site
 from tests.support.model import Key, Model
@@ -54,7 +54,7 @@ class ModelledSite(RuleBasedStateMachine):
         self.site = self.wait(self.stack.enter_async_context(open_site(database_address, self.clock)))
         self.pool = HashingPool(CHEAP.hasher(), threads=1, queue_limit=10, name="operator")
         issuer = Issuer(ServerKeys((SERVER_KEY.encode(),)), model.PREFIX.removesuffix("_"), self.pool)
-        self.desk = Desk(self.site.database, issuer, self.clock, mutations_per_minute=300)
+        self.services = KeyServices(self.site.database, issuer, self.clock, mutations_per_minute=300)
         self.model = self.modelled_world()
         self.turns = 0
 
@@ -73,13 +73,13 @@ class ModelledSite(RuleBasedStateMachine):
             {"acme": acme, "globex": globex},
             named,
             {
-                "ada": {acme: model.Standing(model.ADMIN)},
+                "ada": {acme: model.RoleGrant(model.ADMIN)},
                 "grace": {
-                    acme: model.Standing(model.AGENT_ADMIN, administered),
-                    globex: model.Standing(model.MEMBER),
+                    acme: model.RoleGrant(model.AGENT_ADMIN, administered),
+                    globex: model.RoleGrant(model.MEMBER),
                 },
-                "mel": {acme: model.Standing(model.MEMBER)},
-                "eve": {globex: model.Standing(model.ADMIN)},
+                "mel": {acme: model.RoleGrant(model.MEMBER)},
+                "eve": {globex: model.RoleGrant(model.ADMIN)},
             },
         )
 

@@ -18,7 +18,7 @@ from models.session import SignInSession
 from resolvers.create_api_key import create_api_key
 from resolvers.operator.agents import create_agent
 from resolvers.operator.organizations import create_organization
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.support.http_client import Answer, Connection, request_bytes
 
 ISSUED = "ApiKeyIssued"
@@ -89,10 +89,10 @@ async def make_tenant(database: Database, *, key_limit: int = 10, agents: int = 
     return Tenant(organization.id, token.reveal(), [agent.id for agent in made])
 
 
-async def create_as_operator(desk: Desk, tenant: Tenant, agent_id: UUID | None = None) -> Issued:
+async def create_as_operator(services: KeyServices, tenant: Tenant, agent_id: UUID | None = None) -> Issued:
     """A new key, made in this process: quicker than by a server that is busy."""
     return await create_api_key(
-        desk,
+        services,
         operator(),
         organization_id=tenant.organization_id,
         name="deploy",

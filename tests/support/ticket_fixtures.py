@@ -10,12 +10,12 @@ from models.person import NamedPerson
 from models.support.conversation import ConversationRecord
 from models.support.message import MessageRecord, latest_messages
 from models.support.ticket import TicketRecord
-from resolvers.tickets import SupportLine, contact_support
+from resolvers.tickets import SupportChannel, contact_support
 from tests.conftest import Clock
 from tests.support.world import World
 
 SUPPORT = "support@example.com"
-LINE = SupportLine(SUPPORT, sends_mail=True)
+LINE = SupportChannel(SUPPORT, sends_mail=True)
 
 
 def named(world: World, name: str) -> NamedPerson:
@@ -33,7 +33,7 @@ async def hand_over(
     conversation: ConversationRecord | UUID | None = None,
     note: str | None = None,
     organization_id: UUID | None = None,
-    line: SupportLine = LINE,
+    line: SupportChannel = LINE,
 ) -> TicketRecord:
     """Asks for a person, as Mel unless another is named."""
     return await contact_support(

@@ -65,11 +65,11 @@ class Person:
     @strawberry.field
     def letters(self, first: int = 50) -> "Letters":
         """A connection."""
-        return Letters(edges=[Letter(text="dear")][:first])
+        return Letters(edges=[OutgoingTicket(text="dear")][:first])
 
 
 @strawberry.type
-class Letter:
+class OutgoingTicket:
     text: str
 
     @strawberry.field
@@ -80,7 +80,7 @@ class Letter:
 
 @strawberry.type
 class Letters:
-    edges: list[Letter]
+    edges: list[OutgoingTicket]
 
 
 @strawberry.input

@@ -44,7 +44,7 @@ async def issue(site: Site, agent: str | None = None) -> tuple[str, str]:
 
 async def written(site: Site) -> None:
     """What was verified so far is in the database."""
-    await site.app._counting.ledger.write()
+    await site.app._metering.recorder.write()
 
 
 async def stored(site: Site, **columns: Any) -> tuple[UUID, str]:

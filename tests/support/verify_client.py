@@ -14,7 +14,7 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from app import Keydesk
-from app.verify.endpoint import VerifyDoor
+from app.verify.endpoint import VerifyEndpoint
 
 PUBLIC_URL = "https://keys.example"
 Header = tuple[str | bytes, str | bytes]
@@ -47,7 +47,7 @@ class Answer:
         return values[0] if values else None
 
 
-async def ask(door: VerifyDoor, *headers: Header, method: str = "GET", path: str = "/v1/verify") -> Answer:
+async def ask(checker: VerifyEndpoint, *headers: Header, method: str = "GET", path: str = "/v1/verify") -> Answer:
     """One request, whose body can't be read."""
     sent: list[MutableMapping[str, Any]] = []
 
@@ -63,7 +63,7 @@ async def ask(door: VerifyDoor, *headers: Header, method: str = "GET", path: str
         "path": path,
         "headers": [(_bytes(name).lower(), _bytes(value)) for name, value in headers],
     }
-    await door(scope, receive, send)
+    await checker(scope, receive, send)
     start, body = sent
     assert (start["type"], body["type"], body["more_body"]) == ("http.response.start", "http.response.body", False)
     answered = [(name.decode(), value.decode()) for name, value in start["headers"]]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from keys.policy import Actor, Standing
+from keys.policy import Actor, RoleGrant
 from models import AdministeredAgent, Agent, Membership, Organization, Person, Role
 from models.engine.database import Database
 
@@ -36,16 +36,16 @@ class World:
     def actor(self, name: str) -> Actor:
         """What the person is, as a sign-in would find it."""
         administered = frozenset({self.own.id, self.retired.id})
-        standings: dict[str, dict[UUID, Standing]] = {
-            "ada": {self.acme.id: Standing(Role.ORGANIZATION_ADMIN)},
+        roles: dict[str, dict[UUID, RoleGrant]] = {
+            "ada": {self.acme.id: RoleGrant(Role.ORGANIZATION_ADMIN)},
             "grace": {
-                self.acme.id: Standing(Role.AGENT_ADMIN, administered),
-                self.globex.id: Standing(Role.MEMBER),
+                self.acme.id: RoleGrant(Role.AGENT_ADMIN, administered),
+                self.globex.id: RoleGrant(Role.MEMBER),
             },
-            "mel": {self.acme.id: Standing(Role.MEMBER)},
-            "eve": {self.globex.id: Standing(Role.ORGANIZATION_ADMIN)},
+            "mel": {self.acme.id: RoleGrant(Role.MEMBER)},
+            "eve": {self.globex.id: RoleGrant(Role.ORGANIZATION_ADMIN)},
         }
-        return Actor(self.people[name].id, standings[name], address="203.0.113.7")
+        return Actor(self.people[name].id, roles[name], address="203.0.113.7")
 
 
 async def make_world(database: Database, *, password_hash: str | None = None) -> World:

@@ -7,7 +7,7 @@ import pytest
 from assistant.diagnose import diagnose, subject_after
 from assistant.intents.topics import ASKING, Topic
 from assistant.intents.understand import understand
-from assistant.rank_topics import the_matter
+from assistant.rank_topics import likeliest_problem
 from training.corpus import Said, held_out
 from training.in_worlds import Conversed, answered_if_known, asked, converse, in_worlds, is_asked_back, table
 from training.worlds import WORLDS, World
@@ -92,7 +92,7 @@ def test_who_says_nothing_clear_is_offered_three_different_things_and_what_is_th
 
     assert is_asked_back(answered, facts)
     assert len({(each.diagnosis.case, each.diagnosis.summary) for each in led}) == len(led) == 3
-    if the_matter(world.facts) is not None:
+    if likeliest_problem(world.facts) is not None:
         assert {each.diagnosis.case for each in led} & set(world.expected.values())
 
 

@@ -34,7 +34,7 @@ from resolvers.audit import audit_log
 from resolvers.create_api_key import create_api_key
 from resolvers.operator.organizations import create_organization, delete_organization
 from resolvers.operator.people import members, remove_member
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.conftest import SERVER_KEYS, Clock, CountingHasher
 from tests.support.world import THEN
 
@@ -99,7 +99,9 @@ async def test_the_demos_past_is_told_in_order(prepare_demo: Prepare, database: 
     }
 
 
-async def test_a_demo_of_the_version_before_goes_on(prepare_demo: Prepare, database: Database, desk: Desk) -> None:
+async def test_a_demo_of_the_version_before_goes_on(
+    prepare_demo: Prepare, database: Database, services: KeyServices
+) -> None:
     """One that was filled before usage was kept is migrated, and nothing is added to it."""
     await prepare_demo()
     await migrate(database, "0001")
@@ -113,7 +115,7 @@ async def test_a_demo_of_the_version_before_goes_on(prepare_demo: Prepare, datab
         ]
     assert counted == [0] * 5
     assert len(demo.people) == len(PEOPLE)
-    assert (await fresh_key(desk)).record.name == CURL_KEY_NAME
+    assert (await fresh_key(services)).record.name == CURL_KEY_NAME
     assert len(await living_names(database)) == 7
 
 
@@ -141,11 +143,13 @@ async def test_the_printed_passwords_work_at_every_start(
     assert [each.email for each in demo.people] == [each.email for each in PEOPLE if each is not mia]
 
 
-async def test_the_demos_key_is_rotated_at_each_start(prepare_demo: Prepare, database: Database, desk: Desk) -> None:
+async def test_the_demos_key_is_rotated_at_each_start(
+    prepare_demo: Prepare, database: Database, services: KeyServices
+) -> None:
     """The same key in the same slot, with another secret."""
     await prepare_demo()
 
-    first, second = await fresh_key(desk), await fresh_key(desk)
+    first, second = await fresh_key(services), await fresh_key(services)
 
     assert first.record.name == CURL_KEY_NAME
     assert first.record.id == second.record.id
@@ -153,12 +157,14 @@ async def test_the_demos_key_is_rotated_at_each_start(prepare_demo: Prepare, dat
     assert len(await living_names(database)) == 7
 
 
-async def test_a_deleted_demo_key_is_made_anew(prepare_demo: Prepare, database: Database, desk: Desk) -> None:
+async def test_a_deleted_demo_key_is_made_anew(
+    prepare_demo: Prepare, database: Database, services: KeyServices
+) -> None:
     """And from then on, that one is rotated."""
     await prepare_demo()
-    await delete_api_key(desk, operator(), key_id=(await fresh_key(desk)).record.id)
+    await delete_api_key(services, operator(), key_id=(await fresh_key(services)).record.id)
 
-    made, rotated = await fresh_key(desk), await fresh_key(desk)
+    made, rotated = await fresh_key(services), await fresh_key(services)
 
     assert made.record.name == CURL_KEY_NAME
     assert made.record.id == rotated.record.id
@@ -166,14 +172,14 @@ async def test_a_deleted_demo_key_is_made_anew(prepare_demo: Prepare, database: 
 
 
 async def test_with_every_slot_taken_another_key_is_rotated(
-    prepare_demo: Prepare, database: Database, desk: Desk
+    prepare_demo: Prepare, database: Database, services: KeyServices
 ) -> None:
     """The demo takes no slot from anybody: at ten of ten without its key, a living one gets a new secret."""
     await prepare_demo()
-    await delete_api_key(desk, operator(), key_id=(await fresh_key(desk)).record.id)
+    await delete_api_key(services, operator(), key_id=(await fresh_key(services)).record.id)
     for number in range(4):
         await create_api_key(
-            desk,
+            services,
             operator(),
             organization_id=ORGANIZATION_ID,
             name=f"Mine {number}",
@@ -181,7 +187,7 @@ async def test_with_every_slot_taken_another_key_is_rotated(
             agent_id=None,
         )
 
-    issued = await fresh_key(desk)
+    issued = await fresh_key(services)
 
     assert len(await living_names(database)) == 10
     assert issued.record.name in await living_names(database)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.demo.prepare import prepare
-from app.demo.rows import Teller
+from app.demo.rows import DemoBuilder
 from app.retention import tidy
 from app.settings import read_settings
 from models import ApiKey, AuditAction, AuditEvent, Caller, RefusedRequest, UsageDay, UsageHour, UsageMonth
@@ -59,7 +59,7 @@ def told(request: pytest.FixtureRequest) -> Told:
     """As it is filled in the middle of a month, at its beginning, and at its end."""
     hasher = CountingHasher()
     rows: defaultdict[type[Any], list[Any]] = defaultdict(list)
-    for stage in Teller(request.param, SERVER_KEYS, "kd", hasher, hasher).rows():
+    for stage in DemoBuilder(request.param, SERVER_KEYS, "kd", hasher, hasher).rows():
         for row in stage:
             rows[type(row)].append(row)
     return Told(request.param, {key.id: key for key in rows[ApiKey]}, rows)

@@ -8,7 +8,7 @@ import pytest
 
 from app.doctor.redis_findings import redis_itself
 from app.observability.redis_check import GRANT
-from keys.limits.redis_lane import PREFIX
+from keys.limits.redis_connection import PREFIX
 from tests.support.command_line import Keydesk, finding
 from tests.support.redis_limiters import this_month
 from tests.support.redis_server import RedisServer, running_redis

@@ -132,7 +132,7 @@ async def test_the_server_sends_when_it_is_woken(database: Database, world: Worl
     with post_office() as office:
         outbox = outbox_to(database, clock, office)
         await written(database, world, clock)
-        async with outbox.kept():
+        async with outbox.running():
             await until(lambda: len(office.mails) == 1)
             await written(database, world, clock)
             outbox.wake()
@@ -148,7 +148,7 @@ async def test_the_server_looks_from_time_to_time(
     monkeypatch.setattr(app.mail.outbox, "EVERY_SECONDS", 0.02)
 
     with post_office() as office:
-        async with outbox_to(database, clock, office).kept():
+        async with outbox_to(database, clock, office).running():
             await written(database, world, clock)
             await until(lambda: len(office.mails) == 1)
 
@@ -170,7 +170,7 @@ async def test_a_database_that_is_gone_for_a_while_ends_no_outbox(
     monkeypatch.setattr(app.mail.outbox, "is_ticket_due", unreliable)
 
     with post_office() as office:
-        async with outbox_to(database, clock, office).kept():
+        async with outbox_to(database, clock, office).running():
             await until(lambda: len(office.mails) == 1)
 
     assert (await row_of(database, ticket_id)).sent_at == clock.now
@@ -187,12 +187,12 @@ async def test_a_server_that_stops_waits_for_no_hanging_mail(
 
     with post_office() as office:
         office.is_hanging = True
-        async with outbox_to(database, clock, office).kept():
+        async with outbox_to(database, clock, office).running():
             await until(office.is_visited.is_set)
         stopped = await row_of(database, ticket_id)
         office.is_hanging = False
         clock.advance(seconds=30)
-        async with outbox_to(database, clock, office).kept():
+        async with outbox_to(database, clock, office).running():
             await until(lambda: len(office.mails) == 1)
 
     assert (stopped.sent_at, stopped.failure) == (None, STOPPED)
@@ -205,7 +205,7 @@ async def test_without_a_mail_server_tickets_wait_for_one(database: Database, wo
     ticket_id = await written(database, world, clock)
 
     outbox = outbox_to(database, clock, None)
-    async with outbox.kept():
+    async with outbox.running():
         outbox.wake()
         await asyncio.sleep(0)
     before = await row_of(database, ticket_id)

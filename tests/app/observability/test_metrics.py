@@ -19,14 +19,14 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import COLD_KEYS_QUEUE
-from app.metering import Counting
+from app.metering import Metering
 from app.observability.metrics import BUCKETS_SECONDS, CODES, Metrics
 from app.settings import SettingsError, read_settings
 from keys.hashing import HashingPool
 from keys.usage.buffer import REFUSED_WITHOUT_A_KEY_AT_MOST, Sender
 from models.engine.database import Database
 from models.usage.refused_request import RefusedReason
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.conftest import Clock
 from tests.support.client import CHEAP, NEVER_WAS, Site, application, open_site, running
 from tests.support.http_client import connected, verification
@@ -261,14 +261,14 @@ async def test_each_verification_is_counted_by_its_outcome_and_timed(measured: S
 
 
 @pytest.fixture
-def counting(database: Database, clock: Clock) -> Counting:
+def metering(database: Database, clock: Clock) -> Metering:
     """Ledger and limiter of one process, at rest."""
-    return Counting(read_settings({}), database, clock=clock)
+    return Metering(read_settings({}), database, clock=clock)
 
 
-def metrics_of(counting: Counting, *pools: HashingPool, folder: Path | None = None) -> Metrics:
+def metrics_of(metering: Metering, *pools: HashingPool, folder: Path | None = None) -> Metrics:
     """The metrics of a process with these parts."""
-    return Metrics(pools=pools, limiter=counting.limiter, ledger=counting.ledger, folder=folder)
+    return Metrics(pools=pools, limiter=metering.limiter, recorder=metering.recorder, folder=folder)
 
 
 def told(metrics: Metrics) -> dict[str, float]:
@@ -277,9 +277,9 @@ def told(metrics: Metrics) -> dict[str, float]:
     return numbers(generate_latest(metrics.registry).decode())
 
 
-async def test_the_documentation_has_every_metric(counting: Counting) -> None:
+async def test_the_documentation_has_every_metric(metering: Metering) -> None:
     """With its labels, and none that is not there."""
-    metrics = metrics_of(counting, HashingPool(CHEAP.hasher(), threads=1, queue_limit=1, name="cold-keys"))
+    metrics = metrics_of(metering, HashingPool(CHEAP.hasher(), threads=1, queue_limit=1, name="cold-keys"))
     metrics.count_request("/graphql", 200)
 
     text = (ROOT / "docs/guide/operating.md").read_text()
@@ -297,9 +297,9 @@ async def test_the_documentation_has_every_metric(counting: Counting) -> None:
     }
 
 
-async def test_a_duration_is_counted_in_its_bucket(counting: Counting) -> None:
+async def test_a_duration_is_counted_in_its_bucket(metering: Metering) -> None:
     """A bucket holds what took as long as its bound or less, and is told once; the last one holds all."""
-    metrics = metrics_of(counting)
+    metrics = metrics_of(metering)
 
     for seconds in (0.0004, 0.0005, 0.0006, 0.3, 7.0):
         metrics.answered("good", None, "req_1", None, seconds)
@@ -332,16 +332,16 @@ async def test_other_requests_are_counted_by_route_and_status(measured: Site) ->
     }
 
 
-async def test_how_full_the_queues_are(counting: Counting) -> None:
+async def test_how_full_the_queues_are(metering: Metering) -> None:
     """Each pool's hashes that wait or run, and how many may; what waits for the limiter and to be written."""
     hasher = HeldHasher()
     pool = HashingPool(hasher, threads=1, queue_limit=7, name="cold-keys")
-    metrics = metrics_of(counting, pool)
+    metrics = metrics_of(metering, pool)
     hashed = CHEAP.hasher().hash("a secret")
 
     waiting = [asyncio.ensure_future(pool.verify(hashed, "a secret")) for _ in range(3)]
     await until(hasher.entered.is_set)
-    counting.ledger.refuse(RefusedReason.MISSING_KEY, NEVER_WAS.hex, Sender(None, b""))
+    metering.recorder.add_refusal(RefusedReason.MISSING_KEY, NEVER_WAS.hex, Sender(None, b""))
     during = told(metrics)
     hasher.released.set()
     await asyncio.gather(*waiting)
@@ -354,15 +354,15 @@ async def test_how_full_the_queues_are(counting: Counting) -> None:
     assert (during["keydesk_ledger_waiting"], during["keydesk_limiter_degraded"]) == (1, 0)
 
 
-async def test_what_does_not_fit_the_ledger_is_counted_once(counting: Counting) -> None:
+async def test_what_does_not_fit_the_ledger_is_counted_once(metering: Metering) -> None:
     """By kind, each request at one scrape or another."""
-    metrics = metrics_of(counting)
+    metrics = metrics_of(metering)
     name = "keydesk_ledger_dropped_total refused_without_a_key"
 
     found = []
     for number in (0, REFUSED_WITHOUT_A_KEY_AT_MOST, 20, 0, 3):
         for _ in range(number):
-            counting.ledger.refuse(RefusedReason.MISSING_KEY, NEVER_WAS.hex, Sender(None, b""))
+            metering.recorder.add_refusal(RefusedReason.MISSING_KEY, NEVER_WAS.hex, Sender(None, b""))
         found.append(told(metrics)[name])
 
     assert found == [0, 0, 20, 20, 23]
@@ -377,10 +377,10 @@ async def test_the_limiter_s_state_is_told(database_address: str, clock: Clock) 
     assert found["keydesk_limiter_degraded"] == 1
 
 
-async def test_a_folder_that_is_not_there_is_said_to_be(counting: Counting, tmp_path: Path) -> None:
+async def test_a_folder_that_is_not_there_is_said_to_be(metering: Metering, tmp_path: Path) -> None:
     """The library's own variable, set to nothing that exists, is a setting that does not fit."""
     with pytest.raises(SettingsError, match="PROMETHEUS_MULTIPROC_DIR"):
-        metrics_of(counting, folder=tmp_path / "nothing")
+        metrics_of(metering, folder=tmp_path / "nothing")
 
 
 async def read(server: Server) -> dict[str, float]:
@@ -424,13 +424,13 @@ def stopped(process: int) -> Iterator[None]:
 
 
 async def test_two_workers_are_summed_whichever_answers_and_whichever_dies(
-    database_address: str, desk: Desk, world: World, tmp_path: Path
+    database_address: str, services: KeyServices, world: World, tmp_path: Path
 ) -> None:
     """
     Each worker tells what both counted. When one is killed, its counts stay, and what only held for it goes; the
     folder that they share is gone when the server is.
     """
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     secret, folder, good = issued.secret.reveal(), tmp_path / "temporary", "keydesk_verifications_total good"
     folder.mkdir()
     with running_redis(tmp_path) as redis:

@@ -200,7 +200,7 @@ async def test_what_is_left_at_the_end_is_told(said: Said) -> None:
     """Stopping the server loses no count."""
     log = RefusalLog()
 
-    async with log.kept():
+    async with log.running():
         refuse(log, key(), times=LINES_OF_A_KEY_AT_MOST + 2)
         refuse(log, code="missing_key")
 

@@ -14,10 +14,10 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from app.observability.observers import believer
+from app.observability.observers import trusts_trace_context
 from app.observability.tracing import Tracing
 from app.settings import read_settings
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.support.issued_keys import issue, until
 from tests.support.servers import REAL, Servers
 from tests.support.small_servers import Asked, Given, SmallServer, free_port
@@ -120,13 +120,13 @@ def test_the_standard_variables_say_whether_there_are_traces(variables: dict[str
 
 
 async def test_a_span_knows_the_route_and_the_answer(
-    collector: Collector, make_servers: Callable[..., Servers], desk: Desk, world: World
+    collector: Collector, make_servers: Callable[..., Servers], services: KeyServices, world: World
 ) -> None:
     """
     Each request is a server's span, named by its template, with method, status and request id; a verification's has its
     outcome. The caller's is its parent. They are sent when the server stops, at the latest.
     """
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     [server] = make_servers({FOR_ALL: collector.address, "KEYDESK_TRUSTED_PROXIES": "127.0.0.1"}).start()
     key = {"x-api-key": issued.secret.reveal()}
 
@@ -248,7 +248,7 @@ async def traced(
     for name, value in {FOR_ALL: address, **variables}.items():
         monkeypatch.setenv(name, value)
     tracing = Tracing(("/docs", "/"), believes=believes)
-    async with tracing.kept():
+    async with tracing.running():
         yield tracing
 
 
@@ -367,8 +367,8 @@ def test_trusted_proxies_and_the_gateway_are_believed(
     )
     scope: Any = {"type": "http", "client": None if peer is None else (peer, 4711), "headers": headers}
 
-    assert believer(settings)(scope) is is_believed
-    assert not believer(read_settings({}))(scope)
+    assert trusts_trace_context(settings)(scope) is is_believed
+    assert not trusts_trace_context(read_settings({}))(scope)
 
 
 async def test_it_is_said_when_spans_can_be_sent_again(

@@ -14,9 +14,9 @@ from sqlalchemy import update
 
 import app
 import app.doctor.examine
-from app.authentication import Visit
+from app.authentication import RequestIdentity
 from app.pages.console import console_pages, read_console
-from app.pages.layout import Surroundings
+from app.pages.layout import Layout
 from app.request_id import route_of
 from assistant.facts.documents import Documents
 from models import Person
@@ -64,13 +64,13 @@ def built(tmp_path: Path) -> Path:
 async def client(built: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that has the console alone; nobody asks it for GraphiQL."""
 
-    async def visit(_scope: Scope) -> Visit:
+    async def visit(_scope: Scope) -> RequestIdentity:
         raise AssertionError
 
     console = read_console(built)
     assert console is not None
-    surroundings = Surroundings(Documents(ROOT / "docs").pages, "support@keys.example")
-    served = Litestar(console_pages(console, surroundings, visit=visit), openapi_config=None)
+    layout = Layout(Documents(ROOT / "docs").pages, "support@keys.example")
+    served = Litestar(console_pages(console, layout, visit=visit), openapi_config=None)
     transport = httpx.ASGITransport(served)
     async with httpx.AsyncClient(transport=transport, base_url="https://keys.example") as opened:
         del opened.headers["accept-encoding"]

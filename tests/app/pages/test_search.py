@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.pages.layout import QUERY_CHARACTERS_AT_MOST, Surroundings
+from app.pages.layout import QUERY_CHARACTERS_AT_MOST, Layout
 from app.pages.search import results_page
 from assistant.facts.documents import Documents
 from tests.app.pages.test_docs import Seen, client_of
@@ -19,7 +19,7 @@ from tests.support.documentation import ROOT
 
 DOCS = ROOT / "docs"
 DOCUMENTS = Documents(DOCS)
-SURROUNDINGS = Surroundings(DOCUMENTS.pages, None)
+SURROUNDINGS = Layout(DOCUMENTS.pages, None)
 
 
 @pytest.fixture

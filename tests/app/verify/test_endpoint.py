@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from app.verify.endpoint import VerifyDoor
+from app.verify.endpoint import VerifyEndpoint
 from keys.outcomes import Outcome
 from keys.token import Secret, mint
-from keys.verification.verdict import Verdict, Wanted
-from keys.verification.verifier import Gate
+from keys.verification.verdict import RequestedAgent, Verdict
+from keys.verification.verifier import KeyVerifier
 from models.engine.database import Database
 from models.key_lookup import SqliteKeyReader
 from resolvers.api_keys import delete_api_key, rotate_api_key
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS
 from tests.support.issued_keys import NEVER_WAS, Gates, HeldHasher, altered, end_overlap, issue, until
 from tests.support.verify_client import PUBLIC_URL, Answer, Header, ask
@@ -38,9 +38,9 @@ async def gates(database: Database) -> AsyncIterator[Gates]:
 
 
 @pytest.fixture
-def door(gates: Gates) -> VerifyDoor:
+def door(gates: Gates) -> VerifyEndpoint:
     """As it is without further settings."""
-    return VerifyDoor(gates.make(), public_url=PUBLIC_URL)
+    return VerifyEndpoint(gates.make(), public_url=PUBLIC_URL)
 
 
 def bearer(issued: Issued | str) -> Header:
@@ -83,9 +83,9 @@ def assert_common(answer: Answer) -> None:
     assert (answer.header("Strict-Transport-Security") or "").startswith("max-age=")
 
 
-async def test_a_good_organization_level_key(door: VerifyDoor, desk: Desk, world: World) -> None:
+async def test_a_good_organization_level_key(door: VerifyEndpoint, services: KeyServices, world: World) -> None:
     """The body and the headers say which key it is and whose; the agent is the one that the request is for."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
 
     alone, beside = await ask(door, bearer(issued)), await ask(door, bearer(issued), agent(world.own.id))
 
@@ -107,9 +107,9 @@ async def test_a_good_organization_level_key(door: VerifyDoor, desk: Desk, world
     assert beside.header("X-Keydesk-Agent") == f"agt_{world.own.id.hex}"
 
 
-async def test_a_good_agent_level_key(door: VerifyDoor, desk: Desk, world: World) -> None:
+async def test_a_good_agent_level_key(door: VerifyEndpoint, services: KeyServices, world: World) -> None:
     """With its agent named or without, the answer names it."""
-    issued = await issue(desk, world, world.own)
+    issued = await issue(services, world, world.own)
 
     answers = [await ask(door, bearer(issued)), await ask(door, bearer(issued), agent(world.own.id))]
 
@@ -140,9 +140,11 @@ async def test_a_good_agent_level_key(door: VerifyDoor, desk: Desk, world: World
         [("Authorization", "Bearer {key}"), ("X-Gateway-Token", "not asked for")],
     ],
 )
-async def test_where_a_key_is_read(door: VerifyDoor, desk: Desk, world: World, headers: list[tuple[str, str]]) -> None:
+async def test_where_a_key_is_read(
+    door: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]]
+) -> None:
     """In either header or the same in both; an empty header counts as absent, another scheme beside it is not ours."""
-    key = (await issue(desk, world)).secret.reveal()
+    key = (await issue(services, world)).secret.reveal()
     sent = [(name, value.format(key=key, agent=f"agt_{world.own.id.hex}")) for name, value in headers]
 
     answer = await ask(door, *sent)
@@ -172,10 +174,10 @@ async def test_where_a_key_is_read(door: VerifyDoor, desk: Desk, world: World, h
     ],
 )
 async def test_what_can_not_be_a_key(
-    door: VerifyDoor, desk: Desk, world: World, headers: list[tuple[str, str]], says: str
+    door: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]], says: str
 ) -> None:
     """Said in words that hold nothing of what was sent, whatever the agent, and although the key in it is good."""
-    key, other = (await issue(desk, world)).secret.reveal(), (await issue(desk, world)).secret.reveal()
+    key, other = (await issue(services, world)).secret.reveal(), (await issue(services, world)).secret.reveal()
     sent = [(name, value.format(key=key, other=other, short=key[:-3])) for name, value in headers]
 
     answer = await ask(door, *sent, agent(NEVER_WAS))
@@ -196,18 +198,22 @@ async def test_what_can_not_be_a_key(
         ([("Cookie", "key={key}"), ("Proxy-Authorization", "Bearer {key}")], "/v1/verify/{key}"),
     ],
 )
-async def test_no_key(door: VerifyDoor, desk: Desk, world: World, headers: list[tuple[str, str]], path: str) -> None:
+async def test_no_key(
+    door: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]], path: str
+) -> None:
     """The challenge names no error, since none was made; a key in the address or elsewhere is never read."""
-    key = (await issue(desk, world)).secret.reveal()
+    key = (await issue(services, world)).secret.reveal()
 
     answer = await ask(door, *[(name, value.format(key=key)) for name, value in headers], path=path.format(key=key))
 
     assert_refused(answer, 401, "missing_key", CHALLENGE)
 
 
-async def test_an_unknown_id_and_a_wrong_secret_get_the_same_bytes(door: VerifyDoor, desk: Desk, world: World) -> None:
+async def test_an_unknown_id_and_a_wrong_secret_get_the_same_bytes(
+    door: VerifyEndpoint, services: KeyServices, world: World
+) -> None:
     """The request's id aside, and the bad tag of an invented key too; headers included."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     texts = [
         mint(SERVER_KEYS, "kd").token.reveal(),
         mint(SERVER_KEYS, "kd", public_id=issued.record.public_id).token.reveal(),
@@ -223,10 +229,12 @@ async def test_an_unknown_id_and_a_wrong_secret_get_the_same_bytes(door: VerifyD
     assert len(seen) == 1
 
 
-async def test_who_had_the_key_is_told_that_it_was_deleted(door: VerifyDoor, desk: Desk, world: World) -> None:
+async def test_who_had_the_key_is_told_that_it_was_deleted(
+    door: VerifyEndpoint, services: KeyServices, world: World
+) -> None:
     """And nobody else: the same with one character changed is invalid."""
-    issued = await issue(desk, world)
-    await delete_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+    issued = await issue(services, world)
+    await delete_api_key(services, world.actor("ada"), key_id=issued.record.id)
 
     known, stranger = await ask(door, bearer(issued)), await ask(door, bearer(altered(issued.secret.reveal())))
 
@@ -235,13 +243,15 @@ async def test_who_had_the_key_is_told_that_it_was_deleted(door: VerifyDoor, des
     assert_refused(stranger, 401, "invalid_key", INVALID)
 
 
-async def test_who_had_the_secret_is_told_that_it_was_replaced(door: VerifyDoor, desk: Desk, world: World) -> None:
+async def test_who_had_the_secret_is_told_that_it_was_replaced(
+    door: VerifyEndpoint, services: KeyServices, world: World
+) -> None:
     """Once its overlap is over, by the database's clock; until then it works."""
-    issued = await issue(desk, world)
-    await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=600)
+    issued = await issue(services, world)
+    await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=600)
 
     during = await ask(door, api_key(issued))
-    await end_overlap(desk.database, issued.record.id, in_seconds=-0.001)
+    await end_overlap(services.database, issued.record.id, in_seconds=-0.001)
     after, stranger = await ask(door, api_key(issued)), await ask(door, api_key(altered(issued.secret.reveal())))
 
     assert during.status == 200
@@ -269,10 +279,10 @@ async def test_who_had_the_secret_is_told_that_it_was_replaced(door: VerifyDoor,
     ],
 )
 async def test_the_agent_that_a_request_is_for(
-    door: VerifyDoor, desk: Desk, world: World, values: list[str], good_for: set[str]
+    door: VerifyEndpoint, services: KeyServices, world: World, values: list[str], good_for: set[str]
 ) -> None:
     """Not the key's, another organization's, deleted, no id at all, or there twice: 403, without a challenge."""
-    keys = {"organization": await issue(desk, world), "agent": await issue(desk, world, world.own)}
+    keys = {"organization": await issue(services, world), "agent": await issue(services, world, world.own)}
     agents = {"own": world.own, "other": world.other, "retired": world.retired, "theirs": world.theirs}
     ids = {name: f"agt_{each.id.hex}" for name, each in agents.items()}
     named = {**ids, "OWN": ids["own"].upper(), "bare": world.own.id.hex}
@@ -300,12 +310,12 @@ async def test_the_agent_that_a_request_is_for(
     ],
 )
 async def test_a_header_that_names_no_agent_is_said_to_be_the_fault(
-    door: VerifyDoor, desk: Desk, world: World, values: list[str], said: str
+    door: VerifyEndpoint, services: KeyServices, world: World, values: list[str], said: str
 ) -> None:
     """By its form alone: a key that is good for every agent is not said to be for another one."""
     sent = [("X-Agent-Id", value.format(own=f"agt_{world.own.id.hex}")) for value in values]
 
-    for issued in (await issue(desk, world), await issue(desk, world, world.own)):
+    for issued in (await issue(services, world), await issue(services, world, world.own)):
         answer = await ask(door, bearer(issued), *sent)
 
         assert_refused(answer, 403, "agent_not_in_scope", None)
@@ -314,10 +324,10 @@ async def test_a_header_that_names_no_agent_is_said_to_be_the_fault(
 
 
 async def test_what_has_the_form_of_an_agents_id_is_answered_alike_whether_it_is_one(
-    door: VerifyDoor, desk: Desk, world: World
+    door: VerifyEndpoint, services: KeyServices, world: World
 ) -> None:
     """Another agent, another organization's, a deleted one, and one that never was: the same words."""
-    issued = await issue(desk, world, world.own)
+    issued = await issue(services, world, world.own)
     ids = [world.other.id.hex, world.theirs.id.hex, world.retired.id.hex, "01a0000000007000800000000000000a"]
 
     answers = [await ask(door, bearer(issued), ("X-Agent-Id", f"agt_{each}")) for each in ids]
@@ -327,10 +337,10 @@ async def test_what_has_the_form_of_an_agents_id_is_answered_alike_whether_it_is
     }
 
 
-async def test_where_the_agent_must_be_named(gates: Gates, desk: Desk, world: World) -> None:
+async def test_where_the_agent_must_be_named(gates: Gates, services: KeyServices, world: World) -> None:
     """An agent-level key without X-Agent-Id, or with an empty one, is 403 where the operator requires it."""
-    door = VerifyDoor(gates.make(require_agent=True), public_url=PUBLIC_URL)
-    narrow, wide = await issue(desk, world, world.own), await issue(desk, world)
+    door = VerifyEndpoint(gates.make(require_agent=True), public_url=PUBLIC_URL)
+    narrow, wide = await issue(services, world, world.own), await issue(services, world)
 
     without, empty = await ask(door, bearer(narrow)), await ask(door, bearer(narrow), ("X-Agent-Id", " "))
 
@@ -345,10 +355,10 @@ async def test_where_the_agent_must_be_named(gates: Gates, desk: Desk, world: Wo
 @pytest.mark.parametrize(
     "tokens", [[], [""], [GATEWAY_TOKEN[:-1]], [GATEWAY_TOKEN + "x"], [GATEWAY_TOKEN, GATEWAY_TOKEN], ["\xff"]]
 )
-async def test_past_the_gateway(gates: Gates, desk: Desk, world: World, tokens: list[str]) -> None:
+async def test_past_the_gateway(gates: Gates, services: KeyServices, world: World, tokens: list[str]) -> None:
     """Without the gateway's token nothing else is looked at, be the key good, bad or missing."""
-    door = VerifyDoor(gates.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
-    issued = await issue(desk, world)
+    door = VerifyEndpoint(gates.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
+    issued = await issue(services, world)
     sent = [("X-Gateway-Token", token) for token in tokens]
 
     answers = [await ask(door, *sent, *more) for more in ([bearer(issued)], [bearer("x")], [])]
@@ -357,10 +367,10 @@ async def test_past_the_gateway(gates: Gates, desk: Desk, world: World, tokens: 
         assert_refused(answer, 403, "gateway_not_allowed", None)
 
 
-async def test_by_way_of_the_gateway(gates: Gates, desk: Desk, world: World) -> None:
+async def test_by_way_of_the_gateway(gates: Gates, services: KeyServices, world: World) -> None:
     """With its token, everything else is as ever."""
-    door = VerifyDoor(gates.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
-    issued = await issue(desk, world)
+    door = VerifyEndpoint(gates.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
+    issued = await issue(services, world)
     token = ("X-Gateway-Token", f" {GATEWAY_TOKEN} ")
 
     good, missing = await ask(door, token, bearer(issued)), await ask(door, token)
@@ -371,8 +381,8 @@ async def test_by_way_of_the_gateway(gates: Gates, desk: Desk, world: World) -> 
 
 async def test_without_a_database(gates: Gates, tmp_path: Path) -> None:
     """503 with a time to come back, and never a 401; what needs no database is refused as ever."""
-    gate = gates.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
-    door = VerifyDoor(gate, public_url=PUBLIC_URL)
+    verifier = gates.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
+    door = VerifyEndpoint(verifier, public_url=PUBLIC_URL)
     ours = mint(SERVER_KEYS, "kd").token.reveal()
 
     assert_refused(await ask(door, bearer(ours)), 503, "unavailable", None)
@@ -381,12 +391,12 @@ async def test_without_a_database(gates: Gates, tmp_path: Path) -> None:
     assert_refused(await ask(door), 401, "missing_key", CHALLENGE)
 
 
-async def test_with_a_full_queue(gates: Gates, desk: Desk, world: World) -> None:
+async def test_with_a_full_queue(gates: Gates, services: KeyServices, world: World) -> None:
     """A cold key that finds no place in the hashing queue is told to come back."""
     held = HeldHasher()
-    gate = gates.make(held, queue_limit=1)
-    door = VerifyDoor(gate, public_url=PUBLIC_URL)
-    first, second = await issue(desk, world), await issue(desk, world)
+    verifier = gates.make(held, queue_limit=1)
+    door = VerifyEndpoint(verifier, public_url=PUBLIC_URL)
+    first, second = await issue(services, world), await issue(services, world)
     under_way = asyncio.create_task(ask(door, bearer(first)))
     await until(held.entered.is_set)
     answer = await ask(door, bearer(second))
@@ -396,20 +406,20 @@ async def test_with_a_full_queue(gates: Gates, desk: Desk, world: World) -> None
     assert (await under_way).status == 200
 
 
-class BrokenGate(Gate):
+class BrokenGate(KeyVerifier):
     """Has a fault."""
 
     def __init__(self) -> None:
         pass
 
-    async def check(self, key: str, wanted: Wanted) -> Verdict:
+    async def check(self, key: str, wanted: RequestedAgent) -> Verdict:
         """Fails."""
         raise RuntimeError("a fault of ours")
 
 
 async def test_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
     """It is a 503 with a request's id, by which the log has the rest; it lets nobody in."""
-    door = VerifyDoor(BrokenGate(), public_url=PUBLIC_URL)
+    door = VerifyEndpoint(BrokenGate(), public_url=PUBLIC_URL)
 
     answer = await ask(door, bearer("kd_" + "a" * 16 + "_" + "b" * 42))
 
@@ -420,9 +430,11 @@ async def test_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/verify", "/v1/verify/", "/v1/verify/orders/17", "/v1/verify//..;/%00"])
-async def test_any_method_and_every_path_below(door: VerifyDoor, desk: Desk, world: World, path: str) -> None:
+async def test_any_method_and_every_path_below(
+    door: VerifyEndpoint, services: KeyServices, world: World, path: str
+) -> None:
     """A gateway forwards what it got."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
 
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE", "get", "é"):
         good = await ask(door, bearer(issued), method=method, path=path)
@@ -432,9 +444,9 @@ async def test_any_method_and_every_path_below(door: VerifyDoor, desk: Desk, wor
         assert_refused(missing, 401, "missing_key", CHALLENGE)
 
 
-async def test_head_has_no_body(door: VerifyDoor, desk: Desk, world: World) -> None:
+async def test_head_has_no_body(door: VerifyEndpoint, services: KeyServices, world: World) -> None:
     """The headers are those of a GET, its length included."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
 
     for headers in ([bearer(issued)], []):
         head, get = await ask(door, *headers, method="HEAD"), await ask(door, *headers)
@@ -461,18 +473,18 @@ async def test_head_has_no_body(door: VerifyDoor, desk: Desk, world: World) -> N
 )
 def test_which_paths_are_the_door_s(path: str, is_answered: bool) -> None:
     """/v1/verify and what is below it, nothing that only begins like it."""
-    assert VerifyDoor.answers(path) is is_answered
+    assert VerifyEndpoint.answers(path) is is_answered
 
 
 async def test_without_https_nobody_is_told_to_use_it(gates: Gates) -> None:
     """HSTS is for where the address from outside is https."""
-    answer = await ask(VerifyDoor(gates.make(), public_url="http://localhost:8000"))
+    answer = await ask(VerifyEndpoint(gates.make(), public_url="http://localhost:8000"))
 
     assert answer.body["type"] == "http://localhost:8000/docs/errors#missing_key"
     assert answer.header("Strict-Transport-Security") is None
 
 
-async def test_request_ids_are_never_the_same(door: VerifyDoor) -> None:
+async def test_request_ids_are_never_the_same(door: VerifyEndpoint) -> None:
     """Nor taken from the caller."""
     answers = [await ask(door, ("X-Request-Id", "req_" + "0" * 32)) for _ in range(50)]
 

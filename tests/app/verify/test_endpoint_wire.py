@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from app import create_app
 from app.settings import read_settings
-from app.verify.endpoint import VerifyDoor
+from app.verify.endpoint import VerifyEndpoint
 from keys.token import Secret, mint
-from keys.verification.verifier import Gate
+from keys.verification.verifier import KeyVerifier
 from models.engine.database import Database
 from models.key_lookup import KeyState
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.conftest import SERVER_KEYS, CountingHasher
 from tests.support.issued_keys import Gates, SpyReader, issue
 from tests.support.verify_client import PUBLIC_URL, Answer, Header, ask, exchange, served
@@ -64,7 +64,7 @@ class OneKey(SpyReader):
 
 
 @pytest.fixture
-async def gate(database: Database) -> AsyncIterator[Gate]:
+async def verifier(database: Database) -> AsyncIterator[KeyVerifier]:
     """A gate without a database behind it."""
     gates = Gates(database)
     yield gates.make(reader=OneKey())
@@ -72,13 +72,13 @@ async def gate(database: Database) -> AsyncIterator[Gate]:
 
 
 @pytest.fixture
-def door(gate: Gate) -> VerifyDoor:
+def door(verifier: KeyVerifier) -> VerifyEndpoint:
     """As it is without further settings."""
-    return VerifyDoor(gate, public_url=PUBLIC_URL)
+    return VerifyEndpoint(verifier, public_url=PUBLIC_URL)
 
 
 @pytest.fixture
-def address(door: VerifyDoor) -> Iterator[tuple[str, int]]:
+def address(door: VerifyEndpoint) -> Iterator[tuple[str, int]]:
     """Where it is served."""
     with served(door) as address:
         yield address
@@ -100,9 +100,9 @@ def assert_refused(answer: Answer) -> None:
 
 @quickly
 @given(sent=headers, with_gateway=st.booleans())
-async def test_whatever_the_headers_hold(gate: Gate, sent: list[Header], with_gateway: bool) -> None:
+async def test_whatever_the_headers_hold(verifier: KeyVerifier, sent: list[Header], with_gateway: bool) -> None:
     """Asked directly, with bytes that no server would pass on: a refusal in JSON, and never a fault."""
-    door = VerifyDoor(gate, public_url=PUBLIC_URL, gateway_token=Secret("t") if with_gateway else None)
+    door = VerifyEndpoint(verifier, public_url=PUBLIC_URL, gateway_token=Secret("t") if with_gateway else None)
 
     answer = await ask(door, *sent)
 
@@ -177,9 +177,9 @@ def test_a_head_over_the_wire(address: tuple[str, int]) -> None:
     assert answer.content.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
 
 
-async def test_a_good_key_over_the_wire(database_address: str, desk: Desk, world: World) -> None:
+async def test_a_good_key_over_the_wire(database_address: str, services: KeyServices, world: World) -> None:
     """From the database through the whole application and its server, on one connection after another."""
-    issued = await issue(desk, world, world.own)
+    issued = await issue(services, world, world.own)
     setting = {"DATABASE_URL": database_address, "SECRET_KEY": SECRET_KEY, "PUBLIC_URL": PUBLIC_URL}
     application = create_app(
         read_settings({f"KEYDESK_{name}": value for name, value in setting.items()}),

@@ -11,7 +11,7 @@ from assistant.explain.history_and_usage import KEYS_TOLD, key_list
 from assistant.explain.one_key import works
 from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
 from assistant.intents.topics import Topic
-from keys.limits.sliding_window import Balance, month_of, to_ms
+from keys.limits.sliding_window import LimitStatus, month_of, to_ms
 from models.usage.refused_request import RefusedReason
 from tests.support.assistant_known import CRAWLER, NOON, facts, key_facts, key_record, tombstone
 
@@ -77,7 +77,7 @@ def test_a_key_that_passed_before_is_good_and_says_when_it_did() -> None:
 
 def test_a_quota_that_was_used_up_and_has_room_again_is_told_of_as_such() -> None:
     """The refusal is what was asked about; that there is room now stands beside it."""
-    balance = Balance(600, 0, 12, month_of(to_ms(NOON)), to_ms(NOON))
+    balance = LimitStatus(600, 0, 12, month_of(to_ms(NOON)), to_ms(NOON))
     key = key_facts(key_record("roomy"), RefusedReason.QUOTA_EXCEEDED, passed=5, balance=balance)
 
     diagnosis = of_key(facts(key), key, Topic.CALL_FAILS, (RefusedReason.QUOTA_EXCEEDED,))

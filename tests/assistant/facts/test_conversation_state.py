@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.facts.conversation_state import Subject, chosen, from_json, to_json
+from assistant.facts.conversation_state import ConversationState, chosen, from_json, to_json
 from assistant.intents.topics import Topic
 
 REPLIES = ("Why does “a” fail?", "Why does “b” fail?", "I want to talk to a human.")
-OFFERED = Subject(Topic.CALL_FAILS, replies=REPLIES)
+OFFERED = ConversationState(Topic.CALL_FAILS, replies=REPLIES)
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,16 @@ def test_what_chooses_nothing_stays_as_it_is(said: str) -> None:
     assert chosen(said, OFFERED) == said
 
 
-@pytest.mark.parametrize("subject", [None, Subject(Topic.GREETING), Subject(Topic.USE, replies=REPLIES[:1])])
-def test_nothing_is_chosen_of_what_was_not_offered(subject: Subject | None) -> None:
+@pytest.mark.parametrize(
+    "subject", [None, ConversationState(Topic.GREETING), ConversationState(Topic.USE, replies=REPLIES[:1])]
+)
+def test_nothing_is_chosen_of_what_was_not_offered(subject: ConversationState | None) -> None:
     """The second of one, or of none, is not there."""
     assert chosen("the second one", subject) == "the second one"
 
 
 SUBJECTS = st.builds(
-    Subject,
+    ConversationState,
     topic=st.sampled_from(Topic),
     key_id=st.none() | st.uuids(),
     offered=st.lists(st.uuids(), max_size=10).map(tuple),
@@ -52,7 +54,7 @@ SUBJECTS = st.builds(
 
 
 @given(SUBJECTS)
-def test_a_subject_is_kept_whole(subject: Subject) -> None:
+def test_a_subject_is_kept_whole(subject: ConversationState) -> None:
     """It is read as it was written."""
     assert from_json(to_json(subject)) == subject
 
@@ -67,4 +69,4 @@ def test_what_an_old_version_left_out_is_not_there() -> None:
     """A field that came later has its default."""
     key_id = uuid4()
 
-    assert from_json(f'{{"topic":"use","key_id":"{key_id}"}}') == Subject(Topic.USE, key_id)
+    assert from_json(f'{{"topic":"use","key_id":"{key_id}"}}') == ConversationState(Topic.USE, key_id)

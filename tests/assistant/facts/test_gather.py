@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from assistant.facts import gather as known
-from assistant.facts.conversation_state import Subject
+from assistant.facts.conversation_state import ConversationState
 from assistant.facts.facts import Facts, PastedKey, Possession, RefusalFacts, RequestFacts
 from assistant.facts.gather import LOOKED_INTO_AT_MOST, Asker, PossessedKey
 from assistant.facts.gather_keys import key_facts
-from assistant.facts.key_reference import Meant
+from assistant.facts.key_reference import KeyReference
 from assistant.intents.topics import Topic
 from assistant.intents.understand import understand
 from assistant.redaction.finding import Kind
@@ -49,9 +49,9 @@ async def old_key(helpdesk: Helpdesk, **columns: Any) -> ApiKey:
     return old
 
 
-async def overview(helpdesk: Helpdesk, asker: Asker) -> Facts:
+async def gather_overview(helpdesk: Helpdesk, asker: Asker) -> Facts:
     """What is known without a question."""
-    return await known.overview(helpdesk.assistant.knowledge, asker, NOON)
+    return await known.gather_overview(helpdesk.assistant.knowledge, asker, NOON)
 
 
 def names(facts: Facts) -> set[str]:
@@ -63,10 +63,10 @@ async def test_an_older_tombstone_is_known_while_it_is_called(helpdesk: Helpdesk
     """By whoever may see it: it is in trouble as any other is."""
     old = await old_key(helpdesk)
     ada, grace = await helpdesk.asker("ada"), await helpdesk.asker("grace")
-    before = await overview(helpdesk, ada)
+    before = await gather_overview(helpdesk, ada)
 
     await store(helpdesk.database, hour_of(old.id, NOON - timedelta(hours=2), deleted_key=9))
-    facts, hers = await overview(helpdesk, ada), await overview(helpdesk, grace)
+    facts, hers = await gather_overview(helpdesk, ada), await gather_overview(helpdesk, grace)
 
     assert names(before) == set()
     assert [(each.record.name, each.refused_in_all) for each in facts.in_trouble(tuple(RefusedReason))] == [("old", 9)]
@@ -85,14 +85,14 @@ async def test_an_older_tombstone_is_known_where_a_message_points_at_it(
     said = {"id": external_id(Prefix.API_KEY, old.id), "hint": "kd_Ab3dEf…4444", "beginning": "kd_Ab3d..."}.get(way, "")
     ways: dict[str, dict[str, Any]] = {
         "looking at": {"looking_at": external_id(Prefix.API_KEY, old.id)},
-        "spoken of": {"subject": Subject(Topic.HISTORY, old.id)},
-        "offered": {"subject": Subject(Topic.HISTORY, offered=(old.id,))},
+        "spoken of": {"subject": ConversationState(Topic.HISTORY, old.id)},
+        "offered": {"subject": ConversationState(Topic.HISTORY, offered=(old.id,))},
         "pasted": {"pieces": [Piece(Kind.KEY, "[key kd_Ab3d…]", "kd_Ab3dEf…4444")]},
     }
 
-    listed = await overview(helpdesk, asker)
+    listed = await gather_overview(helpdesk, asker)
     question = understand(f"Why does {said} fail?")
-    facts = await known.with_older(helpdesk.assistant.knowledge, asker, listed, question, **ways.get(way, {}))
+    facts = await known.add_referenced_keys(helpdesk.assistant.knowledge, asker, listed, question, **ways.get(way, {}))
 
     assert names(listed) == set()
     assert names(facts) == knows
@@ -104,10 +104,10 @@ async def test_an_older_tombstone_of_another_organization_is_not_there(helpdesk:
     theirs = key_of(helpdesk.world.globex, "theirs", public_id="Zz3dEf0000000001", deleted_at=NOON - DAY)
     await store(helpdesk.database, theirs)
     asker = await helpdesk.asker("ada")
-    listed = await overview(helpdesk, asker)
+    listed = await gather_overview(helpdesk, asker)
 
     question = understand(f"Why do {external_id(Prefix.API_KEY, theirs.id)} and kd_Zz3dEf…4444 fail?")
-    facts = await known.with_older(helpdesk.assistant.knowledge, asker, listed, question)
+    facts = await known.add_referenced_keys(helpdesk.assistant.knowledge, asker, listed, question)
 
     assert facts.keys == listed.keys
 
@@ -120,18 +120,18 @@ async def test_an_older_tombstone_that_somebody_has_is_looked_into(helpdesk: Hel
     assert record is not None
     pasted = [PossessedKey(PastedKey("kd_Ab3dEf…4444", possession=Possession.DELETED), old.id)]
 
-    async def looked_into(name: str, **more: Any) -> Facts:
+    async def gather_details(name: str, **more: Any) -> Facts:
         asker = await helpdesk.asker(name)
-        listed = await overview(helpdesk, asker)
-        asked: dict[str, Any] = {"meant": Meant(), "request": None, **more}
-        return await known.looked_into(helpdesk.assistant.knowledge, asker, listed, **asked)
+        listed = await gather_overview(helpdesk, asker)
+        asked: dict[str, Any] = {"meant": KeyReference(), "request": None, **more}
+        return await known.gather_details(helpdesk.assistant.knowledge, asker, listed, **asked)
 
-    of_paste = (await looked_into("ada", pasted=pasted)).pasted[0].key
+    of_paste = (await gather_details("ada", pasted=pasted)).pasted[0].key
     asked_for = RequestFacts(
         RefusalFacts("req_1", RefusedReason.DELETED_KEY, NOON), key=key_facts(helpdesk.world.actor("ada"), record, {})
     )
-    of_request = (await looked_into("ada", request=asked_for)).request
-    hers = (await looked_into("grace", pasted=pasted)).pasted[0].key
+    of_request = (await gather_details("ada", request=asked_for)).request
+    hers = (await gather_details("grace", pasted=pasted)).pasted[0].key
 
     assert of_request is not None
     for found in (of_paste, of_request.key):
@@ -156,8 +156,8 @@ async def test_what_may_be_answered_with_is_looked_into(helpdesk: Helpdesk) -> N
     )
     asker = await helpdesk.asker("ada")
 
-    facts = await known.looked_into(
-        helpdesk.assistant.knowledge, asker, await overview(helpdesk, asker), meant=Meant(), request=None
+    facts = await known.gather_details(
+        helpdesk.assistant.knowledge, asker, await gather_overview(helpdesk, asker), meant=KeyReference(), request=None
     )
 
     detailed = {each.record.name for each in facts.keys if each.is_detailed}

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.facts.conversation_state import Subject
-from assistant.facts.key_reference import Meant, meant, without_names
+from assistant.facts.conversation_state import ConversationState
+from assistant.facts.key_reference import KeyReference, meant, without_names
 from assistant.intents.topics import Topic
 from assistant.intents.understand import understand
 from keys.record import hint_of
@@ -22,15 +22,15 @@ ODD = key_record("the key")
 KEYS = (BILLING, MAIL_EU, MAIL_US, DEPLOY, DEPLOY_TOO, ODD)
 
 
-def named(text: str, subject: Subject | None = None, looking_at: str | None = None) -> set[str]:
+def named(text: str, subject: ConversationState | None = None, looking_at: str | None = None) -> set[str]:
     """The names of those that are meant."""
     found = meant(text, understand(text), KEYS, looking_at=looking_at, subject=subject)
     return {record.name for record in KEYS if record.id in found.key_ids}
 
 
-def of(topic: Topic, key: ApiKeyRecord | None, *offered: ApiKeyRecord) -> Subject:
+def of(topic: Topic, key: ApiKeyRecord | None, *offered: ApiKeyRecord) -> ConversationState:
     """What was spoken of before."""
-    return Subject(topic, None if key is None else key.id, tuple(each.id for each in offered))
+    return ConversationState(topic, None if key is None else key.id, tuple(each.id for each in offered))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_hint_or_id_of_no_key_to_be_seen_is_said_so(said: str) -> None:
     """It names something, which is not among what the person may see."""
     found = meant(f"why does {said} fail?", understand(f"why does {said} fail?"), KEYS)
 
-    assert found == Meant(unseen=said, is_named=True)
+    assert found == KeyReference(unseen=said, is_named=True)
 
 
 def test_what_is_named_counts_more_than_what_is_looked_at() -> None:

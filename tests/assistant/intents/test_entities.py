@@ -3,7 +3,7 @@
 import pytest
 
 from app.graphql.errors import Code
-from assistant.intents.entities import REFUSALS, HeaderMistake, Marks, marks
+from assistant.intents.entities import REFUSALS, Entities, HeaderMistake, entities
 from assistant.intents.normalize import plain
 from keys.outcomes import Outcome
 
@@ -11,9 +11,9 @@ REQUEST = "req_0199c0de4af27a31b0f2a1c3e5d7f901"
 OTHER_REQUEST = "req_0199c0de4af27a31b0f2a1c3e5d7f902"
 
 
-def found(text: str) -> Marks:
+def found(text: str) -> Entities:
     """What is found in a message, as it comes."""
-    return marks(plain(text))
+    return entities(plain(text))
 
 
 @pytest.mark.parametrize(

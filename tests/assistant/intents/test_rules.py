@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistant.intents.entities import marks
+from assistant.intents.entities import entities
 from assistant.intents.normalize import plain, sentences
 from assistant.intents.rules import evidence
 from assistant.intents.topics import Topic
@@ -14,7 +14,7 @@ REQUEST = "req_0199c0de4af27a31b0f2a1c3e5d7f901"
 def odds(text: str) -> dict[Topic, float]:
     """The evidence in a message, as it comes."""
     whole = plain(text)
-    return evidence(sentences(whole), marks(whole))
+    return evidence(sentences(whole), entities(whole))
 
 
 @pytest.mark.parametrize(

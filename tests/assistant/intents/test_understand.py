@@ -9,7 +9,7 @@ from assistant.explain.diagnosis import Case
 from assistant.intents.model import model
 from assistant.intents.normalize import LENGTH_AT_MOST
 from assistant.intents.topics import ASKING, Topic, served_together
-from assistant.intents.understand import Reading, is_sure, understand, weighed
+from assistant.intents.understand import TopicScore, is_sure, understand, weighed
 
 REFUSED = {Topic.UNAUTHORIZED, Topic.CALL_FAILS, Topic.KEY_STATE}
 """The topics that lead to looking why a key is refused, or whether it is."""
@@ -147,8 +147,12 @@ def test_topics_that_are_looked_into_alike_are_sure_together() -> None:
     half = model().sure_from / 2 + 0.001
     rest = 1 - 2 * half
 
-    assert is_sure([Reading(Topic.CALL_FAILS, half), Reading(Topic.UNAUTHORIZED, half), Reading(Topic.HISTORY, rest)])
-    assert not is_sure([Reading(Topic.CALL_FAILS, half), Reading(Topic.HISTORY, half), Reading(Topic.USE, rest)])
+    assert is_sure(
+        [TopicScore(Topic.CALL_FAILS, half), TopicScore(Topic.UNAUTHORIZED, half), TopicScore(Topic.HISTORY, rest)]
+    )
+    assert not is_sure(
+        [TopicScore(Topic.CALL_FAILS, half), TopicScore(Topic.HISTORY, half), TopicScore(Topic.USE, rest)]
+    )
     assert all(topic in served_together(topic) for topic in Topic)
 
 

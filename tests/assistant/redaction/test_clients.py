@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from assistant.redaction.redact import redact
-from keys.verification.malformed_rules import Fault
+from keys.verification.malformed_rules import FormatError
 from tests.assistant.redaction.test_redact_others import LETTERS, PEM_LINES, PRIVATE, TOKENS, pem
 from tests.support.disguises import PREFIXES
 
@@ -256,7 +256,7 @@ def test_a_uuid_that_is_sent_as_a_key_is_a_secret() -> None:
     redacted = redact(f"X-API-Key: {UUID} for trace {UUID}", PREFIXES)
 
     assert redacted.text == f"X-API-Key: [token] for trace {UUID}"
-    assert [piece.malformed and piece.malformed.fault for piece in redacted.pieces] == [Fault.UUID]
+    assert [piece.malformed and piece.malformed.fault for piece in redacted.pieces] == [FormatError.UUID]
 
 
 def test_basic_credentials_in_a_docker_file() -> None:

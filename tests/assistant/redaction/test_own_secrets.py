@@ -7,15 +7,15 @@ from random import Random
 import pytest
 
 from assistant.redaction.redact import Kind, redact
-from keys.sign_in.device_cookie import Devices
+from keys.sign_in.device_cookie import DeviceCookies
 from keys.sign_in.passwords import new_one_time_password
 from keys.sign_in.sessions import new_token
 from tests.support.disguises import PREFIXES, made_key
 from tests.support.pasted_forms import BYTE_LISTS, DUMPS
 
 SESSION = new_token(random_bytes=Random(1).randbytes)[0].reveal()
-DEVICE = Devices((b"k" * 32,), random_bytes=Random(2).randbytes).remember(None, "ada@example.com")
-DEVICES = Devices((b"k" * 32,), random_bytes=Random(3).randbytes).remember(DEVICE, "bob@example.com")
+DEVICE = DeviceCookies((b"k" * 32,), random_bytes=Random(2).randbytes).remember(None, "ada@example.com")
+DEVICES = DeviceCookies((b"k" * 32,), random_bytes=Random(3).randbytes).remember(DEVICE, "bob@example.com")
 ONE_TIME = new_one_time_password(choose=Random(4).choice).reveal()
 SERVER_KEY = "correct-horse/battery+staple=2026-and-more"
 

@@ -7,7 +7,7 @@ import pytest
 from assistant.redaction.redact import LENGTH_AT_MOST, Kind, Piece, redact
 from keys.token import hint, parse
 from keys.verification.malformed import DISGUISE_WORDS
-from keys.verification.malformed_rules import Fault
+from keys.verification.malformed_rules import FormatError
 from tests.support.disguises import NOT_WHOLE, PREFIXES, SENTENCES, WHOLE, made_key, survivors
 
 KEY = made_key(3)
@@ -99,29 +99,29 @@ def test_a_part_of_a_key_is_as_secret(name: str) -> None:
     [
         (KEY, None, ""),
         (f"Bearer {KEY}", None, ""),
-        (f"{KEY[:30]}\n  {KEY[30:]}", Fault.WHITE_SPACE, "white space"),
-        (f"> {KEY[:30]}\n> {KEY[30:]}", Fault.WHITE_SPACE, "white space"),
-        (f"{KEY[:30]}\u200b{KEY[30:]}", Fault.INVISIBLE, "invisible"),
-        (KEY.replace("_", "%5F"), Fault.PERCENT_ENCODED, "percent"),
-        (KEY + KEY, Fault.DOUBLED, "more than once"),
-        (f"{KEY},{KEY}", Fault.DOUBLED, "more than once"),
-        (KEY[:-1], Fault.TOO_SHORT, "too short by 1 character."),
-        (f"my key {KEY[:-4]} fails", Fault.TOO_SHORT, "too short by 4 characters."),
-        (f'"{KEY[:-20]}"', Fault.TOO_SHORT, "too short by 20 characters."),
-        (f"{KEY}ab", Fault.TOO_LONG, "too long by 2 characters."),
-        (KEY[5:], Fault.BEGINNING_MISSING, "beginning"),
-        (f"sk_{KEY[3:]}", Fault.OTHER_PREFIX, "another prefix than kd_"),
-        (KEY.replace("_", "-"), Fault.UNDERSCORES, "underscores"),
-        (KEY.upper(), Fault.CAPITALS, "capital"),
-        (f"kd_{PUBLIC_ID}", Fault.PUBLIC_ID_ONLY, "public id"),
-        (f"{KEY[:40]}…", Fault.MASKED, "masked"),
-        (f"kd_{PUBLIC_ID}_****", Fault.MASKED, "masked"),
-        (HINT, Fault.HINT, "hint"),
-        (f"kd_{PUBLIC_ID[:3]}****{KEY[-4:]}", Fault.MASKED, "masked"),
-        ("kd_xxxxxxxx", Fault.MASKED, "masked"),
+        (f"{KEY[:30]}\n  {KEY[30:]}", FormatError.WHITE_SPACE, "white space"),
+        (f"> {KEY[:30]}\n> {KEY[30:]}", FormatError.WHITE_SPACE, "white space"),
+        (f"{KEY[:30]}\u200b{KEY[30:]}", FormatError.INVISIBLE, "invisible"),
+        (KEY.replace("_", "%5F"), FormatError.PERCENT_ENCODED, "percent"),
+        (KEY + KEY, FormatError.DOUBLED, "more than once"),
+        (f"{KEY},{KEY}", FormatError.DOUBLED, "more than once"),
+        (KEY[:-1], FormatError.TOO_SHORT, "too short by 1 character."),
+        (f"my key {KEY[:-4]} fails", FormatError.TOO_SHORT, "too short by 4 characters."),
+        (f'"{KEY[:-20]}"', FormatError.TOO_SHORT, "too short by 20 characters."),
+        (f"{KEY}ab", FormatError.TOO_LONG, "too long by 2 characters."),
+        (KEY[5:], FormatError.BEGINNING_MISSING, "beginning"),
+        (f"sk_{KEY[3:]}", FormatError.OTHER_PREFIX, "another prefix than kd_"),
+        (KEY.replace("_", "-"), FormatError.UNDERSCORES, "underscores"),
+        (KEY.upper(), FormatError.CAPITALS, "capital"),
+        (f"kd_{PUBLIC_ID}", FormatError.PUBLIC_ID_ONLY, "public id"),
+        (f"{KEY[:40]}…", FormatError.MASKED, "masked"),
+        (f"kd_{PUBLIC_ID}_****", FormatError.MASKED, "masked"),
+        (HINT, FormatError.HINT, "hint"),
+        (f"kd_{PUBLIC_ID[:3]}****{KEY[-4:]}", FormatError.MASKED, "masked"),
+        ("kd_xxxxxxxx", FormatError.MASKED, "masked"),
     ],
 )
-def test_the_verdict_is_that_of_a_refusal(text: str, fault: Fault | None, detail: str) -> None:
+def test_the_verdict_is_that_of_a_refusal(text: str, fault: FormatError | None, detail: str) -> None:
     """What is wrong with the form is said as it would be to the caller; a well-formed key has nothing wrong."""
     malformed = only(text).malformed
 

@@ -10,7 +10,7 @@ from assistant.redaction.redact import LENGTH_AT_MOST, redact
 from tests.support.disguises import NOT_WHOLE, PREFIXES, SENTENCES, WHOLE, made_key, survivors
 
 SEEDS = st.integers(0, 2**32)
-DISGUISES = st.sampled_from(sorted((WHOLE | NOT_WHOLE).items()))
+WRAPPERS = st.sampled_from(sorted((WHOLE | NOT_WHOLE).items()))
 PARTS = [
     *SENTENCES,
     *(disguise(made_key(1), Random(1)) for disguise in (WHOLE | NOT_WHOLE).values()),
@@ -36,7 +36,7 @@ CONFETTI = st.lists(st.sampled_from(PARTS), max_size=8).map("".join) | st.text(m
 
 
 @settings(deadline=None)  # no time is asserted
-@given(SEEDS, DISGUISES, st.text(max_size=40), st.sampled_from(SENTENCES), st.text(max_size=40))
+@given(SEEDS, WRAPPERS, st.text(max_size=40), st.sampled_from(SENTENCES), st.text(max_size=40))
 def test_no_secret_is_left_of_any_key_in_any_disguise_in_any_text(
     seed: int, disguise: tuple[str, object], before: str, between: str, after: str
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from assistant.redaction.redact import Kind, redact
 from assistant.redaction.vendors import VENDORS
-from keys.verification.malformed_rules import Fault
+from keys.verification.malformed_rules import FormatError
 from tests.support.disguises import PREFIXES, made_key
 
 HEXADECIMAL = "0123456789abcdef" * 4
@@ -204,10 +204,10 @@ def test_whose_key_it_is_is_said_as_a_refusal_would() -> None:
     [other] = redact("password=hunter2", PREFIXES).pieces
 
     assert vendor.malformed is not None
-    assert vendor.malformed.fault is Fault.VENDOR
+    assert vendor.malformed.fault is FormatError.VENDOR
     assert vendor.malformed.detail.startswith("A GitHub token was sent")
     assert basic.malformed is not None
-    assert basic.malformed.fault is Fault.BASIC_CREDENTIALS
+    assert basic.malformed.fault is FormatError.BASIC_CREDENTIALS
     assert other.malformed is None
 
 

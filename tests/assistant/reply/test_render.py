@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from assistant.explain.diagnosis import ActionKind, Case, Diagnosis, Fact, Offer, Reply
+from assistant.explain.diagnosis import ActionKind, Case, Diagnosis, Fact, Reply, SuggestedAction
 from assistant.reply import stored_answer
 from assistant.reply.render import IN_ENGLISH, escaped, kept, parts, written
-from assistant.reply.stored_answer import KeptFact, to_json
+from assistant.reply.stored_answer import StoredFact, to_json
 from tests.support.assistant_known import key_record
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -132,14 +132,14 @@ def test_one_step_is_a_sentence_and_no_list() -> None:
 def test_an_answer_is_kept_without_rows(text: str, case: Case, kind: ActionKind) -> None:
     """What is read years later is what was found: words, instants, ids of keys, and what was offered."""
     record = key_record("deploy")
-    offer, reply, fact = Offer(kind, text, record), Reply(text, text), Fact(text, text, NOON)
+    offer, reply, fact = SuggestedAction(kind, text, record), Reply(text, text), Fact(text, text, NOON)
     diagnosis = Diagnosis(case, text, (fact,), (text,), record, (offer,), (reply,), ("/d",))
 
     read_again = stored_answer.read(to_json(kept(diagnosis, str.upper)))
 
     assert read_again == kept(diagnosis, str.upper)
     assert (read_again.case, read_again.summary, read_again.steps) == (case, text, (text,))
-    assert read_again.evidence == (KeptFact(text, text, NOON),)
+    assert read_again.evidence == (StoredFact(text, text, NOON),)
     assert read_again.key_id == read_again.offers[0].key_id == record.id
     assert isinstance(read_again.key_id, UUID)
     assert read_again.offers[0].kind is kind

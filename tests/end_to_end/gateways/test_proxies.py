@@ -15,7 +15,7 @@ import pytest
 from sqlmodel import select
 
 from models import Membership, Person
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.conftest import Databases
 from tests.support.gateway_site import KeydeskBehind, agent_header, keydesk_behind
 from tests.support.http_tricks import SLOW_UPGRADE, TRICKS
@@ -49,11 +49,11 @@ def keydesk(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> I
 def people(keydesk: KeydeskBehind) -> Sequence[Somebody]:
     """Each with an organization of their own."""
 
-    async def somebody(desk: Desk) -> Somebody:
-        tenant = await make_tenant(desk.database, key_limit=1000, agents=1)
+    async def somebody(services: KeyServices) -> Somebody:
+        tenant = await make_tenant(services.database, key_limit=1000, agents=1)
         (agent_id,) = tenant.agent_ids
-        issued = await create_as_operator(desk, tenant, agent_id)
-        async with desk.database.reading() as session:
+        issued = await create_as_operator(services, tenant, agent_id)
+        async with services.database.reading() as session:
             email = await session.scalar(
                 select(Person.email).join(Membership).where(Membership.organization_id == tenant.organization_id)
             )

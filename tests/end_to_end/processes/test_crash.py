@@ -20,7 +20,7 @@ from keys.refusals import KeyLimitReached
 from models import Agent, ApiKey, AuditEvent
 from models.audit import AuditAction
 from models.engine.database import Database
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.support.http_client import connected, verification
 from tests.support.servers import ROOT, Server, Servers
 from tests.support.tenant_setup import ISSUED, Console, Tenant, Told, create_as_operator, make_tenant, slots
@@ -99,19 +99,21 @@ async def story(database: Database, tenant: Tenant) -> Story:
     return Story(by_rows, {action: by_log[action] for action in by_rows})
 
 
-async def fill(desk: Desk, tenant: Tenant) -> None:
+async def fill(services: KeyServices, tenant: Tenant) -> None:
     """Creates keys until there is no slot."""
     with pytest.raises(KeyLimitReached):
         while True:
-            await create_as_operator(desk, tenant)
+            await create_as_operator(services, tenant)
 
 
 @pytest.mark.parametrize("operation", ["create", "rename", "rotate", "delete", "delete agent", "delete organization"])
-async def test_killed_between_any_two_statements(database: Database, desk: Desk, dying: Dying, operation: str) -> None:
+async def test_killed_between_any_two_statements(
+    database: Database, services: KeyServices, dying: Dying, operation: str
+) -> None:
     """It is done whole, with its audit event, or not at all: every slot is taken or free as it was before."""
     tenant = await make_tenant(database, key_limit=4, agents=1)
     [agent_id] = tenant.agent_ids
-    keys = [await create_as_operator(desk, tenant, agent_id) for _ in range(2)]
+    keys = [await create_as_operator(services, tenant, agent_id) for _ in range(2)]
     subjects = {
         "create": tenant.organization_id,
         "delete agent": agent_id,
@@ -131,7 +133,7 @@ async def test_killed_between_any_two_statements(database: Database, desk: Desk,
     assert done.by_rows == done.by_log
     assert taken.is_sound
     if operation != "delete organization":
-        await fill(desk, tenant)
+        await fill(services, tenant)
         assert await slots(database, tenant) == (4, 4, 4, 4)
 
 

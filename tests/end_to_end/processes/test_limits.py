@@ -19,7 +19,7 @@ from keys.usage.recorder import EVERY_SECONDS
 from models import ApiKey, RefusedRequest, UsageHour, UsageMonth
 from models.engine.database import Database
 from models.usage.counts import OUTCOMES
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.support.http_client import Answer, connected, request_bytes, verification
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.servers import REAL, Server, Servers
@@ -60,9 +60,9 @@ async def serving(*wanted: tuple[Servers, int]) -> AsyncIterator[list[Server]]:
         await asyncio.gather(*(asyncio.to_thread(servers.close) for servers, _ in wanted))
 
 
-async def issue(database: Database, desk: Desk, *, rate_limit: int = MANY, quota: int = MANY) -> Key:
+async def issue(database: Database, services: KeyServices, *, rate_limit: int = MANY, quota: int = MANY) -> Key:
     """A key with limits of its own."""
-    issued = await create_as_operator(desk, await make_tenant(database))
+    issued = await create_as_operator(services, await make_tenant(database))
     await limit(database, issued.record.id, rate_limit=rate_limit, monthly_quota=quota)
     return Key(issued.record.id, verification(issued.secret.reveal()))
 
@@ -177,14 +177,14 @@ async def calling(
 
 
 async def test_exactly_the_limits_pass_whichever_process_is_asked(
-    database: Database, database_address: str, desk: Desk, redis_server: RedisServer, tmp_path: Path
+    database: Database, database_address: str, services: KeyServices, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     """
     Workers of one server and servers of their own; also while one is killed. Those that are stopped have written down
     everything.
     """
-    rated = await issue(database, desk, rate_limit=100)
-    quoted, large = await issue(database, desk, quota=150), await issue(database, desk, quota=1000)
+    rated = await issue(database, services, rate_limit=100)
+    quoted, large = await issue(database, services, quota=150), await issue(database, services, quota=1000)
     settings = {"KEYDESK_REDIS_URL": redis_server.url}
     program = (*REAL, "--workers", "2")
     with_workers = Servers(database_address, make(tmp_path / "workers"), program=program, settings=settings)
@@ -232,7 +232,7 @@ class Look(NamedTuple):
 
 
 async def test_without_redis_processes_agree_on_the_quota_and_lose_a_second_of_counts_at_most(
-    database: Database, database_address: str, desk: Desk, tmp_path: Path
+    database: Database, database_address: str, services: KeyServices, tmp_path: Path
 ) -> None:
     """
     Once each has written and learned, what is left is the same at all, and not one too many passes.
@@ -240,8 +240,8 @@ async def test_without_redis_processes_agree_on_the_quota_and_lose_a_second_of_c
     What was answered before a write shows is in the next but one, since that begins after it. So when a process is
     killed, nothing is lost of what was answered before the last but one; when it is stopped, nothing at all.
     """
-    shared = await issue(database, desk, quota=300)
-    of_killed, of_stopped = await issue(database, desk), await issue(database, desk)
+    shared = await issue(database, services, quota=300)
+    of_killed, of_stopped = await issue(database, services), await issue(database, services)
     servers = Servers(database_address, tmp_path)
     async with serving((servers, 2)) as (killed, stopped):
         passed = await agreed(database, [killed, stopped], shared, quota=300)
@@ -285,11 +285,11 @@ async def agreed(database: Database, servers: Sequence[Server], key: Key, *, quo
 
 
 async def test_the_quota_is_exact_over_outages_of_redis(
-    database: Database, database_address: str, desk: Desk, redis_server: RedisServer, tmp_path: Path
+    database: Database, database_address: str, services: KeyServices, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     """Killed, frozen, emptied: verification goes on, says so, and comes back by itself; others call all the time."""
-    busy = await issue(database, desk)
-    keys = [await issue(database, desk, quota=300) for _ in range(3)]
+    busy = await issue(database, services)
+    keys = [await issue(database, services, quota=300) for _ in range(3)]
     broken = (redis_server.kill, redis_server.freeze, redis_server.flush)
     mended = (redis_server.start, redis_server.thaw, lambda: None)
     seen = []
@@ -321,10 +321,10 @@ async def test_the_quota_is_exact_over_outages_of_redis(
 
 
 async def test_where_the_limiter_fails_closed_nothing_passes_until_redis_is_back(
-    database: Database, database_address: str, desk: Desk, redis_server: RedisServer, tmp_path: Path
+    database: Database, database_address: str, services: KeyServices, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     """503 with Retry-After at both addresses, and by itself as before once it is there."""
-    key = await issue(database, desk, quota=60)
+    key = await issue(database, services, quota=60)
     settings = {"KEYDESK_REDIS_URL": redis_server.url, "KEYDESK_LIMITER_FAILURE": "closed"}
     async with serving((Servers(database_address, tmp_path, settings=settings), 1)) as [server]:
         before = await ask_all([server], key, 40)

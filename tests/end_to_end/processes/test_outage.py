@@ -10,7 +10,7 @@ from sqlalchemy import URL
 
 from models.engine.database import Database
 from models.engine.database_address import database_url
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.conftest import POSTGRES_URL
 from tests.support.http_client import Answer, connected, request_bytes, verification
 from tests.support.servers import REAL, Server, Servers
@@ -129,11 +129,11 @@ async def until_status(server: Server, request: bytes, status: int) -> None:
 
 @pytest.mark.parametrize("how", ["refusing", "silent"])
 async def test_a_database_that_cannot_be_asked(
-    database: Database, desk: Desk, proxy: Proxy, server: Server, how: str
+    database: Database, services: KeyServices, proxy: Proxy, server: Server, how: str
 ) -> None:
     """A key that needs the database is 503, what needs none stays 401; afterwards all is well without a restart."""
     tenant = await make_tenant(database)
-    secret = (await create_as_operator(desk, tenant)).secret.reveal()
+    secret = (await create_as_operator(services, tenant)).secret.reveal()
     altered = secret[:-1] + ("A" if secret[-1] != "A" else "B")
     assert (await ask(server, verification(secret))).status == 200
 

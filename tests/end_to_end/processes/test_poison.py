@@ -12,7 +12,7 @@ from models import RefusedRequest, UsageMonth
 from models.engine.database import Database
 from models.engine.ids import Prefix, parse_external_id
 from models.usage.refused_request import DETAIL_LENGTH_AT_MOST
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.support.http_client import HEAD_END, Answer, connected, request_bytes, verification
 from tests.support.ledgers import rows
 from tests.support.servers import REAL, Server, Servers
@@ -49,17 +49,19 @@ async def until_counted(database: Database, number: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_header_whose_description_is_long_stops_nothing(database: Database, desk: Desk, server: Server) -> None:
+async def test_a_header_whose_description_is_long_stops_nothing(
+    database: Database, services: KeyServices, server: Server
+) -> None:
     """It is written itself; counting goes on, and a key that this server has not seen yet passes."""
     tenant = await make_tenant(database)
-    known = (await create_as_operator(desk, tenant)).secret.reveal()
+    known = (await create_as_operator(services, tenant)).secret.reveal()
     assert (await ask(server, verification(known))).status == 200
 
     head = request_bytes("GET", "/v1/verify", {}).removesuffix(HEAD_END)
     poisonous = await ask(server, head + b"\r\nX-API-Key: " + EIGHT_DISGUISES + HEAD_END)
     await until_counted(database, 1)
     assert (await ask(server, verification(known))).status == 200
-    new = (await create_as_operator(desk, tenant)).secret.reveal()
+    new = (await create_as_operator(services, tenant)).secret.reveal()
     answer = await ask(server, verification(new))
     await until_counted(database, 3)
 
@@ -72,11 +74,13 @@ async def test_a_header_whose_description_is_long_stops_nothing(database: Databa
     assert (await ask(server, request_bytes("GET", "/readyz", {}))).json == {"status": "ready"}
 
 
-async def test_a_row_that_somebody_holds_keeps_no_key_waiting(database: Database, desk: Desk, server: Server) -> None:
+async def test_a_row_that_somebody_holds_keeps_no_key_waiting(
+    database: Database, services: KeyServices, server: Server
+) -> None:
     """Such as an idle psql: what was counted waits; a key that this server has not seen yet passes meanwhile."""
     tenant = await make_tenant(database)
-    known = (await create_as_operator(desk, tenant)).secret.reveal()
-    new = (await create_as_operator(desk, tenant)).secret.reveal()
+    known = (await create_as_operator(services, tenant)).secret.reveal()
+    new = (await create_as_operator(services, tenant)).secret.reveal()
     assert (await ask(server, verification(known))).status == 200
     await until_counted(database, 1)
 

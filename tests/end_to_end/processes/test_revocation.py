@@ -15,7 +15,7 @@ from models.engine.database import Database, database_now
 from models.engine.ids import Prefix, external_id
 from resolvers.operator.agents import delete_agent
 from resolvers.operator.organizations import delete_organization
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.conftest import CHEAP, POSTGRES_URL, SERVER_KEYS, Databases
 from tests.support.http_client import connected
 from tests.support.load_generator import GOOD, Crowd, crowd
@@ -65,10 +65,10 @@ async def callers(servers: list[Server]) -> AsyncIterator[Crowd]:
 
 
 @pytest.fixture
-def operators_desk(shared: Database) -> Iterator[Desk]:
+def operators_desk(shared: Database) -> Iterator[KeyServices]:
     """What the command line works with."""
     pool = HashingPool(CHEAP.hasher(), threads=1, queue_limit=500, name="test")
-    yield Desk(shared, Issuer(SERVER_KEYS, "kd", pool), lambda: datetime.now(UTC), mutations_per_minute=1)
+    yield KeyServices(shared, Issuer(SERVER_KEYS, "kd", pool), lambda: datetime.now(UTC), mutations_per_minute=1)
     pool.close()
 
 
@@ -135,7 +135,7 @@ class Ends:
 
 
 async def test_a_deleted_key_is_refused_everywhere_at_once(
-    shared: Database, servers: list[Server], callers: Crowd, operators_desk: Desk
+    shared: Database, servers: list[Server], callers: Crowd, operators_desk: KeyServices
 ) -> None:
     """Whichever process deletes it, and whichever is asked, with the key in use everywhere until then."""
     tenant = await make_tenant(shared)
@@ -228,7 +228,7 @@ async def test_an_overlap_ends_everywhere_at_its_instant(
 
 
 async def test_a_deleted_agents_keys_are_refused_everywhere_at_once(
-    shared: Database, callers: Crowd, operators_desk: Desk
+    shared: Database, callers: Crowd, operators_desk: KeyServices
 ) -> None:
     """The operator's deletion is as strict as an admin's."""
     ends = Ends(callers, OTHER_ENDS)
@@ -253,7 +253,7 @@ async def test_a_deleted_agents_keys_are_refused_everywhere_at_once(
 
 
 async def test_a_deleted_organizations_keys_are_refused_everywhere_at_once(
-    shared: Database, callers: Crowd, operators_desk: Desk
+    shared: Database, callers: Crowd, operators_desk: KeyServices
 ) -> None:
     """All of them, at the same instant."""
     ends = Ends(callers, OTHER_ENDS)

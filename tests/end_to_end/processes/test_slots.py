@@ -17,14 +17,14 @@ from sqlmodel import col
 from keys.hashing import HashingPool
 from keys.outcomes import Outcome
 from keys.policy import Scope
-from keys.verification.verdict import Wanted
-from keys.verification.verifier import Gate
+from keys.verification.verdict import RequestedAgent
+from keys.verification.verifier import KeyVerifier
 from models import AuditEvent
 from models.engine.database import Database
 from models.key_lookup import key_reader
 from resolvers.api_keys import delete_api_key, rotate_api_key
 from resolvers.create_api_key import create_api_key
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS, Databases
 from tests.support.cheap_server import FOLDER
 from tests.support.http_client import connected, verification
@@ -221,34 +221,37 @@ class HeldHasher(PasswordHasher):
 
 
 @pytest.mark.parametrize("held", ["create", "rotate"])
-async def test_nothing_waits_for_another_ones_hash(held: str, desk: Desk, world: World) -> None:
+async def test_nothing_waits_for_another_ones_hash(held: str, services: KeyServices, world: World) -> None:
     """While argon2 runs for one key of an organization, others of it are created, rotated, deleted and verified."""
     ada = world.actor("ada")
 
-    async def create(at: Desk) -> Issued:
+    async def create(at: KeyServices) -> Issued:
         return await create_api_key(
             at, ada, organization_id=world.acme.id, name="deploy", scope=Scope.ORGANIZATION, agent_id=None
         )
 
-    rotated, deleted = await create(desk), await create(desk)
+    rotated, deleted = await create(services), await create(services)
     hasher = HeldHasher()
     pools = [HashingPool(each, threads=1, queue_limit=1, name="held") for each in (hasher, PasswordHasher(1, 8, 1))]
-    holding = replace(desk, issuer=replace(desk.issuer, pool=pools[0]))
-    reader = key_reader(desk.database)
-    gate = Gate(server_keys=SERVER_KEYS, prefixes=["kd"], reader=reader, pool=pools[1], limiter=None)
+    holding = replace(services, issuer=replace(services.issuer, pool=pools[0]))
+    reader = key_reader(services.database)
+    verifier = KeyVerifier(server_keys=SERVER_KEYS, prefixes=["kd"], reader=reader, pool=pools[1], limiter=None)
     try:
         held_key = create(holding) if held == "create" else rotate_api_key(holding, ada, key_id=rotated.record.id)
         waiting = asyncio.ensure_future(held_key)
         await asyncio.to_thread(hasher.asked.wait)
 
-        created = await create(desk)
-        replaced = await rotate_api_key(desk, ada, key_id=rotated.record.id)
-        await delete_api_key(desk, ada, key_id=deleted.record.id)
-        verdicts = [await gate.check(each.secret.reveal(), Wanted()) for each in (created, replaced, rotated, deleted)]
+        created = await create(services)
+        replaced = await rotate_api_key(services, ada, key_id=rotated.record.id)
+        await delete_api_key(services, ada, key_id=deleted.record.id)
+        verdicts = [
+            await verifier.verify(each.secret.reveal(), RequestedAgent())
+            for each in (created, replaced, rotated, deleted)
+        ]
         is_still_held = not waiting.done()
         hasher.let_go.set()
         last = await waiting
-        verdicts.append(await gate.check(last.secret.reveal(), Wanted()))
+        verdicts.append(await verifier.verify(last.secret.reveal(), RequestedAgent()))
     finally:
         hasher.let_go.set()
         await reader.close()

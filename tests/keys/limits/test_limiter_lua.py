@@ -9,8 +9,8 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keys.limits.redis_lane import NAME_BYTES, NAMELESS, NOT_KNOWN, SCRIPT
-from keys.limits.sliding_window import EMPTY, Window, counted, current, free_in, resets_in
+from keys.limits.redis_connection import NAME_BYTES, NAMELESS, NOT_KNOWN, SCRIPT
+from keys.limits.sliding_window import EMPTY, Window, incremented, pruned, resets_in, retry_after_ms
 from tests.support.redis_server import RedisServer, running_redis
 
 PREFIX = "limits"
@@ -125,25 +125,25 @@ def expected(
     states: Mapping[int, State], before: Mapping[int, State], batch: Sequence[Asked], at: int
 ) -> tuple[list[tuple[int, ...]], dict[int, State]]:
     """What should come of a batch at that moment, one request after the other, and what should be there then."""
-    now = {key: State(state.used, current(state.window, at)) for key, state in states.items()}
+    now = {key: State(state.used, pruned(state.window, at)) for key, state in states.items()}
     answers = []
     for each in batch:
         state = now.get(each.key)
         if state is None and each.written is not None:
-            state = State(each.written, current(before[each.key].window if each.key in before else EMPTY, at))
+            state = State(each.written, pruned(before[each.key].window if each.key in before else EMPTY, at))
         if state is None:
             answers.append((UNKNOWN, 0, 0, 0, 0))
             continue
         used, window = max(state.used, each.written or 0), state.window
         wait = 0
         if window[0] >= each.rate_limit:
-            verdict, wait = RATE_LIMIT, free_in(window, each.rate_limit, at)
+            verdict, wait = RATE_LIMIT, retry_after_ms(window, each.rate_limit, at)
         elif used >= each.quota:
             verdict = QUOTA
         else:
             verdict = PASSED
             if not each.looks:
-                used, window = used + 1, counted(window, at)
+                used, window = used + 1, incremented(window, at)
         now[each.key] = State(used, window)
         answers.append((verdict, max(0, each.rate_limit - window[0]), resets_in(window, at), wait, used))
     return answers, now
@@ -186,7 +186,7 @@ def test_it_counts_as_the_rules_say(script: Script, found: Found, found_before: 
     answers, after = expected(states, before, batch, told.at)
     kept = script.states
     assert told.answers == answers
-    assert {key: State(used, current(window, told.at)) for key, (used, window) in kept.items()} == after
+    assert {key: State(used, pruned(window, told.at)) for key, (used, window) in kept.items()} == after
     # Kept as of now, also for who was refused: a clock that has gone back locks nobody out until it has caught up.
     newest = [kept[each.key].window[1][-2] for each in batch if each.key in kept and kept[each.key].window[1]]
     assert all(cell * 1000 <= told.at for cell in newest)

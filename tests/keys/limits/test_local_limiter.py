@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from keys.limits.limiter import Decision, Exceeded, LimiterUnavailable, OnlyLooking
+from keys.limits.limiter import Decision, DryRunLimiter, Exceeded, LimiterUnavailable
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.sliding_window import Limits, Month, month_of, to_ms
 from keys.outcomes import Outcome
@@ -35,7 +35,7 @@ def month(clock: Clock) -> Month:
 
 async def take(limiter: LocalLimiter, limits: Limits, times: int, key_id: str = KEY) -> Counter[Exceeded | None]:
     """What came of so many at once."""
-    decisions = await asyncio.gather(*(limiter.take(key_id, limits) for _ in range(times)))
+    decisions = await asyncio.gather(*(limiter.consume(key_id, limits) for _ in range(times)))
     return Counter(each.exceeded for each in decisions)
 
 
@@ -59,12 +59,12 @@ async def test_exactly_the_quota_passes_of_many_at_once(limiter: LocalLimiter, w
 async def test_a_decision_says_where_the_key_stands(limiter: LocalLimiter, written: Written, clock: Clock) -> None:
     """What remains after it, when that changes, and by which clock."""
     written.used_by[KEY, month(clock).start] = 40
-    first = await limiter.take(KEY, Limits(2, 100))
+    first = await limiter.consume(KEY, Limits(2, 100))
     clock.advance(seconds=2.5)
-    second = await limiter.take(KEY, Limits(2, 100))
+    second = await limiter.consume(KEY, Limits(2, 100))
     clock.advance(seconds=20)
 
-    third = await limiter.take(KEY, Limits(2, 100))
+    third = await limiter.consume(KEY, Limits(2, 100))
 
     at = to_ms(clock.now)
     assert first == Decision(PASSED, (1, 60_000, 41, month(clock), at - 22_500))
@@ -75,9 +75,9 @@ async def test_a_decision_says_where_the_key_stands(limiter: LocalLimiter, writt
 async def test_over_the_quota_the_wait_is_to_the_months_end(limiter: LocalLimiter, clock: Clock) -> None:
     """To the millisecond."""
     clock.now = datetime(2026, 11, 30, 23, 59, 58, 750_000, tzinfo=UTC)
-    await limiter.take(KEY, Limits(5, 1))
+    await limiter.consume(KEY, Limits(5, 1))
 
-    refused = await limiter.take(KEY, Limits(5, 1))
+    refused = await limiter.consume(KEY, Limits(5, 1))
 
     assert (refused.exceeded, refused.retry_in) == (QUOTA, 1250)
     assert refused.balance.rate_remaining == 4
@@ -92,7 +92,7 @@ async def test_the_rate_limit_is_looked_at_first_and_a_refusal_counts_for_neithe
     assert await take(limiter, limits, 5) == {PASSED: 3, RATE_LIMIT: 2}
     clock.advance(seconds=60)
     assert await take(limiter, limits, 5) == {QUOTA: 5}
-    balance = await limiter.look(KEY, limits)
+    balance = await limiter.peek(KEY, limits)
 
     assert (balance.rate_remaining, balance.quota_used) == (3, 3)
 
@@ -101,10 +101,10 @@ async def test_to_look_counts_nothing_and_tells_what_a_request_is_told(limiter: 
     """Before and after one, with room and without."""
     limits = Limits(2, 100)
     for _ in range(3):
-        before = [await limiter.look(KEY, limits) for _ in range(5)]
-        decision = await limiter.take(KEY, limits)
+        before = [await limiter.peek(KEY, limits) for _ in range(5)]
+        decision = await limiter.consume(KEY, limits)
         clock.advance(milliseconds=1)
-        after = await limiter.look(KEY, limits)
+        after = await limiter.peek(KEY, limits)
 
         assert len(set(before)) == 1
         passed = decision.exceeded is None
@@ -150,7 +150,7 @@ async def test_a_month_that_ends_while_the_ledger_is_asked(
     clock.now = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
     written.used_by[KEY, month(clock).start] = 100
     written.answers.clear()
-    asking = asyncio.ensure_future(limiter.take(KEY, Limits(10, 100)))
+    asking = asyncio.ensure_future(limiter.consume(KEY, Limits(10, 100)))
     await asyncio.sleep(0)
     clock.advance(seconds=2)
     written.answers.set()
@@ -164,16 +164,16 @@ async def test_a_month_that_ends_while_the_ledger_is_asked(
 async def test_what_others_have_written_down_is_learned(limiter: LocalLimiter, clock: Clock) -> None:
     """Of keys that are known and of this month alone; more than is allowed refuses, less lets pass."""
     limits = Limits(MANY, 100)
-    await limiter.take(KEY, limits)
+    await limiter.consume(KEY, limits)
 
     limiter.learn(month(clock), {KEY: 98, OTHER: 50})
 
     assert await take(limiter, limits, 5) == {PASSED: 2, QUOTA: 3}
-    assert (await limiter.look(OTHER, limits)).quota_used == 0
+    assert (await limiter.peek(OTHER, limits)).quota_used == 0
     limiter.learn(month_of(month(clock).end * 1000), {KEY: 5})
-    assert (await limiter.look(KEY, limits)).quota_used == 100
+    assert (await limiter.peek(KEY, limits)).quota_used == 100
     limiter.learn(month(clock), {KEY: 120})
-    assert (await limiter.take(KEY, limits)).exceeded is QUOTA
+    assert (await limiter.consume(KEY, limits)).exceeded is QUOTA
 
 
 async def test_months_that_are_forgotten_are_asked_for_again(
@@ -213,9 +213,9 @@ async def test_while_the_ledger_cannot_be_asked_nothing_is_known(
     """Neither counted nor refused: afterwards all of it is there."""
     written.is_there = False
     with pytest.raises(DatabaseUnavailable):
-        await limiter.take(KEY, Limits(5, 5))
+        await limiter.consume(KEY, Limits(5, 5))
     with pytest.raises(DatabaseUnavailable):
-        await limiter.look(KEY, Limits(5, 5))
+        await limiter.peek(KEY, Limits(5, 5))
 
     written.is_there = True
 
@@ -225,7 +225,7 @@ async def test_while_the_ledger_cannot_be_asked_nothing_is_known(
 async def test_who_hangs_up_while_the_ledger_is_asked_uses_nothing_up(limiter: LocalLimiter, written: Written) -> None:
     """And takes nobody along."""
     written.answers.clear()
-    asking = [asyncio.ensure_future(limiter.take(KEY, Limits(5, MANY))) for _ in range(6)]
+    asking = [asyncio.ensure_future(limiter.consume(KEY, Limits(5, MANY))) for _ in range(6)]
     await asyncio.sleep(0)
     asking[0].cancel()
     written.answers.set()
@@ -245,7 +245,7 @@ async def test_with_more_keys_than_are_remembered_quotas_stay_exact(written: Wri
     for _ in range(10):
         for key_id in keys:
             for each in (key_id, KEY):
-                if (await limiter.take(each, limits)).exceeded is None:
+                if (await limiter.consume(each, limits)).exceeded is None:
                     passed[each] += 1
                     written.used_by[each, month(clock).start] += 1
 
@@ -261,8 +261,8 @@ async def test_with_more_keys_than_are_remembered_the_window_of_one_that_is_used
     limiter = LocalLimiter(written, clock=clock, keys_remembered=6)
     decisions = []
     for number in range(100, 120):
-        decisions.append(await limiter.take(KEY, Limits(5, MANY)))
-        await limiter.take(f"{number:032x}", Limits(5, MANY))
+        decisions.append(await limiter.consume(KEY, Limits(5, MANY)))
+        await limiter.consume(f"{number:032x}", Limits(5, MANY))
 
     assert [each.exceeded for each in decisions] == [PASSED] * 5 + [RATE_LIMIT] * 15
     assert len(limiter._windows) <= 6
@@ -278,7 +278,7 @@ async def test_a_clock_that_goes_back_locks_nobody_out(
     clock.advance(**{unit: -amount for unit, amount in back.items()})
 
     waited = 0
-    while (await limiter.take(KEY, limits)).exceeded is not None:
+    while (await limiter.consume(KEY, limits)).exceeded is not None:
         clock.advance(seconds=1)
         waited += 1
         assert waited <= 60
@@ -305,10 +305,10 @@ async def test_a_clock_that_went_ahead_for_a_while_locks_nobody_out(
 
 async def test_what_only_looks_decides_the_same_and_counts_nothing(limiter: LocalLimiter, clock: Clock) -> None:
     """With room, over the rate limit, over the quota."""
-    looking = OnlyLooking(limiter)
+    looking = DryRunLimiter(limiter)
     for limits in (Limits(3, 100), Limits(1, 100), Limits(100, 2)):
-        looked = [await looking.take(KEY, limits) for _ in range(3)]
-        taken = await limiter.take(KEY, limits)
+        looked = [await looking.consume(KEY, limits) for _ in range(3)]
+        taken = await limiter.consume(KEY, limits)
 
         assert len(set(looked)) == 1
         assert (looked[0].exceeded, looked[0].retry_in) == (taken.exceeded, taken.retry_in)

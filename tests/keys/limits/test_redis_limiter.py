@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import keys.limits.redis_lane
+import keys.limits.redis_connection
 import keys.limits.redis_limiter
 from keys.limits.limiter import Decision
 from keys.limits.local_limiter import LocalLimiter
-from keys.limits.redis_lane import PREFIX
+from keys.limits.redis_connection import PREFIX
 from keys.limits.sliding_window import Limits, Month
 from models.engine.batching import AT_MOST
 from tests.conftest import Clock
@@ -38,7 +38,7 @@ async def test_exactly_the_limit_passes_of_many_at_once(limiters: Limiters) -> N
     four = [await limiters.make() for _ in range(4)]
 
     for key_id in (KEY, OTHER):
-        await asyncio.gather(*(limiters.take(each, Limits(100, MANY), 250, key_id) for each in four))
+        await asyncio.gather(*(limiters.consume(each, Limits(100, MANY), 250, key_id) for each in four))
 
     assert limiters.passed == {KEY: 100, OTHER: 100}
 
@@ -48,7 +48,7 @@ async def test_exactly_the_quota_passes_of_many_at_once(limiters: Limiters, serv
     limiters.written.used_by[KEY, this_month(server).start] = 150
     four = [await limiters.make() for _ in range(4)]
 
-    taken = await asyncio.gather(*(limiters.take(each, Limits(MANY, 200), 100) for each in four))
+    taken = await asyncio.gather(*(limiters.consume(each, Limits(MANY, 200), 100) for each in four))
 
     assert sum(taken, Counter()) == {PASSED: 50, QUOTA: 350}
 
@@ -56,11 +56,11 @@ async def test_exactly_the_quota_passes_of_many_at_once(limiters: Limiters, serv
 async def test_more_than_a_batch_holds_are_answered(limiters: Limiters, server: RedisServer) -> None:
     """Each key by itself, and by as few calls as there is room for."""
     limiter = await limiters.make()
-    await limiters.take(limiter, Limits(5, MANY), 1, OTHER)
+    await limiters.consume(limiter, Limits(5, MANY), 1, OTHER)
     before = calls(server, "evalsha")
     many = [f"{number:032x}" for number in range(10, 10 + AT_MOST)]
 
-    taken = await asyncio.gather(*(limiters.take(limiter, Limits(2, MANY), 4, key_id) for key_id in many))
+    taken = await asyncio.gather(*(limiters.consume(limiter, Limits(2, MANY), 4, key_id) for key_id in many))
 
     assert taken == [{PASSED: 2, RATE_LIMIT: 2}] * AT_MOST
     assert calls(server, "evalsha") - before <= 20
@@ -72,10 +72,10 @@ async def test_a_decision_says_where_the_key_stands(limiters: Limiters, server: 
     limiters.written.used_by[KEY, month.start] = 40
     limiter = await limiters.make(clock=lambda: datetime(2019, 2, 1, tzinfo=UTC))
 
-    first = await limiter.take(KEY, Limits(2, 100))
-    await limiter.take(KEY, Limits(2, 100))
-    refused = await limiter.take(KEY, Limits(2, 100))
-    over_quota = await limiter.take(KEY, Limits(100, 42))
+    first = await limiter.consume(KEY, Limits(2, 100))
+    await limiter.consume(KEY, Limits(2, 100))
+    refused = await limiter.consume(KEY, Limits(2, 100))
+    over_quota = await limiter.consume(KEY, Limits(100, 42))
 
     assert first.balance._replace(at=0) == (1, 60_000 - first.balance.at % 1000, 41, month, 0)
     assert (first.exceeded, first.retry_in) == (PASSED, 0)
@@ -111,11 +111,11 @@ def test_it_decides_as_the_limiter_of_one_process_does(
         limiter = await limiters.make()
         for key_id, rate_limit, quota, looks in requests:
             limits = Limits(rate_limit, quota)
-            answer = await (limiter.look if looks else limiter.take)(key_id, limits)
+            answer = await (limiter.peek if looks else limiter.consume)(key_id, limits)
             balance = answer.balance if isinstance(answer, Decision) else answer
             clock.now = datetime.fromtimestamp(balance.at / 1000, UTC)
 
-            assert answer == await (local.look if looks else local.take)(key_id, limits)
+            assert answer == await (local.peek if looks else local.consume)(key_id, limits)
         await limiters.close()
 
     asyncio.run(compare())
@@ -125,12 +125,12 @@ async def test_other_limits_hold_with_the_next_request(limiters: Limiters) -> No
     """Lowered below what was used, and raised; what is over one limit counts for neither."""
     limiter = await limiters.make()
 
-    assert await limiters.take(limiter, Limits(10, 10), 5) == {PASSED: 5}
-    assert await limiters.take(limiter, Limits(3, 10), 5) == {RATE_LIMIT: 5}
-    assert await limiters.take(limiter, Limits(10, 4), 5) == {QUOTA: 5}
-    assert await limiters.take(limiter, Limits(7, 10), 5) == {PASSED: 2, RATE_LIMIT: 3}
-    assert await limiters.take(limiter, Limits(100, 9), 5) == {PASSED: 2, QUOTA: 3}
-    balance = await limiter.look(KEY, Limits(100, 100))
+    assert await limiters.consume(limiter, Limits(10, 10), 5) == {PASSED: 5}
+    assert await limiters.consume(limiter, Limits(3, 10), 5) == {RATE_LIMIT: 5}
+    assert await limiters.consume(limiter, Limits(10, 4), 5) == {QUOTA: 5}
+    assert await limiters.consume(limiter, Limits(7, 10), 5) == {PASSED: 2, RATE_LIMIT: 3}
+    assert await limiters.consume(limiter, Limits(100, 9), 5) == {PASSED: 2, QUOTA: 3}
+    balance = await limiter.peek(KEY, Limits(100, 100))
     assert (balance.rate_remaining, balance.quota_used) == (91, 9)
 
 
@@ -138,7 +138,7 @@ async def test_who_hangs_up_takes_nobody_along(limiters: Limiters) -> None:
     """Of those that wait for the same batch, whether it has begun or not."""
     limiter = await limiters.make()
     for steps in (1, 5, 20):
-        waiting = [asyncio.ensure_future(limiter.take(KEY, Limits(MANY, MANY))) for _ in range(10)]
+        waiting = [asyncio.ensure_future(limiter.consume(KEY, Limits(MANY, MANY))) for _ in range(10)]
         for _ in range(steps):
             await asyncio.sleep(0)
         for each in waiting[::3]:
@@ -159,7 +159,7 @@ class Calendar:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, turn: int) -> None:
         self.old, self.new = Month(0, turn), Month(turn, turn + 10**8)
         self._turn = turn
-        for module in (keys.limits.redis_lane, keys.limits.redis_limiter):
+        for module in (keys.limits.redis_connection, keys.limits.redis_limiter):
             monkeypatch.setattr(module, "month_of", self)
 
     def __call__(self, at: int) -> Month:
@@ -173,16 +173,16 @@ async def test_a_new_month_has_its_own_count_and_the_same_window(
     with server.client() as client:
         now = client.time()[0]
     Calendar(monkeypatch, now + 10**6)
-    await limiters.take(await limiters.make(), Limits(10, 10), 6)
+    await limiters.consume(await limiters.make(), Limits(10, 10), 6)
     calendar = Calendar(monkeypatch, now - 1000)
     limiters.written.used_by[KEY, calendar.new.start] = 3
 
     limiter = await limiters.make(clock=lambda: datetime.fromtimestamp(now - 2000, UTC))
-    taken = await limiters.take(limiter, Limits(10, 10), 9)
+    taken = await limiters.consume(limiter, Limits(10, 10), 9)
 
     assert taken == {PASSED: 4, RATE_LIMIT: 5}
-    assert (await limiter.look(KEY, Limits(10, 10))).quota_used == 7
-    assert await limiters.take(limiter, Limits(100, 10), 9) == {PASSED: 3, QUOTA: 6}
+    assert (await limiter.peek(KEY, Limits(10, 10))).quota_used == 7
+    assert await limiters.consume(limiter, Limits(100, 10), 9) == {PASSED: 3, QUOTA: 6}
     with server.client() as client:
         assert set(client.scan_iter(f"{PREFIX}:*")) == {f"{PREFIX}:0", f"{PREFIX}:{now - 1000}", f"{PREFIX}:memory"}
 
@@ -202,7 +202,7 @@ async def test_what_the_ledger_has_of_another_month_is_never_counted(
     # One after the other, so that several batches are under way with the old month when it turns out to be over.
     waiting = []
     for key_id in many:
-        waiting.append(asyncio.ensure_future(limiter.take(key_id, Limits(10, 10))))
+        waiting.append(asyncio.ensure_future(limiter.consume(key_id, Limits(10, 10))))
         for _ in range(5):
             await asyncio.sleep(0)
     async with asyncio.timeout(GIVE_UP_SECONDS):
@@ -218,14 +218,14 @@ async def test_what_is_known_of_keys_goes_with_its_month(limiters: Limiters, ser
     limiter = await limiters.make()
     month = this_month(server)
 
-    await limiters.take(limiter, Limits(10, 10), 3)
+    await limiters.consume(limiter, Limits(10, 10), 3)
 
     with server.client() as client:
         assert client.expiretime(f"{PREFIX}:{month.start}") == month.end + 31 * 86_400
         client.flushall()
-    await limiters.take(limiter, Limits(10, 10))
+    await limiters.consume(limiter, Limits(10, 10))
     await until(lambda: not limiter.is_degraded)
-    await limiters.take(limiter, Limits(10, 10))
+    await limiters.consume(limiter, Limits(10, 10))
     with server.client() as client:
         assert client.expiretime(f"{PREFIX}:{month.start}") == month.end + 31 * 86_400
         assert client.ttl(f"{PREFIX}:memory") == -1

@@ -11,7 +11,7 @@ import redis
 
 from keys.limits.limiter import Exceeded, LimiterUnavailable
 from keys.limits.local_limiter import LocalLimiter
-from keys.limits.redis_lane import PREFIX
+from keys.limits.redis_connection import PREFIX
 from keys.limits.redis_limiter import RedisLimiter
 from keys.limits.sliding_window import Limits
 from keys.token import Secret
@@ -49,7 +49,7 @@ def frozen(server: RedisServer) -> Iterator[RedisServer]:
 
 async def exhaust(limiters: Limiters, used: int, *limiter: RedisLimiter) -> None:
     """The rest of a quota of 100 passes, and not one more."""
-    taken = await asyncio.gather(*(limiters.take(each, Limits(MANY, 100), 150) for each in limiter))
+    taken = await asyncio.gather(*(limiters.consume(each, Limits(MANY, 100), 150) for each in limiter))
 
     assert sum(taken, Counter()) == {PASSED: 100 - used, QUOTA: 150 * len(limiter) - 100 + used}
     assert limiters.passed[KEY] == 100
@@ -80,11 +80,11 @@ async def test_a_redis_that_has_lost_what_it_knew_is_filled_from_the_ledger(
     """Each process goes on by itself for a moment; then all count on from what had passed."""
     two = [await limiters.make() for _ in range(2)]
     for each in two:
-        await limiters.take(each, Limits(MANY, 100), 20)
+        await limiters.consume(each, Limits(MANY, 100), 20)
 
     lose(server)
     for each in two:
-        assert await limiters.take(each, Limits(MANY, 100), 10) == {PASSED: 10}
+        assert await limiters.consume(each, Limits(MANY, 100), 10) == {PASSED: 10}
     await until(lambda: not any(each.is_degraded for each in two))
 
     await exhaust(limiters, 60, *two)
@@ -93,7 +93,7 @@ async def test_a_redis_that_has_lost_what_it_knew_is_filled_from_the_ledger(
 async def test_a_key_that_redis_has_evicted_is_told_anew(limiters: Limiters, server: RedisServer) -> None:
     """Without a word."""
     limiter = await limiters.make()
-    await limiters.take(limiter, Limits(MANY, 100), 20)
+    await limiters.consume(limiter, Limits(MANY, 100), 20)
 
     with server.client() as client:
         client.delete(f"{PREFIX}:{this_month(server).start}")
@@ -119,7 +119,7 @@ async def test_what_is_lost_without_harm_is_not_noticed(
     """The next request is counted, in Redis."""
     limiter = await limiters.make()
     for _ in range(3):
-        await limiters.take(limiter, Limits(MANY, 100), 20)
+        await limiters.consume(limiter, Limits(MANY, 100), 20)
         lose(server)
     before = calls(server, "hset")
 
@@ -135,18 +135,18 @@ async def test_a_redis_that_was_put_back_to_an_earlier_state_is_told_anew(
 ) -> None:
     """As one that saves now and then and is started again: whatever the name of its memory."""
     two = [await limiters.make() for _ in range(2)]
-    await limiters.take(two[0], Limits(MANY, 100), 5)
+    await limiters.consume(two[0], Limits(MANY, 100), 5)
     month = f"{PREFIX}:{this_month(server).start}"
     with redis.Redis(port=server.port) as client:
         saved = client.dump(month)
         for each in two:
-            await limiters.take(each, Limits(MANY, 100), 20)
+            await limiters.consume(each, Limits(MANY, 100), 20)
 
         client.restore(month, 0, saved, replace=True)
     connections_lost(server)
     # Another key's request finds out; this one's then goes over the new connection.
     for each in two:
-        await limiters.take(each, Limits(MANY, 100), 1, OTHER)
+        await limiters.consume(each, Limits(MANY, 100), 1, OTHER)
 
     await exhaust(limiters, 45, *two)
 
@@ -159,14 +159,14 @@ async def test_a_frozen_redis_is_not_waited_for(
 ) -> None:
     """Verification goes on, each process for itself; when it answers again, what passed meanwhile counts."""
     limiter = await limiters.make(timeout_seconds=SOON_SECONDS)
-    await limiters.take(limiter, Limits(MANY, 100), 20)
+    await limiters.consume(limiter, Limits(MANY, 100), 20)
     frozen.freeze()
 
     async with asyncio.timeout(GIVE_UP_SECONDS):
-        assert await limiters.take(limiter, Limits(MANY, 100), 30) == {PASSED: 30}
+        assert await limiters.consume(limiter, Limits(MANY, 100), 30) == {PASSED: 30}
         assert limiter.is_degraded
         assert limiter.lets_pass
-        assert await limiters.take(limiter, Limits(MANY, 60), 30) == {PASSED: 10, QUOTA: 20}
+        assert await limiters.consume(limiter, Limits(MANY, 60), 30) == {PASSED: 10, QUOTA: 20}
     frozen.thaw()
     await until(lambda: not limiter.is_degraded)
 
@@ -185,9 +185,9 @@ async def test_while_redis_is_away_each_process_holds_both_limits(limiters: Limi
     server.stop()
     try:
         for each in two:
-            assert await limiters.take(each, Limits(10, MANY), 30) == {PASSED: 10, RATE_LIMIT: 20}
+            assert await limiters.consume(each, Limits(10, MANY), 30) == {PASSED: 10, RATE_LIMIT: 20}
             await tried_again(each)
-            assert await limiters.take(each, Limits(10, MANY), 30) == {RATE_LIMIT: 30}
+            assert await limiters.consume(each, Limits(10, MANY), 30) == {RATE_LIMIT: 30}
     finally:
         server.start()
 
@@ -211,12 +211,12 @@ async def test_the_first_requests_after_an_outage_know_of_those_within(limiters:
     """At the process that was alone as at one that noticed nothing; Redis has lost nothing and knows of none."""
     noticing, other = [await limiters.make() for _ in range(2)]
     for each in (noticing, other):
-        await limiters.take(each, Limits(MANY, 100), 20)
+        await limiters.consume(each, Limits(MANY, 100), 20)
 
     noticing.failed(ConnectionError("the network between this process and Redis"))
-    assert await limiters.take(noticing, Limits(MANY, 100), 150) == {PASSED: 60, QUOTA: 90}
+    assert await limiters.consume(noticing, Limits(MANY, 100), 150) == {PASSED: 60, QUOTA: 90}
     await until(lambda: not noticing.is_degraded)
-    first = [await limiters.take(each, Limits(MANY, 100), 50) for each in (other, noticing)]
+    first = [await limiters.consume(each, Limits(MANY, 100), 50) for each in (other, noticing)]
 
     assert first == [{QUOTA: 50}, {QUOTA: 50}]
 
@@ -227,13 +227,13 @@ async def test_what_passes_at_the_last_moment_of_an_outage_is_known_to_others(
     """After the process has written what had passed, and before it counts in Redis again."""
     returning, other = [await limiters.make(is_written_at_once=False) for _ in range(2)]
     limits = Limits(MANY, 100)
-    await limiters.take(returning, limits, 20)
+    await limiters.consume(returning, limits, 20)
     rename = returning._spare.rename
     last: list[Counter[Exceeded | None]] = []
 
     async def pass_and_rename() -> None:
         if not last:
-            last.append(await limiters.take(returning, limits, 10))
+            last.append(await limiters.consume(returning, limits, 10))
         await rename()
 
     monkeypatch.setattr(returning._spare, "rename", pass_and_rename)
@@ -241,7 +241,7 @@ async def test_what_passes_at_the_last_moment_of_an_outage_is_known_to_others(
     await until(lambda: returning._recovery is None)
 
     assert last == [{PASSED: 10}]
-    assert await limiters.take(other, limits, 150) == {PASSED: 70, QUOTA: 80}
+    assert await limiters.consume(other, limits, 150) == {PASSED: 70, QUOTA: 80}
 
 
 async def test_what_passes_while_a_process_comes_back_is_not_lost(limiters: Limiters, server: RedisServer) -> None:
@@ -252,7 +252,7 @@ async def test_what_passes_while_a_process_comes_back_is_not_lost(limiters: Limi
 
     async def go_on(limiter: RedisLimiter) -> None:
         while not is_over:
-            await limiters.take(limiter, limits, 3)
+            await limiters.consume(limiter, limits, 3)
 
     going_on = [asyncio.ensure_future(go_on(each)) for each in two]
     for each in two:
@@ -264,7 +264,7 @@ async def test_what_passes_while_a_process_comes_back_is_not_lost(limiters: Limi
     await asyncio.gather(*going_on)
     passed = limiters.passed[KEY]
 
-    taken = [await limiters.take(each, Limits(MANY, passed + 10), 10) for each in two]
+    taken = [await limiters.consume(each, Limits(MANY, passed + 10), 10) for each in two]
 
     assert passed < 20_000
     assert taken == [{PASSED: 10}, {QUOTA: 10}]
@@ -275,14 +275,14 @@ async def test_where_it_is_closed_nothing_passes_without_redis(
 ) -> None:
     """Nobody is told anything of a key; when Redis is back, it goes on as before."""
     limiter = await limiters.make(fails_closed=True, timeout_seconds=SOON_SECONDS)
-    await limiters.take(limiter, Limits(MANY, 100), 20)
+    await limiters.consume(limiter, Limits(MANY, 100), 20)
     assert limiter.lets_pass
     frozen.freeze()
 
     async with asyncio.timeout(GIVE_UP_SECONDS):
-        answers = await asyncio.gather(*(limiter.take(KEY, Limits(9, 9)) for _ in range(20)), return_exceptions=True)
+        answers = await asyncio.gather(*(limiter.consume(KEY, Limits(9, 9)) for _ in range(20)), return_exceptions=True)
         with pytest.raises(LimiterUnavailable):
-            await limiter.look(KEY, Limits(9, 9))
+            await limiter.peek(KEY, Limits(9, 9))
 
     assert [type(each) for each in answers] == [LimiterUnavailable] * 20
     assert (limiter.is_degraded, limiter.lets_pass) == (True, False)
@@ -300,12 +300,12 @@ async def test_a_redis_that_comes_after_the_process_is_used_once_it_is_there(
     try:
         limiter = await limiters.make()
         assert limiter.is_degraded
-        assert await limiters.take(limiter, Limits(10, MANY), 15) == {PASSED: 10, RATE_LIMIT: 5}
+        assert await limiters.consume(limiter, Limits(10, MANY), 15) == {PASSED: 10, RATE_LIMIT: 5}
     finally:
         server.start()
 
     await until(lambda: not limiter.is_degraded)
-    await limiters.take(limiter, Limits(MANY, 100), 90)
+    await limiters.consume(limiter, Limits(MANY, 100), 90)
     assert limiters.passed[KEY] == 100
 
 
@@ -322,11 +322,11 @@ async def test_a_redis_that_writes_nothing_is_out_of_reach(
 ) -> None:
     """A full one, a replica, one that waits for replicas: it answers, and can't count."""
     limiter = await limiters.make()
-    await limiters.take(limiter, Limits(MANY, 100), 20)
+    await limiters.consume(limiter, Limits(MANY, 100), 20)
     with server.client() as client:
         client.execute_command(*broken)
         try:
-            assert await limiters.take(limiter, Limits(MANY, 100), 30) == {PASSED: 30}
+            assert await limiters.consume(limiter, Limits(MANY, 100), 30) == {PASSED: 30}
             assert limiter.is_degraded
         finally:
             client.execute_command(*mended)
@@ -347,9 +347,9 @@ async def test_neither_address_nor_password_is_logged(
 
     for url in (f"redis://:hunter2@127.0.0.1:{server.port}/0", "redis://user:hunter2@127.0.0.1:1/0"):
         local = LocalLimiter(written, clock=clock)
-        limiter = RedisLimiter(Secret(url), written, local, clock=clock, write_ledger=write)
+        limiter = RedisLimiter(Secret(url), written, local, clock=clock, flush_usage=write)
         await limiter.start()
-        assert (await limiter.take(KEY, Limits(1, 1))).exceeded is PASSED
+        assert (await limiter.consume(KEY, Limits(1, 1))).exceeded is PASSED
         assert limiter.is_degraded
         await limiter.close()
 
@@ -383,9 +383,9 @@ async def test_a_ledger_that_cannot_be_written_keeps_it_from_coming_back(
 async def test_whoever_waits_when_it_is_closed_is_answered(limiters: Limiters, frozen: RedisServer) -> None:
     """By this process alone."""
     limiter = await limiters.make(timeout_seconds=GIVE_UP_SECONDS)
-    await limiters.take(limiter, Limits(MANY, 100))
+    await limiters.consume(limiter, Limits(MANY, 100))
     frozen.freeze()
-    waiting = [asyncio.ensure_future(limiter.take(KEY, Limits(MANY, 100))) for _ in range(10)]
+    waiting = [asyncio.ensure_future(limiter.consume(KEY, Limits(MANY, 100))) for _ in range(10)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 

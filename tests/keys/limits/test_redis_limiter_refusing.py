@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from keys.limits.limiter import Exceeded, LimiterUnavailable
-from keys.limits.redis_lane import PREFIX
+from keys.limits.redis_connection import PREFIX
 from keys.limits.redis_limiter import RedisLimiter
 from keys.limits.redis_outages import LOGGED_EVERY_SECONDS, PAUSE_SECONDS_AT_MOST, STEADY_SECONDS, Outages
 from keys.limits.sliding_window import Limits
@@ -137,9 +137,9 @@ async def take_over_attempts(limiters: Limiters, limiter: RedisLimiter, times: i
     """What comes of so many, while the limiter tries again and again to use its Redis."""
     taken: Counter[Exceeded | None] = Counter()
     for number in range(times // AT_ONCE):
-        taken += await limiters.take(limiter, FIVE, AT_ONCE // 2)
+        taken += await limiters.consume(limiter, FIVE, AT_ONCE // 2)
         # Of a key that Redis was not told of yet: it does other things for it.
-        await limiters.take(limiter, FIVE, AT_ONCE // 2, key_id=f"{number + 1000:032x}")
+        await limiters.consume(limiter, FIVE, AT_ONCE // 2, key_id=f"{number + 1000:032x}")
         await asyncio.sleep(0.05)
     return taken
 
@@ -156,12 +156,12 @@ async def test_the_limit_holds_in_a_process_while_redis_refuses_to_count(
     with refusing(server):
         taken = await take_over_attempts(limiters, limiter, 192)
         # One that may still do all for a key that is known has not failed yet.
-        await limiters.take(limiter, FIVE, key_id=f"{99:032x}")
+        await limiters.consume(limiter, FIVE, key_id=f"{99:032x}")
         await until(lambda: limiter.is_degraded)
     await until(lambda: not limiter.is_degraded)
     before = calls(server, "hset")
-    again = await limiters.take(limiter, FIVE, 20)
-    await limiters.take(limiter, FIVE, 1, OTHER)
+    again = await limiters.consume(limiter, FIVE, 20)
+    await limiters.consume(limiter, FIVE, 1, OTHER)
 
     assert taken[PASSED] == 5
     assert again == {RATE_LIMIT: 20}
@@ -212,12 +212,12 @@ async def test_where_it_is_closed_nothing_passes_meanwhile(
     with refusing(server):
         for number in range(20):
             with pytest.raises(LimiterUnavailable):
-                await limiter.take(f"{number + 1000:032x}", FIVE)
+                await limiter.consume(f"{number + 1000:032x}", FIVE)
             assert not limiter.lets_pass
             await asyncio.sleep(0.02)
     await until(lambda: limiter.lets_pass)
 
-    assert await limiters.take(limiter, FIVE, 20) == {PASSED: 5, RATE_LIMIT: 15}
+    assert await limiters.consume(limiter, FIVE, 20) == {PASSED: 5, RATE_LIMIT: 15}
 
 
 async def test_a_redis_that_can_not_save_is_an_outage(
@@ -268,9 +268,9 @@ async def test_a_redis_that_stalls_again_and_again_gives_nobody_a_fresh_allowanc
 
     stalling = asyncio.ensure_future(stall())
     while not is_over:
-        taken += await limiters.take(limiter, FIVE, 4)
+        taken += await limiters.consume(limiter, FIVE, 4)
         # Without it, a key that has used its limit up here would not be asked for there.
-        await limiters.take(limiter, Limits(MANY, MANY), 1, OTHER)
+        await limiters.consume(limiter, Limits(MANY, MANY), 1, OTHER)
         await asyncio.sleep(0.02)
     await stalling
 
@@ -285,14 +285,14 @@ async def test_a_key_that_somebody_wrote_over_is_asked_for_anew(limiters: Limite
     """And keeps no other from being counted."""
     limiter = await limiters.make()
     limits = Limits(MANY, 100)
-    await limiters.take(limiter, limits, 20)
+    await limiters.consume(limiter, limits, 20)
     month = f"{PREFIX}:{this_month(server).start}"
     for garbage in (b"", b"x", b"x" * 8, b"x" * 15, b"\0" * 8, b"\xff" * 16, b"\xff" * 24):
         with server.client() as client:
             client.hset(month, bytes.fromhex(KEY), garbage)  # type: ignore[arg-type]
 
-        await limiters.take(limiter, limits, 1)
-        assert await limiters.take(limiter, limits, 2, OTHER) == {PASSED: 2}
+        await limiters.consume(limiter, limits, 1)
+        assert await limiters.consume(limiter, limits, 2, OTHER) == {PASSED: 2}
         assert not limiter.is_degraded
 
 

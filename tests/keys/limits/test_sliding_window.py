@@ -12,11 +12,11 @@ from keys.limits.sliding_window import (
     WINDOW_SECONDS,
     Month,
     Window,
-    counted,
-    current,
-    free_in,
+    incremented,
     month_of,
+    pruned,
     resets_in,
+    retry_after_ms,
     to_ms,
     whole_seconds,
 )
@@ -35,16 +35,16 @@ class Counter:
     def __init__(self) -> None:
         self.window: Window = EMPTY
 
-    def take(self, limit: int, at: int) -> bool:
+    def consume(self, limit: int, at: int) -> bool:
         """Whether one more passes, which is counted if so."""
-        self.window = current(self.window, at)
+        self.window = pruned(self.window, at)
         if self.window[0] >= limit:
             return False
-        self.window = counted(self.window, at)
+        self.window = incremented(self.window, at)
         return True
 
     def waits(self, limit: int, at: int) -> int:
-        return free_in(current(self.window, at), limit, at)
+        return retry_after_ms(pruned(self.window, at), limit, at)
 
 
 def moments(start: int, gaps: Iterable[int]) -> list[int]:
@@ -65,7 +65,7 @@ def test_never_more_than_the_limit_in_any_59_seconds(start: int, gaps: list[int]
     """Whenever they come: at no boundary do twice as many pass."""
     counter = Counter()
 
-    passed = [at for at in moments(start, gaps) if counter.take(limit, at)]
+    passed = [at for at in moments(start, gaps) if counter.consume(limit, at)]
 
     assert all(later - earlier > 59_000 for earlier, later in zip(passed, passed[limit:], strict=False))
 
@@ -76,7 +76,7 @@ def test_none_is_refused_that_has_room_in_the_last_minute(start: int, gaps: list
     counter = Counter()
     passed: list[int] = []
     for at in moments(start, gaps):
-        if counter.take(limit, at):
+        if counter.consume(limit, at):
             passed.append(at)
         else:
             assert sum(at - WINDOW_MS < earlier for earlier in passed) >= limit
@@ -88,7 +88,7 @@ def test_a_steady_limit_a_minute_always_passes(limit: int, offset: int) -> None:
     """Evenly spread, over more than two windows."""
     counter = Counter()
 
-    passed = [counter.take(limit, NOON + offset + number * WINDOW_MS // limit) for number in range(2 * limit + 50)]
+    passed = [counter.consume(limit, NOON + offset + number * WINDOW_MS // limit) for number in range(2 * limit + 50)]
 
     assert all(passed)
 
@@ -99,13 +99,13 @@ def test_there_is_room_exactly_when_it_was_said(start: int, gaps: list[int], lim
     counter = Counter()
     at = start
     for at in moments(start, gaps):
-        counter.take(limit, at)
+        counter.consume(limit, at)
 
     wait = counter.waits(later_limit, at)
 
     assert 0 <= wait <= WINDOW_MS
-    assert current(counter.window, at + wait)[0] < later_limit
-    assert wait == 0 or current(counter.window, at + wait - 1)[0] >= later_limit
+    assert pruned(counter.window, at + wait)[0] < later_limit
+    assert wait == 0 or pruned(counter.window, at + wait - 1)[0] >= later_limit
 
 
 @given(starts, gaps, limits)
@@ -114,14 +114,14 @@ def test_it_resets_when_its_oldest_requests_leave_it(start: int, gaps: list[int]
     counter = Counter()
     at = start
     for at in moments(start, gaps):
-        counter.take(limit, at)
-    window = current(counter.window, at)
+        counter.consume(limit, at)
+    window = pruned(counter.window, at)
 
     wait = resets_in(window, at)
 
     assert 0 < wait <= WINDOW_MS
-    assert current(window, at + wait - 1)[0] == window[0]
-    assert current(window, at + wait)[0] < window[0]
+    assert pruned(window, at + wait - 1)[0] == window[0]
+    assert pruned(window, at + wait)[0] < window[0]
 
 
 @given(starts, st.lists(st.tuples(jumps, limits), min_size=1, max_size=60))
@@ -131,13 +131,13 @@ def test_a_clock_that_jumps_locks_nobody_out_for_longer_than_a_window(start: int
     at = start
     for jump, limit in steps:
         at += jump
-        counter.take(limit, at)
+        counter.consume(limit, at)
         wait = counter.waits(limit, at)
 
-        assert is_sound(current(counter.window, at))
+        assert is_sound(pruned(counter.window, at))
         assert wait <= WINDOW_MS
-        assert current(counter.window, at + wait)[0] < limit
-        assert not wait or current(counter.window, at + wait - 1)[0] >= limit
+        assert pruned(counter.window, at + wait)[0] < limit
+        assert not wait or pruned(counter.window, at + wait - 1)[0] >= limit
 
 
 @given(starts, gaps, st.integers(1, 10**9), limits)
@@ -146,10 +146,10 @@ def test_a_clock_that_goes_back_gives_no_room(start: int, gaps: list[int], back:
     counter = Counter()
     at = start
     for at in moments(start, gaps):
-        counter.take(limit, at)
-    before = current(counter.window, at)[0]
+        counter.consume(limit, at)
+    before = pruned(counter.window, at)[0]
 
-    assert current(counter.window, at - back)[0] >= before
+    assert pruned(counter.window, at - back)[0] >= before
 
 
 @given(starts, st.lists(st.tuples(jumps, limits), max_size=30), jumps)
@@ -159,17 +159,17 @@ def test_what_is_over_goes_once(start: int, steps: list[tuple[int, int]], jump: 
     at = start
     for change, limit in steps:
         at += change
-        counter.take(limit, at)
+        counter.consume(limit, at)
 
-    once = current(counter.window, at + jump)
+    once = pruned(counter.window, at + jump)
 
-    assert current(once, at + jump) == once
+    assert pruned(once, at + jump) == once
 
 
 def test_an_empty_window_has_room_at_once() -> None:
     """And nothing to reset."""
-    assert current(EMPTY, NOON) == EMPTY
-    assert free_in(EMPTY, 1, NOON) == 0
+    assert pruned(EMPTY, NOON) == EMPTY
+    assert retry_after_ms(EMPTY, 1, NOON) == 0
     assert resets_in(EMPTY, NOON) == 0
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from keys.sign_in.device_cookie import ACCOUNTS_AT_MOST, Devices
+from keys.sign_in.device_cookie import ACCOUNTS_AT_MOST, DeviceCookies
 
 OLD, NEW = b"o" * 32, b"n" * 32
 
 
 def test_a_browser_is_known_to_the_accounts_that_signed_in_there_and_to_no_other() -> None:
     """Each account has an id of its own, which another sign-in keeps."""
-    devices = Devices((NEW,))
+    devices = DeviceCookies((NEW,))
 
     cookie = devices.remember(devices.remember(None, "ada@example.com"), "grace@example.com")
 
@@ -23,7 +23,7 @@ def test_a_browser_is_known_to_the_accounts_that_signed_in_there_and_to_no_other
 
 def test_the_oldest_account_of_a_browser_goes() -> None:
     """The cookie does not grow for ever."""
-    devices, cookie = Devices((NEW,)), None
+    devices, cookie = DeviceCookies((NEW,)), None
 
     for number in range(ACCOUNTS_AT_MOST + 1):
         cookie = devices.remember(cookie, f"{number}@example.com")
@@ -34,15 +34,15 @@ def test_the_oldest_account_of_a_browser_goes() -> None:
 
 def test_a_cookie_that_an_earlier_server_key_signed_is_still_believed() -> None:
     """And it is signed anew at the next sign-in, so that the earlier key can go."""
-    cookie = Devices((OLD,)).remember(None, "ada@example.com")
-    both = Devices((NEW, OLD))
+    cookie = DeviceCookies((OLD,)).remember(None, "ada@example.com")
+    both = DeviceCookies((NEW, OLD))
 
     device = both.device_of(cookie, "ada@example.com")
     renewed = both.remember(cookie, "ada@example.com")
 
     assert device is not None
-    assert Devices((NEW,)).device_of(cookie, "ada@example.com") is None
-    assert Devices((NEW,)).device_of(renewed, "ada@example.com") == device
+    assert DeviceCookies((NEW,)).device_of(cookie, "ada@example.com") is None
+    assert DeviceCookies((NEW,)).device_of(renewed, "ada@example.com") == device
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_cookie_that_an_earlier_server_key_signed_is_still_believed() -> None:
 )
 def test_an_altered_cookie_is_worth_nothing(spoil: object) -> None:
     """Whatever was changed, the account is not known, and nothing of it is given back."""
-    devices = Devices((NEW,))
+    devices = DeviceCookies((NEW,))
     assert callable(spoil)
     altered = spoil(devices.remember(None, "ada@example.com"))
 
@@ -68,7 +68,7 @@ def test_an_altered_cookie_is_worth_nothing(spoil: object) -> None:
 
 def test_a_cookie_does_not_tell_whose_it_is() -> None:
     """Neither the address nor a digest that somebody without the key could make."""
-    first, second = Devices((NEW,)), Devices((OLD,))
+    first, second = DeviceCookies((NEW,)), DeviceCookies((OLD,))
 
     cookies = [each.remember(None, "ada@example.com") for each in (first, first, second)]
 

@@ -21,7 +21,7 @@ from keys.usage.buffer import (
     REFUSED_WITHOUT_A_KEY_AT_MOST,
     WITHOUT_A_KEY_UNTIL_CROWDED,
     Sender,
-    Tally,
+    UsageBuffer,
 )
 from models.usage.store import Batch, KeyCounts, Refused, SeenCaller
 
@@ -41,8 +41,8 @@ KINDS = (
 
 
 @pytest.fixture
-def tally() -> Tally:
-    return Tally()
+def buffer() -> UsageBuffer:
+    return UsageBuffer()
 
 
 def key(number: int) -> str:
@@ -54,19 +54,19 @@ def refused(number: int, key_id: str | None = KEY) -> Refused:
     return Refused(f"{number:032x}", key_id, "rate_limited", NOON, "203.0.113.7", "curl/8.5.0", None, None)
 
 
-def refuse_without_a_key(tally: Tally, numbers: range) -> None:
+def refuse_without_a_key(buffer: UsageBuffer, numbers: range) -> None:
     for number in numbers:
-        if tally.takes_without_a_key:
-            tally.refuse(refused(number, None))
+        if buffer.takes_without_a_key:
+            buffer.add_refusal(refused(number, None))
 
 
-def batches(tally: Tally) -> list[Batch]:
+def batches(buffer: UsageBuffer) -> list[Batch]:
     """All that waits, as the ledger takes it."""
     found = []
     is_sealed = False
     while not is_sealed:
-        is_sealed = tally.seal()
-        while (batch := tally.next_batch()) is not None:
+        is_sealed = buffer.flush_to_queue()
+        while (batch := buffer.next_batch()) is not None:
             found.append(batch)
     return found
 
@@ -76,14 +76,14 @@ def numbers_of(found: list[Batch]) -> list[int]:
     return [int(each.request_id, 16) for batch in found for each in batch.refused]
 
 
-def test_each_outcome_is_counted_by_itself(tally: Tally) -> None:
+def test_each_outcome_is_counted_by_itself(buffer: UsageBuffer) -> None:
     """Within the hour and the month of the request; only one that passed is a use."""
     for times, outcome in enumerate(KINDS, 1):
         for _ in range(times):
-            tally.count(KEY, outcome, NOON + 123 + times, CURL)
-    tally.count(OTHER, Outcome.DELETED_KEY, NOON, CURL)
+            buffer.count(KEY, outcome, NOON + 123 + times, CURL)
+    buffer.count(OTHER, Outcome.DELETED_KEY, NOON, CURL)
 
-    [batch] = batches(tally)
+    [batch] = batches(buffer)
 
     assert batch.counts == [
         KeyCounts(KEY, NOON // 1000, NOVEMBER.start, 1, 2, 3, 4, 5, 6, NOON + 124, None),
@@ -92,25 +92,25 @@ def test_each_outcome_is_counted_by_itself(tally: Tally) -> None:
     assert batch.callers == [SeenCaller(KEY, "203.0.113.7", "curl/8.5.0", NOON + 124, NOON + 124, 1)]
 
 
-def test_the_last_use_of_a_replaced_secret_is_told_from_that_of_the_new_one(tally: Tally) -> None:
+def test_the_last_use_of_a_replaced_secret_is_told_from_that_of_the_new_one(buffer: UsageBuffer) -> None:
     """Both are uses of the key."""
-    tally.count(KEY, Outcome.GOOD, NOON, CURL, by_previous_secret=True)
-    tally.count(KEY, Outcome.GOOD, NOON + 5, CURL, by_previous_secret=True)
-    tally.count(KEY, Outcome.GOOD, NOON + 9, CURL)
+    buffer.count(KEY, Outcome.GOOD, NOON, CURL, by_previous_secret=True)
+    buffer.count(KEY, Outcome.GOOD, NOON + 5, CURL, by_previous_secret=True)
+    buffer.count(KEY, Outcome.GOOD, NOON + 9, CURL)
 
-    [batch] = batches(tally)
+    [batch] = batches(buffer)
 
     assert (batch.counts[0].allowed, batch.counts[0].last_used) == (3, NOON + 9)
     assert batch.counts[0].previous_secret_last_used == NOON + 5
 
 
-def test_hours_and_months_are_told_apart_to_the_millisecond(tally: Tally) -> None:
+def test_hours_and_months_are_told_apart_to_the_millisecond(buffer: UsageBuffer) -> None:
     """Each has a row of its own, in a batch of its own, in the order in which they were."""
     turn = NOVEMBER.end * 1000
     for at in (turn - HOUR_MS, turn - 1, turn, turn, turn + HOUR_MS - 1, turn + HOUR_MS):
-        tally.count(KEY, Outcome.GOOD, at, CURL)
+        buffer.count(KEY, Outcome.GOOD, at, CURL)
 
-    found = batches(tally)
+    found = batches(buffer)
 
     assert [(row.hour, row.month, row.allowed) for batch in found for row in batch.counts] == [
         (NOVEMBER.end - 3600, NOVEMBER.start, 2),
@@ -119,40 +119,40 @@ def test_hours_and_months_are_told_apart_to_the_millisecond(tally: Tally) -> Non
     ]
 
 
-def test_many_keys_are_written_some_at_a_time(tally: Tally) -> None:
+def test_many_keys_are_written_some_at_a_time(buffer: UsageBuffer) -> None:
     """All of them, each once."""
     many = [key(number) for number in range(2 * KEYS_A_BATCH + 1)]
     for key_id in many:
-        tally.count(key_id, Outcome.GOOD, NOON, CURL)
+        buffer.count(key_id, Outcome.GOOD, NOON, CURL)
 
-    found = batches(tally)
+    found = batches(buffer)
 
     assert [len(batch.counts) for batch in found] == [KEYS_A_BATCH, KEYS_A_BATCH, 1]
     assert [row.key_id for batch in found for row in batch.counts] == many
-    assert len(tally) == 0
+    assert len(buffer) == 0
 
 
-def test_what_comes_later_waits_for_the_next_time(tally: Tally) -> None:
+def test_what_comes_later_waits_for_the_next_time(buffer: UsageBuffer) -> None:
     """As long as there is something left from the last one, nothing is put behind it, and it adds up where it is."""
-    tally.count(KEY, Outcome.GOOD, NOON, CURL)
-    tally.refuse(refused(1))
+    buffer.count(KEY, Outcome.GOOD, NOON, CURL)
+    buffer.add_refusal(refused(1))
 
-    assert tally.seal()
+    assert buffer.flush_to_queue()
     for number in range(2, 5):
-        tally.count(KEY, Outcome.GOOD, NOON, CURL)
-        tally.refuse(refused(number))
-        assert not tally.seal()
-    first = tally.next_batch()
-    assert tally.next_batch() is None
-    assert tally.seal()
-    second = tally.next_batch()
+        buffer.count(KEY, Outcome.GOOD, NOON, CURL)
+        buffer.add_refusal(refused(number))
+        assert not buffer.flush_to_queue()
+    first = buffer.next_batch()
+    assert buffer.next_batch() is None
+    assert buffer.flush_to_queue()
+    second = buffer.next_batch()
 
     assert first is not None
     assert second is not None
     assert [row.allowed for row in (*first.counts, *second.counts)] == [1, 3]
     assert numbers_of([first]) == [1]
     assert numbers_of([second]) == [2, 3, 4]
-    assert not batches(tally)
+    assert not batches(buffer)
 
 
 TURN = NOVEMBER.end * 1000
@@ -165,7 +165,7 @@ steps = st.lists(
 @given(steps, st.integers(1, 3))
 def test_what_is_in_no_batch_yet_is_known_at_any_moment(steps: list[tuple[str, int] | str], keys_a_batch: int) -> None:
     """For each key and month: in batches and unwritten together are as many as have passed, also right after one."""
-    tally = Tally()
+    buffer = UsageBuffer()
     passed: Counter[tuple[str, Month]] = Counter()
     taken: Counter[tuple[str, int]] = Counter()
     with pytest.MonkeyPatch.context() as patch:
@@ -173,35 +173,35 @@ def test_what_is_in_no_batch_yet_is_known_at_any_moment(steps: list[tuple[str, i
         for step in steps:
             of_last: set[str] = set()
             if step == "seal":
-                tally.seal()
+                buffer.flush_to_queue()
             elif step == "batch":
-                batch = tally.next_batch()
+                batch = buffer.next_batch()
                 for row in () if batch is None else batch.counts:
                     assert row.key_id not in of_last
                     of_last.add(row.key_id)
                     taken[row.key_id, row.month] += row.allowed
             else:
                 key_id, at = step
-                tally.count(key_id, Outcome.GOOD, at, CURL)
+                buffer.count(key_id, Outcome.GOOD, at, CURL)
                 passed[key_id, month_of(at)] += 1
 
             for month in (NOVEMBER, DECEMBER):
-                unwritten = tally.unwritten({KEY, OTHER, key(3)}, month)
+                unwritten = buffer.unwritten({KEY, OTHER, key(3)}, month)
                 for key_id in (KEY, OTHER, key(3)):
                     assert taken[key_id, month.start] + unwritten.get(key_id, 0) == passed[key_id, month]
-                assert tally.unwritten(of_last, month, of_last_batch=True) == {
+                assert buffer.unwritten(of_last, month, of_last_batch=True) == {
                     key_id: number for key_id, number in unwritten.items() if key_id in of_last
                 }
 
 
-def test_the_newest_callers_of_a_key_are_kept(tally: Tally) -> None:
+def test_the_newest_callers_of_a_key_are_kept(buffer: UsageBuffer) -> None:
     """By when they were seen last, each with its first and last time and how often."""
     senders = [Sender(f"192.0.2.{number}", b"curl") for number in range(CALLERS_KEPT + 5)]
     for place, sender in enumerate(senders):
-        tally.count(KEY, Outcome.GOOD, NOON + place, sender)
-        tally.count(KEY, Outcome.GOOD, NOON + place, senders[0])
+        buffer.count(KEY, Outcome.GOOD, NOON + place, sender)
+        buffer.count(KEY, Outcome.GOOD, NOON + place, senders[0])
 
-    [batch] = batches(tally)
+    [batch] = batches(buffer)
 
     kept = {each.ip_address: each for each in batch.callers}
     assert kept.keys() == {senders[0].ip_address, *(sender.ip_address for sender in senders[-CALLERS_KEPT + 1 :])}
@@ -210,14 +210,14 @@ def test_the_newest_callers_of_a_key_are_kept(tally: Tally) -> None:
     assert batch.counts[0].allowed == 2 * len(senders)
 
 
-def test_callers_that_are_kept_as_the_same_are_one(tally: Tally) -> None:
+def test_callers_that_are_kept_as_the_same_are_one(buffer: UsageBuffer) -> None:
     """User agents that differ in what is not kept alone; what is not known is an empty text."""
     for place, sent in enumerate((b"curl\x00", b"curl", b"cu\x01rl")):
-        tally.count(KEY, Outcome.GOOD, NOON + place, Sender("203.0.113.7", sent))
-    tally.count(KEY, Outcome.GOOD, NOON, Sender(None, b""))
-    tally.count(OTHER, Outcome.GOOD, NOON, Sender("203.0.113.7", b"curl"))
+        buffer.count(KEY, Outcome.GOOD, NOON + place, Sender("203.0.113.7", sent))
+    buffer.count(KEY, Outcome.GOOD, NOON, Sender(None, b""))
+    buffer.count(OTHER, Outcome.GOOD, NOON, Sender("203.0.113.7", b"curl"))
 
-    [batch] = batches(tally)
+    [batch] = batches(buffer)
 
     assert sorted(batch.callers) == [
         SeenCaller(KEY, "", "", NOON, NOON, 1),
@@ -226,146 +226,146 @@ def test_callers_that_are_kept_as_the_same_are_one(tally: Tally) -> None:
     ]
 
 
-def test_who_was_refused_is_no_caller(tally: Tally) -> None:
+def test_who_was_refused_is_no_caller(buffer: UsageBuffer) -> None:
     """Whatever the reason."""
     for outcome in KINDS[1:]:
-        tally.count(KEY, outcome, NOON, CURL)
+        buffer.count(KEY, outcome, NOON, CURL)
 
-    [batch] = batches(tally)
+    [batch] = batches(buffer)
 
     assert (batch.callers, batch.keys_with_new_callers) == ([], [])
 
 
-def test_keys_with_callers_never_seen_are_named(tally: Tally) -> None:
+def test_keys_with_callers_never_seen_are_named(buffer: UsageBuffer) -> None:
     """Only those may have too many now."""
-    tally.count(KEY, Outcome.GOOD, NOON, CURL)
-    tally.count(OTHER, Outcome.GOOD, NOON, CURL)
-    [first] = batches(tally)
-    tally.count(KEY, Outcome.GOOD, NOON, CURL)
-    tally.count(OTHER, Outcome.GOOD, NOON, Sender("203.0.113.8", CURL.user_agent))
-    [second] = batches(tally)
+    buffer.count(KEY, Outcome.GOOD, NOON, CURL)
+    buffer.count(OTHER, Outcome.GOOD, NOON, CURL)
+    [first] = batches(buffer)
+    buffer.count(KEY, Outcome.GOOD, NOON, CURL)
+    buffer.count(OTHER, Outcome.GOOD, NOON, Sender("203.0.113.8", CURL.user_agent))
+    [second] = batches(buffer)
 
     assert set(first.keys_with_new_callers) == {KEY, OTHER}
     assert second.keys_with_new_callers == [OTHER]
 
 
-def test_of_a_key_with_more_callers_than_are_kept_hardly_any_counts_as_known(tally: Tally) -> None:
+def test_of_a_key_with_more_callers_than_are_kept_hardly_any_counts_as_known(buffer: UsageBuffer) -> None:
     """They may have been dropped since: else as many would stay as there are, for as long as they come in turn."""
     named = 0
     for _ in range(5):
         for number in range(5 * CALLERS_KEPT):
-            tally.count(KEY, Outcome.GOOD, NOON, Sender(f"192.0.2.{number}", b"curl"))
-            tally.count(OTHER, Outcome.GOOD, NOON, CURL)
-            [batch] = batches(tally)
+            buffer.count(KEY, Outcome.GOOD, NOON, Sender(f"192.0.2.{number}", b"curl"))
+            buffer.count(OTHER, Outcome.GOOD, NOON, CURL)
+            [batch] = batches(buffer)
             named += KEY in batch.keys_with_new_callers
 
     assert named == 5 * 5 * CALLERS_KEPT - 4 * CALLERS_KEPT
 
 
-def test_of_a_keys_refused_requests_the_newest_wait(tally: Tally) -> None:
+def test_of_a_keys_refused_requests_the_newest_wait(buffer: UsageBuffer) -> None:
     """In their order; how many were dropped is counted, and another key's are not touched."""
-    tally.refuse(refused(0, OTHER))
+    buffer.add_refusal(refused(0, OTHER))
     for number in range(1, REFUSED_OF_A_KEY_AT_MOST + 101):
-        tally.refuse(refused(number))
+        buffer.add_refusal(refused(number))
 
-    found = batches(tally)
+    found = batches(buffer)
 
     assert numbers_of(found) == [0, *range(101, REFUSED_OF_A_KEY_AT_MOST + 101)]
-    assert tally.dropped == {"counts": 0, "refused": 100, "refused_without_a_key": 0, "callers": 0}
+    assert buffer.dropped == {"counts": 0, "refused": 100, "refused_without_a_key": 0, "callers": 0}
 
 
-def test_those_without_a_key_never_displace_those_of_keys(tally: Tally) -> None:
+def test_those_without_a_key_never_displace_those_of_keys(buffer: UsageBuffer) -> None:
     """Nor the other way round: each has a bound of its own, and drops are counted by kind."""
-    refuse_without_a_key(tally, range(10_000))
+    refuse_without_a_key(buffer, range(10_000))
     for number in range(REFUSED_AT_MOST + 50):
-        tally.refuse(refused(number, key(number)))
+        buffer.add_refusal(refused(number, key(number)))
 
-    found = batches(tally)
+    found = batches(buffer)
 
     without = [each for batch in found for each in batch.refused if each.key_id is None]
     of_keys = [each for batch in found for each in batch.refused if each.key_id is not None]
     assert (len(without), len(of_keys)) == (REFUSED_WITHOUT_A_KEY_AT_MOST, REFUSED_AT_MOST)
-    assert tally.dropped == {"counts": 0, "refused": 50, "refused_without_a_key": 9500, "callers": 0}
+    assert buffer.dropped == {"counts": 0, "refused": 50, "refused_without_a_key": 9500, "callers": 0}
     assert max(len(batch.refused) for batch in found) == REFUSED_A_BATCH
 
 
-def test_after_a_while_there_is_room_again(tally: Tally) -> None:
+def test_after_a_while_there_is_room_again(buffer: UsageBuffer) -> None:
     """What was written makes it, of each kind."""
     for number in range(3 * REFUSED_OF_A_KEY_AT_MOST):
-        tally.refuse(refused(number))
-    refuse_without_a_key(tally, range(2 * REFUSED_WITHOUT_A_KEY_AT_MOST))
-    batches(tally)
-    dropped = dict(tally.dropped)
+        buffer.add_refusal(refused(number))
+    refuse_without_a_key(buffer, range(2 * REFUSED_WITHOUT_A_KEY_AT_MOST))
+    batches(buffer)
+    dropped = dict(buffer.dropped)
 
-    tally.refuse(refused(7))
-    refuse_without_a_key(tally, range(8, 9))
+    buffer.add_refusal(refused(7))
+    refuse_without_a_key(buffer, range(8, 9))
 
-    assert sorted(numbers_of(batches(tally))) == [7, 8]
-    assert tally.dropped == dropped
+    assert sorted(numbers_of(batches(buffer))) == [7, 8]
+    assert buffer.dropped == dropped
 
 
-def test_keys_that_may_have_too_many_refused_requests_are_named_now_and_then(tally: Tally) -> None:
+def test_keys_that_may_have_too_many_refused_requests_are_named_now_and_then(buffer: UsageBuffer) -> None:
     """So that not every batch has to look for what is too much."""
     named = []
     for number in range(3 * OF_A_KEY_UNTIL_CROWDED):
-        tally.refuse(refused(number))
-        tally.refuse(refused(number, key(1000 + number)))
-        named += [batch.crowded_keys for batch in batches(tally)]
+        buffer.add_refusal(refused(number))
+        buffer.add_refusal(refused(number, key(1000 + number)))
+        named += [batch.crowded_keys for batch in batches(buffer)]
 
     assert [keys for keys in named if keys] == [[KEY]] * 3
     assert named[OF_A_KEY_UNTIL_CROWDED - 1] == [KEY]
 
 
-def test_too_many_without_a_key_are_told_now_and_then(tally: Tally, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_without_a_key_are_told_now_and_then(buffer: UsageBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
     """By number, not by batch."""
     monkeypatch.setattr(keys.usage.buffer, "WITHOUT_A_KEY_UNTIL_CROWDED", 1000)
     told = []
     for _ in range(6):
-        refuse_without_a_key(tally, range(REFUSED_WITHOUT_A_KEY_AT_MOST))
-        told += [batch.is_crowded for batch in batches(tally)]
+        refuse_without_a_key(buffer, range(REFUSED_WITHOUT_A_KEY_AT_MOST))
+        told += [batch.is_crowded for batch in batches(buffer)]
 
     assert told == [False, True] * 3
     assert WITHOUT_A_KEY_UNTIL_CROWDED > 1000
 
 
-def test_counts_of_too_many_keys_are_dropped_and_counted(tally: Tally, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_of_too_many_keys_are_dropped_and_counted(buffer: UsageBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of keys that are there already go on."""
     monkeypatch.setattr(keys.usage.buffer, "KEYS_AT_MOST", 10)
     for number in range(15):
-        tally.count(key(number), Outcome.GOOD, NOON, CURL)
-        tally.count(key(0), Outcome.GOOD, NOON, CURL)
+        buffer.count(key(number), Outcome.GOOD, NOON, CURL)
+        buffer.count(key(0), Outcome.GOOD, NOON, CURL)
 
-    [batch] = batches(tally)
+    [batch] = batches(buffer)
 
     assert [row.allowed for row in batch.counts] == [16] + [1] * 9
-    assert tally.dropped["counts"] == 5
-    tally.count(key(11), Outcome.GOOD, NOON, CURL)
-    assert len(batches(tally)) == 1
+    assert buffer.dropped["counts"] == 5
+    buffer.count(key(11), Outcome.GOOD, NOON, CURL)
+    assert len(batches(buffer)) == 1
 
 
-def test_while_nothing_can_be_written_as_much_waits_as_there_are_keys(tally: Tally) -> None:
+def test_while_nothing_can_be_written_as_much_waits_as_there_are_keys(buffer: UsageBuffer) -> None:
     """However often it is tried: nothing is dropped, and memory does not grow with time."""
-    tally.count(KEY, Outcome.GOOD, NOON, CURL)
-    tally.seal()
+    buffer.count(KEY, Outcome.GOOD, NOON, CURL)
+    buffer.flush_to_queue()
     for _ in range(1000):
-        tally.count(KEY, Outcome.GOOD, NOON, CURL)
-        tally.count(OTHER, Outcome.GOOD, NOON, CURL)
-        tally.seal()
+        buffer.count(KEY, Outcome.GOOD, NOON, CURL)
+        buffer.count(OTHER, Outcome.GOOD, NOON, CURL)
+        buffer.flush_to_queue()
 
-    assert len(tally) == 3
-    assert tally.unwritten({KEY, OTHER}, NOVEMBER) == {KEY: 1001, OTHER: 1000}
+    assert len(buffer) == 3
+    assert buffer.unwritten({KEY, OTHER}, NOVEMBER) == {KEY: 1001, OTHER: 1000}
 
 
-def test_its_length_is_what_waits(tally: Tally) -> None:
+def test_its_length_is_what_waits(buffer: UsageBuffer) -> None:
     """Keys with counts, and refused requests of all kinds, sealed or not."""
-    tally.count(KEY, Outcome.GOOD, NOON, CURL)
-    tally.refuse(refused(1))
-    refuse_without_a_key(tally, range(2))
-    assert len(tally) == 4
+    buffer.count(KEY, Outcome.GOOD, NOON, CURL)
+    buffer.add_refusal(refused(1))
+    refuse_without_a_key(buffer, range(2))
+    assert len(buffer) == 4
 
-    tally.seal()
-    tally.count(KEY, Outcome.GOOD, NOON, CURL)
-    assert len(tally) == 5
+    buffer.flush_to_queue()
+    buffer.count(KEY, Outcome.GOOD, NOON, CURL)
+    assert len(buffer) == 5
 
-    tally.next_batch()
-    assert len(tally) == 1
+    buffer.next_batch()
+    assert len(buffer) == 1

@@ -13,13 +13,13 @@ import models.usage.store_postgresql
 import models.usage.store_sqlite
 from keys.limits.sliding_window import to_ms
 from keys.outcomes import Outcome
-from keys.usage.recorder import Ledger
+from keys.usage.recorder import UsageRecorder
 from models import Caller, RefusedRequest
 from models.engine.database import Database
 from models.engine.database_address import POSTGRESQL
 from models.engine.ids import new_id
 from models.key_lookup import DatabaseUnavailable
-from models.usage.store import Batch, ContentRefused, LedgerStore, Refused, SeenCaller
+from models.usage.store import Batch, ContentRefused, Refused, SeenCaller, UsageStore
 from tests.conftest import Clock
 from tests.support.ledgers import Commits, counts, hours, make_store, months, rows
 from tests.support.recorder_fixtures import FIRST_OF_NOVEMBER, KEY, OTHER, messages, note, november, passed, refused
@@ -32,15 +32,15 @@ POSTGRESQL_ALONE = ["with \0 in it", "x" * 301]
 
 
 @pytest.fixture
-async def store(database: Database) -> AsyncIterator[LedgerStore]:
+async def store(database: Database) -> AsyncIterator[UsageStore]:
     made = make_store(database)
     yield made
     await made.close()
 
 
 @pytest.fixture
-def ledger(store: LedgerStore, clock: Clock) -> Ledger:
-    return Ledger(store, clock=clock)
+def recorder(store: UsageStore, clock: Clock) -> UsageRecorder:
+    return UsageRecorder(store, clock=clock)
 
 
 def poisoned(clock: Clock, *, detail: str = "\ud800", **other: object) -> Refused:
@@ -65,45 +65,45 @@ def every_poison(database: Database, clock: Clock) -> list[Refused]:
     return found
 
 
-async def test_the_rest_of_a_batch_is_written(ledger: Ledger, database: Database, clock: Clock) -> None:
+async def test_the_rest_of_a_batch_is_written(recorder: UsageRecorder, database: Database, clock: Clock) -> None:
     """Wherever in it the poison stands; of two requests of one id, the first is kept."""
     ids: list[str] = []
     for poison in every_poison(database, clock):
-        ids += note(ledger, refused(Outcome.RATE_LIMITED), times=3)
-        ids += note(ledger, refused(Outcome.INVALID_KEY, None), times=2)
-        ledger.tally.refuse(poison)
-    note(ledger, passed(clock.now), times=5)
-    note(ledger, passed(clock.now, OTHER), times=7)
+        ids += note(recorder, refused(Outcome.RATE_LIMITED), times=3)
+        ids += note(recorder, refused(Outcome.INVALID_KEY, None), times=2)
+        recorder.buffer.add_refusal(poison)
+    note(recorder, passed(clock.now), times=5)
+    note(recorder, passed(clock.now, OTHER), times=7)
 
-    await ledger.write()
+    await recorder.write()
 
     kept = Counter(row.request_id.hex for row in await rows(database, RefusedRequest))
     assert kept.keys() >= set(ids)
     assert kept.total() == len(ids) + 1
     assert await months(database) == {(KEY, FIRST_OF_NOVEMBER): 5, (OTHER, FIRST_OF_NOVEMBER): 7}
-    assert ledger.tally.dropped["refused"] == len(every_poison(database, clock)) - 1
+    assert recorder.buffer.dropped["refused"] == len(every_poison(database, clock)) - 1
     assert {row.key_id.hex: row.requests for row in await rows(database, Caller)} == {KEY: 5, OTHER: 7}
 
 
 async def test_it_is_counted_and_logged_without_what_was_in_it(
-    ledger: Ledger, clock: Clock, caplog: pytest.LogCaptureFixture
+    recorder: UsageRecorder, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Once a minute, however many there are."""
     for number in range(20):
-        ledger.tally.refuse(poisoned(clock, detail=f"\ud800hunter{number}"))
-    ledger.tally.refuse(poisoned(clock, detail="\ud800hunter", key_id=None))
+        recorder.buffer.add_refusal(poisoned(clock, detail=f"\ud800hunter{number}"))
+    recorder.buffer.add_refusal(poisoned(clock, detail="\ud800hunter", key_id=None))
 
-    await ledger.write()
+    await recorder.write()
 
     [line] = messages(caplog)
-    assert ledger.tally.dropped == {"counts": 0, "refused": 20, "refused_without_a_key": 1, "callers": 0}
+    assert recorder.buffer.dropped == {"counts": 0, "refused": 20, "refused_without_a_key": 1, "callers": 0}
     assert "left out" in line
     assert "hunter" not in caplog.text
 
 
-async def test_counts_and_callers_are_left_out_alike(store: LedgerStore, database: Database, clock: Clock) -> None:
+async def test_counts_and_callers_are_left_out_alike(store: UsageStore, database: Database, clock: Clock) -> None:
     """Each by itself; of a key whose count is refused, the caller stays, and the other way round."""
-    ledger = Ledger(store, clock=clock)
+    recorder = UsageRecorder(store, clock=clock)
     at = to_ms(clock.now)
     hour = at // 3_600_000 * 3600
     batch = Batch(
@@ -111,25 +111,25 @@ async def test_counts_and_callers_are_left_out_alike(store: LedgerStore, databas
         callers=[SeenCaller(OTHER, "", "curl", at, at, 5), SeenCaller(KEY, "", "\ud800", at, at, 3)],
         keys_with_new_callers=[KEY, OTHER],
     )
-    ledger._outgoing.add(batch)
+    recorder._outgoing.add(batch)
 
-    await ledger.write()
+    await recorder.write()
 
     assert await months(database) == {(KEY, FIRST_OF_NOVEMBER): 3}
     assert {row.key_id.hex: row.requests for row in await rows(database, Caller)} == {OTHER: 5}
-    assert ledger.tally.dropped == {"counts": 5, "refused": 0, "refused_without_a_key": 0, "callers": 3}
+    assert recorder.buffer.dropped == {"counts": 5, "refused": 0, "refused_without_a_key": 0, "callers": 3}
 
 
 async def test_a_separator_in_a_text_never_gives_one_row_what_is_anothers(
-    store: LedgerStore, database: Database, clock: Clock
+    store: UsageStore, database: Database, clock: Clock
 ) -> None:
     """As PostgreSQL takes whole columns: there, such a row is refused."""
-    ledger = Ledger(store, clock=clock)
+    recorder = UsageRecorder(store, clock=clock)
     at = to_ms(clock.now)
     odd = [SeenCaller(KEY, "a,b", "one", at, at, 1), SeenCaller(KEY, "c", "two\x1fthree", at, at, 1)]
-    ledger._outgoing.add(Batch(callers=[*odd, *(SeenCaller(OTHER, "d", f"{each}", at, at, 1) for each in range(9))]))
+    recorder._outgoing.add(Batch(callers=[*odd, *(SeenCaller(OTHER, "d", f"{each}", at, at, 1) for each in range(9))]))
 
-    await ledger.write()
+    await recorder.write()
 
     kept = {(row.key_id.hex, row.ip_address, row.user_agent) for row in await rows(database, Caller)}
     others = {(OTHER, "d", f"{each}") for each in range(9)}
@@ -137,7 +137,7 @@ async def test_a_separator_in_a_text_never_gives_one_row_what_is_anothers(
 
 
 async def test_nothing_is_counted_twice_when_answers_are_lost_while_it_is_split(
-    ledger: Ledger, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    recorder: UsageRecorder, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Commits fail before and after they are done, at every step; meanwhile what is used is exact."""
     commits = Commits(monkeypatch)
@@ -148,18 +148,18 @@ async def test_nothing_is_counted_twice_when_answers_are_lost_while_it_is_split(
         for key_id in (KEY, OTHER, ONE):
             times = chance.randrange(4)
             noted[key_id] += times
-            note(ledger, passed(clock.now, key_id), times=times)
-            ids += note(ledger, refused(Outcome.RATE_LIMITED, key_id), times=chance.randrange(3))
+            note(recorder, passed(clock.now, key_id), times=times)
+            ids += note(recorder, refused(Outcome.RATE_LIMITED, key_id), times=chance.randrange(3))
         for _ in range(chance.randrange(3)):
-            ledger.tally.refuse(poisoned(clock))
+            recorder.buffer.add_refusal(poisoned(clock))
         for _ in range(chance.randrange(10)):
             commits.lose(*(chance.choice(("before", "after")) for _ in range(chance.randrange(3))))
             with suppress(DatabaseUnavailable):
-                await ledger.write()
-            assert await ledger.used(KEY, november(clock)) == noted[KEY]
+                await recorder.write()
+            assert await recorder.used(KEY, november(clock)) == noted[KEY]
     commits._failures.clear()
 
-    await ledger.write()
+    await recorder.write()
 
     assert {key_id: number for (key_id, _), number in (await hours(database)).items()} == noted
     assert {key_id: number for (key_id, _), number in (await months(database)).items()} == noted
@@ -167,41 +167,41 @@ async def test_nothing_is_counted_twice_when_answers_are_lost_while_it_is_split(
 
 
 async def test_what_is_used_waits_for_no_batch(
-    ledger: Ledger, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    recorder: UsageRecorder, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another transaction holds what the batch has to change; it knows of that batch all the same."""
     monkeypatch.setitem(models.usage.store_postgresql._SERVER_SETTINGS, "lock_timeout", "30000")
-    note(ledger, passed(clock.now), times=3)
-    await ledger.write()
-    note(ledger, passed(clock.now), times=4)
+    note(recorder, passed(clock.now), times=3)
+    await recorder.write()
+    note(recorder, passed(clock.now), times=4)
     async with database.transaction() as session:
         await session.execute(text("UPDATE usage_months SET allowed = allowed"))
-        writing = asyncio.ensure_future(ledger.write())
+        writing = asyncio.ensure_future(recorder.write())
         await asyncio.sleep(0.1)
-        note(ledger, passed(clock.now), times=5)
+        note(recorder, passed(clock.now), times=5)
 
-        used = await ledger.used(KEY, november(clock)), await ledger.used(OTHER, november(clock))
+        used = await recorder.used(KEY, november(clock)), await recorder.used(OTHER, november(clock))
         was_waiting = not writing.done()
     await writing
 
     assert (used, was_waiting) == ((12, 0), True)
-    assert await ledger.used(KEY, november(clock)) == 12
+    assert await recorder.used(KEY, november(clock)) == 12
 
 
 @pytest.mark.parametrize("failure", [DatabaseUnavailable(), ContentRefused(), RuntimeError()])
 async def test_what_is_used_fails_with_no_batch(
-    ledger: Ledger, store: LedgerStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, failure: Exception
+    recorder: UsageRecorder, store: UsageStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     """Whatever becomes of it."""
 
     async def fail(batch: Batch) -> dict[str, int]:
         raise failure
 
-    note(ledger, passed(clock.now), times=3)
-    note(ledger, refused(Outcome.RATE_LIMITED))
+    note(recorder, passed(clock.now), times=3)
+    note(recorder, refused(Outcome.RATE_LIMITED))
     monkeypatch.setattr(store, "write", fail)
     with suppress(type(failure)):
-        await ledger.write()
+        await recorder.write()
 
     expected = 0 if isinstance(failure, ContentRefused) else 3
-    assert await ledger.used(KEY, november(clock)) == expected
+    assert await recorder.used(KEY, november(clock)) == expected

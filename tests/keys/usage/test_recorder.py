@@ -14,9 +14,9 @@ from keys.limits.sliding_window import month_of, to_ms
 from keys.outcomes import Outcome
 from keys.token import mint
 from keys.usage.buffer import REFUSED_OF_A_KEY_AT_MOST, REFUSED_WITHOUT_A_KEY_AT_MOST, Sender
-from keys.usage.recorder import Ledger
+from keys.usage.recorder import UsageRecorder
 from keys.verification.malformed import examine
-from keys.verification.verdict import Verdict, Wanted
+from keys.verification.verdict import RequestedAgent, Verdict
 from models import Caller, RefusedRequest, UsageHour
 from models.engine.database import Database
 from models.engine.ids import new_id
@@ -46,8 +46,8 @@ async def store(database: Database) -> AsyncIterator[Unreliable]:
 
 
 @pytest.fixture
-def ledger(store: Unreliable, clock: Clock) -> Ledger:
-    return Ledger(store, clock=clock)
+def recorder(store: Unreliable, clock: Clock) -> UsageRecorder:
+    return UsageRecorder(store, clock=clock)
 
 
 @pytest.fixture
@@ -56,14 +56,14 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> Commits:
 
 
 async def test_what_passed_is_counted_and_its_caller_remembered(
-    ledger: Ledger, database: Database, clock: Clock
+    recorder: UsageRecorder, database: Database, clock: Clock
 ) -> None:
     """By the limiter's clock, whatever this process's says."""
     at = clock.now - timedelta(hours=2)
-    note(ledger, passed(at), times=3)
-    note(ledger, passed(at + timedelta(seconds=5), by_previous_secret=True))
+    note(recorder, passed(at), times=3)
+    note(recorder, passed(at + timedelta(seconds=5), by_previous_secret=True))
 
-    await ledger.write()
+    await recorder.write()
 
     [caller] = await rows(database, Caller)
     assert await hours(database) == {(KEY, at): 4}
@@ -71,7 +71,7 @@ async def test_what_passed_is_counted_and_its_caller_remembered(
     assert (caller.key_id.hex, caller.ip_address, caller.user_agent) == (KEY, "203.0.113.7", "curl/8.5.0")
     assert (caller.first_seen_at, caller.last_seen_at, caller.requests) == (at, at + timedelta(seconds=5), 4)
     assert await rows(database, RefusedRequest) == []
-    assert len(ledger.tally) == 0
+    assert len(recorder.buffer) == 0
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,13 @@ async def test_what_passed_is_counted_and_its_caller_remembered(
     ],
 )
 async def test_a_refusal_of_a_genuine_key_is_counted_and_remembered(
-    ledger: Ledger, database: Database, clock: Clock, outcome: Outcome, reason: RefusedReason, column: str
+    recorder: UsageRecorder, database: Database, clock: Clock, outcome: Outcome, reason: RefusedReason, column: str
 ) -> None:
     """With its request's id, which the caller was told, the agent that it was for and where it came from."""
     agent_id = new_id()
 
-    [request_id] = note(ledger, refused(outcome), wanted=Wanted(agent_id.hex))
-    await ledger.write()
+    [request_id] = note(recorder, refused(outcome), wanted=RequestedAgent(agent_id.hex))
+    await recorder.write()
 
     [row], [hour] = await rows(database, RefusedRequest), await rows(database, UsageHour)
     assert (row.request_id.hex, row.reason, row.at, row.key_id) == (request_id, reason, clock.now, UUID(hex=KEY))
@@ -110,13 +110,15 @@ async def test_a_refusal_of_a_genuine_key_is_counted_and_remembered(
     ],
 )
 async def test_a_refusal_without_a_genuine_key_is_remembered_and_counted_nowhere(
-    ledger: Ledger, database: Database, outcome: Outcome, reason: RefusedReason
+    recorder: UsageRecorder, database: Database, outcome: Outcome, reason: RefusedReason
 ) -> None:
     """With what is wrong with its form, where that is so."""
     malformed = examine("kd_short", ["kd"]) if outcome is Outcome.MALFORMED_KEY else None
 
-    [request_id] = note(ledger, Verdict(outcome, "for a reason", malformed=malformed), wanted=Wanted(None, True))
-    await ledger.write()
+    [request_id] = note(
+        recorder, Verdict(outcome, "for a reason", malformed=malformed), wanted=RequestedAgent(None, True)
+    )
+    await recorder.write()
 
     [row] = await rows(database, RefusedRequest)
     assert (row.request_id.hex, row.reason, row.key_id, row.agent_id) == (request_id, reason, None, None)
@@ -124,61 +126,61 @@ async def test_a_refusal_without_a_genuine_key_is_remembered_and_counted_nowhere
     assert await rows(database, UsageHour) == []
 
 
-async def test_a_key_in_a_user_agent_is_not_kept(ledger: Ledger, database: Database, clock: Clock) -> None:
+async def test_a_key_in_a_user_agent_is_not_kept(recorder: UsageRecorder, database: Database, clock: Clock) -> None:
     """Neither of one that passed nor of one that was refused, and nothing that the database can't take."""
     secret = mint(SERVER_KEYS, "kd")
     sender = Sender("203.0.113.7", b"my app\x00 (" + secret.token.reveal().encode() + b")\xff")
 
-    note(ledger, passed(clock.now), sender=sender)
-    note(ledger, refused(Outcome.RATE_LIMITED), sender=sender)
-    note(ledger, refused(Outcome.INVALID_KEY, None), sender=sender)
-    await ledger.write()
+    note(recorder, passed(clock.now), sender=sender)
+    note(recorder, refused(Outcome.RATE_LIMITED), sender=sender)
+    note(recorder, refused(Outcome.INVALID_KEY, None), sender=sender)
+    await recorder.write()
 
     kept = [*await rows(database, Caller), *await rows(database, RefusedRequest)]
     assert [row.user_agent for row in kept] == ["my app ((key))\N{REPLACEMENT CHARACTER}"] * 3
 
 
-async def test_of_a_keys_refused_requests_the_newest_are_kept(ledger: Ledger, database: Database) -> None:
+async def test_of_a_keys_refused_requests_the_newest_are_kept(recorder: UsageRecorder, database: Database) -> None:
     """1,000 and what came since it was last looked at; of one that hammers, few are written at a time."""
     ids = []
     for _ in range(4):
-        ids += note(ledger, refused(Outcome.RATE_LIMITED), times=REFUSED_OF_A_KEY_AT_MOST + 100)
-        await ledger.write()
+        ids += note(recorder, refused(Outcome.RATE_LIMITED), times=REFUSED_OF_A_KEY_AT_MOST + 100)
+        await recorder.write()
 
     kept = sorted(await rows(database, RefusedRequest), key=lambda row: row.number)
     newest = ids[-REFUSED_OF_A_KEY_AT_MOST:]
     assert len(kept) == REFUSED_KEPT
     assert [row.request_id.hex for row in kept[-REFUSED_OF_A_KEY_AT_MOST:]] == newest
     assert sum(row.rate_limited for row in await rows(database, UsageHour)) == len(ids)
-    assert ledger.tally.dropped["refused"] == 400
+    assert recorder.buffer.dropped["refused"] == 400
 
 
 async def test_a_flood_of_keys_that_are_none_costs_little_and_displaces_nothing(
-    ledger: Ledger, database: Database
+    recorder: UsageRecorder, database: Database
 ) -> None:
     """What is written of it is bounded; refusals of genuine keys are all there."""
-    genuine = note(ledger, refused(Outcome.DELETED_KEY), times=10)
+    genuine = note(recorder, refused(Outcome.DELETED_KEY), times=10)
     for _ in range(10):
-        note(ledger, refused(Outcome.INVALID_KEY, None), times=1000)
-        genuine += note(ledger, refused(Outcome.DELETED_KEY), times=5)
-    await ledger.write()
+        note(recorder, refused(Outcome.INVALID_KEY, None), times=1000)
+        genuine += note(recorder, refused(Outcome.DELETED_KEY), times=5)
+    await recorder.write()
 
     kept = await rows(database, RefusedRequest)
     assert sum(row.key_id is None for row in kept) == REFUSED_WITHOUT_A_KEY_AT_MOST
     assert {row.request_id.hex for row in kept if row.key_id is not None} == set(genuine)
-    assert ledger.tally.dropped["refused_without_a_key"] == 10_000 - REFUSED_WITHOUT_A_KEY_AT_MOST
+    assert recorder.buffer.dropped["refused_without_a_key"] == 10_000 - REFUSED_WITHOUT_A_KEY_AT_MOST
 
 
-async def test_hours_and_months_are_those_of_the_request(ledger: Ledger, database: Database) -> None:
+async def test_hours_and_months_are_those_of_the_request(recorder: UsageRecorder, database: Database) -> None:
     """The last millisecond of November and the first of December."""
     turn = datetime(2026, 12, 1, tzinfo=UTC)
     for at in (turn - timedelta(milliseconds=1), turn, turn):
-        note(ledger, passed(at))
+        note(recorder, passed(at))
 
     november, december = month_of(to_ms(turn) - 1), month_of(to_ms(turn))
-    before = await ledger.used(KEY, november), await ledger.used(KEY, december)
-    await ledger.write()
-    after = await ledger.used(KEY, november), await ledger.used(KEY, december)
+    before = await recorder.used(KEY, november), await recorder.used(KEY, december)
+    await recorder.write()
+    after = await recorder.used(KEY, november), await recorder.used(KEY, december)
 
     assert before == after == (1, 2)
     assert await hours(database) == {(KEY, turn - timedelta(hours=1)): 1, (KEY, turn): 2}
@@ -186,30 +188,32 @@ async def test_hours_and_months_are_those_of_the_request(ledger: Ledger, databas
 
 
 async def test_what_is_used_is_what_all_have_written_and_what_waits_here(
-    ledger: Ledger, database: Database, clock: Clock
+    recorder: UsageRecorder, database: Database, clock: Clock
 ) -> None:
     """Of this month and key alone; what waits in another process is not known yet."""
     month = november(clock)
     async with stores(database) as [store]:
-        other = Ledger(store, clock=clock)
+        other = UsageRecorder(store, clock=clock)
         note(other, passed(clock.now), times=3)
         await other.write()
         note(other, passed(clock.now), times=100)
 
-        note(ledger, passed(clock.now), times=4)
-        await ledger.write()
-        note(ledger, passed(clock.now), times=5)
-        note(ledger, passed(clock.now, OTHER))
-        note(ledger, refused(Outcome.RATE_LIMITED))
-        at_first = await ledger.used(KEY, month), await ledger.used(OTHER, month)
+        note(recorder, passed(clock.now), times=4)
+        await recorder.write()
+        note(recorder, passed(clock.now), times=5)
+        note(recorder, passed(clock.now, OTHER))
+        note(recorder, refused(Outcome.RATE_LIMITED))
+        at_first = await recorder.used(KEY, month), await recorder.used(OTHER, month)
         await other.write()
 
         assert at_first == (12, 1)
-        assert await ledger.used(KEY, month) == 112
-        assert await ledger.used(KEY, month_of(month.end * 1000)) == 0
+        assert await recorder.used(KEY, month) == 112
+        assert await recorder.used(KEY, month_of(month.end * 1000)) == 0
 
 
-async def test_what_is_used_is_exact_while_it_is_written(ledger: Ledger, commits: Commits, clock: Clock) -> None:
+async def test_what_is_used_is_exact_while_it_is_written(
+    recorder: UsageRecorder, commits: Commits, clock: Clock
+) -> None:
     """Never less than had passed when it was asked, never more than when it was answered; commits get lost, too."""
     chance = random.Random(11)
     month = november(clock)
@@ -221,7 +225,7 @@ async def test_what_is_used_is_exact_while_it_is_written(ledger: Ledger, commits
         for _ in range(1500):
             key_id = chance.choice(many)
             noted[key_id] += 1
-            note(ledger, passed(clock.now, key_id))
+            note(recorder, passed(clock.now, key_id))
             await asyncio.sleep(0)
 
     async def keep_writing() -> None:
@@ -229,7 +233,7 @@ async def test_what_is_used_is_exact_while_it_is_written(ledger: Ledger, commits
             if chance.random() < 0.3:
                 commits.lose(chance.choice(("before", "after")))
             with suppress(DatabaseUnavailable):
-                await ledger.write()
+                await recorder.write()
             await asyncio.sleep(0)
 
     async def ask() -> int:
@@ -238,7 +242,7 @@ async def test_what_is_used_is_exact_while_it_is_written(ledger: Ledger, commits
             key_id = chance.choice(many)
             before = noted[key_id]
             try:
-                used = await ledger.used(key_id, month)
+                used = await recorder.used(key_id, month)
             except DatabaseUnavailable:
                 continue
             assert before <= used <= noted[key_id]
@@ -252,65 +256,67 @@ async def test_what_is_used_is_exact_while_it_is_written(ledger: Ledger, commits
     await writing
 
     assert min(answered) > 0
-    assert dict(zip(many, await asyncio.gather(*(ledger.used(key_id, month) for key_id in many)), strict=True)) == {
+    assert dict(zip(many, await asyncio.gather(*(recorder.used(key_id, month) for key_id in many)), strict=True)) == {
         key_id: noted[key_id] for key_id in many
     }
 
 
-async def test_all_that_ask_at_once_are_answered_together(ledger: Ledger, store: Unreliable, clock: Clock) -> None:
+async def test_all_that_ask_at_once_are_answered_together(
+    recorder: UsageRecorder, store: Unreliable, clock: Clock
+) -> None:
     """With one question; one that hangs up takes nobody along, and a failure is told to all."""
     month = november(clock)
-    note(ledger, passed(clock.now))
-    asking = [asyncio.ensure_future(ledger.used(key_id, month)) for key_id in (KEY, OTHER) * 10]
+    note(recorder, passed(clock.now))
+    asking = [asyncio.ensure_future(recorder.used(key_id, month)) for key_id in (KEY, OTHER) * 10]
     await asyncio.sleep(0)
     asking[0].cancel()
     asking[1].cancel()
 
     answers = await asyncio.gather(*asking, return_exceptions=True)
     store.failure = unavailable()
-    failures = await asyncio.gather(*(ledger.used(KEY, month) for _ in range(5)), return_exceptions=True)
+    failures = await asyncio.gather(*(recorder.used(KEY, month) for _ in range(5)), return_exceptions=True)
     store.failure = None
 
     assert answers[2:] == [1, 0] * 9
     assert store.asked["month_used"] == 2
     assert [type(each) for each in failures] == [DatabaseUnavailable] * 5
-    assert await ledger.used(KEY, month) == 1
+    assert await recorder.used(KEY, month) == 1
 
 
 @pytest.mark.parametrize("lost", ["before", "after"])
 async def test_a_commit_that_was_not_heard_of_is_counted_once(
-    ledger: Ledger, database: Database, commits: Commits, clock: Clock, lost: str
+    recorder: UsageRecorder, database: Database, commits: Commits, clock: Clock, lost: str
 ) -> None:
     """Asked meanwhile, the ledger finds out first; what came later is written behind it."""
-    note(ledger, passed(clock.now), times=3)
+    note(recorder, passed(clock.now), times=3)
     commits.lose(lost)
     with pytest.raises(DatabaseUnavailable):
-        await ledger.write()
-    note(ledger, passed(clock.now), times=2)
+        await recorder.write()
+    note(recorder, passed(clock.now), times=2)
 
-    used = await ledger.used(KEY, november(clock))
-    await ledger.write()
+    used = await recorder.used(KEY, november(clock))
+    await recorder.write()
 
     assert used == 5
     assert await hours(database) == {(KEY, clock.now): 5}
 
 
 async def test_what_could_not_be_written_is_written_later(
-    ledger: Ledger, store: Unreliable, database: Database, clock: Clock
+    recorder: UsageRecorder, store: Unreliable, database: Database, clock: Clock
 ) -> None:
     """All of it, in one call, however often it failed."""
     store.failure = unavailable()
     ids = []
     for _ in range(5):
-        note(ledger, passed(clock.now), times=2)
-        ids += note(ledger, refused(Outcome.RATE_LIMITED))
-        ids += note(ledger, refused(Outcome.INVALID_KEY, None))
+        note(recorder, passed(clock.now), times=2)
+        ids += note(recorder, refused(Outcome.RATE_LIMITED))
+        ids += note(recorder, refused(Outcome.INVALID_KEY, None))
         with pytest.raises(DatabaseUnavailable):
-            await ledger.write()
+            await recorder.write()
     store.failure = None
 
-    await ledger.write()
+    await recorder.write()
 
     assert await hours(database) == {(KEY, clock.now): 10}
     assert {row.request_id.hex for row in await rows(database, RefusedRequest)} == set(ids)
-    assert len(ledger.tally) == 0
+    assert len(recorder.buffer) == 0

@@ -10,25 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.cache import Memo
+from keys.cache import TwoGenerationCache
 from keys.issuer import Issuer
 from keys.outcomes import Outcome
 from keys.policy import Scope
 from keys.token import ServerKeys, mint
-from keys.verification.verdict import Verdict, Wanted
-from keys.verification.verifier import KEY_LENGTH_AT_MOST, SECRETS_WAITING_AT_MOST, Gate
+from keys.verification.verdict import RequestedAgent, Verdict
+from keys.verification.verifier import KEY_LENGTH_AT_MOST, SECRETS_WAITING_AT_MOST, KeyVerifier
 from models.engine.database import Database
 from models.key_lookup import SqliteKeyReader
 from resolvers.api_keys import delete_api_key, rotate_api_key
 from resolvers.create_api_key import create_api_key
 from resolvers.operator.agents import delete_agent
 from resolvers.operator.organizations import delete_organization
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS, Clock, CountingHasher
 from tests.support.issued_keys import NEVER_WAS, Gates, HeldHasher, SpyReader, altered, end_overlap, issue, until
 from tests.support.world import World
 
-NOBODY = Wanted()
+NOBODY = RequestedAgent()
 
 
 @pytest.fixture
@@ -46,20 +46,20 @@ def hasher() -> CountingHasher:
 
 
 @pytest.fixture
-def gate(gates: Gates, hasher: CountingHasher) -> Gate:
+def verifier(gates: Gates, hasher: CountingHasher) -> KeyVerifier:
     """A gate that has seen nothing yet."""
     return gates.make(hasher)
 
 
-async def check(gate: Gate, issued: Issued, wanted: Wanted = NOBODY) -> Verdict:
-    return await gate.check(issued.secret.reveal(), wanted)
+async def check(verifier: KeyVerifier, issued: Issued, wanted: RequestedAgent = NOBODY) -> Verdict:
+    return await verifier.verify(issued.secret.reveal(), wanted)
 
 
-async def test_a_key_that_was_issued_is_good(gate: Gate, desk: Desk, world: World) -> None:
+async def test_a_key_that_was_issued_is_good(verifier: KeyVerifier, services: KeyServices, world: World) -> None:
     """The verdict has its facts: the key, its organization and, of an agent-level key, its agent."""
-    of_all, of_one = await issue(desk, world), await issue(desk, world, world.own)
+    of_all, of_one = await issue(services, world), await issue(services, world, world.own)
 
-    whole, narrow = await check(gate, of_all), await check(gate, of_one)
+    whole, narrow = await check(verifier, of_all), await check(verifier, of_one)
 
     assert (whole.outcome, whole.agent_id) == (Outcome.GOOD, None)
     assert (narrow.outcome, narrow.agent_id) == (Outcome.GOOD, world.own.id.hex)
@@ -85,15 +85,15 @@ GOOD, REFUSED = Outcome.GOOD, Outcome.AGENT_NOT_IN_SCOPE
     ],
 )
 async def test_a_key_is_good_for_agents_of_its_scope(
-    gate: Gate, desk: Desk, world: World, wanted: str, of_organization: Outcome, of_agent: Outcome
+    verifier: KeyVerifier, services: KeyServices, world: World, wanted: str, of_organization: Outcome, of_agent: Outcome
 ) -> None:
     """An organization-level key for each living agent of its organization, an agent-level key for its own alone."""
     agents = {"own": world.own.id, "other": world.other.id, "retired": world.retired.id, "theirs": world.theirs.id}
     agent_id = {**agents, "never was": NEVER_WAS}.get(wanted)
-    asked = Wanted(None if agent_id is None else agent_id.hex, is_unreadable=wanted == "unreadable")
-    keys = [await issue(desk, world), await issue(desk, world, world.own)]
+    asked = RequestedAgent(None if agent_id is None else agent_id.hex, is_invalid=wanted == "unreadable")
+    keys = [await issue(services, world), await issue(services, world, world.own)]
 
-    verdicts = [await check(gate, each, asked) for each in keys]
+    verdicts = [await check(verifier, each, asked) for each in keys]
 
     assert [verdict.outcome for verdict in verdicts] == [of_organization, of_agent]
     for verdict in verdicts:
@@ -101,27 +101,30 @@ async def test_a_key_is_good_for_agents_of_its_scope(
             assert verdict.agent_id == agent_id.hex
 
 
-async def test_an_agent_can_be_required(gates: Gates, desk: Desk, world: World) -> None:
+async def test_an_agent_can_be_required(gates: Gates, services: KeyServices, world: World) -> None:
     """Where the operator says so, an agent-level key needs the agent beside it; an organization-level one does not."""
-    gate = gates.make(require_agent=True)
-    of_all, of_one = await issue(desk, world), await issue(desk, world, world.own)
+    verifier = gates.make(require_agent=True)
+    of_all, of_one = await issue(services, world), await issue(services, world, world.own)
 
     outcomes = [
-        (await check(gate, of_one)).outcome,
-        (await check(gate, of_one, Wanted(world.own.id.hex))).outcome,
-        (await check(gate, of_all)).outcome,
+        (await check(verifier, of_one)).outcome,
+        (await check(verifier, of_one, RequestedAgent(world.own.id.hex))).outcome,
+        (await check(verifier, of_all)).outcome,
     ]
 
     assert outcomes == [REFUSED, GOOD, GOOD]
 
 
-async def test_the_key_is_looked_at_before_the_agent(gate: Gate, desk: Desk, world: World) -> None:
+async def test_the_key_is_looked_at_before_the_agent(
+    verifier: KeyVerifier, services: KeyServices, world: World
+) -> None:
     """A deleted key for another organization's agent is a deleted key."""
-    issued = await issue(desk, world, world.own)
-    await delete_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+    issued = await issue(services, world, world.own)
+    await delete_api_key(services, world.actor("ada"), key_id=issued.record.id)
 
     outcomes = {
-        (await check(gate, issued, asked)).outcome for asked in (Wanted(world.theirs.id.hex), Wanted(None, True))
+        (await check(verifier, issued, asked)).outcome
+        for asked in (RequestedAgent(world.theirs.id.hex), RequestedAgent(None, True))
     }
 
     assert outcomes == {Outcome.DELETED_KEY}
@@ -130,12 +133,12 @@ async def test_the_key_is_looked_at_before_the_agent(gate: Gate, desk: Desk, wor
 async def test_what_was_not_issued_here_costs_nothing(gates: Gates, hasher: CountingHasher) -> None:
     """A malformed key and one with a tag that is not ours are refused without a look at the database, and no hash."""
     spy = SpyReader()
-    gate = gates.make(hasher, reader=spy)
+    verifier = gates.make(hasher, reader=spy)
     elsewhere = mint(ServerKeys((b"another installation's server key",)), "kd").token.reveal()
     ours = mint(SERVER_KEYS, "kd").token.reveal()
     texts = [elsewhere, altered(ours), ours[:-1], "kd_" + ours, ours + "x" * KEY_LENGTH_AT_MOST, "", "é" * 40, "_" * 9]
 
-    verdicts = [await gate.check(text, NOBODY) for text in texts]
+    verdicts = [await verifier.verify(text, NOBODY) for text in texts]
 
     outcomes = [verdict.outcome for verdict in verdicts]
     assert outcomes == [Outcome.INVALID_KEY] * 2 + [Outcome.MALFORMED_KEY] * 6
@@ -145,17 +148,17 @@ async def test_what_was_not_issued_here_costs_nothing(gates: Gates, hasher: Coun
 
 
 async def test_an_unknown_id_and_a_wrong_secret_are_the_same(
-    gate: Gate, hasher: CountingHasher, desk: Desk, world: World
+    verifier: KeyVerifier, hasher: CountingHasher, services: KeyServices, world: World
 ) -> None:
     """Both with a genuine tag, they have the same outcome at the same cost: one run of argon2, and then none."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     unknown = mint(SERVER_KEYS, "kd").token.reveal()
     wrong = mint(SERVER_KEYS, "kd", public_id=issued.record.public_id).token.reveal()
     seen = []
 
     for token in (unknown, wrong) * 2:
         before = hasher.hashed + hasher.verified
-        verdict = await gate.check(token, NOBODY)
+        verdict = await verifier.verify(token, NOBODY)
         seen.append((verdict.outcome, hasher.hashed + hasher.verified - before))
 
     assert seen == [(Outcome.INVALID_KEY, 1)] * 2 + [(Outcome.INVALID_KEY, 0)] * 2
@@ -163,101 +166,107 @@ async def test_an_unknown_id_and_a_wrong_secret_are_the_same(
 
 @pytest.mark.parametrize("deletion", ["key", "agent", "organization"])
 async def test_a_deletion_that_was_answered_holds(
-    gates: Gates, desk: Desk, world: World, clock: Clock, deletion: str
+    gates: Gates, services: KeyServices, world: World, clock: Clock, deletion: str
 ) -> None:
     """In every process, also where the key was good a moment ago; the caller proved that it had the key."""
     here, there = gates.make(), gates.make()
-    issued = await issue(desk, world, world.own)
-    before = [(await check(gate, issued)).outcome for gate in (here, there)]
+    issued = await issue(services, world, world.own)
+    before = [(await check(verifier, issued)).outcome for verifier in (here, there)]
 
     if deletion == "key":
-        await delete_api_key(desk, world.actor("ada"), key_id=issued.record.id)
-    async with desk.database.transaction() as session:
+        await delete_api_key(services, world.actor("ada"), key_id=issued.record.id)
+    async with services.database.transaction() as session:
         if deletion == "agent":
             await delete_agent(session, agent_id=world.own.id, now=clock())
         elif deletion == "organization":
             await delete_organization(session, organization_id=world.acme.id, now=clock())
 
     assert before == [GOOD, GOOD]
-    assert [(await check(gate, issued)).outcome for gate in (here, there)] == [Outcome.DELETED_KEY] * 2
-    assert (await here.check(altered(issued.secret.reveal()), NOBODY)).outcome is Outcome.INVALID_KEY
+    assert [(await check(verifier, issued)).outcome for verifier in (here, there)] == [Outcome.DELETED_KEY] * 2
+    assert (await here.verify(altered(issued.secret.reveal()), NOBODY)).outcome is Outcome.INVALID_KEY
 
 
-async def test_a_rotation_without_overlap_ends_the_secret_before(gate: Gate, desk: Desk, world: World) -> None:
+async def test_a_rotation_without_overlap_ends_the_secret_before(
+    verifier: KeyVerifier, services: KeyServices, world: World
+) -> None:
     """The new one works at once; who has the old one is told so, and a stranger is not."""
-    issued = await issue(desk, world)
-    await check(gate, issued)
+    issued = await issue(services, world)
+    await check(verifier, issued)
 
-    rotated = await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+    rotated = await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id)
 
-    assert [(await check(gate, each)).outcome for each in (issued, rotated)] == [Outcome.REPLACED_SECRET, GOOD]
-    assert (await gate.check(altered(issued.secret.reveal()), NOBODY)).outcome is Outcome.INVALID_KEY
+    assert [(await check(verifier, each)).outcome for each in (issued, rotated)] == [Outcome.REPLACED_SECRET, GOOD]
+    assert (await verifier.verify(altered(issued.secret.reveal()), NOBODY)).outcome is Outcome.INVALID_KEY
 
 
-async def test_an_overlap_ends_by_the_clock_of_the_database(gate: Gate, desk: Desk, world: World, clock: Clock) -> None:
+async def test_an_overlap_ends_by_the_clock_of_the_database(
+    verifier: KeyVerifier, services: KeyServices, world: World, clock: Clock
+) -> None:
     """Both secrets work until then, whatever this process takes the time to be; afterwards the new one alone."""
-    issued = await issue(desk, world)
-    rotated = await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
+    issued = await issue(services, world)
+    rotated = await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
 
     clock.advance(days=2)
-    during = [(await check(gate, each)).outcome for each in (issued, rotated)]
-    await end_overlap(desk.database, issued.record.id, in_seconds=-0.001)
-    after = [(await check(gate, each)).outcome for each in (issued, rotated)]
-    await end_overlap(desk.database, issued.record.id, in_seconds=600)
-    again = (await check(gate, issued)).outcome
+    during = [(await check(verifier, each)).outcome for each in (issued, rotated)]
+    await end_overlap(services.database, issued.record.id, in_seconds=-0.001)
+    after = [(await check(verifier, each)).outcome for each in (issued, rotated)]
+    await end_overlap(services.database, issued.record.id, in_seconds=600)
+    again = (await check(verifier, issued)).outcome
 
     assert during == [GOOD, GOOD]
     assert after == [Outcome.REPLACED_SECRET, GOOD]
     assert again is GOOD
 
 
-async def test_never_more_than_two_secrets_live(gate: Gate, desk: Desk, world: World) -> None:
+async def test_never_more_than_two_secrets_live(verifier: KeyVerifier, services: KeyServices, world: World) -> None:
     """A second rotation ends the first of three secrets, although its overlap was not over."""
-    first = await issue(desk, world)
-    second = await rotate_api_key(desk, world.actor("ada"), key_id=first.record.id, overlap_seconds=3600)
-    between = [(await check(gate, each)).outcome for each in (first, second)]
-    third = await rotate_api_key(desk, world.actor("ada"), key_id=first.record.id, overlap_seconds=3600)
+    first = await issue(services, world)
+    second = await rotate_api_key(services, world.actor("ada"), key_id=first.record.id, overlap_seconds=3600)
+    between = [(await check(verifier, each)).outcome for each in (first, second)]
+    third = await rotate_api_key(services, world.actor("ada"), key_id=first.record.id, overlap_seconds=3600)
 
-    outcomes = [(await check(gate, each)).outcome for each in (first, second, third)]
+    outcomes = [(await check(verifier, each)).outcome for each in (first, second, third)]
 
     assert between == [GOOD, GOOD]
     assert outcomes == [Outcome.REPLACED_SECRET, GOOD, GOOD]
 
 
-async def test_what_argon2_found_is_remembered(gate: Gate, hasher: CountingHasher, desk: Desk, world: World) -> None:
+async def test_what_argon2_found_is_remembered(
+    verifier: KeyVerifier, hasher: CountingHasher, services: KeyServices, world: World
+) -> None:
     """One run for each pair of a secret and a stored hash, whether they match or not, and none after it."""
-    issued = await issue(desk, world)
-    rotated = await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+    issued = await issue(services, world)
+    rotated = await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id)
     runs = []
 
     for each in (rotated, rotated, issued, issued, rotated, issued):
-        await check(gate, each)
+        await check(verifier, each)
         runs.append(hasher.verified)
 
     assert runs == [1, 1, 2, 2, 2, 2]
 
 
 async def test_a_memo_that_is_full_forgets_and_asks_argon2_again(
-    gates: Gates, hasher: CountingHasher, desk: Desk, world: World
+    gates: Gates, hasher: CountingHasher, services: KeyServices, world: World
 ) -> None:
     """However small it is, verdicts stay right."""
-    gate = gates.make(hasher, memo_entries=2)
-    keys = [await issue(desk, world) for _ in range(3)]
+    verifier = gates.make(hasher, memo_entries=2)
+    keys = [await issue(services, world) for _ in range(3)]
 
-    outcomes = [(await check(gate, each)).outcome for each in keys * 3]
+    outcomes = [(await check(verifier, each)).outcome for each in keys * 3]
 
     assert outcomes == [GOOD] * 9
     assert hasher.verified > 3
 
 
-async def test_a_key_is_hashed_once_for_all_that_wait(gates: Gates, desk: Desk, world: World) -> None:
+async def test_a_key_is_hashed_once_for_all_that_wait(gates: Gates, services: KeyServices, world: World) -> None:
     """Twenty callers with a key's two secrets cost the three runs that it takes, never two of them at once."""
     held = HeldHasher()
-    gate = gates.make(held)
-    issued = await issue(desk, world)
-    rotated = await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
+    verifier = gates.make(held)
+    issued = await issue(services, world)
+    rotated = await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
 
-    callers = [asyncio.create_task(check(gate, each)) for each in (issued, rotated) * 10]
+    callers = [asyncio.create_task(check(verifier, each)) for each in (issued, rotated) * 10]
     await until(held.entered.is_set)
     held.released.set()
     verdicts = await asyncio.gather(*callers)
@@ -266,11 +275,11 @@ async def test_a_key_is_hashed_once_for_all_that_wait(gates: Gates, desk: Desk, 
     assert (held.verified, held.at_once_at_most) == (3, 1)
 
 
-async def test_keys_are_hashed_side_by_side(gates: Gates, desk: Desk, world: World) -> None:
+async def test_keys_are_hashed_side_by_side(gates: Gates, services: KeyServices, world: World) -> None:
     """One key does not wait for another: a thread each."""
     held = HeldHasher()
-    gate = gates.make(held)
-    callers = [asyncio.create_task(check(gate, await issue(desk, world))) for _ in range(2)]
+    verifier = gates.make(held)
+    callers = [asyncio.create_task(check(verifier, await issue(services, world))) for _ in range(2)]
 
     await until(lambda: held.at_once == 2)
     held.released.set()
@@ -278,14 +287,14 @@ async def test_keys_are_hashed_side_by_side(gates: Gates, desk: Desk, world: Wor
     assert [verdict.outcome for verdict in await asyncio.gather(*callers)] == [GOOD, GOOD]
 
 
-async def test_who_hangs_up_takes_nobody_along(gates: Gates, desk: Desk, world: World) -> None:
+async def test_who_hangs_up_takes_nobody_along(gates: Gates, services: KeyServices, world: World) -> None:
     """The run that a caller began goes on without it, answers who waits for it, and is remembered."""
     held = HeldHasher()
-    gate = gates.make(held)
-    issued = await issue(desk, world)
-    first = asyncio.create_task(check(gate, issued))
+    verifier = gates.make(held)
+    issued = await issue(services, world)
+    first = asyncio.create_task(check(verifier, issued))
     await until(held.entered.is_set)
-    second, third = (asyncio.create_task(check(gate, issued)) for _ in range(2))
+    second, third = (asyncio.create_task(check(verifier, issued)) for _ in range(2))
     await asyncio.sleep(0.02)
 
     first.cancel()
@@ -296,7 +305,7 @@ async def test_who_hangs_up_takes_nobody_along(gates: Gates, desk: Desk, world: 
 
     assert (first.cancelled(), second.cancelled()) == (True, True)
     assert verdict.outcome is GOOD
-    assert (await check(gate, issued)).outcome is GOOD
+    assert (await check(verifier, issued)).outcome is GOOD
     assert held.verified == 1
 
 
@@ -305,11 +314,11 @@ def old_secrets(issued: Issued, number: int) -> list[str]:
     return [mint(SERVER_KEYS, "kd", public_id=issued.record.public_id).token.reveal() for _ in range(number)]
 
 
-async def test_old_secrets_of_a_key_are_compared_once_each(gates: Gates, desk: Desk, world: World) -> None:
+async def test_old_secrets_of_a_key_are_compared_once_each(gates: Gates, services: KeyServices, world: World) -> None:
     """However many wait at once, each costs one run, and wakes nobody else; those beyond the bound are unavailable."""
     held = HeldHasher()
-    gate = gates.make(held)
-    issued = await issue(desk, world)
+    verifier = gates.make(held)
+    issued = await issue(services, world)
     waits = 0
     wait = asyncio.wait
 
@@ -321,7 +330,8 @@ async def test_old_secrets_of_a_key_are_compared_once_each(gates: Gates, desk: D
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(asyncio, "wait", counting_wait)
         callers = [
-            asyncio.create_task(gate.check(text, NOBODY)) for text in old_secrets(issued, 3 * SECRETS_WAITING_AT_MOST)
+            asyncio.create_task(verifier.verify(text, NOBODY))
+            for text in old_secrets(issued, 3 * SECRETS_WAITING_AT_MOST)
         ]
         await until(held.entered.is_set)
         held.released.set()
@@ -334,24 +344,24 @@ async def test_old_secrets_of_a_key_are_compared_once_each(gates: Gates, desk: D
 
 
 async def test_a_good_secret_does_not_wait_behind_those_that_were_wrong_before(
-    gates: Gates, desk: Desk, world: World
+    gates: Gates, services: KeyServices, world: World
 ) -> None:
     """After a rotation all old secrets are compared again, when nothing else waits, and however many there are."""
     held = HeldHasher()
-    gate = gates.make(held)
-    issued = await issue(desk, world)
+    verifier = gates.make(held)
+    issued = await issue(services, world)
     old = old_secrets(issued, SECRETS_WAITING_AT_MOST)
     held.released.set()
     for text in old:
-        await gate.check(text, NOBODY)
-    rotated = await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
+        await verifier.verify(text, NOBODY)
+    rotated = await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
     held.entered.clear()
     held.released.clear()
     before = held.verified
 
-    wrong = [asyncio.create_task(gate.check(text, NOBODY)) for text in old]
+    wrong = [asyncio.create_task(verifier.verify(text, NOBODY)) for text in old]
     await until(held.entered.is_set)
-    good = [asyncio.create_task(check(gate, each)) for each in (rotated, issued)]
+    good = [asyncio.create_task(check(verifier, each)) for each in (rotated, issued)]
     await asyncio.sleep(0.05)
     held.released.set()
     verdicts = await asyncio.gather(*good)
@@ -365,16 +375,18 @@ async def test_a_good_secret_does_not_wait_behind_those_that_were_wrong_before(
 
 
 async def test_the_current_secret_goes_before_old_ones_that_were_never_seen(
-    gates: Gates, desk: Desk, world: World
+    gates: Gates, services: KeyServices, world: World
 ) -> None:
     """However many old secrets a new process is flooded with, the current one is compared next, and never refused."""
     held = HeldHasher()
-    gate = gates.make(held)
-    issued = await issue(desk, world)
+    verifier = gates.make(held)
+    issued = await issue(services, world)
 
-    flood = [asyncio.create_task(gate.check(text, NOBODY)) for text in old_secrets(issued, 4 * SECRETS_WAITING_AT_MOST)]
+    flood = [
+        asyncio.create_task(verifier.verify(text, NOBODY)) for text in old_secrets(issued, 4 * SECRETS_WAITING_AT_MOST)
+    ]
     await until(held.entered.is_set)
-    good = asyncio.create_task(check(gate, issued))
+    good = asyncio.create_task(check(verifier, issued))
     await asyncio.sleep(0.05)
     held.released.set()
     verdict = await good
@@ -387,13 +399,15 @@ async def test_the_current_secret_goes_before_old_ones_that_were_never_seen(
     assert outcomes == {Outcome.INVALID_KEY, Outcome.UNAVAILABLE}
 
 
-async def test_organizations_take_turns_with_their_first_hashes(gates: Gates, desk: Desk, world: World) -> None:
+async def test_organizations_take_turns_with_their_first_hashes(
+    gates: Gates, services: KeyServices, world: World
+) -> None:
     """A key that was not seen yet waits for one of each other organization's such keys, however many those are."""
     held = HeldHasher()
-    gate = gates.make(held)
-    many = [await issue(desk, world) for _ in range(10)]
+    verifier = gates.make(held)
+    many = [await issue(services, world) for _ in range(10)]
     theirs = await create_api_key(
-        desk,
+        services,
         world.actor("eve"),
         organization_id=world.globex.id,
         name="theirs",
@@ -403,7 +417,7 @@ async def test_organizations_take_turns_with_their_first_hashes(gates: Gates, de
     done: list[str] = []
 
     async def ask(name: str, issued: Issued) -> None:
-        await check(gate, issued)
+        await check(verifier, issued)
         done.append(name)
 
     flood = [asyncio.create_task(ask("many", each)) for each in many]
@@ -416,15 +430,15 @@ async def test_organizations_take_turns_with_their_first_hashes(gates: Gates, de
     assert done.index("theirs") < 6
 
 
-async def test_other_keys_do_not_wait_for_old_secrets(gates: Gates, desk: Desk, world: World) -> None:
+async def test_other_keys_do_not_wait_for_old_secrets(gates: Gates, services: KeyServices, world: World) -> None:
     """Of one key, one secret is compared at a time: the other threads are for others."""
     held = HeldHasher()
-    gate = gates.make(held)
-    issued, other = await issue(desk, world), await issue(desk, world)
-    wrong = [asyncio.create_task(gate.check(text, NOBODY)) for text in old_secrets(issued, 10)]
+    verifier = gates.make(held)
+    issued, other = await issue(services, world), await issue(services, world)
+    wrong = [asyncio.create_task(verifier.verify(text, NOBODY)) for text in old_secrets(issued, 10)]
     await until(held.entered.is_set)
 
-    good = asyncio.create_task(check(gate, other))
+    good = asyncio.create_task(check(verifier, other))
     await until(lambda: held.at_once == 2)
     held.released.set()
 
@@ -434,20 +448,20 @@ async def test_other_keys_do_not_wait_for_old_secrets(gates: Gates, desk: Desk, 
 
 @pytest.mark.parametrize("change", ["deletion", "rotation"])
 async def test_a_later_caller_never_rides_on_an_earlier_read(
-    gates: Gates, desk: Desk, world: World, change: str
+    gates: Gates, services: KeyServices, world: World, change: str
 ) -> None:
     """Who asks after a change was answered is told of it, although a run from before it is still under way."""
     held = HeldHasher()
-    gate = gates.make(held)
-    issued = await issue(desk, world)
-    before = asyncio.create_task(check(gate, issued))
+    verifier = gates.make(held)
+    issued = await issue(services, world)
+    before = asyncio.create_task(check(verifier, issued))
     await until(held.entered.is_set)
 
     if change == "deletion":
-        await delete_api_key(desk, world.actor("ada"), key_id=issued.record.id)
+        await delete_api_key(services, world.actor("ada"), key_id=issued.record.id)
     else:
-        await rotate_api_key(desk, world.actor("ada"), key_id=issued.record.id)
-    after = asyncio.create_task(check(gate, issued))
+        await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id)
+    after = asyncio.create_task(check(verifier, issued))
     await asyncio.sleep(0.02)
     held.released.set()
 
@@ -456,39 +470,39 @@ async def test_a_later_caller_never_rides_on_an_earlier_read(
     assert (await before).outcome is GOOD
 
 
-async def test_a_full_queue_says_so_and_forgets_it(gates: Gates, desk: Desk, world: World) -> None:
+async def test_a_full_queue_says_so_and_forgets_it(gates: Gates, services: KeyServices, world: World) -> None:
     """One key too many is told to come again, everybody who waits for it, too; and later it is good."""
     held = HeldHasher()
-    gate = gates.make(held, queue_limit=1)
-    first, second = await issue(desk, world), await issue(desk, world)
-    under_way = asyncio.create_task(check(gate, first))
+    verifier = gates.make(held, queue_limit=1)
+    first, second = await issue(services, world), await issue(services, world)
+    under_way = asyncio.create_task(check(verifier, first))
     await until(held.entered.is_set)
 
-    refused = await asyncio.gather(*(check(gate, second) for _ in range(3)))
-    unknown = await gate.check(mint(SERVER_KEYS, "kd").token.reveal(), NOBODY)
+    refused = await asyncio.gather(*(check(verifier, second) for _ in range(3)))
+    unknown = await verifier.verify(mint(SERVER_KEYS, "kd").token.reveal(), NOBODY)
     held.released.set()
 
     assert {verdict.outcome for verdict in (*refused, unknown)} == {Outcome.UNAVAILABLE}
     assert (await under_way).outcome is GOOD
-    assert (await check(gate, second)).outcome is GOOD
+    assert (await check(verifier, second)).outcome is GOOD
 
 
 async def test_without_a_database_it_can_not_be_told(gates: Gates, tmp_path: Path) -> None:
     """What was issued here is unavailable, never invalid; what needs no database is refused as ever."""
-    gate = gates.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
+    verifier = gates.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
     ours = mint(SERVER_KEYS, "kd").token.reveal()
 
-    outcomes = [(await gate.check(text, NOBODY)).outcome for text in (ours, altered(ours), ours[:-1])]
+    outcomes = [(await verifier.verify(text, NOBODY)).outcome for text in (ours, altered(ours), ours[:-1])]
 
     assert outcomes == [Outcome.UNAVAILABLE, Outcome.INVALID_KEY, Outcome.MALFORMED_KEY]
 
 
-async def test_keys_from_before_go_on_working(gates: Gates, desk: Desk, world: World) -> None:
+async def test_keys_from_before_go_on_working(gates: Gates, services: KeyServices, world: World) -> None:
     """The operator may put another prefix and another server key in front, as long as the old ones stay behind."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     newer = ServerKeys((b"a newer server key of 32 bytes...", b"0123456789abcdef0123456789abcdef"))
     only = ServerKeys((b"a newer server key of 32 bytes...",))
-    now = dataclasses.replace(desk, issuer=Issuer(newer, "acme", desk.issuer.pool))
+    now = dataclasses.replace(services, issuer=Issuer(newer, "acme", services.issuer.pool))
 
     of_now = await issue(now, world)
     both = gates.make(server_keys=newer, prefixes=("acme", "kd"))
@@ -499,14 +513,14 @@ async def test_keys_from_before_go_on_working(gates: Gates, desk: Desk, world: W
     assert (await check(gates.make(server_keys=only), issued)).outcome is Outcome.INVALID_KEY
 
 
-async def test_reasons_hold_nothing_of_the_key(gate: Gate, desk: Desk, world: World) -> None:
+async def test_reasons_hold_nothing_of_the_key(verifier: KeyVerifier, services: KeyServices, world: World) -> None:
     """What is written for the operator may be logged."""
-    issued = await issue(desk, world)
+    issued = await issue(services, world)
     token = issued.secret.reveal()
     unknown = mint(SERVER_KEYS, "kd").token.reveal()
 
     texts = [token, altered(token), token[:-1], token.swapcase(), unknown, f'"{token}"']
-    verdicts = {text: await gate.check(text, NOBODY) for text in texts}
+    verdicts = {text: await verifier.verify(text, NOBODY) for text in texts}
 
     for text, verdict in verdicts.items():
         assert not [part for part in text.strip('"').split("_")[1:] if part in f"{verdict.reason}{verdict.malformed}"]
@@ -515,7 +529,7 @@ async def test_reasons_hold_nothing_of_the_key(gate: Gate, desk: Desk, world: Wo
 @given(st.lists(st.integers(0, 12)), st.integers(0, 6))
 def test_a_memo_keeps_what_is_asked_for(asked: list[int], entries: int) -> None:
     """It never has more entries than it may, nor a wrong one, and always the last half of what was asked for."""
-    memo = Memo[bytes, bool](entries)
+    memo = TwoGenerationCache[bytes, bool](entries)
     recent: list[int] = []
 
     for number in asked:

@@ -9,7 +9,7 @@ from sqlmodel import col
 from models.engine.database import Database
 from models.engine.statements import delete_rows, drop_before
 from models.support.pasted_key import PastedKey
-from models.usage.writer import LedgerWriter
+from models.usage.writer import UsageWriter
 from tests.conftest import POSTGRES_URL
 from tests.support.world import World
 
@@ -19,12 +19,12 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 async def add_writers(database: Database, *minutes: int) -> None:
     """Adds a writer for each, last seen that many minutes after noon; its batch is the number of minutes."""
     async with database.transaction() as session:
-        session.add_all(LedgerWriter(batch=each, seen_at=NOON + timedelta(minutes=each)) for each in minutes)
+        session.add_all(UsageWriter(batch=each, seen_at=NOON + timedelta(minutes=each)) for each in minutes)
 
 
 async def batches(database: Database) -> set[int]:
     async with database.reading() as session:
-        return set((await session.execute(select(col(LedgerWriter.batch)))).scalars())
+        return set((await session.execute(select(col(UsageWriter.batch)))).scalars())
 
 
 async def test_rows_are_deleted_the_oldest_first(database: Database) -> None:
@@ -33,7 +33,7 @@ async def test_rows_are_deleted_the_oldest_first(database: Database) -> None:
     deleted, left = [], []
     for _ in range(3):
         async with database.transaction() as session:
-            deleted.append(await drop_before(session, LedgerWriter.seen_at, NOON + timedelta(minutes=4), at_most=2))
+            deleted.append(await drop_before(session, UsageWriter.seen_at, NOON + timedelta(minutes=4), at_most=2))
         left.append(await batches(database))
 
     assert deleted == [2, 1, 0]
@@ -44,7 +44,7 @@ async def test_without_a_number_all_old_rows_are_deleted(database: Database) -> 
     await add_writers(database, 1, 2, 3)
 
     async with database.transaction() as session:
-        deleted = await drop_before(session, LedgerWriter.seen_at, NOON + timedelta(minutes=3))
+        deleted = await drop_before(session, UsageWriter.seen_at, NOON + timedelta(minutes=3))
 
     assert deleted == 2
     assert await batches(database) == {3}
@@ -78,10 +78,10 @@ async def test_a_row_that_another_transaction_holds_stays(database: Database) ->
     """Nobody waits for it."""
     await add_writers(database, 1, 2, 3)
     async with database.transaction() as other:
-        await other.execute(update(LedgerWriter).where(col(LedgerWriter.batch) == 2).values(batch=20))
+        await other.execute(update(UsageWriter).where(col(UsageWriter.batch) == 2).values(batch=20))
 
         async with database.transaction() as session:
-            deleted = await drop_before(session, LedgerWriter.seen_at, NOON + timedelta(minutes=9), at_most=5)
+            deleted = await drop_before(session, UsageWriter.seen_at, NOON + timedelta(minutes=9), at_most=5)
 
     assert deleted == 2
     assert await batches(database) == {20}

@@ -17,15 +17,15 @@ from models.support.conversation import ConversationRecord
 from models.support.ticket import (
     FAILURE_LENGTH_AT_MOST,
     KEPT_DAYS,
-    Letter,
+    OutgoingTicket,
     claim_due_ticket,
     claim_ticket,
     count_handed_over,
     handed_over_since,
     is_ticket_due,
+    mark_failed,
+    mark_sent,
     newest_tickets,
-    note_not_sent,
-    note_sent,
     record_of,
     tickets_of,
 )
@@ -80,7 +80,7 @@ async def row_of(database: Database, ticket: Ticket) -> Ticket:
         return (await session.execute(select(Ticket).where(Ticket.id == ticket.id))).scalar_one()
 
 
-async def claimed(database: Database, *, minute: int = 60) -> Letter | None:
+async def claimed(database: Database, *, minute: int = 60) -> OutgoingTicket | None:
     now = NOON + timedelta(minutes=minute)
     async with database.transaction() as session:
         return await claim_due_ticket(session, now=now, until=now + timedelta(minutes=5))
@@ -133,7 +133,7 @@ async def test_the_operators_list_is_newest_first(database: Database, world: Wor
     """With the words and whose they are; as many as asked for, those not sent, or the one."""
     sent, waiting, newest = [await written(database, world, number) for number in range(3)]
     async with database.transaction() as session:
-        await note_sent(session, sent.id, NOON)
+        await mark_sent(session, sent.id, NOON)
 
     async with database.reading() as session:
         everything = await newest_tickets(session, last=10)
@@ -161,7 +161,7 @@ async def test_what_is_due_for_longest_is_claimed_first(database: Database, worl
 
     assert is_due == [False, True]
     assert [None if each is None else each.id for each in letters] == [first.id, second.id, None]
-    assert letters[0] == Letter(
+    assert letters[0] == OutgoingTicket(
         first.id,
         first.created_at,
         SUPPORT,
@@ -193,7 +193,7 @@ async def test_by_hand_a_ticket_is_sent_again(database: Database, world: World) 
     """One that was sent, and one without an address: to this address, counted from the beginning."""
     sent, unaddressed = await written(database, world), await written(database, world, is_addressed=False)
     async with database.transaction() as session:
-        await note_sent(session, sent.id, NOON)
+        await mark_sent(session, sent.id, NOON)
 
     async with database.transaction() as session:
         letters = [
@@ -220,9 +220,9 @@ async def test_what_became_of_it_is_noted(database: Database, world: World) -> N
     assert sent is not None
 
     async with database.transaction() as session:
-        await note_not_sent(session, failed, failure="é" * 400, next_attempt_at=LATER)
-        await note_sent(session, sent.id, NOON)
-        await note_not_sent(session, sent, failure="too late", next_attempt_at=LATER)
+        await mark_failed(session, failed, failure="é" * 400, next_attempt_at=LATER)
+        await mark_sent(session, sent.id, NOON)
+        await mark_failed(session, sent, failure="too late", next_attempt_at=LATER)
 
     async with database.reading() as session:
         rows = (await session.execute(select(Ticket).order_by(col(Ticket.created_at)))).scalars().all()
@@ -239,7 +239,7 @@ async def test_whatever_a_mail_server_says_is_noted(database: Database, world: W
     assert failed is not None
 
     async with database.transaction() as session:
-        await note_not_sent(session, failed, failure="550 no\0\udfff" + "\N{ROCKET}" * 400, next_attempt_at=LATER)
+        await mark_failed(session, failed, failure="550 no\0\udfff" + "\N{ROCKET}" * 400, next_attempt_at=LATER)
 
     row = await row_of(database, failed)
     assert row.next_attempt_at == LATER

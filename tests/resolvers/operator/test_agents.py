@@ -11,16 +11,16 @@ from resolvers.audit import audit_log
 from resolvers.create_api_key import create_api_key
 from resolvers.operator.agents import create_agent, delete_agent, rename_agent
 from resolvers.operator.lookup import Declined
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.conftest import Clock
 from tests.support.world import World
 
 
-async def test_a_deleted_agent_takes_its_keys_along(desk: Desk, world: World, clock: Clock) -> None:
+async def test_a_deleted_agent_takes_its_keys_along(services: KeyServices, world: World, clock: Clock) -> None:
     """Its keys are tombstones of the same moment; other agents' and the organization's live on."""
     issued = {
         name: await create_api_key(
-            desk,
+            services,
             operator(),
             organization_id=world.acme.id,
             name=name,
@@ -31,10 +31,10 @@ async def test_a_deleted_agent_takes_its_keys_along(desk: Desk, world: World, cl
     }
     clock.advance(hours=1)
 
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         deleted = await delete_agent(session, agent_id=world.own.id, now=clock())
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         living = await api_keys(session, operator(), organization_id=world.acme.id)
         events = list((await session.execute(select(AuditEvent).order_by(AuditEvent.id))).scalars())[-2:]
     assert list(deleted.key_ids) == [issued["own"].record.id]
@@ -46,16 +46,16 @@ async def test_a_deleted_agent_takes_its_keys_along(desk: Desk, world: World, cl
     assert {(event.at, event.agent_id) for event in events} == {(clock.now, world.own.id)}
 
 
-async def test_who_administered_a_deleted_agent_still_sees_what_was(desk: Desk, world: World) -> None:
+async def test_who_administered_a_deleted_agent_still_sees_what_was(services: KeyServices, world: World) -> None:
     """The tombstone of its key, and why it went, stay visible to the agent's admin."""
     issued = await create_api_key(
-        desk, operator(), organization_id=world.acme.id, name="own", scope=Scope.AGENT, agent_id=world.own.id
+        services, operator(), organization_id=world.acme.id, name="own", scope=Scope.AGENT, agent_id=world.own.id
     )
-    async with desk.database.transaction() as session:
-        await delete_agent(session, agent_id=world.own.id, now=desk.clock())
+    async with services.database.transaction() as session:
+        await delete_agent(session, agent_id=world.own.id, now=services.clock())
 
     grace = world.actor("grace")
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         tombstone = await api_key(session, grace, key_id=issued.record.id)
         page = await audit_log(session, grace, organization_id=world.acme.id, first=10, after=None)
 
@@ -64,24 +64,24 @@ async def test_who_administered_a_deleted_agent_still_sees_what_was(desk: Desk, 
     assert {event.action for event in page.events} >= {AuditAction.API_KEY_DELETED, AuditAction.AGENT_DELETED}
 
 
-async def test_an_agent_is_made_and_renamed(desk: Desk, world: World) -> None:
+async def test_an_agent_is_made_and_renamed(services: KeyServices, world: World) -> None:
     """Under the rules for names; a name may be there twice."""
-    async with desk.database.transaction() as session:
-        made = await create_agent(session, organization_id=world.acme.id, name=" Crawler ", now=desk.clock())
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
+        made = await create_agent(session, organization_id=world.acme.id, name=" Crawler ", now=services.clock())
+    async with services.database.transaction() as session:
         renamed = await rename_agent(session, agent_id=made.id, name="Spider")
     for name in ("", "x" * 65, "a\u200bb"):
-        async with desk.database.transaction() as session:
+        async with services.database.transaction() as session:
             with pytest.raises(InvalidInput):
                 await rename_agent(session, agent_id=made.id, name=name)
 
     assert (made.id, renamed.name) == (renamed.id, "Spider")
 
 
-async def test_a_deleted_agent_is_not_deleted_again(desk: Desk, world: World) -> None:
+async def test_a_deleted_agent_is_not_deleted_again(services: KeyServices, world: World) -> None:
     """Nor renamed; its tombstone keeps the first moment."""
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         with pytest.raises(Declined, match="deleted"):
-            await delete_agent(session, agent_id=world.retired.id, now=desk.clock())
+            await delete_agent(session, agent_id=world.retired.id, now=services.clock())
         with pytest.raises(Declined, match="deleted"):
             await rename_agent(session, agent_id=world.retired.id, name="Back")

@@ -15,34 +15,34 @@ from resolvers.api_keys import api_keys, delete_api_key, rotate_api_key
 from resolvers.create_api_key import create_api_key
 from resolvers.operator.keys import Limited, drop_keys_tagged_otherwise, limit_key
 from resolvers.operator.lookup import LIMIT_AT_MOST
-from resolvers.services import Desk, Issued
+from resolvers.services import Issued, KeyServices
 from tests.conftest import Clock
 from tests.support.world import World
 
 OTHER = ServerKeys((b"another-server-key-of-32-bytes-or-more",))
 
 
-def tagging_otherwise(desk: Desk) -> Desk:
-    issuer = Issuer(OTHER, desk.issuer.prefix, desk.issuer.pool)
-    return Desk(desk.database, issuer, desk.clock, desk.mutations_per_minute)
+def tagging_otherwise(services: KeyServices) -> KeyServices:
+    issuer = Issuer(OTHER, services.issuer.prefix, services.issuer.pool)
+    return KeyServices(services.database, issuer, services.clock, services.mutations_per_minute)
 
 
-async def create(desk: Desk, world: World, name: str) -> Issued:
+async def create(services: KeyServices, world: World, name: str) -> Issued:
     return await create_api_key(
-        desk, operator(), organization_id=world.acme.id, name=name, scope=Scope.ORGANIZATION, agent_id=None
+        services, operator(), organization_id=world.acme.id, name=name, scope=Scope.ORGANIZATION, agent_id=None
     )
 
 
-async def test_keys_go_and_overlaps_end_with_their_server_key(desk: Desk, world: World) -> None:
+async def test_keys_go_and_overlaps_end_with_their_server_key(services: KeyServices, world: World) -> None:
     """A key that was rotated since keeps its new secret, and loses the one in overlap alone."""
-    old, rotated = await create(desk, world, "old"), await create(desk, world, "rotated")
-    newer = tagging_otherwise(desk)
+    old, rotated = await create(services, world, "old"), await create(services, world, "rotated")
+    newer = tagging_otherwise(services)
     await rotate_api_key(newer, operator(), key_id=rotated.record.id, overlap_seconds=3600)
     await create(newer, world, "new")
 
-    dropped = await drop_keys_tagged_otherwise(desk.database, OTHER.ids, now=desk.clock())
+    dropped = await drop_keys_tagged_otherwise(services.database, OTHER.ids, now=services.clock())
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         living = await api_keys(session, operator(), organization_id=world.acme.id)
         row = await session.get(ApiKey, rotated.record.id)
     assert dropped == [old.record.id]
@@ -51,37 +51,37 @@ async def test_keys_go_and_overlaps_end_with_their_server_key(desk: Desk, world:
     assert (row.previous_secret_hash, row.previous_works_until, row.server_key_id) == (None, None, OTHER.signing_id)
 
 
-async def test_nothing_is_dropped_while_every_server_key_is_there(desk: Desk, world: World) -> None:
+async def test_nothing_is_dropped_while_every_server_key_is_there(services: KeyServices, world: World) -> None:
     """It can be asked for without need."""
-    await create(desk, world, "old")
-    await create(tagging_otherwise(desk), world, "new")
+    await create(services, world, "old")
+    await create(tagging_otherwise(services), world, "new")
 
-    both = (*desk.issuer.server_keys.ids, *OTHER.ids)
+    both = (*services.issuer.server_keys.ids, *OTHER.ids)
 
-    assert await drop_keys_tagged_otherwise(desk.database, both, now=desk.clock()) == []
-
-
-async def limit(desk: Desk, issued: Issued, **limits: int) -> Limited:
-    async with desk.database.transaction() as session:
-        return await limit_key(session, key_id=issued.record.id, **limits, now=desk.clock())
+    assert await drop_keys_tagged_otherwise(services.database, both, now=services.clock()) == []
 
 
-async def limit_events(desk: Desk) -> list[AuditEvent]:
+async def limit(services: KeyServices, issued: Issued, **limits: int) -> Limited:
+    async with services.database.transaction() as session:
+        return await limit_key(session, key_id=issued.record.id, **limits, now=services.clock())
+
+
+async def limit_events(services: KeyServices) -> list[AuditEvent]:
     statement = select(AuditEvent).where(AuditEvent.action == AuditAction.API_KEY_LIMITS_CHANGED)
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         return list((await session.execute(statement.order_by(AuditEvent.id))).scalars())
 
 
-async def test_a_changed_limit_is_the_operators_event(desk: Desk, world: World, clock: Clock) -> None:
+async def test_a_changed_limit_is_the_operators_event(services: KeyServices, world: World, clock: Clock) -> None:
     """Nobody is named; the key, its agent and the moment are."""
     issued = await create_api_key(
-        desk, operator(), organization_id=world.acme.id, name="deploy", scope=Scope.AGENT, agent_id=world.own.id
+        services, operator(), organization_id=world.acme.id, name="deploy", scope=Scope.AGENT, agent_id=world.own.id
     )
     clock.advance(hours=1)
 
-    limited = await limit(desk, issued, monthly_quota=LIMIT_AT_MOST)
+    limited = await limit(services, issued, monthly_quota=LIMIT_AT_MOST)
 
-    [event] = await limit_events(desk)
+    [event] = await limit_events(services)
     assert limited.limits == KeyLimits(None, LIMIT_AT_MOST, 600, 100_000)
     assert (event.organization_id, event.api_key_id, event.agent_id) == (
         world.acme.id,
@@ -93,38 +93,40 @@ async def test_a_changed_limit_is_the_operators_event(desk: Desk, world: World, 
 
 @pytest.mark.parametrize("number", [0, -1, LIMIT_AT_MOST + 1])
 @pytest.mark.parametrize("which", ["rate_limit", "monthly_quota"])
-async def test_a_limit_out_of_range_leaves_the_key_as_it_was(desk: Desk, world: World, which: str, number: int) -> None:
+async def test_a_limit_out_of_range_leaves_the_key_as_it_was(
+    services: KeyServices, world: World, which: str, number: int
+) -> None:
     """1 to 2147483647; where one of two is wrong, neither is set."""
-    issued = await create(desk, world, "deploy")
+    issued = await create(services, world, "deploy")
     both = {"rate_limit": 60, "monthly_quota": 5000, which: number}
 
     with pytest.raises(InvalidInput):
-        await limit(desk, issued, **both)
+        await limit(services, issued, **both)
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         limits = await limits_of_keys(session, [issued.record.id])
     assert limits == {issued.record.id: KeyLimits(None, None, 600, 100_000)}
-    assert await limit_events(desk) == []
+    assert await limit_events(services) == []
 
 
-async def test_limits_that_are_set_at_the_same_time_are_both_set(desk: Desk, world: World) -> None:
+async def test_limits_that_are_set_at_the_same_time_are_both_set(services: KeyServices, world: World) -> None:
     """Each changes what it names alone, and the events tell one story."""
-    issued = await create(desk, world, "deploy")
+    issued = await create(services, world, "deploy")
 
-    await asyncio.gather(limit(desk, issued, rate_limit=60), limit(desk, issued, monthly_quota=5000))
+    await asyncio.gather(limit(services, issued, rate_limit=60), limit(services, issued, monthly_quota=5000))
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         limits = await limits_of_keys(session, [issued.record.id])
     assert limits[issued.record.id] == KeyLimits(60, 5000, 600, 100_000)
-    assert len(await limit_events(desk)) == 2
+    assert len(await limit_events(services)) == 2
 
 
-async def test_a_tombstone_gets_no_limit(desk: Desk, world: World) -> None:
+async def test_a_tombstone_gets_no_limit(services: KeyServices, world: World) -> None:
     """It is no longer there to be limited."""
-    issued = await create(desk, world, "deploy")
-    await delete_api_key(desk, operator(), key_id=issued.record.id)
+    issued = await create(services, world, "deploy")
+    await delete_api_key(services, operator(), key_id=issued.record.id)
 
     with pytest.raises(ApiKeyNotFound):
-        await limit(desk, issued, rate_limit=60)
+        await limit(services, issued, rate_limit=60)
 
-    assert await limit_events(desk) == []
+    assert await limit_events(services) == []

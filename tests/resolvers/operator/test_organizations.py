@@ -15,29 +15,29 @@ from resolvers.create_api_key import create_api_key
 from resolvers.operator.agents import create_agent
 from resolvers.operator.lookup import LIMIT_AT_MOST, Declined
 from resolvers.operator.organizations import create_organization, delete_organization, update_organization
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.conftest import Clock
 from tests.support.world import World
 
 
-async def events(desk: Desk, action: AuditAction) -> list[AuditEvent]:
-    async with desk.database.reading() as session:
+async def events(services: KeyServices, action: AuditAction) -> list[AuditEvent]:
+    async with services.database.reading() as session:
         found = await session.execute(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id))
         return list(found.scalars())
 
 
-async def test_limits_are_audited_when_they_change(desk: Desk, world: World, clock: Clock) -> None:
+async def test_limits_are_audited_when_they_change(services: KeyServices, world: World, clock: Clock) -> None:
     """One event tells from what to what; the same numbers and a new name leave none."""
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         await update_organization(
             session, organization_id=world.acme.id, key_limit=3, monthly_quota=LIMIT_AT_MOST, now=clock()
         )
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         row = await update_organization(
             session, organization_id=world.acme.id, name="Acme Ltd", key_limit=3, now=clock()
         )
 
-    [event] = await events(desk, AuditAction.ORGANIZATION_LIMITS_CHANGED)
+    [event] = await events(services, AuditAction.ORGANIZATION_LIMITS_CHANGED)
     assert event.summary == (
         "The organization's limits were changed: the key limit from 10 to 3, "
         f"the monthly quota from 100000 to {LIMIT_AT_MOST} requests."
@@ -48,30 +48,32 @@ async def test_limits_are_audited_when_they_change(desk: Desk, world: World, clo
 
 @pytest.mark.parametrize("limit", [0, -1, LIMIT_AT_MOST + 1])
 @pytest.mark.parametrize("which", ["key_limit", "rate_limit", "monthly_quota"])
-async def test_a_limit_out_of_range_changes_nothing(desk: Desk, world: World, which: str, limit: int) -> None:
+async def test_a_limit_out_of_range_changes_nothing(
+    services: KeyServices, world: World, which: str, limit: int
+) -> None:
     """1 to 2147483647, at creation and later."""
-    now = desk.clock()
+    now = services.clock()
 
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         with pytest.raises(InvalidInput):
             await create_organization(session, name="New", now=now, **{which: limit})
     with pytest.raises(InvalidInput):
-        async with desk.database.transaction() as session:
+        async with services.database.transaction() as session:
             await update_organization(session, organization_id=world.acme.id, now=now, **{which: limit})
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         rows = await live_organizations(session)
     assert [(row.name, getattr(row, which)) for row in rows] == [
         (each.name, getattr(each, which)) for each in (world.acme, world.globex)
     ]
-    assert await events(desk, AuditAction.ORGANIZATION_LIMITS_CHANGED) == []
+    assert await events(services, AuditAction.ORGANIZATION_LIMITS_CHANGED) == []
 
 
-async def test_a_deleted_organization_takes_everything_along(desk: Desk, world: World, clock: Clock) -> None:
+async def test_a_deleted_organization_takes_everything_along(services: KeyServices, world: World, clock: Clock) -> None:
     """Its agents and keys are tombstones of the same moment, each with an event; another organization stays."""
     for organization, agent in ((world.acme, None), (world.acme, world.own), (world.globex, None)):
         await create_api_key(
-            desk,
+            services,
             operator(),
             organization_id=organization.id,
             name="deploy",
@@ -80,10 +82,10 @@ async def test_a_deleted_organization_takes_everything_along(desk: Desk, world: 
         )
     clock.advance(hours=1)
 
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         deleted = await delete_organization(session, organization_id=world.acme.id, now=clock())
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         row = await session.get(Organization, world.acme.id)
         keys = list((await session.execute(select(ApiKey).order_by(ApiKey.id))).scalars())
         ada = await memberships_of(session, world.ada.id)
@@ -93,17 +95,17 @@ async def test_a_deleted_organization_takes_everything_along(desk: Desk, world: 
     assert set(deleted.agent_ids) == {world.own.id, world.other.id}
     assert set(deleted.key_ids) == {key.id for key in keys[:2]}
     assert [(key.deleted_at, key.secret_hash is None) for key in keys] == [(clock.now, True)] * 2 + [(None, False)]
-    assert [event.summary for event in await events(desk, AuditAction.API_KEY_DELETED)] == [
+    assert [event.summary for event in await events(services, AuditAction.API_KEY_DELETED)] == [
         "The API key “deploy” was deleted with its organization."
     ] * 2
-    assert {event.agent_id for event in await events(desk, AuditAction.AGENT_DELETED)} == set(deleted.agent_ids)
+    assert {event.agent_id for event in await events(services, AuditAction.AGENT_DELETED)} == set(deleted.agent_ids)
     assert ([each.organization.name for each in ada], [each.organization.name for each in grace]) == ([], ["Globex"])
 
 
-async def test_nothing_is_made_in_a_deleted_organization(desk: Desk, world: World) -> None:
+async def test_nothing_is_made_in_a_deleted_organization(services: KeyServices, world: World) -> None:
     """Neither an agent nor a key, and it can't be changed or deleted a second time."""
-    now, acme_id = desk.clock(), world.acme.id
-    async with desk.database.transaction() as session:
+    now, acme_id = services.clock(), world.acme.id
+    async with services.database.transaction() as session:
         await delete_organization(session, organization_id=acme_id, now=now)
 
     for attempt in (
@@ -111,21 +113,21 @@ async def test_nothing_is_made_in_a_deleted_organization(desk: Desk, world: Worl
         lambda session: update_organization(session, organization_id=acme_id, key_limit=20, now=now),
         lambda session: delete_organization(session, organization_id=acme_id, now=now),
     ):
-        async with desk.database.transaction() as session:
+        async with services.database.transaction() as session:
             with pytest.raises(Declined, match="deleted"):
                 await attempt(session)
     with pytest.raises(NotFound):
         await create_api_key(
-            desk, operator(), organization_id=acme_id, name="x", scope=Scope.ORGANIZATION, agent_id=None
+            services, operator(), organization_id=acme_id, name="x", scope=Scope.ORGANIZATION, agent_id=None
         )
 
 
-async def test_no_key_outlives_an_organization_that_is_deleted_meanwhile(desk: Desk, world: World) -> None:
+async def test_no_key_outlives_an_organization_that_is_deleted_meanwhile(services: KeyServices, world: World) -> None:
     """Keys made while it is deleted are either deleted with it or refused."""
 
     async def create(number: int) -> None:
         await create_api_key(
-            desk,
+            services,
             operator(),
             organization_id=world.acme.id,
             name=f"key {number}",
@@ -134,12 +136,12 @@ async def test_no_key_outlives_an_organization_that_is_deleted_meanwhile(desk: D
         )
 
     async def delete() -> None:
-        async with desk.database.transaction() as session:
-            await delete_organization(session, organization_id=world.acme.id, now=desk.clock())
+        async with services.database.transaction() as session:
+            await delete_organization(session, organization_id=world.acme.id, now=services.clock())
 
     outcomes = await asyncio.gather(*map(create, range(8)), delete(), return_exceptions=True)
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         living = await api_keys(session, operator(), organization_id=world.acme.id)
     assert living == []
     assert [outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, Refusal)] == []

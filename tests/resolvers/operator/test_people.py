@@ -26,71 +26,73 @@ from resolvers.operator.people import (
     remove_member,
     set_password,
 )
-from resolvers.services import Desk
+from resolvers.services import KeyServices
 from tests.support.world import THEN, World
 
 HASHED = NewPassword("a hash")
 
 
 async def add(
-    desk: Desk,
+    services: KeyServices,
     organization: Organization,
     email: str = "zoe@example.com",
     role: Role = Role.MEMBER,
     agent_ids: Collection[UUID] = (),
 ) -> AddedMember:
     return await add_member(
-        desk.database,
+        services.database,
         email=email,
         name="Zoe",
         organization_id=organization.id,
         role=role,
         agent_ids=agent_ids,
         new_password=lambda _owner: HASHED,
-        now=desk.clock(),
+        now=services.clock(),
     )
 
 
 async def change(
-    desk: Desk, world: World, email: str, role: Role | None = None, agents: Collection[Agent] | None = None
+    services: KeyServices, world: World, email: str, role: Role | None = None, agents: Collection[Agent] | None = None
 ) -> Member:
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         return await change_member(
             session,
             email=email,
             organization_id=world.acme.id,
             role=role,
             agent_ids=None if agents is None else [agent.id for agent in agents],
-            now=desk.clock(),
+            now=services.clock(),
         )
 
 
-async def standing(desk: Desk, person: Person, organization: Organization) -> tuple[Role, frozenset[UUID]] | None:
+async def standing(
+    services: KeyServices, person: Person, organization: Organization
+) -> tuple[Role, frozenset[UUID]] | None:
     """The role and everything administered, tombstones included."""
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         held = await memberships_of(session, person.id)
     return next(((each.role, each.agent_ids) for each in held if each.organization.id == organization.id), None)
 
 
-async def summaries(desk: Desk) -> list[str]:
+async def summaries(services: KeyServices) -> list[str]:
     statement = select(AuditEvent).where(AuditEvent.action == AuditAction.MEMBERSHIP_CHANGED).order_by(AuditEvent.id)
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         return [event.summary for event in (await session.execute(statement)).scalars()]
 
 
-async def test_a_person_is_added_with_role_and_agents(desk: Desk, world: World) -> None:
+async def test_a_person_is_added_with_role_and_agents(services: KeyServices, world: World) -> None:
     """A new address makes a person; the event names them, and nobody as its actor."""
-    added = await add(desk, world.acme, "Zoe@Example.com", Role.AGENT_ADMIN, [world.own.id, world.other.id])
+    added = await add(services, world.acme, "Zoe@Example.com", Role.AGENT_ADMIN, [world.own.id, world.other.id])
 
     person = added.member.person
     assert (added.is_new, person.email, person.password_hash) == (True, "zoe@example.com", "a hash")
-    assert await standing(desk, person, world.acme) == (Role.AGENT_ADMIN, {world.own.id, world.other.id})
-    assert await summaries(desk) == ["Zoe (zoe@example.com) was added as agent admin of “Biller”, “Crawler”."]
+    assert await standing(services, person, world.acme) == (Role.AGENT_ADMIN, {world.own.id, world.other.id})
+    assert await summaries(services) == ["Zoe (zoe@example.com) was added as agent admin of “Biller”, “Crawler”."]
 
 
-async def test_a_public_password_is_replaced_when_its_person_is_added(desk: Desk, world: World) -> None:
+async def test_a_public_password_is_replaced_when_its_person_is_added(services: KeyServices, world: World) -> None:
     """Somebody else's known address keeps its password; a public one would let everybody in."""
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         session.add(SignInSession(token_digest="0" * 64, person_id=world.ada.id, created_at=THEN, last_seen_at=THEN))
     owners: list[PasswordOwner] = []
 
@@ -99,17 +101,17 @@ async def test_a_public_password_is_replaced_when_its_person_is_added(desk: Desk
         return HASHED
 
     added = await add_member(
-        desk.database,
+        services.database,
         email="ada@example.com",
         name="Ada",
         organization_id=world.globex.id,
         role=Role.MEMBER,
         new_password=new_password,
         is_public=lambda person: person.email == "ada@example.com",
-        now=desk.clock(),
+        now=services.clock(),
     )
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         person = await person_by_email(session, "ada@example.com")
         sessions = (await session.execute(select(func.count()).select_from(SignInSession))).scalar_one()
     assert person is not None
@@ -118,28 +120,28 @@ async def test_a_public_password_is_replaced_when_its_person_is_added(desk: Desk
     assert {"ada@example.com", "ada", "globex"} <= set(owners[0].words)
 
 
-async def test_a_known_person_is_not_asked_for_a_password(desk: Desk, world: World) -> None:
+async def test_a_known_person_is_not_asked_for_a_password(services: KeyServices, world: World) -> None:
     """A membership more is all that changes."""
 
     def never(_owner: PasswordOwner) -> NewPassword:
         raise AssertionError("nothing is to be hashed")
 
     added = await add_member(
-        desk.database,
+        services.database,
         email="ADA@example.com",
         name="Somebody",
         organization_id=world.globex.id,
         role=Role.MEMBER,
         new_password=never,
-        now=desk.clock(),
+        now=services.clock(),
     )
 
     assert (added.is_new, added.member.person.name, added.member.person.id) == (False, "Ada", world.ada.id)
-    assert await standing(desk, world.ada, world.acme) == (Role.ORGANIZATION_ADMIN, frozenset())
-    assert await standing(desk, world.ada, world.globex) == (Role.MEMBER, frozenset())
+    assert await standing(services, world.ada, world.acme) == (Role.ORGANIZATION_ADMIN, frozenset())
+    assert await standing(services, world.ada, world.globex) == (Role.MEMBER, frozenset())
 
 
-async def test_agents_are_for_agent_admins_and_of_the_organization(desk: Desk, world: World) -> None:
+async def test_agents_are_for_agent_admins_and_of_the_organization(services: KeyServices, world: World) -> None:
     """Another organization's, a deleted one and one without the role are declined, and nobody is added."""
     for role, agent in (
         (Role.AGENT_ADMIN, world.theirs),
@@ -148,80 +150,80 @@ async def test_agents_are_for_agent_admins_and_of_the_organization(desk: Desk, w
         (Role.ORGANIZATION_ADMIN, world.own),
     ):
         with pytest.raises(Declined):
-            await add(desk, world.acme, role=role, agent_ids=[agent.id])
+            await add(services, world.acme, role=role, agent_ids=[agent.id])
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         assert await person_by_email(session, "zoe@example.com") is None
-    assert await summaries(desk) == []
+    assert await summaries(services) == []
 
 
-async def test_somebody_added_twice_at_once_is_there_once(desk: Desk, world: World) -> None:
+async def test_somebody_added_twice_at_once_is_there_once(services: KeyServices, world: World) -> None:
     """In two organizations at once it is one person; in one, the second is declined."""
     outcomes = await asyncio.gather(
-        *(add(desk, organization) for organization in (world.acme, world.acme, world.globex, world.globex)),
+        *(add(services, organization) for organization in (world.acme, world.acme, world.globex, world.globex)),
         return_exceptions=True,
     )
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         people = await session.execute(
             select(func.count()).select_from(Person).where(Person.email == "zoe@example.com")
         )
         assert people.scalar_one() == 1
     assert {type(outcome) for outcome in outcomes} == {AddedMember, Declined}
-    assert len(await summaries(desk)) == sum(isinstance(outcome, AddedMember) for outcome in outcomes) <= 2
+    assert len(await summaries(services)) == sum(isinstance(outcome, AddedMember) for outcome in outcomes) <= 2
 
 
-async def test_a_role_without_agents_gives_up_the_living_ones(desk: Desk, world: World) -> None:
+async def test_a_role_without_agents_gives_up_the_living_ones(services: KeyServices, world: World) -> None:
     """Whoever was agent admin keeps the tombstones' trace, which counts for nothing in another role."""
-    changed = await change(desk, world, "grace@example.com", Role.MEMBER)
+    changed = await change(services, world, "grace@example.com", Role.MEMBER)
 
     assert (changed.role, list(changed.agents)) == (Role.MEMBER, [])
-    assert await standing(desk, world.grace, world.acme) == (Role.MEMBER, {world.retired.id})
+    assert await standing(services, world.grace, world.acme) == (Role.MEMBER, {world.retired.id})
 
 
-async def test_agents_are_replaced_and_a_role_alone_leaves_them(desk: Desk, world: World) -> None:
+async def test_agents_are_replaced_and_a_role_alone_leaves_them(services: KeyServices, world: World) -> None:
     """--agent says which; without it they stay. What changes nothing is not audited."""
-    replaced = await change(desk, world, "grace@example.com", agents=[world.other])
-    unchanged = await change(desk, world, "grace@example.com", Role.AGENT_ADMIN)
+    replaced = await change(services, world, "grace@example.com", agents=[world.other])
+    unchanged = await change(services, world, "grace@example.com", Role.AGENT_ADMIN)
 
     assert [agent.id for agent in replaced.agents] == [agent.id for agent in unchanged.agents] == [world.other.id]
-    assert await standing(desk, world.grace, world.acme) == (Role.AGENT_ADMIN, {world.other.id, world.retired.id})
-    assert await summaries(desk) == [
+    assert await standing(services, world.grace, world.acme) == (Role.AGENT_ADMIN, {world.other.id, world.retired.id})
+    assert await summaries(services) == [
         "Grace (grace@example.com) is now agent admin of “Biller” and was agent admin of “Crawler” before."
     ]
 
 
-async def test_agents_without_the_role_are_declined(desk: Desk, world: World) -> None:
+async def test_agents_without_the_role_are_declined(services: KeyServices, world: World) -> None:
     """A member administers nothing until made an agent admin, which can be done in one step."""
     with pytest.raises(Declined, match="--role agent-admin"):
-        await change(desk, world, "mel@example.com", agents=[world.own])
-    assert await standing(desk, world.mel, world.acme) == (Role.MEMBER, frozenset())
+        await change(services, world, "mel@example.com", agents=[world.own])
+    assert await standing(services, world.mel, world.acme) == (Role.MEMBER, frozenset())
 
-    await change(desk, world, "mel@example.com", Role.AGENT_ADMIN, [world.own])
+    await change(services, world, "mel@example.com", Role.AGENT_ADMIN, [world.own])
 
-    assert await standing(desk, world.mel, world.acme) == (Role.AGENT_ADMIN, {world.own.id})
+    assert await standing(services, world.mel, world.acme) == (Role.AGENT_ADMIN, {world.own.id})
 
 
-async def test_a_removed_person_is_signed_out_and_their_keys_live_on(desk: Desk, world: World) -> None:
+async def test_a_removed_person_is_signed_out_and_their_keys_live_on(services: KeyServices, world: World) -> None:
     """The membership and the sessions are gone; another organization's membership and the keys stay."""
     issued = await create_api_key(
-        desk,
+        services,
         world.actor("grace"),
         organization_id=world.acme.id,
         name="deploy",
         scope=Scope.AGENT,
         agent_id=world.own.id,
     )
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         session.add_all(
             SignInSession(token_digest=person.id.hex, person_id=person.id, created_at=THEN, last_seen_at=THEN)
             for person in (world.grace, world.mel)
         )
 
-    async with desk.database.transaction() as session:
-        await remove_member(session, email="grace@example.com", organization_id=world.acme.id, now=desk.clock())
+    async with services.database.transaction() as session:
+        await remove_member(session, email="grace@example.com", organization_id=world.acme.id, now=services.clock())
 
-    async with desk.database.reading() as session:
+    async with services.database.reading() as session:
         signed_in = list((await session.execute(select(SignInSession.person_id))).scalars())
         key = await api_key(session, operator(), key_id=issued.record.id)
         left = [member.person.email for member in await members(session, organization_id=world.acme.id)]
@@ -230,29 +232,29 @@ async def test_a_removed_person_is_signed_out_and_their_keys_live_on(desk: Desk,
     assert key.created_by is not None
     assert (key.deleted_at, key.created_by.email) == (None, "grace@example.com")
     assert left == ["ada@example.com", "mel@example.com"]
-    assert await standing(desk, world.grace, world.globex) == (Role.MEMBER, frozenset())
-    assert await summaries(desk) == ["Grace (grace@example.com) was removed."]
+    assert await standing(services, world.grace, world.globex) == (Role.MEMBER, frozenset())
+    assert await summaries(services) == ["Grace (grace@example.com) was removed."]
 
 
-async def test_somebody_removed_can_be_added_again(desk: Desk, world: World) -> None:
+async def test_somebody_removed_can_be_added_again(services: KeyServices, world: World) -> None:
     """As somebody known, with what they are now and nothing of what they were."""
-    async with desk.database.transaction() as session:
-        await remove_member(session, email="grace@example.com", organization_id=world.acme.id, now=desk.clock())
+    async with services.database.transaction() as session:
+        await remove_member(session, email="grace@example.com", organization_id=world.acme.id, now=services.clock())
 
-    added = await add(desk, world.acme, "grace@example.com", Role.AGENT_ADMIN, [world.other.id])
+    added = await add(services, world.acme, "grace@example.com", Role.AGENT_ADMIN, [world.other.id])
 
     assert not added.is_new
-    assert await standing(desk, world.grace, world.acme) == (Role.AGENT_ADMIN, {world.other.id})
+    assert await standing(services, world.grace, world.acme) == (Role.AGENT_ADMIN, {world.other.id})
 
 
-async def test_a_password_is_set_as_one_time_or_for_good(desk: Desk, world: World) -> None:
+async def test_a_password_is_set_as_one_time_or_for_good(services: KeyServices, world: World) -> None:
     """With an end it is one-time; without one, nothing of a one-time password before is left."""
-    ends = desk.clock() + timedelta(days=7)
+    ends = services.clock() + timedelta(days=7)
 
     one_time = await set_password(
-        desk.database, email="ada@example.com", new_password=lambda _owner: NewPassword("x", ends)
+        services.database, email="ada@example.com", new_password=lambda _owner: NewPassword("x", ends)
     )
-    for_good = await set_password(desk.database, email="ada@example.com", new_password=lambda _owner: HASHED)
+    for_good = await set_password(services.database, email="ada@example.com", new_password=lambda _owner: HASHED)
 
     assert (one_time.password_hash, one_time.password_is_one_time, one_time.password_expires_at) == ("x", True, ends)
     assert (for_good.password_hash, for_good.password_is_one_time, for_good.password_expires_at) == (
@@ -260,17 +262,17 @@ async def test_a_password_is_set_as_one_time_or_for_good(desk: Desk, world: Worl
     )
 
 
-async def test_a_long_list_of_agents_fits_the_summary(desk: Desk, world: World) -> None:
+async def test_a_long_list_of_agents_fits_the_summary(services: KeyServices, world: World) -> None:
     """An event's sentence is cut to what its column holds, and the change is made."""
     agents = [
         Agent(organization_id=world.acme.id, name=f"{number} {'x' * 60}", created_at=THEN) for number in range(20)
     ]
-    async with desk.database.transaction() as session:
+    async with services.database.transaction() as session:
         session.add_all(agents)
 
-    changed = await change(desk, world, "grace@example.com", agents=agents)
+    changed = await change(services, world, "grace@example.com", agents=agents)
 
-    [summary] = await summaries(desk)
+    [summary] = await summaries(services)
     assert len(changed.agents) == 20
     assert len(summary) == SUMMARY_LENGTH_AT_MOST
     assert summary.endswith("…")

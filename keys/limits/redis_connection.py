@@ -20,9 +20,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
-from keys.cache import Memo
+from keys.cache import TwoGenerationCache
 from keys.limits.limiter import Decision, Exceeded
-from keys.limits.sliding_window import Balance, Limits, Month, month_of
+from keys.limits.sliding_window import Limits, LimitStatus, Month, month_of
 from keys.outcomes import Outcome
 from keys.token import Secret
 
@@ -43,14 +43,14 @@ IS_NOT_KNOWN = 3
 _EXCEEDED: Mapping[int, Exceeded | None] = {0: None, 1: Outcome.RATE_LIMITED, 2: Outcome.QUOTA_EXCEEDED}
 
 
-class Emptied(Exception):
+class DataLost(Exception):
     """Redis has lost its data: it has no name."""
 
 
 class Question(NamedTuple):
     key_id: str
     limits: Limits
-    told: Memo[str, bool]
+    seeded: TwoGenerationCache[str, bool]
     """The keys whose monthly counts Redis had when the question was made: a new cache for each month and name."""
     written: int
     """The key's requests of that month that the database has counted, or NOT_KNOWN."""
@@ -58,17 +58,17 @@ class Question(NamedTuple):
     """Whether nothing is to be counted."""
 
 
-class Memory:
+class RedisEpoch:
     """What all connections share about Redis: its month, the name of its memory, and the keys whose counts it has."""
 
     def __init__(self, month: Month) -> None:
         self.month = month
         self.name = NAMELESS
-        self.told = Memo[str, bool](KEYS_REMEMBERED)
+        self.seeded = TwoGenerationCache[str, bool](KEYS_REMEMBERED)
 
     def forget(self) -> None:
         """Forgets which keys Redis has counts of, so that each count is sent again."""
-        self.told = Memo[str, bool](KEYS_REMEMBERED)
+        self.seeded = TwoGenerationCache[str, bool](KEYS_REMEMBERED)
 
     def seen(self, name: bytes, at: int) -> None:
         """
@@ -80,13 +80,13 @@ class Memory:
         if name != self.name or not is_same_month:
             self.name = name
             self.month = self.month if is_same_month else month_of(at)
-            self.told = Memo[str, bool](KEYS_REMEMBERED)
+            self.seeded = TwoGenerationCache[str, bool](KEYS_REMEMBERED)
 
 
-class Lane:
+class LimiterConnection:
     """One connection to Redis."""
 
-    def __init__(self, connection: AbstractConnection, memory: Memory) -> None:
+    def __init__(self, connection: AbstractConnection, memory: RedisEpoch) -> None:
         self._connection = connection
         self._memory = memory
 
@@ -102,11 +102,11 @@ class Lane:
             await self._connection.connect()  # type: ignore[no-untyped-call]  # it has no types
             # Redis may have restarted from an older state on disk.
             self._memory.forget()
-        month, told = self._memory.month, self._memory.told
+        month, seeded = self._memory.month, self._memory.seeded
         # Questions about another month or name have to be asked again, so the script must not count them.
         requests = b"".join(
             _REQUEST.pack(bytes.fromhex(each.key_id), *each.limits, each.written, each.looks)
-            if each.told is told
+            if each.seeded is seeded
             else _REQUEST.pack(bytes.fromhex(each.key_id), *each.limits, NOT_KNOWN, True)
             for each in questions
         )
@@ -121,13 +121,15 @@ class Lane:
             return [None] * len(questions)
         name, seconds, milliseconds = _HEAD.unpack_from(answer)
         if name == NAMELESS:
-            raise Emptied
+            raise DataLost
         at = seconds * 1000 + milliseconds
         self._memory.seen(name, at)
         if len(answer) == _HEAD.size:
             return [None] * len(questions)
         decisions = (_decision(each, month, at) for each in _ANSWER.iter_unpack(memoryview(answer)[_HEAD.size :]))
-        return [decision if each.told is told else None for each, decision in zip(questions, decisions, strict=True)]
+        return [
+            decision if each.seeded is seeded else None for each, decision in zip(questions, decisions, strict=True)
+        ]
 
     async def probe(self) -> None:
         """
@@ -190,12 +192,12 @@ def _decision(answer: tuple[int, ...], month: Month, at: int) -> Decision | None
         return None
     exceeded = _EXCEEDED[outcome]
     retry_in = month.end * 1000 - at if exceeded is Outcome.QUOTA_EXCEEDED else wait
-    return Decision(exceeded, Balance(remaining, resets_in, used, month, at), retry_in)
+    return Decision(exceeded, LimitStatus(remaining, resets_in, used, month, at), retry_in)
 
 
-def make_lanes(url: Secret, memory: Memory, number: int) -> list[Lane]:
+def make_connections(url: Secret, memory: RedisEpoch, number: int) -> list[LimiterConnection]:
     """Makes connections that open when they are first used. Raises ValueError if `url` is not a valid Redis URL."""
     # One attempt for each command: the callers decide whether to try again.
     options = {"protocol": 2, "socket_timeout": None, "retry": Retry(NoBackoff(), 0)}
     pool = ConnectionPool.from_url(url.reveal(), **options)
-    return [Lane(pool.connection_class(**pool.connection_kwargs), memory) for _ in range(number)]
+    return [LimiterConnection(pool.connection_class(**pool.connection_kwargs), memory) for _ in range(number)]

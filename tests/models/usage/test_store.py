@@ -16,14 +16,14 @@ import models.usage.store_postgresql
 import models.usage.store_sqlite
 from keys.limits.sliding_window import month_of, to_ms
 from keys.usage.user_agent import cleaned
-from models import Caller, LedgerWriter, RefusedRequest, UsageHour, UsageMonth
+from models import Caller, RefusedRequest, UsageHour, UsageMonth, UsageWriter
 from models.engine.database import Database
 from models.engine.database_address import POSTGRESQL, SQLITE, database_url
 from models.engine.ids import new_id
 from models.key_lookup import DatabaseUnavailable
 from models.usage.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.usage.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
-from models.usage.store import Batch, LedgerStore, Refused, SeenCaller
+from models.usage.store import Batch, Refused, SeenCaller, UsageStore
 from tests.conftest import POSTGRES_URL
 from tests.support.ledgers import Commits, counts, hours, make_store, months, rows, stores
 
@@ -37,7 +37,7 @@ PROCESSES = 4
 
 
 @pytest.fixture
-async def store(database: Database) -> AsyncIterator[LedgerStore]:
+async def store(database: Database) -> AsyncIterator[UsageStore]:
     """One that has written nothing yet."""
     async with stores(database) as [made]:
         yield made
@@ -70,7 +70,7 @@ def refused_numbers(kept: list[RefusedRequest], key_id: str | None = KEY) -> lis
     ]
 
 
-async def test_counts_are_added_to_their_hour_and_month(store: LedgerStore, database: Database) -> None:
+async def test_counts_are_added_to_their_hour_and_month(store: UsageStore, database: Database) -> None:
     """By outcome; what passed is what the month comes to, and is told."""
     outcomes = {"rate_limited": 2, "quota_exceeded": 3, "agent_not_in_scope": 4, "deleted_key": 5, "replaced_secret": 6}
     first = await store.write(
@@ -85,7 +85,7 @@ async def test_counts_are_added_to_their_hour_and_month(store: LedgerStore, data
     assert await months(database) == {(KEY, FIRST_OF_NOVEMBER): 11, (OTHER, FIRST_OF_NOVEMBER): 7}
 
 
-async def test_hours_and_months_are_told_apart(store: LedgerStore, database: Database) -> None:
+async def test_hours_and_months_are_told_apart(store: UsageStore, database: Database) -> None:
     """The last hour of November and the first of December."""
     turn = datetime(2026, 12, 1, tzinfo=UTC)
     for number, hour in enumerate((DECEMBER - 3600, DECEMBER, DECEMBER + 3600), 1):
@@ -98,7 +98,7 @@ async def test_hours_and_months_are_told_apart(store: LedgerStore, database: Dat
     assert await store.month_used([KEY, OTHER], DECEMBER) == ({KEY: 5}, 3)
 
 
-async def test_a_key_whose_requests_never_passed_has_hours_and_no_month(store: LedgerStore, database: Database) -> None:
+async def test_a_key_whose_requests_never_passed_has_hours_and_no_month(store: UsageStore, database: Database) -> None:
     """It was not used."""
     told = await store.write(Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, deleted_key=3)]))
 
@@ -107,7 +107,7 @@ async def test_a_key_whose_requests_never_passed_has_hours_and_no_month(store: L
     assert await rows(database, UsageMonth) == []
 
 
-async def test_a_batch_that_wants_no_totals_is_told_none(store: LedgerStore, database: Database) -> None:
+async def test_a_batch_that_wants_no_totals_is_told_none(store: UsageStore, database: Database) -> None:
     """It is written all the same."""
     told = await store.write(Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 3)], wants_totals=False))
 
@@ -116,7 +116,7 @@ async def test_a_batch_that_wants_no_totals_is_told_none(store: LedgerStore, dat
     assert await hours(database) == {(KEY, NOON): 3}
 
 
-async def test_the_last_use_is_the_last_whoever_writes_first(store: LedgerStore, database: Database) -> None:
+async def test_the_last_use_is_the_last_whoever_writes_first(store: UsageStore, database: Database) -> None:
     """To the millisecond, that of a replaced secret, too; where there is none, what was there stays."""
     began = NOON_SECONDS * 1000
     uses = [(5, None), (9, 7), (3, 2), (4, None), (8, None)]
@@ -136,7 +136,7 @@ async def test_the_last_use_is_the_last_whoever_writes_first(store: LedgerStore,
     assert month.previous_secret_last_used_at == NOON + timedelta(milliseconds=7)
 
 
-async def test_a_batch_is_written_once(store: LedgerStore, database: Database) -> None:
+async def test_a_batch_is_written_once(store: UsageStore, database: Database) -> None:
     """Whatever is in it: its number tells."""
     batch = Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 3)], [seen(1)], [refused(1)], [KEY], [KEY])
 
@@ -146,12 +146,12 @@ async def test_a_batch_is_written_once(store: LedgerStore, database: Database) -
     assert await hours(database) == {(KEY, NOON): 3}
     assert [caller.requests for caller in await rows(database, Caller)] == [1]
     assert len(await rows(database, RefusedRequest)) == 1
-    assert [writer.batch for writer in await rows(database, LedgerWriter)] == [1]
+    assert [writer.batch for writer in await rows(database, UsageWriter)] == [1]
 
 
 @pytest.mark.parametrize("lost", [["before"], ["after"], ["before", "after"], ["before", "before"]])
 async def test_a_batch_whose_commit_was_not_heard_of_is_written_once(
-    store: LedgerStore, database: Database, commits: Commits, lost: list[str]
+    store: UsageStore, database: Database, commits: Commits, lost: list[str]
 ) -> None:
     """The connection broke before the commit or after it: only the database knows."""
     await store.write(Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 100)]))
@@ -170,7 +170,7 @@ async def test_a_batch_whose_commit_was_not_heard_of_is_written_once(
     assert len(await rows(database, RefusedRequest)) == 1
 
 
-async def test_a_caller_is_one_row(store: LedgerStore, database: Database) -> None:
+async def test_a_caller_is_one_row(store: UsageStore, database: Database) -> None:
     """From when it was seen first to when it was seen last, with all its requests; another key's is another."""
     await store.write(Batch(1, callers=[seen(1, first=10, last=20, requests=3), seen(1, key_id=OTHER)]))
     await store.write(Batch(2, callers=[seen(1, first=5, last=15, requests=4)]))
@@ -184,7 +184,7 @@ async def test_a_caller_is_one_row(store: LedgerStore, database: Database) -> No
     assert one.last_seen_at == NOON + timedelta(milliseconds=30)
 
 
-async def test_the_newest_callers_of_a_key_are_kept(store: LedgerStore, database: Database) -> None:
+async def test_the_newest_callers_of_a_key_are_kept(store: UsageStore, database: Database) -> None:
     """By when they were seen last; another key's are left alone."""
     few = [seen(number, last=number, key_id=OTHER) for number in range(CALLERS_KEPT + 5)]
     many = [seen(number, last=number) for number in range(CALLERS_KEPT + 5)]
@@ -198,7 +198,7 @@ async def test_the_newest_callers_of_a_key_are_kept(store: LedgerStore, database
     assert sum(row.key_id.hex == OTHER for row in kept) == CALLERS_KEPT + 5
 
 
-async def test_the_newest_refused_requests_of_a_key_are_kept(store: LedgerStore, database: Database) -> None:
+async def test_the_newest_refused_requests_of_a_key_are_kept(store: UsageStore, database: Database) -> None:
     """1,000, in the order in which they were written; of another key and of none, nothing goes for it."""
     others = [refused(number, key_id) for number in range(REFUSED_KEPT + 7) for key_id in (OTHER, None)]
     await store.write(Batch(1, refused=[*others, *map(refused, range(REFUSED_KEPT))], crowded_keys=[KEY]))
@@ -212,7 +212,7 @@ async def test_the_newest_refused_requests_of_a_key_are_kept(store: LedgerStore,
 
 
 async def test_the_newest_refused_requests_without_a_key_are_kept(
-    store: LedgerStore, database: Database, monkeypatch: pytest.MonkeyPatch
+    store: UsageStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of keys stay."""
     for module in (models.usage.store_postgresql, models.usage.store_sqlite):
@@ -229,7 +229,7 @@ async def test_the_newest_refused_requests_without_a_key_are_kept(
     assert refused_numbers(kept, None) == list(range(61, 101))
 
 
-async def test_a_refused_request_is_kept_with_all_that_is_known(store: LedgerStore, database: Database) -> None:
+async def test_a_refused_request_is_kept_with_all_that_is_known(store: UsageStore, database: Database) -> None:
     """And with nothing in the place of what is not."""
     agent_id = new_id()
     whole = Refused(
@@ -271,7 +271,7 @@ ODD_TEXTS = [
 ]
 
 
-async def test_any_text_comes_back_as_it_was(store: LedgerStore, database: Database) -> None:
+async def test_any_text_comes_back_as_it_was(store: UsageStore, database: Database) -> None:
     """Whatever a stranger calls itself, alone in its batch and among others."""
     chance = random.Random(20261124)
     texts = {cleaned(chance.randbytes(chance.randrange(300))) for _ in range(200)} | {cleaned(b"\x00"), *ODD_TEXTS}
@@ -290,7 +290,7 @@ async def test_any_text_comes_back_as_it_was(store: LedgerStore, database: Datab
     assert {row.ip_address for row in kept} == {""}
 
 
-async def test_the_month_of_many_keys_is_known_at_once(store: LedgerStore) -> None:
+async def test_the_month_of_many_keys_is_known_at_once(store: UsageStore) -> None:
     """More than a statement of SQLite has places for; a key without requests is left out."""
     many = [f"{number:032x}" for number in range(1500)]
     rows = [counts(key_id, NOON_SECONDS, NOVEMBER, number) for number, key_id in enumerate(many, 1)]
@@ -318,7 +318,7 @@ async def test_several_processes_add_up_and_hold_nobody_up(database: Database) -
         asked.update({row.key_id: row.allowed for row in rows})
         return Batch(number, rows, callers, [refused(number, key_id) for key_id in some], some, some)
 
-    async def write(store: LedgerStore) -> None:
+    async def write(store: UsageStore) -> None:
         for number in range(1, 26):
             await store.write(batch(number))
 
@@ -327,13 +327,13 @@ async def test_several_processes_add_up_and_hold_nobody_up(database: Database) -
 
         assert await made[0].month_used(many, NOVEMBER) == (expected, 25)
     callers = Counter(row.key_id.hex for row in await rows(database, Caller))
-    assert {row.batch for row in await rows(database, LedgerWriter)} == {25}
+    assert {row.batch for row in await rows(database, UsageWriter)} == {25}
     assert max(callers.values()) <= CALLERS_KEPT + 2 * PROCESSES
 
 
 @pytest.mark.skipif(POSTGRES_URL is None, reason="SQLite has one writer at a time")
 async def test_a_caller_that_another_process_writes_is_left_to_it(
-    store: LedgerStore, database: Database, monkeypatch: pytest.MonkeyPatch
+    store: UsageStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody waits for it, as the other might wait for this one's."""
     monkeypatch.setitem(models.usage.store_postgresql._SERVER_SETTINGS, "lock_timeout", "50")
@@ -347,7 +347,7 @@ async def test_a_caller_that_another_process_writes_is_left_to_it(
     assert left == {f"192.0.2.{number}" for number in (1, *range(4, CALLERS_KEPT + 3), 100)}
 
 
-async def test_company_is_another_process_that_writes_now(store: LedgerStore, database: Database) -> None:
+async def test_company_is_another_process_that_writes_now(store: UsageStore, database: Database) -> None:
     """Not the process itself, and not one that is gone."""
     await store.write(Batch(1))
     alone = await store.has_company()
@@ -389,12 +389,12 @@ async def test_a_database_that_is_held_up_is_unavailable_and_nothing_is_half_wri
 async def test_a_database_that_is_not_there_is_unavailable(database: Database) -> None:
     """Whatever is asked of it."""
     if database.backend == POSTGRESQL:
-        store = models.usage.store_postgresql.PostgresLedgerStore(
+        store = models.usage.store_postgresql.PostgresUsageStore(
             database_url("postgresql://nobody@127.0.0.1:1/nothing")
         )
     else:
         assert database.sqlite_path is not None
-        store = models.usage.store_sqlite.SqliteLedgerStore(database.sqlite_path.with_name("missing.db"))
+        store = models.usage.store_sqlite.SqliteUsageStore(database.sqlite_path.with_name("missing.db"))
 
     for asking in (store.write(Batch(1)), store.month_used([KEY], NOVEMBER), store.has_company()):
         with pytest.raises(DatabaseUnavailable) as raised:

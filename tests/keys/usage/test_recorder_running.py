@@ -12,7 +12,7 @@ import keys.usage.recorder
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.sliding_window import Limits, Month
 from keys.outcomes import Outcome
-from keys.usage.recorder import Ledger
+from keys.usage.recorder import UsageRecorder
 from keys.verification.verdict import Verdict
 from models import RefusedRequest
 from models.engine.database import Database
@@ -44,8 +44,8 @@ async def store(database: Database) -> AsyncIterator[Unreliable]:
 
 
 @pytest.fixture
-def ledger(store: Unreliable, clock: Clock) -> Ledger:
-    return Ledger(store, clock=clock)
+def recorder(store: Unreliable, clock: Clock) -> UsageRecorder:
+    return UsageRecorder(store, clock=clock)
 
 
 @pytest.fixture
@@ -69,17 +69,17 @@ async def test_a_limiter_learns_what_all_have_written_and_what_waits_here(
 ) -> None:
     """Of the keys that were just written."""
     learned = Learned()
-    ledger = Ledger(store, clock=clock, learn=learned)
+    recorder = UsageRecorder(store, clock=clock, learn=learned)
     async with stores(database) as [second]:
-        other = Ledger(second, clock=clock)
+        other = UsageRecorder(second, clock=clock)
         note(other, passed(clock.now), times=3)
         note(other, passed(clock.now, OTHER), times=7)
         await other.write()
 
-    note(ledger, passed(clock.now), times=2)
-    await ledger.write()
-    note(ledger, refused(Outcome.QUOTA_EXCEEDED))
-    await ledger.write()
+    note(recorder, passed(clock.now), times=2)
+    await recorder.write()
+    note(recorder, refused(Outcome.QUOTA_EXCEEDED))
+    await recorder.write()
 
     assert learned.told == [(november(clock), {KEY: 5})]
 
@@ -88,12 +88,12 @@ async def test_a_limiter_learns_nothing_that_is_of_no_use(store: Unreliable, clo
     """While others count, such as Redis."""
     learned = Learned()
     is_useful = False
-    ledger = Ledger(store, clock=clock, learn=learned, learns=lambda: is_useful)
-    note(ledger, passed(clock.now))
-    await ledger.write()
+    recorder = UsageRecorder(store, clock=clock, learn=learned, wants_totals=lambda: is_useful)
+    note(recorder, passed(clock.now))
+    await recorder.write()
     is_useful = True
-    note(ledger, passed(clock.now))
-    await ledger.write()
+    note(recorder, passed(clock.now))
+    await recorder.write()
 
     assert learned.told == [(november(clock), {KEY: 2})]
 
@@ -107,14 +107,14 @@ async def test_a_limiter_never_learns_less_than_has_passed_here(store: Unreliabl
     def learn(month: Month, used: Mapping[str, int]) -> None:
         told.extend((number, noted[month.start, key_id]) for key_id, number in used.items())
 
-    ledger = Ledger(store, clock=clock, learn=learn)
+    recorder = UsageRecorder(store, clock=clock, learn=learn)
     for number in range(40):
         for key_id in (KEY, OTHER) if number % 3 else (KEY,):
             noted[november(clock).start, key_id] += 1
-            note(ledger, passed(clock.now, key_id))
+            note(recorder, passed(clock.now, key_id))
         store.failure = unavailable() if number % 4 else None
         with suppress(DatabaseUnavailable):
-            await ledger.write()
+            await recorder.write()
         clock.advance(minutes=7)
 
     assert len(told) > 10
@@ -125,68 +125,70 @@ async def test_two_processes_without_redis_agree_once_they_have_written(database
     """Each then knows what the other has let pass, and neither lets pass more."""
     limits = Limits(MANY, 20)
     async with stores(database, 2) as made:
-        processes: list[tuple[Ledger, LocalLimiter]] = []
+        processes: list[tuple[UsageRecorder, LocalLimiter]] = []
         for store in made:
             learned: list[LocalLimiter] = []
-            ledger = Ledger(store, clock=clock, learn=lambda month, used, to=learned: to[0].learn(month, used))
-            learned.append(LocalLimiter(ledger, clock=clock))
-            processes.append((ledger, learned[0]))
+            recorder = UsageRecorder(store, clock=clock, learn=lambda month, used, to=learned: to[0].learn(month, used))
+            learned.append(LocalLimiter(recorder, clock=clock))
+            processes.append((recorder, learned[0]))
 
         async def take(process: int, times: int) -> int:
-            ledger, limiter = processes[process]
+            recorder, limiter = processes[process]
             number = 0
             for _ in range(times):
-                decision = await limiter.take(KEY, limits)
+                decision = await limiter.consume(KEY, limits)
                 if decision.exceeded is None:
-                    note(ledger, Verdict(Outcome.GOOD, "good", state(KEY), decision=decision))
+                    note(recorder, Verdict(Outcome.GOOD, "good", state(KEY), decision=decision))
                     number += 1
             return number
 
         first = await take(0, 6), await take(1, 7)
-        for ledger, _ in processes:
-            await ledger.write()
+        for recorder, _ in processes:
+            await recorder.write()
         second = await take(0, 1), await take(1, 1)
-        for ledger, _ in [*processes, processes[0]]:
-            await ledger.write()
+        for recorder, _ in [*processes, processes[0]]:
+            await recorder.write()
         third = await take(1, 100)
         await processes[1][0].write()
         restarted = LocalLimiter(processes[0][0], clock=clock)
 
         assert (first, second, third) == ((6, 7), (1, 1), 5)
-        assert (await restarted.take(KEY, limits)).exceeded is Outcome.QUOTA_EXCEEDED
+        assert (await restarted.consume(KEY, limits)).exceeded is Outcome.QUOTA_EXCEEDED
 
 
-async def test_it_is_written_by_itself(ledger: Ledger, database: Database, clock: Clock, hasty: None) -> None:
+async def test_it_is_written_by_itself(recorder: UsageRecorder, database: Database, clock: Clock, hasty: None) -> None:
     """While the process lives."""
-    async with ledger.kept():
-        note(ledger, passed(clock.now), times=3)
-        await until(lambda: len(ledger.tally) == 0)
-        note(ledger, passed(clock.now), times=4)
-        await until(lambda: len(ledger.tally) == 0)
+    async with recorder.running():
+        note(recorder, passed(clock.now), times=3)
+        await until(lambda: len(recorder.buffer) == 0)
+        note(recorder, passed(clock.now), times=4)
+        await until(lambda: len(recorder.buffer) == 0)
 
     assert await hours(database) == {(KEY, clock.now): 7}
 
 
-async def test_a_process_that_ends_has_written_everything(ledger: Ledger, database: Database, clock: Clock) -> None:
+async def test_a_process_that_ends_has_written_everything(
+    recorder: UsageRecorder, database: Database, clock: Clock
+) -> None:
     """To the last request."""
-    async with ledger.kept():
-        note(ledger, passed(clock.now), times=3)
-        note(ledger, refused(Outcome.RATE_LIMITED), times=2)
-        note(ledger, refused(Outcome.INVALID_KEY, None), times=2)
+    async with recorder.running():
+        note(recorder, passed(clock.now), times=3)
+        note(recorder, refused(Outcome.RATE_LIMITED), times=2)
+        note(recorder, refused(Outcome.INVALID_KEY, None), times=2)
 
     assert await hours(database) == {(KEY, clock.now): 3}
     assert len(await rows(database, RefusedRequest)) == 4
 
 
 async def test_also_where_writing_has_failed_until_then(
-    ledger: Ledger, store: Unreliable, database: Database, clock: Clock, hasty: None
+    recorder: UsageRecorder, store: Unreliable, database: Database, clock: Clock, hasty: None
 ) -> None:
     """What waited since, and what came after that."""
-    async with ledger.kept():
+    async with recorder.running():
         for number in range(1, 4):
             store.failure = unavailable()
-            note(ledger, passed(clock.now))
-            note(ledger, refused(Outcome.RATE_LIMITED))
+            note(recorder, passed(clock.now))
+            note(recorder, refused(Outcome.RATE_LIMITED))
             failed = store.asked["write"]
             await until(lambda failed=failed: store.asked["write"] > failed)
             if number == 3:
@@ -197,18 +199,18 @@ async def test_also_where_writing_has_failed_until_then(
 
 
 async def test_a_database_that_is_away_is_told_of_once(
-    ledger: Ledger, store: Unreliable, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
+    recorder: UsageRecorder, store: Unreliable, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And that it is back; never with the driver's words."""
     caplog.set_level(logging.INFO)
-    async with ledger.kept():
+    async with recorder.running():
         for _ in range(2):
             store.failure = unavailable()
-            note(ledger, passed(clock.now))
+            note(recorder, passed(clock.now))
             failed = store.asked["write"]
             await until(lambda failed=failed: store.asked["write"] > failed + 5)
             store.failure = None
-            await until(lambda: len(ledger.tally) == 0 and len(messages(caplog)) % 2 == 0)
+            await until(lambda: len(recorder.buffer) == 0 and len(messages(caplog)) % 2 == 0)
 
     assert (
         messages(caplog)
@@ -222,15 +224,20 @@ async def test_a_database_that_is_away_is_told_of_once(
 
 
 async def test_a_fault_is_logged_and_ends_nothing(
-    ledger: Ledger, store: Unreliable, database: Database, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
+    recorder: UsageRecorder,
+    store: Unreliable,
+    database: Database,
+    clock: Clock,
+    hasty: None,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """By its name alone."""
-    async with ledger.kept():
+    async with recorder.running():
         store.failure = ValueError("hunter2")
-        note(ledger, passed(clock.now))
+        note(recorder, passed(clock.now))
         await until(lambda: bool(messages(caplog)))
         store.failure = None
-        await until(lambda: len(ledger.tally) == 0)
+        await until(lambda: len(recorder.buffer) == 0)
 
     assert await hours(database) == {(KEY, clock.now): 1}
     assert messages(caplog) == [
@@ -244,11 +251,11 @@ async def test_company_is_told_of(
     store: Unreliable, database: Database, clock: Clock, hasty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once another process has written into the same database, and not before."""
-    monkeypatch.setattr(keys.usage.recorder, "ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR", 2)
+    monkeypatch.setattr(keys.usage.recorder, "ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS", 2)
     told: list[bool] = []
-    ledger = Ledger(store, clock=clock, on_company=lambda: told.append(True))
-    async with ledger.kept(), stores(database) as [other]:
-        note(ledger, passed(clock.now))
+    recorder = UsageRecorder(store, clock=clock, on_other_writer=lambda: told.append(True))
+    async with recorder.running(), stores(database) as [other]:
+        note(recorder, passed(clock.now))
         await until(lambda: store.asked["has_company"] > 2)
         alone = list(told)
         await other.write(Batch(1))
@@ -261,10 +268,10 @@ async def test_to_look_for_company_is_in_nobodys_way(
     store: Unreliable, clock: Clock, hasty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both ask over the one connection of the process."""
-    monkeypatch.setattr(keys.usage.recorder, "ROUNDS_UNTIL_COMPANY_IS_LOOKED_FOR", 1)
-    ledger = Ledger(store, clock=clock, on_company=lambda: None)
-    async with ledger.kept():
-        answers = [await ledger.used(KEY, november(clock)) for _ in range(300)]
+    monkeypatch.setattr(keys.usage.recorder, "ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS", 1)
+    recorder = UsageRecorder(store, clock=clock, on_other_writer=lambda: None)
+    async with recorder.running():
+        answers = [await recorder.used(KEY, november(clock)) for _ in range(300)]
 
     assert set(answers) == {0}
     assert store.asked["has_company"] > 1
