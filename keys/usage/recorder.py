@@ -49,8 +49,8 @@ class UsageRecorder:
         on_other_writer: Callable[[], None] | None = None,
     ) -> None:
         """
-        `wants_totals` says whether what the months come to is of use at the moment; `on_other_writer` is called when another
-        process writes into the same database.
+        `wants_totals` says whether to fetch monthly totals with each batch. `on_other_writer` is called when another
+        process writes to the same database.
         """
         self._store = store
         self._clock = clock
