@@ -1,4 +1,7 @@
-"""What every request gets: a bound on its headers, an unguessable id, its route, and the headers of every answer."""
+"""
+Common to all requests: a limit on the size of headers, an unguessable request id, the route for logs, and the headers
+of every answer.
+"""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,17 +11,19 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 REQUEST_ID = "keydesk.request_id"
-"""Where the scope has it."""
+"""The key of the request id in the ASGI scope."""
 UNKNOWN_ROUTE = "unknown"
 
 
 def new_request_id() -> str:
-    """128 bits from the operating system's generator, as `req_` and 32 hexadecimal digits."""
+    """
+    Makes a request id: `req_` and 32 hexadecimal digits, which are 128 bits from the operating system's generator.
+    """
     return f"req_{secrets.token_bytes(16).hex()}"
 
 
 def route_of(path: str, routes: Sequence[str]) -> str:
-    """The first of the templates that the path is at or below; what no route knows is one word."""
+    """The first route that the path is equal to or below. Any other path gives UNKNOWN_ROUTE."""
     for route in routes:
         if path == route or (route != "/" and path.startswith(route + "/")):
             return route
@@ -26,13 +31,13 @@ def route_of(path: str, routes: Sequence[str]) -> str:
 
 
 HEADER_BYTES_AT_MOST = 32 * 1024
-"""Names and values together: what gateways allow (nginx four times 8 KB). The server below us sets no bound."""
+"""The limit for all names and values together: as much as gateways allow (nginx: four times 8 KB)."""
 HSTS = (b"strict-transport-security", b"max-age=31536000")
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
 def exceeds_header_bytes(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Return whether the headers are larger than any request needs. Stops counting where they are."""
+    """Return whether the headers are larger than HEADER_BYTES_AT_MOST. Stops counting as soon as they are."""
     left = HEADER_BYTES_AT_MOST
     for name, value in headers:
         left -= len(name) + len(value)
@@ -42,7 +47,7 @@ def exceeds_header_bytes(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def constant_headers(public_url: str) -> tuple[tuple[bytes, bytes], ...]:
-    """Return what every answer carries, whichever part of the server makes it: HSTS (RFC 6797) only over https."""
+    """Return the headers that every answer of the server has. HSTS (RFC 6797) is only among them over https."""
     return (NO_SNIFFING, HSTS) if public_url.startswith("https://") else (NO_SNIFFING,)
 
 
@@ -52,7 +57,7 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
 
 
 class CommonHeaders:
-    """Names every request, and adds `X-Request-Id` and the constant headers to its answer."""
+    """ASGI middleware: gives every request an id, and adds `X-Request-Id` and the constant headers to its answer."""
 
     def __init__(self, app: ASGIApp, *, public_url: str) -> None:
         self._app = app

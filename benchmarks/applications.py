@@ -1,6 +1,7 @@
 """
-What verification is compared with: the least that the server below it and the framework beside it can do, and
-verification itself without anything that counts.
+Applications that verification is compared with.
+
+They are a bare ASGI application, a route of the web framework, and verification without limits and usage.
 """
 
 import os
@@ -20,26 +21,26 @@ from models.key_lookup import key_reader
 
 
 class Greeting(Struct):
-    """An answer as an ordinary route gives it."""
+    """The answer of an ordinary route."""
 
     message: str
 
 
 @get("/v1/verify")
 async def greet() -> Greeting:
-    """Says hello."""
+    """Answers hello through the web framework."""
     return Greeting("hello")
 
 
 async def bare(scope: Any, _receive: Any, send: Any) -> None:
-    """Answers hello to whatever comes, as plain ASGI."""
+    """Answers hello to every request, as plain ASGI."""
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"5")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"hello"})
 
 
 def uncounted() -> VerifyEndpoint:
-    """Verification without rate limit, quota and ledger, on the database that the settings name."""
+    """Verification without rate limit, quota and usage, on the database of the settings."""
     settings = read_settings(os.environ)
     if settings.server_keys is None:
         raise ValueError("there is no server key")
@@ -55,7 +56,7 @@ def uncounted() -> VerifyEndpoint:
 
 
 def main() -> None:
-    """Serves the one that is named on the port that is named, as Keydesk is served."""
+    """Serves the application and port named on the command line, with the same server settings as Keydesk."""
     name, port = sys.argv[1:]
     application: Any
     if name == "uncounted":

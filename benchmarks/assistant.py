@@ -1,11 +1,11 @@
 """
-Measures the assistant: twenty conversations at the pace that a person may ask, beside a steady load of verifications.
+Measures the assistant: twenty people who ask as often as they may, together with a steady load of verifications.
 
     python -m benchmarks.assistant [--postgres postgresql+asyncpg://user@host/postgres] [--rounds 3] [--seconds 20]
 
-One server process is on the first core, the people and the callers are on the second. In turn: verifications alone, and
-with the conversations beside them. Then twenty questions in the same instant. The reference is the list of ten keys,
-asked at the same pace. Prints a Markdown table of medians.
+The server process runs on the first core, the people and the callers on the second. Each round measures verifications
+without conversations, then with them. At the end, twenty questions are asked at the same moment. The list of ten keys,
+requested at the same pace, is measured for comparison. Prints a Markdown table of medians.
 """
 
 import argparse
@@ -34,10 +34,10 @@ from models.engine.ids import Prefix, external_id
 
 PEOPLE = 20
 PACE_SECONDS = 3.2
-"""Between a person's questions: a little more than the three seconds that twenty a minute leave."""
+"""The time between a person's questions, a little more than the 3 seconds that 20 a minute allow."""
 PASSWORD = "a password to measure with"
 CALLERS, PAUSE_MS = 8, 4
-"""About 1,500 verifications a second, which leaves the process a third of its core."""
+"""They make about 1,500 verifications a second, which leaves the process a third of its core."""
 SIGN_IN = "mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }"
 LIST = "query ($id: ID!) { organization(id: $id) { apiKeys { id name scope status hint createdAt viewerCanManage } } }"
 ANSWER = """
@@ -66,18 +66,18 @@ QUESTIONS = (
 
 
 class Site:
-    """A server with ten keys, and twenty people who are signed in."""
+    """A server with ten keys and twenty people who are signed in."""
 
     def __init__(self, server: Server, keys: Sequence[str], organization: str, people: list[httpx.AsyncClient]) -> None:
         self.server, self.keys, self.organization, self.people = server, keys, organization, people
 
     async def ask(self, person: httpx.AsyncClient, question: str) -> float:
-        """The seconds until the answer."""
+        """Asks a question. Returns the seconds until the answer."""
         variables = {"input": {"organizationId": self.organization, "message": question}}
         return await _seconds(person, ASK, variables, "askAssistant")
 
     async def listen(self, person: httpx.AsyncClient, question: str) -> float:
-        """The seconds until the first event."""
+        """Asks a question by subscription. Returns the seconds until the first event."""
         variables = {"input": {"organizationId": self.organization, "message": question}}
         began, first = time.perf_counter(), 0.0
         body = {"query": LISTEN, "variables": variables}
@@ -89,7 +89,7 @@ class Site:
         return first
 
     async def list_keys(self, person: httpx.AsyncClient, _question: str) -> float:
-        """The seconds until the ten keys."""
+        """Lists the ten keys. Returns the seconds until the answer."""
         return await _seconds(person, LIST, {"id": self.organization}, "organization")
 
 
@@ -104,7 +104,7 @@ async def _seconds(person: httpx.AsyncClient, query: str, variables: dict[str, A
 
 @asynccontextmanager
 async def opened(address: str) -> AsyncIterator[Site]:
-    """The site on this database."""
+    """Fills this database, serves it, and signs the people in."""
     minted = mint_keys(10)
     await fill(address, minted)
     organization = await _people(address)
@@ -127,7 +127,7 @@ async def opened(address: str) -> AsyncIterator[Site]:
 
 
 async def _people(address: str) -> str:
-    """Twenty admins of the first organization."""
+    """Adds twenty admins to the first organization. Returns its id."""
     database, now = Database(address), datetime.now(UTC)
     hashed = PASSWORD_PARAMETERS.hasher().hash(PASSWORD)
     async with database.transaction() as session:
@@ -155,7 +155,11 @@ Act = Callable[[httpx.AsyncClient, str], Awaitable[float]]
 
 
 async def converse(people: Sequence[httpx.AsyncClient], act: Act, seconds: float) -> list[float]:
-    """All of them at their pace, each beginning at another moment; the seconds that each answer took."""
+    """
+    Lets all people act at their pace for some seconds, each starting at a random moment.
+
+    Returns the seconds that each answer took.
+    """
     seen: list[float] = []
 
     async def one(person: httpx.AsyncClient, place: int) -> None:
@@ -170,17 +174,17 @@ async def converse(people: Sequence[httpx.AsyncClient], act: Act, seconds: float
 
 
 def p95(seen: Sequence[float]) -> float:
-    """In milliseconds."""
+    """The 95th percentile of these seconds, in milliseconds."""
     return statistics.quantiles(seen, n=20)[18] * 1e3
 
 
 async def measure(name: str, address: str, rounds: int, seconds: float, folder: Path) -> None:
-    """Prints the row of one database."""
+    """Measures with one database and prints its row of the table."""
     async with opened(address) as site:
         load = Load(site.server.port, site.keys, connections=CALLERS, seconds=seconds, pause_ms=PAUSE_MS)
         acts: dict[str, Act] = {"answer": site.ask, "first event": site.listen, "list": site.list_keys}
         alone, beside, seen = [], [], {what: [] for what in acts}
-        # The first use of each key and of each statement is not what is measured.
+        # A first round that is not measured, because the first use of each key and statement is slow.
         await asyncio.gather(load.run(folder), converse(site.people[:4], site.ask, seconds))
         for _ in range(rounds):
             alone.append(await load.run(folder))
@@ -206,7 +210,7 @@ async def measure(name: str, address: str, rounds: int, seconds: float, folder: 
 
 
 async def main() -> None:
-    """Prints the table."""
+    """Measures with SQLite and, if asked for, PostgreSQL, and prints the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--postgres")
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,6 +1,7 @@
 """
-Measures the console in the system's Chromium, against the demo on loopback: what the first screen loads, and when it
-stands. By default on a processor that is made four times slower, with nothing in the browser's cache.
+Measures the console's first screen in the system's Chromium, with the demo on loopback: its size and how fast it loads.
+
+By default, the processor is slowed down four times and the browser's cache is empty.
 """
 
 import argparse
@@ -19,7 +20,7 @@ THROTTLE = 4
 
 
 def main() -> None:
-    """Prints a table."""
+    """Measures the sign-in screen and the list of keys, and prints a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--throttle", type=int, default=THROTTLE, help="how many times slower the processor is")
@@ -42,7 +43,11 @@ def main() -> None:
 
 
 def _round(browser: Browser, demo: DemoServer, role: str | None, throttle: int) -> tuple[float, float, int]:
-    """Milliseconds from asking for the page to the first paint and to the screen's content, and bytes of scripts."""
+    """
+    Loads the page once.
+
+    Returns the milliseconds until the first paint and until the content is there, and the bytes of scripts.
+    """
     with opened(browser, demo.address) as tab:
         if role is not None:
             person = demo.person(role)

@@ -1,7 +1,7 @@
 """
-Measures what counting costs at a size: many keys in use, a flood of bad keys, memory, a large table. Prints Markdown.
+Measures counting at scale: many keys in use, a flood of bad keys, memory, and a large table. Prints Markdown.
 
-The keys' hashes are cheap ones, since their first use is not what is measured.
+The keys have cheap hashes, because their first use is not measured.
 """
 
 import argparse
@@ -32,13 +32,13 @@ from models.engine.postgresql import connect
 
 CONNECTIONS = 32
 PAUSE_MS = 5
-"""Between two requests of a caller in the flood and beside it."""
+"""The pause between two requests of a caller, both in the flood and beside it."""
 TABLES = (100, 10_000, 1_000_000)
 IN_USE = 100
 
 
 def read_arguments() -> argparse.Namespace:
-    """What may be chosen."""
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description="Measures what counting costs at a size.")
     parser.add_argument("what", nargs="+", choices=("keys", "flood", "memory", "table"))
     parser.add_argument("--postgres", metavar="URL", required=True)
@@ -49,13 +49,17 @@ def read_arguments() -> argparse.Namespace:
 
 
 class Bench:
-    """One measurement's servers and files."""
+    """The servers and files of one measurement."""
 
     def __init__(self, stack: AsyncExitStack, folder: Path, arguments: argparse.Namespace) -> None:
         self.stack, self.folder, self.arguments = stack, folder, arguments
 
     async def keydesk(self, number: int, *, tombstones: int = 0) -> tuple[Server, list[str], str]:
-        """A server with so many keys, each used once; its keys and its database."""
+        """
+        Starts Keydesk with this many keys and uses each once.
+
+        Returns the server, the keys and the database's URL.
+        """
         keys = mint_keys(number, CHEAP)
         address = await self.stack.enter_async_context(postgresql_database(self.arguments.postgres))
         await fill(address, keys, tombstones=tombstones)
@@ -70,7 +74,7 @@ class Bench:
         return server, tokens, address
 
     async def bare(self) -> Server:
-        """The bare answer."""
+        """Starts the bare ASGI application."""
         port = free_port()
         server = await start([sys.executable, "-m", "benchmarks.applications", "bare", str(port)], port=port)
         self.stack.callback(server.stop)
@@ -78,12 +82,12 @@ class Bench:
         return server
 
     def load(self, server: Server, keys: Sequence[str], **options: int) -> Load:
-        """Of so many callers."""
+        """A load of CONNECTIONS callers on this server."""
         return Load(server.port, keys, CONNECTIONS, self.arguments.seconds, **options)
 
 
 async def many_keys(bench: Bench) -> str:
-    """A thousand keys in use, and a hundred thousand."""
+    """Compares a thousand keys in use with a hundred thousand."""
     bare = await bench.bare()
     contenders = {1000: await bench.keydesk(1000), 100_000: await bench.keydesk(100_000)}
     seen: dict[int, list[tuple[Measured, Measured]]] = {number: [] for number in contenders}
@@ -103,7 +107,7 @@ async def many_keys(bench: Bench) -> str:
 
 
 async def flood(bench: Bench) -> str:
-    """Good keys beside a flood of well-formed ones with a wrong tag, and without."""
+    """Measures good keys with and without a flood of well-formed keys that have a wrong tag."""
     server, tokens, address = await bench.keydesk(1000)
     bad = [token[:-1] + ("a" if token[-1] != "a" else "b") for token in tokens]
     good = bench.load(server, tokens, pause_ms=PAUSE_MS)
@@ -143,7 +147,7 @@ async def _count(address: str, table: str) -> int:
 
 
 async def memory(bench: Bench) -> str:
-    """A million verifications of ten thousand keys."""
+    """Measures the server's memory over a million verifications of ten thousand keys."""
     server, tokens, _ = await bench.keydesk(10_000)
     at_first = server.resident_mib()
     done, told = 0.0, [f"{at_first:.0f} MiB after each was used once"]
@@ -156,7 +160,7 @@ async def memory(bench: Bench) -> str:
 
 
 async def table(bench: Bench) -> str:
-    """A hundred keys in use, in tables of several sizes."""
+    """Measures a hundred keys in use, in tables of several sizes."""
     contenders = {size: await bench.keydesk(IN_USE, tombstones=size - IN_USE) for size in TABLES}
     seen: dict[int, list[Measured]] = {size: [] for size in TABLES}
     for _ in range(bench.arguments.rounds):
@@ -175,7 +179,7 @@ async def table(bench: Bench) -> str:
 
 
 async def main() -> None:
-    """Measures what was asked for, one after the other."""
+    """Runs the measurements that the command line names, one after the other."""
     arguments = read_arguments()
     pin_load()
     measures = {"keys": many_keys, "flood": flood, "memory": memory, "table": table}

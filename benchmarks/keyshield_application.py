@@ -1,8 +1,8 @@
 """
-keyshield as its README sets it up with FastAPI, with keys to try; run in an environment of its own.
+Serves keyshield as its README sets it up with FastAPI, with keys to try. Runs in a virtual environment of its own.
 
-Its keys are kept in memory: on SQLite each verification writes `last_used_at`, and twenty callers at once found the
-database locked.
+The keys are in memory, because with SQLite each verification writes `last_used_at`, and twenty callers at the same time
+found the database locked.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ app = FastAPI()
 
 
 async def provide() -> ApiKeyService:
-    """The one service."""
+    """Returns keyshield's service."""
     return service
 
 
@@ -31,12 +31,12 @@ verified = create_depends_api_key(provide)
 
 @app.get("/v1/verify")
 async def verify(api_key: ApiKey = Depends(verified)) -> dict[str, str]:  # noqa: B008 - FastAPI's way
-    """Says which key it is."""
+    """Verifies a key and returns its id."""
     return {"keyId": api_key.key_id}
 
 
 async def make_keys() -> None:
-    """Writes as many keys as were asked for into a file, for the callers."""
+    """Makes the number of keys that the command line names, and writes them into a file for the callers."""
     tokens = [(await service.create(name=f"key {place}"))[1] for place in range(number)]
     (folder / "keyshield-tokens").write_text("\n".join(tokens))
 

@@ -1,6 +1,8 @@
 """
-Owns the load: wrk where it is installed, else a client on asyncio, which takes more of its core than wrk does and so
-shows less of what the server can do.
+Sends verifications to a server and measures the answers.
+
+It uses wrk if that is installed, otherwise a client on asyncio. That client needs more of its core than wrk, so it
+reaches fewer requests a second.
 """
 
 import asyncio
@@ -42,7 +44,7 @@ _PAUSE = "function delay() return pause end"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a load saw."""
+    """The results of a load: requests a second, percentiles of the duration, and the number of failed requests."""
 
     per_second: float
     p50_ms: float
@@ -52,7 +54,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many callers, each with one request at a time, and a pause after each where there is one."""
+    """A load of `connections` callers, each with one request at a time and a pause of `pause_ms` after each."""
 
     port: int
     keys: Sequence[str]
@@ -61,7 +63,7 @@ class Load:
     pause_ms: int = 0
 
     async def run(self, folder: Path) -> Measured:
-        """Loads the server on this port of loopback. The folder takes what wrk reads."""
+        """Sends the load to the port on loopback. wrk's script and keys are written into the folder."""
         return await (self._wrk(folder) if HAS_WRK else self._asyncio())
 
     async def _wrk(self, folder: Path) -> Measured:
@@ -100,18 +102,18 @@ class Load:
 
 
 class Caller:
-    """One connection that is kept alive."""
+    """A caller with a connection that is kept alive."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def verify(self, key: str) -> tuple[float, int]:
-        """The seconds until this key was answered, and the status."""
+        """Verifies a key. Returns the seconds until the answer, and its status."""
         return await self.ask(_request(key))
 
     async def ask(self, request: bytes) -> tuple[float, int]:
-        """The same for a whole request."""
+        """Sends the bytes of a request. Returns the seconds until the answer, and its status."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
@@ -123,14 +125,14 @@ class Caller:
         return time.perf_counter() - begun, int(head.split(b" ", 2)[1])
 
     async def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         if self._streams is not None:
             self._streams[1].close()
             await self._streams[1].wait_closed()
 
 
 async def ask_each(port: int, keys: Sequence[str], *, callers: int) -> list[tuple[float, int]]:
-    """Every key once, by so many callers at a time: the seconds and the status of each."""
+    """Verifies every key once, with `callers` at the same time. Returns the seconds and the status of each."""
     left = iter(keys)
     seen: list[tuple[float, int]] = []
 

@@ -1,10 +1,10 @@
 """
-Measures how long redaction takes for the longest message, made of what costs it most: parts that are repeated, and
-parts that chance puts together.
+Measures how long redaction takes for the longest messages, made of the most expensive parts, repeated or combined at
+random.
 
     python -m benchmarks.redaction [--seconds 60] [--seed 1]
 
-Prints the slowest texts of 4,000 characters, each with the least of three measurements of processor time.
+Prints the slowest texts of 4,000 characters, each with the shortest of three measurements of processor time.
 """
 
 import argparse
@@ -42,7 +42,7 @@ PARTS = (
 
 
 def seconds_of(text: str) -> float:
-    """The least processor time of three."""
+    """The processor time of redacting the text, in seconds: the shortest of three measurements."""
     taken = []
     for _ in range(3):
         started = time.process_time()
@@ -52,7 +52,7 @@ def seconds_of(text: str) -> float:
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measures texts until the time is over, and prints the slowest."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)

@@ -1,4 +1,4 @@
-"""Owns what a benchmark needs around it: databases with keys in them, and servers as processes of their own."""
+"""Sets up what benchmarks need: databases with keys, and servers in processes of their own."""
 
 import asyncio
 import contextlib
@@ -34,15 +34,15 @@ SERVER_KEYS = ServerKeys((SECRET_KEY.encode(),))
 START_SECONDS = 60.0
 KEYS_AN_ORGANIZATION = 10
 AT_ONCE = 5000
-"""Rows in one transaction."""
+"""The number of keys that are stored in one transaction."""
 NO_LIMIT = 2**31 - 1
-"""Requests that a key may make: more than are sent, and counted all the same."""
+"""A rate limit and quota that is never reached. Requests are counted nevertheless."""
 CHEAP = Argon2Parameters(time_cost=1, memory_kib=8, parallelism=1)
-"""For keys in great number, whose first use is not what is measured."""
+"""Parameters for large numbers of keys, if their first use is not measured."""
 
 
 def mint_keys(number: int, parameters: Argon2Parameters = KEY_PARAMETERS) -> list[tuple[Minted, str]]:
-    """So many keys with their hashes, at the real cost: about 23 ms of a core each, if not with other parameters."""
+    """Mints keys with their hashes. With the real parameters, each takes about 23 ms of a core."""
     minted = [mint(SERVER_KEYS, "kd") for _ in range(number)]
     hasher = parameters.hasher()
     with ThreadPoolExecutor(os.cpu_count()) as executor:
@@ -50,7 +50,11 @@ def mint_keys(number: int, parameters: Argon2Parameters = KEY_PARAMETERS) -> lis
 
 
 async def fill(address: str, keys: Sequence[tuple[Minted, str]], *, tombstones: int = 0) -> None:
-    """Migrates a database and stores the keys in it, ten an organization, every other one for an agent."""
+    """
+    Migrates a database and stores the keys in it: ten in each organization, every second one for an agent.
+
+    `tombstones` is the number of deleted keys that are added.
+    """
     database = Database(address)
     await migrate(database)
     now = datetime.now(UTC)
@@ -93,7 +97,7 @@ async def fill(address: str, keys: Sequence[tuple[Minted, str]], *, tombstones: 
 
 @asynccontextmanager
 async def postgresql_database(server: str) -> AsyncIterator[str]:
-    """The address of a database of our own on this server, which is dropped at the end."""
+    """Makes a new database on this PostgreSQL server. Yields its URL, and drops it at the end."""
     url, name = database_url(server), f"keydesk_benchmark_{uuid4().hex[:12]}"
     await _execute(url, f'CREATE DATABASE "{name}"')
     try:
@@ -103,7 +107,7 @@ async def postgresql_database(server: str) -> AsyncIterator[str]:
 
 
 async def analyze(address: str) -> None:
-    """Gathers statistics, as a database that lives for a while does by itself."""
+    """Runs ANALYZE, which a database that runs for a while does by itself."""
     await _execute(database_url(address), "ANALYZE")
 
 
@@ -126,13 +130,13 @@ async def _execute(url: URL, statement: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server process that takes connections on this port of loopback."""
+    """A server process that listens on this port of loopback."""
 
     process: subprocess.Popen[str]
     port: int
 
     def pin(self, core: int | None) -> None:
-        """Keeps all its threads and workers on one core, where the system can; None lets them run anywhere."""
+        """Moves all threads and workers to one core, or to any core for None. Does nothing where that is impossible."""
         if hasattr(os, "sched_setaffinity"):
             cores = range(os.cpu_count() or 1) if core is None else {core}
             for process in self._family():
@@ -140,7 +144,7 @@ class Server:
                     os.sched_setaffinity(int(thread.name), cores)
 
     def processor_seconds(self) -> float | None:
-        """What it and its workers have used of processors, where the system tells it (Linux)."""
+        """The processor time of the process and its workers, in seconds; None on systems other than Linux."""
         used = 0
         for process in self._family():
             told = Path(f"/proc/{process}/stat")
@@ -151,17 +155,17 @@ class Server:
         return used / os.sysconf("SC_CLK_TCK")
 
     def resident_mib(self) -> float:
-        """Its memory, in MiB (Linux)."""
+        """The resident memory of the process, in MiB. Only on Linux."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) / 1024
 
     def _family(self) -> list[int]:
-        """The process and its workers."""
+        """The ids of the process and its workers."""
         told = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [self.process.pid, *(map(int, told.read_text().split()) if told.exists() else ())]
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops the process, within 20 seconds."""
         self.process.terminate()
         try:
             self.process.wait(20)
@@ -170,7 +174,11 @@ class Server:
 
 
 async def start(command: Sequence[str], environment: Mapping[str, str] | None = None, *, port: int | None) -> Server:
-    """Starts it and waits until it answers. Without a port, the server says its address in JSON on its first line."""
+    """
+    Starts a server and waits until it accepts connections.
+
+    If `port` is None, the server must print its address as JSON on the first line.
+    """
     process = subprocess.Popen(  # noqa: ASYNC220 - before anything is measured
         command,
         cwd=ROOT,
@@ -208,7 +216,7 @@ async def start_keydesk(
     workers: int = 1,
     program: Sequence[str] = ("-c", "from app.cli import main; main()", "serve"),
 ) -> Server:
-    """`keydesk serve`, as an operator runs it, or another program that takes the same settings and options."""
+    """Starts `keydesk serve` as an operator does, or another program with the same settings and options."""
     environment = {"KEYDESK_DATABASE_URL": address, "KEYDESK_SECRET_KEY": SECRET_KEY, "KEYDESK_LOG": "warning"}
     if redis is not None:
         environment["KEYDESK_REDIS_URL"] = redis
@@ -217,7 +225,7 @@ async def start_keydesk(
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free port on loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

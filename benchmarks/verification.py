@@ -1,8 +1,8 @@
 """
-Measures verification beside what it stands on, and prints Markdown: see README.md.
+Measures verification, compares it with simpler applications, and prints Markdown: see README.md.
 
-Everything is measured in turns, in rounds of a few seconds, so that what else the machine does falls on all alike;
-what is compared was measured in the same round.
+The servers are measured in turn, in rounds of a few seconds, so that other activity of the machine affects all of them
+alike. Ratios compare results of the same round.
 """
 
 import argparse
@@ -40,7 +40,7 @@ KEYSHIELD_CALLERS = 20
 COLD_ALONE = 50
 COLD_AT_ONCE = 100
 PAUSE_MS = 10
-"""Between two requests of a caller beside the cold keys: a load below what the server can do."""
+"""The pause between two requests of a caller, for a load below the server's capacity beside the cold keys."""
 BARE, UNCOUNTED = "bare ASGI", "Keydesk, PostgreSQL, nothing counted"
 SQLITE, POSTGRESQL = "Keydesk, SQLite", "Keydesk, PostgreSQL, limits of the process"
 REDIS, TWO_PROCESSES = "Keydesk, PostgreSQL and Redis", "the same, two processes on the core"
@@ -48,7 +48,7 @@ REDIS, TWO_PROCESSES = "Keydesk, PostgreSQL and Redis", "the same, two processes
 
 @dataclass
 class Contender:
-    """A server, the load that it gets, and what was seen of it, round by round."""
+    """A server, the load that it gets, and the results of each round."""
 
     name: str
     server: Server
@@ -56,11 +56,11 @@ class Contender:
     connections: int
     seen: list[Measured] = field(default_factory=list)
     processor_us: list[float] = field(default_factory=list)
-    """Of the server's processor time, for one request."""
+    """The server's processor time for one request, in microseconds, for each round."""
 
 
 def read_arguments() -> argparse.Namespace:
-    """What may be chosen."""
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description="Measures verification.")
     parser.add_argument(
         "--postgres",
@@ -78,7 +78,7 @@ def read_arguments() -> argparse.Namespace:
 
 
 async def main() -> None:
-    """Sets up, measures, prints."""
+    """Sets up databases and servers, measures, and prints the results."""
     arguments = read_arguments()
     pin_load()
     async with AsyncExitStack() as stack:
@@ -109,7 +109,7 @@ async def main() -> None:
 async def start_all(
     stack: AsyncExitStack, folder: Path, addresses: dict[str, str], warm: list[str], arguments: argparse.Namespace
 ) -> list[Contender]:
-    """Starts the servers, uses every key once in each, and keeps them on the first core."""
+    """Starts the servers, uses every key once in each, and moves them to the first core."""
     contenders = []
 
     def take(name: str, server: Server, keys: Sequence[str] = warm, connections: int = arguments.connections) -> None:
@@ -134,7 +134,7 @@ async def start_all(
         take(f"keyshield {KEYSHIELD}", server, keys, KEYSHIELD_CALLERS)
     say("using every key once in each server")
     of_ours = [each for each in contenders if each.name in addresses]
-    again = [each for each in of_ours if each.name == TWO_PROCESSES]  # where either process may get the first
+    again = [each for each in of_ours if each.name == TWO_PROCESSES]  # twice, as either process may get the first use
     for seen in await asyncio.gather(*(ask_each(each.server.port, warm, callers=8) for each in (*of_ours, *again))):
         if {status for _, status in seen} != {200}:
             raise RuntimeError("a key was not good")
@@ -144,7 +144,11 @@ async def start_all(
 
 
 async def start_keyshield(folder: Path) -> tuple[Server, list[str]]:
-    """Installs it into an environment of its own and starts it as its README has it; gives its keys, too."""
+    """
+    Installs keyshield into a virtual environment and starts it as its README describes.
+
+    Returns the server and its keys.
+    """
     say(f"installing keyshield {KEYSHIELD}")
     environment = folder / "keyshield"
     wanted = [f"keyshield[core,fastapi]=={KEYSHIELD}", "greenlet", "uvicorn", "uvloop", "httptools"]
@@ -163,7 +167,7 @@ async def start_keyshield(folder: Path) -> tuple[Server, list[str]]:
 
 
 async def measure(contenders: Sequence[Contender], folder: Path, arguments: argparse.Namespace) -> None:
-    """Each in turn, round by round, after one that is not counted."""
+    """Measures each server in turn, round by round. The first round is not counted."""
     for number in range(arguments.rounds + 1):
         for each in contenders:
             load = Load(each.server.port, each.keys, each.connections, arguments.seconds if number else 2)
@@ -180,7 +184,11 @@ async def measure(contenders: Sequence[Contender], folder: Path, arguments: argp
 
 
 async def measure_cold(contender: Contender, cold: Sequence[str], folder: Path, arguments: argparse.Namespace) -> str:
-    """Keys that the process has not seen: one after another, and a hundred at once beside others that it has."""
+    """
+    Measures keys that the process has not seen yet, and returns a paragraph of Markdown.
+
+    They are used first one after another, then a hundred at once beside a load of keys in use.
+    """
     server = contender.server
     server.pin(None)
     alone = [seconds for seconds, _ in await ask_each(server.port, cold[:COLD_ALONE], callers=1)]
@@ -214,7 +222,7 @@ async def measure_cold(contender: Contender, cold: Sequence[str], folder: Path, 
 
 
 def table(contenders: Sequence[Contender]) -> str:
-    """Medians of the rounds; a ratio is that of its own round."""
+    """The results as a Markdown table of medians. A ratio compares results of the same round."""
     bare = next(each for each in contenders if each.name == BARE)
     lines = [
         "| | requests/s | to bare ASGI | p50 ms | p99 ms | µs of processor a request | bare ASGI to it |",
@@ -237,7 +245,7 @@ def table(contenders: Sequence[Contender]) -> str:
 
 
 async def describe(arguments: argparse.Namespace) -> str:
-    """The machine and the versions."""
+    """A line with the machine, the versions and the options."""
     packages = ("uvicorn", "httptools", "uvloop", "litestar", "asyncpg", "argon2-cffi")
     parts = [
         f"{processor()}, {os.cpu_count()} cores",
@@ -256,20 +264,20 @@ async def describe(arguments: argparse.Namespace) -> str:
 
 
 def processor() -> str:
-    """Its name, where the system tells it."""
+    """The name of the processor, or only its architecture on systems other than Linux."""
     told = Path("/proc/cpuinfo")
     lines = told.read_text().splitlines() if told.exists() else []
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 def pin_load() -> None:
-    """Leaves the first core to the servers."""
+    """Moves this process, and so the load, off the first core, which is for the servers."""
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, set(range(1, os.cpu_count() or 1)))
 
 
 def say(what: str) -> None:
-    """How far it is, beside the result."""
+    """Prints progress to standard error."""
     print(f"… {what}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""Keeps: the tables, and every query beside its table. Imports nothing of ours."""
+"""The tables, each with its queries. Imports from no other folder of the application."""
 
 from sqlmodel import SQLModel
 

@@ -1,4 +1,4 @@
-"""Owns the agents table. A deleted agent stays as a tombstone for the keys that had it."""
+"""The agents table and its queries. The row of a deleted agent stays, for the keys that had it."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -18,7 +18,11 @@ from models.engine.reader import Source, fetch
 
 
 class Agent(SQLModel, table=True):
-    """A software worker that others call. The pair of ids is unique so that a key can't name another tenant's agent."""
+    """
+    A software worker that others call.
+
+    The pair of ids is unique so that a foreign key can keep an API key from having another organization's agent.
+    """
 
     __tablename__ = "agents"
     __table_args__ = (UniqueConstraint("id", "organization_id"),)
@@ -34,7 +38,7 @@ _NAMED: list[Any] = [Agent.organization_id, Agent.id, Agent.name, Agent.deleted_
 
 
 class NamedAgent(NamedTuple):
-    """What is shown of an agent beside a key or a request."""
+    """The parts of an agent that are shown with a key or a request."""
 
     id: UUID
     name: str
@@ -47,7 +51,7 @@ def _named(room: int) -> Select[Any]:
 
 
 async def named_agents(source: Source, agent_ids: Collection[UUID]) -> dict[tuple[UUID, UUID], NamedAgent]:
-    """Those of these agents that are or were there, by organization and id."""
+    """Loads agents, deleted ones too, by organization and id. Unknown ids are left out."""
     rows = await fetch(source, _named(padded_size(agent_ids)), padded_values(agent_ids))
     return {(row[0], row[1]): NamedAgent(*row[1:]) for row in rows}
 
@@ -64,7 +68,7 @@ def _living(room: int | None) -> Select[Any]:
 
 
 async def living_agents(source: Source, organization_id: UUID, *, only: Collection[UUID] | None) -> list[NamedAgent]:
-    """The organization's living agents by name, all of them with None, or those named."""
+    """The organization's agents that are not deleted, sorted by name. With `only`, just those of these ids."""
     if only is not None and not only:
         return []
     parameters = {"organization_id": organization_id, **(padded_values(only) if only else {})}
@@ -75,7 +79,7 @@ async def living_agents(source: Source, organization_id: UUID, *, only: Collecti
 async def live_agents(
     session: AsyncSession, organization_id: UUID, *, only: Collection[UUID] | None = None
 ) -> list[Agent]:
-    """The organization's agents by name, all of them or `only` those named."""
+    """The rows of the organization's agents that are not deleted, sorted by name. With `only`, just these ids."""
     statement = select(Agent).where(Agent.organization_id == organization_id, col(Agent.deleted_at).is_(None))
     if only is not None:
         statement = statement.where(col(Agent.id).in_(only))
@@ -83,7 +87,7 @@ async def live_agents(
 
 
 async def live_agent(session: AsyncSession, organization_id: UUID, agent_id: UUID) -> Agent | None:
-    """The agent, unless it is another organization's, was deleted or never was."""
+    """The organization's agent with this id; None if it does not exist or was deleted."""
     statement = select(Agent).where(
         Agent.id == agent_id, Agent.organization_id == organization_id, col(Agent.deleted_at).is_(None)
     )
@@ -91,12 +95,12 @@ async def live_agent(session: AsyncSession, organization_id: UUID, agent_id: UUI
 
 
 async def agent_by_id(session: AsyncSession, agent_id: UUID) -> Agent | None:
-    """The agent of whatever organization, unless it was deleted or never was: for the operator."""
+    """The agent with this id in any organization, for the operator; None if it does not exist or was deleted."""
     statement = select(Agent).where(Agent.id == agent_id, col(Agent.deleted_at).is_(None))
     return (await session.execute(statement)).scalar_one_or_none()
 
 
 async def agents_named(session: AsyncSession, name: str) -> list[Agent]:
-    """Those of exactly this name, in all organizations: for the operator."""
+    """The agents with exactly this name in all organizations, for the operator. Without deleted ones."""
     statement = select(Agent).where(Agent.name == name, col(Agent.deleted_at).is_(None))
     return list((await session.execute(statement)).scalars())

@@ -1,4 +1,4 @@
-"""Owns the API keys table: what is kept of a key and its tombstone, and every query that changes it."""
+"""The API keys table, with tombstones of deleted keys, and every query that changes it."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -15,8 +15,10 @@ from models.engine.ids import new_id
 
 class ApiKey(SQLModel, table=True):
     """
-    A key. Without an agent it is organization-level. While it lives it has one secret, after a rotation with overlap
-    two; deleting takes the hashes and frees the slot, the rest stays as a tombstone.
+    An API key. Without an agent, it is organization-level.
+
+    An active key has one secret, or two after a rotation with overlap. Deleting a key removes the hashes and frees its
+    slot; the rest of the row stays as a tombstone.
     """
 
     __tablename__ = "api_keys"
@@ -58,16 +60,20 @@ class ApiKey(SQLModel, table=True):
     deleted_at: datetime | None = optional_instant()
     deleted_by_id: UUID | None = optional_reference("people.id")
     rate_limit: int | None = None
-    """The key's own, by the operator; without one the organization's holds."""
+    """The limit that the operator set for this key. If it is None, the organization's applies."""
     monthly_quota: int | None = None
 
 
 class SlotUnavailable(Exception):
-    """The database refused a key: every slot is taken, or the organization is gone."""
+    """The database refused a new key, because every slot is taken or the organization was deleted."""
 
 
 async def living_key_for_update(session: AsyncSession, key_id: UUID) -> ApiKey | None:
-    """The key's row as it is now, unless it was deleted or never was. The caller holds the organization's lock."""
+    """
+    The current row of a key; None if it does not exist or was deleted.
+
+    The caller must hold the organization's lock.
+    """
     statement = (
         select(ApiKey)
         .where(ApiKey.id == key_id, col(ApiKey.deleted_at).is_(None))
@@ -80,7 +86,7 @@ async def insert_key(session: AsyncSession, key: ApiKey) -> None:
     """
     Takes a slot and stores the key.
 
-    Raises SlotUnavailable where the database's trigger finds no free slot. The transaction is of no use afterwards.
+    Raises SlotUnavailable if the database's trigger finds no free slot. The transaction can't be used afterwards.
     """
     session.add(key)
     try:
@@ -100,7 +106,7 @@ async def delete_living_keys(
     agent_id: UUID | None = None,
     organization_id: UUID | None = None,
 ) -> list[UUID]:
-    """Turns one key, an agent's or an organization's into tombstones; returns which were alive."""
+    """Deletes one key, an agent's keys or an organization's keys. Returns the ids of those that were active."""
     statement = update(ApiKey).where(col(ApiKey.deleted_at).is_(None))
     if key_id is not None:
         statement = statement.where(col(ApiKey.id) == key_id)
@@ -124,7 +130,11 @@ async def delete_living_keys(
 
 
 async def server_keys_in_use(session: AsyncSession, *, now: datetime) -> dict[str, int]:
-    """For each server key's id, how many living keys have a secret, one in overlap included, that it tagged."""
+    """
+    For each server key's id, the number of active keys with a secret that it tagged.
+
+    Previous secrets count until their overlap ends.
+    """
     current = select(ApiKey.id, ApiKey.server_key_id).where(col(ApiKey.secret_hash).is_not(None))
     previous = select(ApiKey.id, ApiKey.previous_server_key_id).where(col(ApiKey.previous_works_until) > now)
     secrets = current.union(previous).subquery()
@@ -133,7 +143,7 @@ async def server_keys_in_use(session: AsyncSession, *, now: datetime) -> dict[st
 
 
 async def newest_server_key(session: AsyncSession) -> str | None:
-    """The id of the server key that tagged the newest secret of a living key."""
+    """The id of the server key that tagged the newest secret of all active keys; None if there is no active key."""
     statement = (
         select(col(ApiKey.server_key_id))
         .where(col(ApiKey.deleted_at).is_(None))
@@ -144,7 +154,7 @@ async def newest_server_key(session: AsyncSession) -> str | None:
 
 
 async def organizations_tagged_otherwise(session: AsyncSession, server_key_ids: Collection[str]) -> list[UUID]:
-    """The organizations with a living key one of whose secrets none of these server keys tagged, by id."""
+    """The ids of organizations with an active key that has a secret tagged by none of these server keys, in order."""
     statement = (
         select(ApiKey.organization_id)
         .where(
@@ -160,8 +170,10 @@ async def drop_secrets_tagged_otherwise(
     session: AsyncSession, server_key_ids: Collection[str], *, organization_id: UUID, at: datetime
 ) -> list[UUID]:
     """
-    Deletes, as the operator, the organization's living keys whose current secret no named server key tagged, and ends
-    the overlap of previous secrets that none did. Returns the keys deleted. The caller holds the organization's lock.
+    Deletes the organization's active keys whose current secret was tagged by none of these server keys.
+
+    Previous secrets that none of them tagged end at once. Returns the ids of the deleted keys. The deletions are the
+    operator's. The caller must hold the organization's lock.
     """
     await session.execute(
         update(ApiKey)

@@ -1,4 +1,4 @@
-"""Owns what is read of keys' limits: their own, and those of their organizations."""
+"""Reads the limits of keys: their own, and those of their organizations."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from models.organization import Organization
 
 
 class KeyLimits(NamedTuple):
-    """What the operator set for the key alone, None where nothing, and what holds without it."""
+    """The limits that the operator set for a key, None if not set, and those of its organization."""
 
     own_rate_limit: int | None
     own_monthly_quota: int | None
@@ -22,12 +22,12 @@ class KeyLimits(NamedTuple):
 
     @property
     def rate_limit(self) -> int:
-        """Requests a minute that the key may make."""
+        """Requests that the key may make in a minute."""
         return self.organization_rate_limit if self.own_rate_limit is None else self.own_rate_limit
 
     @property
     def monthly_quota(self) -> int:
-        """Requests a calendar month that the key may make."""
+        """Requests that the key may make in a calendar month."""
         return self.organization_monthly_quota if self.own_monthly_quota is None else self.own_monthly_quota
 
 

@@ -1,4 +1,4 @@
-"""Owns what is shown of API keys: a key or tombstone with all that stands beside it, in one row of one query."""
+"""Reads API keys for display: each active or deleted key with its agent, people, limits and last use, in one query."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -28,10 +28,10 @@ STILL_CALLED_AT_MOST = 20
 
 class ApiKeyRecord(NamedTuple):
     """
-    A key as it is shown, with its agent and the people around it: one row of one query.
+    An active or deleted key with everything that is shown with it, from one row of one query.
 
-    The limits are those that hold: the key's own, else its organization's. `previous_secret_last_used_at` is of the
-    secret that the last rotation replaced.
+    The limits are those that apply: the key's own, or else its organization's. `previous_secret_last_used_at` is about
+    the secret that the last rotation replaced.
     """
 
     id: UUID
@@ -53,7 +53,7 @@ class ApiKeyRecord(NamedTuple):
     deleted_by: NamedPerson | None
 
 
-# One step down the primary key's index, whatever the number of months.
+# Takes one step down the primary key's index, for any number of months.
 _LAST_USED_AT = (
     columns(col(UsageMonth.last_used_at))
     .where(col(UsageMonth.key_id) == col(ApiKey.id))
@@ -61,8 +61,8 @@ _LAST_USED_AT = (
     .limit(1)
     .scalar_subquery()
 )
-# A use before the rotation was of the secret before that. It may lie in the month before the newest, which has none of
-# its own then. Keys that were never rotated are not looked up.
+# A use before the last rotation belongs to an older secret and does not count. The last use may be in an earlier month
+# than the newest. For keys that were never rotated, nothing is looked up.
 _PREVIOUS_SECRET_LAST_USED_AT = case(
     (
         col(ApiKey.rotated_at).is_not(None),
@@ -111,7 +111,7 @@ _RECORD: Select[Any] = (
 
 
 def _record(values: Sequence[Any]) -> ApiKeyRecord:
-    """Folds the joined columns, which have the order of the fields, into the values around the key."""
+    """Makes a record from a row, whose columns have the order of the fields."""
     agent, creator, deleter = values[14:17], values[17:20], values[20:23]
     return ApiKeyRecord._make(
         (
@@ -125,7 +125,11 @@ def _record(values: Sequence[Any]) -> ApiKeyRecord:
 
 @cache
 def _in_organization(agents: int | None, *, deleted: bool) -> Select[Any]:
-    """The keys of an organization, of that many agents or all with None; of the tombstones, the newest ones."""
+    """
+    Selects the active keys of an organization or, with `deleted`, its newest tombstones.
+
+    `agents` is the number of placeholders for agents; None selects the keys of all agents and of none.
+    """
     statement = _RECORD.where(col(ApiKey.organization_id) == bindparam("organization_id", type_=Uuid()))
     if agents is not None:
         statement = statement.where(col(ApiKey.agent_id).in_(placeholders(agents, "agent")))
@@ -137,7 +141,7 @@ def _in_organization(agents: int | None, *, deleted: bool) -> Select[Any]:
 
 @cache
 def _beginning(agents: int | None) -> Select[Any]:
-    """Compared letter by letter: to LIKE, capitals and small letters are the same on SQLite."""
+    """Selects tombstones by the beginning of the public id. LIKE is not used, because on SQLite it ignores case."""
     beginning = func.substr(ApiKey.public_id, 1, bindparam("length", type_=Integer()))
     statement = _in_organization(agents, deleted=True).limit(BEGINNING_ALIKE_AT_MOST)
     return statement.where(beginning == bindparam("beginning", type_=String()))
@@ -166,9 +170,9 @@ async def visible_keys(
     include_deleted: bool = False,
 ) -> list[ApiKeyRecord]:
     """
-    The organization's keys, newest first; with `include_deleted` also the newest 100 tombstones.
+    The organization's keys, newest first. With `include_deleted`, also its newest 100 tombstones.
 
-    `of_agents` is what the actor may see: keys of these agents alone, or all with None.
+    `of_agents` is what the actor may see: only keys of these agents, or all keys if it is None.
     """
     if of_agents is not None and not of_agents:
         return []
@@ -180,7 +184,7 @@ async def visible_keys(
 
 
 def _scope(organization_id: UUID, of_agents: Collection[UUID] | None) -> tuple[int | None, dict[str, Any]]:
-    """How many agents the statement has room for, and its parameters."""
+    """The number of placeholders for agents in the statement, and its parameters."""
     if of_agents is None:
         return None, {"organization_id": organization_id}
     return padded_size(of_agents), {"organization_id": organization_id, **padded_values(of_agents, "agent")}
@@ -189,7 +193,11 @@ def _scope(organization_id: UUID, of_agents: Collection[UUID] | None) -> tuple[i
 async def tombstones_beginning(
     source: Source, organization_id: UUID, beginning: str, *, of_agents: Collection[UUID] | None
 ) -> list[ApiKeyRecord]:
-    """The organization's last deleted keys whose public id begins so, at most 10; `of_agents` as above."""
+    """
+    The organization's keys deleted last whose public id has this beginning, at most 10.
+
+    `of_agents` is what the actor may see, as in `visible_keys`.
+    """
     if of_agents is not None and not of_agents:
         return []
     agents, parameters = _scope(organization_id, of_agents)
@@ -200,7 +208,11 @@ async def tombstones_beginning(
 async def tombstones_still_called(
     source: Source, organization_id: UUID, *, of_agents: Collection[UUID] | None, since: datetime, until: datetime
 ) -> list[ApiKeyRecord]:
-    """The organization's deleted keys with requests in the hours that begin in this time, the 20 with the most."""
+    """
+    The organization's deleted keys that still got requests: the 20 with the most, in hours from `since` to `until`.
+
+    `of_agents` is what the actor may see, as in `visible_keys`.
+    """
     if of_agents is not None and not of_agents:
         return []
     agents, parameters = _scope(organization_id, of_agents)
@@ -209,7 +221,7 @@ async def tombstones_still_called(
 
 
 async def key_record(source: Source, key_id: UUID) -> ApiKeyRecord | None:
-    """One key or tombstone, whoever asks: the caller decides whether the actor may see it."""
+    """A key or tombstone by id, or None. The caller must check whether the actor may see it."""
     rows = await fetch(source, _BY_ID, {"key_id": key_id})
     return _record(rows[0]) if rows else None
 
@@ -220,7 +232,7 @@ def _by_ids(room: int) -> Select[Any]:
 
 
 async def key_records(source: Source, key_ids: Collection[UUID]) -> dict[UUID, ApiKeyRecord]:
-    """Several at once, by id."""
+    """Several keys or tombstones, by id. The caller must check whether the actor may see them."""
     if not key_ids:
         return {}
     rows = await fetch(source, _by_ids(padded_size(key_ids)), padded_values(key_ids))

@@ -1,4 +1,4 @@
-"""How long an organization's lists are, counted in one query for several organizations."""
+"""Counts the lengths of organizations' lists, in one query for several organizations."""
 
 from collections.abc import Collection, Sequence
 from functools import cache
@@ -19,15 +19,15 @@ from models.person import Membership, Role
 
 
 class ListLengths(NamedTuple):
-    """Of one organization: its lists, and of its keys those of the agents that were named."""
+    """The lengths of an organization's lists. The last two count only keys of the given agents."""
 
     agents: int
     admins: int
     deleted_keys: int
-    """At most as many as a list shows."""
+    """At most DELETED_LISTED_AT_MOST, because a list shows no more."""
     agents_keys: int
     agents_deleted_keys: int
-    """At most as many as a list shows."""
+    """At most DELETED_LISTED_AT_MOST, because a list shows no more."""
 
 
 def _number(of: type[Any], *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
@@ -36,7 +36,7 @@ def _number(of: type[Any], *conditions: ColumnElement[bool]) -> ScalarSelect[int
 
 
 def _shown(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
-    """How many tombstones a list shows. Those beyond are not counted: there may be very many."""
+    """The number of tombstones that a list shows. Further ones are not counted, because there may be very many."""
     deleted = (col(ApiKey.deleted_at).is_not(None), *conditions)
     here = col(ApiKey.organization_id) == col(Organization.id)
     last_shown = columns(literal(1)).where(here, *deleted).offset(DELETED_LISTED_AT_MOST - 1).limit(1)
@@ -61,7 +61,7 @@ def _lengths(organizations: int, agents: int) -> Select[Any]:
 async def list_lengths(
     source: Source, organization_ids: Collection[UUID], agent_ids: Collection[UUID]
 ) -> dict[UUID, ListLengths]:
-    """By organization. There is at least one; `agent_ids` may be empty."""
+    """The lengths by organization. At least one organization must be given; `agent_ids` may be empty."""
     agents = agent_ids or [UUID(int=0)]
     statement = _lengths(padded_size(organization_ids), padded_size(agents))
     rows = await fetch(source, statement, {**padded_values(organization_ids), **padded_values(agents, "agent")})

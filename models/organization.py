@@ -1,4 +1,4 @@
-"""Owns the organizations table: limits, the count of living keys, and the lock that orders an organization's writes."""
+"""The organizations table: limits, the number of active keys, and the lock that orders an organization's writes."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,15 +11,15 @@ from models.engine.columns import instant, optional_instant
 from models.engine.ids import new_id
 
 DEFAULT_KEY_LIMIT = 10
-"""Keys of both kinds that an organization may have at once."""
+"""The number of keys, of both scopes together, that an organization may have at once."""
 DEFAULT_RATE_LIMIT = 600
-"""Requests a key may make in a minute."""
+"""The number of requests that a key may make in a minute."""
 DEFAULT_MONTHLY_QUOTA = 100_000
-"""Requests a key may make in a calendar month, in UTC."""
+"""The number of requests that a key may make in a calendar month in UTC."""
 
 
 class Organization(SQLModel, table=True):
-    """A tenant. Triggers alone keep `live_key_count`; a deleted organization stays as a tombstone."""
+    """A tenant. Only triggers change `live_key_count`. The row of a deleted organization stays."""
 
     __tablename__ = "organizations"
     __table_args__ = (
@@ -40,17 +40,17 @@ class Organization(SQLModel, table=True):
 
 
 async def live_organization(session: AsyncSession, organization_id: UUID) -> Organization | None:
-    """The organization, unless it was deleted or never was."""
+    """The organization with this id; None if it does not exist or was deleted."""
     statement = select(Organization).where(Organization.id == organization_id, col(Organization.deleted_at).is_(None))
     return (await session.execute(statement)).scalar_one_or_none()
 
 
 async def lock_organization(session: AsyncSession, organization_id: UUID) -> Organization | None:
     """
-    The same, holding its row until the transaction ends.
+    The organization with this id, whose row stays locked until the transaction ends.
 
-    Every transaction that changes keys, agents or memberships takes this lock first: one order for all, so that no
-    two of them can wait for each other. SQLite has one writer and needs no row lock.
+    Every transaction that changes keys, agents or memberships takes this lock first. Because all use the same order,
+    they can't deadlock. SQLite has only one writer at a time and needs no row lock.
     """
     statement = (
         select(Organization)
@@ -62,18 +62,18 @@ async def lock_organization(session: AsyncSession, organization_id: UUID) -> Org
 
 
 async def live_organizations(session: AsyncSession) -> list[Organization]:
-    """All organizations, oldest first."""
+    """All organizations that are not deleted, oldest first."""
     statement = select(Organization).where(col(Organization.deleted_at).is_(None)).order_by(col(Organization.id))
     return list((await session.execute(statement)).scalars())
 
 
 async def organizations_named(session: AsyncSession, name: str) -> list[Organization]:
-    """Those of exactly this name: more than one is possible."""
+    """The organizations with exactly this name, of which there may be several. Without deleted ones."""
     statement = select(Organization).where(Organization.name == name, col(Organization.deleted_at).is_(None))
     return list((await session.execute(statement)).scalars())
 
 
 async def is_there_another_organization(session: AsyncSession, than: UUID) -> bool:
-    """Whether there is, or was, an organization besides this one."""
+    """Whether there is an organization besides this one, even a deleted one."""
     statement = select(Organization.id).where(Organization.id != than).limit(1)
     return (await session.execute(statement)).first() is not None

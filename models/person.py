@@ -1,4 +1,4 @@
-"""Owns people, their memberships with a role, and which agents an agent admin administers."""
+"""The tables of people, their memberships with a role, and the agents that agent admins administer."""
 
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
@@ -23,7 +23,7 @@ EMAIL_LENGTH_AT_MOST = 254
 
 
 class Role(StrEnum):
-    """What a person is in one organization."""
+    """What a person may do in an organization. `keys.policy` has the details."""
 
     ORGANIZATION_ADMIN = "organization-admin"
     AGENT_ADMIN = "agent-admin"
@@ -31,7 +31,11 @@ class Role(StrEnum):
 
 
 class Person(SQLModel, table=True):
-    """Somebody who can sign in. `email` is kept in its canonical form; a one-time password is changed at sign-in."""
+    """
+    A person who can sign in. `email` is in its canonical form (`canonical_email`).
+
+    A person with a one-time password must choose another at the first sign-in.
+    """
 
     __tablename__ = "people"
 
@@ -45,7 +49,7 @@ class Person(SQLModel, table=True):
 
 
 class NamedPerson(NamedTuple):
-    """What is shown of a person beside a key or an event."""
+    """The parts of a person that are shown with a key or an event."""
 
     id: UUID
     email: str
@@ -73,7 +77,7 @@ class Membership(SQLModel, table=True):
 
 
 class AdministeredAgent(SQLModel, table=True):
-    """An agent that an agent admin administers, in the organization of the membership. It outlives the agent."""
+    """An agent that an agent admin administers. The row stays after the agent was deleted."""
 
     __tablename__ = "administered_agents"
     __table_args__ = (
@@ -96,7 +100,7 @@ class AdministeredAgent(SQLModel, table=True):
 
 
 class OrganizationRecord(NamedTuple):
-    """What everybody in an organization may see of it."""
+    """The parts of an organization that all its people may see."""
 
     id: UUID
     name: str
@@ -108,7 +112,7 @@ class OrganizationRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MembershipRecord:
-    """A membership with its organization, and the agents administered there, deleted ones included."""
+    """A membership with its organization and the agents that the person administers there, including deleted ones."""
 
     organization: OrganizationRecord
     role: Role
@@ -125,14 +129,14 @@ MEMBERSHIP_COLUMNS: list[Any] = [
     Membership.role,
     AdministeredAgent.agent_id,
 ]
-"""What `fold_memberships` reads, in this order; of nothing but nulls where there is no membership."""
+"""The columns that `fold_memberships` reads, in this order. They are all null if there is no membership."""
 ADMINISTERED_THERE = (col(AdministeredAgent.person_id) == col(Membership.person_id)) & (
     col(AdministeredAgent.organization_id) == col(Membership.organization_id)
 )
 
 
 def fold_memberships(rows: Iterable[Sequence[Any]]) -> list[MembershipRecord]:
-    """The memberships in rows of MEMBERSHIP_COLUMNS, of which an agent admin has one for each agent."""
+    """Makes memberships from rows of MEMBERSHIP_COLUMNS. An agent admin has a row for each administered agent."""
     found: dict[UUID, tuple[OrganizationRecord, Role, list[UUID]]] = {}
     for *organization, role, agent_id in rows:
         if organization[0] is None:
@@ -145,10 +149,10 @@ def fold_memberships(rows: Iterable[Sequence[Any]]) -> list[MembershipRecord]:
 
 def canonical_email(text: str) -> str:
     """
-    The form in which an address is kept and looked up: without white space around it, in NFKC and lower case.
+    The form in which an e-mail address is stored and looked up: without white space around it, in NFKC and lower case.
 
-    What no row can hold is made into an address that none has: a NUL or half a surrogate pair becomes U+FFFD, and
-    what is too long stays too long, cut before it is normalised, since that takes quadratic time.
+    A text that can't be stored becomes an address that nobody has: NUL and half a surrogate pair become U+FFFD. A text
+    that is too long stays too long, but is cut before it is normalized, because normalizing takes quadratic time.
     """
     address = storable(text.strip(), EMAIL_LENGTH_AT_MOST + 1)
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address).lower()).strip()
@@ -170,7 +174,11 @@ async def person_by_id(session: AsyncSession, person_id: UUID) -> Person | None:
 
 
 async def person_for_update(session: AsyncSession, person_id: UUID) -> Person | None:
-    """The person's row as it is now, held until the transaction ends: before a password or sessions are changed."""
+    """
+    The person's current row, locked until the transaction ends; None if there is no such person.
+
+    Use it before changing a password or sessions.
+    """
     statement = (
         select(Person)
         .where(Person.id == person_id)
@@ -181,7 +189,7 @@ async def person_for_update(session: AsyncSession, person_id: UUID) -> Person | 
 
 
 async def memberships_of(session: AsyncSession, person_id: UUID) -> list[MembershipRecord]:
-    """What the person is in each organization that is still there, in one query; by the organization's name."""
+    """The person's memberships in organizations that are not deleted, in one query, sorted by organization name."""
     statement = (
         columns(*MEMBERSHIP_COLUMNS)
         .select_from(Membership)
@@ -194,12 +202,12 @@ async def memberships_of(session: AsyncSession, person_id: UUID) -> list[Members
 
 
 async def membership(session: AsyncSession, organization_id: UUID, person_id: UUID) -> Membership | None:
-    """The person's membership in the organization."""
+    """The person's membership in the organization, or None."""
     return await session.get(Membership, (organization_id, person_id), populate_existing=True)
 
 
 async def members_of(session: AsyncSession, organization_id: UUID) -> list[tuple[Person, Role]]:
-    """Everybody in the organization, by name."""
+    """All people in the organization with their roles, sorted by name."""
     statement = (
         select(Person, Membership.role)
         .join(Membership, col(Membership.person_id) == col(Person.id))
@@ -222,12 +230,12 @@ _ADMINS: Select[Any] = (
 
 
 async def admins_of(source: Source, organization_id: UUID) -> list[NamedPerson]:
-    """The organization's admins, by name."""
+    """The organization's admins, sorted by name."""
     return [NamedPerson._make(row) for row in await fetch(source, _ADMINS, {"organization_id": organization_id})]
 
 
 async def administered_in(session: AsyncSession, organization_id: UUID) -> dict[UUID, list[Agent]]:
-    """For each agent admin of the organization the living agents administered, by name."""
+    """For each agent admin of the organization, the administered agents that are not deleted, sorted by name."""
     statement = (
         select(AdministeredAgent.person_id, Agent)
         .join(Agent, col(Agent.id) == col(AdministeredAgent.agent_id))
@@ -244,8 +252,9 @@ async def set_administered(
     session: AsyncSession, organization_id: UUID, person_id: UUID, agent_ids: Collection[UUID]
 ) -> None:
     """
-    Makes these the living agents that the person administers in the organization. Deleted ones stay as they were,
-    so that who administered an agent can still see its tombstone.
+    Sets the agents that the person administers in the organization.
+
+    Rows of deleted agents stay, so that the person can still see the tombstones of their keys.
     """
     living = select(Agent.id).where(Agent.organization_id == organization_id, col(Agent.deleted_at).is_(None))
     await session.execute(

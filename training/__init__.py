@@ -1,1 +1,1 @@
-"""Trains and evaluates the assistant's understanding. No part of what is served."""
+"""Trains and evaluates the model by which the assistant understands messages. The server does not use this code."""

@@ -1,4 +1,4 @@
-"""Says how well messages are understood that training never saw: `python -m training.evaluate`, or `make evaluate`."""
+"""Measures how well messages outside the training data are understood: `make evaluate`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,30 +10,30 @@ from training.in_worlds import in_worlds
 from training.in_worlds import table as table_of_worlds
 
 OFFERED = 3
-"""So many readings are offered when it is asked what is meant."""
+"""The number of readings that the assistant offers when it asks what a message means."""
 
 
 class Judged(NamedTuple):
-    """What became of one message."""
+    """The result for one message."""
 
     said: Said
     first: Topic
     is_direct: bool
     is_first_right: bool
     is_answer_right: bool
-    """The first reading is answered as one that is right would be."""
+    """Whether the first reading has the same answer as a right one."""
     is_offered: bool
-    """Something that is right is among the readings that would be offered."""
+    """Whether a right reading is among those that would be offered."""
     is_language_right: bool
 
     @property
     def is_within_a_click(self) -> bool:
-        """Answered rightly at once, or asked with the right thing to click on."""
+        """Whether the right answer is given at once, or offered as a reply to click on."""
         return self.is_answer_right if self.is_direct else self.is_offered
 
 
 def judged(said: Said) -> Judged:
-    """What is understood of a message, beside what it is about."""
+    """Compares what is understood of a message with what it is about."""
     understood = understand(said.text)
     first, *_ = offered = [reading.topic for reading in understood.readings[:OFFERED]]
     return Judged(
@@ -63,7 +63,7 @@ def _row(name: str, of_it: Sequence[Judged]) -> str:
 
 
 def table(all_of_it: Sequence[Judged]) -> str:
-    """A table in Markdown: a row for each language, and one for the whole."""
+    """A Markdown table with a row for each language, and one for all messages."""
     languages = sorted(
         {each.said.language for each in all_of_it},
         key=lambda language: (-sum(each.said.language == language for each in all_of_it), language),
@@ -78,7 +78,11 @@ def table(all_of_it: Sequence[Judged]) -> str:
 
 
 def main() -> None:
-    """Prints the tables, and what was answered directly and wrongly: topics alone, so that nobody learns from texts."""
+    """
+    Prints the tables, and the topics of messages that were answered directly and wrongly.
+
+    Their texts are not printed, so that nobody adjusts the training data to them.
+    """
     messages = held_out()
     all_of_it = [judged(said) for said in messages]
     print(f"{table(all_of_it)}\n\n{table_of_worlds(list(in_worlds(messages)))}")

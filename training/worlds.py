@@ -1,4 +1,4 @@
-"""Owns the worlds in which messages are judged: what may be known in an organization where one thing is the matter."""
+"""The worlds in which messages are judged: the facts of an organization that has one certain problem."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ _REFUSED = 37
 @dataclass(frozen=True, slots=True)
 class World:
     """
-    What is the matter, what may be known of it, and what a question about it is answered by.
+    An organization with one problem: its facts, and the right answers.
 
-    In `expected` are the topics that people have when this is the matter.
+    `expected` has the topics that people ask about when they have this problem, with the case that answers each.
     """
 
     name: str
@@ -46,7 +46,7 @@ ANYWHERE = frozenset(Topic) - {
     *(Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.FORBIDDEN, Topic.TOO_MANY_REQUESTS, Topic.UNAVAILABLE),
     *(Topic.KEY_STATE, Topic.CANNOT_CREATE, Topic.NOT_ALLOWED),
 }
-"""Topics that people have whatever is the matter."""
+"""Topics that people ask about in any world."""
 
 
 def _key(
@@ -59,7 +59,7 @@ def _key(
     quota_used: int = 1_200,
     may_manage: bool = True,
 ) -> KeyFacts:
-    """The key of this number, used an hour ago; where it is refused for a reason, since then."""
+    """A key that was last used an hour ago. If `refused` is given, requests after that were refused for this reason."""
     record = ApiKeyRecord(
         id=UUID(int=100 + number),
         organization_id=_ORGANIZATION,
@@ -98,7 +98,7 @@ def _key(
 
 
 def _facts(*keys: KeyFacts, role: Role = Role.ORGANIZATION_ADMIN, used: int | None = None) -> Facts:
-    """An organization with these keys; `used` where there are more than the person may see."""
+    """The facts of an organization with these keys. `used` is the number of slots, if the person can't see all keys."""
     living = [each for each in keys if not each.is_deleted]
     taken = len(living) if used is None else used
     manages = role is Role.ORGANIZATION_ADMIN

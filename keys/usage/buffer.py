@@ -1,7 +1,8 @@
 """
-Owns what is remembered of verifications until it is written: counts, callers and refused requests, bounded in memory.
+Buffers usage in memory until it is written to the database: counts, callers and refused requests.
 
-What would not fit is dropped, and how much is counted. Refused requests of genuine keys have queues of their own.
+The buffer is bounded: what does not fit is dropped, and the number of dropped requests is counted. Each key has a queue
+of its own for refused requests, and requests without a genuine key share another, so that they can't displace them.
 """
 
 from collections import Counter, deque
@@ -19,12 +20,12 @@ from models.usage.store import Batch, KeyCounts, Refused, SeenCaller, noted_call
 KEYS_A_BATCH = 400
 REFUSED_A_BATCH = 1000
 KEYS_AT_MOST = 200_000
-"""Keys whose counts wait to be written; more than that wait only while the database is away."""
+"""How many keys' counts may wait. So many wait only while the database is unavailable."""
 REFUSED_OF_A_KEY_AT_MOST = 500
-"""The newest that wait to be written: a caller that hammers at its limit costs a bounded number of rows."""
+"""How many refused requests of a key may wait; the newest are kept. Limits the rows that a single caller causes."""
 REFUSED_AT_MOST = 20_000
 REFUSED_WITHOUT_A_KEY_AT_MOST = 500
-"""Who sends thousands of invented keys a second shall not fill the disk with it."""
+"""How many refused requests without a key may wait, so that a flood of invented keys can't fill the disk."""
 OF_A_KEY_UNTIL_CROWDED = 100
 WITHOUT_A_KEY_UNTIL_CROWDED = 10_000
 PAIRS_REMEMBERED = 200_000
@@ -32,7 +33,7 @@ HOUR_MS = 3_600_000
 
 
 class Sender(NamedTuple):
-    """Where a request came from, as far as it is known: an address, and what it calls itself, as it was sent."""
+    """The sender of a request: its address, if it is known, and the value of its User-Agent header as it was sent."""
 
     ip_address: str | None
     user_agent: bytes
@@ -40,12 +41,12 @@ class Sender(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _month_of_hour(hour: int) -> int:
-    """The beginning of the month, in seconds since 1970."""
+    """The start of the hour's month, in seconds since 1970. `hour` counts hours since 1970."""
     return month_of(hour * HOUR_MS).start
 
 
 class _PendingCounts:
-    """What was counted of one key since it was last written, within one hour."""
+    """The unwritten counts of a key in one hour."""
 
     __slots__ = ("callers", "hour", "last_used", "numbers", "previous_last_used")
 
@@ -55,7 +56,7 @@ class _PendingCounts:
         self.last_used: int | None = None
         self.previous_last_used: int | None = None
         self.callers: dict[Sender, list[int]] = {}
-        """First and last instant, and how many requests; the longest unseen first."""
+        """For each caller: the first and the last time in milliseconds since 1970, and the number of requests."""
 
     def add_success(self, at: int, sender: Sender, *, by_previous_secret: bool) -> None:
         self.numbers[0] += 1
@@ -77,7 +78,7 @@ class _PendingCounts:
 
 
 class UsageBuffer:
-    """What one process has counted and not yet written."""
+    """The usage that this process has counted but not written yet."""
 
     def __init__(self) -> None:
         self._counts: dict[str, _PendingCounts] = {}
@@ -92,16 +93,16 @@ class UsageBuffer:
         self._of_key: dict[str, int] = {}
         self._of_no_key = 0
         self.dropped = {"counts": 0, "refused": 0, "refused_without_a_key": 0, "callers": 0}
-        """Requests that are left out, by what they are missing from: no room for them, or the database refused them."""
+        """Dropped requests by kind: there was no room for them, or the database refused them."""
 
     def __len__(self) -> int:
-        """How many keys' counts and refused requests wait."""
+        """The number of keys' counts and refused requests that wait."""
         refused = self._refused_count + len(self._without_a_key) + len(self._refused_row)
         return len(self._counts) + len(self._waiting) + refused
 
     @property
     def takes_without_a_key(self) -> bool:
-        """Whether there is room for a refused request without a key; where not, it counts as dropped."""
+        """Whether there is room for a refused request without a key. If not, reading this counts it as dropped."""
         if len(self._without_a_key) < REFUSED_WITHOUT_A_KEY_AT_MOST:
             return True
         self.dropped["refused_without_a_key"] += 1
@@ -110,7 +111,7 @@ class UsageBuffer:
     def count(
         self, key_id: str, outcome: Outcome, at: int, sender: Sender, *, by_previous_secret: bool = False
     ) -> None:
-        """Counts a request of a key; the instant is in milliseconds since 1970."""
+        """Counts a request of a key. `at` is in milliseconds since 1970."""
         counts = self._counts_of(key_id, at // HOUR_MS)
         if counts is None:
             return
@@ -120,7 +121,7 @@ class UsageBuffer:
             counts.numbers[COUNTED[outcome]] += 1
 
     def add_refusal(self, refused: Refused) -> None:
-        """Remembers a refused request; one without a key only where `takes_without_a_key` said so."""
+        """Adds a refused request. For one without a key, check `takes_without_a_key` first."""
         if refused.key_id is None:
             self._without_a_key.append(refused)
             return
@@ -137,7 +138,7 @@ class UsageBuffer:
             self.dropped["refused"] += 1
 
     def drop(self, item: KeyCounts | SeenCaller | Refused) -> str:
-        """Counts what the database refuses to keep as dropped; returns its kind."""
+        """Counts as dropped what the database refused. Returns its kind, a key of `dropped`."""
         match item:
             case KeyCounts():
                 kind, requests = "counts", sum(item[3:9])
@@ -150,9 +151,11 @@ class UsageBuffer:
 
     def flush_to_queue(self) -> bool:
         """
-        Puts what there is so far into the row for the next batches; what comes later waits for the next call.
+        Moves everything counted so far into the queue for the next batches. What is counted later waits for the next
+        call.
 
-        False where the row has not been emptied yet: while the database is away, all waits where it is bounded.
+        Returns False, and moves nothing, if the queue is not empty yet: while the database is unavailable, everything
+        must wait where its size is bounded.
         """
         if self._waiting or self._refused_row:
             return False
@@ -165,7 +168,7 @@ class UsageBuffer:
         return True
 
     def next_batch(self, *, wants_totals: bool = True) -> Batch | None:
-        """The next of what waits to be written, or None where nothing does; it is the caller's from then on."""
+        """Removes and returns the next batch from the queue; None if the queue is empty."""
         counts: dict[str, _PendingCounts] = {}
         while self._waiting and len(counts) < KEYS_A_BATCH and self._waiting[0][0] not in counts:
             key_id, those = self._waiting.popleft()
@@ -195,9 +198,10 @@ class UsageBuffer:
 
     def unwritten(self, keys: Collection[str], month: Month, *, of_last_batch: bool = False) -> dict[str, int]:
         """
-        What passed of these keys in the month and is in no batch yet.
+        The allowed requests of these keys in the month that are in no batch yet.
 
-        Keys of the last batch wait for another only where an hour has ended: then alone the row is looked through.
+        With `of_last_batch`, the keys are those of the last batch. They are in the queue again only if an hour has
+        ended meanwhile, so the queue is searched only then.
         """
         passed: dict[str, int] = {}
         waiting = (
@@ -225,7 +229,7 @@ class UsageBuffer:
         return counts
 
     def _next_refused(self) -> tuple[list[Refused], list[str]]:
-        """The next refused requests, and the keys that may have too many by now."""
+        """The next refused requests, and the keys that may have more stored than are kept."""
         refused = [self._refused_row.popleft() for _ in range(min(REFUSED_A_BATCH, len(self._refused_row)))]
         crowded: list[str] = []
         numbers = Counter(each.key_id for each in refused if each.key_id is not None)
@@ -240,8 +244,10 @@ class UsageBuffer:
 
     def _is_new(self, caller: SeenCaller) -> bool:
         """
-        Whether the database may not have it. As many are remembered of a key as are kept: of more, any may have been
-        dropped since.
+        Whether the database may not have this caller yet.
+
+        For each key, as many callers are remembered as the database keeps. If there are more, the database may have
+        dropped any of them.
         """
         pair = hash(caller[:3])
         if self._pairs.get(pair) is not None:
@@ -256,7 +262,7 @@ class UsageBuffer:
 
 
 def _merged(callers: list[SeenCaller]) -> list[SeenCaller]:
-    """One for each pair: user agents that differed as they were sent may be the same as they are kept."""
+    """Merges callers of a key with the same address and stored user agent, which may have differed as it was sent."""
     merged: dict[tuple[str, str, str], SeenCaller] = {}
     for each in callers:
         seen = merged.get(each[:3])

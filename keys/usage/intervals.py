@@ -1,4 +1,4 @@
-"""Owns the intervals that usage is shown by: whole hours and whole days in UTC."""
+"""Computes the intervals in which usage is shown: whole hours or whole days in UTC."""
 
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -7,18 +7,18 @@ from typing import NamedTuple
 from keys.refusals import UnusableArgument
 
 INTERVALS_AT_MOST = 800
-"""A month by the hour has 744, two years by the day 731."""
+"""The most intervals in one request. A month by the hour has 744, two years by the day have 731."""
 
 
 class Interval(Enum):
-    """How long one is."""
+    """The length of an interval."""
 
     HOUR = timedelta(hours=1)
     DAY = timedelta(days=1)
 
 
 class Intervals(NamedTuple):
-    """So many, one after the other, of which the first begins then."""
+    """A number of consecutive intervals, the first of which starts at `first`."""
 
     first: datetime
     number: int
@@ -26,23 +26,23 @@ class Intervals(NamedTuple):
 
     @property
     def starts(self) -> list[datetime]:
-        """The beginning of each, oldest first."""
+        """The start of each interval, oldest first."""
         return [self.first + number * self.interval.value for number in range(self.number)]
 
     @property
     def last_moment(self) -> datetime:
-        """The last microsecond of the last one. Its end may be beyond what a datetime holds."""
+        """The last microsecond of the last interval. Its end could be later than the latest datetime."""
         return self.first + (self.number * self.interval.value - timedelta(microseconds=1))
 
 
 def begun(since: datetime, until: datetime, interval: Interval) -> int:
-    """How many intervals have a moment in [since, until), none where the two are not in order."""
+    """The number of intervals that overlap [since, until); 0 if `until` is not after `since`."""
     return max(0, -((_beginning(since, interval) - until) // interval.value)) if since < until else 0
 
 
 def intervals_between(since: datetime, until: datetime, interval: Interval) -> Intervals:
     """
-    Those that have a moment in [since, until): one that has begun counts as a whole. Raises UnusableArgument.
+    The intervals that overlap [since, until). Each is included as a whole. Raises UnusableArgument.
     """
     number = begun(since, until, interval)
     if number == 0:

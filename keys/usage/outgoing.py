@@ -1,8 +1,9 @@
 """
-Batches on their way from the tally into the database, in order.
+Writes batches of usage from the buffer to the database, in order.
 
-One that the database refuses for its content is halved until what it refuses stands alone: that is left out, and all
-the rest is written. One whose fate is unknown is written again under the same number, by which it counts once.
+If the database refuses the content of a batch, the batch is halved until the refused item is found; that item is
+dropped, and the rest is written. If it is unknown whether a batch was written, it is written again with the same
+number, so that it counts only once.
 """
 
 from collections import deque
@@ -15,13 +16,13 @@ from models.usage.store import Batch, ContentRefused, KeyCounts, Refused, SeenCa
 Item = KeyCounts | SeenCaller | Refused
 Kind = TypeVar("Kind", bound=Item)
 Settled = Callable[[Batch, Mapping[str, int]], None]
-"""Called with a batch that is written, and with what its keys' months come to."""
+"""Called with a batch that was written, and with the monthly totals of its keys."""
 LeftOut = Callable[[Item, ContentRefused], None]
-"""Called with what the database refuses."""
+"""Called with an item that the database refused."""
 
 
 class Outgoing:
-    """What was taken from the tally and may not have been written. One call of `settle` runs at a time."""
+    """The batches that may not be written yet. Only one call of `settle` may run at a time."""
 
     def __init__(self, store: UsageStore, *, settled: Settled, left_out: LeftOut) -> None:
         self._store = store
@@ -32,15 +33,15 @@ class Outgoing:
         self._written_while_reading: list[Batch] | None = None
 
     def __len__(self) -> int:
-        """How many batches wait."""
+        """The number of batches that wait."""
         return len(self._waiting)
 
     def add(self, batch: Batch) -> None:
-        """Puts a batch behind those that wait."""
+        """Adds a batch to the end of the queue."""
         self._waiting.append(batch)
 
     async def settle(self) -> None:
-        """Writes all that waits. Raises DatabaseUnavailable; then the rest waits on."""
+        """Writes all batches. Raises DatabaseUnavailable; the remaining batches then stay in the queue."""
         while self._waiting:
             batch = self._waiting[0]
             if not batch.number:
@@ -59,10 +60,10 @@ class Outgoing:
 
     async def month_used(self, key_ids: Sequence[str], month: Month) -> dict[str, int]:
         """
-        Requests of these keys that passed in the month and are written or wait here. Raises DatabaseUnavailable.
+        The allowed requests of these keys in the month that are written or wait here. Raises DatabaseUnavailable.
 
-        It waits for no batch: by its number the database says whether a batch is among what was read. One call runs at
-        a time.
+        It does not wait for batches that are being written: the database returns the number of the last batch that is
+        included. Only one call may run at a time.
         """
         meanwhile = self._written_while_reading = []
         try:
@@ -80,7 +81,7 @@ class Outgoing:
         return used
 
     def _divide(self, batch: Batch, refusal: ContentRefused) -> None:
-        """Puts both halves in the batch's place; of a single item, nothing."""
+        """Replaces a refused batch by its two halves. A single item is reported and dropped."""
         items: list[Item] = [*batch.counts, *batch.callers, *batch.refused]
         if len(items) > 1:
             middle = len(items) // 2
@@ -90,7 +91,7 @@ class Outgoing:
 
 
 def _part(batch: Batch, items: Sequence[Item]) -> Batch:
-    """A batch of these items of the batch, with what it says of their keys."""
+    """A batch with only these items, and with the batch's information about their keys."""
     callers, refused = _of_kind(SeenCaller, items), _of_kind(Refused, items)
     return batch._replace(
         number=0,

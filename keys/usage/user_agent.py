@@ -1,4 +1,4 @@
-"""What is kept of a user agent: text from a stranger, which may be anything, without what looks like a secret."""
+"""Cleans user agents before they are stored. They may contain any text, so everything like a secret is removed."""
 
 import re
 from functools import lru_cache
@@ -26,11 +26,12 @@ _BYTES = re.compile(r"(?:(?<![0-9A-Za-z])(?:0x)?[0-9A-Fa-f]{2,3}[^0-9A-Za-z]{1,3
 @lru_cache(maxsize=REMEMBERED)
 def cleaned(sent: bytes) -> str:
     """
-    The text as it is kept: what can be seen of it, shortened, and without what looks like a key or another secret,
-    should a program have put it there. It takes time with the length, whatever is sent: it is called for each caller.
+    Returns the text that is stored: only visible characters, shortened, without anything like a key or other secret.
+
+    Takes time linear in the length of the text, whatever it contains, because it is called for each caller.
     """
     text = sent[:READ_AT_MOST].decode("utf-8", "replace")
-    # First what can't be seen: it may stand in the middle of a key.
+    # Invisible characters are removed first, because they may be in the middle of a key.
     seen = printable(text)
     if "%" in seen and _without_secrets(plain := printable(unquote(unquote(seen)))) != plain:
         seen = plain
@@ -46,7 +47,7 @@ def _without_secrets(text: str) -> str:
 
 
 def _is_secret(token: str) -> bool:
-    """A generator made it, or it is as long as the digits of a digest: base64, hexadecimal digits, half a key."""
+    """Whether a token looks random, or has as many hexadecimal digits as a digest."""
     digits = _HEXADECIMAL.search(token)
     if digits is not None and len(set(digits[0])) >= DIFFERENT_DIGITS_AT_LEAST:
         return True
