@@ -51,7 +51,7 @@ class DatabaseUnavailable(Exception):
 
 
 class KeyReader(Protocol):
-    """Reads a key's state by its public id, and whether the wanted agent lives in the key's organization."""
+    """Reads a key's state by its public id, and whether the requested agent is an active one of its organization."""
 
     async def start(self) -> None:
         """Prepares for reading. A database that is not there yet is not an error."""

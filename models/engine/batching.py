@@ -1,4 +1,4 @@
-"""Owns asking once for all that wait at the same moment, with two or three such batches under way at a time."""
+"""Batches questions: all callers that wait at the same moment share one query. Each lane runs one batch at a time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ AT_MOST = 500
 
 
 class Lane(Protocol[Question_in, Answer_out]):
-    """One connection, which answers one batch at a time."""
+    """A connection that answers one batch at a time."""
 
     async def answers(self, questions: Sequence[Question_in]) -> Sequence[Answer_out]:
-        """The answer to each, in their order."""
+        """Returns the answer to each question, in the same order."""
 
     async def close(self) -> None:
-        """Drops the connection without waiting for the other side; the next batch opens a new one."""
+        """Closes the connection without waiting for the server. The next batch opens a new one."""
 
 
 class Watcher(Protocol):
-    """Is told how batches end."""
+    """Gets notified of the result of each batch."""
 
     def failed(self, error: BaseException) -> None:
-        """One was not answered."""
+        """Called when a batch has failed."""
 
     def worked(self) -> None:
-        """One was answered."""
+        """Called when a batch was answered."""
 
 
 class _Waiting(NamedTuple, Generic[Question, Answer]):
@@ -38,8 +38,9 @@ class _Waiting(NamedTuple, Generic[Question, Answer]):
 
 class Batches(Generic[Question, Answer]):
     """
-    Each that asks waits for itself: one that hangs up takes nobody along, and a batch that fails answers all it was
-    for, with `failure`.
+    Collects questions and sends them in batches.
+
+    Cancelling one caller does not cancel its batch. When a batch fails, every caller in it gets `failure`.
     """
 
     def __init__(
@@ -60,11 +61,11 @@ class Batches(Generic[Question, Answer]):
         self._is_scheduled = False
 
     def __len__(self) -> int:
-        """How many wait for a batch of theirs to begin."""
+        """The number of questions that wait for their batch to begin."""
         return len(self._waiting)
 
     async def ask(self, question: Question) -> Answer:
-        """Joins the next batch, which starts after this. Raises the failure."""
+        """Joins the next batch, which starts after this call. Raises `failure`."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append(_Waiting(question, answer))
@@ -74,7 +75,7 @@ class Batches(Generic[Question, Answer]):
         return await answer
 
     async def close(self) -> None:
-        """Ends the batches and the connections; who still waits is answered the failure."""
+        """Cancels the batches and closes the connections. Callers that still wait get `failure`."""
         waiting, self._waiting = self._waiting, []
         under_way, self._under_way = self._under_way, {}
         for task in under_way:
@@ -104,13 +105,13 @@ class Batches(Generic[Question, Answer]):
             self._watcher.failed(error)
         else:
             self._watcher.worked()
-        # The next batch is on its way before this one is answered: the other side works on meanwhile.
+        # Sends the next batch before this one's callers are answered, so that the server works meanwhile.
         self._idle.append(lane)
         self._dispatch()
         self._answer(batch, answers)
 
     def _answer(self, batch: list[_Waiting[Question, Answer]], answers: Sequence[Answer] | None) -> None:
-        """Answers each that still waits."""
+        """Answers the callers that still wait."""
         for place, each in enumerate(batch):
             if each.answer.done():
                 continue

@@ -16,7 +16,7 @@ NAMING_CONVENTION = {
 }
 
 
-# Every constraint has a name that is the same on each database, so that a migration can speak of it.
+# Every constraint has the same name on each database, so that migrations can refer to it.
 SQLModel.metadata.naming_convention = NAMING_CONVENTION
 
 
@@ -41,8 +41,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def storable(text: str, at_most: int) -> str:
     """
-    The text in a form that every database takes: at most that many characters, and U+FFFD in the place of a NUL and of
-    half a surrogate pair. PostgreSQL refuses all three.
+    The text in a form that every database accepts: at most `at_most` characters, with U+FFFD instead of NUL and of half
+    a surrogate pair. PostgreSQL refuses all three.
     """
     text = text[:at_most]
     if text.isascii():
@@ -53,9 +53,9 @@ def storable(text: str, at_most: int) -> str:
 
 class OutsideText(TypeDecorator[str]):
     """
-    Text that somebody outside chose, such as a user agent. What doesn't fit is clipped: it never stops a write.
+    Text that comes from outside, such as a user agent. A text that does not fit is cut, so that it never fails a write.
 
-    Not for what is looked up by its text: a clipped one could be somebody else's.
+    Don't use it for a text that rows are looked up by: a cut text could equal another one.
     """
 
     impl = String

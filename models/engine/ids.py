@@ -1,4 +1,4 @@
-"""Owns identifiers: time-ordered UUIDs inside, `prefix_` and 32 hexadecimal digits outside."""
+"""Makes and parses ids: time-ordered UUIDs inside, `prefix_` and 32 hexadecimal digits outside."""
 
 from enum import StrEnum
 from uuid import UUID
@@ -7,7 +7,7 @@ from uuid_utils.compat import uuid7
 
 
 class Prefix(StrEnum):
-    """What an external id begins with: it tells the type."""
+    """The prefix of an external id, which shows the type of the object."""
 
     ORGANIZATION = "org"
     AGENT = "agt"
@@ -21,21 +21,21 @@ class Prefix(StrEnum):
 
 
 AFTER_ALL = UUID(int=(1 << 128) - 1)
-"""No id is greater: what is *before* it is everything."""
+"""The greatest possible id. Every id is before it."""
 
 
 def new_id() -> UUID:
-    """A new UUIDv7 (RFC 9562): rows sort and index in the order they were made."""
+    """Makes a UUIDv7 (RFC 9562), so that rows sort in the order in which they were made."""
     return uuid7()
 
 
 def external_id(prefix: Prefix, value: UUID) -> str:
-    """The id as the outside sees it, such as `key_0192f3…`."""
+    """The id as clients see it, such as `key_0192f3…`."""
     return f"{prefix}_{value.hex}"
 
 
 def parse_external_id(prefix: Prefix, text: str) -> UUID | None:
-    """The UUID in an external id, or None where the text is none of that type. Only the form written here is read."""
+    """The UUID in an external id of this type, or None. Only the form that `external_id` writes is accepted."""
     head, _, digits = text.partition("_")
     if head != prefix or len(digits) != 32 or not digits.isascii() or not digits.isalnum() or digits != digits.lower():
         return None

@@ -1,6 +1,6 @@
 """
-Owns how a statement that a module makes once asks for several ids: with room for a power of two of them, so that few
-statements serve any number.
+IN (…) lists that are padded to the next power of two, so that few distinct statements exist and compiled ones are
+reused.
 """
 
 from collections.abc import Collection
@@ -10,17 +10,17 @@ from sqlalchemy import BindParameter, Uuid, bindparam
 
 
 def padded_size(ids: Collection[UUID]) -> int:
-    """How many places the statement for these ids has. There is at least one id."""
+    """The number of placeholders in the statement for these ids. At least one id must be given."""
     return 1 << (len(ids) - 1).bit_length()
 
 
 def placeholders(room: int, name: str = "id") -> list[BindParameter[UUID]]:
-    """The statement's parameters, for its IN."""
+    """The parameters for the IN list of a statement."""
     return [bindparam(f"{name}_{number}", type_=Uuid()) for number in range(room)]
 
 
 def padded_values(ids: Collection[UUID], name: str = "id") -> dict[str, UUID]:
-    """The parameters' values: the ids, and in the places that are left one that is there already."""
+    """The values of the parameters: the ids, then one of them again in the remaining places."""
     known = sorted(ids)
     known += known[-1:] * (padded_size(known) - len(known))
     return {f"{name}_{number}": each for number, each in enumerate(known)}

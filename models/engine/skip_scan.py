@@ -1,7 +1,7 @@
 """
-Owns the walk from key to key through a table that has many rows of each.
+Walks from key to key through a table that has many rows for each key (a loose index scan, or skip scan).
 
-By the index that begins with the key: a step for each key, however many rows it has.
+It uses an index that begins with the key's id, and takes one step for each key, however many rows the key has.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _BEFORE_ALL = UUID(int=0)
 
 
 class Walk(NamedTuple):
-    """The keys on this stretch for which there is something to do, and the last one, None where no key is left."""
+    """The keys of one stretch that are due, and the last key of the stretch; None if no key is left."""
 
     due: list[UUID]
     last: UUID | None
@@ -30,7 +30,7 @@ async def walk_keys(
     *,
     after: UUID | None,
 ) -> Walk:
-    """The next thousand keys of which the column's table has rows, by id, and those of them that are due."""
+    """Walks the next thousand keys after `after` that have rows in the column's table. Finds which of them are due."""
 
     def following(previous: ColumnElement[UUID]) -> ScalarSelect[UUID | None]:
         return select(key_id).where(key_id > previous).order_by(key_id).limit(1).scalar_subquery()

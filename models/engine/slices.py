@@ -11,7 +11,7 @@ AT_ONCE = 100
 
 
 async def in_slices(convert: Callable[[Item], Converted], items: Sequence[Item]) -> list[Converted]:
-    """What each item becomes, in their order. A short list takes no break."""
+    """Converts each item, in order. A short list is converted without a break."""
     converted: list[Converted] = []
     for start in range(0, len(items), AT_ONCE):
         if start:

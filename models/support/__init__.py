@@ -1,1 +1,1 @@
-"""Conversations, messages and tickets."""
+"""The tables of the support assistant: conversations, messages, tickets, and what they need."""

@@ -1,4 +1,4 @@
-"""Owns who is being answered: one question of a person at a time, whichever process answers it."""
+"""A lease for answering: only one question of a person is answered at a time, in all processes together."""
 
 from datetime import datetime
 from functools import cache
@@ -13,11 +13,11 @@ from models.engine.lease import from_now
 from models.engine.statements import dialect_of, upsert
 
 KEPT_DAYS = 1
-"""After the time that an answer had. Long enough for any difference between a process's clock and the database's."""
+"""Days after the lease's end. Long enough for any difference between a process's clock and the database's."""
 
 
 class Answering(SQLModel, table=True):
-    """Which question of the person's is being answered. If that ended without a word, it is over at `until`."""
+    """The question of a person that is being answered. If the process dies, the lease ends at `until`."""
 
     __tablename__ = "answering"
 
@@ -32,7 +32,7 @@ _PERSON, _QUESTION = bindparam("person", type_=Uuid()), bindparam("question", ty
 
 @cache
 def _beginning(dialect: str, seconds: int) -> Executable:
-    """One statement, so that of two that begin at once one does. Made once: it is run with every question."""
+    """One statement, so that only one of two concurrent callers gets the lease. Cached: every question runs it."""
     now, until = from_now(dialect, seconds=seconds)
     statement = upsert(_ROWS, dialect).values(person_id=_PERSON, question_id=_QUESTION, until=until)
     return statement.on_conflict_do_update(
@@ -47,7 +47,8 @@ _ENDING = delete(_ROWS).where(_ROWS.c.person_id == _PERSON, _ROWS.c.question_id 
 
 async def begin_answering(session: AsyncSession, person_id: UUID, question_id: UUID, *, seconds: int) -> bool:
     """
-    Begins, for so many seconds at most; False where a question of the person's is being answered, also if it is this.
+    Takes the lease for at most `seconds`. Returns False if a question of the person is being answered already, even if
+    it is this one.
     """
     statement = _beginning(dialect_of(session), seconds)
     begun = await session.execute(statement, {"person": person_id, "question": question_id})
@@ -55,5 +56,5 @@ async def begin_answering(session: AsyncSession, person_id: UUID, question_id: U
 
 
 async def end_answering(session: AsyncSession, person_id: UUID, question_id: UUID) -> None:
-    """Ends it, unless another question has taken over."""
+    """Ends the lease, unless another question has it by now."""
     await session.execute(_ENDING, {"person": person_id, "question": question_id})

@@ -1,4 +1,4 @@
-"""Owns conversations with the assistant: whose, where, and what each is about. Kept for 90 days after the last word."""
+"""Conversations with the assistant. A conversation is kept for 90 days after its last message."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,12 +14,12 @@ from models.engine.ids import AFTER_ALL, new_id
 from models.engine.reader import Source, fetch
 
 KEPT_DAYS = 90
-"""After the last message."""
+"""Days after the last message."""
 TITLE_LENGTH_AT_MOST = 80
 
 
 class Conversation(SQLModel, table=True):
-    """A person's conversation in one organization. `subject` is the assistant's own note of what it is about."""
+    """A person's conversation in one organization. `subject` is the assistant's record of what it is about."""
 
     __tablename__ = "conversations"
     __table_args__ = (
@@ -37,7 +37,7 @@ class Conversation(SQLModel, table=True):
 
 
 class ConversationRecord(NamedTuple):
-    """A conversation, as it was read."""
+    """A conversation as it was read from the database."""
 
     id: UUID
     organization_id: UUID
@@ -75,14 +75,14 @@ _NOTE = (
 async def begin_conversation(
     session: AsyncSession, *, organization_id: UUID, person_id: UUID, title: str, at: datetime
 ) -> ConversationRecord:
-    """A new one, without a message. Its title fits."""
+    """Starts a conversation without a message. The title must fit its column."""
     begun = ConversationRecord(new_id(), organization_id, person_id, title, at, at, None)
     await session.execute(_BEGIN, begun._asdict())
     return begun
 
 
 async def find_conversation(source: Source, conversation_id: UUID, person_id: UUID) -> ConversationRecord | None:
-    """The person's conversation of this id, in whatever organization."""
+    """The person's conversation with this id, in any organization; None if there is none."""
     rows = await fetch(source, _FIND, {"id": conversation_id, "person_id": person_id})
     return ConversationRecord._make(rows[0]) if rows else None
 
@@ -90,7 +90,7 @@ async def find_conversation(source: Source, conversation_id: UUID, person_id: UU
 async def conversations_of(
     source: Source, person_id: UUID, organization_id: UUID, *, first: int, before: UUID | None = None
 ) -> list[ConversationRecord]:
-    """The person's in the organization, the last begun first: so many, of those begun before the one named."""
+    """Up to `first` of the person's conversations in the organization, newest first, older than `before` if given."""
     parameters = {
         "person_id": person_id,
         "organization_id": organization_id,
@@ -102,9 +102,10 @@ async def conversations_of(
 
 async def note_message(session: AsyncSession, conversation_id: UUID, *, at: datetime, subject: str | None) -> bool:
     """
-    Notes when the last message came, and what it is about now; False where the conversation is no more.
+    Stores the time of the last message and what the conversation is about now. False if the conversation was deleted.
 
-    Before the message is kept: from then on, until the transaction ends, nobody drops the conversation for its age.
+    Call it before the message is stored: it locks the row, so that the conversation can't be dropped for its age until
+    the transaction ends.
     """
     result = await session.execute(_NOTE, {"noted_id": conversation_id, "noted_at": at, "noted_subject": subject})
     return bool(result.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it

@@ -1,4 +1,4 @@
-"""Owns the messages of conversations: a person's, redacted, and the assistant's, each answer beside its question."""
+"""The messages of conversations: a person's, which are redacted, and the assistant's answers to them."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -26,7 +26,7 @@ _BEFORE_ALL = UUID(int=0)
 
 
 class Author(StrEnum):
-    """Who wrote a message."""
+    """The author of a message."""
 
     PERSON = "person"
     ASSISTANT = "assistant"
@@ -34,19 +34,19 @@ class Author(StrEnum):
 
 class AlreadyKept(Exception):
     """
-    The person sent this client's id before, or the question has its answer.
+    The person has already sent a message with this client id, or the question already has its answer.
 
-    What began with the message in the same transaction, such as its conversation, is not to stay either.
+    Roll the transaction back: what it stored together with the message, such as a conversation, must not stay either.
     """
 
 
 class Message(SQLModel, table=True):
     """
-    One message; `person_id` is whose conversation it is in, also of the assistant's messages.
+    One message. `person_id` is the owner of the conversation, also for the assistant's messages.
 
-    Of a question: `client_message_id`, and `context`, what the person was looking at. Of an answer: `answers_id`, its
-    question, and what it was found to be: `topic`, `language`, `diagnosis_case`, `key_id`, whether it `is_direct`, and
-    `answer`, the whole of it in the assistant's own form. `helpful` is what the person says of it.
+    A question has `client_message_id`, and in `context` what the person was looking at. An answer has `answers_id`, the
+    id of its question, and its diagnosis: `topic`, `language`, `diagnosis_case`, `key_id`, `is_direct`, and `answer`,
+    the whole answer in the assistant's format. `helpful` is the person's rating.
     """
 
     __tablename__ = "messages"
@@ -76,7 +76,7 @@ class Message(SQLModel, table=True):
 
 
 class MessageRecord(NamedTuple):
-    """A message, as it was read; see `Message`."""
+    """A message as it was read from the database; see `Message`."""
 
     id: UUID
     conversation_id: UUID
@@ -119,7 +119,7 @@ _ASKED: Select[Any] = (
 
 @cache
 def _last_of_each(room: int) -> Select[Any]:
-    """For each conversation, from the first that is wanted on: a step down the index to find it."""
+    """Selects the last messages of each conversation. Finding the first of them takes one step down the index."""
     earlier = aliased(Message)
     first_wanted = (
         columns(col(earlier.id))
@@ -153,7 +153,11 @@ async def keep_question(
     client_message_id: str | None = None,
     context: str | None = None,
 ) -> MessageRecord:
-    """What the person wrote, redacted. Raises AlreadyKept: see `find_question` then, in another transaction."""
+    """
+    Stores a person's message. The text must be redacted.
+
+    Raises AlreadyKept; read the stored one with `find_question` then, in another transaction.
+    """
     return await _keep(
         session,
         MessageRecord(
@@ -185,9 +189,9 @@ async def keep_answer(
     answer: str | None = None,
 ) -> MessageRecord:
     """
-    What the assistant says; `answers_id` is null for a remark that answers no question, as after a hand-over.
+    Stores a message of the assistant. `answers_id` is None for one that answers no question, as after a hand-over.
 
-    Raises AlreadyKept: see `answer_to` then, in another transaction.
+    Raises AlreadyKept; read the stored one with `answer_to` then, in another transaction.
     """
     return await _keep(
         session,
@@ -210,17 +214,17 @@ async def keep_answer(
 
 
 async def find_message(source: Source, message_id: UUID, person_id: UUID) -> MessageRecord | None:
-    """The message of this id, in a conversation of the person's."""
+    """The message with this id in one of the person's conversations; None if there is none."""
     return await _one(source, _FIND, {"id": message_id, "person_id": person_id})
 
 
 async def find_question(source: Source, person_id: UUID, client_message_id: str) -> MessageRecord | None:
-    """What the person sent under this id of their client's."""
+    """The question that the person sent with this client id; None if there is none."""
     return await _one(source, _QUESTION, {"person_id": person_id, "client_message_id": client_message_id})
 
 
 async def answer_to(source: Source, question_id: UUID) -> MessageRecord | None:
-    """The answer to the question, once there is one."""
+    """The answer to the question, or None if there is none yet."""
     return await _one(source, _ANSWER, {"id": question_id})
 
 
@@ -228,9 +232,9 @@ async def messages_of(
     source: Source, conversation_ids: Collection[UUID], *, last: int, before: UUID | None = None
 ) -> dict[UUID, list[MessageRecord]]:
     """
-    Of each of these conversations the last so many of the messages before the one named, oldest first.
+    The last `last` messages of each conversation, oldest first; with `before`, only messages before that one.
 
-    There is at least one conversation, and each has its entry.
+    At least one conversation must be given. Each has an entry in the result.
     """
     parameters = {**padded_values(conversation_ids), "passed_over": last - 1, "before": before or AFTER_ALL}
     found: dict[UUID, list[MessageRecord]] = {each: [] for each in conversation_ids}
@@ -241,19 +245,19 @@ async def messages_of(
 
 
 async def latest_messages(source: Source, conversation_id: UUID, *, last: int) -> list[MessageRecord]:
-    """The conversation's last so many, oldest first."""
+    """The last `last` messages of the conversation, oldest first."""
     return (await messages_of(source, [conversation_id], last=last))[conversation_id]
 
 
 async def asked_since(source: Source, person_id: UUID, moment: datetime) -> list[datetime]:
-    """When the person asked something after the moment, oldest first, in whatever organization."""
+    """The times of the person's questions after the moment, in all organizations, oldest first."""
     return [row[0] for row in await fetch(source, _ASKED, {"person_id": person_id, "since": moment})]
 
 
 async def rate_message(
     session: AsyncSession, message_id: UUID, person_id: UUID, *, helpful: bool, at: datetime
 ) -> bool:
-    """Notes what the person says of a message of the assistant's to them; False where there is none such."""
+    """Stores the person's rating of one of the assistant's messages to them. False if there is no such message."""
     result = await session.execute(
         update(Message)
         .where(
@@ -269,13 +273,17 @@ async def rate_message(
 
 @cache
 def _keeping(dialect: str) -> Executable:
-    """Made once: it is run twice with every question."""
+    """Cached, because every question runs this statement twice."""
     rows = SQLModel.metadata.tables["messages"]
     return upsert(rows, dialect).on_conflict_do_nothing().returning(rows.c.id)
 
 
 async def _keep(session: AsyncSession, message: MessageRecord) -> MessageRecord:
-    """Stores it. Of two that are kept at once under one id, the second waits until it is known what became of it."""
+    """
+    Stores a message. Raises AlreadyKept if another one has the same client id or answers the same question.
+
+    Of two that are stored at the same time, the second waits until the first transaction has ended.
+    """
     kept = await session.execute(_keeping(dialect_of(session)), message._asdict())
     if kept.first() is None:
         raise AlreadyKept

@@ -1,4 +1,4 @@
-"""Owns which pasted keys a person had looked up in the last hour, so that nobody tries out many."""
+"""Records which pasted keys a person had looked up in the last hour, so that nobody can try out many keys."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ WINDOW = timedelta(hours=1)
 
 
 class PastedKey(SQLModel, table=True):
-    """A key that the person pasted, by its public id, issued or not, and when it was last looked up for them."""
+    """A public id that a person pasted, whether it was issued or not, and when it was last looked up for them."""
 
     __tablename__ = "pasted_keys"
 
@@ -35,14 +35,16 @@ async def look_up_allowed(
     at_most: int = LOOKED_UP_AT_MOST,
 ) -> set[str]:
     """
-    Which of these may be looked up for the person, and notes that they are.
+    Returns which of these public ids may be looked up for the person, and records that they are.
 
-    Those of the last hour may, and of new ones, in this order, as many as make it so many different ones in an hour.
+    Ids that were looked up in the last hour may be again. New ones may, in this order, until the person has had
+    `at_most` different ones looked up in an hour.
     """
     wanted = list(dict.fromkeys(public_ids))
     if not wanted:
         return set()
-    # Two at once would each count without the other. SQLite has one writer; a person's references are not in the way.
+    # Locks the person's row, so that concurrent requests count each other's. SQLite has only one writer at a time. Rows
+    # that refer to the person can still be inserted.
     await session.execute(select(col(Person.id)).where(col(Person.id) == person_id).with_for_update(key_share=True))
     of_person = col(PastedKey.person_id) == person_id
     await session.execute(delete(PastedKey).where(of_person, col(PastedKey.at) <= now - WINDOW))

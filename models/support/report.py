@@ -1,4 +1,4 @@
-"""Owns what the operator is told of the assistant's answers in an organization, as long as conversations are kept."""
+"""Reads the operator's report on the assistant's answers in an organization."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -19,7 +19,7 @@ from models.support.ticket import Ticket
 
 
 class NotUnderstood(NamedTuple):
-    """A question, redacted, whose answer found little in it; topic and language are what the answer took it for."""
+    """A redacted question that was not understood, with the topic and language that the assistant assumed."""
 
     question_id: UUID
     text: str
@@ -31,9 +31,9 @@ class NotUnderstood(NamedTuple):
 
 class CaseCount(NamedTuple):
     """
-    How many answers found this case; of them, how many were direct, and how the people rated them.
+    The number of answers with this case, how many of them were direct, and how people rated them.
 
-    `handed_over` counts those that were the last answer of a conversation before it went to people.
+    `handed_over` counts the answers that were the last ones before a hand-over to people.
     """
 
     diagnosis_case: str
@@ -45,7 +45,7 @@ class CaseCount(NamedTuple):
 
 
 class RatedUp(NamedTuple):
-    """An answer that the person called helpful, which key it was about, if any, and when they said so."""
+    """An answer that the person rated as helpful: its key, if it has one, and when it was rated."""
 
     key_id: UUID | None
     rated_at: datetime
@@ -53,7 +53,7 @@ class RatedUp(NamedTuple):
 
 
 def _in_organization(message: Any) -> Any:
-    """Conversations of one organization, and of those messages the ones since a moment."""
+    """The condition for messages of one organization's conversations since a moment."""
     return (
         (col(Conversation.id) == message.conversation_id)
         & (col(Conversation.organization_id) == bindparam("organization_id", type_=Uuid()))
@@ -127,19 +127,19 @@ _RATED_UP: Select[Any] = (
 async def not_understood(
     source: Source, organization_id: UUID, *, cases: Collection[str], since: datetime, at_most: int
 ) -> list[NotUnderstood]:
-    """The questions since then whose answer is one of these cases, of which there is at least one; newest first."""
+    """The questions since then whose answer has one of these cases, newest first. At least one case must be given."""
     parameters = {"organization_id": organization_id, "since": since, "at_most": at_most}
     rows = await fetch(source, _not_understood(tuple(sorted(cases))), parameters)
     return [NotUnderstood._make(row) for row in rows]
 
 
 async def cases_counted(source: Source, organization_id: UUID, *, since: datetime) -> list[CaseCount]:
-    """What the answers given since then were found to be, the most frequent first. Remarks are no answers."""
+    """Counts the answers since then by case, the most frequent first. Messages that answer no question don't count."""
     rows = await fetch(source, _CASES, {"organization_id": organization_id, "since": since})
     return [CaseCount._make(row) for row in rows]
 
 
 async def rated_up(source: Source, organization_id: UUID, *, since: datetime) -> list[RatedUp]:
-    """Those of the answers given since then that the person called helpful, oldest first."""
+    """The answers since then that were rated as helpful, oldest first."""
     rows = await fetch(source, _RATED_UP, {"organization_id": organization_id, "since": since})
     return [RatedUp._make(row) for row in rows]

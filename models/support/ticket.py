@@ -1,4 +1,4 @@
-"""Owns tickets: what was handed over to people, as it is mailed, and how far the mail has got."""
+"""Tickets: conversations that were handed over to people, and the state of the mail for each."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -20,15 +20,17 @@ from models.person import NamedPerson, Person
 
 ADDRESS_LENGTH_AT_MOST = 320
 KEPT_DAYS = 90
-"""As long as the conversation that it holds."""
+"""As long as conversations are kept, because a ticket contains one."""
 SUBJECT_LENGTH_AT_MOST = 200
 FAILURE_LENGTH_AT_MOST = 300
 
 
 class Ticket(SQLModel, table=True):
     """
-    A hand-over. `sent_to` is null where the operator set no address; `next_attempt_at` is when mailing it is due, null
-    for what was sent, goes nowhere or was given up. A conversation has one at most, and is dropped before it.
+    A hand-over to people. A conversation has at most one ticket, and is dropped before its ticket.
+
+    `sent_to` is null if the operator had set no address. `next_attempt_at` is when to mail it; it is null if the ticket
+    was sent, has no address, or was given up.
     """
 
     __tablename__ = "tickets"
@@ -56,7 +58,7 @@ class Ticket(SQLModel, table=True):
 
 
 class TicketRecord(NamedTuple):
-    """A ticket without its words. `attempts` are those since it was written, or sent anew by hand."""
+    """A ticket without its text. `attempts` counts the attempts since it was made or last sent by hand."""
 
     id: UUID
     organization_id: UUID
@@ -71,7 +73,7 @@ class TicketRecord(NamedTuple):
 
 
 class ListedTicket(NamedTuple):
-    """A ticket as the operator sees it, with whose it is."""
+    """A ticket as the operator sees it, with its person and organization."""
 
     ticket: TicketRecord
     person: NamedPerson
@@ -81,7 +83,7 @@ class ListedTicket(NamedTuple):
 
 
 class OutgoingTicket(NamedTuple):
-    """A ticket that somebody is to mail now, and until when nobody else does."""
+    """A ticket that the caller has claimed and is to mail now."""
 
     id: UUID
     created_at: datetime
@@ -90,7 +92,7 @@ class OutgoingTicket(NamedTuple):
     subject: str
     body: str
     attempts: int
-    """This one included."""
+    """The number of attempts, including this one."""
     claimed_until: datetime
 
 
@@ -119,7 +121,7 @@ _LETTER: list[Any] = [
 
 
 def record_of(ticket: Ticket) -> TicketRecord:
-    """What is shown of a row."""
+    """The parts of a row that are shown."""
     return TicketRecord(
         ticket.id,
         ticket.organization_id,
@@ -140,13 +142,13 @@ def _of_conversations(room: int) -> Select[Any]:
 
 
 async def tickets_of(source: Source, conversation_ids: Collection[UUID]) -> dict[UUID, TicketRecord]:
-    """The tickets of these conversations, by the conversation's id. There is at least one id."""
+    """The tickets of these conversations, by the conversation's id. At least one id must be given."""
     rows = await fetch(source, _of_conversations(padded_size(conversation_ids)), padded_values(conversation_ids))
     return {row[3]: TicketRecord._make(row) for row in rows}
 
 
 async def handed_over_since(session: AsyncSession, person_id: UUID, moment: datetime) -> list[datetime]:
-    """When the person handed something over after that, oldest first."""
+    """The times of the person's hand-overs after the moment, oldest first."""
     statement = (
         columns(col(Ticket.created_at))
         .where(col(Ticket.person_id) == person_id, col(Ticket.created_at) > moment)
@@ -156,7 +158,7 @@ async def handed_over_since(session: AsyncSession, person_id: UUID, moment: date
 
 
 async def count_handed_over(session: AsyncSession, organization_id: UUID, *, since: datetime) -> int:
-    """How many hand-overs there were in the organization since then."""
+    """The number of hand-overs in the organization since then."""
     statement = columns(func.count()).where(
         col(Ticket.organization_id) == organization_id, col(Ticket.created_at) >= since
     )
@@ -166,7 +168,11 @@ async def count_handed_over(session: AsyncSession, organization_id: UUID, *, sin
 async def newest_tickets(
     session: AsyncSession, *, last: int, only_unsent: bool = False, ticket_id: UUID | None = None
 ) -> list[ListedTicket]:
-    """The operator's list, newest first: at most so many; all, those not sent yet, or the one."""
+    """
+    Up to `last` tickets of all organizations for the operator, newest first.
+
+    `only_unsent` leaves out those that were sent; `ticket_id` selects a single ticket.
+    """
     statement = (
         columns(*_RECORD, Person.id, Person.email, Person.name, Organization.name, Ticket.subject, Ticket.body)  # type: ignore[call-overload]
         .join(Person, col(Person.id) == col(Ticket.person_id))
@@ -186,15 +192,15 @@ async def newest_tickets(
 
 
 async def is_ticket_due(session: AsyncSession, now: datetime) -> bool:
-    """Whether there is one to mail: asked first, since claiming waits for the database's writers."""
+    """Whether a ticket is due. Check this before claiming one, because claiming waits for the database's writers."""
     return (await session.execute(_due(now))).first() is not None
 
 
 async def claim_due_ticket(session: AsyncSession, *, now: datetime, until: datetime) -> OutgoingTicket | None:
     """
-    Takes the ticket that has been due for longest, for the caller alone until then.
+    Claims the ticket that has been due for longest: until `until`, no other process sends it. None if none is due.
 
-    A process that dies before it notes what became of it leaves it to the next one, after that.
+    If the process dies before it stores the result, another process can claim the ticket after `until`.
     """
     due = _due(now).with_for_update(skip_locked=True).scalar_subquery()
     taken = await session.execute(
@@ -211,7 +217,7 @@ async def claim_due_ticket(session: AsyncSession, *, now: datetime, until: datet
 async def claim_ticket(
     session: AsyncSession, ticket_id: UUID, *, sent_to: str, until: datetime
 ) -> OutgoingTicket | None:
-    """Takes this ticket to be mailed, sent before or not, to that address; None where there is no such ticket."""
+    """Claims this ticket, sent or not, to be mailed to this address. None if there is no such ticket."""
     taken = await session.execute(
         update(Ticket)
         .where(col(Ticket.id) == ticket_id)
@@ -224,7 +230,7 @@ async def claim_ticket(
 
 
 async def mark_sent(session: AsyncSession, ticket_id: UUID, at: datetime) -> None:
-    """The mail server has it, whoever may have claimed it since."""
+    """Stores that the mail server has accepted the ticket, even if another process has claimed it meanwhile."""
     await session.execute(
         update(Ticket)
         .where(col(Ticket.id) == ticket_id)
@@ -236,7 +242,11 @@ async def mark_sent(session: AsyncSession, ticket_id: UUID, at: datetime) -> Non
 async def mark_failed(
     session: AsyncSession, letter: OutgoingTicket, *, failure: str, next_attempt_at: datetime | None
 ) -> None:
-    """Why it was not sent, and when it is tried again, if at all; unless somebody else has claimed it since."""
+    """
+    Stores why the ticket was not sent, and when to try again; None gives it up.
+
+    Does nothing if another process has claimed the ticket meanwhile.
+    """
     await session.execute(
         update(Ticket)
         .where(

@@ -1,1 +1,1 @@
-"""Counts, callers and refused requests."""
+"""The tables of usage: counts, callers, refused requests, and the stores that write them."""

@@ -1,4 +1,4 @@
-"""Owns callers: who has used a key with success, by address and user agent, the newest 20 of each key."""
+"""Callers: the pairs of address and user agent whose requests with a key passed. Each key's newest 20 are kept."""
 
 from datetime import datetime
 from uuid import UUID
@@ -16,7 +16,11 @@ USER_AGENT_LENGTH_AT_MOST = 256
 
 
 class Caller(SQLModel, table=True):
-    """A pair of address and user agent; what a request did not tell is an empty text, so that a pair has one row."""
+    """
+    A pair of address and user agent that used a key.
+
+    An unknown address or user agent is an empty text, not null, so that each pair has only one row.
+    """
 
     __tablename__ = "callers"
 
@@ -29,13 +33,13 @@ class Caller(SQLModel, table=True):
 
 
 async def lone_address(session: AsyncSession) -> str | None:
-    """The address that every caller of every key has, where all have the same, and one at all."""
+    """The address of all callers of all keys, if they have the same one; otherwise None."""
     found = (await session.execute(select(col(Caller.ip_address)).distinct().limit(2))).scalars().all()
     return (found[0] or None) if len(found) == 1 else None
 
 
 async def keys_with_too_many_callers(session: AsyncSession, *, after: UUID | None) -> Walk:
-    """The next keys after that one, and which of them have more callers than are kept."""
+    """The next keys after `after`, and which of them have more callers than are kept."""
     return await walk_keys(
         session,
         col(Caller.key_id),
@@ -47,7 +51,7 @@ async def keys_with_too_many_callers(session: AsyncSession, *, after: UUID | Non
 
 
 async def drop_oldest_callers(session: AsyncSession, key_id: UUID, *, at_most: int) -> int:
-    """Drops callers of the key beyond the newest that are kept; returns how many."""
+    """Deletes the key's callers beyond the newest that are kept. Returns how many."""
     pair = (col(Caller.ip_address), col(Caller.user_agent))
     newest = (
         select(*pair)

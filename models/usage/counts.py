@@ -1,8 +1,8 @@
 """
-Owns what is counted of keys' requests: by outcome in hours and days, and what passed in a calendar month.
+Counts of keys' requests: by outcome for hours and days, and allowed requests for calendar months.
 
-The ledger adds to hours and months as requests are answered; days are made of hours before these are dropped. No row
-refers to a key's row: a reference would lock it with every verification.
+The usage recorder adds to hours and months shortly after requests. Retention sums up hours as days before it deletes
+them. No row has a foreign key to the key's row, because that would lock the key's row with every verification.
 """
 
 from collections import defaultdict
@@ -20,11 +20,11 @@ from models.engine.statements import delete_rows, dialect_of, upsert
 
 HOURS_KEPT_DAYS = 35
 DAYS_KEPT_DAYS = 731
-"""Two years, with a leap day."""
+"""Two years with a leap day."""
 
 
 class Outcomes(SQLModel):
-    """How many requests of a key passed, and how many were refused for each reason."""
+    """The number of a key's requests that were allowed, and of those refused for each reason."""
 
     allowed: int = Field(default=0, sa_type=BigInteger)
     rate_limited: int = Field(default=0, sa_type=BigInteger)
@@ -35,11 +35,11 @@ class Outcomes(SQLModel):
 
 
 OUTCOMES = tuple(Outcomes.model_fields)
-"""The columns that count: what became of requests whose key is known. What passed is the first."""
+"""The counting columns, for requests whose key is known. The first one counts allowed requests."""
 
 
 class UsageHour(Outcomes, table=True):
-    """A key's requests within an hour, by its beginning in UTC. Kept for 35 days."""
+    """A key's requests in the hour that starts at `hour`, in UTC. Kept for 35 days."""
 
     __tablename__ = "usage_hours"
 
@@ -48,7 +48,7 @@ class UsageHour(Outcomes, table=True):
 
 
 class UsageDay(Outcomes, table=True):
-    """A key's requests within a day, by its beginning in UTC: those whose hours were dropped. Kept for two years."""
+    """A key's requests in the day that starts at `day`, in UTC, whose hours were deleted. Kept for two years."""
 
     __tablename__ = "usage_days"
 
@@ -58,9 +58,9 @@ class UsageDay(Outcomes, table=True):
 
 class UsageMonth(SQLModel, table=True):
     """
-    What of a key's requests passed within a calendar month in UTC, and when the last did. Kept while the key is.
+    A key's allowed requests in a calendar month in UTC, and the time of the last one. Kept as long as the key's row.
 
-    `previous_secret_last_used_at` is when one last passed with the secret before the current one.
+    `previous_secret_last_used_at` is the time of the last allowed request with the previous secret.
     """
 
     __tablename__ = "usage_months"
@@ -73,7 +73,7 @@ class UsageMonth(SQLModel, table=True):
 
 
 async def keys_with_hours_before(session: AsyncSession, *, moment: datetime, after: UUID | None) -> Walk:
-    """The next keys after that one, and which of them have hours that began before the moment."""
+    """The next keys after `after`, and which of them have hours that started before the moment."""
     return await walk_keys(
         session,
         col(UsageHour.key_id),
@@ -85,7 +85,7 @@ async def keys_with_hours_before(session: AsyncSession, *, moment: datetime, aft
 async def make_days_of_hours(
     session: AsyncSession, key_ids: Collection[UUID], *, before: datetime, at_most: int
 ) -> int:
-    """Adds hours of these keys that began before the moment to their days and drops them; returns how many."""
+    """Adds hours of these keys that started before `before` to their days and deletes them. Returns how many."""
     hours = await delete_rows(
         session,
         UsageHour,
@@ -115,7 +115,7 @@ async def _add_to_days(session: AsyncSession, days: dict[tuple[UUID, datetime], 
 
 
 async def keys_with_days_before(session: AsyncSession, *, moment: datetime, after: UUID | None) -> Walk:
-    """The next keys after that one, and which of them have days that began before the moment."""
+    """The next keys after `after`, and which of them have days that started before the moment."""
     return await walk_keys(
         session,
         col(UsageDay.key_id),
@@ -125,6 +125,6 @@ async def keys_with_days_before(session: AsyncSession, *, moment: datetime, afte
 
 
 async def drop_days(session: AsyncSession, key_ids: Collection[UUID], *, before: datetime, at_most: int) -> int:
-    """Drops days of these keys that began before the moment; returns how many."""
+    """Deletes days of these keys that started before `before`. Returns how many."""
     of_keys, is_old = col(UsageDay.key_id).in_(key_ids), col(UsageDay.day) < before
     return len(await delete_rows(session, UsageDay, of_keys, is_old, at_most=at_most))

@@ -1,4 +1,4 @@
-"""Owns what is shown of keys' usage: what was counted by the hour and by the day, in a month, and since a deletion."""
+"""Reads the counts of keys' requests: by hour, by day, for a month, and since a deletion."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -21,7 +21,7 @@ from models.usage.counts import OUTCOMES, UsageDay, UsageHour, UsageMonth
 
 
 class Counted(NamedTuple):
-    """What was counted of a key in the hour or the day that begins then."""
+    """The counts of a key in the hour or day that begins at this time."""
 
     key_id: UUID
     start: datetime
@@ -34,7 +34,7 @@ class Counted(NamedTuple):
 
 
 class MonthRecord(NamedTuple):
-    """What passed of a key's requests in a month, and when the last did."""
+    """The number of a key's allowed requests in a month, and the time of the last one."""
 
     allowed: int
     last_used_at: datetime
@@ -42,7 +42,7 @@ class MonthRecord(NamedTuple):
 
 
 class _BeginningOfDay(FunctionElement[datetime]):
-    """The beginning of an instant's day in UTC."""
+    """An SQL expression: the start of an instant's day in UTC."""
 
     type = UtcDateTime()
     inherit_cache = True
@@ -59,7 +59,7 @@ def _on_postgresql(element: _BeginningOfDay, compiler: SQLCompiler, **options: A
 
 
 def _counted(table: type[UsageHour] | type[UsageDay], start: Any, room: int) -> Select[Any]:
-    """The rows of so many keys that begin in a time, both ends included."""
+    """Selects rows by `room` keys and a period. Both ends of the period are included."""
     shown: list[Any] = [table.key_id, start, *(getattr(table, outcome) for outcome in OUTCOMES)]
     since, until = bindparam("since", type_=UtcDateTime()), bindparam("until", type_=UtcDateTime())
     return columns(*shown).where(col(table.key_id).in_(placeholders(room)), start.between(since, until))
@@ -72,7 +72,11 @@ def _by_hour(room: int) -> Select[Any]:
 
 @cache
 def _by_day(room: int) -> Select[Any]:
-    """Days, and the sums of hours that are not made into days yet: in one statement, since they are at any moment."""
+    """
+    Selects days, and sums of hours that are not summed up as days yet.
+
+    It is one statement, because hours may become days at any moment between two statements.
+    """
     hours = _counted(UsageHour, col(UsageHour.hour), room).subquery()
     day = _BeginningOfDay(hours.c.hour)
     sums: list[Any] = [cast(func.sum(hours.c[outcome]), BigInteger) for outcome in OUTCOMES]
@@ -84,7 +88,7 @@ def _by_day(room: int) -> Select[Any]:
 async def counted_by_hour(
     source: Source, key_ids: Collection[UUID], *, since: datetime, until: datetime
 ) -> list[Counted]:
-    """The hours of these keys that begin in this time, both ends included. One without a request has no row."""
+    """The hours of these keys that start in the period, both ends included. Hours without a request are left out."""
     return await _counts(source, _by_hour(padded_size(key_ids)), key_ids, since, until)
 
 
@@ -92,8 +96,9 @@ async def counted_by_day(
     source: Source, key_ids: Collection[UUID], *, since: datetime, until: datetime
 ) -> list[Counted]:
     """
-    The same by day; `since` is the first one's beginning, and `until` the last one's end. What is said of a day may
-    stand in two rows.
+    The days of these keys in the period. Days without a request are left out, and a day may have two rows.
+
+    `since` is the start of the first day, and `until` the end of the last one.
     """
     return await _counts(source, _by_day(padded_size(key_ids)), key_ids, since, until)
 
@@ -117,7 +122,7 @@ _MONTH: Select[Any] = columns(*_SHOWN_OF_MONTH).where(
 
 
 async def month_record(source: Source, key_id: UUID, *, month: datetime) -> MonthRecord | None:
-    """The key's month that begins then, or None where no request passed in it."""
+    """The key's counts for the month that starts then, or None if no request was allowed in it."""
     rows = await fetch(source, _MONTH, {"key_id": key_id, "month": month})
     return MonthRecord._make(rows[0]) if rows else None
 
@@ -134,7 +139,7 @@ def _since_deletion(room: int) -> Select[Any]:
 
 
 async def requests_since_deletion(source: Source, key_ids: Collection[UUID]) -> dict[UUID, int]:
-    """How many requests came with each of these keys after it was deleted, as far as days are kept."""
+    """The number of requests with each of these keys after it was deleted, as far back as days are kept."""
     if not key_ids:
         return {}
     rows = await fetch(source, _since_deletion(padded_size(key_ids)), padded_values(key_ids))

@@ -1,4 +1,8 @@
-"""Owns whether a key was refused within a time: what tells an answer that helped from one that only seemed to."""
+"""
+Finds out whether a key was refused in a period.
+
+The report on the assistant uses it to distinguish answers that helped from answers that only seemed to.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,15 +16,14 @@ from models.usage.refused_request import RefusedRequest
 
 _HOUR = timedelta(hours=1)
 _REFUSED = OUTCOMES[1:]
-"""All but those that passed."""
+"""The columns that count refused requests."""
 
 
 async def was_refused(session: AsyncSession, key_id: UUID, *, after: datetime, until: datetime) -> bool:
     """
-    Whether a request with the key was refused then, for whatever reason.
+    Whether a request with the key was refused in the period, for any reason.
 
-    Of a key that is refused very often the requests themselves are soon dropped: the whole hours in between are asked
-    for their counts, too.
+    If a key is refused very often, single requests are soon deleted, so the counts of whole hours are checked too.
     """
     requests = exists().where(
         col(RefusedRequest.key_id) == key_id, col(RefusedRequest.at) > after, col(RefusedRequest.at) <= until

@@ -1,7 +1,7 @@
 """
-Owns refused requests: which, when, why, and from where.
+Refused requests: when, why, and from where.
 
-Kept are the newest 1,000 of each key, the newest 100,000 of no key that is known, and none longer than 90 days.
+Kept are the newest 1,000 of each key, and the newest 100,000 without a known key, for at most 90 days.
 """
 
 from datetime import datetime
@@ -25,8 +25,9 @@ DETAIL_LENGTH_AT_MOST = 300
 
 class RefusedReason(StrEnum):
     """
-    Why a request was refused. The last two are no fault of the key: they are kept without a key, for people who have
-    the request's id. `keys/outcomes.py` says what the caller is told.
+    Why a request was refused. `keys/outcomes.py` has what the caller gets.
+
+    For the last two the key is not the cause. They are stored without a key, for people who have the request's id.
     """
 
     MISSING_KEY = "missing_key"
@@ -43,8 +44,10 @@ class RefusedReason(StrEnum):
 
 class RefusedRequest(SQLModel, table=True):
     """
-    One refused request. `number` is the order in which they were written down, `key_id` is there once the caller
-    proved possession, `agent_id` where the request named an agent, `detail` is what was wrong with a key's form.
+    A refused request. `number` counts up in the order of writing.
+
+    `key_id` is set if the caller proved that it has the key, `agent_id` if the request named an agent. `detail` says
+    what was wrong with the form of a key.
     """
 
     __tablename__ = "refused_requests"
@@ -68,9 +71,9 @@ async def drop_refused_before(
     session: AsyncSession, moment: datetime, *, after: int, at_most: int
 ) -> tuple[int, int | None]:
     """
-    Of the next requests after that number, drops those that were refused before the moment.
+    Examines the next requests after the number `after`, and deletes those that were refused before the moment.
 
-    Returns how many, and the number to go on after; None where no request is left.
+    Returns how many were deleted, and the number after which to go on, or None if no request is left.
     """
     number = col(RefusedRequest.number)
     stretch = select(number).where(number > after).order_by(number).limit(at_most)
@@ -84,7 +87,7 @@ async def drop_refused_before(
 
 
 async def keys_refused_too_often(session: AsyncSession, *, after: UUID | None) -> Walk:
-    """The next keys after that one, and which of them have more refused requests than are kept."""
+    """The next keys after `after`, and which of them have more refused requests than are kept."""
     return await walk_keys(
         session,
         col(RefusedRequest.key_id),
@@ -99,7 +102,7 @@ async def keys_refused_too_often(session: AsyncSession, *, after: UUID | None) -
 
 
 async def drop_oldest_refused(session: AsyncSession, key_id: UUID | None, *, at_most: int) -> int:
-    """Drops refused requests of the key, or without a key, beyond the newest that are kept; returns how many."""
+    """Deletes refused requests of the key, or without a key, beyond the newest that are kept. Returns how many."""
     kept = KEPT_WITHOUT_A_KEY if key_id is None else KEPT_OF_A_KEY
     number = col(RefusedRequest.number)
     of_key = col(RefusedRequest.key_id) == key_id

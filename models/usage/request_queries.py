@@ -1,4 +1,4 @@
-"""Owns what is shown of requests with a key: who makes those that pass, and which were refused."""
+"""Reads the callers whose requests passed, and the refused requests, of keys."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -19,7 +19,7 @@ from models.usage.refused_request import RefusedReason, RefusedRequest
 
 
 class CallerRecord(NamedTuple):
-    """Who used a key with success, null for what the requests did not tell."""
+    """A caller whose requests with a key passed. An unknown address or user agent is None."""
 
     key_id: UUID
     ip_address: str | None
@@ -30,7 +30,7 @@ class CallerRecord(NamedTuple):
 
 
 class RefusedRecord(NamedTuple):
-    """A refused request of a key; the agent is the one it was for, of whatever organization, or of none."""
+    """A refused request of a key. The agent is the requested one, which may be any organization's or not exist."""
 
     request_id: UUID
     key_id: UUID
@@ -43,8 +43,9 @@ class RefusedRecord(NamedTuple):
 
 class FoundRequest(NamedTuple):
     """
-    A refused request, looked up by its id. It is of no key where the caller proved possession of none; `detail` is what
-    was wrong with the form of what it carried.
+    A refused request that was found by its id.
+
+    It has no key if the caller did not prove that it has one. `detail` says what was wrong with the form of the key.
     """
 
     request_id: UUID
@@ -78,13 +79,13 @@ _newest = aliased(RefusedRequest)
 
 
 def _is_of_a_key(refused: Any) -> Any:
-    """A 503 is no refusal of the key that came with the request."""
+    """The condition that excludes 503 answers, which are not refusals of the key."""
     return (refused.reason != RefusedReason.GATEWAY_NOT_ALLOWED) & (refused.reason != RefusedReason.UNAVAILABLE)
 
 
 @cache
 def _callers(room: int) -> Select[Any]:
-    """Few of each key: more than are kept are there for moments only."""
+    """Selects all callers of the keys. A key has more than are kept only for moments, so there are few."""
     newest_first = (col(Caller.last_seen_at).desc(), col(Caller.ip_address), col(Caller.user_agent))
     return columns(*_CALLER).where(col(Caller.key_id).in_(placeholders(room))).order_by(*newest_first)
 
@@ -92,7 +93,7 @@ def _callers(room: int) -> Select[Any]:
 @cache
 def _newest_refused(room: int) -> Select[Any]:
     """
-    For each key, from the last of those that are wanted on: two steps down the index, however many refusals there are.
+    Selects the newest refused requests of each key. Takes two steps down the index, however many refusals there are.
     """
     last_wanted = (
         columns(col(_newest.number))
@@ -121,19 +122,19 @@ _BY_ID: Select[Any] = columns(*_FOUND).where(col(RefusedRequest.request_id) == b
 
 
 async def refused_request(source: Source, request_id: UUID) -> FoundRequest | None:
-    """The refused request of this id, whoever asks: the caller decides what may be told of it."""
+    """The refused request with this id, or None. The caller must decide how much of it the person may see."""
     rows = await fetch(source, _BY_ID, {"request_id": request_id})
     return None if not rows else FoundRequest(rows[0][0], rows[0][1], RefusedReason(rows[0][2]), *rows[0][3:])
 
 
 async def callers_of(source: Source, key_ids: Collection[UUID]) -> list[CallerRecord]:
-    """Those of these keys, the last seen first."""
+    """The callers of these keys, the last seen first."""
     rows = await fetch(source, _callers(padded_size(key_ids)), padded_values(key_ids))
     return [CallerRecord._make(row) for row in rows]
 
 
 async def newest_refused(source: Source, key_ids: Collection[UUID], *, of_each: int) -> list[RefusedRecord]:
-    """The newest refused requests of these keys, at most so many of each, newest first."""
+    """The newest refused requests of these keys, newest first, at most `of_each` of each key."""
     parameters = {**padded_values(key_ids), "passed_over": of_each - 1}
     rows = await fetch(source, _newest_refused(padded_size(key_ids)), parameters)
     return [RefusedRecord(row[0], row[1], RefusedReason(row[2]), *row[3:]) for row in rows]

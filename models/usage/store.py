@@ -1,8 +1,8 @@
 """
-What the ledger writes, by the driver itself: a batch of counts, callers and refused requests in one transaction.
+The interface of usage stores, which write a batch of counts, callers and refused requests in one transaction.
 
-A batch is written once, whatever happens to the connection: its number is stored with it, and a batch whose number is
-there already is not written again.
+A batch is written exactly once, even if the connection is lost: its number is stored with it, and a batch whose number
+is stored already is not written again. Stores use the database driver directly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,15 @@ from models.usage.refused_request import DETAIL_LENGTH_AT_MOST
 
 
 class ContentRefused(Exception):
-    """The database refuses something in a batch for what it is. Nothing of that batch was or will be written."""
+    """The database refused a batch because of its content. Nothing of that batch was written."""
 
 
 class KeyCounts(NamedTuple):
     """
-    What was counted of a key within one hour. `hour` and `month` are their beginnings in seconds since 1970, the
-    instants of the last uses in milliseconds, or None.
+    The counts of a key in one hour.
+
+    `hour` and `month` are their starts in seconds since 1970. The times of the last uses are in milliseconds since
+    1970, or None.
     """
 
     key_id: str
@@ -37,7 +39,7 @@ class KeyCounts(NamedTuple):
 
 
 class SeenCaller(NamedTuple):
-    """A pair of address and user agent, empty texts for what is not known; instants in milliseconds since 1970."""
+    """A pair of address and user agent; unknown ones are empty texts. Times are in milliseconds since 1970."""
 
     key_id: str
     ip_address: str
@@ -48,7 +50,7 @@ class SeenCaller(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A refused request; ids are 32 hexadecimal digits, the instant is in milliseconds since 1970."""
+    """A refused request. Ids are 32 hexadecimal digits, the time is in milliseconds since 1970."""
 
     request_id: str
     key_id: str | None
@@ -71,7 +73,7 @@ def noted_refusal(
     agent_id: str | None,
     detail: str | None,
 ) -> Refused:
-    """A refused request whose texts fit their columns, whatever they are."""
+    """Makes a refused request. Its texts are cut so that they fit their columns."""
     return Refused(
         request_id,
         key_id,
@@ -87,7 +89,7 @@ def noted_refusal(
 def noted_caller(
     key_id: str, ip_address: str | None, user_agent: str, first_seen: int, last_seen: int, requests: int
 ) -> SeenCaller:
-    """A caller whose texts fit their columns, whatever they are."""
+    """Makes a caller. Its texts are cut so that they fit their columns."""
     return SeenCaller(
         key_id,
         storable(ip_address or "", IP_ADDRESS_LENGTH_AT_MOST),
@@ -104,12 +106,12 @@ def _fitting(text: str | None, at_most: int) -> str | None:
 
 class Batch(NamedTuple):
     """
-    What is written at once. No key has more than one entry in `counts`, and no pair more than one in `callers`.
+    What is written in one transaction. A key has at most one entry in `counts`, a pair at most one in `callers`.
 
-    A process numbers its batches upwards from 1 as it tries to write them; 0 is one that was not tried yet.
+    A process numbers its batches from 1 upwards when it first tries to write them; 0 is a batch that was not tried yet.
 
-    `keys_with_new_callers` and `crowded_keys` are those of which there may be more callers and refused requests than
-    are kept; `is_crowded` says the same of refused requests without a key.
+    `keys_with_new_callers` are the keys that may now have more callers than are kept, `crowded_keys` those that may
+    have more refused requests; `is_crowded` is set if there may be too many refused requests without a key.
     """
 
     number: int = 0
@@ -124,8 +126,9 @@ class Batch(NamedTuple):
 
 class MonthUsed(NamedTuple):
     """
-    Each key's requests of a month, by this and all other processes; a key without any is left out. `batch` is the
-    number of this process's newest batch that is among them, 0 where there is none.
+    Each key's allowed requests in a month, of all processes. Keys without any are left out.
+
+    `batch` is the number of this process's newest batch that is included, or 0.
     """
 
     allowed: Mapping[str, int]
@@ -137,17 +140,21 @@ class UsageStore(Protocol):
 
     async def write(self, batch: Batch) -> dict[str, int]:
         """
-        Writes the batch unless it was written before; returns what each counted key's month comes to, all processes'
-        requests together, where the batch wants to know.
+        Writes the batch, unless it was written before.
 
-        Raises DatabaseUnavailable: then it may have been written or not; and ContentRefused: then it was not.
+        If the batch wants totals, returns each counted key's allowed requests in the month, of all processes. Raises
+        DatabaseUnavailable if it is unknown whether the batch was written, and ContentRefused if it was not.
         """
 
     async def month_used(self, key_ids: Sequence[str], month: int) -> MonthUsed:
-        """What is written of these keys' month, which begins then. Raises DatabaseUnavailable."""
+        """
+        Reads these keys' allowed requests in the month that starts then, in seconds since 1970.
+
+        Raises DatabaseUnavailable.
+        """
 
     async def has_company(self) -> bool:
-        """Whether another process has written within the last seconds. Raises DatabaseUnavailable."""
+        """Whether another process has written usage in the last seconds. Raises DatabaseUnavailable."""
 
     async def close(self) -> None:
-        """Closes the connection; a write after it opens a new one."""
+        """Closes the connections. A write after that opens new ones."""

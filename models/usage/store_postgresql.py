@@ -1,4 +1,4 @@
-"""The ledger's two connections to PostgreSQL: one writes, with one statement for all rows of a kind, and one reads."""
+"""Writes usage to PostgreSQL, with one statement for all rows of a kind. A second connection reads."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -18,7 +18,7 @@ from models.usage.store import Batch, ContentRefused, MonthUsed
 
 Result = TypeVar("Result")
 UNIT_SEPARATOR = "\x1f"
-"""Is in no user agent as it is kept: that has no control characters."""
+"""Separates user agents. A stored user agent has no control characters, so it can't contain this one."""
 TIMEOUT_SECONDS = 10.0
 _SERVER_SETTINGS = {
     "application_name": "keydesk ledger",
@@ -73,7 +73,7 @@ _CALLERS = """
         last_seen_at = greatest(c.last_seen_at, excluded.last_seen_at),
         requests = c.requests + excluded.requests
 """
-# What another process writes at this moment is left to it: two of them could wait for each other's rows.
+# Rows that another process is writing are skipped, because two processes could wait for each other's rows.
 _DROP_CALLERS = """
     WITH surplus AS (
         SELECT c.key_id, c.ip_address, c.user_agent
@@ -124,15 +124,15 @@ _COMPANY = """
     )
 """
 _OF_THE_CONTENT = ("22", "23")
-"""Classes of SQLSTATE: data exceptions, and violated constraints. They come again whenever the same is written."""
+"""Classes of SQLSTATE: data exceptions and violated constraints. Writing the same rows again gives the same error."""
 
 
 def _column(values: Iterable[object], separator: str = ",") -> str:
     """
-    One text of all values, None as nothing: a tenth of what a driver's arrays cost.
+    Joins all values to one text; None becomes an empty text. This takes a tenth of the time of the driver's arrays.
 
-    An only value that is empty makes an array of none: there, the statement puts in what is missing. Raises ValueError
-    where a value has the separator in it: what comes after it would be another row's.
+    A single empty value becomes an empty array; the statement adds the missing element. Raises ValueError if a value
+    contains the separator, because the rest of it would move to another row.
     """
     texts = ["" if value is None else str(value) for value in values]
     joined = separator.join(texts)
@@ -142,7 +142,7 @@ def _column(values: Iterable[object], separator: str = ",") -> str:
 
 
 def _is_of_the_content(error: Exception) -> bool:
-    """Whether the error comes of what is written. The driver's own, of values that it can't encode, are ValueErrors."""
+    """Whether the written content causes the error. For values that the driver can't encode, it raises ValueError."""
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate).startswith(_OF_THE_CONTENT)
     return isinstance(error, (ValueError, TypeError, OverflowError)) and not isinstance(error, OSError)
@@ -220,7 +220,7 @@ class PostgresUsageStore:
                 return {}
             totals: dict[str, int] = {}
             if batch.counts:
-                # In one order in every process, so that no two of them can wait for each other's rows.
+                # In the same order in every process, so that no two of them can wait for each other's rows.
                 columns = [_column(values) for values in zip(*sorted(batch.counts), strict=True)]
                 if batch.wants_totals:
                     totals = dict(await connection.fetch(_COUNTS + _RETURNING, *columns))

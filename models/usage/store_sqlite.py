@@ -1,6 +1,6 @@
 """
-The ledger's two connections to SQLite: one writes, and one reads. Each has its own thread, since a writer may have to
-wait for another, and each commit for the disk.
+Writes usage to SQLite; a second connection reads. Each has a thread of its own, because a write may have to wait for
+another writer, and each commit for the disk.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _OF_THE_CONTENT = (
     TypeError,
     ValueError,
 )
-"""What a value that can't be written raises, in the database or on the way there; again whenever it is written."""
+"""Errors that a value causes which can't be written. Writing it again gives the same error."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = """
     INSERT INTO usage_hours (key_id, hour, allowed, rate_limited, quota_exceeded, agent_not_in_scope, deleted_key,
@@ -188,7 +188,7 @@ def _add_to_month(connection: sqlite3.Connection, counts: KeyCounts) -> int:
 
 def _month_used(connection: sqlite3.Connection, key_ids: Sequence[str], month: int, writer: str) -> MonthUsed:
     allowed: dict[str, int] = {}
-    # In one transaction, so that the number of the batch and the counts are of the same instant.
+    # In one transaction, so that the number of the batch and the counts belong to the same moment.
     connection.execute("BEGIN")
     try:
         written = connection.execute("SELECT batch FROM ledger_writers WHERE id = ?", (writer,)).fetchone()
@@ -203,5 +203,9 @@ def _month_used(connection: sqlite3.Connection, key_ids: Sequence[str], month: i
 
 
 def _text(at: int | None) -> str | None:
-    """An instant as the other queries write it, from milliseconds since 1970. Raises OverflowError and ValueError."""
+    """
+    Formats a time, given in milliseconds since 1970, in the form in which other queries write it.
+
+    Raises OverflowError and ValueError.
+    """
     return None if at is None else (_EPOCH + timedelta(milliseconds=at)).strftime("%Y-%m-%d %H:%M:%S.%f")

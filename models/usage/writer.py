@@ -1,4 +1,4 @@
-"""Owns ledger writers: the processes that write down what they counted, and how far each has come."""
+"""The processes that write usage, and the number of the last batch that each has written."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,13 +9,15 @@ from models.engine.columns import instant
 from models.engine.ids import new_id
 
 KEPT_DAYS = 1
-"""After the last batch. One that writes nothing for so long begins anew when it does."""
+"""Days after the last batch. A process that writes nothing for longer starts with a new row."""
 
 
 class UsageWriter(SQLModel, table=True):
     """
-    One process. `batch` is the number of the last batch that it wrote, in the same transaction as the batch: when the
-    connection is lost during the commit, the number tells whether to write it again.
+    One process. `batch` is the number of the last batch that it wrote.
+
+    The number is stored in the same transaction as the batch, so that after a connection is lost during a commit, it
+    shows whether to write the batch again.
     """
 
     __tablename__ = "ledger_writers"
