@@ -3,14 +3,13 @@
 import ipaddress
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from app.client_address import Network
 from app.mail.message import header_address
 from app.mail.server import MailServer, UnusableMailServer, mail_server
 from keys.token import Secret, ServerKeys, valid_prefix
 from models.engine.database_address import UnsupportedDatabase, database_url
 from models.engine.url_text import ESCAPES, PORT_AT_MOST, is_host
 from models.person import EMAIL_LENGTH_AT_MOST
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SERVER_KEY_BYTES_AT_LEAST = 32
 DIFFERENT_BYTES_AT_LEAST = 8

@@ -6,12 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.client_address import ForwardedHeader
+from app.client_address import ForwardedHeader, Network
 from app.environment import gathered
 from app.mail.server import MailServer
 from app.setting_values import (
     AUDIT_DAYS_AT_MOST,
-    Network,
     UnusableValue,
     boolean,
     choice,

@@ -49,6 +49,11 @@ GRANTS: Mapping[Role, Mapping[Action, Reach]] = {
     Role.MEMBER: {Action.SEE_ORGANIZATION: Reach.ORGANIZATION},
 }
 
+ROLE_WORDS: Mapping[Role, str] = {
+    Role.ORGANIZATION_ADMIN: "organization admin",
+    Role.AGENT_ADMIN: "agent admin",
+    Role.MEMBER: "member",
+}
 DENIALS: Mapping[Role, str] = {
     Role.ORGANIZATION_ADMIN: "Organization admins may do everything with API keys.",
     Role.AGENT_ADMIN: (

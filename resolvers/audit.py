@@ -15,8 +15,7 @@ from models.engine.database import Database
 from models.engine.ids import Prefix, parse_external_id
 from models.key_queries import ApiKeyRecord, key_records
 from models.person import NamedPerson
-
-PAGE_AT_MOST = 100
+from resolvers.usage import page_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +105,7 @@ async def audit_log(
     A page of what the actor may see of the organization's log. `after` is an event's id: a cursor that new events
     don't move. Raises UnusableArgument.
     """
-    if not 1 <= first <= PAGE_AT_MOST:
-        raise UnusableArgument(f"first: ask for 1 to {PAGE_AT_MOST} events, then go on with the page's endCursor.")
+    page_size(first, more=" events, then go on with the page's endCursor")
     before = None if after is None else parse_external_id(Prefix.AUDIT_EVENT, after)
     if after is not None and before is None:
         raise UnusableArgument("after: this is no cursor of the audit log. Send the endCursor of a page before.")

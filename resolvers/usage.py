@@ -90,10 +90,10 @@ async def agents(source: Source, places: Sequence[tuple[UUID, UUID]]) -> list[Na
     return [found.get(place) for place in places]
 
 
-def page_size(number: int, argument: str = "first") -> int:
-    """How many were asked for. Raises UnusableArgument."""
+def page_size(number: int, argument: str = "first", *, more: str = "") -> int:
+    """Returns the number of rows asked for; `more` ends the message. Raises UnusableArgument."""
     if not 1 <= number <= PAGE_AT_MOST:
-        raise UnusableArgument(f"{argument}: ask for 1 to {PAGE_AT_MOST}.")
+        raise UnusableArgument(f"{argument}: ask for 1 to {PAGE_AT_MOST}{more}.")
     return number
 
 

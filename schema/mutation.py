@@ -25,8 +25,9 @@ from schema.ask import (
     asker,
     whole_answer,
 )
+from schema.context import Info
 from schema.organization import to_allowance
-from schema.permissions import Info, MayCreateKeys, MayDeleteKeys, MayRenameKeys, MayRotateKeys, SignedIn
+from schema.permissions import MayCreateKeys, MayDeleteKeys, MayRenameKeys, MayRotateKeys, SignedIn
 from schema.refusals import ApiKeyNotFound, InvalidInput, KeyLimitReached, SignInRefused
 from schema.support import Message, to_message, to_ticket
 from schema.viewer import Viewer, to_viewer

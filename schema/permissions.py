@@ -6,7 +6,6 @@ They ask `keys.policy` and raise its refusals. The resolver checks again with th
 
 from typing import Any, ClassVar
 
-import strawberry
 from strawberry.permission import BasePermission
 
 from keys import policy
@@ -15,9 +14,7 @@ from keys.refusals import Forbidden, NotFound
 from models.engine.ids import Prefix, parse_external_id
 from resolvers.create_api_key import refused_creation
 from schema.api_key import to_scope
-from schema.context import Context
-
-Info = strawberry.Info[Context, None]
+from schema.context import Info
 
 
 class SignedIn(BasePermission):

@@ -7,7 +7,8 @@ from resolvers import api_keys, conversations
 from resolvers.assistant import diagnose_request
 from schema.api_key import ApiKey, to_api_key
 from schema.ask import asker
-from schema.permissions import Info, SignedIn
+from schema.context import Info
+from schema.permissions import SignedIn
 from schema.support import Conversation, Diagnosis, to_conversation, to_diagnosis
 from schema.viewer import Organization, Viewer, to_organization, to_viewer
 

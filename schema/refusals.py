@@ -10,10 +10,8 @@ from keys import refusals
 from keys.key_limit import Allowance
 from keys.refusals import Refusal
 from schema.api_key import ApiKey, to_api_key
-from schema.context import Context
+from schema.context import Info
 from schema.organization import KeyAllowance, to_allowance
-
-Info = strawberry.Info[Context, None]
 
 CODES: dict[type[Refusal], str] = {
     refusals.Unauthenticated: "UNAUTHENTICATED",

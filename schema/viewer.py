@@ -14,8 +14,8 @@ from resolvers.viewer import SignedIn
 from schema.api_key import ApiKey, to_api_key
 from schema.ask import asker
 from schema.audit import AuditEventConnection, to_connection
+from schema.context import Info
 from schema.organization import Agent, KeyAllowance, Role, User, to_agent, to_allowance, to_users
-from schema.permissions import Info
 from schema.support import Conversation, SuggestedReply, to_conversation, to_replies
 
 

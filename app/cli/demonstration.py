@@ -14,9 +14,9 @@ from app.settings import Settings
 from app.startup_checks import keep_server_keys
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
+from keys.policy import ROLE_WORDS
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
-from resolvers.operator.people import ROLE_WORDS
 from resolvers.services import Issued, KeyServices
 
 LOOPBACK = "127.0.0.1"

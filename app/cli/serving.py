@@ -36,6 +36,7 @@ from app.startup_checks import (
 from keys.hashing import PASSWORD_PARAMETERS
 from keys.token import ServerKeys
 from models.engine.database import Database
+from models.engine.url_text import PORT_AT_MOST
 from models.migrations import current_revision, goes_down, known_revisions
 from models.migrations import migrate as migrate_database
 from models.migrations.losses import is_used_by_others, losses
@@ -43,7 +44,6 @@ from resolvers.operator.keys import drop_keys_tagged_otherwise
 
 BASE = "base"
 HEAD = "head"
-PORT_AT_MOST = 65_535
 Port = Annotated[int, typer.Option(min=0, max=PORT_AT_MOST, metavar="PORT", help="With 0, the system chooses one.")]
 
 

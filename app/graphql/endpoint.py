@@ -45,13 +45,13 @@ from app.graphql.requests import (
     read_request,
 )
 from app.graphql.streams import StreamLimits, StreamRight, Streams
+from app.request_id import REQUEST_ID
 from keys.refusals import Forbidden, Refusal
 from schema.refusals import CODES, as_error
 
 Context = TypeVar("Context")
 
 PATH = "/graphql"
-REQUEST_ID = "keydesk.request_id"
 COERCION_ERRORS = 10
 
 is_awaitable = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)

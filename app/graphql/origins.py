@@ -17,12 +17,12 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Receive, 
 
 from app.graphql.errors import Code, refusal
 from app.graphql.requests import AnswerForm, answer_form, header_values
+from app.setting_values import DEFAULT_PORTS
 from models.engine.url_text import is_host
 
 logger = logging.getLogger("keydesk.origins")
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-DEFAULT_PORTS = {"http": 80, "https": 443}
 PREFLIGHT_SECONDS = 600
 LOGGED_EVERY_SECONDS = 60.0
 SHOWN_CHARACTERS = 100

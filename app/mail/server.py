@@ -23,12 +23,12 @@ from aiosmtplib import (
 
 from keys.token import Secret
 from models.engine.url_text import is_host
+from models.support.ticket import FAILURE_LENGTH_AT_MOST
 
 COMMAND_TIMEOUT_SECONDS = 20.0
 TIMEOUT_SECONDS = 60.0
 """The limit for the whole exchange, so that a server that answers one byte at a time can't hold it up."""
 QUIT_TIMEOUT_SECONDS = 5.0
-FAILURE_LENGTH_AT_MOST = 300
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
 

@@ -7,10 +7,11 @@ from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import contact, create, delete, may_create_some, rename, rotate
 from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply, SuggestedAction
-from assistant.explain.managing_keys import ROLE_WORDS, limit_reached, role_not_allowed
+from assistant.explain.managing_keys import limit_reached, role_not_allowed
 from assistant.facts.facts import Facts
 from assistant.intents.topics import Topic
 from keys.limits.sliding_window import WINDOW_SECONDS
+from keys.policy import ROLE_WORDS
 from models.key_queries import ApiKeyRecord
 
 MENU = "Open API Keys from the user icon at the top right, and choose the ⋮ menu of the key."

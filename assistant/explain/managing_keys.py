@@ -19,14 +19,8 @@ from assistant.explain.actions import (
 from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply, SuggestedAction
 from assistant.facts.facts import Facts, KeyFacts
 from keys.key_limit import NAME_LENGTH_AT_MOST
-from keys.policy import Scope, denial_message
-from models.person import Role
+from keys.policy import ROLE_WORDS, Scope, denial_message
 
-ROLE_WORDS = {
-    Role.ORGANIZATION_ADMIN: "organization admin",
-    Role.AGENT_ADMIN: "agent admin",
-    Role.MEMBER: "member",
-}
 RECENT_CALLERS = 5
 SHOWN_ONCE = "A secret is shown once, when the key is created or rotated, and is kept nowhere: it can't be shown again."
 GOT_OUT = "Whoever has the secret can use the key. Replace it first, then look at who has used it."

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from assistant.explain import formatting as words
 from assistant.explain.diagnosis import Case
-from assistant.explain.managing_keys import ROLE_WORDS
 from assistant.reply.plain_text import one_line, plain, shortened
 from assistant.reply.render import escaped
 from assistant.reply.stored_answer import StoredAnswer, StoredFact
+from keys.policy import ROLE_WORDS
 from models.engine.ids import Prefix, external_id
 from models.person import NamedPerson, OrganizationRecord, Role
 from models.support.message import Author

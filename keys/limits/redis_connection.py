@@ -22,6 +22,7 @@ from redis.exceptions import NoScriptError
 
 from keys.cache import TwoGenerationCache
 from keys.limits.limiter import Decision, Exceeded
+from keys.limits.local_limiter import KEYS_REMEMBERED
 from keys.limits.sliding_window import Limits, LimitStatus, Month, month_of
 from keys.outcomes import Outcome
 from keys.token import Secret
@@ -29,7 +30,6 @@ from keys.token import Secret
 SCRIPT = (Path(__file__).parent / "limiter.lua").read_text(encoding="utf-8")
 SCRIPT_DIGEST = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 PREFIX = "keydesk:limits"
-KEYS_REMEMBERED = 400_000
 NAME_BYTES = 8
 NAMELESS = bytes(NAME_BYTES)
 PROBING = b"\xff" * NAME_BYTES

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.key_limit import valid_name
-from keys.policy import operator
+from keys.policy import ROLE_WORDS, operator
 from keys.sign_in.email_address import valid_email
 from keys.sign_in.passwords import PasswordOwner
 from keys.sign_in.weak_passwords import personal
@@ -32,12 +32,6 @@ from models.person import (
 from models.session import end_sessions
 from resolvers.audit import record
 from resolvers.operator.lookup import Declined, locked_organization, named_person
-
-ROLE_WORDS = {
-    Role.ORGANIZATION_ADMIN: "organization admin",
-    Role.AGENT_ADMIN: "agent admin",
-    Role.MEMBER: "member",
-}
 
 
 @dataclass(frozen=True, slots=True)
