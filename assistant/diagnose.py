@@ -26,7 +26,7 @@ from assistant.facts.question import Question
 from assistant.intents.symptoms import Symptom, symptom_of
 from assistant.intents.topics import Topic, TopicScore
 from assistant.rank_topics import may_answer, read
-from keys.record import hint_of
+from keys.token import hint_of
 from models.usage.refused_request import RefusedReason
 
 

@@ -18,7 +18,7 @@ from assistant.intents.understand import understand
 from assistant.rank_topics import read
 from assistant.redaction.finding import Kind
 from assistant.redaction.redact import Piece
-from keys.record import hint_of
+from keys.token import hint_of
 from models.key_queries import ApiKeyRecord
 
 _SEARCHED = frozenset({Topic.DOCUMENTATION})

@@ -27,7 +27,7 @@ from benchmarks.site import SERVER_KEYS, Server, free_port, postgresql_database,
 from benchmarks.verification import pin_load
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
-from keys.policy import Scope, operator
+from keys.policy import OPERATOR, Scope
 from models import Membership, Organization, Person, Role
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
@@ -89,7 +89,7 @@ async def fill(address: str) -> str:
     for number in range(10):
         await create_api_key(
             services,
-            operator(),
+            OPERATOR,
             organization_id=organization.id,
             name=f"key {number}",
             scope=Scope.ORGANIZATION,

@@ -1,4 +1,4 @@
-"""Owns the one table of who may do what. Every door asks it: permission classes, resolvers, the assistant."""
+"""The only table of who may do what. Permission classes, resolvers and the assistant ask it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from typing import assert_never
 from uuid import UUID
 
 from keys.refusals import Forbidden
+from models.key_queries import ApiKeyRecord
 from models.person import Role
 
 
@@ -76,7 +77,7 @@ class RoleGrant:
 @dataclass(frozen=True, slots=True)
 class Actor:
     """
-    Who asks: a signed-in person, or with `person_id` null the operator on the command line, who may do everything.
+    Who asks: a signed-in person, or `OPERATOR`, the command line. A person without an id or a role may do nothing.
 
     `address` is where the request came from, for the audit log.
     """
@@ -87,38 +88,34 @@ class Actor:
 
     @property
     def is_operator(self) -> bool:
-        """Whether this is the command line."""
-        return self.person_id is None
+        """Whether this is the command line. Only the one value `OPERATOR` is: no id that was left out becomes it."""
+        return self is OPERATOR
 
 
-def operator() -> Actor:
-    """The one at the command line."""
-    return Actor(person_id=None)
+OPERATOR = Actor(person_id=None)
+"""The operator at the command line, who may do everything."""
+
+
+def scope_of(agent_id: UUID | None) -> Scope:
+    """The scope of a key with this agent: without one, the key is good for the whole organization."""
+    return Scope.ORGANIZATION if agent_id is None else Scope.AGENT
 
 
 def may(actor: Actor, action: Action, organization_id: UUID, *, scope: Scope, agent_id: UUID | None = None) -> bool:
     """Whether the actor may do this to a key of this scope and, where it has one, agent."""
-    if actor.is_operator:
-        return True
-    grant = actor.roles.get(organization_id)
-    reach = None if grant is None else GRANTS[grant.role].get(action)
-    match reach:
-        case None:
-            return False
-        case Reach.ORGANIZATION:
-            return True
-        case Reach.OWN_AGENTS:
-            return scope is Scope.AGENT and grant is not None and agent_id in grant.agent_ids
-        case _:
-            assert_never(reach)
+    agents = visible_agents(actor, action, organization_id)
+    return agents is None or (scope is Scope.AGENT and agent_id in agents)
+
+
+def may_on(actor: Actor, action: Action, key: ApiKeyRecord) -> bool:
+    """Whether the actor may do this to this key."""
+    agent_id = None if key.agent is None else key.agent.id
+    return may(actor, action, key.organization_id, scope=scope_of(agent_id), agent_id=agent_id)
 
 
 def may_with_some_key(actor: Actor, action: Action, organization_id: UUID, scope: Scope) -> bool:
-    """Whether the role allows the action on keys of this scope at all, whatever the agent: what needs no row."""
-    if actor.is_operator:
-        return True
-    grant = actor.roles.get(organization_id)
-    reach = None if grant is None else GRANTS[grant.role].get(action)
+    """Whether the role allows the action on keys of this scope at all, whatever the agent: this needs no row."""
+    reach = _reach(actor, action, organization_id)
     return reach is Reach.ORGANIZATION or (reach is Reach.OWN_AGENTS and scope is Scope.AGENT)
 
 
@@ -133,13 +130,24 @@ def visible_agents(actor: Actor, action: Action, organization_id: UUID) -> froze
 
     Queries take this as their bound, so that what an actor may not see is never read on their behalf.
     """
+    reach = _reach(actor, action, organization_id)
+    match reach:
+        case None:
+            return frozenset()
+        case Reach.ORGANIZATION:
+            return None
+        case Reach.OWN_AGENTS:
+            return actor.roles[organization_id].agent_ids
+        case _:
+            assert_never(reach)
+
+
+def _reach(actor: Actor, action: Action, organization_id: UUID) -> Reach | None:
+    """How far the actor's grant of this action goes in the organization; None where there is no grant."""
     if actor.is_operator:
-        return None
+        return Reach.ORGANIZATION
     grant = actor.roles.get(organization_id)
-    reach = None if grant is None else GRANTS[grant.role].get(action)
-    if reach is Reach.ORGANIZATION:
-        return None
-    return grant.agent_ids if grant is not None and reach is Reach.OWN_AGENTS else frozenset()
+    return None if grant is None else GRANTS[grant.role].get(action)
 
 
 def require(actor: Actor, action: Action, organization_id: UUID, *, scope: Scope, agent_id: UUID | None = None) -> None:

@@ -12,7 +12,10 @@ import secrets
 import string
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from models.key_queries import ApiKeyRecord
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 PUBLIC_ID_LENGTH = 16
@@ -173,6 +176,11 @@ def verify_tag(server_keys: ServerKeys, token: Token) -> str | None:
 def hint(prefix: str, public_id: str, last_four: str) -> str:
     """The key's hint, such as kd_Ab3dEf…x9Qz, by which people recognize it."""
     return f"{prefix}_{public_id[:HINT_BEGINNING]}…{last_four}"
+
+
+def hint_of(key: "ApiKeyRecord") -> str:
+    """The hint of this key."""
+    return hint(key.prefix, key.public_id, key.last_four)
 
 
 def valid_prefix(text: str) -> bool:

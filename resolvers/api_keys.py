@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from keys import policy
 from keys.issuer import Prepared
 from keys.key_limit import Allowance, valid_name
-from keys.policy import Action, Actor
-from keys.record import hint_of, may_on
+from keys.policy import Action, Actor, may_on
 from keys.refusals import ApiKeyNotFound, Forbidden, InvalidInput
+from keys.token import hint_of
 from keys.turns import Party
 from models.api_key import ApiKey, delete_living_keys, living_key_for_update
 from models.audit import AuditAction

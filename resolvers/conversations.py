@@ -6,8 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from keys.policy import Action, Actor
-from keys.record import may_on
+from keys.policy import Action, Actor, may_on
 from keys.refusals import InvalidInput, UnusableArgument
 from models.engine.database import Database
 from models.engine.ids import Prefix, parse_external_id

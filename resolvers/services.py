@@ -48,9 +48,9 @@ class Issued:
 
 async def with_current_roles(session: AsyncSession, actor: Actor) -> Actor:
     """The actor with the roles of this moment: one may have been taken away since the request began."""
-    if actor.person_id is None:
+    if actor.is_operator:
         return actor
-    memberships = await memberships_of(session, actor.person_id)
+    memberships = [] if actor.person_id is None else await memberships_of(session, actor.person_id)
     return replace(actor, roles={each.organization.id: RoleGrant(each.role, each.agent_ids) for each in memberships})
 
 

@@ -15,8 +15,7 @@ from uuid import UUID
 from keys import policy
 from keys.limits.limiter import Limiter
 from keys.limits.sliding_window import Limits, LimitStatus
-from keys.policy import Action, Actor
-from keys.record import may_on
+from keys.policy import Action, Actor, may_on
 from keys.refusals import UnusableArgument
 from keys.usage.intervals import Interval, Intervals
 from models.agent import NamedAgent, named_agents

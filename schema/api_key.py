@@ -5,8 +5,8 @@ from enum import Enum
 
 import strawberry
 
-from keys.policy import Action, Actor, Scope
-from keys.record import hint_of, may_on
+from keys.policy import Action, Actor, Scope, may_on
+from keys.token import hint_of
 from models.engine.ids import Prefix, external_id
 from models.key_queries import ApiKeyRecord
 from resolvers.usage import may_see_usage

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from keys.key_limit import Allowance
-from keys.record import hint_of, scope_of
+from keys.policy import scope_of
+from keys.token import hint_of
 from models.agent import Agent
 from models.engine.ids import Prefix, external_id
 from models.key_limits import KeyLimits

@@ -25,10 +25,9 @@ from app.cli_errors import Failure
 from app.startup_checks import require_own_server_key
 from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.issuer import Issuer
-from keys.policy import operator
-from keys.record import hint_of, scope_of
+from keys.policy import OPERATOR, scope_of
 from keys.refusals import ApiKeyNotFound, KeyLimitReached
-from keys.token import ServerKeys
+from keys.token import ServerKeys, hint_of
 from models.engine.ids import Prefix, external_id, parse_external_id
 from models.key_limits import KeyLimits, limits_of_keys
 from models.key_queries import ApiKeyRecord
@@ -67,7 +66,7 @@ def create(
             try:
                 return await create_api_key(
                     services,
-                    operator(),
+                    OPERATOR,
                     organization_id=organization_id,
                     name=name,
                     scope=scope_of(agent_id),
@@ -98,7 +97,7 @@ def rotate(
 
     async def operation(workplace: Workplace) -> Issued:
         with _services(workplace, await _signing_keys(workplace)) as services:
-            return await api_keys.rotate_api_key(services, operator(), key_id=_key_id(key), overlap_seconds=overlap)
+            return await api_keys.rotate_api_key(services, OPERATOR, key_id=_key_id(key), overlap_seconds=overlap)
 
     _show_issued("Rotated", work(operation), as_json=as_json)
 
@@ -109,7 +108,7 @@ def rename(key: Key, name: Name, as_json: AsJson = False) -> None:
 
     async def operation(workplace: Workplace) -> ApiKeyRecord:
         with _services(workplace) as services:
-            return await api_keys.rename_api_key(services, operator(), key_id=_key_id(key), name=name)
+            return await api_keys.rename_api_key(services, OPERATOR, key_id=_key_id(key), name=name)
 
     record = work(operation)
     show(key_form(record, utc_now()), [f"Renamed {key_words(record)}."], as_json=as_json)
@@ -127,7 +126,7 @@ def list_(
         async with workplace.database.reading() as session:
             found = await api_keys.api_keys(
                 session,
-                operator(),
+                OPERATOR,
                 organization_id=(await named_organization(session, organization)).id,
                 include_deleted=deleted,
             )
@@ -196,7 +195,7 @@ def delete(key: Key, as_json: AsJson = False) -> None:
 
     async def operation(workplace: Workplace) -> Deleted:
         with _services(workplace) as services:
-            return await api_keys.delete_api_key(services, operator(), key_id=_key_id(key))
+            return await api_keys.delete_api_key(services, OPERATOR, key_id=_key_id(key))
 
     deleted = work(operation)
     form: Form = {**key_form(deleted.record, utc_now()), "keyAllowance": allowance_form(deleted.allowance)}

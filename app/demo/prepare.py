@@ -21,7 +21,7 @@ from app.private_files import SECRET_FILE
 from app.setting_values import server_keys as parse_server_keys
 from app.settings import Settings
 from app.startup_checks import HOW_TO_MAKE_A_SECRET, missing_server_keys, missing_words, schema_fault
-from keys.policy import Scope, operator
+from keys.policy import OPERATOR, Scope
 from keys.refusals import KeyLimitReached
 from keys.token import ServerKeys
 from models.engine.database import Database
@@ -104,7 +104,7 @@ async def fresh_key(services: KeyServices) -> Issued:
         try:
             return await create_api_key(
                 services,
-                operator(),
+                OPERATOR,
                 organization_id=ORGANIZATION_ID,
                 name=CURL_KEY_NAME,
                 scope=Scope.ORGANIZATION,
@@ -112,7 +112,7 @@ async def fresh_key(services: KeyServices) -> Issued:
             )
         except KeyLimitReached as refusal:
             found = next((key for key in refusal.candidates if key.agent is None), refusal.candidates[0])
-    return await rotate_api_key(services, operator(), key_id=found.id)
+    return await rotate_api_key(services, OPERATOR, key_id=found.id)
 
 
 async def _require_own(database: Database) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from assistant.facts.facts import Facts, KeyFacts
-from keys.record import hint_of
 from keys.text import printable
+from keys.token import hint_of
 from models.key_queries import ApiKeyRecord
 from models.person import NamedPerson
 from models.usage.refused_request import RefusedReason

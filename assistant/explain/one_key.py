@@ -13,7 +13,7 @@ from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
 from assistant.explain.requests import explained
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
-from keys.record import hint_of
+from keys.token import hint_of
 from models.usage.refused_request import RefusedReason
 
 

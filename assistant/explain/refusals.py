@@ -12,7 +12,7 @@ from assistant.explain.actions import ask_an_admin, can_create_like, contact, cr
 from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
 from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
 from keys.limits.sliding_window import WINDOW_SECONDS
-from keys.record import hint_of
+from keys.token import hint_of
 from models.usage.refused_request import RefusedReason
 
 CALLERS_TOLD = 3

@@ -39,8 +39,7 @@ from keys import policy
 from keys.key_limit import Allowance, candidates_to_free
 from keys.limits.limiter import Limiter, LimiterUnavailable
 from keys.limits.sliding_window import Limits, LimitStatus
-from keys.policy import Action, Actor
-from keys.record import may_on
+from keys.policy import Action, Actor, may_on
 from models.agent import NamedAgent, living_agents, named_agents
 from models.audit import newest_events
 from models.engine.ids import Prefix, external_id, parse_external_id

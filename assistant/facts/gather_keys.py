@@ -7,8 +7,7 @@ from uuid import UUID
 
 from assistant.facts.facts import Facts, KeyFacts, beginning_of_the_last_day
 from keys import policy
-from keys.policy import Action, Actor
-from keys.record import may_on
+from keys.policy import Action, Actor, may_on
 from models.engine.reader import Reader
 from models.key_queries import (
     DELETED_LISTED_AT_MOST,

@@ -14,7 +14,7 @@ from rapidfuzz import fuzz, process
 
 from assistant.facts.conversation_state import ConversationState
 from assistant.intents.understand import Understood
-from keys.record import hint_of
+from keys.token import hint_of
 from models.engine.ids import Prefix, parse_external_id
 from models.key_queries import ApiKeyRecord
 

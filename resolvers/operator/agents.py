@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.key_limit import valid_name
-from keys.policy import operator
+from keys.policy import OPERATOR
 from models.agent import Agent, agent_by_id, live_agent
 from models.api_key import delete_living_keys
 from models.audit import AuditAction
@@ -58,7 +58,7 @@ async def entomb_agent(session: AsyncSession, agent: Agent, circumstance: str, *
     agent.deleted_at = now
     await record(
         session,
-        operator(),
+        OPERATOR,
         AuditAction.AGENT_DELETED,
         f"The agent “{agent.name}” was deleted{circumstance}.",
         organization_id=agent.organization_id,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from keys.policy import operator
+from keys.policy import OPERATOR
 from keys.refusals import ApiKeyNotFound
 from models.api_key import drop_secrets_tagged_otherwise, living_key_for_update, organizations_tagged_otherwise
 from models.audit import AuditAction
@@ -56,7 +56,7 @@ async def limit_key(
     if after != before:
         await record(
             session,
-            operator(),
+            OPERATOR,
             AuditAction.API_KEY_LIMITS_CHANGED,
             f"The limits of the API key “{row.name}” were changed: {', '.join(_changes(before, after))}.",
             organization_id=row.organization_id,

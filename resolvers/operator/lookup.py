@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.key_limit import valid_name
 from keys.looks_like_a_key import is_like_a_key
-from keys.policy import operator
+from keys.policy import OPERATOR
 from keys.refusals import InvalidInput, Refusal
 from models.agent import Agent, agent_by_id, agents_named, live_agents
 from models.audit import AuditAction
@@ -95,7 +95,7 @@ async def record_deleted_keys(
     for key in (await key_records(session, key_ids)).values():
         await record(
             session,
-            operator(),
+            OPERATOR,
             AuditAction.API_KEY_DELETED,
             f"The API key “{key.name}” was deleted {circumstance}.",
             organization_id=key.organization_id,

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.key_limit import valid_name
-from keys.policy import operator
+from keys.policy import OPERATOR
 from models.agent import live_agents
 from models.api_key import delete_living_keys
 from models.audit import AuditAction
@@ -79,7 +79,7 @@ async def update_organization(
     if changes:
         await record(
             session,
-            operator(),
+            OPERATOR,
             AuditAction.ORGANIZATION_LIMITS_CHANGED,
             f"The organization's limits were changed: {', '.join(changes)}.",
             organization_id=organization.id,

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.key_limit import valid_name
-from keys.policy import ROLE_WORDS, operator
+from keys.policy import OPERATOR, ROLE_WORDS
 from keys.sign_in.email_address import valid_email
 from keys.sign_in.passwords import PasswordOwner
 from keys.sign_in.weak_passwords import personal
@@ -248,7 +248,7 @@ async def _record_change(
         summary = summary[: SUMMARY_LENGTH_AT_MOST - 1] + "…"
     await record(
         session,
-        operator(),
+        OPERATOR,
         AuditAction.MEMBERSHIP_CHANGED,
         summary,
         organization_id=organization_id,

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from assistant.intents.understand import understand
 from assistant.redaction.redact import redact
 from keys.policy import Scope
-from keys.record import hint_of
+from keys.token import hint_of
 from models import metadata
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id

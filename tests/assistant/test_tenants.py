@@ -22,8 +22,8 @@ from assistant.pipeline import Inquiry, consider
 from assistant.redaction.redact import redact
 from assistant.reply.render import kept, written
 from assistant.reply.stored_answer import to_json
-from keys.policy import Scope, operator
-from keys.record import hint_of
+from keys.policy import OPERATOR, Scope
+from keys.token import hint_of
 from models import ApiKey, AuditEvent, Conversation, Organization, RefusedRequest, UsageHour
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
@@ -143,7 +143,7 @@ async def strangers(services: KeyServices, organization: Organization, agent_id:
         of_agent = number % 2 == 1
         issued: Issued = await create_api_key(
             services,
-            operator(),
+            OPERATOR,
             organization_id=organization.id,
             name=name,
             scope=Scope.AGENT if of_agent else Scope.ORGANIZATION,
@@ -151,10 +151,10 @@ async def strangers(services: KeyServices, organization: Organization, agent_id:
         )
         secrets, record = [issued.secret.reveal()], issued.record
         if number % 3 == 1:
-            issued = await rotate_api_key(services, operator(), key_id=record.id, overlap_seconds=0)
+            issued = await rotate_api_key(services, OPERATOR, key_id=record.id, overlap_seconds=0)
             secrets.append(issued.secret.reveal())
         if number % 3 == 2:
-            await delete_api_key(services, operator(), key_id=record.id)
+            await delete_api_key(services, OPERATOR, key_id=record.id)
         reason = (RefusedReason.RATE_LIMITED, RefusedReason.REPLACED_SECRET, RefusedReason.DELETED_KEY)[number % 3]
         rows = [refused(record.id, reason, at=now - timedelta(minutes=each), agent_id=agent_id) for each in range(3)]
         hour = now.replace(minute=0, second=0, microsecond=0)

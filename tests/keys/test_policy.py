@@ -1,12 +1,13 @@
 """Who may do what, by the table: every role, action, scope, agent and organization."""
 
+from dataclasses import replace
 from itertools import product
 from uuid import UUID
 
 import pytest
 
 from keys import policy
-from keys.policy import KEY_ACTIONS, Action, Actor, Role, RoleGrant, Scope, operator
+from keys.policy import KEY_ACTIONS, OPERATOR, Action, Actor, Role, RoleGrant, Scope
 from keys.refusals import Forbidden
 
 HERE, ELSEWHERE = UUID(int=1), UUID(int=2)
@@ -65,8 +66,8 @@ def test_the_operator_may_do_everything(action: Action, subject: tuple[Scope, UU
     """The command line is bound by no role."""
     scope, agent_id = subject
 
-    assert policy.may(operator(), action, HERE, scope=scope, agent_id=agent_id)
-    assert policy.visible_agents(operator(), action, HERE) is None
+    assert policy.may(OPERATOR, action, HERE, scope=scope, agent_id=agent_id)
+    assert policy.visible_agents(OPERATOR, action, HERE) is None
 
 
 @pytest.mark.parametrize("action", sorted(KEY_ACTIONS))
@@ -96,3 +97,14 @@ def test_a_role_left_out_of_the_table_may_nothing() -> None:
     """Denied unless listed: an action missing from a role's grants is refused."""
     assert Action.DELETE_KEY not in policy.GRANTS[Role.MEMBER]
     assert not policy.may(somebody(Role.MEMBER), Action.DELETE_KEY, HERE, scope=Scope.AGENT, agent_id=OWN_AGENT)
+
+
+@pytest.mark.parametrize("actor", [Actor(person_id=None), replace(OPERATOR, address="203.0.113.7")])
+def test_a_forgotten_id_is_not_the_operator(actor: Actor) -> None:
+    """An actor without an id may do nothing: only the value OPERATOR stands for the command line."""
+    assert not actor.is_operator
+    for action, (scope, agent_id) in product(Action, SUBJECTS):
+        assert not policy.may(actor, action, HERE, scope=scope, agent_id=agent_id)
+        assert not policy.may_with_some_key(actor, action, HERE, scope)
+        assert not policy.manages_keys_somewhere(actor, action)
+        assert policy.visible_agents(actor, action, HERE) == frozenset()

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select, text
 
-from keys.policy import Actor, RoleGrant, Scope, operator
+from keys.policy import OPERATOR, Actor, RoleGrant, Scope
 from keys.refusals import (
     ApiKeyNotFound,
     Forbidden,
@@ -449,9 +449,9 @@ async def test_refused_creations_are_counted_not_piled_up(services: KeyServices,
 
 async def test_the_operator_may_everything_and_is_nobody(services: KeyServices, world: World) -> None:
     """What the command line does has no person beside it."""
-    issued = await create(services, operator(), world.acme, world.other.id)
+    issued = await create(services, OPERATOR, world.acme, world.other.id)
 
-    deleted = await delete_api_key(services, operator(), key_id=issued.record.id)
+    deleted = await delete_api_key(services, OPERATOR, key_id=issued.record.id)
 
     assert issued.record.created_by is None
     assert deleted.record.deleted_by is None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from keys.policy import operator
+from keys.policy import OPERATOR
 from keys.refusals import InvalidInput, NotFound, TooManyRequests
 from models import Membership
 from models.engine.database import Database
@@ -132,7 +132,7 @@ async def test_an_organization_that_is_not_theirs_is_not_found(database: Databas
     with pytest.raises(NotFound):
         await contact_support(
             database,
-            operator(),
+            OPERATOR,
             named(world, "mel"),
             LINE,
             organization_id=world.acme.id,

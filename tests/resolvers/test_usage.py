@@ -8,7 +8,7 @@ import pytest
 
 from keys.limits.limiter import LimiterUnavailable
 from keys.limits.sliding_window import Limits, LimitStatus, month_of, to_ms
-from keys.policy import operator
+from keys.policy import OPERATOR
 from keys.refusals import UnusableArgument
 from keys.usage.intervals import Interval, intervals_between
 from models import ApiKey
@@ -82,7 +82,7 @@ async def test_who_may_see_a_key_may_see_its_usage(
     visible = {name for name, key in keys.items() if may_see_usage(world.actor(person), key)}
 
     assert visible == seen | {f"{name}, deleted" for name in seen if f"{name}, deleted" in keys}
-    assert all(may_see_usage(operator(), key) for key in keys.values())
+    assert all(may_see_usage(OPERATOR, key) for key in keys.values())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from sqlalchemy import text
 
 from assistant.facts.documents import Documents
-from keys.record import hint_of
+from keys.token import hint_of
 from models import metadata
 from models.engine.ids import Prefix, external_id
 from tests.support.assistant_worlds import Key, Made

@@ -17,9 +17,8 @@ from sqlmodel import SQLModel, col
 
 from keys.hashing import HashingPool
 from keys.issuer import Issuer
-from keys.policy import Actor, Scope, operator
-from keys.record import hint_of
-from keys.token import ServerKeys
+from keys.policy import OPERATOR, Actor, Scope
+from keys.token import ServerKeys, hint_of
 from models import Organization, Person
 from models.engine.ids import Prefix, external_id
 from models.usage.refused_request import RefusedReason
@@ -205,7 +204,7 @@ def _life(made: Made, services: KeyServices, key: Key, now: datetime) -> list[Ha
     world = made.site.world
 
     def actor(name: str) -> Actor:
-        return operator() if name == "operator" else world.actor(name)
+        return OPERATOR if name == "operator" else world.actor(name)
 
     async def create() -> None:
         made.first[key.name] = made.last[key.name] = await create_api_key(

@@ -19,7 +19,7 @@ from sqlalchemy import event
 
 from keys.hashing import HashingPool
 from keys.issuer import Issuer
-from keys.policy import Scope, operator
+from keys.policy import OPERATOR, Scope
 from keys.token import ServerKeys
 from models.engine.database import Database
 from resolvers.api_keys import delete_api_key, rename_api_key, rotate_api_key
@@ -39,14 +39,14 @@ async def operate(database: Database, wanted: dict[str, Any]) -> None:
     match wanted["operation"]:
         case "create":
             await create_api_key(
-                services, operator(), organization_id=subject, name="deploy", scope=Scope.ORGANIZATION, agent_id=None
+                services, OPERATOR, organization_id=subject, name="deploy", scope=Scope.ORGANIZATION, agent_id=None
             )
         case "rename":
-            await rename_api_key(services, operator(), key_id=subject, name="renamed")
+            await rename_api_key(services, OPERATOR, key_id=subject, name="renamed")
         case "rotate":
-            await rotate_api_key(services, operator(), key_id=subject, overlap_seconds=60)
+            await rotate_api_key(services, OPERATOR, key_id=subject, overlap_seconds=60)
         case "delete":
-            await delete_api_key(services, operator(), key_id=subject)
+            await delete_api_key(services, OPERATOR, key_id=subject)
         case "delete agent":
             async with database.transaction() as session:
                 await delete_agent(session, agent_id=subject, now=datetime.now(UTC))

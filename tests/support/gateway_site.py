@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from keys.hashing import HashingPool
 from keys.issuer import Issuer
-from keys.policy import operator
+from keys.policy import OPERATOR
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
 from models.usage.refused_request import RefusedRequest
@@ -59,7 +59,7 @@ class KeydeskBehind:
 
     def delete(self, issued: Issued) -> None:
         """Revokes it."""
-        self.run(lambda services: delete_api_key(services, operator(), key_id=issued.record.id))
+        self.run(lambda services: delete_api_key(services, OPERATOR, key_id=issued.record.id))
 
     def say(self, *headers: tuple[str, str]) -> Answer:
         """What Keydesk itself answers to these headers, as a gateway sends them."""

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import multiple, precondition, rule
 
-from keys.policy import Scope, operator
+from keys.policy import OPERATOR, Scope
 from keys.refusals import KeyLimitReached
 from models import Role
 from models.engine.ids import Prefix, external_id
@@ -34,7 +34,7 @@ class OperatorRules(JudgedSite):
         is_full = self.model.allowance(row)["remaining"] == 0
         creation = create_api_key(
             self.services,
-            operator(),
+            OPERATOR,
             organization_id=inside(row.id),
             name=name,
             scope=Scope.ORGANIZATION if agent is None else Scope.AGENT,
@@ -54,10 +54,10 @@ class OperatorRules(JudgedSite):
     def operator_rotates_or_deletes_key(self, pick: int, overlap: int | None) -> None:
         key = chosen(self.living_keys(), pick)
         if overlap is None:
-            self.wait(delete_api_key(self.services, operator(), key_id=inside(key.id)))
+            self.wait(delete_api_key(self.services, OPERATOR, key_id=inside(key.id)))
             self.model.deleted(model.OPERATOR, [key])
         else:
-            rotation = rotate_api_key(self.services, operator(), key_id=inside(key.id), overlap_seconds=overlap)
+            rotation = rotate_api_key(self.services, OPERATOR, key_id=inside(key.id), overlap_seconds=overlap)
             self.model.rotated(model.OPERATOR, key, self.wait(rotation).secret.reveal(), overlap=overlap)
 
     @precondition(lambda self: self.living_organizations())

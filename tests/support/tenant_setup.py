@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from keys.policy import Scope, operator
+from keys.policy import OPERATOR, Scope
 from keys.sign_in.sessions import new_token
 from models import Membership, Person, Role
 from models.engine.database import Database
@@ -93,7 +93,7 @@ async def create_as_operator(services: KeyServices, tenant: Tenant, agent_id: UU
     """A new key, made in this process: quicker than by a server that is busy."""
     return await create_api_key(
         services,
-        operator(),
+        OPERATOR,
         organization_id=tenant.organization_id,
         name="deploy",
         scope=Scope.ORGANIZATION if agent_id is None else Scope.AGENT,

@@ -22,7 +22,7 @@ from app.cli_errors import Failure
 from app.demo.prepare import SECRET_FILE, Demo, fresh_key, prepare
 from app.demo.story import AGENTS, CURL_KEY_NAME, ORGANIZATION_ID, PEOPLE
 from app.settings import Settings, read_settings
-from keys.policy import Scope, operator
+from keys.policy import OPERATOR, Scope
 from keys.token import ServerKeys
 from models import Organization
 from models.engine.database import Database
@@ -86,7 +86,7 @@ async def test_the_demos_past_is_told_in_order(prepare_demo: Prepare, database: 
     await prepare_demo()
 
     async with database.reading() as session:
-        page = await audit_log(session, operator(), organization_id=ORGANIZATION_ID, first=100, after=None)
+        page = await audit_log(session, OPERATOR, organization_id=ORGANIZATION_ID, first=100, after=None)
         organization = await session.get(Organization, ORGANIZATION_ID)
     instants = [event.at for event in page.events]
     assert organization is not None
@@ -162,7 +162,7 @@ async def test_a_deleted_demo_key_is_made_anew(
 ) -> None:
     """And from then on, that one is rotated."""
     await prepare_demo()
-    await delete_api_key(services, operator(), key_id=(await fresh_key(services)).record.id)
+    await delete_api_key(services, OPERATOR, key_id=(await fresh_key(services)).record.id)
 
     made, rotated = await fresh_key(services), await fresh_key(services)
 
@@ -176,11 +176,11 @@ async def test_with_every_slot_taken_another_key_is_rotated(
 ) -> None:
     """The demo takes no slot from anybody: at ten of ten without its key, a living one gets a new secret."""
     await prepare_demo()
-    await delete_api_key(services, operator(), key_id=(await fresh_key(services)).record.id)
+    await delete_api_key(services, OPERATOR, key_id=(await fresh_key(services)).record.id)
     for number in range(4):
         await create_api_key(
             services,
-            operator(),
+            OPERATOR,
             organization_id=ORGANIZATION_ID,
             name=f"Mine {number}",
             scope=Scope.ORGANIZATION,

@@ -8,7 +8,7 @@ from assistant.facts.conversation_state import ConversationState
 from assistant.facts.key_reference import KeyReference, meant, without_names
 from assistant.intents.topics import Topic
 from assistant.intents.understand import understand
-from keys.record import hint_of
+from keys.token import hint_of
 from models.engine.ids import Prefix, external_id
 from models.key_queries import ApiKeyRecord
 from tests.support.assistant_known import CRAWLER, key_record, tombstone

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from keys.policy import Scope, operator
+from keys.policy import OPERATOR, Scope
 from keys.refusals import InvalidInput
 from models import AuditAction, AuditEvent
 from resolvers.api_keys import api_key, api_keys
@@ -21,7 +21,7 @@ async def test_a_deleted_agent_takes_its_keys_along(services: KeyServices, world
     issued = {
         name: await create_api_key(
             services,
-            operator(),
+            OPERATOR,
             organization_id=world.acme.id,
             name=name,
             scope=Scope.ORGANIZATION if agent is None else Scope.AGENT,
@@ -35,7 +35,7 @@ async def test_a_deleted_agent_takes_its_keys_along(services: KeyServices, world
         deleted = await delete_agent(session, agent_id=world.own.id, now=clock())
 
     async with services.database.reading() as session:
-        living = await api_keys(session, operator(), organization_id=world.acme.id)
+        living = await api_keys(session, OPERATOR, organization_id=world.acme.id)
         events = list((await session.execute(select(AuditEvent).order_by(AuditEvent.id))).scalars())[-2:]
     assert list(deleted.key_ids) == [issued["own"].record.id]
     assert {key.name for key in living} == {"other", "all"}
@@ -49,7 +49,7 @@ async def test_a_deleted_agent_takes_its_keys_along(services: KeyServices, world
 async def test_who_administered_a_deleted_agent_still_sees_what_was(services: KeyServices, world: World) -> None:
     """The tombstone of its key, and why it went, stay visible to the agent's admin."""
     issued = await create_api_key(
-        services, operator(), organization_id=world.acme.id, name="own", scope=Scope.AGENT, agent_id=world.own.id
+        services, OPERATOR, organization_id=world.acme.id, name="own", scope=Scope.AGENT, agent_id=world.own.id
     )
     async with services.database.transaction() as session:
         await delete_agent(session, agent_id=world.own.id, now=services.clock())

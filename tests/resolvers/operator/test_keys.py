@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from keys.issuer import Issuer
-from keys.policy import Scope, operator
+from keys.policy import OPERATOR, Scope
 from keys.refusals import ApiKeyNotFound, InvalidInput
 from keys.token import ServerKeys
 from models import ApiKey, AuditAction, AuditEvent
@@ -29,7 +29,7 @@ def tagging_otherwise(services: KeyServices) -> KeyServices:
 
 async def create(services: KeyServices, world: World, name: str) -> Issued:
     return await create_api_key(
-        services, operator(), organization_id=world.acme.id, name=name, scope=Scope.ORGANIZATION, agent_id=None
+        services, OPERATOR, organization_id=world.acme.id, name=name, scope=Scope.ORGANIZATION, agent_id=None
     )
 
 
@@ -37,13 +37,13 @@ async def test_keys_go_and_overlaps_end_with_their_server_key(services: KeyServi
     """A key that was rotated since keeps its new secret, and loses the one in overlap alone."""
     old, rotated = await create(services, world, "old"), await create(services, world, "rotated")
     newer = tagging_otherwise(services)
-    await rotate_api_key(newer, operator(), key_id=rotated.record.id, overlap_seconds=3600)
+    await rotate_api_key(newer, OPERATOR, key_id=rotated.record.id, overlap_seconds=3600)
     await create(newer, world, "new")
 
     dropped = await drop_keys_tagged_otherwise(services.database, OTHER.ids, now=services.clock())
 
     async with services.database.reading() as session:
-        living = await api_keys(session, operator(), organization_id=world.acme.id)
+        living = await api_keys(session, OPERATOR, organization_id=world.acme.id)
         row = await session.get(ApiKey, rotated.record.id)
     assert dropped == [old.record.id]
     assert {key.name for key in living} == {"rotated", "new"}
@@ -75,7 +75,7 @@ async def limit_events(services: KeyServices) -> list[AuditEvent]:
 async def test_a_changed_limit_is_the_operators_event(services: KeyServices, world: World, clock: Clock) -> None:
     """Nobody is named; the key, its agent and the moment are."""
     issued = await create_api_key(
-        services, operator(), organization_id=world.acme.id, name="deploy", scope=Scope.AGENT, agent_id=world.own.id
+        services, OPERATOR, organization_id=world.acme.id, name="deploy", scope=Scope.AGENT, agent_id=world.own.id
     )
     clock.advance(hours=1)
 
@@ -124,7 +124,7 @@ async def test_limits_that_are_set_at_the_same_time_are_both_set(services: KeySe
 async def test_a_tombstone_gets_no_limit(services: KeyServices, world: World) -> None:
     """It is no longer there to be limited."""
     issued = await create(services, world, "deploy")
-    await delete_api_key(services, operator(), key_id=issued.record.id)
+    await delete_api_key(services, OPERATOR, key_id=issued.record.id)
 
     with pytest.raises(ApiKeyNotFound):
         await limit(services, issued, rate_limit=60)

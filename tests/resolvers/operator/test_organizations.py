@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
-from keys.policy import Scope, operator
+from keys.policy import OPERATOR, Scope
 from keys.refusals import InvalidInput, NotFound, Refusal
 from models import ApiKey, AuditAction, AuditEvent, Organization
 from models.organization import live_organizations
@@ -74,7 +74,7 @@ async def test_a_deleted_organization_takes_everything_along(services: KeyServic
     for organization, agent in ((world.acme, None), (world.acme, world.own), (world.globex, None)):
         await create_api_key(
             services,
-            operator(),
+            OPERATOR,
             organization_id=organization.id,
             name="deploy",
             scope=Scope.ORGANIZATION if agent is None else Scope.AGENT,
@@ -118,7 +118,7 @@ async def test_nothing_is_made_in_a_deleted_organization(services: KeyServices, 
                 await attempt(session)
     with pytest.raises(NotFound):
         await create_api_key(
-            services, operator(), organization_id=acme_id, name="x", scope=Scope.ORGANIZATION, agent_id=None
+            services, OPERATOR, organization_id=acme_id, name="x", scope=Scope.ORGANIZATION, agent_id=None
         )
 
 
@@ -128,7 +128,7 @@ async def test_no_key_outlives_an_organization_that_is_deleted_meanwhile(service
     async def create(number: int) -> None:
         await create_api_key(
             services,
-            operator(),
+            OPERATOR,
             organization_id=world.acme.id,
             name=f"key {number}",
             scope=Scope.ORGANIZATION,
@@ -142,7 +142,7 @@ async def test_no_key_outlives_an_organization_that_is_deleted_meanwhile(service
     outcomes = await asyncio.gather(*map(create, range(8)), delete(), return_exceptions=True)
 
     async with services.database.reading() as session:
-        living = await api_keys(session, operator(), organization_id=world.acme.id)
+        living = await api_keys(session, OPERATOR, organization_id=world.acme.id)
     assert living == []
     assert [outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, Refusal)] == []
     assert outcomes[-1] is None

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
-from keys.policy import Scope, operator
+from keys.policy import OPERATOR, Scope
 from keys.sign_in.passwords import PasswordOwner
 from models import Agent, AuditAction, AuditEvent, Organization, Person, Role, SignInSession
 from models.audit import SUMMARY_LENGTH_AT_MOST
@@ -225,7 +225,7 @@ async def test_a_removed_person_is_signed_out_and_their_keys_live_on(services: K
 
     async with services.database.reading() as session:
         signed_in = list((await session.execute(select(SignInSession.person_id))).scalars())
-        key = await api_key(session, operator(), key_id=issued.record.id)
+        key = await api_key(session, OPERATOR, key_id=issued.record.id)
         left = [member.person.email for member in await members(session, organization_id=world.acme.id)]
     assert signed_in == [world.mel.id]
     assert key is not None
