@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -11,10 +11,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from keys.periodic import Periodic
 from models.audit import AuditEvent
 from models.engine.database import Database
 from models.engine.ids import new_id
 from models.engine.lease import give_back_lease, take_lease
+from models.engine.outage_log import OutageLog
 from models.engine.skip_scan import Walk
 from models.engine.statements import drop_before
 from models.support.answer_lease import KEPT_DAYS as ANSWERING_KEPT_DAYS
@@ -212,28 +214,24 @@ async def retention_running(
     database: Database, *, clock: Callable[[], datetime], audit_days: int
 ) -> AsyncIterator[None]:
     """Tidies up now and once an hour while the block runs; a transaction that is under way at its end is let finish."""
-    over = asyncio.Event()
-    rounds = asyncio.create_task(_rounds(database, clock, audit_days, over))
-    try:
-        yield
-    finally:
-        over.set()
-        # Cancelled in the middle, it would leave a connection behind that nobody closes.
-        await asyncio.wait([rounds], timeout=LAST_ROUND_SECONDS)
-        rounds.cancel()
-
-
-async def _rounds(database: Database, clock: Callable[[], datetime], audit_days: int, over: asyncio.Event) -> None:
-    """A failure is logged, and the next round tries again."""
     holder = new_id()
-    while not over.is_set():
+
+    async def tidy_up() -> None:
         try:
-            done = await tidy(database, now=clock(), audit_days=audit_days, holder=holder, is_over=over.is_set)
+            done = await tidy(database, now=clock(), audit_days=audit_days, holder=holder, is_over=rounds.is_over)
             logger.debug("tidied up" if done else "another process is tidying up")
         except Interrupted:
             logger.debug("tidying up was interrupted; the next round does the rest")
-        except Exception as error:
-            logger.warning("tidying up failed: %s", type(error).__name__)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(EVERY_SECONDS):
-                await over.wait()
+
+    rounds = Periodic(
+        "retention",
+        tidy_up,
+        every_seconds=EVERY_SECONDS,
+        outage=OutageLog(
+            logger, began=lambda error: f"tidying up failed: {type(error).__name__}", ended="tidying up works again"
+        ),
+        last_round=False,
+        last_seconds=LAST_ROUND_SECONDS,
+    )
+    async with rounds.running():
+        yield

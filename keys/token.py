@@ -179,7 +179,7 @@ def hint(prefix: str, public_id: str, last_four: str) -> str:
 
 
 def hint_of(key: "ApiKeyRecord") -> str:
-    """The hint of this key."""
+    """The key's hint, such as kd_Ab3dEf…x9Qz, by which people recognize it."""
     return hint(key.prefix, key.public_id, key.last_four)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 
 from models.engine.batching import Batches
 from models.engine.database import Database
+from models.engine.outage_log import OutageLog
 from models.engine.postgresql import FAULTS, PostgresConnection
 from models.engine.sqlite import SqliteConnection
 
@@ -63,22 +64,13 @@ class KeyReader(Protocol):
         """Closes the connections. A read after that opens new ones."""
 
 
-class _Outage:
-    """Says in the log when the database can't be asked and when it can again, once each and not for every request."""
-
-    def __init__(self) -> None:
-        self._is_on = False
-
-    def failed(self, error: BaseException) -> None:
-        if not self._is_on:
-            self._is_on = True
-            # The name alone: a driver's words hold addresses and names of users.
-            logger.error("Keys can't be verified: the database can't be asked (%s)", type(error).__name__)
-
-    def worked(self) -> None:
-        if self._is_on:
-            self._is_on = False
-            logger.warning("Keys can be verified again")
+def _outage() -> OutageLog:
+    return OutageLog(
+        logger,
+        began=lambda error: f"Keys can't be verified: the database can't be asked ({type(error).__name__})",
+        ended="Keys can be verified again",
+        level=logging.ERROR,
+    )
 
 
 # The agent is looked up by its id only, and its organization is compared afterwards: with poor statistics, a planner
@@ -119,7 +111,7 @@ class SqliteKeyReader:
 
     def __init__(self, path: Path) -> None:
         self._connection = SqliteConnection(path, busy_timeout_ms=BUSY_TIMEOUT_MS, is_read_only=True)
-        self._outage = _Outage()
+        self._outage = _outage()
 
     async def start(self) -> None:
         """Does nothing: the first read opens the file, so that the server can start before its database is there."""
@@ -193,7 +185,7 @@ class PostgresKeyReader:
             [_Lane(url) for _ in range(lanes)],
             timeout_seconds=timeout_seconds,
             failure=DatabaseUnavailable,
-            watcher=_Outage(),
+            watcher=_outage(),
         )
 
     async def start(self) -> None:

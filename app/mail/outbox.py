@@ -10,14 +10,16 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.mail.message import message_of
 from app.mail.server import MailFailure, MailServer
+from keys.periodic import Periodic
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
+from models.engine.outage_log import OutageLog
 from models.support.ticket import OutgoingTicket, claim_due_ticket, claim_ticket, is_ticket_due, mark_failed, mark_sent
 
 EVERY_SECONDS = 15.0
@@ -61,8 +63,18 @@ class Outbox:
         self._server = server
         self._clock = clock
         self._chance = chance
-        self._woken = asyncio.Event()
-        self._is_over = False
+        self._rounds = Periodic(
+            "outbox",
+            self.send_due,
+            every_seconds=EVERY_SECONDS,
+            outage=OutageLog(
+                logger,
+                began=lambda error: f"the outbox can't be read: {type(error).__name__}",
+                ended="the outbox can be read again",
+            ),
+            last_round=False,
+            last_seconds=LAST_SECONDS,
+        )
         self._sending: asyncio.Task[None] | None = None
 
     @property
@@ -72,12 +84,12 @@ class Outbox:
 
     def wake(self) -> None:
         """Makes the background task check for tickets now. Call it after a new ticket was stored. Returns at once."""
-        self._woken.set()
+        self._rounds.wake()
 
     async def send_due(self) -> int:
         """Sends the tickets that are due, one after the other. Returns how many the mail server accepted."""
         sent = 0
-        while not self._is_over and (outgoing := await self._claim()) is not None:
+        while not self._rounds.is_over() and (outgoing := await self._claim()) is not None:
             sent += await self._send(outgoing) is None
         return sent
 
@@ -98,29 +110,13 @@ class Outbox:
         if self._server is None:
             yield
             return
-        rounds = asyncio.create_task(self._rounds())
-        try:
+        async with self._rounds.running(on_late=self._stop_sending):
             yield
-        finally:
-            self._is_over = True
-            self._woken.set()
-            await asyncio.wait([rounds], timeout=LAST_SECONDS)
-            # Cancels only the sending, not the round: a round that is cancelled would leave a connection open.
-            if self._sending is not None:
-                self._sending.cancel()
-            await rounds
 
-    async def _rounds(self) -> None:
-        """A failure of the database's is logged, and the next round tries again."""
-        while not self._is_over:
-            self._woken.clear()
-            try:
-                await self.send_due()
-            except Exception as error:
-                logger.warning("the outbox can't be read: %s", type(error).__name__)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_SECONDS):
-                    await self._woken.wait()
+    def _stop_sending(self) -> None:
+        """Cancels only the sending, not the round: a round that is cancelled would leave a connection open."""
+        if self._sending is not None:
+            self._sending.cancel()
 
     def _claimed_until(self) -> datetime:
         return self._clock() + timedelta(seconds=CLAIM_SECONDS)

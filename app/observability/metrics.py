@@ -6,7 +6,6 @@ library's multiprocess mode). Importing the library takes a tenth of a second, s
 enabled.
 """
 
-import asyncio
 import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -19,6 +18,7 @@ from app.settings import SettingsError
 from keys.hashing import HashingPool
 from keys.limits.limiter import Limiter
 from keys.outcomes import Outcome
+from keys.periodic import Periodic
 from keys.usage.recorder import UsageRecorder
 from models.key_lookup import KeyState
 from resolvers.sign_in_attempts import Tried
@@ -121,17 +121,8 @@ class Metrics:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Hands over twice a second while the block runs, and at its end: another worker may be asked."""
-        rounds = asyncio.create_task(self._rounds())
-        try:
+        async with Periodic("handing over of metrics", self.hand_over, every_seconds=EVERY_SECONDS).running():
             yield
-        finally:
-            rounds.cancel()
-            self.hand_over()
-
-    async def _rounds(self) -> None:
-        while True:
-            self.hand_over()
-            await asyncio.sleep(EVERY_SECONDS)
 
 
 def _gauges(

@@ -4,13 +4,13 @@ Writes the refusal log: a line for each refused request with a genuine key, and 
 The lines contain only ids, reasons and addresses, never any text that the caller sent.
 """
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from keys.outcomes import Outcome
+from keys.periodic import Periodic
 from models.engine.ids import Prefix
 from models.key_lookup import KeyState
 
@@ -73,18 +73,11 @@ class RefusalLog:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Ends each second while the block runs, and the last one with it."""
-        seconds = asyncio.create_task(self._seconds())
         try:
-            yield
+            async with Periodic("log of refusals", self.end_second, every_seconds=EVERY_SECONDS).running():
+                yield
         finally:
-            seconds.cancel()
-            for _ in range(2):  # lines that were left out in the last second are reported at the end of the next
-                self.end_second()
-
-    async def _seconds(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_SECONDS)
-            self.end_second()
+            self.end_second()  # lines that were left out in the last second are reported at the end of the next
 
     def _recent(self, key: KeyState) -> _Recent | None:
         """The key's entry, or None if there is no room for one more key."""

@@ -6,7 +6,6 @@ the person's id if somebody has the e-mail address, and otherwise by a short dig
 attempts for the same address can be recognized.
 """
 
-import asyncio
 import ipaddress
 import logging
 from collections import Counter
@@ -14,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from app.observability.paced_log import Paced, more_words
+from keys.periodic import Periodic
 from keys.sign_in.throttle import WINDOW, Limit, counted_address
 from models.engine.ids import Prefix, external_id
 from resolvers.sign_in_attempts import PasswordTry, Tried
@@ -74,17 +74,8 @@ class SignInLog:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Ends each minute while the block runs, and the last one with it."""
-        minutes = asyncio.create_task(self._minutes())
-        try:
+        async with Periodic("log of sign-ins", self.end_minute, every_seconds=EVERY_SECONDS).running():
             yield
-        finally:
-            minutes.cancel()
-            self.end_minute()
-
-    async def _minutes(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_SECONDS)
-            self.end_minute()
 
 
 def _write(tried: PasswordTry, left_out: int) -> None:

@@ -16,6 +16,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.request_id import UNKNOWN_ROUTE, route_of
+from models.engine.outage_log import OutageLog
 from models.key_lookup import KeyState
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ OTHER_METHOD = "_OTHER"
 """OpenTelemetry's name for any other method, which the caller has invented."""
 TRACEPARENT_BYTES_AT_MOST = 256
 LAST_ROUND_SECONDS = 5
+NOT_SENT = (
+    "Traces can't be sent, and are dropped until they can: look after what OTEL_EXPORTER_OTLP_ENDPOINT names, which "
+    "must take OTLP over HTTP. Requests are answered all the same."
+)
 QUIET = ("opentelemetry", "urllib3")
 """Loggers whose lines contain addresses and invalid headers. This module logs what matters itself."""
 
@@ -175,20 +180,15 @@ class _WatchedExporter:
 
     def __init__(self, exporter: "SpanExporter") -> None:
         self._exporter = exporter
-        self._is_failing = False
+        self._outage = OutageLog(logger, began=lambda _: NOT_SENT, ended="Traces can be sent again")
 
     def export(self, spans: Sequence["ReadableSpan"]) -> "SpanExportResult":
         """Sends spans. Called in the library's thread."""
         result = self._exporter.export(spans)
-        is_failing = result.name != "SUCCESS"
-        if is_failing and not self._is_failing:
-            logger.warning(
-                "Traces can't be sent, and are dropped until they can: look after what OTEL_EXPORTER_OTLP_ENDPOINT "
-                "names, which must take OTLP over HTTP. Requests are answered all the same."
-            )
-        elif self._is_failing and not is_failing:
-            logger.warning("Traces can be sent again")
-        self._is_failing = is_failing
+        if result.name == "SUCCESS":
+            self._outage.worked()
+        else:
+            self._outage.failed()
         return result
 
     def shutdown(self) -> None:

@@ -7,6 +7,7 @@ import time
 from redis.exceptions import RedisError, ResponseError
 
 from keys.limits.redis_connection import DataLost
+from models.engine.outage_log import OutageLog
 
 logger = logging.getLogger("keydesk.limiter")
 
@@ -23,49 +24,40 @@ class Outages:
         self._goes_on = goes_on
         self._in_a_row = 0
         self._ended_at = -math.inf
-        self._logged_at = -math.inf
-        self._is_logged = False
-        self._not_logged = 0
+        self._log = OutageLog(
+            logger,
+            began=self._words,
+            ended="Redis answers again: limits are counted across processes",
+            level=logging.ERROR,
+            every_seconds=LOGGED_EVERY_SECONDS,
+        )
 
     def began(self, error: BaseException) -> None:
         """Redis can't be used from now on."""
         self._in_a_row = self._in_a_row + 1 if time.monotonic() - self._ended_at < STEADY_SECONDS else 0
-        self._is_logged = False
-        self._not_logged += 1
-        self._log(error)
+        self._log.failed(error)
 
     def goes_on(self, error: BaseException) -> None:
-        """It was tried again in vain."""
-        if not self._is_logged:
-            self._log(error)
+        """Redis was tried again in vain."""
+        self._log.failed(error)
 
     def ended(self) -> None:
-        """It counts again. Logged where the outage was."""
+        """Redis counts again. This is logged where the outage was."""
         self._ended_at = time.monotonic()
-        if self._is_logged:
-            logger.warning("Redis answers again: limits are counted across processes")
+        self._log.worked()
 
     def pause_seconds(self, shortest: float) -> float:
         """How long to wait before each attempt of this outage: longer with each that follows soon upon another."""
         return min(shortest * 2.0 ** min(self._in_a_row, 10), max(shortest, PAUSE_SECONDS_AT_MOST))
 
-    def _log(self, error: BaseException) -> None:
-        now = time.monotonic()
-        if now - self._logged_at < LOGGED_EVERY_SECONDS:
-            return
-        others = self._not_logged - 1
-        more = f". Since this was last logged, there were {others} short outages more" if others else ""
+    def _words(self, error: BaseException | None) -> str:
         if isinstance(error, DataLost):
-            logger.error("Redis was emptied: until it is filled from the ledger, %s%s", self._goes_on, more)
-        else:
-            # Only the name: the words may hold the address.
-            logger.error(
-                "%s (%s): until it is back, %s%s", _what_is_wrong(error), type(error).__name__, self._goes_on, more
-            )
-        self._logged_at, self._is_logged, self._not_logged = now, True, 0
+            return f"Redis was emptied: until it is filled from the ledger, {self._goes_on}"
+        # Only the name: the words may hold the address.
+        return f"{_what_is_wrong(error)} ({type(error).__name__}): until it is back, {self._goes_on}"
 
 
-def _what_is_wrong(error: BaseException) -> str:
+def _what_is_wrong(error: BaseException | None) -> str:
     if isinstance(error, ResponseError):
         return "Redis answers, but refuses to count; `keydesk doctor` says why"
     if isinstance(error, (RedisError, OSError)):

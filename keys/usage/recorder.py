@@ -9,14 +9,16 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from keys.limits.sliding_window import Month, month_of, to_ms
+from keys.periodic import Periodic
 from keys.usage.buffer import Sender, UsageBuffer
 from keys.usage.outgoing import Item, Outgoing
 from keys.usage.user_agent import cleaned
 from keys.verification.verdict import RequestedAgent, Verdict
+from models.engine.outage_log import OutageLog
 from models.key_lookup import DatabaseUnavailable
 from models.usage.refused_request import RefusedReason
 from models.usage.store import (
@@ -62,7 +64,8 @@ class UsageRecorder:
         self._reading = asyncio.Lock()
         self._asked: dict[Month, dict[str, asyncio.Future[int]]] = {}
         self._answering: set[asyncio.Task[None]] = set()
-        self._is_failing = False
+        self._outage = OutageLog(logger, began=_not_written, ended="Usage can be written down again")
+        self._rounds = 0
         self._left_out = 0
         self._left_out_logged_at = -math.inf
         self.buffer = UsageBuffer()
@@ -70,7 +73,7 @@ class UsageRecorder:
     @property
     def is_degraded(self) -> bool:
         """Whether usage can't be written at the moment; it is kept until it can."""
-        return self._is_failing
+        return self._outage.is_on
 
     def record(self, verdict: Verdict, request_id: str, sender: Sender, wanted: RequestedAgent) -> None:
         """Remembers what became of a request; its id is 32 hexadecimal digits."""
@@ -141,44 +144,25 @@ class UsageRecorder:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Writes twice a second while the block runs, and what is left at its end."""
-        over = asyncio.Event()
-        rounds = asyncio.create_task(self._rounds(over))
+        rounds = Periodic(
+            "writing of usage",
+            self._round,
+            every_seconds=EVERY_SECONDS,
+            outage=self._outage,
+            last_seconds=LAST_ROUND_SECONDS,
+        )
         try:
-            yield
+            async with rounds.running():
+                yield
         finally:
-            over.set()
-            await asyncio.wait([rounds], timeout=LAST_ROUND_SECONDS)
-            rounds.cancel()
-            await asyncio.gather(rounds, *self._answering, return_exceptions=True)
+            await asyncio.gather(*self._answering, return_exceptions=True)
             await self._store.close()
 
-    async def _rounds(self, over: asyncio.Event) -> None:
-        number = 0
-        while True:
-            is_last = over.is_set()
-            number += 1
-            await self._round(looks_for_company=number % ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS == 0)
-            if is_last:
-                return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_SECONDS):
-                    await over.wait()
-
-    async def _round(self, *, looks_for_company: bool) -> None:
-        try:
-            await self.write()
-            if looks_for_company and self._on_other_writer is not None:
-                await self._look_for_other_writers(self._on_other_writer)
-        except Exception as error:
-            if not self._is_failing:
-                self._is_failing = True
-                cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
-                # Only the name: a driver's words hold addresses and names of users.
-                logger.warning("Usage can't be written down (%s); it is kept until it can", type(cause).__name__)
-        else:
-            if self._is_failing:
-                self._is_failing = False
-                logger.warning("Usage can be written down again")
+    async def _round(self) -> None:
+        self._rounds += 1
+        await self.write()
+        if self._on_other_writer is not None and self._rounds % ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS == 0:
+            await self._look_for_other_writers(self._on_other_writer)
 
     async def _look_for_other_writers(self, on_other_writer: Callable[[], None]) -> None:
         async with self._reading:
@@ -241,3 +225,8 @@ class UsageRecorder:
             unwritten = self.buffer.unwritten(asked, month)
             for key_id, answer in asked.items():
                 answer.set_result(used.get(key_id, 0) + unwritten.get(key_id, 0))
+
+
+def _not_written(error: BaseException | None) -> str:
+    cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
+    return f"Usage can't be written down ({type(cause).__name__}); it is kept until it can"

@@ -335,8 +335,8 @@ def test_the_log_says_once_a_minute_how_it_stands(
 
     assert messages(caplog) == [
         "Redis is out of reach (ConnectionError): until it is back, all goes on",
-        "Redis answers again: limits are counted across processes",
+        "Redis answers again: limits are counted across processes, after … s",
         "Redis is out of reach (TimeoutError): until it is back, all goes on. Since this was last logged, there were 4 "
         "short outages more",
-        "Redis answers again: limits are counted across processes",
+        "Redis answers again: limits are counted across processes, after … s",
     ]

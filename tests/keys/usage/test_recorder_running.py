@@ -216,7 +216,7 @@ async def test_a_database_that_is_away_is_told_of_once(
         messages(caplog)
         == [
             "Usage can't be written down (ConnectionRefusedError); it is kept until it can",
-            "Usage can be written down again",
+            "Usage can be written down again, after … s",
         ]
         * 2
     )
@@ -242,7 +242,7 @@ async def test_a_fault_is_logged_and_ends_nothing(
     assert await hours(database) == {(KEY, clock.now): 1}
     assert messages(caplog) == [
         "Usage can't be written down (ValueError); it is kept until it can",
-        "Usage can be written down again",
+        "Usage can be written down again, after … s",
     ]
     assert "hunter2" not in caplog.text
 

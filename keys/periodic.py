@@ -1,0 +1,91 @@
+"""One background task that repeats a piece of work for as long as a block runs."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+from models.engine.outage_log import OutageLog
+
+logger = logging.getLogger("keydesk.background")
+
+
+class Periodic:
+    """
+    Does the work when `running` begins and then every `every_seconds`, or sooner after `wake`.
+
+    A round that raises is logged by `outage`, and the next round comes all the same. At the end a round that is under
+    way may finish, within `last_seconds`. With `last_round`, one more begins after that.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[object] | None],
+        *,
+        every_seconds: float,
+        outage: OutageLog | None = None,
+        last_round: bool = True,
+        last_seconds: float = 10.0,
+    ) -> None:
+        """`name` is a noun for the log, where no `outage` of the caller's own is given."""
+        self._name = name
+        self._work = work
+        self._every_seconds = every_seconds
+        self._outage = outage or OutageLog(
+            logger, began=lambda error: f"The {name} failed ({type(error).__name__})", ended=f"The {name} works again"
+        )
+        self._last_round = last_round
+        self._last_seconds = last_seconds
+        self._woken = asyncio.Event()
+        self._is_over = False
+
+    def is_over(self) -> bool:
+        """Whether the block has ended: long work should look, and stop between two steps."""
+        return self._is_over
+
+    def wake(self) -> None:
+        """Has the next round begin now, or after the one that is under way."""
+        self._woken.set()
+
+    @asynccontextmanager
+    async def running(self, *, on_late: Callable[[], None] | None = None) -> AsyncIterator[None]:
+        """
+        Repeats the work while the block runs.
+
+        A round that takes longer than `last_seconds` at the end is cancelled. Work that must not be cancelled in its
+        middle gives `on_late` instead, which has to make the round end.
+        """
+        rounds = asyncio.create_task(self._rounds(), name=self._name)
+        try:
+            yield
+        finally:
+            self._is_over = True
+            self._woken.set()
+            await asyncio.wait([rounds], timeout=self._last_seconds)
+            (on_late or rounds.cancel)()
+            await asyncio.wait([rounds])
+
+    async def _rounds(self) -> None:
+        while True:
+            is_last = self._is_over
+            if is_last and not self._last_round:
+                return
+            self._woken.clear()
+            await self._round()
+            if is_last:
+                return
+            if not self._is_over:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._every_seconds):
+                        await self._woken.wait()
+
+    async def _round(self) -> None:
+        try:
+            done = self._work()
+            if done is not None:
+                await done
+        except Exception as error:
+            self._outage.failed(error)
+        else:
+            self._outage.worked()

@@ -1,0 +1,70 @@
+"""An outage is one line when it begins and one when it is over, however often it is tried in between."""
+
+import logging
+import time
+
+import pytest
+
+from models.engine.outage_log import OutageLog
+
+logger = logging.getLogger("keydesk.test")
+
+
+class Watch:
+    """Seconds that a test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 1000.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.seconds)
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    return Watch(monkeypatch)
+
+
+def outage_log(**options: float) -> OutageLog:
+    return OutageLog(
+        logger,
+        began=lambda error: f"It fails ({type(error).__name__})",
+        ended="It works again",
+        level=logging.ERROR,
+        **options,
+    )
+
+
+def test_a_line_when_it_fails_and_one_when_it_works(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+    """With the name of the first error, and how long it took."""
+    outage = outage_log()
+    for _ in range(2):
+        outage.worked()
+        for error in (OSError("hunter2"), ValueError(), OSError()):
+            outage.failed(error)
+            assert outage.is_on
+            watch.seconds += 0.5
+        outage.worked()
+        assert not outage.is_on
+
+    lines = [(record.levelno, record.getMessage()) for record in caplog.records]
+    assert lines == 2 * [(logging.ERROR, "It fails (OSError)"), (logging.WARNING, "It works again, after 1.5 s")]
+
+
+def test_outages_that_follow_soon_are_counted(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+    """One that goes on until the pause is over has its lines; of the shorter ones the number is logged."""
+    outage = outage_log(every_seconds=60)
+    for _ in range(4):
+        outage.failed(OSError())
+        watch.seconds += 1
+        outage.worked()
+    outage.failed(OSError())
+    watch.seconds += 60
+    outage.failed(ValueError())
+    outage.failed(ValueError())
+    outage.worked()
+
+    assert caplog.messages == [
+        "It fails (OSError)",
+        "It works again, after 1.0 s",
+        "It fails (ValueError). Since this was last logged, there were 3 short outages more",
+        "It works again, after 60.0 s",
+    ]
