@@ -6,12 +6,12 @@ take to send a request.
 import ipaddress
 import logging
 import resource
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.client_address import Network, is_trusted, normalized
+from app.observability.paced_log import Paced
 
 logger = logging.getLogger("keydesk.connections")
 
@@ -22,8 +22,8 @@ KEPT_FREE = 256
 """File descriptors that are reserved for the database, Redis, mail and files."""
 NO_LIMIT = 65_536
 """The number that is used if the system sets no limit on file descriptors."""
-LINE_SECONDS = 60.0
-"""At most one log line of a kind is written in this time; it says how many events there were since the last line."""
+REASONS_AT_MOST = 100
+"""More reasons for closing a connection than there are, so that each has its own line in the log."""
 TOO_MANY_FROM_ONE = "too many from one address; if it is your proxy's, name it in KEYDESK_TRUSTED_PROXIES"
 _IPV6_CLIENT = 64
 
@@ -89,22 +89,19 @@ class Places:
         return address
 
 
-class PacedLog:
-    """Logs events that clients can cause in any number: one line a minute for each kind, with the number of events."""
+class ClosedLog:
+    """Logs why connections were closed: one line a minute for each reason, with the number of connections."""
 
     def __init__(self) -> None:
-        self._next: dict[str, float] = {}
-        self._left_out: Counter[str] = Counter()
+        self._paced = Paced(of_a_kind=1, in_all=REASONS_AT_MOST)
 
-    def note(self, kind: str) -> None:
-        """Counts an event and logs it if a line is due. `kind` is a fixed text, never one that a client sent."""
-        now = time.monotonic()
-        if now < self._next.get(kind, 0.0):
-            self._left_out[kind] += 1
-            return
-        self._next[kind] = now + LINE_SECONDS
-        total = self._left_out.pop(kind, 0) + 1
-        logger.warning("closed %d connection(s): %s", total, kind, extra={"facts": {"closed": total, "reason": kind}})
+    def note(self, reason: str) -> None:
+        """Counts one more connection. A reason is one of this program's sentences, never a text that a client sent."""
+        left_out = self._paced.admits(reason)
+        if left_out is not None:
+            total = left_out + 1
+            facts = {"closed": total, "reason": reason}
+            logger.warning("closed %d connection(s): %s", total, reason, extra={"facts": facts})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,7 @@ class Bounds:
 
     places: Places = field(default_factory=Places)
     deadlines: Deadlines = field(default_factory=Deadlines)
-    log: PacedLog = field(default_factory=PacedLog)
+    log: ClosedLog = field(default_factory=ClosedLog)
 
 
 def raise_descriptor_limit() -> None:

@@ -22,10 +22,10 @@ from app.graphql.documents import Document, Documents, Operation
 from app.graphql.errors import (
     Code,
     ExecutionRefused,
+    FailureLog,
     RequestRefused,
     execution_errors,
     located_refusal,
-    log_failure,
     masked,
     refusal,
 )
@@ -90,9 +90,15 @@ def graphql_route(
     a subscription goes on; it may raise a Refusal, and the default refuses all subscriptions. Raises ValueError for a
     schema with extensions or operation directives, because they would not be run.
     """
-    streams = Streams(stream_limits or StreamLimits())
     endpoint = Endpoint(
-        schema, context, introspection_refusal, limits or Limits(), lists, answer_headers, stream_right, streams
+        schema,
+        context,
+        introspection_refusal,
+        limits or Limits(),
+        lists,
+        answer_headers,
+        stream_right,
+        stream_limits or StreamLimits(),
     )
 
     guarded = behind(endpoint.answer)
@@ -119,7 +125,7 @@ class Endpoint(Generic[Context]):
         lists: PersonalLists[Context] | None,
         answer_headers: Callable[[Context], Headers],
         stream_right: Callable[[Context], StreamRight],
-        streams: Streams,
+        stream_limits: StreamLimits,
     ) -> None:
         if schema.extensions or schema.directives:
             raise ValueError("Schema extensions and operation directives are not run here.")
@@ -131,7 +137,8 @@ class Endpoint(Generic[Context]):
         self._slices = asyncio.Lock()
         self._answer_headers = answer_headers
         self._stream_right = stream_right
-        self._streams = streams
+        self._failures = FailureLog()
+        self._streams = Streams(stream_limits, self._failures)
         self._documents = Documents(self._schema, limits)
         self._plain_fields = plain_fields(self._schema)
 
@@ -153,7 +160,7 @@ class Endpoint(Generic[Context]):
                 result = executor.execute_operation()
                 result = cast(ExecutionResult, await result if is_awaitable(result) else result)
             status, headers = 200, tuple(self._answer_headers(context))
-            encoded = msgspec.json.encode(_executed_body(result, request_id))
+            encoded = msgspec.json.encode(self._executed_body(result, request_id))
         except ClientGone:
             return
         except RequestRefused as refused:
@@ -167,7 +174,7 @@ class Endpoint(Generic[Context]):
             status = 400 if form is AnswerForm.GRAPHQL_RESPONSE else 200
             encoded = msgspec.json.encode({"errors": errors})
         except Exception as error:
-            log_failure(error, "a request", request_id)
+            self._failures.note(error, "a request", request_id)
             status, encoded = 500, msgspec.json.encode({"errors": [masked(request_id)]})
         await _send(send, status, form or AnswerForm.JSON, headers, encoded)
 
@@ -252,6 +259,12 @@ class Endpoint(Generic[Context]):
     def _turn(self, context: Context, complexity: int) -> AbstractAsyncContextManager[None]:
         return nullcontext() if self._lists is None else self._lists.turn(context, complexity)
 
+    def _executed_body(self, result: ExecutionResult, request_id: str | None) -> dict[str, Any]:
+        """The response body. Errors come first, as the GraphQL specification advises, to show that data is partial."""
+        if result.errors:
+            return {"errors": execution_errors(result.errors, request_id, self._failures), "data": result.data}
+        return {"data": result.data}
+
     async def _stream(
         self, executor: Executor[Any], context: Context, scope: HTTPScope, receive: Receive, send: Send
     ) -> None:
@@ -261,14 +274,7 @@ class Endpoint(Generic[Context]):
             headers = self._answer_headers(context)
             await self._streams.answer(executor, right, scope, receive, send, headers=headers, request_id=request_id)
         except Refusal as refused:
-            await send_one_result(send, refused_result(refused, request_id))
-
-
-def _executed_body(result: ExecutionResult, request_id: str | None) -> dict[str, Any]:
-    """The response body. Errors come first, as the GraphQL specification advises, to show that data is partial."""
-    if result.errors:
-        return {"errors": execution_errors(result.errors, request_id), "data": result.data}
-    return {"data": result.data}
+            await send_one_result(send, refused_result(refused, request_id, self._failures))
 
 
 def _request_id(scope: Scope) -> str | None:

@@ -17,7 +17,6 @@ from schema.refusals import as_error
 logger = logging.getLogger("keydesk.graphql")
 FAILURES_A_MINUTE = 20
 """How many failures of one kind are logged. A client that finds a bug could otherwise fill the log by repeating it."""
-_paced = Paced(of_a_kind=FAILURES_A_MINUTE, in_all=10 * FAILURES_A_MINUTE)
 
 MESSAGE_CHARACTERS = 500
 SAID_BACK = re.compile(
@@ -89,7 +88,23 @@ def masked(request_id: str | None) -> dict[str, Any]:
     return {"message": "Something went wrong on our side.", "extensions": extensions}
 
 
-def execution_errors(errors: Iterable[GraphQLError], request_id: str | None) -> list[dict[str, Any]]:
+class FailureLog:
+    """Logs the failures of one endpoint: at most FAILURES_A_MINUTE of one kind in a minute."""
+
+    def __init__(self) -> None:
+        self._paced = Paced(of_a_kind=FAILURES_A_MINUTE, in_all=10 * FAILURES_A_MINUTE)
+
+    def note(self, error: BaseException, where: str, request_id: str | None) -> None:
+        """Logs where a failure happened and its traceback, without any text from the request."""
+        left_out = self._paced.admits((where, type(error)))
+        if left_out is not None:
+            more = more_words(left_out)
+            logger.error("GraphQL: %s failed, request %s%s\n%s", where, request_id or "-", more, failure_story(error))
+
+
+def execution_errors(
+    errors: Iterable[GraphQLError], request_id: str | None, failures: FailureLog
+) -> list[dict[str, Any]]:
     """Makes the `errors` of an executed operation. Errors without one of the codes for clients are masked and logged.
 
     A field refuses by raising a Refusal, or a GraphQLError whose `extensions` have one of these codes. Its message and
@@ -109,25 +124,13 @@ def execution_errors(errors: Iterable[GraphQLError], request_id: str | None) -> 
             cause, field = error.original_error or error, _field_name(error)
             if (type(cause), field) not in logged:
                 logged.add((type(cause), field))
-                log_failure(cause, f"field {field}", request_id)
+                failures.note(cause, f"field {field}", request_id)
         if error.locations:
             answer["locations"] = [location.formatted for location in error.locations]
         if error.path is not None:
             answer["path"] = error.path
         answers.append(answer)
     return answers
-
-
-def log_failure(error: BaseException, where: str, request_id: str | None) -> None:
-    """
-    Logs where a failure happened and its traceback, without any text from the request.
-
-    At most FAILURES_A_MINUTE failures of one kind are logged in a minute.
-    """
-    left_out = _paced.admits((where, type(error)))
-    if left_out is not None:
-        more = more_words(left_out)
-        logger.error("GraphQL: %s failed, request %s%s\n%s", where, request_id or "-", more, failure_story(error))
 
 
 def without_values(message: str) -> str:

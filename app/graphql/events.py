@@ -7,7 +7,7 @@ import msgspec
 from graphql import GraphQLError
 from litestar.types import HTTPResponseStartEvent, Send
 
-from app.graphql.errors import execution_errors
+from app.graphql.errors import FailureLog, execution_errors
 from app.graphql.requests import EVENT_STREAM
 from keys.refusals import Refusal
 
@@ -27,9 +27,10 @@ def next_event(result: dict[str, Any]) -> bytes:
     return b"event: next\ndata: " + msgspec.json.encode(result) + b"\n\n"
 
 
-def refused_result(refusal: Refusal, request_id: str | None) -> dict[str, Any]:
-    """Makes the result that refuses a subscription as a whole."""
-    return {"errors": execution_errors([GraphQLError(refusal.message, original_error=refusal)], request_id)}
+def refused_result(refusal: Refusal, request_id: str | None, failures: FailureLog) -> dict[str, Any]:
+    """The result that refuses a whole subscription."""
+    error = GraphQLError(refusal.message, original_error=refusal)
+    return {"errors": execution_errors([error], request_id, failures)}
 
 
 async def begin_events(send: Send, headers: Headers, body: bytes, *, more_body: bool = True) -> None:

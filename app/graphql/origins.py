@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Receive, 
 
 from app.graphql.errors import Code, refusal
 from app.graphql.requests import AnswerForm, answer_form, header_values
+from app.observability.paced_log import Paced
 from app.setting_values import DEFAULT_PORTS
 from models.engine.url_text import is_host
 
@@ -24,7 +25,6 @@ logger = logging.getLogger("keydesk.origins")
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 PREFLIGHT_SECONDS = 600
-LOGGED_EVERY_SECONDS = 60.0
 SHOWN_CHARACTERS = 100
 Headers = list[tuple[bytes, bytes]]
 
@@ -76,7 +76,7 @@ class OriginGuard:
         own = own_origins(public_url)
         self._app = app
         self._public_url = public_url
-        self._log = _PacedLog(monotonic)
+        self._paced = Paced(of_a_kind=1, in_all=1, clock=monotonic)
         self._named = frozenset(allowed_origins) - own
         self._allowed = own | self._named
 
@@ -90,12 +90,21 @@ class OriginGuard:
         is_allowed = len(origins) <= 1 and self._allowed.issuperset(origins)
         if (scope["method"] == "POST" or is_preflight) and not is_allowed:
             message = f"Requests from {_shown(origins)} are not allowed: this server is at {self._public_url}."
-            self._log.warn(message)
+            self._warn(message)
             await _refuse(scope, answer, f"{message} {ADVICE}")
         elif is_preflight and self._is_named(origins):
             await _answer(answer, 204, _PREFLIGHT)
         else:
             await self._app(scope, receive, answer)
+
+    def _warn(self, message: str) -> None:
+        """Logs one line a minute, so that the operator sees a wrong setting but strangers can't fill the log."""
+        left_out = self._paced.admits()
+        if left_out is not None:
+            more = f" Requests like this since the last such line: {left_out}." if left_out else ""
+            logger.warning(
+                "%s Check KEYDESK_PUBLIC_URL and KEYDESK_ALLOWED_ORIGINS.%s This is said once a minute.", message, more
+            )
 
     def _is_named(self, origins: list[str]) -> bool:
         return len(origins) == 1 and origins[0] in self._named
@@ -122,26 +131,6 @@ ADVICE = (
     "Whoever runs Keydesk: KEYDESK_PUBLIC_URL must be the address in the browser; KEYDESK_ALLOWED_ORIGINS names other "
     "front ends of the same site."
 )
-
-
-class _PacedLog:
-    """Logs one line a minute, so that the operator sees a wrong setting but strangers can't fill the log."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._next_at = float("-inf")
-        self._left_out = 0
-
-    def warn(self, message: str) -> None:
-        now = self._monotonic()
-        if now < self._next_at:
-            self._left_out += 1
-            return
-        more = f" Requests like this since the last such line: {self._left_out}." if self._left_out else ""
-        self._next_at, self._left_out = now + LOGGED_EVERY_SECONDS, 0
-        logger.warning(
-            "%s Check KEYDESK_PUBLIC_URL and KEYDESK_ALLOWED_ORIGINS.%s This is said once a minute.", message, more
-        )
 
 
 def _shown(origins: list[str]) -> str:

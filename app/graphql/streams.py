@@ -18,7 +18,7 @@ from graphql import ExecutionResult, Executor, GraphQLError, create_source_event
 from graphql.error import located_error
 from litestar.types import HTTPScope, Receive, Send
 
-from app.graphql.errors import execution_errors, log_failure
+from app.graphql.errors import FailureLog, execution_errors
 from app.graphql.events import COMMENT, COMPLETE, Headers, begin_events, next_event, refused_result
 from keys.refusals import TooManyRequests, Unauthenticated
 
@@ -115,8 +115,9 @@ class Places:
 class Streams:
     """Answers subscriptions whose documents have passed all checks."""
 
-    def __init__(self, limits: StreamLimits) -> None:
+    def __init__(self, limits: StreamLimits, failures: FailureLog) -> None:
         self._limits = limits
+        self._failures = failures
         self._places = Places(limits)
 
     async def answer(
@@ -142,6 +143,7 @@ class Streams:
                 receive,
                 send,
                 request_id,
+                self._failures,
                 server_stops=extensions.get(SERVER_STOPS),
                 hang_up=extensions.get(HANG_UP),
             ).run()
@@ -157,6 +159,7 @@ class Stream:
     receive: Receive
     send: Send
     request_id: str | None
+    failures: FailureLog
     server_stops: asyncio.Event | None
     hang_up: Callable[[], None] | None
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -182,7 +185,7 @@ class Stream:
         first, *others = sorted(tasks, key=lambda task: task not in done)
         for other in others:
             if (failure := _failure(other)) is not None:
-                log_failure(failure, "the end of a stream", self.request_id)
+                self.failures.note(failure, "the end of a stream", self.request_id)
         last_words = self._last_words(first)
         try:
             async with asyncio.timeout(LAST_WORDS_SECONDS):
@@ -250,14 +253,14 @@ class Stream:
             case End.COMPLETE:
                 return COMPLETE
             case End.RIGHT_OVER:
-                return next_event(refused_result(Unauthenticated(NO_LONGER), self.request_id)) + COMPLETE
+                return next_event(refused_result(Unauthenticated(NO_LONGER), self.request_id, self.failures)) + COMPLETE
             case End.CUT_OFF:
                 return b""
             case unknown:
                 assert_never(unknown)
 
     def _errors(self, errors: Iterable[GraphQLError]) -> dict[str, Any]:
-        return {"errors": execution_errors(errors, self.request_id)}
+        return {"errors": execution_errors(errors, self.request_id, self.failures)}
 
 
 async def _read(part: Coroutine[Any, Any, End]) -> End:

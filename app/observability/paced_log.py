@@ -5,6 +5,7 @@ Call it before a log line is written for a request. The kind of a line must neve
 freely, because each kind has a limit of its own.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable
@@ -14,7 +15,11 @@ KINDS_AT_MOST = 1_000
 
 
 class Paced:
-    """Allows in each period `of_a_kind` lines of one kind, and `in_all` lines of all kinds together."""
+    """
+    Allows in each period `of_a_kind` lines of one kind, and `in_all` lines of all kinds together.
+
+    A period begins with the first line after the one before it has ended.
+    """
 
     def __init__(
         self,
@@ -28,7 +33,7 @@ class Paced:
         self._in_all = in_all
         self._every_seconds = every_seconds
         self._clock = clock
-        self._ends_at = clock() + every_seconds
+        self._ends_at = -math.inf
         self._written: Counter[Hashable] = Counter()
         self._left_out: Counter[Hashable] = Counter()
         self._others = 0
@@ -39,9 +44,10 @@ class Paced:
 
         `more_words` turns that number into words for the line.
         """
-        if self._clock() >= self._ends_at:
+        now = self._clock()
+        if now >= self._ends_at:
             self._written.clear()
-            self._ends_at = self._clock() + self._every_seconds
+            self._ends_at = now + self._every_seconds
         if self._written[kind] < self._of_a_kind and self._written.total() < self._in_all:
             self._written[kind] += 1
             return self._left_out.pop(kind, 0)

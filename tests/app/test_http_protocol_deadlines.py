@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.connections import Bounds, Deadlines, PacedLog, Places
+from app.connections import Bounds, ClosedLog, Deadlines, Places
 from app.http_protocol import BoundedHttp
 from tests.support.verify_client import served
 
@@ -191,7 +191,7 @@ def test_places_that_were_given_back_can_be_taken() -> None:
 
 def test_what_strangers_cause_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """However often they do it."""
-    log = PacedLog()
+    log = ClosedLog()
     for _ in range(1000):
         log.note("not a valid HTTP request")
     log.note("another kind")
