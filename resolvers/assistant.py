@@ -23,13 +23,13 @@ from assistant.reply.plain_text import one_line
 from assistant.reply.stored_answer import StoredAnswer, to_json
 from keys.policy import Actor
 from keys.refusals import NotFound, TooManyRequests
+from keys.windows import PersonalLimit
 from models.engine.database import Database
 from models.person import MembershipRecord, NamedPerson
 from models.support.answer_lease import end_answering
 from models.support.conversation import ConversationRecord, note_message
 from models.support.message import AlreadyKept, MessageRecord, keep_answer
 from models.support.ticket import tickets_of
-from resolvers.pace import Pace
 from resolvers.stored_questions import (
     ONE_AT_A_TIME,
     AskRequest,
@@ -60,8 +60,12 @@ class Assistant:
     knowledge: Knowledge
     possessions: Possessions
     clock: Callable[[], datetime]
-    pace: Pace = field(default_factory=lambda: Pace(DIAGNOSES_A_MINUTE))
-    asked: Pace = field(default_factory=lambda: Pace(ASKED_A_MINUTE, "sent", "messages"))
+    diagnoses: PersonalLimit = field(
+        default_factory=lambda: PersonalLimit(DIAGNOSES_A_MINUTE, f"You have asked about {DIAGNOSES_A_MINUTE} requests")
+    )
+    messages: PersonalLimit = field(
+        default_factory=lambda: PersonalLimit(ASKED_A_MINUTE, f"You have sent {ASKED_A_MINUTE} messages")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ async def ask(assistant: Assistant, asker: Asker, asking: AskRequest) -> AsyncGe
     asking = replace(asking, message=asking.message.replace("\0", ""))
     check(asking)
     # Before the message is redacted, which takes its time, and before anything is written.
-    assistant.asked.check(asker.person.id, assistant.clock())
+    assistant.messages.use(asker.person.id, assistant.clock())
     answered = await look_before(assistant.database, asker, asking, assistant.clock())
     if answered is not None:
         for part in answer.parts(answered.message.text):
@@ -138,7 +142,7 @@ async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) 
 
     Raises TooManyRequests.
     """
-    assistant.pace.check(asker.person.id, assistant.clock())
+    assistant.diagnoses.use(asker.person.id, assistant.clock())
     inquiry = Inquiry("", request_id=_harmless_id(assistant, request_id))
     considered = await consider(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
     return answer.kept(considered.answered.diagnosis, assistant.knowledge.documents.title)

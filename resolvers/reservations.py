@@ -6,16 +6,14 @@ pass the pace and the limit on keys, and all be hashed. Counted in this process;
 """
 
 import asyncio
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from keys.refusals import KeyLimitReached, TooManyRequests
-
-MUTATION_WINDOW = timedelta(minutes=1)
-PEOPLE_AT_MOST = 10_000
+from keys.windows import PersonalWindow
 
 
 class Creations:
@@ -68,13 +66,12 @@ class Reservations:
 
     def __init__(self) -> None:
         self._under_way: Counter[UUID] = Counter()
-        self._failed: OrderedDict[UUID, deque[datetime]] = OrderedDict()
+        self._failed = PersonalWindow()
         self._creating: dict[UUID, Creations] = {}
 
     def taken(self, person_id: UUID, now: datetime) -> int:
         """How many places of the person's pace are taken that have no event yet, or will never have one."""
-        failed = self._failed.get(person_id, ())
-        return self._under_way[person_id] + sum(at > now - MUTATION_WINDOW for at in failed)
+        return self._under_way[person_id] + len(self._failed.used(person_id, now))
 
     @contextmanager
     def place(self, person_id: UUID | None, now: datetime) -> Iterator[None]:
@@ -93,21 +90,12 @@ class Reservations:
         except (KeyLimitReached, TooManyRequests):
             raise
         except BaseException:
-            self._note_failure(person_id, now)
+            self._failed.add(person_id, now)
             raise
         finally:
             self._under_way[person_id] -= 1
             if not self._under_way[person_id]:
                 del self._under_way[person_id]
-
-    def _note_failure(self, person_id: UUID, now: datetime) -> None:
-        failed = self._failed.setdefault(person_id, deque())
-        self._failed.move_to_end(person_id)
-        while failed and failed[0] <= now - MUTATION_WINDOW:
-            failed.popleft()
-        failed.append(now)
-        if len(self._failed) > PEOPLE_AT_MOST:
-            self._failed.popitem(last=False)
 
     @asynccontextmanager
     async def creation(self, organization_id: UUID) -> AsyncIterator[Creations]:

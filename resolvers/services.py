@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from math import ceil
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,11 +11,12 @@ from keys.issuer import Issuer
 from keys.policy import Actor, RoleGrant
 from keys.refusals import TooManyRequests
 from keys.token import Secret
+from keys.windows import A_MINUTE, retry_after
 from models.audit import AuditAction, instants_by_actor
 from models.engine.database import Database
 from models.key_queries import ApiKeyRecord, key_record
 from models.person import memberships_of
-from resolvers.reservations import MUTATION_WINDOW, Reservations
+from resolvers.reservations import Reservations
 
 KEY_MUTATIONS = (
     AuditAction.API_KEY_CREATED,
@@ -65,17 +65,16 @@ async def check_mutation_rate(
     if actor.person_id is None:
         return
     now = services.clock()
-    recent = await instants_by_actor(session, actor.person_id, KEY_MUTATIONS, since=now - MUTATION_WINDOW)
+    recent = await instants_by_actor(session, actor.person_id, KEY_MUTATIONS, since=now - A_MINUTE)
     under_way = 0 if is_reserved else services.reservations.taken(actor.person_id, now)
-    surplus = len(recent) + under_way - services.mutations_per_minute
-    if surplus < 0:
-        return
-    # What is under way has its event in a moment, and then leaves room after a minute.
-    free_at = (recent[surplus] if surplus < len(recent) else now) + MUTATION_WINDOW
-    raise TooManyRequests(
-        f"You have changed {len(recent) + under_way} API keys within a minute. Wait a little, then go on.",
-        retry_after_seconds=max(1, ceil((free_at - now).total_seconds())),
-    )
+    # A change that is under way has its event in a moment, and then leaves room after a minute.
+    changes = [*recent, *[now] * under_way]
+    seconds = retry_after(changes, services.mutations_per_minute, A_MINUTE, now)
+    if seconds is not None:
+        raise TooManyRequests(
+            f"You have changed {len(changes)} API keys within a minute. Wait a little, then go on.",
+            retry_after_seconds=seconds,
+        )
 
 
 async def record_of(session: AsyncSession, key_id: UUID) -> ApiKeyRecord:

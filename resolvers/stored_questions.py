@@ -9,9 +9,8 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
-from math import ceil
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from assistant.facts.gather import Asker
 from assistant.redaction.redact import LENGTH_AT_MOST, Redacted
 from assistant.reply.plain_text import one_line, shortened
 from keys.refusals import InvalidInput, TooManyRequests
+from keys.windows import A_DAY, A_MINUTE, retry_after
 from models.engine.database import Database
 from models.engine.ids import Prefix, parse_external_id
 from models.support.answer_lease import begin_answering, end_answering
@@ -32,7 +32,6 @@ from resolvers.conversations import continue_conversation, named_conversation, n
 
 Outcome = TypeVar("Outcome")
 
-A_MINUTE, A_DAY = timedelta(minutes=1), timedelta(days=1)
 ASKED_AT_MOST = ((A_MINUTE, 20, "within a minute"), (A_DAY, 200, "within a day"))
 ANSWERED_WITHIN_SECONDS = 30
 """After which a question whose answering ended without a word may be answered by another process."""
@@ -288,17 +287,14 @@ async def _look_ups(session: AsyncSession, person_id: UUID, redacted: Redacted, 
 
 def _check_pace(asked: Sequence[datetime], now: datetime) -> None:
     """Raises TooManyRequests for more than a person may ask; the question that is being kept is among those asked."""
-    refused: list[tuple[float, str]] = []
-    for window, at_most, words in ASKED_AT_MOST:
-        recent = [at for at in asked if at > now - window]
-        if len(recent) > at_most:
-            wait = recent[-at_most - 1] + window - now
-            refused.append((wait.total_seconds(), f"You have asked {at_most} questions {words}."))
+    refused = [
+        (seconds, f"You have asked {at_most} questions {words}.")
+        for window, at_most, words in ASKED_AT_MOST
+        if (seconds := retry_after(asked, at_most + 1, window, now)) is not None
+    ]
     if refused:
         seconds, what = max(refused)
-        raise TooManyRequests(
-            f"{what} Wait a little, then go on; or write to support.", retry_after_seconds=max(1, ceil(seconds))
-        )
+        raise TooManyRequests(f"{what} Wait a little, then go on; or write to support.", retry_after_seconds=seconds)
 
 
 def _client_id(request: AskRequest) -> str | None:

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from math import ceil
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +12,7 @@ from assistant.reply.stored_answer import read, to_json
 from assistant.reply.ticket_text import MESSAGES_AT_MOST, HandOver, Turn, as_text, body, handed_over, subject
 from keys.policy import Actor
 from keys.refusals import InvalidInput, NotFound, TooManyRequests
+from keys.windows import A_DAY, retry_after
 from models.engine.database import Database
 from models.engine.ids import new_id
 from models.person import MembershipRecord, NamedPerson, admins_of, memberships_of, person_for_update
@@ -22,7 +22,6 @@ from models.support.ticket import Ticket, TicketRecord, handed_over_since, recor
 from resolvers.conversations import continue_conversation, named_conversation
 
 HAND_OVERS_AT_MOST = 5
-WINDOW = timedelta(days=1)
 NOTE_LENGTH_AT_MOST = 2000
 NOTE_TOO_LONG = f"The note is too long; use at most {NOTE_LENGTH_AT_MOST} characters."
 
@@ -101,14 +100,13 @@ async def _standing(session: AsyncSession, person_id: UUID, organization_id: UUI
 
 
 async def _check_pace(session: AsyncSession, person_id: UUID, now: datetime) -> None:
-    recent = await handed_over_since(session, person_id, now - WINDOW)
-    if len(recent) < HAND_OVERS_AT_MOST:
-        return
-    free_at = recent[-HAND_OVERS_AT_MOST] + WINDOW
-    raise TooManyRequests(
-        f"You have asked for a person {len(recent)} times within a day. They have what you wrote; go on tomorrow.",
-        retry_after_seconds=max(1, ceil((free_at - now).total_seconds())),
-    )
+    recent = await handed_over_since(session, person_id, now - A_DAY)
+    seconds = retry_after(recent, HAND_OVERS_AT_MOST, A_DAY, now)
+    if seconds is not None:
+        raise TooManyRequests(
+            f"You have asked for a person {len(recent)} times within a day. They have what you wrote; go on tomorrow.",
+            retry_after_seconds=seconds,
+        )
 
 
 async def _hand_over(

@@ -8,12 +8,12 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from app.graphql.limits import ListSizes
+from keys.windows import PersonalLimit
 from models.engine.ids import Prefix, external_id
 from models.engine.reader import Reader
 from models.key_queries import DELETED_LISTED_AT_MOST
 from models.list_lengths import ListLengths, list_lengths
 from models.person import MembershipRecord, Role
-from resolvers.pace import Budget
 from schema.context import Context
 
 ASSUMED_AT_MOST = 1_000
@@ -48,7 +48,7 @@ class Lists:
     def __init__(self, reader: Reader, clock: Callable[[], datetime]) -> None:
         self._reader = reader
         self._clock = clock
-        self._budget = Budget(COMPLEXITY_A_MINUTE, "data")
+        self._budget = PersonalLimit(COMPLEXITY_A_MINUTE, "You have asked for too much data")
         self._turns = WeakValueDictionary[UUID, asyncio.Lock]()
 
     def assumed(self, context: Context) -> ListSizes:
@@ -72,7 +72,7 @@ class Lists:
         """Counts an operation of at least CHARGED_FROM fields. Raises TooManyRequests."""
         signed_in = context.visit.signed_in
         if signed_in is not None and complexity >= CHARGED_FROM:
-            self._budget.spend(signed_in.person.id, complexity, self._clock())
+            self._budget.use(signed_in.person.id, self._clock(), complexity)
 
     @asynccontextmanager
     async def turn(self, context: Context, complexity: int) -> AsyncIterator[None]:

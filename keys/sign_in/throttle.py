@@ -14,8 +14,9 @@ import ipaddress
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from math import ceil
 from typing import NamedTuple, Protocol
+
+from keys.windows import free_at, seconds_until
 
 WINDOW = timedelta(minutes=15)
 PER_ACCOUNT_AND_ADDRESS = 5
@@ -85,29 +86,28 @@ def limit_reached(failures: Iterable[Failure], attempt: Attempt, now: datetime) 
 
     `failures` may include ones that are too old or that belong to other accounts, addresses or devices.
     """
-    recent = [failure for failure in failures if failure.at > now - WINDOW]
+    failures = list(failures)
+    counted: dict[Limit, tuple[int, list[Failure]]]
     if attempt.device is not None:
-        own = [each.at for each in recent if (each.account, each.device) == (attempt.account, attempt.device)]
-        free_at = {Limit.DEVICE: _free_at(own, PER_DEVICE)}
+        own = [each for each in failures if (each.account, each.device) == (attempt.account, attempt.device)]
+        counted = {Limit.DEVICE: (PER_DEVICE, own)}
     else:
-        strangers = [each for each in recent if each.device is None]
+        strangers = [each for each in failures if each.device is None]
         of_account = [each for each in strangers if each.account == attempt.account]
-        free_at = {
-            Limit.ADDRESS: _free_at(
-                [each.at for each in strangers if each.ip_address == attempt.ip_address], PER_ADDRESS
-            ),
-            Limit.ACCOUNT: _free_at([each.at for each in of_account], PER_ACCOUNT),
-            Limit.ACCOUNT_AND_ADDRESS: _free_at(
-                [each.at for each in of_account if each.ip_address == attempt.ip_address], PER_ACCOUNT_AND_ADDRESS
+        counted = {
+            Limit.ADDRESS: (PER_ADDRESS, [each for each in strangers if each.ip_address == attempt.ip_address]),
+            Limit.ACCOUNT: (PER_ACCOUNT, of_account),
+            Limit.ACCOUNT_AND_ADDRESS: (
+                PER_ACCOUNT_AND_ADDRESS,
+                [each for each in of_account if each.ip_address == attempt.ip_address],
             ),
         }
-    reached = [(instant, limit) for limit, instant in free_at.items() if instant is not None]
+    reached = [
+        (moment, limit)
+        for limit, (at_most, those) in counted.items()
+        if (moment := free_at([each.at for each in those], at_most, WINDOW, now)) is not None
+    ]
     if not reached:
         return None
     latest, limit = max(reached, key=lambda each: each[0])
-    return Reached(limit, max(1, ceil((latest - now).total_seconds())))
-
-
-def _free_at(instants: list[datetime], limit: int) -> datetime | None:
-    """The moment at which fewer failures than `limit` count again, or None if fewer count already."""
-    return None if len(instants) < limit else sorted(instants)[-limit] + WINDOW
+    return Reached(limit, seconds_until(latest, now))

@@ -108,7 +108,7 @@ async def ask(made: Made, person: str, message: str, organization: str = "acme",
 
 async def forget(made: Made) -> None:
     """As if nobody had asked anything."""
-    made.site.app._assistant.asked._asked.clear()  # the clock stands still: a minute never ends
+    made.site.app._assistant.messages._window._used.clear()  # the clock stands still: a minute never ends
     async with made.site.database.transaction() as session:
         for table in OF_CONVERSATIONS:
             await session.execute(text(f"DELETE FROM {table}"))

@@ -1,0 +1,89 @@
+"""Limits of a number in a window of time: when there is room again, and what each person used up, in this process."""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from math import ceil
+from uuid import UUID
+
+from keys.refusals import TooManyRequests
+
+A_MINUTE, A_DAY = timedelta(minutes=1), timedelta(days=1)
+PEOPLE_AT_MOST = 10_000
+
+
+def free_at(instants: Iterable[datetime], limit: int, window: timedelta, now: datetime) -> datetime | None:
+    """When fewer than `limit` of the instants are within the window that ends then; None where they are already."""
+    recent = sorted(at for at in instants if at > now - window)
+    return None if len(recent) < limit else recent[-limit] + window
+
+
+def seconds_until(moment: datetime, now: datetime) -> int:
+    """Whole seconds to wait until then, at least one."""
+    return max(1, ceil((moment - now).total_seconds()))
+
+
+def retry_after(instants: Iterable[datetime], limit: int, window: timedelta, now: datetime) -> int | None:
+    """In how many seconds fewer than `limit` of the instants are within the window; None where they are already."""
+    moment = free_at(instants, limit, window, now)
+    return None if moment is None else seconds_until(moment, now)
+
+
+class PersonalWindow:
+    """What each person used within the last minute. The person who used something longest ago is forgotten first."""
+
+    def __init__(self, people_at_most: int = PEOPLE_AT_MOST) -> None:
+        self._people_at_most = people_at_most
+        self._used: OrderedDict[UUID, deque[tuple[datetime, int]]] = OrderedDict()
+
+    def used(self, person_id: UUID, now: datetime) -> deque[tuple[datetime, int]]:
+        """When the person used something, and how much of it, oldest first."""
+        used = self._used.get(person_id)
+        if used is None:
+            return deque()
+        self._used.move_to_end(person_id)
+        while used and not now - A_MINUTE < used[0][0] <= now:  # later than now: the clock was set back
+            used.popleft()
+        return used
+
+    def add(self, person_id: UUID, now: datetime, cost: int = 1) -> None:
+        """Counts the cost."""
+        self._used.setdefault(person_id, deque()).append((now, cost))
+        self._used.move_to_end(person_id)
+        if len(self._used) > self._people_at_most:
+            self._used.popitem(last=False)
+
+
+class PersonalLimit:
+    """The most that a person may use within a minute, counted in this process."""
+
+    def __init__(self, at_most: int, too_many: str, *, people_at_most: int = PEOPLE_AT_MOST) -> None:
+        """`too_many` begins the sentence “You have asked about 300 requests within a minute.”"""
+        self._at_most = at_most
+        self._too_many = too_many
+        self._window = PersonalWindow(people_at_most)
+
+    def use(self, person_id: UUID, now: datetime, cost: int = 1) -> None:
+        """
+        Counts the cost. Raises TooManyRequests, and counts nothing, where the cost does not fit into the minute.
+
+        A person who used nothing within a minute may use more than the limit once.
+        """
+        used = self._window.used(person_id, now)
+        surplus = sum(each for _, each in used) + cost - self._at_most
+        if surplus > 0 and used:
+            raise TooManyRequests(
+                f"{self._too_many} within a minute. Wait a little, then go on.",
+                retry_after_seconds=seconds_until(_given_back(used, surplus) + A_MINUTE, now),
+            )
+        self._window.add(person_id, now, cost)
+
+
+def _given_back(used: deque[tuple[datetime, int]], surplus: int) -> datetime:
+    """The instant of the use whose end makes room for the surplus."""
+    freed = 0
+    for at, cost in used:
+        freed += cost
+        if freed >= surplus:
+            return at
+    return used[-1][0]
