@@ -1,4 +1,4 @@
-"""Wires: settings in, an ASGI application out. Importing it does nothing."""
+"""Makes the ASGI application from the settings. Importing this module has no side effects."""
 
 import contextlib
 import os
@@ -53,22 +53,22 @@ from schema.context import Context
 DOCS = Path(__file__).parent.parent / "docs"
 ROUTES = (VERIFY_PATH, GRAPHQL_PATH, "/docs", "/healthz", "/readyz", *CONSOLE_ROUTES, "/")
 HASHING_THREADS = max(1, (os.cpu_count() or 2) - 1)
-"""One core is left to the event loop."""
+"""One core is reserved for the event loop."""
 COLD_KEYS_QUEUE = 500
 NEW_KEYS_QUEUE = 1_000
 PASSWORDS_QUEUE = 64
 
 
 def utc_now() -> datetime:
-    """The system's clock."""
+    """The current time of the system's clock, in UTC."""
     return datetime.now(UTC)
 
 
 class Keydesk:
     """
-    The whole application: the verification door, and the web framework behind it.
+    The whole application: the verification endpoint, and the web framework for everything else.
 
-    What it opens it opens when its lifespan begins, and closes at its end.
+    Connections are opened when the ASGI lifespan begins, and closed when it ends.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Keydesk:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_verification = scope["type"] == ScopeType.HTTP and self._verify.answers(scope["path"])
         app: ASGIApp = self._verify if is_verification else self._web
-        # In front of all of them: nothing reads headers that are larger than any request needs.
+        # Checked first, so that no other code reads headers that are larger than any request needs.
         if scope["type"] == ScopeType.HTTP and exceeds_header_bytes(scope["headers"]):
             app = self._problems.refuse_headers
         if self._observation.tracing is None:
@@ -231,9 +231,9 @@ def create_app(
     when_started: Callable[[], None] = lambda: None,
 ) -> Keydesk:
     """
-    The ASGI application for these settings. `when_started` is called once everything is open.
+    Makes the ASGI application for these settings. `when_started` is called once everything is open.
 
-    Raises SettingsError where the server key or the public address is missing: `keydesk serve` fills in the latter.
+    Raises SettingsError if the server keys or the public URL are missing. `keydesk serve` fills in a missing URL.
     """
     if settings.server_keys is None:
         raise SettingsError("KEYDESK_SECRET_KEY is not set. Make a key with: openssl rand -hex 32")
@@ -251,7 +251,7 @@ def create_app(
 
 
 def _introspection_refusal(context: Context) -> Refusal | None:
-    """Introspection is for the signed-in."""
+    """Allows introspection only to people who are signed in: returns the refusal for anybody else."""
     try:
         context.require_signed_in()
     except Refusal as refusal:
@@ -260,7 +260,7 @@ def _introspection_refusal(context: Context) -> Refusal | None:
 
 
 def _stream_right(context: Context) -> StreamRight:
-    """A stream goes on while the session does. Raises Unauthenticated and PasswordChangeRequired."""
+    """The right to a stream: it lasts as long as the session. Raises Unauthenticated and PasswordChangeRequired."""
     visit = context.visit
     if not isinstance(visit, RequestIdentity):
         raise Unauthenticated

@@ -1,4 +1,4 @@
-"""Owns how the support assistant is put together: what it reads, and how a key that was pasted is looked up."""
+"""Assembles the support assistant: the facts that it reads, and the verifier for keys that people paste."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -31,7 +31,7 @@ def assistant_of(
     documents: Documents,
     clock: Callable[[], datetime],
 ) -> Assistant:
-    """The assistant of a process. Its gate counts nothing and remembers little: it is for looking."""
+    """Makes the assistant of a process. Its verifier of pasted keys counts no requests and has a small cache."""
     verifier = KeyVerifier(
         server_keys=server_keys,
         prefixes=settings.key_prefixes,

@@ -1,4 +1,4 @@
-"""Owns what counts requests: ledger and limiter as the settings want them, and in which order they begin and end."""
+"""Assembles what counts requests: the usage recorder, and the limiter that the settings ask for."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -20,7 +20,7 @@ logger = logging.getLogger("keydesk.limiter")
 
 
 class Metering:
-    """Limits within this process or, with Redis, across all; and one ledger for whatever is counted."""
+    """The limiter, which counts in this process or in Redis, and the usage recorder of this process."""
 
     def __init__(self, settings: Settings, database: Database, *, clock: Callable[[], datetime]) -> None:
         self._has_warned = False

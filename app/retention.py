@@ -1,4 +1,4 @@
-"""Owns what a server does beside its requests: dropping what is too old to keep, and making days of hours."""
+"""Deletes what is older than it is kept, and sums up old hours of usage as days. Runs in the background."""
 
 import asyncio
 import logging
@@ -47,17 +47,17 @@ LAST_ROUND_SECONDS = 10
 ROWS_AT_A_TIME = 1000
 LEASE = "upkeep"
 LEASE_SECONDS = 60
-"""Renewed with every transaction of a round; so long after the last one that of a process that died is over."""
+"""Every transaction of a round renews the lease. If the process dies, the lease ends this long after the last one."""
 Result = TypeVar("Result")
 logger = logging.getLogger("keydesk.upkeep")
 
 
 class Interrupted(Exception):
-    """A round goes no further; what it has done stays done, and the next one does the rest."""
+    """The round was interrupted. What it has done stays, and the next round does the rest."""
 
 
 class FindsKeys(Protocol):
-    """Finds the next keys for which there is something to do."""
+    """Finds the next keys that have something to delete."""
 
     def __call__(self, session: AsyncSession, *, after: UUID | None) -> Awaitable[Walk]: ...
 
@@ -71,10 +71,10 @@ async def tidy(
     is_over: Callable[[], bool] = lambda: False,
 ) -> bool:
     """
-    Drops what is past its time, and makes days of old hours, unless another process is at it: then False.
+    Runs one round. Returns False, and does nothing, if another process is running one.
 
-    `holder` is who does it, another for each process. A step that fails keeps none of the others from being done.
-    Raises Interrupted where `is_over`, or another took over; and after all steps the first failure.
+    `holder` is the id of this process. If a step fails, the other steps still run, and the first error is raised
+    afterwards. Raises Interrupted if `is_over()`, or if another process has taken over.
     """
     upkeep = Round(database, holder or new_id(), is_over)
     async with database.transaction() as session:
@@ -97,7 +97,7 @@ async def tidy(
 
 
 class Round:
-    """A round's transactions. Each renews the lease, so that none is stored once another process has begun a round."""
+    """The transactions of a round. Each renews the lease, and so fails if another process has begun a round."""
 
     def __init__(self, database: Database, holder: UUID, is_over: Callable[[], bool]) -> None:
         self.holder = holder
@@ -107,7 +107,7 @@ class Round:
         self._renewed_at = self._clock()
 
     async def repeat(self, step: Callable[[AsyncSession], Awaitable[int]]) -> None:
-        """Does the step, a transaction each time, until it finds less than it may do at a time."""
+        """Repeats the step, each time in a new transaction, until it affects fewer rows than ROWS_AT_A_TIME."""
         while await self.once(step) >= ROWS_AT_A_TIME:
             pass
 
@@ -116,7 +116,7 @@ class Round:
         await self.repeat(partial(drop_before, column=column, moment=moment, at_most=ROWS_AT_A_TIME))
 
     async def once(self, step: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
-        """Does the step in a transaction, and leaves the database to others for as long as that took."""
+        """Runs the step in a transaction, then pauses for as long as it took, to leave the database to others."""
         if self._is_over():
             raise Interrupted
         began = self._clock()
@@ -129,7 +129,7 @@ class Round:
         return result
 
     async def keys(self, find: FindsKeys) -> AsyncIterator[list[UUID]]:
-        """The keys for which there is something to do, some at a time."""
+        """Yields the keys that have something to delete, some at a time."""
         after: UUID | None = None
         is_first = True
         while is_first or after is not None:
@@ -144,7 +144,7 @@ class Round:
 
 
 async def _all_of(*steps: Callable[[], Awaitable[object]]) -> None:
-    """Does each step, whatever becomes of those before it. Raises Interrupted at once, the first failure at the end."""
+    """Runs all steps, even if one fails. Raises Interrupted at once, and the first other error at the end."""
     failures: list[Exception] = []
     for step in steps:
         try:
@@ -158,7 +158,7 @@ async def _all_of(*steps: Callable[[], Awaitable[object]]) -> None:
 
 
 async def _nothing(_session: AsyncSession) -> None:
-    """What renewing the lease alone takes."""
+    """A step that does nothing but renew the lease."""
 
 
 async def _events(upkeep: Round, moment: datetime) -> None:
@@ -166,7 +166,7 @@ async def _events(upkeep: Round, moment: datetime) -> None:
 
 
 async def _usage(upkeep: Round, now: datetime) -> None:
-    """Whole days become days, so that no day is kept in both forms."""
+    """Sums up hours of whole days only, so that no day is stored in both forms. Deletes days that are too old."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     oldest_hour = today - timedelta(days=HOURS_KEPT_DAYS)
     oldest_day = today - timedelta(days=DAYS_KEPT_DAYS)
@@ -177,7 +177,7 @@ async def _usage(upkeep: Round, now: datetime) -> None:
 
 
 async def _refused_requests(upkeep: Round, now: datetime) -> None:
-    """From the oldest on, for as long as some are past their time; then what is more than is kept."""
+    """Deletes refused requests that are too old, then those beyond the number that is kept."""
     oldest = now - timedelta(days=REFUSED_KEPT_DAYS)
     dropped: int = 1
     last: int | None = 0
@@ -192,14 +192,14 @@ async def _refused_requests(upkeep: Round, now: datetime) -> None:
 
 
 async def _callers(upkeep: Round) -> None:
-    """What is more than is kept."""
+    """Deletes callers beyond the number that is kept for each key."""
     async for key_ids in upkeep.keys(keys_with_too_many_callers):
         for key_id in key_ids:
             await upkeep.repeat(partial(drop_oldest_callers, key_id=key_id, at_most=ROWS_AT_A_TIME))
 
 
 async def _conversations(upkeep: Round, now: datetime) -> None:
-    """Also what is noted of people while they write with the assistant."""
+    """Deletes old conversations and tickets, and the records that limit what people ask of the assistant."""
     for column, kept in (
         (Conversation.last_message_at, timedelta(days=CONVERSATIONS_KEPT_DAYS)),
         (Answering.until, timedelta(days=ANSWERING_KEPT_DAYS)),

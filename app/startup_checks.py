@@ -1,4 +1,4 @@
-"""Owns what must hold before a database is worked with, and before the server starts."""
+"""Checks that must pass before a command uses the database, and before the server starts."""
 
 import ipaddress
 import sqlite3
@@ -29,11 +29,15 @@ HOW_TO_MAKE_A_SECRET = "Make one with `openssl rand -hex 32`, and keep it: API k
 
 BUSY_TIMEOUT_MS = 5000
 NARROWEST_PREFIX_OF_MANY = {4: 8, 6: 16}
-"""A network with a shorter prefix is no single operator's."""
+"""By IP version: a network with a shorter prefix is larger than any operator's own network."""
 
 
 def require_file(database: Database, *, may_be_new: bool = False) -> None:
-    """Raises Failure where SQLite's file is not there, unless it may be made now, or is none."""
+    """
+    Raises Failure if the SQLite file does not exist or is not a database. Does nothing for PostgreSQL.
+
+    With `may_be_new`, a missing file is created.
+    """
     path = database.sqlite_path
     if path is None:
         return
@@ -43,7 +47,7 @@ def require_file(database: Database, *, may_be_new: bool = False) -> None:
         )
     if may_be_new and not path.exists():
         make_private_file(path)
-    # Asked first without the pool, whose threads complain by themselves when a file can't be opened.
+    # Opened without the pool first, whose threads print errors of their own if a file can't be opened.
     try:
         with closing(connect(path, busy_timeout_ms=BUSY_TIMEOUT_MS)) as connection:
             connection.execute("PRAGMA schema_version").fetchone()
@@ -54,7 +58,7 @@ def require_file(database: Database, *, may_be_new: bool = False) -> None:
 
 
 async def schema_fault(database: Database) -> str | None:
-    """What is wrong with the schema's revision and how to go on, or None where it is this program's."""
+    """Says what is wrong with the schema's revision and what to do; None if it is the one that this program needs."""
     revision, wanted = await current_revision(database), newest_revision()
     if revision == wanted:
         return None
@@ -66,13 +70,13 @@ async def schema_fault(database: Database) -> str | None:
 
 
 async def require_schema(database: Database) -> None:
-    """Raises Failure where the schema is not this program's."""
+    """Raises Failure if the schema's revision is not the one that this program needs."""
     if (fault := await schema_fault(database)) is not None:
         raise Failure(fault)
 
 
 def require_servable(settings: Settings, *, host: str, workers: int) -> ServerKeys:
-    """The server keys, where nothing in the settings speaks against serving so. Raises Failure."""
+    """Raises Failure if the settings don't allow serving on this host with these workers. Returns the server keys."""
     if settings.server_keys is None:
         raise Failure(f"KEYDESK_SECRET_KEY is not set. {HOW_TO_MAKE_A_SECRET}")
     if workers > 1 and settings.redis_url is None:
@@ -88,20 +92,20 @@ def require_servable(settings: Settings, *, host: str, workers: int) -> ServerKe
 
 
 async def missing_server_keys(database: Database, ids: Collection[str]) -> dict[str, int]:
-    """The ids of server keys that living API keys need and that are not there, with how many need each."""
+    """The ids of server keys that active API keys need but that are not in `ids`, with the number of these API keys."""
     async with database.reading() as session:
         in_use = await server_keys_in_use(session, now=await database_now(session))
     return {server_key_id: count for server_key_id, count in in_use.items() if server_key_id not in ids}
 
 
 def missing_words(missing: dict[str, int]) -> str:
-    """Such as: the server key 0f3c… (3 API keys)."""
+    """Names missing server keys, such as: the server key 0f3c… (3 API keys)."""
     named = [f"{key_id} ({count} API key{'' if count == 1 else 's'})" for key_id, count in sorted(missing.items())]
     return f"the server key{'' if len(named) == 1 else 's'} {', '.join(named)}"
 
 
 def serving_warnings(settings: Settings) -> list[str]:
-    """What is set and can hardly be meant, but is not wrong for certain."""
+    """Warnings about settings that are probably, but not certainly, a mistake."""
     public_url = settings.public_url
     warnings = []
     if (
@@ -141,10 +145,10 @@ def _is_for_here(public_url: str) -> bool:
 
 def _is_other_site(origin: str, public_url: str) -> bool:
     """
-    Whether a browser takes the two for different sites, as far as can be said for certain.
+    Whether browsers certainly treat the two origins as different sites.
 
-    Which names are a site is a list of thousands of suffixes. Two names that differ in one of their last two parts are
-    of two sites, whatever that list says; of others, such as two customers of co.uk, it isn't known here.
+    Browsers decide this with a list of thousands of suffixes. Two names that differ in one of their last two parts are
+    always different sites. For others, such as two domains below co.uk, this function returns False.
     """
     one, other = urlsplit(origin), urlsplit(public_url)
     hosts = one.hostname or "", other.hostname or ""
@@ -165,9 +169,10 @@ def _is_ip_address(host: str) -> bool:
 
 async def foreign_server_key(database: Database, server_keys: ServerKeys) -> str | None:
     """
-    Why a secret that is made with these server keys would never verify, or None where nothing says so.
+    Says why a secret that is made with these server keys would never verify; None if there is no sign of that.
 
-    The server that started last has left the ids of its server keys. Until one has, the newest living key tells.
+    They are compared with the stored ids of the server that started last or, if no server has started yet, with the
+    server key of the newest active API key.
     """
     signing = server_keys.signing_id
     async with database.reading() as session:
@@ -184,7 +189,7 @@ async def foreign_server_key(database: Database, server_keys: ServerKeys) -> str
 
 
 async def require_own_server_key(database: Database, server_keys: ServerKeys) -> None:
-    """Raises Failure before a secret is issued that no server would take for its own."""
+    """Raises Failure if the server would not accept a secret that is made with these server keys."""
     if (why := await foreign_server_key(database, server_keys)) is not None:
         raise Failure(
             f"{why}. Nothing was issued: its secret would never verify. Set KEYDESK_SECRET_KEY as the server has it; "
@@ -193,13 +198,13 @@ async def require_own_server_key(database: Database, server_keys: ServerKeys) ->
 
 
 async def keep_server_keys(database: Database, server_keys: ServerKeys, *, now: datetime) -> None:
-    """Notes the ids of the server keys that a server is about to run with."""
+    """Stores the ids of the server keys that this server uses, so that commands can compare theirs."""
     async with database.transaction() as session:
         await replace_served_server_keys(session, server_keys.ids, now=now)
 
 
 def limits_warning(settings: Settings, database: Database) -> str | None:
-    """What an operator should know about limits, if anything."""
+    """A warning if limits are counted by each process separately, else None."""
     if database.backend == POSTGRESQL and settings.redis_url is None:
         return "Without KEYDESK_REDIS_URL, rate limits and quotas are counted by each process for itself."
     return None
@@ -208,7 +213,7 @@ def limits_warning(settings: Settings, database: Database) -> str | None:
 async def require_no_demo(
     database: Database, host: str, public_url: str | None, *, password_hasher: PasswordHasher
 ) -> None:
-    """Raises Failure before people whose passwords everybody knows, from the demo, can be reached from outside."""
+    """Raises Failure if the server would be reachable from outside while people still have the demo's passwords."""
     outside = host if public_url is None else urlsplit(public_url).hostname or ""
     if is_loopback(host) and is_loopback(outside):
         return

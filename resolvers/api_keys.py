@@ -1,4 +1,4 @@
-"""Does what can be done with API keys: list, rename, rotate, delete."""
+"""Lists, renames, rotates and deletes API keys."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ OVERLAP_SECONDS_AT_MOST = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A key's tombstone, and the slots after it is gone."""
+    """The tombstone of a deleted key, and the organization's slots after the deletion."""
 
     record: ApiKeyRecord
     allowance: Allowance
@@ -43,7 +43,11 @@ async def api_keys(
     agent_id: UUID | None = None,
     search: str | None = None,
 ) -> list[ApiKeyRecord]:
-    """The organization's keys that the actor may see, newest first; `search` is in the name or the hint, case aside."""
+    """
+    The organization's keys that the actor may see, newest first.
+
+    With `search`, only keys that have this text in their name or hint, in any case.
+    """
     of_agents = policy.visible_agents(actor, Action.SEE_KEY, organization_id)
     if agent_id is not None:
         of_agents = frozenset({agent_id}) if of_agents is None else of_agents & {agent_id}
@@ -55,13 +59,13 @@ async def api_keys(
 
 
 async def api_key(source: Source, actor: Actor, *, key_id: UUID) -> ApiKeyRecord | None:
-    """The key or tombstone, or None where there is none that the actor may see."""
+    """The key or tombstone with this id; None if it does not exist or the actor may not see it."""
     found = await key_record(source, key_id)
     return found if found is not None and may_on(actor, Action.SEE_KEY, found) else None
 
 
 async def rename_api_key(services: KeyServices, actor: Actor, *, key_id: UUID, name: str) -> ApiKeyRecord:
-    """Gives the key another name. Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests."""
+    """Renames the key. Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests."""
     found = await _key_that_may(services, actor, Action.RENAME_KEY, key_id)
     name = valid_name(name)
     async with services.database.transaction() as session:
@@ -82,8 +86,8 @@ async def rename_api_key(services: KeyServices, actor: Actor, *, key_id: UUID, n
 
 async def rotate_api_key(services: KeyServices, actor: Actor, *, key_id: UUID, overlap_seconds: int = 0) -> Issued:
     """
-    Gives the key a new secret in the same slot. The one before works on for the overlap, by the database's clock;
-    those before it end at once. Without an overlap it is the emergency stop, whose secret is hashed before others.
+    Gives the key a new secret; it keeps its slot. The previous secret works until the overlap ends, by the database's
+    clock; older ones end at once. A rotation without overlap is an emergency stop, so its hash goes before others.
 
     Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests.
     """
@@ -132,7 +136,7 @@ async def _store_rotation(
 
 
 async def delete_api_key(services: KeyServices, actor: Actor, *, key_id: UUID) -> Deleted:
-    """Revokes the key: it is a tombstone when this returns. Raises ApiKeyNotFound, Forbidden, TooManyRequests."""
+    """Deletes the key. When this returns, it no longer works. Raises ApiKeyNotFound, Forbidden, TooManyRequests."""
     found = await _key_that_may(services, actor, Action.DELETE_KEY, key_id)
     async with services.database.transaction() as session:
         actor, row = await _locked_key(session, actor, Action.DELETE_KEY, found, services)
@@ -160,10 +164,10 @@ async def delete_api_key(services: KeyServices, actor: Actor, *, key_id: UUID) -
 
 async def _key_that_may(services: KeyServices, actor: Actor, action: Action, key_id: UUID) -> ApiKeyRecord:
     """
-    The living key that the actor may do this to, as of the request's beginning.
+    The active key, if the actor may do this to it, with the roles at the beginning of the request.
 
-    One query, without a transaction or a lock, so that a key of somebody else's takes the same steps as one that never
-    was. Raises Forbidden, ApiKeyNotFound.
+    Runs one query without a transaction or lock, so that another organization's key takes the same steps as one that
+    does not exist. Raises Forbidden, ApiKeyNotFound.
     """
     if not policy.manages_keys_somewhere(actor, action):
         raise Forbidden(policy.denial_message(actor))
@@ -183,7 +187,11 @@ async def _locked_key(
     *,
     is_reserved: bool = False,
 ) -> tuple[Actor, ApiKey]:
-    """The actor as of now and the living key, with the organization's lock held; raises where the action is refused."""
+    """
+    Locks the organization. Returns the actor with their current roles, and the active key.
+
+    Raises a Refusal if the action is not allowed.
+    """
     if await lock_organization(session, found.organization_id) is None:
         raise ApiKeyNotFound
     actor = await with_current_roles(session, actor)

@@ -1,4 +1,4 @@
-"""Owns what is written to the audit log, and who reads it. A summary says what was done; by whom stands beside it."""
+"""Writes and reads the audit log. A summary says what was done; who did it is stored separately."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from resolvers.usage import page_size
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as its reader sees it; `api_key` is null also where it is not the reader's to see."""
+    """An event as its reader sees it. `api_key` is None also if the reader may not see the key."""
 
     id: UUID
     action: AuditAction
@@ -33,7 +33,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events, newest first, and whether there are older ones."""
+    """A page of events, newest first, and whether there are older ones."""
 
     events: Sequence[Event]
     has_next: bool
@@ -50,7 +50,7 @@ async def record(
     api_key_id: UUID | None = None,
     agent_id: UUID | None = None,
 ) -> None:
-    """Writes an event into the transaction of what it tells of, so that neither is there without the other."""
+    """Writes an event. Call it in the transaction of the change, so that neither is stored without the other."""
     session.add(
         AuditEvent(
             organization_id=organization_id,
@@ -77,9 +77,10 @@ async def record_refused_creation(
     agent_id: UUID | None = None,
 ) -> None:
     """
-    Counts a refused creation: one event a person, reason and hour, so that nobody fills the disk with noes.
+    Records a refused creation: one event for each person, reason and hour, with a count, so that nobody can fill the
+    disk with refusals.
 
-    A transaction of its own, since that of the creation is rolled back.
+    It uses a transaction of its own, because that of the creation is rolled back.
     """
     async with database.transaction() as session:
         await count_refused(
@@ -102,8 +103,8 @@ async def audit_log(
     session: AsyncSession, actor: Actor, *, organization_id: UUID, first: int, after: str | None
 ) -> Page:
     """
-    A page of what the actor may see of the organization's log. `after` is an event's id: a cursor that new events
-    don't move. Raises UnusableArgument.
+    A page of the organization's events that the actor may see, newest first. `after` is the id of the event after which
+    the page begins, so that new events don't shift pages. Raises UnusableArgument.
     """
     page_size(first, more=" events, then go on with the page's endCursor")
     before = None if after is None else parse_external_id(Prefix.AUDIT_EVENT, after)

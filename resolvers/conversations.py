@@ -1,4 +1,4 @@
-"""Does what a person may ask of their conversations with the assistant: list, read and rate. They are theirs alone."""
+"""Lists, reads and rates a person's conversations with the assistant. Nobody else can see them."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ from resolvers.usage import page_size
 
 
 async def conversation(source: Source, actor: Actor, conversation_id: UUID | None) -> ConversationRecord | None:
-    """The person's, in an organization that they are still in."""
+    """The person's conversation with this id, if they are still in its organization; else None."""
     if conversation_id is None or actor.person_id is None:
         return None
     found = await find_conversation(source, conversation_id, actor.person_id)
@@ -30,9 +30,10 @@ async def named_conversation(
     session: AsyncSession, person_id: UUID, organization_id: UUID, conversation_id: UUID | None
 ) -> ConversationRecord | None:
     """
-    The conversation that an input names; None where it names none.
+    The conversation that an input names, or None if it names none.
 
-    Raises InvalidInput of conversationId for any but the person's own in this organization, in the same words.
+    Raises InvalidInput for conversationId, with the same message for every id that is not one of the person's own
+    conversations in this organization.
     """
     if conversation_id is None:
         return None
@@ -43,20 +44,20 @@ async def named_conversation(
 
 
 async def continue_conversation(session: AsyncSession, record: ConversationRecord, now: datetime) -> None:
-    """Locks the conversation for a further message. Raises InvalidInput where it was deleted meanwhile."""
+    """Locks the conversation for another message. Raises InvalidInput if it was deleted meanwhile."""
     if not await note_message(session, record.id, at=now, subject=record.subject):
         raise no_such_conversation()
 
 
 def no_such_conversation() -> InvalidInput:
-    """The refusal of a conversation that is not the person's own in this organization."""
+    """The refusal of a conversation that is not one of the person's own in this organization."""
     return InvalidInput("conversationId", "There is no such conversation of yours in this organization.")
 
 
 async def conversations(
     source: Source, actor: Actor, organization_id: UUID, *, first: int, before: str | None
 ) -> list[ConversationRecord]:
-    """The person's in this organization, newest first. Raises UnusableArgument."""
+    """The person's conversations in this organization, newest first. Raises UnusableArgument."""
     page_size(first)
     if actor.person_id is None:
         return []
@@ -68,19 +69,19 @@ async def conversations(
 async def messages(
     source: Source, conversation_ids: Sequence[UUID], *, last: int, before: UUID | None
 ) -> list[list[MessageRecord]]:
-    """Of each conversation the last so many before that one, oldest first."""
+    """For each conversation, its last `last` messages before the message `before`, oldest first."""
     found = await messages_of(source, conversation_ids, last=last, before=before)
     return [found[each] for each in conversation_ids]
 
 
 async def tickets(source: Source, conversation_ids: Sequence[UUID]) -> list[TicketRecord | None]:
-    """The hand-over of each, where there was one."""
+    """For each conversation, its ticket, or None."""
     found = await tickets_of(source, conversation_ids)
     return [found.get(each) for each in conversation_ids]
 
 
 async def keys(source: Source, actor: Actor, key_ids: Collection[UUID]) -> list[ApiKeyRecord | None]:
-    """The keys that answers are about, where the person may see them today."""
+    """The keys that answers are about; None for each that the person may not see now."""
     found = await key_records(source, key_ids)
     return [
         record if (record := found.get(each)) is not None and may_on(actor, Action.SEE_KEY, record) else None
@@ -91,7 +92,7 @@ async def keys(source: Source, actor: Actor, key_ids: Collection[UUID]) -> list[
 async def rate(
     database: Database, reader: Reader, actor: Actor, message_id: UUID | None, *, helpful: bool, now: datetime
 ) -> MessageRecord | None:
-    """Keeps what the person says of an answer; None where there is no such message of theirs."""
+    """Stores the person's rating of an answer and returns the message; None if they have no such message."""
     if message_id is None or actor.person_id is None:
         return None
     found = await find_message(reader, message_id, actor.person_id)
@@ -104,7 +105,7 @@ async def rate(
 
 
 def before_id(prefix: Prefix, text: str | None) -> UUID | None:
-    """Where a page ends. Raises UnusableArgument."""
+    """Parses the cursor of a page: the id before which it ends. Raises UnusableArgument."""
     if text is None:
         return None
     found = parse_external_id(prefix, text)

@@ -1,4 +1,4 @@
-"""Does the creation of a key: refused before its secret is hashed, or looked at again, under the lock, after it."""
+"""Creates API keys. Everything is checked before the secret is hashed, and again afterwards under the lock."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -31,9 +31,8 @@ async def create_api_key(
     """
     Takes a slot and issues a key.
 
-    What can be refused is refused before the secret is hashed, and looked at again, under the organization's lock,
-    after it: nothing is locked while argon2 runs. Raises NotFound, Forbidden, InvalidInput, KeyLimitReached,
-    TooManyRequests.
+    Everything is checked before the secret is hashed, and again afterwards under the organization's lock, so that
+    nothing is locked while argon2 runs. Raises NotFound, Forbidden, InvalidInput, KeyLimitReached, TooManyRequests.
     """
     wanted = _Wanted(organization_id, name, scope, agent_id)
     try:
@@ -41,7 +40,7 @@ async def create_api_key(
             try:
                 return await _create(services, actor, wanted, creations)
             finally:
-                # Whoever waits looks again, since the slot that this one waited for is free, or taken for good.
+                # Waiting creations check again, because this one's slot is now either free or taken permanently.
                 creations.wake_next()
     except (Forbidden, KeyLimitReached) as refusal:
         await refused_creation(services, actor, refusal, organization_id=organization_id, agent_id=agent_id)
@@ -49,7 +48,7 @@ async def create_api_key(
 
 
 async def _create(services: KeyServices, actor: Actor, wanted: "_Wanted", creations: Creations) -> Issued:
-    """No more secrets are hashed at once than there are free slots: other creations wait until one is done."""
+    """Creates a key. No more secrets are hashed at once than there are free slots; other creations wait."""
     async with AsyncExitStack() as stack:
         while True:
             ended_before = creations.ended
@@ -60,7 +59,7 @@ async def _create(services: KeyServices, actor: Actor, wanted: "_Wanted", creati
                 if creations.ended != ended_before:
                     continue
                 if creations.may_hash(free_slots):
-                    # Before anything else is awaited, so that nobody else takes what was found free.
+                    # Before anything else is awaited, so that no other creation takes the free slot.
                     stack.enter_context(creations.hashing())
                     stack.enter_context(services.reservations.place(actor.person_id, services.clock()))
                     break
@@ -77,7 +76,7 @@ async def refused_creation(
     organization_id: UUID,
     agent_id: UUID | None,
 ) -> None:
-    """Leaves a trace of a creation that the role or the limit refused. The operator's own are not counted."""
+    """Records in the audit log that the role or the key limit refused a creation. The operator's are not recorded."""
     if actor.is_operator:
         return
     reason = "limit" if isinstance(refusal, KeyLimitReached) else "role"
@@ -112,7 +111,7 @@ async def _check_creation(
     *,
     is_reserved: bool = False,
 ) -> str:
-    """Raises what speaks against the creation as things stand; returns the name as it is kept."""
+    """Checks whether the key may be created now. Raises a Refusal if not. Returns the name in its stored form."""
     if organization is None or not (actor.is_operator or organization.id in actor.roles):
         raise NotFound
     if not policy.may_with_some_key(actor, Action.CREATE_KEY, organization.id, wanted.scope):
@@ -129,7 +128,11 @@ async def _check_creation(
 
 
 async def _agent_of(session: AsyncSession, actor: Actor, wanted: _Wanted) -> Agent | None:
-    """The agent of an agent-level key; what the actor does not administer and what is not there get the same words."""
+    """
+    The agent of an agent-level key. Raises a Refusal.
+
+    An agent that the actor does not administer gets the same message as one that does not exist.
+    """
     if wanted.scope is Scope.ORGANIZATION:
         if wanted.agent_id is not None:
             raise InvalidInput("agentId", "An organization-level key is for every agent: leave the agent out.")
@@ -145,7 +148,7 @@ async def _agent_of(session: AsyncSession, actor: Actor, wanted: _Wanted) -> Age
 
 
 async def _limit_reached(session: AsyncSession, actor: Actor, organization: Organization) -> KeyLimitReached:
-    """The refusal with the keys that this actor could delete to free a slot."""
+    """The refusal for a full organization, with the keys that this actor could delete to free a slot."""
     deletable = policy.visible_agents(actor, Action.DELETE_KEY, organization.id)
     keys = (
         []
@@ -156,7 +159,7 @@ async def _limit_reached(session: AsyncSession, actor: Actor, organization: Orga
 
 
 async def _take_slot(services: KeyServices, actor: Actor, wanted: _Wanted, prepared: Prepared) -> Issued:
-    """Stores the key, if things still stand as they did before its secret was hashed."""
+    """Stores the key, after checking everything again under the organization's lock."""
     try:
         async with services.database.transaction() as session:
             organization = await lock_organization(session, wanted.organization_id)
@@ -164,7 +167,8 @@ async def _take_slot(services: KeyServices, actor: Actor, wanted: _Wanted, prepa
             await _check_creation(session, actor, services, organization, wanted, is_reserved=True)
             return await _store(session, actor, wanted, prepared, services.clock())
     except SlotUnavailable:
-        # The database's own no. The lock above leaves it nothing to say, but it is the one that counts.
+        # The database's trigger refused the key. Because of the lock above that should not happen, but it is the
+        # trigger that guarantees the limit.
         async with services.database.reading() as session:
             organization = await live_organization(session, wanted.organization_id)
             raise (NotFound() if organization is None else await _limit_reached(session, actor, organization)) from None

@@ -1,4 +1,4 @@
-"""Does what a person may ask of an organization: its admins, and the agents to scope a key to."""
+"""Lists an organization's admins, and the agents for which the actor may create keys."""
 
 from uuid import UUID
 
@@ -11,13 +11,17 @@ from models.person import NamedPerson, admins_of
 
 
 async def agents(session: AsyncSession, actor: Actor, *, organization_id: UUID) -> list[NamedAgent]:
-    """The living agents that the actor may scope a key to, by name."""
+    """The agents for which the actor may create keys, sorted by name. Without deleted ones."""
     only = policy.visible_agents(actor, Action.CREATE_KEY, organization_id)
     return await living_agents(session, organization_id, only=only)
 
 
 async def admins(session: AsyncSession, actor: Actor, *, organization_id: UUID) -> list[NamedPerson]:
-    """The organization's admins, by name, for everybody in it: whom to ask for what one's own role does not allow."""
+    """
+    The organization's admins, sorted by name.
+
+    Everybody in the organization may see them, to know whom to ask for what their own role does not allow.
+    """
     if not policy.may_with_some_key(actor, Action.SEE_ORGANIZATION, organization_id, policy.Scope.ORGANIZATION):
         return []
     return await admins_of(session, organization_id)

@@ -1,8 +1,8 @@
 """
-Owns the door: trying a password is counted before it is looked at, and taken back when it was right.
+Throttled password checks. Each attempt is stored as a failure before the hash is verified, and deleted on success.
 
-So attempts made at the same time can't be more than the throttle admits. No transaction is open while argon2 runs, and
-an address that nobody has is answered in the same steps, with a hash of the same cost.
+So parallel attempts can't exceed the limits. No transaction is open while argon2 runs. An e-mail address that nobody
+has takes the same steps, with a hash of the same cost.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ Outcome = TypeVar("Outcome")
 
 
 class Tried(StrEnum):
-    """What became of a password that somebody tried."""
+    """The outcome of an attempt."""
 
     GOOD = "good"
     WRONG = "wrong"
@@ -43,10 +43,10 @@ class Tried(StrEnum):
 
 class PasswordTry(NamedTuple):
     """
-    A password that was tried, for whoever watches. What was typed is not in it.
+    An attempt to sign in, for observers. It does not contain what was typed.
 
-    `account` is the keyed digest that failures are counted under. `person_id` is None where no person has the address,
-    and where the password was not looked at. `limit` says what a throttled attempt was one too many of.
+    `account` is the keyed digest under which failures are counted. `person_id` is None if nobody has the address, or if
+    the password was not checked. `limit` is the limit that a throttled attempt exceeded.
     """
 
     outcome: Tried
@@ -58,7 +58,7 @@ class PasswordTry(NamedTuple):
 
 
 class Throttled(TooManyRequests):
-    """There were too many wrong passwords before this attempt."""
+    """Too many wrong passwords were tried before this attempt."""
 
     def __init__(self, message: str, retry_after_seconds: int, limit: Limit) -> None:
         super().__init__(message, retry_after_seconds)
@@ -66,12 +66,12 @@ class Throttled(TooManyRequests):
 
 
 def unwatched(_tried: PasswordTry) -> None:
-    """Nobody watches."""
+    """The default for `watch`: does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordChecker:
-    """What a password is looked at with. Made with `open`, once a process."""
+    """What password checks need. Each process makes one with `open`."""
 
     database: Database
     reader: Reader
@@ -79,11 +79,11 @@ class PasswordChecker:
     devices: DeviceCookies
     account_key: bytes = field(repr=False)
     nobodys_hash: str = field(repr=False)
-    """Of a text that nobody knows: what is looked at where there is no hash that could match."""
+    """The hash of an unknown text. It is verified if there is no other hash, so that the check takes as long."""
     watch: Callable[[PasswordTry], None] = unwatched
-    """Called once for each password that is tried, when its outcome is known."""
+    """Called once for each attempt, when its outcome is known."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
-    """One count at a time in a process: a flood of attempts waits here and not on the database's connections."""
+    """Held while an attempt is counted, so that a flood of attempts does not occupy the database's connections."""
 
     @classmethod
     async def open(
@@ -95,7 +95,7 @@ class PasswordChecker:
         *,
         watch: Callable[[PasswordTry], None] = unwatched,
     ) -> Self:
-        """Costs one hash. `pool` is for passwords only."""
+        """Makes a checker, which takes one hash. `pool` must be used only for passwords."""
         return cls(
             database=database,
             reader=reader,
@@ -107,26 +107,26 @@ class PasswordChecker:
         )
 
     def account(self, email: str) -> str:
-        """What failures of an address, known or not, are counted under."""
+        """The digest under which failures of an e-mail address are counted, whether anybody has it or not."""
         return account_digest(self.account_key, email)
 
 
 def account_keys(server_keys: ServerKeys) -> tuple[bytes, ...]:
-    """What accounts' digests are made with: the first now, the others before the server keys were changed."""
+    """The keys for accounts' digests. The first is used now; the others were used before the server keys changed."""
     return server_keys.derive("sign-in account")
 
 
 def account_digest(key: bytes, email: str) -> str:
-    """The digest of an address in its canonical form."""
+    """The keyed digest of an e-mail address in its canonical form."""
     return hmac.digest(key, email.encode(), "sha256").hex()
 
 
 async def reserve_attempt(checker: PasswordChecker, attempt: Attempt, now: datetime) -> UUID:
     """
-    Counts the attempt as failed, until it is taken back, and returns what to take back.
+    Stores the attempt as a failure. Returns the id of its row, to delete it on success.
 
-    Raises Throttled where it is one too many, which is not counted. A look without the lock comes first, so that
-    whoever goes on trying keeps nobody else waiting.
+    Raises Throttled, without storing it, if a limit is reached. That is checked without the lock first, so that
+    attempts that are refused anyway don't delay others.
     """
     async with checker.database.reading() as session:
         await _require_room(session, attempt, now)
@@ -140,9 +140,9 @@ async def reserve_attempt(checker: PasswordChecker, attempt: Attempt, now: datet
 
 async def verify_password(checker: PasswordChecker, failure_id: UUID, hashed: str | None, password: str | None) -> bool:
     """
-    Whether the password is the one that was hashed, at the same cost where there is no hash or no possible password.
+    Whether the password matches the hash. Takes as long if there is no hash or no possible password.
 
-    Raises TooManyRequests, with the attempt taken back, where too many passwords are waiting to be looked at.
+    Raises TooManyRequests if too many passwords wait to be hashed; the attempt is then not counted.
     """
     if hashed is None or password is None:
         await _looked_at(checker, failure_id, checker.pool.verify(checker.nobodys_hash, ""))
@@ -151,7 +151,7 @@ async def verify_password(checker: PasswordChecker, failure_id: UUID, hashed: st
 
 
 async def hash_password(checker: PasswordChecker, failure_id: UUID, password: str) -> str:
-    """The new password's hash. Raises TooManyRequests as `verify_password` does."""
+    """Hashes a new password. Raises TooManyRequests as `verify_password` does."""
     return await _looked_at(checker, failure_id, checker.pool.hash(password))
 
 

@@ -1,7 +1,8 @@
 """
-Does what a person may ask of a key's usage: where it stands, what was counted, who uses it, what was refused.
+Reads the usage of keys: their limits, counted requests, callers, and refused requests.
 
-Each answers for several keys at once, in their order. They are keys that the actor was found to be allowed to see.
+Each function answers for several keys at once, in the same order. Callers must have checked that the actor may see
+these keys.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ NOTHING = (0,) * len(OUTCOMES)
 
 
 class Point(NamedTuple):
-    """What became of a key's requests within one interval; `refused` are the 401s and 403s."""
+    """The outcomes of a key's requests in one interval. `refused` counts the 401s and 403s."""
 
     start: datetime
     allowed: int
@@ -41,7 +42,7 @@ class Point(NamedTuple):
 
 
 def may_see_usage(actor: Actor, key: ApiKeyRecord) -> bool:
-    """Whoever may see the key may see its usage."""
+    """Whether the actor may see the key's usage: if they may see the key."""
     return may_on(actor, Action.SEE_KEY, key)
 
 
@@ -52,13 +53,13 @@ def may_know_agent(actor: Actor, organization_id: UUID, agent_id: UUID) -> bool:
 
 
 async def balances(limiter: Limiter, keys: Sequence[ApiKeyRecord]) -> list[LimitStatus | BaseException]:
-    """Where each key stands at this moment, or why that can't be told."""
+    """What each key has used and has left of its limits now, or the error that prevents reading it."""
     looks = (limiter.peek(key.id.hex, Limits(key.rate_limit, key.monthly_quota)) for key in keys)
     return await asyncio.gather(*looks, return_exceptions=True)
 
 
 async def series(source: Source, key_ids: Sequence[UUID], intervals: Intervals) -> list[list[Point]]:
-    """A point for each interval, oldest first; of an hour that was made into a day, nothing is known any more."""
+    """A point for each interval, oldest first. Hours that were summed up as days are empty."""
     counted = counted_by_hour if intervals.interval is Interval.HOUR else counted_by_day
     found: dict[tuple[UUID, datetime], tuple[int, ...]] = {}
     for key_id, start, *counts in await counted(source, key_ids, since=intervals.first, until=intervals.last_moment):
@@ -68,7 +69,7 @@ async def series(source: Source, key_ids: Sequence[UUID], intervals: Intervals) 
 
 
 async def callers(source: Source, key_ids: Sequence[UUID]) -> list[list[CallerRecord]]:
-    """Who used each with success, the last seen first, at most as many as are kept."""
+    """The callers of each key, the last seen first, at most as many as are kept."""
     found: defaultdict[UUID, list[CallerRecord]] = defaultdict(list)
     for row in await callers_of(source, key_ids):
         found[row.key_id].append(row)
@@ -76,7 +77,7 @@ async def callers(source: Source, key_ids: Sequence[UUID]) -> list[list[CallerRe
 
 
 async def refusals(source: Source, key_ids: Sequence[UUID], *, first: int) -> list[list[RefusedRecord]]:
-    """The newest refused requests of each, newest first, at most so many."""
+    """The newest refused requests of each key, newest first, at most `first`."""
     found: defaultdict[UUID, list[RefusedRecord]] = defaultdict(list)
     for row in await newest_refused(source, key_ids, of_each=first):
         found[row.key_id].append(row)
@@ -84,7 +85,7 @@ async def refusals(source: Source, key_ids: Sequence[UUID], *, first: int) -> li
 
 
 async def agents(source: Source, places: Sequence[tuple[UUID, UUID]]) -> list[NamedAgent | None]:
-    """For each pair of organization and agent the agent, deleted or not; None where it is none of that organization."""
+    """The agent for each pair of organization and agent id, deleted or not; None if it is not that organization's."""
     found = await named_agents(source, {agent_id for _, agent_id in places})
     return [found.get(place) for place in places]
 

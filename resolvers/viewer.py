@@ -1,4 +1,4 @@
-"""Does what concerns the person who asks: signing in and out, choosing a password, and telling who is signed in."""
+"""Signs people in and out, changes their passwords, and finds the person behind a session."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,14 +48,14 @@ from resolvers.sign_in_attempts import (
 )
 
 ROUNDS = 2
-"""How often a password is looked at when its hash is another one afterwards."""
+"""How often a password is checked if its hash changes meanwhile."""
 WRONG_CURRENT_PASSWORD = "This is not your current password."  # noqa: S105 - a sentence
 SAME_PASSWORD = "Choose another password than the one that you have."  # noqa: S105 - a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who is signed in, as of this request: roles are read anew each time."""
+    """The signed-in person, with the roles at the time of this request. Roles are read again for each request."""
 
     session_id: UUID
     last_seen_at: datetime
@@ -67,7 +67,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A session that has just begun, with what the browser is to keep: the values of its two cookies."""
+    """A new session, with the values of the session cookie and the device cookie."""
 
     signed_in: SignedIn
     token: Secret
@@ -76,20 +76,20 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class ChangedPassword:
-    """A session that goes on after a change of the password, under another value of its cookie."""
+    """A session after a change of the password, with its new token."""
 
     signed_in: SignedIn
     token: Secret
 
 
 async def signed_in(reader: Reader, token: str, *, now: datetime, address: str | None) -> SignedIn | None:
-    """Whose session the cookie's value names, in one query; None where it is over or was not issued here."""
+    """The person whose session has this token, from one query; None if it has expired or does not exist."""
     digest = sessions.token_digest(token)
     return None if digest is None else _signed_in(await session_record(reader, digest), now, address)
 
 
 async def still_signed_in(reader: Reader, session_id: UUID, *, now: datetime, address: str | None) -> SignedIn | None:
-    """Who is in this session now, whatever value its cookie has by now; None where the session is over."""
+    """The person of this session with their current roles, whatever its token is now; None if it has ended."""
     return _signed_in(await session_record_by_id(reader, session_id), now, address)
 
 
@@ -118,9 +118,10 @@ async def sign_in(
     now: datetime,
 ) -> SignIn:
     """
-    Begins a session; the one that the browser presented, if any, ends.
+    Signs a person in and begins a session. The session that the browser had before, if any, ends.
 
-    Raises SignInRefused, the same for an unknown address, a wrong password and a one-time password that is over.
+    Raises SignInRefused, with the same message for an unknown address, a wrong password and an expired one-time
+    password.
     """
     email, presented = canonical_email(email), presented_password(password)
     attempt = Attempt(checker.account(email), counted_address(address), checker.devices.device_of(device_cookie, email))
@@ -147,7 +148,7 @@ async def sign_in(
 
 
 def _held_back(tried: PasswordTry, refusal: TooManyRequests) -> PasswordTry:
-    """The attempt, whose password was not looked at."""
+    """The attempt as one whose password was not checked, because of this refusal."""
     if isinstance(refusal, Throttled):
         return tried._replace(outcome=Tried.THROTTLED, limit=refusal.limit)
     return tried._replace(outcome=Tried.BUSY)
@@ -156,7 +157,7 @@ def _held_back(tried: PasswordTry, refusal: TooManyRequests) -> PasswordTry:
 async def _known_person(
     checker: PasswordChecker, failure_id: UUID, email: str, password: str | None, now: datetime
 ) -> tuple[Person | None, bool]:
-    """Whose address it is, and whether it is their password; after the same steps whatever is not right."""
+    """The person with this address, and whether the password is right. Takes the same steps whatever is wrong."""
     async with checker.database.reading() as session:
         person = await person_by_email(session, email)
     is_over = person is None or password_is_over(person.password_expires_at, now)
@@ -167,7 +168,7 @@ async def _known_person(
 
 
 async def _rehashed(checker: PasswordChecker, person: Person, password: str | None) -> str | None:
-    """The password's hash with today's parameters where it has others; while the pool is full that can wait."""
+    """A new hash of the password if its hash has outdated parameters, else None. Skipped while the pool is full."""
     if person.password_hash is None or password is None or not checker.pool.needs_rehash(person.password_hash):
         return None
     try:
@@ -187,9 +188,9 @@ async def _store(
     now: datetime,
 ) -> bool:
     """
-    Stores the session of a person whose password was right a moment ago; False where there is another hash by now.
+    Stores the session of a person whose password was right. False if the person's hash has changed meanwhile.
 
-    The password was changed, or a sign-in at the same time has hashed it anew.
+    Then the password was changed, or another sign-in at the same time has stored a new hash of it.
     """
     presented_digest = sessions.token_digest(presented_token or "")
     async with checker.database.transaction() as session:
@@ -205,7 +206,7 @@ async def _store(
 
 
 async def sign_out(database: Database, token: str) -> None:
-    """Ends the session that the cookie's value names, if there is one."""
+    """Ends the session with this token, if there is one."""
     digest = sessions.token_digest(token)
     if digest is not None:
         async with database.transaction() as session:
@@ -216,11 +217,11 @@ async def change_password(
     checker: PasswordChecker, signed_in: SignedIn, *, current_password: str, new_password: str, now: datetime
 ) -> ChangedPassword:
     """
-    Gives the person the new password and ends their other sessions. This one goes on, no longer bound to change it,
-    under a new token: whoever copied the cookie before is signed out.
+    Changes the person's password and ends their other sessions. This session goes on with a new token, so that a copy
+    of the old cookie no longer works. A one-time password counts as changed.
 
-    Raises InvalidInput of currentPassword or newPassword, Unauthenticated where the session has ended meanwhile, and
-    TooManyRequests: whoever finds a browser signed in has five attempts at the password, too.
+    Raises InvalidInput for currentPassword or newPassword, Unauthenticated if the session has ended meanwhile, and
+    TooManyRequests: attempts are throttled here too, in case a stranger finds the browser signed in.
     """
     presented, chosen = presented_password(current_password), measured_password(new_password)
     if presented == chosen:
@@ -259,7 +260,7 @@ async def change_password(
 async def _right_password(
     checker: PasswordChecker, person_id: UUID, failure_id: UUID, password: str | None
 ) -> str | None:
-    """The hash that the person has, where the password is theirs."""
+    """The person's hash if the password is right, else None."""
     async with checker.database.reading() as session:
         person = await person_by_id(session, person_id)
     hashed = None if person is None else person.password_hash
@@ -269,7 +270,7 @@ async def _right_password(
 async def _require_good_password(
     checker: PasswordChecker, signed_in: SignedIn, failure_id: UUID, password: str
 ) -> None:
-    """Raises InvalidInput where the new password is easy to guess, which is no failed attempt at the current one."""
+    """Raises InvalidInput if the new password is easy to guess. That does not count as a failed attempt."""
     names = [each.organization.name for each in signed_in.memberships]
     try:
         valid_password(password, words=personal(signed_in.person.email, signed_in.person.name, *names))
@@ -280,13 +281,13 @@ async def _require_good_password(
 
 
 async def note_seen(database: Database, session_id: UUID, *, now: datetime) -> None:
-    """Writes down that the session is in use. Not for the way of a request: it waits for the database's writers."""
+    """Stores that the session is in use. Don't await it in a request, because it waits for the database's writers."""
     async with database.transaction() as session:
         await mark_seen(session, session_id, at=now, unless_since=now - sessions.SEEN_EVERY)
 
 
 async def drop_expired(database: Database, *, now: datetime) -> int:
-    """Drops sessions that are over and failures that no longer count; returns how many. For a task to call at times."""
+    """Deletes expired sessions and failures that no longer count. Returns how many. Called regularly by retention."""
     async with database.transaction() as session:
         dropped = await drop_sessions(
             session, created_before=now - sessions.LIFETIME, seen_before=now - sessions.IDLE_AT_MOST

@@ -1,1 +1,1 @@
-"""The verification endpoint."""
+"""The verification endpoint, /v1/verify."""

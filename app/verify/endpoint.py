@@ -1,4 +1,4 @@
-"""Owns /v1/verify: headers in, a Verdict out, and the ledger told of it."""
+"""Answers /v1/verify: reads the headers, lets the verifier decide, and records the request."""
 
 import hmac
 import logging
@@ -32,38 +32,42 @@ READ = frozenset({AUTHORIZATION, API_KEY, AGENT, GATEWAY_TOKEN, FORWARDED, X_FOR
 REQUEST_ID_PREFIX = len("req_")
 USER_AGENT_BYTES_AT_MOST = 1024
 FAILURES_A_MINUTE = 20
-"""That are logged; the next line says how many more there were."""
+"""The most failures that are logged in a minute. The next line says how many were left out."""
 Peer = tuple[str, int]
 NO_AGENT = RequestedAgent()
 Told = tuple[str, KeyState | None, str | None, Answer]
-"""What became of a request: a code, the key whose possession was proved, the caller's address, and the answer."""
+"""A request's result: its code, the key that the caller proved to have, the caller's address, and the answer."""
 
 
 class Observer(Protocol):
-    """Is told of each verification that is answered."""
+    """Observes the verifications that are answered."""
 
     def answered(
         self, code: str, key: KeyState | None, request_id: str, address: str | None, seconds: float, /
     ) -> None:
-        """`code` is `good`, or why it was refused; the key is there once its possession was proved."""
+        """
+        Called for each verification. `code` is `good` or the refusal's code.
+
+        `key` is set if the caller proved that it has the key. `seconds` is the duration.
+        """
 
 
 class Presented(NamedTuple):
-    """What a request's headers carry: a key, or what speaks against there being one; and the agent it is for."""
+    """What the headers of a request contain: a key, or the reason why there is none; and the requested agent."""
 
     key: str | None
     refused: Outcome
-    """Of a request without a key; GOOD with one, as far as headers can say."""
+    """The outcome for a request without a key; GOOD if there is a key."""
     detail: str
     wanted: RequestedAgent
 
 
 class VerifyEndpoint:
     """
-    An ASGI application for /v1/verify and every path below it, any method, the body unread.
+    The ASGI application for /v1/verify and every path below it. It accepts any method and does not read the body.
 
-    It stands in front of the web framework, whose routing would cost as much as half of a verification. Without a
-    ledger, nothing is remembered.
+    It is called before the web framework, whose routing would take half as long as a verification. Without a recorder,
+    no usage is recorded.
     """
 
     def __init__(
@@ -87,7 +91,7 @@ class VerifyEndpoint:
 
     @staticmethod
     def answers(path: str) -> bool:
-        """Whether the path is this door's: /v1/verifyx is not."""
+        """Whether the path is /v1/verify or below it; /v1/verifyx is not."""
         return path.startswith(PATH) and (len(path) == len(PATH) or path[len(PATH)] == "/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,7 +115,7 @@ class VerifyEndpoint:
         await send({"type": "http.response.body", "body": shown, "more_body": False})
 
     def _log_failure(self, error: Exception, request_id: str) -> None:
-        """Not with the exception itself, whose words may hold what was sent."""
+        """Logs types and frames of an error, but not its message, which may contain what was sent."""
         left_out = self._paced.admits()
         if left_out is not None:
             facts = {"requestId": request_id}
@@ -169,7 +173,7 @@ class VerifyEndpoint:
 
 
 def read_presented(values: Mapping[bytes, list[bytes]]) -> Presented:
-    """Reads the values of the headers that are not empty, by their names. A key in the URL is never read."""
+    """Reads the key and the agent from the non-empty headers, given by name. A key in the URL is never read."""
     authorizations, api_keys = values.get(AUTHORIZATION, []), values.get(API_KEY, [])
     wanted = _wanted(values[AGENT]) if AGENT in values else NO_AGENT
     bearers = [bearer for value in authorizations if (bearer := _bearer(value)) is not None]
@@ -198,7 +202,7 @@ def _malformed(detail: str, wanted: RequestedAgent) -> Presented:
 
 
 def _bearer(value: bytes) -> bytes | None:
-    """What comes after the scheme, which may be in any case; None for another scheme."""
+    """The credentials after the scheme Bearer, in any case; None for another scheme."""
     scheme, _, rest = value.partition(b" ")
     return rest.strip() if scheme.lower() == BEARER else None
 

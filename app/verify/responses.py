@@ -62,7 +62,7 @@ class Answers:
         """A refusal as problem details (RFC 9457); a 401 with its challenge (RFC 6750), a 503 with Retry-After."""
         title = _TITLES.get(outcome, NOT_PERMITTED)
         body = self._problems.body(outcome.status, outcome.code, title, detail, request_id)
-        # In a header, too: nginx passes on to callers what it has of our headers, and can't read our body.
+        # In a header too, because nginx can pass a header on to callers, but not the body.
         headers = [(b"content-type", MEDIA_TYPE.encode()), (b"x-problem-details", body)]
         if outcome.status == 401:
             error = b"" if outcome is Outcome.MISSING_KEY else b', error="invalid_token"'
@@ -87,7 +87,11 @@ class Answers:
 
 
 def _of_agent(wanted: RequestedAgent | None) -> str:
-    """Why a good key is not good here, by the form of what the caller sent: which agents there are is not said."""
+    """
+    Why a good key may not be used for this agent.
+
+    It depends only on the form of what the caller sent, and does not reveal which agents exist.
+    """
     if wanted is None or wanted.agent_id is not None:
         return "This key is good, but not for the agent that the request is for."
     if wanted.is_repeated:
@@ -143,7 +147,7 @@ def _good(verdict: Verdict, request_id: str) -> Answer:
 
 
 def _good_body(key: KeyState, request_id: str) -> bytes:
-    # Put together by hand, a third of what an encoder takes: its parts are hexadecimal digits and fixed words.
+    # Built by hand, which takes a third of an encoder's time. Its parts are only hexadecimal digits and fixed words.
     scope, agent = ("organization", "null") if key.agent_id is None else ("agent", f'"agt_{key.agent_id}"')
     return (
         f'{{"keyId":"key_{key.key_id}","organizationId":"org_{key.organization_id}","scope":"{scope}",'

@@ -2,9 +2,9 @@
 The limiter for several processes: it counts in Redis or Valkey.
 
 All requests that wait at the same time are counted by one run of an atomic script. A key's monthly count in Redis
-starts from the database's, which each process sends with the key's first request (see `keys/limits/redis_lane.py`).
-While Redis can't be used, each process counts its own requests. Each process keeps its own windows during and after
-outages, so that an unstable Redis doesn't give keys a new allowance again and again.
+starts from the database's, which each process sends with the key's first request (see
+`keys/limits/redis_connection.py`). While Redis can't be used, each process counts its own requests. Each process keeps
+its own windows during and after outages, so that an unstable Redis doesn't give keys a new allowance again and again.
 """
 
 import asyncio

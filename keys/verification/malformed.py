@@ -1,10 +1,10 @@
 """
 Finds what is wrong with the form of a presented text that is not a key, and says it in one or two sentences.
 
-The text is examined in rounds. Each round first checks whether something else was sent instead of a key (INSTEAD). If
-not, the round removes one wrapping, such as quotes (DISGUISES), and the next round examines the rest. When nothing more
-can be removed, the rest is compared with the form of a key (DEVIATIONS). The sentences are in WORDS and DISGUISE_WORDS.
-They never repeat any part of the text, because the text may be a secret, of this service or of another one.
+The text is examined in rounds. Each round first checks whether something else was sent instead of a key (NOT_A_KEY). If
+not, the round removes one wrapper, such as quotes (WRAPPERS), and the next round examines the rest. When nothing more
+can be removed, the rest is compared with the form of a key (NEAR_MISSES). The sentences are in WORDS and
+DISGUISE_WORDS. They never repeat any part of the text, because the text may be a secret, of this service or of another.
 """
 
 from collections.abc import Collection
@@ -38,9 +38,9 @@ class Malformed:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    What the rules found. If the fault is in DISGUISE_WORDS, removing that wrapping leaves a well-formed key.
+    What the rules found. If the fault is in DISGUISE_WORDS, removing that wrapper leaves a well-formed key.
 
-    `fact` is a number, or a name from a table in malformed_rules, never part of the text. `disguises` are the wrappings
+    `fact` is a number, or a name from a table in malformed_rules, never part of the text. `disguises` are the wrappers
     that were removed, the outermost first.
     """
 
@@ -83,7 +83,7 @@ def describe(finding: Finding, prefix: str) -> str:
     """
     Returns one or two sentences that say what is wrong and how to send the key correctly. `prefix` is the one to show.
 
-    The result has at most DETAIL_LENGTH_AT_MOST characters. Wrappings that would make it longer are left out, the
+    The result has at most DETAIL_LENGTH_AT_MOST characters. Wrappers that would make it longer are left out, the
     innermost first.
     """
     for named in range(len(finding.disguises), 0, -1):
@@ -116,7 +116,7 @@ def _first(rules: tuple[tuple[FormatError, Rule], ...], look: Candidate) -> tupl
 
 def _uncover(look: Candidate) -> tuple[FormatError, Candidate] | None:
     """
-    Removes the first wrapping that the text has; returns None if it has none.
+    Removes the first wrapper that the text has; returns None if it has none.
 
     A text longer than LOOKED_AT can't be a wrapped key, so only white space around it is removed.
     """
@@ -151,7 +151,7 @@ DISGUISE_WORDS: dict[FormatError, tuple[str, str]] = {
     FormatError.SURROUNDED: ("There is other text before or after the key.", "other text"),
     FormatError.BASE64: ("The key is encoded in base64.", "that encoding"),
 }
-"""For each wrapping: the sentence that says it is there, and the phrase for what to leave out."""
+"""For each wrapper: the sentence that says it is there, and the phrase for what to leave out."""
 
 _FORM = (
     "A key is {prefix}_, {public_id_length} letters and digits, an underscore, and {tail_length} more: "

@@ -251,7 +251,7 @@ WRAPPERS: tuple[tuple[FormatError, Callable[[Candidate], str]], ...] = (
     (FormatError.SURROUNDED, _surrounded),
     (FormatError.WHITE_SPACE, _joined),
 )
-"""Wrappings around or over a key. Each function returns the text without it, unchanged if it is not there."""
+"""Wrappers around or over a key. Each function returns the text without it, unchanged if it is not there."""
 
 
 # --------------------------------------------------------------------------------------------- how far it is from a key

@@ -11,12 +11,12 @@ SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
 DRIVERS = {SQLITE: "sqlite+aiosqlite", POSTGRESQL: "postgresql+asyncpg"}
 OPTIONS = {SQLITE: frozenset[str](), POSTGRESQL: frozenset({"ssl", "host", "port"})}
-"""What may stand behind the question mark of an address: `ssl=require`, or `host=/var/run/postgresql` for a socket."""
+"""The options that a database's URL may have: `ssl=require`, or `host=/var/run/postgresql` for a socket."""
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 UNREADABLE = f"it can't be read as an address such as postgresql+asyncpg://user:password@host/name. {ESCAPES}"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NOT_IN_A_NAME = re.compile(r"[@/?#:]")
-"""In a PostgreSQL database's name, these mean that the address was cut in the wrong place."""
+"""If the name of a PostgreSQL database has one of these characters, the URL was split in the wrong place."""
 
 
 class UnsupportedDatabase(ValueError):
@@ -55,7 +55,7 @@ def _check_file(url: URL) -> None:
 
 
 def _options(url: URL, backend: str) -> Mapping[str, str]:
-    """What stands behind the question mark. `sslmode`, libpq's name that hosts hand out, becomes the driver's `ssl`."""
+    """The options in the URL. `sslmode`, the name that libpq and many providers use, becomes the driver's `ssl`."""
     known, read = OPTIONS[backend], {}
     if any("@" in text for item in url.query.items() for part in item for text in part):
         raise UnsupportedDatabase(UNREADABLE)  # what looks like an option may be the rest of a password

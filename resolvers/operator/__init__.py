@@ -1,1 +1,1 @@
-"""What the command line does."""
+"""The operations of the command line. The operator may do everything, so they check no roles."""

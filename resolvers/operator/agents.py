@@ -1,4 +1,4 @@
-"""Does what the operator may do with agents: create, rename, delete."""
+"""Creates, renames and deletes agents, for the operator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from resolvers.operator.lookup import Declined, locked_organization, record_dele
 
 @dataclass(frozen=True, slots=True)
 class DeletedAgent:
-    """An agent's tombstone, and the ids of the keys that went with it."""
+    """The row of a deleted agent, and the ids of the keys that were deleted with it."""
 
     agent: Agent
     key_ids: Sequence[UUID]
 
 
 async def create_agent(session: AsyncSession, *, organization_id: UUID, name: str, now: datetime) -> Agent:
-    """A new agent. Its name need not be unique. Raises InvalidInput, Declined."""
+    """Creates an agent. Its name need not be unique. Raises InvalidInput, Declined."""
     agent = Agent(organization_id=organization_id, name=valid_name(name), created_at=now)
     await locked_organization(session, organization_id)
     session.add(agent)
@@ -34,7 +34,7 @@ async def create_agent(session: AsyncSession, *, organization_id: UUID, name: st
 
 
 async def rename_agent(session: AsyncSession, *, agent_id: UUID, name: str) -> Agent:
-    """Gives the agent another name. Raises InvalidInput, Declined."""
+    """Renames the agent. Raises InvalidInput, Declined."""
     agent = await _locked_agent(session, agent_id)
     agent.name = valid_name(name)
     await session.flush()
@@ -43,8 +43,9 @@ async def rename_agent(session: AsyncSession, *, agent_id: UUID, name: str) -> A
 
 async def delete_agent(session: AsyncSession, *, agent_id: UUID, now: datetime) -> DeletedAgent:
     """
-    Turns the agent and its keys into tombstones, at the same moment. Who administered it still sees them. Raises
-    Declined.
+    Deletes the agent and its keys in one transaction. Its agent admins can still see the tombstones.
+
+    Raises Declined.
     """
     agent = await _locked_agent(session, agent_id)
     key_ids = await delete_living_keys(session, at=now, by=None, agent_id=agent.id)
@@ -54,7 +55,11 @@ async def delete_agent(session: AsyncSession, *, agent_id: UUID, now: datetime) 
 
 
 async def entomb_agent(session: AsyncSession, agent: Agent, circumstance: str, *, now: datetime) -> None:
-    """Turns the agent into a tombstone and says so; the caller holds the organization's lock and deleted its keys."""
+    """
+    Marks the agent as deleted and writes the audit event.
+
+    The caller must hold the organization's lock and must have deleted the agent's keys.
+    """
     agent.deleted_at = now
     await record(
         session,
@@ -68,7 +73,7 @@ async def entomb_agent(session: AsyncSession, agent: Agent, circumstance: str, *
 
 
 async def _locked_agent(session: AsyncSession, agent_id: UUID) -> Agent:
-    """The agent as it is now, with its organization's lock held."""
+    """Locks the agent's organization. Returns the current row of the agent. Raises Declined."""
     found = await agent_by_id(session, agent_id)
     if found is not None:
         organization = await locked_organization(session, found.organization_id)

@@ -1,4 +1,6 @@
-"""Does the operator's report: what the assistant found in an organization, and what of it held."""
+"""
+Makes the operator's report on the assistant: what it found in an organization, and which answers solved the problem.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,51 +17,51 @@ from models.support.ticket import count_handed_over
 from models.usage.refused_after import was_refused
 
 PROVEN_AFTER = timedelta(hours=24)
-"""So long the key must not be refused for an answer to count as having solved it."""
+"""An answer counts as solved if its key was not refused for this long after it was rated as helpful."""
 NOT_UNDERSTOOD = (Case.NEEDS_DETAILS, Case.OFF_TOPIC)
 NOT_UNDERSTOOD_AT_MOST = 100
 
 
 class Proof(StrEnum):
-    """What became of an answer that the person called helpful."""
+    """Whether an answer that was rated as helpful has solved the problem."""
 
     SOLVED = "solved"
     REFUSED_AGAIN = "refused-again"
     TOO_EARLY = "too-early"
-    """To say: less than a day has passed."""
+    """Less than a day has passed, so it can't be decided yet."""
     WITHOUT_KEY = "without-key"
-    """It was about none, so there is nothing to check it by."""
+    """The answer was not about a key, so it can't be checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """An organization's, of the answers since then."""
+    """The report on an organization's answers since `since`."""
 
     since: datetime
     cases: Sequence[CaseCount]
     hand_overs: int
     proofs: Counter[Proof]
     not_understood: Sequence[NotUnderstood]
-    """The newest first."""
+    """Newest first."""
 
     @property
     def answers(self) -> int:
-        """Of all cases."""
+        """The number of answers, of all cases."""
         return sum(each.answers for each in self.cases)
 
     @property
     def direct(self) -> int:
-        """Answers that were given without asking back."""
+        """The number of answers that were given without a question back."""
         return sum(each.direct for each in self.cases)
 
     @property
     def direct_share(self) -> float | None:
-        """Of all answers; None where there is none."""
+        """The share of direct answers among all answers; None if there are no answers."""
         return self.direct / self.answers if self.answers else None
 
 
 async def report(session: AsyncSession, *, organization_id: UUID, days: int, now: datetime) -> Report:
-    """The last so many days."""
+    """Makes the report for the last `days` days."""
     since = now - timedelta(days=days)
     proofs = [await _proof(session, each, now) for each in await rated_up(session, organization_id, since=since)]
     return Report(

@@ -1,4 +1,4 @@
-"""Does what the operator alone does to API keys: gives them limits of their own, ends those without a server key."""
+"""Sets limits for single API keys, and deletes keys whose server key is gone. Only the operator can do these."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from resolvers.operator.lookup import record_deleted_keys, valid_limit
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """A key with the limits that hold from now on, and whether they are others than before."""
+    """A key with the limits that apply from now on, and whether they have changed."""
 
     record: ApiKeyRecord
     limits: KeyLimits
@@ -37,8 +37,9 @@ async def limit_key(
     now: datetime,
 ) -> Limited:
     """
-    Gives the key limits of its own, the one that is left out staying as it is; with neither, the organization's hold
-    again. What is as it was leaves no event. Raises InvalidInput, ApiKeyNotFound.
+    Sets the key's own limits; one that is None stays as it is. If both are None, the organization's limits apply again.
+
+    Writes no audit event if nothing changes. Raises InvalidInput, ApiKeyNotFound.
     """
     found = await key_record(session, key_id)
     organization = None if found is None else await lock_organization(session, found.organization_id)
@@ -71,9 +72,9 @@ async def drop_keys_tagged_otherwise(
     database: Database, server_key_ids: Collection[str], *, now: datetime
 ) -> list[UUID]:
     """
-    Deletes the living keys that none of these server keys tagged, and ends overlaps of such secrets; returns the keys.
+    Deletes the active keys that none of these server keys tagged, and ends overlaps of such secrets.
 
-    An organization at a time, each under its lock.
+    Each organization is changed in a transaction of its own, under its lock. Returns the ids of the deleted keys.
     """
     async with database.reading() as session:
         organization_ids = await organizations_tagged_otherwise(session, server_key_ids)

@@ -1,8 +1,8 @@
 """
-Owns what the operator's operations share: finding what the command line names, the lock, and the words for a no.
+What the operator's operations share: finding what the command line names, the organization's lock, and refusals.
 
-The operator is whoever may run the command line, and may do everything: these operations ask for no role, and no other
-door leads to them.
+Everybody who can run the command line is the operator and may do everything. So these operations check no roles, and
+only the command line may call them.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,20 +27,20 @@ from resolvers.audit import record
 
 Named = TypeVar("Named", Organization, Agent)
 ECHOED_AT_MOST = 64
-"""Characters of what was asked for that a refusal repeats."""
+"""How many characters of the operator's text a refusal repeats."""
 LIMIT_AT_MOST = 2**31 - 1
-"""What an integer column holds."""
+"""The largest number that an integer column can store."""
 
 
 @dataclass(eq=False)
 class Declined(Refusal):
-    """An expected no to the operator; the message says how to go on."""
+    """A refusal for the operator. The message says what to do."""
 
     message: str
 
 
 async def named_organization(session: AsyncSession, text: str) -> Organization:
-    """The organization with this id, or the only one of exactly this name. Raises Declined."""
+    """The organization with this id, or the only one with exactly this name. Raises Declined."""
     organization_id = parse_external_id(Prefix.ORGANIZATION, text)
     if organization_id is not None and (found := await live_organization(session, organization_id)) is not None:
         return found
@@ -52,7 +52,11 @@ async def named_organization(session: AsyncSession, text: str) -> Organization:
 
 
 async def named_agent(session: AsyncSession, text: str, *, organization_id: UUID | None = None) -> Agent:
-    """The agent with this id, or the only one of exactly this name; of one organization or of all. Raises Declined."""
+    """
+    The agent with this id, or the only one with exactly this name, in one organization or in all.
+
+    Raises Declined.
+    """
     agent_id = parse_external_id(Prefix.AGENT, text)
     found = None if agent_id is None else await agent_by_id(session, agent_id)
     if found is not None and organization_id in (None, found.organization_id):
@@ -73,7 +77,7 @@ async def named_agent(session: AsyncSession, text: str, *, organization_id: UUID
 
 
 async def named_person(session: AsyncSession, email: str) -> Person:
-    """The person with this address, in its canonical form. Raises Declined."""
+    """The person with this e-mail address, which must be in its canonical form. Raises Declined."""
     person = await person_by_email(session, email)
     if person is None:
         raise Declined(f"Nobody has the address {_echo(email)}. See who is there: keydesk user list --organization ORG")
@@ -81,7 +85,7 @@ async def named_person(session: AsyncSession, email: str) -> Person:
 
 
 async def locked_organization(session: AsyncSession, organization_id: UUID) -> Organization:
-    """The organization, with the lock that every change to what is in it takes first. Raises Declined."""
+    """Locks the organization, which every change of something in it must do first. Raises Declined."""
     organization = await lock_organization(session, organization_id)
     if organization is None:
         raise Declined("This organization has been deleted. See which there are: keydesk organization list")
@@ -91,7 +95,11 @@ async def locked_organization(session: AsyncSession, organization_id: UUID) -> O
 async def record_deleted_keys(
     session: AsyncSession, key_ids: Collection[UUID], circumstance: str, *, now: datetime
 ) -> None:
-    """An event for each key that went with something else; the circumstance completes “The API key … was deleted …”."""
+    """
+    Writes an audit event for each key that was deleted together with something else.
+
+    `circumstance` completes the sentence “The API key … was deleted …”.
+    """
     for key in (await key_records(session, key_ids)).values():
         await record(
             session,
@@ -106,7 +114,7 @@ async def record_deleted_keys(
 
 
 def valid_limit(number: int, field: str) -> int:
-    """The number, where it can be a limit. Raises InvalidInput of the field."""
+    """Returns the number if it is a valid limit. Raises InvalidInput for the field."""
     if not 1 <= number <= LIMIT_AT_MOST:
         raise InvalidInput(field, f"Give a limit of 1 to {LIMIT_AT_MOST}.")
     return number
@@ -120,7 +128,7 @@ def _name_in(text: str) -> str | None:
 
 
 def _echo(text: str) -> str:
-    """What was asked for, in quotes; but not a key that was pasted there: a terminal is logged now and then."""
+    """The operator's text in quotes. An API key is not repeated, because terminals are sometimes logged."""
     if is_like_a_key(text):
         return "of that name (it is an API key, and not repeated here)"
     return f"“{text}”" if len(text) <= ECHOED_AT_MOST else f"“{text[:ECHOED_AT_MOST]}…”"

@@ -1,4 +1,4 @@
-"""Does what the operator may do with organizations: create, change, delete."""
+"""Creates, changes and deletes organizations, for the operator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from resolvers.operator.lookup import locked_organization, record_deleted_keys, 
 
 @dataclass(frozen=True, slots=True)
 class DeletedOrganization:
-    """An organization's tombstone, and the ids of what was alive in it."""
+    """The row of a deleted organization, and the ids of the agents and keys that were deleted with it."""
 
     organization: Organization
     agent_ids: Sequence[UUID]
@@ -36,7 +36,7 @@ async def create_organization(
     monthly_quota: int = DEFAULT_MONTHLY_QUOTA,
     now: datetime,
 ) -> Organization:
-    """A new organization. Its name need not be unique. Raises InvalidInput."""
+    """Creates an organization. Its name need not be unique. Raises InvalidInput."""
     organization = Organization(
         name=valid_name(name),
         key_limit=valid_limit(key_limit, "keyLimit"),
@@ -60,8 +60,9 @@ async def update_organization(
     now: datetime,
 ) -> Organization:
     """
-    Changes what is given. A limit below the keys in use takes none away: it refuses new ones. Raises InvalidInput,
-    Declined.
+    Changes the given properties of an organization; those that are None stay. Raises InvalidInput, Declined.
+
+    A key limit below the number of keys in use deletes no keys, but new ones are refused.
     """
     organization = await locked_organization(session, organization_id)
     if name is not None:
@@ -91,7 +92,8 @@ async def update_organization(
 
 async def delete_organization(session: AsyncSession, *, organization_id: UUID, now: datetime) -> DeletedOrganization:
     """
-    Turns the organization, its agents and its keys into tombstones. Memberships stay, of something that nobody sees.
+    Deletes the organization, its agents and its keys. Memberships stay, but nobody can see a deleted organization.
+
     Raises Declined.
     """
     organization = await locked_organization(session, organization_id)

@@ -1,4 +1,4 @@
-"""Does what the operator may do with people: put them in organizations, change what they are there, set passwords."""
+"""Adds people to organizations, changes their roles, removes them, and sets passwords, for the operator."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from resolvers.operator.lookup import Declined, locked_organization, named_perso
 
 @dataclass(frozen=True, slots=True)
 class NewPassword:
-    """A password's hash; with an end it is for one time, to be changed at the first sign-in."""
+    """The hash of a new password. With an expiry it is a one-time password, to be changed at the first sign-in."""
 
     hashed: str
     expires_at: datetime | None = None
@@ -44,7 +44,7 @@ class NewPassword:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person in an organization, with the living agents that an agent admin administers."""
+    """A person in an organization, with their role and the agents that they administer, without deleted ones."""
 
     person: Person
     role: Role
@@ -53,7 +53,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class AddedMember:
-    """Who was added, whether the address was new, and whether the person was given a password."""
+    """The person who was added, whether their address was new, and whether they got a new password."""
 
     member: Member
     is_new: bool
@@ -61,7 +61,7 @@ class AddedMember:
 
 
 async def members(session: AsyncSession, *, organization_id: UUID) -> list[Member]:
-    """Everybody in the organization, by name."""
+    """All people in the organization, sorted by name."""
     administered = await administered_in(session, organization_id)
     return [
         Member(person, role, administered.get(person.id, []) if role is Role.AGENT_ADMIN else [])
@@ -82,10 +82,9 @@ async def add_member(
     now: datetime,
 ) -> AddedMember:
     """
-    Puts a person into an organization. A known person keeps name and password, unless the password `is_public`.
+    Adds a person to an organization. A known person keeps their name, and their password unless it `is_public`.
 
-    `new_password` is called where a password is needed, with nothing locked while it hashes. Raises InvalidInput,
-    Declined.
+    `new_password` is called if a password is needed; nothing is locked while it hashes. Raises InvalidInput, Declined.
     """
     email, name = valid_email(email), valid_name(name)
     async with database.reading() as session:
@@ -125,9 +124,9 @@ async def change_member(
     now: datetime,
 ) -> Member:
     """
-    Changes a member's role, or the living agents that they administer, or both; what is None stays.
+    Changes a member's role, the agents that they administer, or both; what is None stays.
 
-    Another role than agent admin administers none. It holds from the person's next request on. Raises Declined.
+    Only agent admins administer agents. The change applies from the person's next request on. Raises Declined.
     """
     await locked_organization(session, organization_id)
     person, held = await _member(session, email, organization_id)
@@ -152,7 +151,7 @@ async def change_member(
 
 
 async def remove_member(session: AsyncSession, *, email: str, organization_id: UUID, now: datetime) -> Person:
-    """Takes a person out of an organization and ends their sessions. The keys they made live on. Raises Declined."""
+    """Removes a person from an organization and ends their sessions. Keys that they made stay. Raises Declined."""
     await locked_organization(session, organization_id)
     person, held = await _member(session, email, organization_id)
     await person_for_update(session, person.id)
@@ -166,8 +165,9 @@ async def set_password(
     database: Database, *, email: str, new_password: Callable[[PasswordOwner], NewPassword]
 ) -> Person:
     """
-    Gives a person another password and ends their sessions. `new_password` is called with nothing locked. Raises
-    InvalidInput, Declined.
+    Sets a person's password and ends their sessions. Nothing is locked while `new_password` is called.
+
+    Raises InvalidInput, Declined.
     """
     async with database.reading() as session:
         known = await named_person(session, valid_email(email))
@@ -197,7 +197,7 @@ async def _new_person(
 
 
 async def _replace_password(session: AsyncSession, known: Person, password: NewPassword) -> bool:
-    """Gives the person the password and ends their sessions, unless they have another one than a moment ago."""
+    """Sets the password and ends the person's sessions. False if their password has changed since it was read."""
     row = await person_for_update(session, known.id)
     if row is None or row.password_hash != known.password_hash:
         return False
@@ -223,7 +223,7 @@ async def _member(session: AsyncSession, email: str, organization_id: UUID) -> t
 async def _agents_for(
     session: AsyncSession, organization_id: UUID, role: Role, agent_ids: Collection[UUID]
 ) -> list[Agent]:
-    """The agents to administer, living ones of this organization."""
+    """The agents with these ids, which must be agents of this organization. Raises Declined."""
     if role is not Role.AGENT_ADMIN and agent_ids:
         raise Declined(f"Only an {ROLE_WORDS[Role.AGENT_ADMIN]} administers agents: leave --agent out.")
     agents = await live_agents(session, organization_id, only=set(agent_ids))

@@ -1,4 +1,4 @@
-"""Does what the operator may do about failed sign-ins: see which accounts and addresses are locked, and unlock them."""
+"""Lists and unlocks accounts and addresses that are locked after wrong passwords, for the operator."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
@@ -24,7 +24,7 @@ from resolvers.sign_in_attempts import account_digest, account_keys
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A limit that is reached: for which account (a digest), from which address, and until when."""
+    """A limit that was reached: the account (a digest) and address that are locked, and until when."""
 
     limit: Limit
     account: str | None
@@ -32,12 +32,12 @@ class Lock:
     failures: int
     until: datetime
     email: str | None = None
-    """The account's address, where a person has it."""
+    """The account's e-mail address, if a person has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unlocked:
-    """What was forgotten: failures, the locks they made, the addresses they came from; and what is still locked."""
+    """The deleted failures, the locks that they caused and their addresses, and what is still locked."""
 
     failures: int
     locks: Sequence[Lock]
@@ -46,7 +46,7 @@ class Unlocked:
 
 
 async def locks(session: AsyncSession, server_keys: ServerKeys, *, now: datetime) -> list[Lock]:
-    """What is locked now, the longest first."""
+    """All current locks, the one that lasts longest first."""
     found = _locks(await recent_failures(session, since=now - WINDOW))
     emails = {
         account_digest(key, email): email for email in await every_email(session) for key in account_keys(server_keys)
@@ -59,29 +59,29 @@ async def locks(session: AsyncSession, server_keys: ServerKeys, *, now: datetime
 
 
 async def locked_addresses(session: AsyncSession, *, now: datetime) -> list[str]:
-    """The addresses that are locked for every account now, in the form in which they are counted."""
+    """The addresses that are locked for all accounts now, in the form of `keys.sign_in.throttle.counted_address`."""
     found = _locks(await recent_failures(session, since=now - WINDOW))
     return [each.address for each in found if each.limit is Limit.ADDRESS and each.address is not None]
 
 
 async def unlock_account(session: AsyncSession, server_keys: ServerKeys, *, email: str, now: datetime) -> Unlocked:
     """
-    Forgets the failures of this account, wherever they came from.
+    Deletes the failures of this account from all addresses.
 
-    An address that has too many failures of other accounts stays locked, which `still_locked` says.
+    An address that has too many failures for other accounts stays locked; `still_locked` contains it.
     """
     accounts = {account_digest(key, canonical_email(email)) for key in account_keys(server_keys)}
     return await _unlock(session, lambda failure: failure.account in accounts, now)
 
 
 async def unlock_address(session: AsyncSession, *, address: str, now: datetime) -> Unlocked:
-    """Forgets the failures from this address, whatever the account. An IPv6 address counts as its network."""
+    """Deletes the failures from this address for all accounts. An IPv6 address counts as its /64 network."""
     counted = counted_address(address)
     return await _unlock(session, lambda failure: failure.ip_address == counted, now)
 
 
 async def unlock_all(session: AsyncSession, *, now: datetime) -> Unlocked:
-    """Forgets every failure."""
+    """Deletes all failures."""
     return await _unlock(session, lambda _failure: True, now)
 
 
@@ -106,7 +106,7 @@ def _place(lock: Lock) -> tuple[Hashable, ...]:
 
 
 def _locks(failures: Sequence[SignInFailure]) -> list[Lock]:
-    """The limits that these failures reach. They are in the order of time."""
+    """The limits that these failures reach. The failures must be sorted by time."""
     counted: dict[tuple[Limit, str | None, str | None, str | None], list[datetime]] = defaultdict(list)
     for each in failures:
         if each.device is not None:
