@@ -6,11 +6,10 @@ before what it is about, and a question back comes last.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from assistant.explain import formatting as words
 from assistant.explain import small_talk as talk
 from assistant.explain.by_topic import CALLS, explained
 from assistant.explain.diagnosis import Case, Diagnosis, Fact
@@ -25,7 +24,8 @@ from assistant.facts.facts import Facts, KeyFacts, PastedKey, Possession
 from assistant.facts.question import Question
 from assistant.intents.symptoms import Symptom, symptom_of
 from assistant.intents.topics import Topic, TopicScore
-from assistant.rank_topics import may_answer, read
+from assistant.rank_topics import TOPIC_OF_STATUS, may_answer, read
+from keys.outcomes import OF_CODE, Outcome
 from keys.token import hint_of
 from models.usage.refused_request import RefusedReason
 
@@ -46,20 +46,6 @@ _NOT_ABOUT_A_SYMPTOM = frozenset({Topic.HUMAN, Topic.HISTORY, Topic.USE, Topic.E
 """Topics that are answered even if the message also describes a symptom."""
 _SAID_OF_REFUSALS = re.compile(r"\baccess not permitted\b", re.IGNORECASE)
 """The message of every 401 and 403."""
-_KEY_CODES: Mapping[str, tuple[Topic, RefusedReason]] = {
-    "deleted_key": (Topic.UNAUTHORIZED, RefusedReason.DELETED_KEY),
-    "replaced_secret": (Topic.UNAUTHORIZED, RefusedReason.REPLACED_SECRET),
-    "agent_not_in_scope": (Topic.FORBIDDEN, RefusedReason.AGENT_NOT_IN_SCOPE),
-    "rate_limited": (Topic.TOO_MANY_REQUESTS, RefusedReason.RATE_LIMITED),
-    "quota_exceeded": (Topic.TOO_MANY_REQUESTS, RefusedReason.QUOTA_EXCEEDED),
-}
-_OTHER_CODES: Mapping[str, RefusedReason] = {
-    "missing_key": RefusedReason.MISSING_KEY,
-    "malformed_key": RefusedReason.MALFORMED_KEY,
-    "invalid_key": RefusedReason.UNKNOWN_KEY,
-    "gateway_not_allowed": RefusedReason.GATEWAY_NOT_ALLOWED,
-    "unavailable": RefusedReason.UNAVAILABLE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +95,22 @@ class Situation:
     def code_of_a_key(self) -> tuple[Topic, RefusedReason] | None:
         """A code that concerns a key. Beside the id of an unknown request it counts only if there is such a key."""
         facts = self.facts
-        for topic, reason in (_KEY_CODES[each] for each in self.question.understood.codes if each in _KEY_CODES):
-            is_of_a_key = facts.meant or facts.meant_unseen is not None or facts.in_trouble((reason,))
+        for outcome in self.refusals_by_code():
+            if outcome.reason is None or outcome.column is None:
+                continue
+            is_of_a_key = facts.meant or facts.meant_unseen is not None or facts.in_trouble((outcome.reason,))
             if self.may_be_of_calls() and (is_of_a_key or not self.asks_of_request()):
-                return topic, reason
+                return TOPIC_OF_STATUS[outcome.status], outcome.reason
         return None
 
     def code_of_no_key(self) -> RefusedReason | None:
         """Any other code."""
-        codes = [_OTHER_CODES[each] for each in self.question.understood.codes if each in _OTHER_CODES]
-        return codes[0] if codes and self.may_be_of_calls() else None
+        reasons = [each.reason for each in self.refusals_by_code() if each.column is None]
+        return reasons[0] if reasons and self.may_be_of_calls() else None
+
+    def refusals_by_code(self) -> list[Outcome]:
+        """The refusals of verification whose codes are in the message."""
+        return [OF_CODE[each] for each in self.question.understood.codes if each in OF_CODE]
 
     def names_a_key(self) -> bool:
         """Whether the message itself points to a key; one that was discussed before does not count."""
@@ -177,9 +169,9 @@ def _key_beside_request(situation: Situation, _applied: bool) -> Answered:
 def _request_not_found(situation: Situation, _applied: bool) -> Answered:
     missing = not_found(situation.facts)
     said = [
-        Fact("The code that you wrote", f"{code}: {words.REASONS[_KEY_CODES[code][1]]}")
-        for code in situation.question.understood.codes
-        if code in _KEY_CODES
+        Fact("The code that you wrote", f"{outcome.code}: {outcome.phrase}")
+        for outcome in situation.refusals_by_code()
+        if outcome.column is not None
     ]
     topic = situation.topic if situation.topic in CALLS else Topic.CALL_FAILS
     return Answered(replace(missing, evidence=(*missing.evidence, *said)), topic)

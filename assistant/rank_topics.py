@@ -41,7 +41,7 @@ _OF_NO_KEY = (
     *(Topic.DOCUMENTATION, Topic.EXPIRY, Topic.GREETING, Topic.OFF_TOPIC),
 )
 """Topics that are less likely where a key is named."""
-_STATUSES = {401: Topic.UNAUTHORIZED, 403: Topic.FORBIDDEN, 429: Topic.TOO_MANY_REQUESTS, 503: Topic.UNAVAILABLE}
+TOPIC_OF_STATUS = {401: Topic.UNAUTHORIZED, 403: Topic.FORBIDDEN, 429: Topic.TOO_MANY_REQUESTS, 503: Topic.UNAVAILABLE}
 
 _MATTERS = 1.5
 """Log-odds of a topic that the organization's state speaks for: over four times as likely as by the words alone."""
@@ -105,7 +105,7 @@ def may_answer(question: Question, readings: tuple[TopicScore, ...]) -> bool:
         return True  # what is answered then is a question, too
     if topic is Topic.OFF_TOPIC and probability >= _OFF_TOPIC_FROM:
         return True
-    says_so = any(_STATUSES.get(status) is topic for status in question.understood.status_codes)
+    says_so = any(TOPIC_OF_STATUS.get(status) is topic for status in question.understood.status_codes)
     return probability == 1.0 or says_so or is_sure(readings)
 
 

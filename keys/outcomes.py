@@ -51,6 +51,10 @@ class Outcome(Enum):
     # fmt: on
 
 
+OF_CODE: Mapping[str, Outcome] = MappingProxyType(
+    {outcome.code: outcome for outcome in Outcome if outcome is not Outcome.GOOD}
+)
+"""The refusals, by what the caller is told."""
 OF_REASON: Mapping[Kept, Outcome] = MappingProxyType(
     {outcome.reason: outcome for outcome in Outcome if outcome.reason is not None}
 )

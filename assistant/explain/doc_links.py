@@ -1,5 +1,6 @@
 """Owns which passages of the documentation answers rest on: paths on this server, with a fragment each."""
 
+from keys.outcomes import OF_REASON
 from models.usage.refused_request import RefusedReason
 
 DOCUMENTATION = "/docs"
@@ -35,10 +36,7 @@ AFTER_A_RESTORE = "/docs/errors#after-a-restore"
 BACKUP = "/docs/guide/operating#backup"
 SERVER_KEYS = "/docs/guide/operating#server-keys"
 
-_CODE_IN_THE_ANSWER = {RefusedReason.UNKNOWN_KEY: "invalid_key"}
-"""What the caller is told, where that is another word than what the ledger has."""
-
 
 def of_refusal(reason: RefusedReason) -> str:
     """The section on the code that the caller is told."""
-    return f"{ERRORS}#{_CODE_IN_THE_ANSWER.get(reason, reason.value)}"
+    return f"{ERRORS}#{OF_REASON[reason].code}"

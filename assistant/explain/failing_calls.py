@@ -18,6 +18,7 @@ from assistant.explain.refusals import agent_not_in_scope, deleted, quota_exceed
 from assistant.explain.requests import explained, unavailable
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
+from keys.outcomes import OF_REASON
 from models.usage.refused_request import RefusedReason
 
 FRESH = timedelta(minutes=15)
@@ -159,7 +160,9 @@ def _presumed(
 
 def _trouble(key: KeyFacts, wanted: Sequence[RefusedReason]) -> Fact:
     told = [
-        f"{words.count(key.refused[each], 'request')} ({words.REASONS[each]})" for each in wanted if each in key.refused
+        f"{words.count(key.refused[each], 'request')} ({OF_REASON[each].phrase})"
+        for each in wanted
+        if each in key.refused
     ]
     record, last = key.record, key.last_refused(*wanted)
     if not told and record.deleted_at is not None:

@@ -8,31 +8,8 @@ from keys.text import printable
 from keys.token import hint_of
 from models.key_queries import ApiKeyRecord
 from models.person import NamedPerson
-from models.usage.refused_request import RefusedReason
 
 CHOSEN_BY_STRANGERS_AT_MOST = 80
-
-REASONS = {
-    RefusedReason.MISSING_KEY: "it carried no key",
-    RefusedReason.MALFORMED_KEY: "what it carried can't be a key",
-    RefusedReason.UNKNOWN_KEY: "the key was not issued here as it stands",
-    RefusedReason.DELETED_KEY: "the key was deleted",
-    RefusedReason.REPLACED_SECRET: "the secret was replaced",
-    RefusedReason.AGENT_NOT_IN_SCOPE: "it was for another agent",
-    RefusedReason.RATE_LIMITED: "over the rate limit",
-    RefusedReason.QUOTA_EXCEEDED: "over the quota",
-    RefusedReason.GATEWAY_NOT_ALLOWED: "it did not come by way of the gateway",
-    RefusedReason.UNAVAILABLE: "verification was not available",
-}
-"""Why a request was refused, after *refused:*."""
-STATUSES = dict.fromkeys(RefusedReason, 401) | {
-    RefusedReason.AGENT_NOT_IN_SCOPE: 403,
-    RefusedReason.GATEWAY_NOT_ALLOWED: 403,
-    RefusedReason.RATE_LIMITED: 429,
-    RefusedReason.QUOTA_EXCEEDED: 429,
-    RefusedReason.UNAVAILABLE: 503,
-}
-"""What the caller was answered."""
 
 
 def day(at: datetime) -> str:

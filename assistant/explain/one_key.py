@@ -13,6 +13,7 @@ from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
 from assistant.explain.requests import explained
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
+from keys.outcomes import OF_REASON
 from keys.token import hint_of
 from models.usage.refused_request import RefusedReason
 
@@ -39,7 +40,7 @@ def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagn
     last = key.last_refused()
     if last is not None:
         where = words.caller(last.ip_address, last.user_agent)
-        evidence.append(Fact("Last refused", f"{last.id}, {words.REASONS[last.reason]}, from {where}", last.at))
+        evidence.append(Fact("Last refused", f"{last.id}, {OF_REASON[last.reason].phrase}, from {where}", last.at))
     if not passes:
         at = record.last_used_at
         before = "none ever has" if at is None else f"the last that passed was on {words.moment(at)}"

@@ -10,6 +10,7 @@ from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
 from assistant.explain.refusals import agent_not_in_scope, deleted, quota_exceeded, rate_limited, replaced
 from assistant.facts.facts import Facts, KeyFacts, RefusalFacts, RequestFacts
 from assistant.intents.entities import HeaderMistake
+from keys.outcomes import OF_REASON
 from models.usage.refused_request import RefusedReason
 
 HOW_TO_SEND = "Send the whole key as: Authorization: Bearer KEY, or as: X-API-Key: KEY."
@@ -63,13 +64,9 @@ _MAY_BE_ELSEWHERE = frozenset({Case.KEY_WORKS, Case.NO_REQUESTS_SEEN, Case.KEY_U
 
 def found(facts: Facts, request: RequestFacts) -> Diagnosis:
     """Why this request was refused."""
-    refusal = request.refusal
+    refusal, outcome = request.refusal, OF_REASON[request.refusal.reason]
     diagnosis = explained(facts, refusal.reason, request.key, refusal, request.detail)
-    asked = Fact(
-        "The request",
-        f"{refusal.id}, refused with {words.STATUSES[refusal.reason]}: {words.REASONS[refusal.reason]}",
-        refusal.at,
-    )
+    asked = Fact("The request", f"{refusal.id}, refused with {outcome.status}: {outcome.phrase}", refusal.at)
     return replace(diagnosis, evidence=(asked, *diagnosis.evidence))
 
 

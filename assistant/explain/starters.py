@@ -5,6 +5,7 @@ from assistant.explain.actions import may_create_some
 from assistant.explain.diagnosis import Reply
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import ASKING, Topic
+from keys.outcomes import OF_REASON
 
 STARTERS_AT_MOST = 4
 IN_TROUBLE_AT_MOST = 2
@@ -12,7 +13,7 @@ IN_TROUBLE_AT_MOST = 2
 
 def starters(facts: Facts) -> tuple[Reply, ...]:
     """At most four, what is the matter first."""
-    found = [_of_key(facts, key) for key in facts.in_trouble(tuple(words.STATUSES))[:IN_TROUBLE_AT_MOST]]
+    found = [_of_key(facts, key) for key in facts.in_trouble(tuple(OF_REASON))[:IN_TROUBLE_AT_MOST]]
     if not may_create_some(facts):
         found.append(_asking("What may I do?", Topic.HOW_ROLES))
     elif facts.allowance.remaining:
@@ -29,7 +30,7 @@ def starters(facts: Facts) -> tuple[Reply, ...]:
 def _of_key(facts: Facts, key: KeyFacts) -> Reply:
     """Such as *Why does “deploy” get 401?*"""
     reason = max(key.refused, key=lambda each: key.refused[each])
-    status = words.STATUSES[reason]
+    status = OF_REASON[reason].status
     return Reply(
         f"Why does {words.quoted_name(facts, key)} get {status}?",
         f"Why do calls with the key {words.quoted_name(facts, key)} get {status}?",

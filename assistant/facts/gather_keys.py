@@ -7,6 +7,7 @@ from uuid import UUID
 
 from assistant.facts.facts import Facts, KeyFacts, beginning_of_the_last_day
 from keys import policy
+from keys.outcomes import Outcome
 from keys.policy import Action, Actor, may_on
 from models.engine.reader import Reader
 from models.key_queries import (
@@ -74,11 +75,9 @@ async def counted_keys(reader: Reader, actor: Actor, records: Sequence[ApiKeyRec
 def key_facts(actor: Actor, record: ApiKeyRecord, counts: dict[str, int]) -> KeyFacts:
     """The key with what was counted of it, by the names of outcomes."""
     refused = {
-        RefusedReason.DELETED_KEY: counts.get("deleted_key", 0),
-        RefusedReason.REPLACED_SECRET: counts.get("replaced_secret", 0),
-        RefusedReason.AGENT_NOT_IN_SCOPE: counts.get("agent_not_in_scope", 0),
-        RefusedReason.RATE_LIMITED: counts.get("rate_limited", 0),
-        RefusedReason.QUOTA_EXCEEDED: counts.get("quota_exceeded", 0),
+        outcome.reason: counts.get(outcome.column, 0)
+        for outcome in Outcome
+        if outcome.reason is not None and outcome.column is not None
     }
     return KeyFacts(
         record,

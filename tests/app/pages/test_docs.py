@@ -98,7 +98,7 @@ async def test_the_address_in_a_refusal_opens_the_section_of_its_code(client: ht
     assert '<h2 id="deleted_key">deleted_key</h2>' in answer.text
 
 
-CITED = {value for name, value in vars(sources).items() if name.isupper() and not name.startswith("_")} | {
+CITED = {value for name, value in vars(sources).items() if name.isupper() and isinstance(value, str)} | {
     sources.of_refusal(reason) for reason in RefusedReason
 }
 
