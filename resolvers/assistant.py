@@ -5,7 +5,7 @@ Nothing here changes anything but the conversation itself.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -17,7 +17,7 @@ from assistant.facts import conversation_state as subject
 from assistant.facts.gather import Asker, Knowledge, gather_overview
 from assistant.facts.pasted_keys import Possessions
 from assistant.pipeline import Considered, Inquiry, consider
-from assistant.redaction.redact import Redacted, redact
+from assistant.redaction.redact import redact
 from assistant.reply import render as answer
 from assistant.reply.plain_text import one_line
 from assistant.reply.stored_answer import StoredAnswer, to_json
@@ -27,19 +27,17 @@ from keys.windows import PersonalLimit
 from models.engine.database import Database
 from models.person import MembershipRecord, NamedPerson
 from models.support.answer_lease import end_answering
-from models.support.conversation import ConversationRecord, note_message
-from models.support.message import AlreadyKept, MessageRecord, keep_answer
+from models.support.conversation import note_message
+from models.support.message import AlreadyKept, keep_answer
 from models.support.ticket import tickets_of
+from resolvers.ask_request import AskRequest, check
 from resolvers.stored_questions import (
     ONE_AT_A_TIME,
-    AskRequest,
+    Given,
+    QuestionStore,
     StoredQuestion,
-    check,
-    end,
     look_before,
     run_to_completion,
-    store,
-    wait_for_answer,
 )
 
 ID_LENGTH_AT_MOST = 80
@@ -76,14 +74,6 @@ class Chunk:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """An answer that is kept."""
-
-    conversation: ConversationRecord
-    message: MessageRecord
-
-
 def asker_in(
     actor: Actor, person: NamedPerson, memberships: Sequence[MembershipRecord], organization_id: UUID | None
 ) -> Asker:
@@ -94,46 +84,49 @@ def asker_in(
     raise NotFound
 
 
-async def ask(assistant: Assistant, asker: Asker, asking: AskRequest) -> AsyncGenerator[Chunk | Given, None]:
+async def ask(assistant: Assistant, asker: Asker, request: AskRequest) -> AsyncGenerator[Chunk | Given, None]:
     """
-    The answer in chunks, and then as it is kept. Who stops listening leaves the question without an answer.
+    Yields the answer in chunks, and then as it is stored. If the caller stops listening, the question has no answer.
 
     Raises InvalidInput and TooManyRequests before the first chunk.
     """
-    # A database may keep every other character.
-    asking = replace(asking, message=asking.message.replace("\0", ""))
-    check(asking)
+    # A database may store every other character.
+    request = replace(request, message=request.message.replace("\0", ""))
+    check(request)
     # Before the message is redacted, which takes its time, and before anything is written.
     assistant.messages.use(asker.person.id, assistant.clock())
-    answered = await look_before(assistant.database, asker, asking, assistant.clock())
-    if answered is not None:
-        for part in answer.parts(answered.message.text):
-            yield Chunk(answered.conversation.id, part)
-        yield Given(answered.conversation, answered.message)
+    given = await look_before(assistant.database, asker, request, assistant.clock())
+    if given is not None:
+        for event in _again(given):
+            yield event
         return
-    redacted = redact(asking.message, assistant.possessions.prefixes)
-    kept = await store(assistant.database, asker, asking, redacted, assistant.clock())
-    if not kept.is_begun:
-        came = await wait_for_answer(assistant.database, asker, kept, redacted, assistant.clock)
-        if isinstance(came, MessageRecord):
-            for part in answer.parts(came.text):
-                yield Chunk(kept.conversation.id, part)
-            yield Given(kept.conversation, came)
-            return
-        kept = came
+    redacted = redact(request.message, assistant.possessions.prefixes)
+    questions = QuestionStore(assistant.database, asker, request, redacted, assistant.clock)
+    stored = await questions.store()
+    if isinstance(stored, Given):
+        for event in _again(stored):
+            yield event
+        return
     is_given = False
     try:
-        considered = await _considered(assistant, asker, asking, redacted, kept)
+        considered = await _considered(assistant, questions, stored)
         chunks = answer.written(considered.answered.diagnosis, considered.language, assistant.knowledge.documents.title)
         for chunk in chunks:
-            yield Chunk(kept.conversation.id, chunk)
-        stored = await run_to_completion(_store(assistant, asker, kept, considered, "".join(chunks)))
+            yield Chunk(stored.conversation.id, chunk)
+        given = await run_to_completion(_store(assistant, asker, stored, considered, "".join(chunks)))
         is_given = True
-        yield stored
+        yield given
     finally:
         if not is_given:
-            # Also where the listener is gone and this is cancelled: the person's next question must not wait for it.
-            await asyncio.shield(end(assistant.database, asker, kept))
+            # Also if the listener is gone and this is cancelled: the person's next question must not wait for it.
+            await asyncio.shield(questions.release(stored))
+
+
+def _again(given: Given) -> Iterator[Chunk | Given]:
+    """A stored answer, as it was written."""
+    for part in answer.parts(given.message.text):
+        yield Chunk(given.conversation.id, part)
+    yield given
 
 
 async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) -> StoredAnswer:
@@ -153,38 +146,38 @@ async def worth_asking(assistant: Assistant, asker: Asker) -> tuple[Reply, ...]:
     return starters(await gather_overview(assistant.knowledge, asker, assistant.clock()))
 
 
-async def _considered(
-    assistant: Assistant, asker: Asker, asking: AskRequest, redacted: Redacted, kept: StoredQuestion
-) -> Considered:
-    conversation = kept.conversation
+async def _considered(assistant: Assistant, questions: QuestionStore, stored: StoredQuestion) -> Considered:
+    request, conversation = questions.request, stored.conversation
     inquiry = Inquiry(
-        text=redacted.text,
-        pieces=redacted.pieces,
-        may_look_up=kept.may_look_up,
-        looking_at=None if asking.api_key_id is None else _harmless_id(assistant, asking.api_key_id),
-        request_id=None if asking.request_id is None else _harmless_id(assistant, asking.request_id),
+        text=questions.redacted.text,
+        pieces=questions.redacted.pieces,
+        may_look_up=stored.may_look_up,
+        looking_at=None if request.api_key_id is None else _harmless_id(assistant, request.api_key_id),
+        request_id=None if request.request_id is None else _harmless_id(assistant, request.request_id),
         subject=subject.from_json(conversation.subject),
         has_ticket=bool(await tickets_of(assistant.knowledge.reader, [conversation.id])),
     )
-    return await consider(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
+    return await consider(assistant.knowledge, assistant.possessions, questions.asker, inquiry, assistant.clock())
 
 
-async def _store(assistant: Assistant, asker: Asker, kept: StoredQuestion, considered: Considered, text: str) -> Given:
-    """Keeps the answer and lets the person ask the next question, in one transaction."""
+async def _store(
+    assistant: Assistant, asker: Asker, stored: StoredQuestion, considered: Considered, text: str
+) -> Given:
+    """Stores the answer and lets the person ask the next question, in one transaction."""
     answered = considered.answered
     diagnosis = answered.diagnosis
     about = subject_after(answered, considered.facts)
     now = assistant.clock()
     try:
         async with assistant.database.transaction() as session:
-            await note_message(session, kept.conversation.id, at=now, subject=subject.to_json(about))
+            await note_message(session, stored.conversation.id, at=now, subject=subject.to_json(about))
             message = await keep_answer(
                 session,
-                conversation_id=kept.conversation.id,
+                conversation_id=stored.conversation.id,
                 person_id=asker.person.id,
                 text=text,
                 at=now,
-                answers_id=kept.question.id,
+                answers_id=stored.question.id,
                 topic=answered.topic,
                 language=considered.language,
                 diagnosis_case=diagnosis.case,
@@ -192,11 +185,11 @@ async def _store(assistant: Assistant, asker: Asker, kept: StoredQuestion, consi
                 is_direct=answered.is_direct,
                 answer=to_json(answer.kept(diagnosis, assistant.knowledge.documents.title)),
             )
-            await end_answering(session, asker.person.id, kept.question.id)
+            await end_answering(session, asker.person.id, stored.question.id)
     except AlreadyKept:
         # This one took so long that another process took the question over.
         raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1) from None
-    return Given(kept.conversation, message)
+    return Given(stored.conversation, message)
 
 
 def _harmless_id(assistant: Assistant, given: str) -> str:

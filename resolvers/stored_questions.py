@@ -1,161 +1,207 @@
 """
-Does the keeping of questions: each once, one being answered at a time a person, so many in a minute and in a day.
+Stores questions: each once, and one at a time for each person, whichever process answers it.
 
-A question that came before, under the same id of the person's client, is the same question: it is not counted among
-the person's questions, and has the answer that it had, or waits for it.
+A question that a client sends again under the same id is the same question: it does not count towards the person's
+limit, and it gets the answer that it had, or waits for it. docs/decisions/question-lease.md says why there is a lease.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 from typing import Any, TypeVar
-from uuid import UUID
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from assistant.facts.gather import Asker
-from assistant.redaction.redact import LENGTH_AT_MOST, Redacted
+from assistant.redaction.redact import Redacted
 from assistant.reply.plain_text import one_line, shortened
 from keys.refusals import InvalidInput, TooManyRequests
 from keys.windows import A_DAY, A_MINUTE, retry_after
 from models.engine.database import Database
-from models.engine.ids import Prefix, parse_external_id
-from models.support.answer_lease import begin_answering, end_answering
+from models.support.answer_lease import begin_answering, end_answering, is_being_answered
 from models.support.conversation import TITLE_LENGTH_AT_MOST, ConversationRecord, begin_conversation, find_conversation
 from models.support.message import AlreadyKept, MessageRecord, answer_to, asked_since, find_question, keep_question
 from models.support.pasted_key import look_up_allowed
-from resolvers.conversations import continue_conversation, named_conversation, no_such_conversation
+from resolvers.ask_request import AskRequest, stored_client_id, stored_context
+from resolvers.conversations import continue_conversation, named_conversation
 
-Outcome = TypeVar("Outcome")
+Result = TypeVar("Result")
 
 ASKED_AT_MOST = ((A_MINUTE, 20, "within a minute"), (A_DAY, 200, "within a day"))
 ANSWERED_WITHIN_SECONDS = 30
-"""After which a question whose answering ended without a word may be answered by another process."""
+"""How long a claim lasts. After that, another process may answer the question: this one may have been killed."""
 LOOK_AGAIN_SECONDS = 0.05
-TAKE_OVER_EACH = 10
-"""Looks for an answer between two attempts to take the question over, which are writes."""
 ANOTHER_MESSAGE = "This id was sent with another message. Choose a new one for each message."
 ONE_AT_A_TIME = "Your question before this one is being answered. Wait for the answer, then ask."
 
 
 @dataclass(frozen=True, slots=True)
-class AskRequest:
-    """What a person sends. The message is not redacted yet; the ids are as they came."""
-
-    message: str
-    conversation_id: UUID | None = None
-    has_unreadable_conversation: bool = False
-    client_message_id: str | None = None
-    api_key_id: str | None = None
-    request_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class StoredQuestion:
     """
-    A question that is kept. With `is_begun` it is this caller's to answer; else somebody answers it, or has.
+    A stored question that this caller has claimed, and so has to answer or release.
 
     `may_look_up` are the public ids of the pasted keys that may be looked up.
     """
 
     conversation: ConversationRecord
     question: MessageRecord
-    is_begun: bool
-    may_look_up: frozenset[str] = frozenset()
+    may_look_up: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """A question that came before, with its answer."""
+class Given:
+    """A stored answer."""
 
     conversation: ConversationRecord
     message: MessageRecord
 
 
-class _Context(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was looked at: ids that have the form of one, and a digest of anything else, so that no secret is kept."""
-
-    key: str | None = None
-    request: str | None = None
-
-
-def check(request: AskRequest) -> None:
-    """Raises InvalidInput for a message that is none."""
-    length = len(request.message)
-    if not request.message.strip():
-        raise InvalidInput("message", f"Write a message of 1 to {LENGTH_AT_MOST:,} characters.")
-    if length > LENGTH_AT_MOST:
-        raise InvalidInput(
-            "message",
-            f"The message has {length:,} characters; send at most {LENGTH_AT_MOST:,}. Leave out what is alike.",
-        )
-    if request.has_unreadable_conversation:
-        raise no_such_conversation()
-
-
-async def look_before(database: Database, asker: Asker, request: AskRequest, now: datetime) -> Answered | None:
+async def look_before(database: Database, asker: Asker, request: AskRequest, now: datetime) -> Given | None:
     """
-    What can be told without redacting the message or writing anything: that there were too many, or the answer.
+    Returns the answer of a question that came before, without redacting the message or writing anything.
 
-    A message that is the same as a kept one, letter by letter, has nothing in it to redact: what is kept is redacted.
-    Raises InvalidInput and TooManyRequests.
+    A message that equals a stored one has nothing in it to redact: what is stored is redacted. Raises InvalidInput and
+    TooManyRequests.
     """
-    person_id, client_id = asker.person.id, _client_id(request)
     async with database.reading() as session:
-        question = None if client_id is None else await find_question(session, person_id, client_id)
-        if question is None:
-            _check_pace([*await asked_since(session, person_id, now - A_DAY), now], now)
+        found = await _find(session, asker, request)
+        if found is None:
+            _check_pace([*await asked_since(session, asker.person.id, now - A_DAY), now], now)
             return None
-        conversation = await find_conversation(session, question.conversation_id, person_id)
-        given = await answer_to(session, question.id)
-    if conversation is None or not _is_same_place(asker, request, question, conversation):
-        raise InvalidInput("clientMessageId", ANOTHER_MESSAGE)
-    return Answered(conversation, given) if given is not None and question.text == request.message else None
+        conversation, question = found
+        answer = await answer_to(session, question.id)
+    return Given(conversation, answer) if answer is not None and question.text == request.message else None
 
 
-async def store(
-    database: Database, asker: Asker, request: AskRequest, redacted: Redacted, now: datetime
-) -> StoredQuestion:
-    """Keeps the question, or finds it. Raises InvalidInput and TooManyRequests: then nothing is kept."""
-    return await _claim(database, asker, _stored(database, asker, request, redacted, now))
+@dataclass(frozen=True, slots=True)
+class QuestionStore:
+    """Stores, claims and releases one question of a person."""
+
+    database: Database
+    asker: Asker
+    request: AskRequest
+    redacted: Redacted
+    clock: Callable[[], datetime]
+
+    async def store(self) -> StoredQuestion | Given:
+        """
+        Stores the question and claims it. If it came before, returns its answer, or waits for it.
+
+        If whoever answers it does not finish in time, the question is claimed for this caller. Raises InvalidInput and
+        TooManyRequests; then nothing is stored.
+        """
+        known = await self._find()
+        if known is None:
+            try:
+                return await self._claimed(self._store_new())
+            except AlreadyKept:
+                # The same was sent twice at once, and the other came first.
+                known = await self._find()
+        if known is None:
+            raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1)
+        return await self._answer_or_claim(*known)
+
+    async def release(self, stored: StoredQuestion) -> None:
+        """Lets the person ask the next question, and anybody with this one's id answer this one."""
+        async with self.database.transaction() as session:
+            await end_answering(session, self.asker.person.id, stored.question.id)
+
+    async def _find(self) -> tuple[ConversationRecord, MessageRecord] | None:
+        """The question that came before under this id. Raises InvalidInput if it was another one."""
+        async with self.database.reading() as session:
+            found = await _find(session, self.asker, self.request)
+        if found is not None and found[1].text != self.redacted.text:
+            raise InvalidInput("clientMessageId", ANOTHER_MESSAGE)
+        return found
+
+    async def _answer_or_claim(
+        self, conversation: ConversationRecord, question: MessageRecord
+    ) -> StoredQuestion | Given:
+        time = asyncio.get_running_loop().time
+        until = time() + ANSWERED_WITHIN_SECONDS + 1
+        while True:
+            async with self.database.reading() as session:
+                answer = await answer_to(session, question.id)
+                is_claimed = answer is None and await is_being_answered(session, self.asker.person.id)
+            if answer is not None:
+                return Given(conversation, answer)
+            if time() > until:
+                raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=5)
+            if not is_claimed and (stored := await self._claimed(self._reclaim(conversation, question))):
+                return stored
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _store_new(self) -> StoredQuestion:
+        now, person_id = self.clock(), self.asker.person.id
+        async with self.database.transaction() as session:
+            # First, as it locks the person: a hand-over locks them before the conversation, too.
+            may_look_up = await self._look_ups(session, now)
+            conversation = await self._conversation(session, now)
+            question = await keep_question(
+                session,
+                conversation_id=conversation.id,
+                person_id=person_id,
+                text=self.redacted.text,
+                at=now,
+                client_message_id=stored_client_id(self.request),
+                context=stored_context(self.request),
+            )
+            if not await begin_answering(session, person_id, question.id, seconds=ANSWERED_WITHIN_SECONDS):
+                raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1)
+            # After the line above nobody else counts for this person.
+            _check_pace(await asked_since(session, person_id, now - A_DAY), now)
+        return StoredQuestion(conversation, question, may_look_up)
+
+    async def _reclaim(self, conversation: ConversationRecord, question: MessageRecord) -> StoredQuestion | None:
+        """Claims a stored question, unless somebody answers it or another one of the person's, or has answered it."""
+        person_id = self.asker.person.id
+        async with self.database.transaction() as session:
+            if not await begin_answering(session, person_id, question.id, seconds=ANSWERED_WITHIN_SECONDS):
+                return None
+            if await answer_to(session, question.id) is not None:
+                # It was given since this caller looked.
+                await end_answering(session, person_id, question.id)
+                return None
+            return StoredQuestion(conversation, question, await self._look_ups(session, self.clock()))
+
+    async def _claimed(self, claim: Coroutine[Any, Any, Result]) -> Result:
+        """The claim's result. If the caller is cancelled meanwhile, a claim that succeeds is released again."""
+        task = asyncio.ensure_future(claim)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._released(task))
+            raise
+
+    async def _released(self, claim: asyncio.Task[Any]) -> None:
+        stored: Any
+        [stored] = await asyncio.gather(claim, return_exceptions=True)
+        if isinstance(stored, StoredQuestion):
+            await self.release(stored)
+
+    async def _conversation(self, session: AsyncSession, now: datetime) -> ConversationRecord:
+        """The conversation that goes on, or a new one."""
+        asker = self.asker
+        found = await named_conversation(session, asker.person.id, asker.organization_id, self.request.conversation_id)
+        if found is not None:
+            await continue_conversation(session, found, now)
+            return found
+        title = shortened(one_line(self.redacted.text), TITLE_LENGTH_AT_MOST) or "…"
+        return await begin_conversation(
+            session, organization_id=asker.organization_id, person_id=asker.person.id, title=title, at=now
+        )
+
+    async def _look_ups(self, session: AsyncSession, now: datetime) -> frozenset[str]:
+        public_ids = [each.public_id for each in self.redacted.pieces if each.key is not None and each.public_id]
+        return frozenset(await look_up_allowed(session, self.asker.person.id, public_ids, now=now))
 
 
-async def wait_for_answer(
-    database: Database, asker: Asker, kept: StoredQuestion, redacted: Redacted, clock: Callable[[], datetime]
-) -> MessageRecord | StoredQuestion:
-    """The answer that somebody else gives; where nobody does any more, the question, begun for this caller now."""
-    time = asyncio.get_running_loop().time
-    until = time() + ANSWERED_WITHIN_SECONDS + 1
-    for look in count():
-        async with database.reading() as session:
-            given = await answer_to(session, kept.question.id)
-        if given is not None:
-            return given
-        if time() > until:
-            break
-        if look % TAKE_OVER_EACH == 0:
-            begun = await _claim(database, asker, _reclaim(database, asker, kept, redacted, clock()))
-            if begun.is_begun:
-                return begun
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
-    raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=5)
-
-
-async def end(database: Database, asker: Asker, kept: StoredQuestion) -> None:
-    """Lets the person ask the next one, where the question was left without an answer."""
-    async with database.transaction() as session:
-        await end_answering(session, asker.person.id, kept.question.id)
-
-
-async def run_to_completion(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+async def run_to_completion(work: Coroutine[Any, Any, Result]) -> Result:
     """
-    What a transaction comes to, also where who asked for it goes away meanwhile: then it is done before this is left.
+    Awaits a transaction. If the caller is cancelled meanwhile, the transaction is completed before this ends.
 
-    Cut off in its middle, nobody would know whether it is stored, and its locks would stay for a while.
+    If it were cut off in its middle, nobody would know whether it is stored, and its locks would stay for a while.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -165,128 +211,27 @@ async def run_to_completion(work: Coroutine[Any, Any, Outcome]) -> Outcome:
         raise
 
 
-async def _claim(database: Database, asker: Asker, beginning: Coroutine[Any, Any, StoredQuestion]) -> StoredQuestion:
-    """What is begun, or, where the listener goes away before it is known, ended again: the next question may come."""
-    task = asyncio.ensure_future(beginning)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.shield(_release(database, asker, task))
-        raise
-
-
-async def _release(database: Database, asker: Asker, beginning: asyncio.Task[StoredQuestion]) -> None:
-    [kept] = await asyncio.gather(beginning, return_exceptions=True)
-    if isinstance(kept, StoredQuestion) and kept.is_begun:
-        await end(database, asker, kept)
-
-
-async def _stored(
-    database: Database, asker: Asker, request: AskRequest, redacted: Redacted, now: datetime
-) -> StoredQuestion:
-    client_id = _client_id(request)
-    if client_id is not None and (known := await _known(database, asker, request, redacted, client_id, now)):
-        return known
-    try:
-        return await _keep_new(database, asker, request, redacted, client_id, now)
-    except AlreadyKept:
-        # The same was sent twice at once, and the other came first.
-        known = None if client_id is None else await _known(database, asker, request, redacted, client_id, now)
-        if known is None:
-            raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1) from None
-        return known
-
-
-async def _keep_new(
-    database: Database, asker: Asker, request: AskRequest, redacted: Redacted, client_id: str | None, now: datetime
-) -> StoredQuestion:
-    person_id = asker.person.id
-    async with database.transaction() as session:
-        # First, as it locks the person: a hand-over locks them before the conversation, too.
-        allowed = await _look_ups(session, person_id, redacted, now)
-        conversation = await _conversation(session, asker, request, redacted, now)
-        question = await keep_question(
-            session,
-            conversation_id=conversation.id,
-            person_id=person_id,
-            text=redacted.text,
-            at=now,
-            client_message_id=client_id,
-            context=_context(request),
-        )
-        if not await begin_answering(session, person_id, question.id, seconds=ANSWERED_WITHIN_SECONDS):
-            raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1)
-        # After the line above nobody else counts for this person.
-        _check_pace(await asked_since(session, person_id, now - A_DAY), now)
-    return StoredQuestion(conversation, question, is_begun=True, may_look_up=allowed)
-
-
-async def _known(
-    database: Database, asker: Asker, request: AskRequest, redacted: Redacted, client_id: str, now: datetime
-) -> StoredQuestion | None:
-    """The question that came before under this id. Raises InvalidInput where it was another one."""
-    person_id = asker.person.id
-    async with database.reading() as session:
-        question = await find_question(session, person_id, client_id)
-        if question is None:
-            return None
-        conversation = await find_conversation(session, question.conversation_id, person_id)
-        is_answered = await answer_to(session, question.id) is not None
-    is_same = conversation is not None and _is_same_place(asker, request, question, conversation)
-    if conversation is None or not is_same or question.text != redacted.text:
+async def _find(
+    session: AsyncSession, asker: Asker, request: AskRequest
+) -> tuple[ConversationRecord, MessageRecord] | None:
+    """The question that came before under this id. Raises InvalidInput unless all but its text is as it was then."""
+    client_id = stored_client_id(request)
+    question = None if client_id is None else await find_question(session, asker.person.id, client_id)
+    if question is None:
+        return None
+    conversation = await find_conversation(session, question.conversation_id, asker.person.id)
+    if (
+        conversation is None
+        or conversation.organization_id != asker.organization_id
+        or request.conversation_id not in {None, conversation.id}
+        or question.context != stored_context(request)
+    ):
         raise InvalidInput("clientMessageId", ANOTHER_MESSAGE)
-    kept = StoredQuestion(conversation, question, is_begun=False)
-    return kept if is_answered else await _reclaim(database, asker, kept, redacted, now)
-
-
-def _is_same_place(
-    asker: Asker, request: AskRequest, question: MessageRecord, conversation: ConversationRecord
-) -> bool:
-    """Whether all but the message is as it was when the question came before."""
-    return (
-        conversation.organization_id == asker.organization_id
-        and request.conversation_id in {None, conversation.id}
-        and question.context == _context(request)
-    )
-
-
-async def _reclaim(
-    database: Database, asker: Asker, kept: StoredQuestion, redacted: Redacted, now: datetime
-) -> StoredQuestion:
-    """The same, begun for this caller where nobody answers it, nor has."""
-    person_id, question_id = asker.person.id, kept.question.id
-    async with database.transaction() as session:
-        if not await begin_answering(session, person_id, question_id, seconds=ANSWERED_WITHIN_SECONDS):
-            return kept
-        if await answer_to(session, question_id) is not None:
-            # It was given since this caller looked.
-            await end_answering(session, person_id, question_id)
-            return kept
-        return replace(kept, is_begun=True, may_look_up=await _look_ups(session, person_id, redacted, now))
-
-
-async def _conversation(
-    session: AsyncSession, asker: Asker, request: AskRequest, redacted: Redacted, now: datetime
-) -> ConversationRecord:
-    """The one that goes on, or a new one."""
-    person_id = asker.person.id
-    found = await named_conversation(session, person_id, asker.organization_id, request.conversation_id)
-    if found is None:
-        title = shortened(one_line(redacted.text), TITLE_LENGTH_AT_MOST) or "…"
-        return await begin_conversation(
-            session, organization_id=asker.organization_id, person_id=person_id, title=title, at=now
-        )
-    await continue_conversation(session, found, now)
-    return found
-
-
-async def _look_ups(session: AsyncSession, person_id: UUID, redacted: Redacted, now: datetime) -> frozenset[str]:
-    public_ids = [piece.public_id for piece in redacted.pieces if piece.key is not None and piece.public_id]
-    return frozenset(await look_up_allowed(session, person_id, public_ids, now=now))
+    return conversation, question
 
 
 def _check_pace(asked: Sequence[datetime], now: datetime) -> None:
-    """Raises TooManyRequests for more than a person may ask; the question that is being kept is among those asked."""
+    """Raises TooManyRequests for more than a person may ask; the question that is being stored is among those asked."""
     refused = [
         (seconds, f"You have asked {at_most} questions {words}.")
         for window, at_most, words in ASKED_AT_MOST
@@ -295,22 +240,3 @@ def _check_pace(asked: Sequence[datetime], now: datetime) -> None:
     if refused:
         seconds, what = max(refused)
         raise TooManyRequests(f"{what} Wait a little, then go on; or write to support.", retry_after_seconds=seconds)
-
-
-def _client_id(request: AskRequest) -> str | None:
-    """Its digest: it comes from outside, may be of any length, and is only ever compared."""
-    given = request.client_message_id
-    return None if not given else hashlib.sha256(given.encode(errors="surrogatepass")).hexdigest()
-
-
-def _context(request: AskRequest) -> str | None:
-    if request.api_key_id is None and request.request_id is None:
-        return None
-    context = _Context(_kept_id(Prefix.API_KEY, request.api_key_id), _kept_id(Prefix.REQUEST, request.request_id))
-    return msgspec.json.encode(context).decode()
-
-
-def _kept_id(prefix: Prefix, given: str | None) -> str | None:
-    if given is None or parse_external_id(prefix, given) is not None:
-        return given
-    return hashlib.sha256(given.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -14,8 +14,8 @@ import strawberry
 from assistant.facts.gather import Asker
 from keys import refusals
 from models.engine.ids import Prefix, external_id, parse_external_id
+from resolvers.ask_request import AskRequest
 from resolvers.assistant import Chunk, ask, asker_in
-from resolvers.stored_questions import AskRequest
 from schema.context import Context, Info
 from schema.permissions import SignedIn
 from schema.refusals import InvalidInput

@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import Executable, Table, Uuid, bindparam, delete
+from sqlalchemy import Executable, Table, Uuid, bindparam, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel
 
@@ -53,6 +53,13 @@ async def begin_answering(session: AsyncSession, person_id: UUID, question_id: U
     statement = _beginning(dialect_of(session), seconds)
     begun = await session.execute(statement, {"person": person_id, "question": question_id})
     return begun.first() is not None
+
+
+async def is_being_answered(session: AsyncSession, person_id: UUID) -> bool:
+    """Whether a question of the person's is being answered at the moment."""
+    now, _ = from_now(dialect_of(session), seconds=0)
+    under_way = exists().where(_ROWS.c.person_id == person_id, _ROWS.c.until > now)
+    return bool((await session.execute(select(under_way))).scalar_one())
 
 
 async def end_answering(session: AsyncSession, person_id: UUID, question_id: UUID) -> None:

@@ -12,13 +12,15 @@ import pytest
 import resolvers.assistant
 import resolvers.stored_questions
 from assistant.explain.diagnosis import Case
+from assistant.facts.gather import Asker
 from assistant.redaction.redact import redact
 from keys.refusals import InvalidInput, TooManyRequests
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id, new_id
+from resolvers.ask_request import AskRequest
 from resolvers.assistant import ASKED_A_MINUTE, Chunk, ask
 from resolvers.conversations import no_such_conversation
-from resolvers.stored_questions import A_DAY, A_MINUTE, ONE_AT_A_TIME, AskRequest, end, store
+from resolvers.stored_questions import A_DAY, A_MINUTE, ONE_AT_A_TIME, QuestionStore, StoredQuestion
 from tests.conftest import Clock
 from tests.support.assistant_on_db import WHY, Helpdesk, answering, assisted, time_is_up
 from tests.support.conversations import asked, begun
@@ -33,6 +35,12 @@ async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncItera
     """The assistant of Acme and Globex."""
     async with assisted(database, world, clock) as opened:
         yield opened
+
+
+def question_store(helpdesk: Helpdesk, asker: Asker, request: AskRequest) -> QuestionStore:
+    """What stores this question, as another process does."""
+    redacted = redact(request.message, ("kd",))
+    return QuestionStore(helpdesk.database, asker, request, redacted, helpdesk.assistant.clock)
 
 
 async def listened(helpdesk: Helpdesk, stack: AsyncExitStack, client_message_id: str | None = None) -> None:
@@ -261,10 +269,9 @@ async def test_cut_off_at_any_moment(helpdesk: Helpdesk, clock: Clock) -> None:
 async def test_who_waits_takes_over(helpdesk: Helpdesk) -> None:
     """Where whoever answers is gone without a word, who sent the same answers it once its time is up."""
     asker, key = await helpdesk.asker("mel"), made_key(1)
-    asking = AskRequest(f"Why does {key} get a 401?", client_message_id="one")
-    redacted = redact(asking.message, ("kd",))
-    kept = await store(helpdesk.database, asker, asking, redacted, helpdesk.assistant.clock())
-    waiting = asyncio.ensure_future(helpdesk.ask(asking.message, name="mel", client_message_id="one"))
+    request = AskRequest(f"Why does {key} get a 401?", client_message_id="one")
+    stored = await question_store(helpdesk, asker, request).store()
+    waiting = asyncio.ensure_future(helpdesk.ask(request.message, name="mel", client_message_id="one"))
     await asyncio.sleep(0.1)
     is_early = waiting.done()
 
@@ -272,8 +279,8 @@ async def test_who_waits_takes_over(helpdesk: Helpdesk) -> None:
     told = await waiting
 
     assert not is_early
-    assert kept.is_begun
-    assert told.given.message.answers_id == kept.question.id
+    assert isinstance(stored, StoredQuestion)
+    assert told.given.message.answers_id == stored.question.id
     assert told.given.message.diagnosis_case == Case.KEY_UNKNOWN
     assert await answering(helpdesk.database) == 0
 
@@ -299,15 +306,15 @@ async def test_nobody_waits_for_ever(helpdesk: Helpdesk, monkeypatch: pytest.Mon
     """Where the answer does not come in the time that it has, who waits is told to come back."""
     monkeypatch.setattr(resolvers.stored_questions, "ANSWERED_WITHIN_SECONDS", -0.9)
     asker = await helpdesk.asker("mel")
-    asking = AskRequest(WHY, client_message_id="one")
-    redacted = redact(WHY, ("kd",))
+    questions = question_store(helpdesk, asker, AskRequest(WHY, client_message_id="one"))
     with monkeypatch.context() as patched:
         patched.setattr(resolvers.stored_questions, "ANSWERED_WITHIN_SECONDS", 30)
-        kept = await store(helpdesk.database, asker, asking, redacted, helpdesk.assistant.clock())
+        stored = await questions.store()
+    assert isinstance(stored, StoredQuestion)
 
     with pytest.raises(TooManyRequests) as refused:
         await helpdesk.ask(WHY, name="mel", client_message_id="one")
-    await end(helpdesk.database, asker, kept)
+    await questions.release(stored)
 
     assert refused.value.message == ONE_AT_A_TIME
     assert (await helpdesk.ask(HELLO, name="mel")).given.message.text

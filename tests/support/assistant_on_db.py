@@ -20,8 +20,8 @@ from models.engine.reader import Reader
 from models.key_lookup import key_reader
 from models.person import memberships_of
 from models.support.message import Author
+from resolvers.ask_request import AskRequest
 from resolvers.assistant import Assistant, Chunk, Given, ask, asker_in
-from resolvers.stored_questions import AskRequest
 from tests.conftest import SERVER_KEYS, Clock
 from tests.support.issued_keys import Gates
 from tests.support.ledgers import stores

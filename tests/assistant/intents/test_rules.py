@@ -7,6 +7,7 @@ from assistant.intents.normalize import plain, sentences
 from assistant.intents.rules import evidence
 from assistant.intents.topics import Topic
 from assistant.intents.understand import understand
+from keys.outcomes import OF_CODE, Outcome
 
 REQUEST = "req_0199c0de4af27a31b0f2a1c3e5d7f901"
 
@@ -15,6 +16,14 @@ def odds(text: str) -> dict[Topic, float]:
     """The evidence in a message, as it comes."""
     whole = plain(text)
     return evidence(sentences(whole), entities(whole))
+
+
+@pytest.mark.parametrize("outcome", OF_CODE.values(), ids=lambda outcome: outcome.code)
+def test_the_code_of_a_refusal_says_what_its_status_says(outcome: Outcome) -> None:
+    """The rules list the codes by topic, and the table of outcomes has their statuses."""
+    by_code, by_status = odds(f'"code":"{outcome.code}"'), odds(f"HTTP/1.1 {outcome.status}")
+
+    assert max(by_code, key=lambda topic: by_code[topic]) is max(by_status, key=lambda topic: by_status[topic])
 
 
 @pytest.mark.parametrize(

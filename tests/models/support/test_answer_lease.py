@@ -11,7 +11,7 @@ from sqlmodel import col
 from models.engine.database import Database, database_now
 from models.engine.ids import new_id
 from models.engine.statements import drop_before
-from models.support.answer_lease import Answering, begin_answering, end_answering
+from models.support.answer_lease import Answering, begin_answering, end_answering, is_being_answered
 
 ADA, MEL = UUID(int=1), UUID(int=2)
 
@@ -125,3 +125,18 @@ async def test_what_nobody_ended_is_dropped(database: Database) -> None:
 
     assert dropped == [2, 1, 0]
     assert await under_way(database) == [living]
+
+
+async def test_a_question_is_being_answered_until_it_ends_or_its_time_is_up(database: Database) -> None:
+    """Of that person only, by the database's clock."""
+    question = new_id()
+    seen = []
+    for seconds in (60, 0):
+        await begin(database, ADA, question, seconds=seconds)
+        async with database.reading() as session:
+            seen.append([await is_being_answered(session, person) for person in (ADA, MEL)])
+        await end(database, ADA, question)
+    async with database.reading() as session:
+        seen.append([await is_being_answered(session, ADA)])
+
+    assert seen == [[True, False], [False, False], [False]]
