@@ -21,7 +21,6 @@ from graphql import (
 )
 from graphql.execution.collect_fields import GroupedFieldSet
 from graphql.pyutils import Path, gather_with_cancel
-from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 
@@ -159,14 +158,12 @@ def _read(field: PlainField, source: Any) -> Any:
     """
     The field's serialized value, or NOT_PLAIN if it can't be read directly.
 
-    The library then reads the field again and reports any error in its usual form.
+    The library then reads the field again: it awaits what has to be awaited, and reports any error in its usual form.
     """
     try:
         value = getattr(source, field.attribute)
         if value is None:
             return None if field.is_nullable else NOT_PLAIN
-        if isinstance(value, Exception) or optimized_is_awaitable(value):
-            return NOT_PLAIN
         serialized = field.serialize(value)
     except Exception:
         return NOT_PLAIN

@@ -8,6 +8,7 @@ from graphql import GraphQLEnumType, build_schema
 from app.observability.metrics import CODES
 from keys.outcomes import COUNTED, OF_REASON, Outcome
 from models.usage.counts import OUTCOMES
+from models.usage.counts_queries import Counted
 from models.usage.refused_request import RefusedReason
 from models.usage.store import KeyCounts
 from tests.support.documentation import ROOT
@@ -44,7 +45,7 @@ def test_every_kept_reason_and_every_counted_column_has_its_outcome() -> None:
     assert set(OF_REASON) == set(RefusedReason)
     assert sorted(COUNTED.values()) == list(range(len(OUTCOMES)))
     assert all(outcome.column == OUTCOMES[place] for outcome, place in COUNTED.items())
-    assert KeyCounts._fields[3:-2] == OUTCOMES
+    assert KeyCounts._fields[3:-2] == Counted._fields[2:] == OUTCOMES
     assert COUNTED[Outcome.GOOD] == 0
 
 

@@ -1,11 +1,14 @@
 """What is read without the library, and what is overridden of it."""
 
+import asyncio
+import inspect
 from inspect import signature
+from types import SimpleNamespace
 
 import pytest
 from graphql.execution.executor import Executor
 
-from app.graphql.execution import PlainFirstExecutor, plain_fields
+from app.graphql.execution import NOT_PLAIN, PlainFirstExecutor, _read, plain_fields
 from schema import schema
 
 
@@ -23,3 +26,17 @@ def test_only_leaves_that_are_attributes_are_plain() -> None:
 
     assert {"id", "name", "scope", "status", "hint", "createdAt", "viewerCanManage"} <= set(of_key)
     assert not {"agent", "createdBy", "usage"} & set(of_key)
+
+
+@pytest.mark.parametrize(
+    "value", [asyncio.Event().wait(), ValueError("x"), object()], ids=["awaitable", "error", "object"]
+)
+def test_what_is_not_as_it_should_be_is_left_to_the_library(value: object) -> None:
+    """No scalar and no enum takes an awaitable, an error or another type for one of its values."""
+    fields = [field for fields in plain_fields(schema._schema).values() for field in fields.values()]
+
+    for field in fields:
+        assert _read(field, SimpleNamespace(**{field.attribute: value})) is NOT_PLAIN
+    assert len(fields) > 50
+    if inspect.iscoroutine(value):
+        value.close()
