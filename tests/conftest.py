@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,17 +34,32 @@ POSTGRES_URL = os.environ.get("KEYDESK_TEST_POSTGRES_URL")
 """Where tests may make databases of their own, such as postgresql+asyncpg://postgres@127.0.0.1/postgres."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """A second run, on another database, needs no test that uses none."""
-    parser.addoption("--on-database", action="store_true", help="run only the tests that use a database")
+END_TO_END = Path(__file__).parent / "end_to_end"
+"""Its folders have the names of markers."""
+MARKED_BY_IMPORT = {"tests.support.servers": "processes", "tests.support.redis_server": "redis"}
+"""A module that uses these starts processes of Keydesk, or a Redis."""
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what the option says."""
-    if config.getoption("--on-database"):
-        left_out = [item for item in items if "databases" not in getattr(item, "fixturenames", ())]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if "databases" in getattr(item, "fixturenames", ())]
+MADE_ANEW = re.compile(r"(?<=kd_)\w{6,}(?:…\w+)?|(?<=_)[0-9a-f]{32}\b")
+"""Keys, their hints, and ids."""
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names a test without the key or id that it is about: each process that runs tests makes its own."""
+    return MADE_ANEW.sub("…", val) if isinstance(val, str) and MADE_ANEW.search(val) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks each test with what it needs, before `-m` looks at the markers."""
+    for item in items:
+        if "databases" in getattr(item, "fixturenames", ()):
+            item.add_marker("postgres")
+        if END_TO_END in item.path.parents:
+            item.add_marker(item.path.relative_to(END_TO_END).parts[0])
+        used = {getattr(each, "__module__", None) for each in vars(getattr(item, "module", item)).values()}
+        for module in used & MARKED_BY_IMPORT.keys():
+            item.add_marker(MARKED_BY_IMPORT[module])
 
 
 class Clock:
