@@ -18,10 +18,10 @@ NPM := cd console && export PATH="$(CURDIR)/$(NODE)/bin:$$PATH" && npm
 CONSOLE_SOURCES := $(shell find console/* \( -name node_modules -o -name 'dist*' \) -prune -o -print) schema/schema.graphql
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console run test lint types check format train evaluate lock clean
+.PHONY: help setup console run test test-fast lint types check format train evaluate lock clean
 
 help: ## What there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 15
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 15
 
 setup: $(INSTALLED) ## Install into .venv what requirements.lock names; done again when that or pyproject.toml changed
 
@@ -69,8 +69,14 @@ console: console/dist/.built ## Build the console; done again when its sources c
 run: setup console ## Serve a demo organization on http://127.0.0.1:8000 (another port: make run PORT=8001)
 	$(VENV)/bin/keydesk demo --port $(PORT)
 
+# Each process has databases, servers and ports of its own. More than four would make browsers and gateways wait.
+PYTEST := $(VENV)/bin/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
 test: setup console .make/console-tested ## Run the tests, on SQLite
-	$(VENV)/bin/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+test-fast: setup ## Run the tests that are quick and start no server and no browser
+	$(PYTEST) -m 'not (slow or browser or redis or processes or gateways)' $(ARGS)
 
 lint: setup ## Look at style and format
 	$(VENV)/bin/ruff check .
