@@ -11,9 +11,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.support.browser import launched, opened, sign_in
-from tests.support.browser_demo import DemoServer, served
-from tests.support.first_screen import packed
+from tests.support.browser.browser import launched, opened, sign_in
+from tests.support.browser.demo import DemoServer, served
+from tests.support.browser.first_screen import packed
 
 ROUNDS = 15
 THROTTLE = 4

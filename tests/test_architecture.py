@@ -156,7 +156,7 @@ def test_importing_does_no_work() -> None:
 def test_no_folder_is_crowded(folder: str) -> None:
     """A newcomer can read a folder's list of files: about twenty modules at most."""
     modules = Counter(str(path.parent.relative_to(ROOT)) for path in sources(folder) if path.name != "__init__.py")
-    most = {"models/migrations/versions": math.inf, "tests/support": 60}
+    most = {"models/migrations/versions": math.inf}
 
     assert {place: count for place, count in modules.items() if count > most.get(place, MODULES_AT_MOST)} == {}
 

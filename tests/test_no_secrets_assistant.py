@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from tests.conftest import Clock
-from tests.support.assistant_client import (
+from tests.support.assistant.client import (
     ASK,
     CONTACT,
     CONVERSATION,
@@ -20,9 +20,9 @@ from tests.support.assistant_client import (
     person,
 )
 from tests.support.client import Site
-from tests.support.disguises import SECRET_IN_A_ROW, WHOLE, survivors
-from tests.support.small_servers import SmallServer
-from tests.support.sse_listener import Listener
+from tests.support.http.sse_listener import Listener
+from tests.support.keys.disguises import SECRET_IN_A_ROW, WHOLE, survivors
+from tests.support.servers.small_servers import SmallServer
 from tests.test_no_secrets import (
     Eavesdropper,
     change_keys,

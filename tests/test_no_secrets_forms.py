@@ -10,9 +10,9 @@ from models.support.ticket import Ticket
 from tests.assistant.redaction.test_own_secrets import ONE_TIME, SESSION
 from tests.assistant.redaction.test_redact_forms import left_of
 from tests.conftest import Clock
-from tests.support.assistant_client import CONTACT, CONVERSATION, CONVERSATIONS, Person, person
+from tests.support.assistant.client import CONTACT, CONVERSATION, CONVERSATIONS, Person, person
 from tests.support.client import Site
-from tests.support.pasted_forms import FORMS
+from tests.support.keys.pasted_forms import FORMS
 from tests.test_no_secrets import log
 
 __all__ = ["log"]

@@ -20,12 +20,12 @@ from sqlmodel import col
 from models import ApiKey, AuditAction, AuditEvent, Organization, Person
 from models.engine.ids import Prefix, external_id
 from tests.conftest import Databases
-from tests.support import model
 from tests.support.client import PEOPLE
-from tests.support.model import NAMES, Key
-from tests.support.model_checked_site import code_of
-from tests.support.operator_rules import OperatorRules, picks
-from tests.support.site_with_model import altered, as_headers, chosen, keys
+from tests.support.state_machine import model
+from tests.support.state_machine.model import NAMES, Key
+from tests.support.state_machine.model_checked_site import code_of
+from tests.support.state_machine.operator_rules import OperatorRules, picks
+from tests.support.state_machine.site_with_model import altered, as_headers, chosen, keys
 
 ROUNDS = int(os.environ.get("KEYDESK_TEST_ROUNDS", "4"))
 EXAMPLES_A_ROUND = 10

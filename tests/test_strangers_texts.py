@@ -16,9 +16,9 @@ from models.engine.columns import OutsideText, storable
 from models.engine.database import Database
 from models.engine.ids import Prefix, parse_external_id
 from tests.conftest import Clock
-from tests.support.assistant_client import ASK
+from tests.support.assistant.client import ASK
 from tests.support.client import GRAPHQL, Site, open_site
-from tests.support.documents import SIGN_IN
+from tests.support.graphql.documents import SIGN_IN
 
 DECIDED = {
     "agents.name": "checked at the door",

@@ -21,8 +21,8 @@ from models.engine.reader import Reader
 from resolvers.operator.people import NewPassword, change_member, remove_member, set_password
 from resolvers.sign_in_attempts import PasswordChecker
 from tests.conftest import SERVER_KEYS, Clock, CountingHasher
-from tests.support.sse_listener import COMPLETE, Event, Listener
-from tests.support.tiny_streams import OVER, PATIENT, SCHEMA, Asker, Source
+from tests.support.graphql.tiny_streams import OVER, PATIENT, SCHEMA, Asker, Source
+from tests.support.http.sse_listener import COMPLETE, Event, Listener
 from tests.support.world import THEN, World, make_world
 
 PASSWORD = "correct horse battery staple"

@@ -9,7 +9,7 @@ import pytest
 from app.settings import KNOWN, Known, SettingsError, read_settings, read_with_warnings
 from tests.conftest import SERVER_KEYS
 from tests.support.command_line import SECRET_KEY, Keydesk
-from tests.support.servers import REAL, Servers
+from tests.support.servers.servers import REAL, Servers
 
 NAMES = [each.name for each in KNOWN]
 

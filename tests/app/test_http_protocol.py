@@ -12,7 +12,7 @@ from app.verify.endpoint import VerifyEndpoint
 from keys.outcomes import Outcome
 from keys.verification.verdict import RequestedAgent, Verdict
 from tests.app.verify.test_endpoint import BrokenGate
-from tests.support.verify_client import PUBLIC_URL, exchange, served
+from tests.support.http.verify_client import PUBLIC_URL, exchange, served
 
 BEGINNING = b"GET /v1/verify HTTP/1.1\r\nHost: keys.example\r\n"
 PIECE = 16 * 1024

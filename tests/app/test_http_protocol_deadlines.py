@@ -12,7 +12,7 @@ import pytest
 
 from app.connections import Bounds, ClosedLog, Deadlines, Places
 from app.http_protocol import BoundedHttp
-from tests.support.verify_client import served
+from tests.support.http.verify_client import served
 
 SOON = Deadlines(head=0.3, body=0.3, unread=0.3, last_words=0.1)
 NEVER = Deadlines(head=3600, body=3600, unread=3600, last_words=3600)

@@ -13,7 +13,7 @@ import pytest
 
 from app.connections import Bounds, Deadlines
 from app.http_protocol import BoundedHttp
-from tests.support.verify_client import served
+from tests.support.http.verify_client import served
 
 GIVE_UP_SECONDS = 30
 HOST = b"Host: keys.example\r\n"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.http_protocol import PIPELINED_AT_MOST, UNREAD_BODY_BYTES_AT_MOST, BoundedHttp
-from tests.support.verify_client import served
+from tests.support.http.verify_client import served
 
 HOST = b"Host: keys.example\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"

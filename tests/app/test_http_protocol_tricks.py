@@ -10,8 +10,9 @@ from sqlmodel import select
 from models.usage.refused_request import RefusedRequest
 from resolvers.services import KeyServices
 from tests.conftest import Databases
-from tests.support.gateway_site import KeydeskBehind, keydesk_behind
-from tests.support.http_tricks import (
+from tests.support.gateways.site import KeydeskBehind, keydesk_behind
+from tests.support.http.raw_sockets import converse, statuses, until_closed
+from tests.support.http.tricks import (
     AMBIGUOUS,
     CERTAIN,
     OWN,
@@ -25,8 +26,7 @@ from tests.support.http_tricks import (
     post,
     upgrades,
 )
-from tests.support.raw_sockets import converse, statuses, until_closed
-from tests.support.servers import REAL
+from tests.support.servers.servers import REAL
 
 DATABASE_NUMBER = 111
 """A database that the tests of this file share: none of conftest's, which are emptied for each test."""

@@ -15,7 +15,7 @@ from keys.outcomes import Outcome
 from keys.usage.buffer import Sender
 from models.engine.database import Database
 from tests.conftest import Clock
-from tests.support.issued_keys import until
+from tests.support.keys.issued_keys import until
 
 NOWHERE = "redis://127.0.0.1:1/0"
 """Nobody listens there."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import Keydesk
-from tests.support.servers import REAL, Servers
+from tests.support.servers.servers import REAL, Servers
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o277])

@@ -27,7 +27,7 @@ from models import (
 from models.engine.database import Database
 from models.usage.counts import OUTCOMES
 from tests.conftest import POSTGRES_URL, Clock
-from tests.support.old_usage import ONE, TWO, add, busy_hours, everything, refused, totals
+from tests.support.usage.old_usage import ONE, TWO, add, busy_hours, everything, refused, totals
 from tests.support.world import World
 
 FIRST_HOUR_KEPT = datetime(2026, 10, 20, tzinfo=UTC)

@@ -13,8 +13,8 @@ from models.engine.database import Database
 from models.engine.ids import new_id
 from models.support.conversation import note_message
 from tests.conftest import Clock
-from tests.support.conversations import answered, asked, begun
-from tests.support.old_usage import add, everything
+from tests.support.assistant.conversations import answered, asked, begun
+from tests.support.usage.old_usage import add, everything
 from tests.support.world import World
 
 

@@ -18,7 +18,7 @@ from models.engine.database import Database
 from models.engine.ids import new_id
 from models.engine.lease import take_lease
 from tests.conftest import Clock
-from tests.support.old_usage import ONE, TWO, add, busy_hours, everything, refused, totals
+from tests.support.usage.old_usage import ONE, TWO, add, busy_hours, everything, refused, totals
 
 GIVE_UP_SECONDS = 30.0
 

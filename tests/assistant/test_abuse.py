@@ -25,10 +25,10 @@ from resolvers.create_api_key import create_api_key
 from resolvers.services import KeyServices
 from tests.assistant.test_tenants import Strangers, strangers
 from tests.conftest import Clock
-from tests.support.assistant_client import person
-from tests.support.assistant_on_db import Helpdesk, assisted
+from tests.support.assistant.client import person
+from tests.support.assistant.on_database import Helpdesk, assisted
 from tests.support.client import Site
-from tests.support.issued_keys import issue
+from tests.support.keys.issued_keys import issue
 from tests.support.world import World
 
 PROMPTS = Path(__file__).parents[1] / "data" / "assistant_abuse" / "prompts.txt"

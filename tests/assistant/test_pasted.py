@@ -8,9 +8,9 @@ import pytest_asyncio
 
 from keys.token import ServerKeys, mint
 from tests.conftest import Databases
-from tests.support.assistant_asked import ask, check
-from tests.support.assistant_opened import Worlds
-from tests.support.assistant_worlds import Made
+from tests.support.assistant.asked import ask, check
+from tests.support.assistant.opened_worlds import Worlds
+from tests.support.assistant.worlds import Made
 from tests.support.client import SERVER_KEY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

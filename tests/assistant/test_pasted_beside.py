@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import Databases
-from tests.support.assistant_asked import ask, check
-from tests.support.assistant_opened import Worlds
-from tests.support.assistant_worlds import Made
+from tests.support.assistant.asked import ask, check
+from tests.support.assistant.opened_worlds import Worlds
+from tests.support.assistant.worlds import Made
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -33,11 +33,11 @@ from resolvers.api_keys import delete_api_key, rotate_api_key
 from resolvers.create_api_key import create_api_key
 from resolvers.services import Issued, KeyServices
 from tests.conftest import Clock
-from tests.support.assistant_client import ASK
-from tests.support.assistant_on_db import Helpdesk, assisted
+from tests.support.assistant.client import ASK
+from tests.support.assistant.on_database import Helpdesk, assisted
 from tests.support.client import Site, open_site
-from tests.support.disguises import WHOLE
-from tests.support.usage_rows import caller, hour_of, refused, store
+from tests.support.keys.disguises import WHOLE
+from tests.support.usage.rows import caller, hour_of, refused, store
 from tests.support.world import World
 
 PROBES, PROBES_OVER_GRAPHQL = 9_750, 250

@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import Databases
-from tests.support.assistant_asked import PEOPLE_OF, Told, ask, check, put, rest
-from tests.support.assistant_opened import STORIES, World, Worlds
-from tests.support.assistant_worlds import Ask, Made
+from tests.support.assistant.asked import PEOPLE_OF, Told, ask, check, put, rest
+from tests.support.assistant.opened_worlds import STORIES, World, Worlds
+from tests.support.assistant.worlds import Ask, Made
 from tests.support.client import NOBODY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

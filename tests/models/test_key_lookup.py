@@ -28,7 +28,7 @@ from models.key_lookup import (
 from models.organization import DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT
 from resolvers.api_keys import delete_api_key, rotate_api_key
 from resolvers.services import Issued, KeyServices
-from tests.support.issued_keys import NEVER_WAS, end_overlap, issue
+from tests.support.keys.issued_keys import NEVER_WAS, end_overlap, issue
 from tests.support.world import World
 
 ONES_OWN = (

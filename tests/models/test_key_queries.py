@@ -18,7 +18,7 @@ from models.key_queries import (
     tombstones_still_called,
     visible_keys,
 )
-from tests.support.usage_rows import NOON, hour_of, key_of, month_of, store
+from tests.support.usage.rows import NOON, hour_of, key_of, month_of, store
 from tests.support.world import World
 
 SECOND = timedelta(seconds=1)

@@ -19,10 +19,10 @@ from models.usage.refused_request import RefusedReason
 from resolvers.assistant import asker_in, diagnose_request, worth_asking
 from resolvers.services import KeyServices
 from tests.conftest import Clock
-from tests.support.assistant_on_db import WHY, Helpdesk, answering, assisted
-from tests.support.issued_keys import altered, issue
-from tests.support.ticket_fixtures import hand_over, named
-from tests.support.usage_rows import hour_of, refused, store
+from tests.support.assistant.on_database import WHY, Helpdesk, answering, assisted
+from tests.support.keys.issued_keys import altered, issue
+from tests.support.tickets.ticket_fixtures import hand_over, named
+from tests.support.usage.rows import hour_of, refused, store
 from tests.support.world import World
 
 

@@ -20,7 +20,7 @@ from resolvers.create_api_key import create_api_key
 from resolvers.reservations import Reservations
 from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS, Clock, CountingHasher
-from tests.support.issued_keys import LONGEST_WAIT_SECONDS, until
+from tests.support.keys.issued_keys import LONGEST_WAIT_SECONDS, until
 from tests.support.world import World
 
 

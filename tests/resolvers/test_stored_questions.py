@@ -22,9 +22,9 @@ from resolvers.assistant import ASKED_A_MINUTE, Chunk, ask
 from resolvers.conversations import no_such_conversation
 from resolvers.stored_questions import A_DAY, A_MINUTE, ONE_AT_A_TIME, QuestionStore, StoredQuestion
 from tests.conftest import Clock
-from tests.support.assistant_on_db import WHY, Helpdesk, answering, assisted, time_is_up
-from tests.support.conversations import asked, begun
-from tests.support.disguises import made_key
+from tests.support.assistant.conversations import asked, begun
+from tests.support.assistant.on_database import WHY, Helpdesk, answering, assisted, time_is_up
+from tests.support.keys.disguises import made_key
 from tests.support.world import World
 
 HELLO = "Hello!"

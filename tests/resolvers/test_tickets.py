@@ -14,8 +14,8 @@ from models.support.conversation import find_conversation
 from models.support.ticket import TicketRecord
 from resolvers.tickets import SupportChannel
 from tests.conftest import Clock
-from tests.support.conversations import NOON, answered, asked, begun
-from tests.support.ticket_fixtures import LINE, SUPPORT, hand_over, said, tickets
+from tests.support.assistant.conversations import NOON, answered, asked, begun
+from tests.support.tickets.ticket_fixtures import LINE, SUPPORT, hand_over, said, tickets
 from tests.support.world import World
 
 SECRET_LIKE = f"kd_a1B2c3D4e5F6g7H8_{'Zy9Xw8Vu7T' * 4}q2"

@@ -15,8 +15,8 @@ from models.support.conversation import ConversationRecord
 from models.support.ticket import TicketRecord
 from resolvers.tickets import HAND_OVERS_AT_MOST, NOTE_LENGTH_AT_MOST, contact_support
 from tests.conftest import Clock
-from tests.support.conversations import begun
-from tests.support.ticket_fixtures import LINE, hand_over, named, said, tickets
+from tests.support.assistant.conversations import begun
+from tests.support.tickets.ticket_fixtures import LINE, hand_over, named, said, tickets
 from tests.support.world import World, make_world
 
 

@@ -26,7 +26,7 @@ from resolvers.usage import (
     refusals,
     series,
 )
-from tests.support.usage_rows import NOON, caller, day_of, hour_of, key_of, refused, store
+from tests.support.usage.rows import NOON, caller, day_of, hour_of, key_of, refused, store
 from tests.support.world import World
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -8,7 +8,7 @@ import pytest
 
 from models.engine.ids import Prefix, external_id
 from tests.support.client import GRAPHQL, NEVER_WAS, Client, Site
-from tests.support.documents import CREATE, DELETE, LIST, RENAME, ROTATE, SEE
+from tests.support.graphql.documents import CREATE, DELETE, LIST, RENAME, ROTATE, SEE
 
 ODD_IDS = [
     "",

@@ -13,7 +13,7 @@ from models.support.message import keep_answer
 from models.usage.refused_request import RefusedReason, RefusedRequest
 from tests.conftest import Clock
 from tests.support.client import Answer, Client, Site
-from tests.support.issued_keys import LONGEST_WAIT_SECONDS
+from tests.support.keys.issued_keys import LONGEST_WAIT_SECONDS
 from tests.support.sql_log import counted
 from tests.support.world import THEN
 

@@ -14,7 +14,7 @@ import uvicorn
 from models.engine.database import Database
 from tests.app.graphql.test_endpoint_http_audit import ABOUT_GET, CHECKS, audit
 from tests.support.client import CHEAP, GRAPHQL, PASSWORD, application
-from tests.support.documents import SIGN_IN
+from tests.support.graphql.documents import SIGN_IN
 from tests.support.world import make_world
 
 

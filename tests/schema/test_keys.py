@@ -10,7 +10,7 @@ from app import utc_now
 from models import ApiKey
 from tests.conftest import Clock
 from tests.support.client import Site
-from tests.support.documents import LIST
+from tests.support.graphql.documents import LIST
 
 SECRET = re.compile(r"kd_[0-9A-Za-z]{16}_[0-9A-Za-z]{42}")
 

@@ -11,7 +11,7 @@ import pytest
 from models import ApiKey
 from models.engine.ids import Prefix, external_id
 from tests.support.client import NEVER_WAS, NOBODY, PEOPLE, Site
-from tests.support.documents import CREATE, LIST
+from tests.support.graphql.documents import CREATE, LIST
 
 EVERYBODY = (*PEOPLE, NOBODY)
 ORGANIZATIONS = ("acme", "globex", "never was")

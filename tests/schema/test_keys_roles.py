@@ -6,7 +6,7 @@ from sqlmodel import col
 from app import utc_now
 from models import Membership, Organization, Role
 from tests.support.client import Site
-from tests.support.documents import LIST
+from tests.support.graphql.documents import LIST
 
 
 async def test_a_person_in_two_organizations_has_a_role_in_each(site: Site) -> None:

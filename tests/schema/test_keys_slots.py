@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import Clock
 from tests.support.client import Site, open_site
-from tests.support.documents import LIST
+from tests.support.graphql.documents import LIST
 
 
 @pytest.fixture

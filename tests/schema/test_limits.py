@@ -7,7 +7,7 @@ import pytest
 from graphql import get_introspection_query
 
 from tests.support.client import GRAPHQL, Answer, Client, Site
-from tests.support.documents import CREATE, KEY, LIST
+from tests.support.graphql.documents import CREATE, KEY, LIST
 
 START_PAGE = (
     """

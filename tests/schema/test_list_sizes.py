@@ -15,7 +15,7 @@ from models.engine.reader import Reader
 from models.person import Role
 from tests.conftest import Clock
 from tests.support.client import PASSWORD, Answer, Client, Site
-from tests.support.documents import CREATE, KEY
+from tests.support.graphql.documents import CREATE, KEY
 from tests.support.sql_log import counted
 
 KEYS = 300

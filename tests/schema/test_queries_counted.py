@@ -6,7 +6,7 @@ import pytest
 
 from models import Agent, ApiKey, AuditAction, AuditEvent, Person
 from tests.support.client import Site
-from tests.support.documents import KEY, SEE
+from tests.support.graphql.documents import KEY, SEE
 from tests.support.sql_log import counted
 
 KEYS_PAGE = (

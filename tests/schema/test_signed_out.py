@@ -10,7 +10,7 @@ from models import Person
 from models.engine.ids import Prefix, external_id
 from tests.conftest import Clock
 from tests.support.client import NEVER_WAS, NOBODY, PASSWORD, Client, Site, open_site
-from tests.support.documents import CHANGE_PASSWORD, CREATE, DELETE, LIST, RENAME, ROTATE, SEE
+from tests.support.graphql.documents import CHANGE_PASSWORD, CREATE, DELETE, LIST, RENAME, ROTATE, SEE
 
 VIEWER = "{ viewer { user { email } passwordChangeRequired organizations { name } } }"
 A_KEY = external_id(Prefix.API_KEY, NEVER_WAS)

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from models import Conversation, Message
 from models.engine.ids import Prefix, external_id, new_id
 from tests.conftest import Clock
-from tests.support.assistant_client import (
+from tests.support.assistant.client import (
     CONTACT,
     CONVERSATION,
     CONVERSATIONS,
@@ -19,9 +19,9 @@ from tests.support.assistant_client import (
     events_told,
     person,
 )
+from tests.support.assistant.conversations import answered, asked, begun
 from tests.support.client import NOBODY, Site
-from tests.support.conversations import answered, asked, begun
-from tests.support.sse_listener import COMPLETE
+from tests.support.http.sse_listener import COMPLETE
 
 WHY = "Why do I get a 401?"
 NEVER = {prefix: external_id(prefix, new_id()) for prefix in Prefix}

@@ -17,7 +17,7 @@ from keys.hashing import Argon2Parameters
 from models import Organization
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
-from tests.support.documents import CREATE, DELETE, LIST, RENAME, ROTATE, SEE, SIGN_IN
+from tests.support.graphql.documents import CREATE, DELETE, LIST, RENAME, ROTATE, SEE, SIGN_IN
 from tests.support.world import World, make_world
 
 PUBLIC_URL = "http://keydesk.test"

@@ -19,7 +19,7 @@ from resolvers.create_api_key import create_api_key
 from resolvers.operator.agents import create_agent
 from resolvers.operator.organizations import create_organization
 from resolvers.services import Issued, KeyServices
-from tests.support.http_client import Answer, Connection, request_bytes
+from tests.support.http.client import Answer, Connection, request_bytes
 
 ISSUED = "ApiKeyIssued"
 LIMIT_REACHED = "KeyLimitReached"

@@ -11,8 +11,8 @@ from models.engine.database import Database
 from models.engine.ids import Prefix, external_id, new_id
 from models.support.message import MessageRecord, rate_message
 from models.usage.refused_after import was_refused
+from tests.support.assistant.conversations import NOON, answered, asked, begun
 from tests.support.command_line import InDatabase, Keydesk
-from tests.support.conversations import NOON, answered, asked, begun
 from tests.support.world import World
 
 KEY, OTHER = UUID(int=1), UUID(int=2)

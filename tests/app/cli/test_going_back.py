@@ -14,7 +14,7 @@ from models.engine.ids import Prefix, external_id
 from models.migrations import current_revision, migrate, newest_revision
 from models.migrations.losses import Loss, losses
 from tests.support.command_line import SECRET_KEY, InDatabase, Keydesk
-from tests.support.servers import REAL, Servers
+from tests.support.servers.servers import REAL, Servers
 from tests.support.world import World
 
 COMMAND = Path(sys.executable).with_name("keydesk")

@@ -8,7 +8,7 @@ from models.engine.database import Database
 from models.served_server_key import replace_served_server_keys, served_server_keys
 from tests.conftest import SERVER_KEYS
 from tests.support.command_line import SECRET_KEY, InDatabase, Keydesk
-from tests.support.servers import REAL, Servers
+from tests.support.servers.servers import REAL, Servers
 from tests.support.world import THEN, World
 
 OTHER = "another-server-key-of-32-bytes-or-more"

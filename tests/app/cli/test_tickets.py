@@ -8,10 +8,10 @@ import pytest
 from models import Ticket
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
+from tests.support.assistant.conversations import NOON
 from tests.support.command_line import InDatabase, Keydesk
-from tests.support.conversations import NOON
-from tests.support.outbox_fixtures import SUPPORT
-from tests.support.smtp_server import PostOffice, post_office
+from tests.support.tickets.outbox_fixtures import SUPPORT
+from tests.support.tickets.smtp_server import PostOffice, post_office
 from tests.support.world import World
 
 UNKNOWN = "tkt_0199b3c07a007de08de0000000000000"

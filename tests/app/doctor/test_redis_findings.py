@@ -10,8 +10,8 @@ from app.doctor.redis_findings import redis_itself
 from app.observability.redis_check import GRANT
 from keys.limits.redis_connection import PREFIX
 from tests.support.command_line import Keydesk, finding
-from tests.support.redis_limiters import this_month
-from tests.support.redis_server import RedisServer, running_redis
+from tests.support.keys.redis_limiters import this_month
+from tests.support.servers.redis_server import RedisServer, running_redis
 
 PASSWORD = "hunter2hunter2"
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.graphql import requests as graphql_requests
-from tests.support.tiny_graphql import GRAPHQL, JSON, Query, Tiny, code_of
+from tests.support.graphql.tiny_schema import GRAPHQL, JSON, Query, Tiny, code_of
 
 NOT_EXECUTED = [
     pytest.param({"query": "{"}, "GRAPHQL_PARSE_FAILED", id="syntax"),

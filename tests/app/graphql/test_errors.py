@@ -9,7 +9,7 @@ from litestar import Request
 from sqlalchemy.exc import StatementError
 
 from app.graphql.errors import Code, RequestRefused
-from tests.support.tiny_graphql import FAILURES, GRAPHQL, JSON, Asker, Tiny, code_of
+from tests.support.graphql.tiny_schema import FAILURES, GRAPHQL, JSON, Asker, Tiny, code_of
 
 SECRET = "hunter2-from-a-form"
 MASKED = {

@@ -10,7 +10,7 @@ from graphql import get_introspection_query
 from app.graphql.documents import Documents
 from app.graphql.errors import ExecutionRefused
 from app.graphql.limits import Limits
-from tests.support.tiny_graphql import GRAPHQL, Tiny, code_of
+from tests.support.graphql.tiny_schema import GRAPHQL, Tiny, code_of
 
 FRIENDS = "fragment F on Person { b: name c: name }"
 CIRCLE = "".join(f"fragment F{i} on Person {{ ...F{(i + 1) % 5} name }}" for i in range(5))

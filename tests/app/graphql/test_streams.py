@@ -13,9 +13,9 @@ from litestar.types import ASGIApp
 from app.graphql.endpoint import graphql_route
 from app.graphql.limits import Limits
 from keys.refusals import Forbidden, PasswordChangeRequired, Unauthenticated
-from tests.support.sse_listener import COMPLETE, EVENTS, Event, Listener, events_of
-from tests.support.tiny_graphql import GRAPHQL, JSON, REQUEST_ID
-from tests.support.tiny_streams import OVER, PATIENT, SCHEMA, TinyStreams
+from tests.support.graphql.tiny_schema import GRAPHQL, JSON, REQUEST_ID
+from tests.support.graphql.tiny_streams import OVER, PATIENT, SCHEMA, TinyStreams
+from tests.support.http.sse_listener import COMPLETE, EVENTS, Event, Listener, events_of
 
 COUNT = "subscription ($to: Int!) { count(to: $to) }"
 SAID = "subscription { said { text } }"

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.sse_listener import COMPLETE, GIVE_UP_SECONDS, Listener
-from tests.support.tiny_streams import OVER, PATIENT, TinyStreams
+from tests.support.graphql.tiny_streams import OVER, PATIENT, TinyStreams
+from tests.support.http.sse_listener import COMPLETE, GIVE_UP_SECONDS, Listener
 
 SAID = "subscription { said { text } }"
 

@@ -17,9 +17,9 @@ import pytest
 
 from app.http_protocol import BoundedHttp
 from keys.refusals import Forbidden
-from tests.support.sse_listener import GIVE_UP_SECONDS, Event, events_of
-from tests.support.tiny_streams import OVER, PATIENT, TinyStreams
-from tests.support.verify_client import served
+from tests.support.graphql.tiny_streams import OVER, PATIENT, TinyStreams
+from tests.support.http.sse_listener import GIVE_UP_SECONDS, Event, events_of
+from tests.support.http.verify_client import served
 
 CLIENT = Path(__file__).parents[2] / "graphql_http_audit"
 SAID = "subscription { said { text } }"

@@ -11,9 +11,9 @@ from app.mail.outbox import ATTEMPTS_AT_MOST, GIVEN_UP_AFTER, pause_seconds
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
 from tests.conftest import Clock
-from tests.support.outbox_fixtures import SUPPORT, at, outbox_to, row_of, written
-from tests.support.small_servers import free_port
-from tests.support.smtp_server import post_office
+from tests.support.servers.small_servers import free_port
+from tests.support.tickets.outbox_fixtures import SUPPORT, at, outbox_to, row_of, written
+from tests.support.tickets.smtp_server import post_office
 from tests.support.world import World
 
 GIVE_UP_SECONDS = 60.0

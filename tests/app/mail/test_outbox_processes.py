@@ -19,9 +19,9 @@ from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
 from models.support.ticket import claim_due_ticket
 from tests.conftest import Clock
-from tests.support.outbox_fixtures import SUPPORT, outbox_to, row_of, written
-from tests.support.servers import ROOT
-from tests.support.smtp_server import post_office
+from tests.support.servers.servers import ROOT
+from tests.support.tickets.outbox_fixtures import SUPPORT, outbox_to, row_of, written
+from tests.support.tickets.smtp_server import post_office
 from tests.support.world import World, make_world
 
 GIVE_UP_SECONDS = 60.0

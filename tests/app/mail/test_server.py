@@ -8,9 +8,9 @@ from app.mail.server import Encryption, MailFailure, UnusableMailServer, mail_se
 from models.engine.database import Database
 from tests.conftest import Clock
 from tests.support.command_line import Keydesk
-from tests.support.outbox_fixtures import CREDENTIALS, SUPPORT, at, outbox_to, row_of, written
-from tests.support.small_servers import free_port
-from tests.support.smtp_server import PASSWORD, USER, certificate, post_office, tls
+from tests.support.servers.small_servers import free_port
+from tests.support.tickets.outbox_fixtures import CREDENTIALS, SUPPORT, at, outbox_to, row_of, written
+from tests.support.tickets.smtp_server import PASSWORD, USER, certificate, post_office, tls
 from tests.support.world import World
 
 

@@ -29,12 +29,12 @@ from models.usage.refused_request import RefusedReason
 from resolvers.services import KeyServices
 from tests.conftest import Clock
 from tests.support.client import CHEAP, NEVER_WAS, Site, application, open_site, running
-from tests.support.http_client import connected, verification
-from tests.support.issued_keys import HeldHasher, issue, until
-from tests.support.programs import PATH
-from tests.support.redis_server import running_redis
-from tests.support.servers import REAL, ROOT, Server, Servers
-from tests.support.small_servers import free_port
+from tests.support.gateways.programs import PATH
+from tests.support.http.client import connected, verification
+from tests.support.keys.issued_keys import HeldHasher, issue, until
+from tests.support.servers.redis_server import running_redis
+from tests.support.servers.servers import REAL, ROOT, Server, Servers
+from tests.support.servers.small_servers import free_port
 from tests.support.world import World
 
 TOKEN = "a token for Prometheus, of the operator's choice"

@@ -7,7 +7,7 @@ import pytest
 
 from app.observability.observers import Observers
 from models.key_lookup import KeyState
-from tests.support.servers import ROOT, SECRET_KEY
+from tests.support.servers.servers import ROOT, SECRET_KEY
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
 PROGRAM = """

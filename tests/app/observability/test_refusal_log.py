@@ -17,7 +17,7 @@ from models import Organization
 from models.engine.ids import new_id
 from models.key_lookup import KeyState
 from tests.support.client import Site
-from tests.support.issued_keys import altered, until
+from tests.support.keys.issued_keys import altered, until
 
 ORGANIZATION = new_id()
 STRANGER = "203.0.113.7"

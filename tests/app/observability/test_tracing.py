@@ -18,9 +18,9 @@ from app.observability.observers import trusts_trace_context
 from app.observability.tracing import Tracing
 from app.settings import read_settings
 from resolvers.services import KeyServices
-from tests.support.issued_keys import issue, until
-from tests.support.servers import REAL, Servers
-from tests.support.small_servers import Asked, Given, SmallServer, free_port
+from tests.support.keys.issued_keys import issue, until
+from tests.support.servers.servers import REAL, Servers
+from tests.support.servers.small_servers import Asked, Given, SmallServer, free_port
 from tests.support.world import World
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

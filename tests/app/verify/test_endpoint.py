@@ -18,8 +18,8 @@ from models.key_lookup import SqliteKeyReader
 from resolvers.api_keys import delete_api_key, rotate_api_key
 from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS
-from tests.support.issued_keys import NEVER_WAS, Gates, HeldHasher, altered, end_overlap, issue, until
-from tests.support.verify_client import PUBLIC_URL, Answer, Header, ask
+from tests.support.http.verify_client import PUBLIC_URL, Answer, Header, ask
+from tests.support.keys.issued_keys import NEVER_WAS, Gates, HeldHasher, altered, end_overlap, issue, until
 from tests.support.world import World
 
 REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")

@@ -18,8 +18,8 @@ from models.engine.database import Database
 from models.key_lookup import KeyState
 from resolvers.services import KeyServices
 from tests.conftest import SERVER_KEYS, CountingHasher
-from tests.support.issued_keys import Gates, SpyReader, issue
-from tests.support.verify_client import PUBLIC_URL, Answer, Header, ask, exchange, served
+from tests.support.http.verify_client import PUBLIC_URL, Answer, Header, ask, exchange, served
+from tests.support.keys.issued_keys import Gates, SpyReader, issue
 from tests.support.world import World
 
 MEGABYTE = 1_000_000

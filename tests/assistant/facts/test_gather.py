@@ -22,8 +22,8 @@ from models.engine.ids import Prefix, external_id
 from models.key_queries import DELETED_LISTED_AT_MOST, key_record
 from models.usage.refused_request import RefusedReason
 from tests.conftest import Clock
-from tests.support.assistant_on_db import Helpdesk, assisted
-from tests.support.usage_rows import NOON, hour_of, key_of, refused, store
+from tests.support.assistant.on_database import Helpdesk, assisted
+from tests.support.usage.rows import NOON, hour_of, key_of, refused, store
 from tests.support.world import World
 
 DAY = timedelta(days=1)

@@ -15,7 +15,7 @@ from assistant.intents.symptoms import Symptom, symptom_of
 from assistant.intents.understand import understand
 from models.person import Role
 from models.usage.refused_request import RefusedReason
-from tests.support.assistant_known import NOON, facts, key_facts, key_record, tombstone
+from tests.support.assistant.known import NOON, facts, key_facts, key_record, tombstone
 
 GOOD = key_facts(key_record("good", last_used_at=NOON, created_at=NOON - timedelta(days=9)), passed=5)
 HASTY = key_facts(key_record("hasty"), RefusedReason.RATE_LIMITED)

@@ -7,7 +7,7 @@ import pytest
 from assistant.redaction.redact import redact
 from keys.verification.malformed_rules import FormatError
 from tests.assistant.redaction.test_redact_others import LETTERS, PEM_LINES, PRIVATE, TOKENS, pem
-from tests.support.disguises import PREFIXES
+from tests.support.keys.disguises import PREFIXES
 
 # A text, and its parts that are secret. Each {} is one of them.
 PLAIN, SLASHED, SIGNED, SPACED = "zebra7quagga", "w0nder/land+7", "al1ce@land:5", "correct horse battery"

@@ -10,8 +10,8 @@ from assistant.redaction.redact import Kind, redact
 from keys.sign_in.device_cookie import DeviceCookies
 from keys.sign_in.passwords import new_one_time_password
 from keys.sign_in.sessions import new_token
-from tests.support.disguises import PREFIXES, made_key
-from tests.support.pasted_forms import BYTE_LISTS, DUMPS
+from tests.support.keys.disguises import PREFIXES, made_key
+from tests.support.keys.pasted_forms import BYTE_LISTS, DUMPS
 
 SESSION = new_token(random_bytes=Random(1).randbytes)[0].reveal()
 DEVICE = DeviceCookies((b"k" * 32,), random_bytes=Random(2).randbytes).remember(None, "ada@example.com")

@@ -8,7 +8,7 @@ from assistant.redaction.redact import LENGTH_AT_MOST, Kind, Piece, redact
 from keys.token import hint, parse
 from keys.verification.malformed import DISGUISE_WORDS
 from keys.verification.malformed_rules import FormatError
-from tests.support.disguises import NOT_WHOLE, PREFIXES, SENTENCES, WHOLE, made_key, survivors
+from tests.support.keys.disguises import NOT_WHOLE, PREFIXES, SENTENCES, WHOLE, made_key, survivors
 
 KEY = made_key(3)
 PREFIX, PUBLIC_ID, TAIL = KEY.split("_")

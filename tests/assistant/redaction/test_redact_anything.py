@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.redaction.redact import LENGTH_AT_MOST, redact
-from tests.support.disguises import NOT_WHOLE, PREFIXES, SENTENCES, WHOLE, made_key, survivors
+from tests.support.keys.disguises import NOT_WHOLE, PREFIXES, SENTENCES, WHOLE, made_key, survivors
 
 SEEDS = st.integers(0, 2**32)
 WRAPPERS = st.sampled_from(sorted((WHOLE | NOT_WHOLE).items()))

@@ -7,8 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from assistant.redaction.redact import redact
-from tests.support.disguises import PREFIXES, SECRET_IN_A_ROW, made_key, survivors
-from tests.support.pasted_forms import BYTE_LISTS, DUMPS, ENCODED, FORMS, readings
+from tests.support.keys.disguises import PREFIXES, SECRET_IN_A_ROW, made_key, survivors
+from tests.support.keys.pasted_forms import BYTE_LISTS, DUMPS, ENCODED, FORMS, readings
 
 AROUND = (
     ("", ""),

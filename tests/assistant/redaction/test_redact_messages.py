@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from assistant.redaction.redact import LENGTH_AT_MOST, redact
-from tests.support.disguises import PREFIXES
+from tests.support.keys.disguises import PREFIXES
 
 MESSAGES = Path(__file__).parents[2] / "data" / "ordinary_messages.txt"
 BETWEEN = "\n----\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from assistant.redaction.redact import redact
-from tests.support.disguises import PREFIXES
+from tests.support.keys.disguises import PREFIXES
 
 ORDINARY = Path(__file__).parents[2] / "data" / "ordinary_lines.txt"
 STAYS_AT_LEAST = 0.99

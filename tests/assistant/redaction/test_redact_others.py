@@ -7,7 +7,7 @@ import pytest
 from assistant.redaction.redact import Kind, redact
 from assistant.redaction.vendors import VENDORS
 from keys.verification.malformed_rules import FormatError
-from tests.support.disguises import PREFIXES, made_key
+from tests.support.keys.disguises import PREFIXES, made_key
 
 HEXADECIMAL = "0123456789abcdef" * 4
 LETTERS = "abcdEFGH1234ijklMNOP5678qrstUVWX90yzABCD"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from assistant.redaction.redact import redact
-from tests.support.disguises import PREFIXES, SECRET_IN_A_ROW, made_key
-from tests.support.pasted_forms import chunks
+from tests.support.keys.disguises import PREFIXES, SECRET_IN_A_ROW, made_key
+from tests.support.keys.pasted_forms import chunks
 
 BETWEEN = [" then ", " STOP ", "[dot]", "<sep>", " ~@~ ", "<|>", "(!)", " -- and -- ", "::::"]
 FORMS: dict[str, Callable[[str], str]] = {

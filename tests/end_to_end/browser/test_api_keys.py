@@ -4,10 +4,10 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.browser import NEXT_FRAME
-from tests.support.browser_demo import DemoServer, OpenTab
+from tests.support.browser.browser import NEXT_FRAME
+from tests.support.browser.demo import DemoServer, OpenTab
 
-pytest_plugins = ("tests.support.browser_fixtures",)
+pytest_plugins = ("tests.support.browser.fixtures",)
 
 UNUSED = "Route Planner staging"
 NORTHWIND = ("--organization", "Northwind Logistics")

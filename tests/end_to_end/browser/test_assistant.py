@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Response, Route, expect
 
-from tests.support.browser import GIVE_UP_MILLISECONDS, NARROW, WIDE, Scheme, Tab
-from tests.support.browser_demo import ROLES, SUPPORT_EMAIL, DemoServer, OpenTab
+from tests.support.browser.browser import GIVE_UP_MILLISECONDS, NARROW, WIDE, Scheme, Tab
+from tests.support.browser.demo import ROLES, SUPPORT_EMAIL, DemoServer, OpenTab
 
-pytest_plugins = ("tests.support.browser_fixtures",)
+pytest_plugins = ("tests.support.browser.fixtures",)
 
 DELETED = "Handheld scanners (old)"
 CUT_OFF = r"net::ERR_(FAILED|INTERNET_DISCONNECTED)"

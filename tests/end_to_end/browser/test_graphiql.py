@@ -3,10 +3,10 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import Scheme
-from tests.support.browser_demo import DemoServer, OpenTab
+from tests.support.browser.browser import Scheme
+from tests.support.browser.demo import DemoServer, OpenTab
 
-pytest_plugins = ("tests.support.browser_fixtures",)
+pytest_plugins = ("tests.support.browser.fixtures",)
 
 STARTERS = (
     "ListApiKeys",

@@ -20,9 +20,9 @@ from tests.end_to_end.browser.test_pending import (
     rotate,
     shows_secret,
 )
-from tests.support.browser import Tab
-from tests.support.browser_demo import DemoServer, OpenTab
-from tests.support.browser_network import (
+from tests.support.browser.browser import Tab
+from tests.support.browser.demo import DemoServer, OpenTab
+from tests.support.browser.network import (
     GRAPHQL,
     NO_ANSWER,
     answer_502,
@@ -33,7 +33,7 @@ from tests.support.browser_network import (
     on,
 )
 
-pytest_plugins = ("tests.support.browser_fixtures",)
+pytest_plugins = ("tests.support.browser.fixtures",)
 
 NAME = "while it waits"
 FIRST_LOOK = 3_000

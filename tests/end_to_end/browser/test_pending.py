@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.end_to_end.browser.test_api_keys import UNUSED, press, secret_of
-from tests.support.browser import Tab
-from tests.support.browser_demo import DemoServer, OpenTab
-from tests.support.browser_network import HeldBack, asks_before_unload, expect_stays, hold_back, on
+from tests.support.browser.browser import Tab
+from tests.support.browser.demo import DemoServer, OpenTab
+from tests.support.browser.network import HeldBack, asks_before_unload, expect_stays, hold_back, on
 
-pytest_plugins = ("tests.support.browser_fixtures",)
+pytest_plugins = ("tests.support.browser.fixtures",)
 
 NEW_PASSWORD = "a password of her own"
 PASSWORD_OF = "agent-admin"

@@ -5,10 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import NARROW, WIDE, Scheme
-from tests.support.browser_demo import DemoServer, OpenTab
+from tests.support.browser.browser import NARROW, WIDE, Scheme
+from tests.support.browser.demo import DemoServer, OpenTab
 
-pytest_plugins = ("tests.support.browser_fixtures",)
+pytest_plugins = ("tests.support.browser.fixtures",)
 
 KEY = "{key}"
 SCREENS = {

@@ -3,10 +3,10 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import NARROW, WIDE, Scheme
-from tests.support.browser_demo import SUPPORT_EMAIL, DemoServer, OpenTab
+from tests.support.browser.browser import NARROW, WIDE, Scheme
+from tests.support.browser.demo import SUPPORT_EMAIL, DemoServer, OpenTab
 
-pytest_plugins = ("tests.support.browser_fixtures",)
+pytest_plugins = ("tests.support.browser.fixtures",)
 
 NEW_PASSWORD = "a password of her own"
 

@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Response, expect
 
 from app.pages.console import BUILT
-from tests.support.browser_demo import DemoServer, OpenTab
-from tests.support.first_screen import packed
+from tests.support.browser.demo import DemoServer, OpenTab
+from tests.support.browser.first_screen import packed
 
-pytest_plugins = ("tests.support.browser_fixtures",)
+pytest_plugins = ("tests.support.browser.fixtures",)
 
 GZIPPED_BYTES_AT_MOST = 300_000
 LATER = ("RequestsChart-", "editor.api-", "graphiql-", "monaco-editor-")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateway_site import Front, front
-from tests.support.small_servers import Asked, Given, SmallServer
+from tests.support.gateways.site import Front, front
+from tests.support.servers.small_servers import Asked, Given, SmallServer
 
 SAID = {"X-Keydesk-Key": "key_1", "X-Keydesk-Organization": "org_1", "X-Keydesk-Agent": "none"}
 LIMITS = {"RateLimit": '"key";r=599;t=60', "RateLimit-Policy": '"key";q=600;w=60'}

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Databases
-from tests.support.gateway_additions import cors
-from tests.support.gateway_site import SETTINGS, Front, KeydeskBehind, agent_header, front, keydesk_behind, presented
-from tests.support.gateways import KINDS
-from tests.support.small_servers import free_port
-from tests.support.verify_client import Answer
+from tests.support.gateways.additions import cors
+from tests.support.gateways.gateways import KINDS
+from tests.support.gateways.site import SETTINGS, Front, KeydeskBehind, agent_header, front, keydesk_behind, presented
+from tests.support.http.verify_client import Answer
+from tests.support.servers.small_servers import free_port
 
 DATABASE_NUMBER = 113
 """A database that the tests of this file share: none of conftest's, which are emptied for each test."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Databases
-from tests.support.gateway_site import Front, KeydeskBehind, agent_header, front_of, keydesk_behind, presented
-from tests.support.gateways import KINDS, TOKEN
-from tests.support.small_servers import CALLER, Asked
+from tests.support.gateways.gateways import KINDS, TOKEN
+from tests.support.gateways.site import Front, KeydeskBehind, agent_header, front_of, keydesk_behind, presented
+from tests.support.servers.small_servers import CALLER, Asked
 
 DATABASE_NUMBER = 103
 """A database that the tests of this file share: none of conftest's, which are emptied for each test."""

@@ -9,10 +9,10 @@ import pytest
 
 from resolvers.services import Issued
 from tests.conftest import Databases
-from tests.support.gateway_site import Front, KeydeskBehind, agent_header, front, front_of, keydesk_behind, presented
-from tests.support.gateways import KINDS, LOCK, PAGE, TOKEN
-from tests.support.issued_keys import altered
-from tests.support.verify_client import Answer
+from tests.support.gateways.gateways import KINDS, LOCK, PAGE, TOKEN
+from tests.support.gateways.site import Front, KeydeskBehind, agent_header, front, front_of, keydesk_behind, presented
+from tests.support.http.verify_client import Answer
+from tests.support.keys.issued_keys import altered
 
 DATABASE_NUMBER = 102
 """A database that the tests of this file share: none of conftest's, which are emptied for each test."""

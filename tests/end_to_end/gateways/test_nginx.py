@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateway_site import Front, front
-from tests.support.small_servers import Asked, Given, SmallServer
+from tests.support.gateways.site import Front, front
+from tests.support.servers.small_servers import Asked, Given, SmallServer
 
 DETAIL = "with \"quotes\", a backslash \\\\, $upstream_status, {braces} and 'apostrophes'".replace('"', '\\"')
 PROBLEM = f'{{"code":"rate_limited","detail":"{DETAIL}"}}'

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateway_site import Front, front
-from tests.support.gateways import KINDS, TOKEN
-from tests.support.small_servers import CALLER, Asked, Given, SmallServer, free_port
-from tests.support.verify_client import Answer
+from tests.support.gateways.gateways import KINDS, TOKEN
+from tests.support.gateways.site import Front, front
+from tests.support.http.verify_client import Answer
+from tests.support.servers.small_servers import CALLER, Asked, Given, SmallServer, free_port
 
 KEY = "kd_the-key"
 GOOD = Given(

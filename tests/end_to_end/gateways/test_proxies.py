@@ -17,12 +17,12 @@ from sqlmodel import select
 from models import Membership, Person
 from resolvers.services import KeyServices
 from tests.conftest import Databases
-from tests.support.gateway_site import KeydeskBehind, agent_header, keydesk_behind
-from tests.support.http_tricks import SLOW_UPGRADE, TRICKS
-from tests.support.proxies import AS_FOUND, Proxy
-from tests.support.servers import REAL
-from tests.support.strangers import Person as Somebody
-from tests.support.strangers import race, rounds
+from tests.support.gateways.proxies import AS_FOUND, Proxy
+from tests.support.gateways.site import KeydeskBehind, agent_header, keydesk_behind
+from tests.support.http.strangers import Person as Somebody
+from tests.support.http.strangers import race, rounds
+from tests.support.http.tricks import SLOW_UPGRADE, TRICKS
+from tests.support.servers.servers import REAL
 from tests.support.tenant_setup import create_as_operator, make_tenant
 
 DATABASE_NUMBER = 110

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Databases
-from tests.support.gateway_site import KeydeskBehind, keydesk_behind
-from tests.support.gateways import LOCK
-from tests.support.proxies import PAGE, RECOMMENDED, Proxy
-from tests.support.servers import REAL
-from tests.support.small_servers import CALLER, Asked, Given, SmallServer, ask
-from tests.support.small_upstream import SmallUpstream
+from tests.support.gateways.gateways import LOCK
+from tests.support.gateways.proxies import PAGE, RECOMMENDED, Proxy
+from tests.support.gateways.site import KeydeskBehind, keydesk_behind
+from tests.support.servers.servers import REAL
+from tests.support.servers.small_servers import CALLER, Asked, Given, SmallServer, ask
+from tests.support.servers.small_upstream import SmallUpstream
 
 DATABASE_NUMBER = 112
 """A database that the tests of this file share: none of conftest's, which are emptied for each test."""

@@ -10,11 +10,11 @@ from contextlib import closing
 import pytest
 
 from tests.conftest import Databases
-from tests.support.gateway_additions import websockets
-from tests.support.gateway_site import SETTINGS, KeydeskBehind, agent_header, keydesk_behind, presented
-from tests.support.gateways import KINDS, Gateway, Places
-from tests.support.servers import REAL
-from tests.support.small_upstream import SmallUpstream
+from tests.support.gateways.additions import websockets
+from tests.support.gateways.gateways import KINDS, Gateway, Places
+from tests.support.gateways.site import SETTINGS, KeydeskBehind, agent_header, keydesk_behind, presented
+from tests.support.servers.servers import REAL
+from tests.support.servers.small_upstream import SmallUpstream
 
 DATABASE_NUMBER = 114
 """A database that the tests of this file share: none of conftest's, which are emptied for each test."""

@@ -11,10 +11,10 @@ import pytest
 
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id, new_id
-from tests.support.assistant_client import ASK, CONVERSATION, LISTEN
-from tests.support.assistant_on_db import answering, time_is_up
-from tests.support.servers import Server, Servers
-from tests.support.sse_listener import COMPLETE, Event, events_of
+from tests.support.assistant.client import ASK, CONVERSATION, LISTEN
+from tests.support.assistant.on_database import answering, time_is_up
+from tests.support.http.sse_listener import COMPLETE, Event, events_of
+from tests.support.servers.servers import Server, Servers
 from tests.support.tenant_setup import Tenant, make_tenant
 
 WHY = "Why do I get a 401?"

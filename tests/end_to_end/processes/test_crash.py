@@ -21,8 +21,8 @@ from models import Agent, ApiKey, AuditEvent
 from models.audit import AuditAction
 from models.engine.database import Database
 from resolvers.services import KeyServices
-from tests.support.http_client import connected, verification
-from tests.support.servers import ROOT, Server, Servers
+from tests.support.http.client import connected, verification
+from tests.support.servers.servers import ROOT, Server, Servers
 from tests.support.tenant_setup import ISSUED, Console, Tenant, Told, create_as_operator, make_tenant, slots
 
 LIMIT = 10
@@ -36,7 +36,7 @@ class Dying:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.dying_process"],
+            [sys.executable, "-m", "tests.support.servers.dying_process"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -12,8 +12,8 @@ import pytest
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
 from tests.conftest import CHEAP, Databases
-from tests.support.servers import Server, Servers
-from tests.support.smtp_server import post_office
+from tests.support.servers.servers import Server, Servers
+from tests.support.tickets.smtp_server import post_office
 from tests.support.world import World, make_world
 
 DATABASE_NUMBER = 103

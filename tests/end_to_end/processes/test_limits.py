@@ -20,9 +20,9 @@ from models import ApiKey, RefusedRequest, UsageHour, UsageMonth
 from models.engine.database import Database
 from models.usage.counts import OUTCOMES
 from resolvers.services import KeyServices
-from tests.support.http_client import Answer, connected, request_bytes, verification
-from tests.support.redis_server import RedisServer, running_redis
-from tests.support.servers import REAL, Server, Servers
+from tests.support.http.client import Answer, connected, request_bytes, verification
+from tests.support.servers.redis_server import RedisServer, running_redis
+from tests.support.servers.servers import REAL, Server, Servers
 from tests.support.tenant_setup import create_as_operator, make_tenant
 
 CONNECTIONS_EACH = 8

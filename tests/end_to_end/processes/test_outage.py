@@ -12,8 +12,8 @@ from models.engine.database import Database
 from models.engine.database_address import database_url
 from resolvers.services import KeyServices
 from tests.conftest import POSTGRES_URL
-from tests.support.http_client import Answer, connected, request_bytes, verification
-from tests.support.servers import REAL, Server, Servers
+from tests.support.http.client import Answer, connected, request_bytes, verification
+from tests.support.servers.servers import REAL, Server, Servers
 from tests.support.tenant_setup import ISSUED, Console, create_as_operator, make_tenant
 
 pytestmark = pytest.mark.skipif(POSTGRES_URL is None, reason="SQLite has no network that could fail")

@@ -17,9 +17,9 @@ from resolvers.operator.agents import delete_agent
 from resolvers.operator.organizations import delete_organization
 from resolvers.services import KeyServices
 from tests.conftest import CHEAP, POSTGRES_URL, SERVER_KEYS, Databases
-from tests.support.http_client import connected
-from tests.support.load_generator import GOOD, Crowd, crowd
-from tests.support.servers import Server, Servers
+from tests.support.http.client import connected
+from tests.support.servers.load_generator import GOOD, Crowd, crowd
+from tests.support.servers.servers import Server, Servers
 from tests.support.tenant_setup import Console, Tenant, create_as_operator, make_tenant
 
 PROCESSES = 4

@@ -26,9 +26,9 @@ from resolvers.api_keys import delete_api_key, rotate_api_key
 from resolvers.create_api_key import create_api_key
 from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS, Databases
-from tests.support.cheap_server import FOLDER
-from tests.support.http_client import connected, verification
-from tests.support.servers import Server, Servers
+from tests.support.http.client import connected, verification
+from tests.support.servers.cheap_server import FOLDER
+from tests.support.servers.servers import Server, Servers
 from tests.support.tenant_setup import ISSUED, LIMIT_REACHED, Console, Tenant, Told, make_tenant, slots
 from tests.support.world import World
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 import keys.limits.redis_limiter
-from tests.support.redis_limiters import Limiters
-from tests.support.redis_server import RedisServer, running_redis
+from tests.support.keys.redis_limiters import Limiters
+from tests.support.servers.redis_server import RedisServer, running_redis
 
 
 @pytest.fixture(scope="module")

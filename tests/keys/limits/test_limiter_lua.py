@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from keys.limits.redis_connection import NAME_BYTES, NAMELESS, NOT_KNOWN, SCRIPT
 from keys.limits.sliding_window import EMPTY, Window, incremented, pruned, resets_in, retry_after_ms
-from tests.support.redis_server import RedisServer, running_redis
+from tests.support.servers.redis_server import RedisServer, running_redis
 
 PREFIX = "limits"
 NAME = b"a name.."

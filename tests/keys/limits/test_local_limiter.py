@@ -12,7 +12,7 @@ from keys.limits.sliding_window import Limits, Month, month_of, to_ms
 from keys.outcomes import Outcome
 from models.key_lookup import DatabaseUnavailable
 from tests.conftest import Clock
-from tests.support.ledgers import Written
+from tests.support.usage.ledgers import Written
 
 KEY, OTHER = "0" * 31 + "1", "0" * 31 + "2"
 PASSED, RATE_LIMIT, QUOTA = None, Outcome.RATE_LIMITED, Outcome.QUOTA_EXCEEDED

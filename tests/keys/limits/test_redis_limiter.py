@@ -16,8 +16,7 @@ from keys.limits.redis_connection import PREFIX
 from keys.limits.sliding_window import Limits, Month
 from models.engine.batching import AT_MOST
 from tests.conftest import Clock
-from tests.support.ledgers import Written
-from tests.support.redis_limiters import (
+from tests.support.keys.redis_limiters import (
     GIVE_UP_SECONDS,
     KEY,
     MANY,
@@ -30,7 +29,8 @@ from tests.support.redis_limiters import (
     this_month,
     until,
 )
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
+from tests.support.usage.ledgers import Written
 
 
 async def test_exactly_the_limit_passes_of_many_at_once(limiters: Limiters) -> None:

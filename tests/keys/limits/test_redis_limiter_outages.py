@@ -16,8 +16,7 @@ from keys.limits.redis_limiter import RedisLimiter
 from keys.limits.sliding_window import Limits
 from keys.token import Secret
 from tests.conftest import Clock
-from tests.support.ledgers import Written
-from tests.support.redis_limiters import (
+from tests.support.keys.redis_limiters import (
     GIVE_UP_SECONDS,
     KEY,
     MANY,
@@ -31,7 +30,8 @@ from tests.support.redis_limiters import (
     this_month,
     until,
 )
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
+from tests.support.usage.ledgers import Written
 
 SOON_SECONDS = 0.5
 """How long limiters here wait for a Redis that is made to be silent; for one that is not, as long as it takes."""

@@ -17,7 +17,7 @@ from keys.limits.redis_connection import PREFIX
 from keys.limits.redis_limiter import RedisLimiter
 from keys.limits.redis_outages import LOGGED_EVERY_SECONDS, PAUSE_SECONDS_AT_MOST, STEADY_SECONDS, Outages
 from keys.limits.sliding_window import Limits
-from tests.support.redis_limiters import (
+from tests.support.keys.redis_limiters import (
     GIVE_UP_SECONDS,
     KEY,
     MANY,
@@ -30,7 +30,7 @@ from tests.support.redis_limiters import (
     this_month,
     until,
 )
-from tests.support.redis_server import RedisServer, running_redis
+from tests.support.servers.redis_server import RedisServer, running_redis
 
 FIVE = Limits(5, MANY)
 AT_ONCE = 16

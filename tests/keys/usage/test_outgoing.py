@@ -21,8 +21,17 @@ from models.engine.ids import new_id
 from models.key_lookup import DatabaseUnavailable
 from models.usage.store import Batch, ContentRefused, Refused, SeenCaller, UsageStore
 from tests.conftest import Clock
-from tests.support.ledgers import Commits, counts, hours, make_store, months, rows
-from tests.support.recorder_fixtures import FIRST_OF_NOVEMBER, KEY, OTHER, messages, note, november, passed, refused
+from tests.support.usage.ledgers import Commits, counts, hours, make_store, months, rows
+from tests.support.usage.recorder_fixtures import (
+    FIRST_OF_NOVEMBER,
+    KEY,
+    OTHER,
+    messages,
+    note,
+    november,
+    passed,
+    refused,
+)
 
 NOVEMBER = int(FIRST_OF_NOVEMBER.timestamp())
 TOO_MANY = 2**70

@@ -24,8 +24,8 @@ from models.key_lookup import DatabaseUnavailable
 from models.usage.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
 from models.usage.refused_request import RefusedReason
 from tests.conftest import SERVER_KEYS, Clock
-from tests.support.ledgers import Commits, hours, make_store, months, rows, stores
-from tests.support.recorder_fixtures import (
+from tests.support.usage.ledgers import Commits, hours, make_store, months, rows, stores
+from tests.support.usage.recorder_fixtures import (
     FIRST_OF_NOVEMBER,
     KEY,
     OTHER,

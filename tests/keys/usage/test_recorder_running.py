@@ -19,9 +19,9 @@ from models.engine.database import Database
 from models.key_lookup import DatabaseUnavailable
 from models.usage.store import Batch
 from tests.conftest import Clock
-from tests.support.issued_keys import until
-from tests.support.ledgers import hours, make_store, rows, stores
-from tests.support.recorder_fixtures import (
+from tests.support.keys.issued_keys import until
+from tests.support.usage.ledgers import hours, make_store, rows, stores
+from tests.support.usage.recorder_fixtures import (
     KEY,
     MANY,
     OTHER,

@@ -25,7 +25,7 @@ from resolvers.operator.agents import delete_agent
 from resolvers.operator.organizations import delete_organization
 from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS, Clock, CountingHasher
-from tests.support.issued_keys import NEVER_WAS, Gates, HeldHasher, SpyReader, altered, end_overlap, issue, until
+from tests.support.keys.issued_keys import NEVER_WAS, Gates, HeldHasher, SpyReader, altered, end_overlap, issue, until
 from tests.support.world import World
 
 NOBODY = RequestedAgent()

@@ -21,7 +21,7 @@ from models.support.conversation import (
 )
 from models.support.message import keep_question
 from tests.conftest import POSTGRES_URL
-from tests.support.conversations import NOON, answered, asked, begun
+from tests.support.assistant.conversations import NOON, answered, asked, begun
 from tests.support.world import World
 
 

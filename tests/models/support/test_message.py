@@ -27,7 +27,7 @@ from models.support.message import (
     messages_of,
     rate_message,
 )
-from tests.support.conversations import NOON, answered, asked, begun
+from tests.support.assistant.conversations import NOON, answered, asked, begun
 from tests.support.world import World, make_world
 
 

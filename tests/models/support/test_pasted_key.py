@@ -11,7 +11,7 @@ from models import Person
 from models.engine.database import Database
 from models.engine.statements import drop_before
 from models.support.pasted_key import LOOKED_UP_AT_MOST, PastedKey, look_up_allowed
-from tests.support.conversations import NOON
+from tests.support.assistant.conversations import NOON
 from tests.support.world import World, make_world
 
 

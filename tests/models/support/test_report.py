@@ -11,7 +11,7 @@ from models.engine.ids import new_id
 from models.engine.reader import Reader, Source
 from models.support.message import MessageRecord, keep_answer, rate_message
 from models.support.report import CaseCount, cases_counted, not_understood, rated_up
-from tests.support.conversations import NOON, answered, asked, begun
+from tests.support.assistant.conversations import NOON, answered, asked, begun
 from tests.support.world import World
 
 SINCE = NOON - timedelta(days=1)

@@ -29,7 +29,7 @@ from models.support.ticket import (
     record_of,
     tickets_of,
 )
-from tests.support.conversations import NOON, begun
+from tests.support.assistant.conversations import NOON, begun
 from tests.support.world import World, make_world
 
 SUPPORT = "support@example.com"

@@ -10,7 +10,7 @@ from models.engine.database import Database
 from models.engine.reader import Reader, Source
 from models.usage.counts import OUTCOMES, make_days_of_hours
 from models.usage.counts_queries import Counted, counted_by_day, counted_by_hour, month_record, requests_since_deletion
-from tests.support.usage_rows import NOON, day_of, hour_of, month_of, store
+from tests.support.usage.rows import NOON, day_of, hour_of, month_of, store
 
 ONE, TWO, THREE, OTHER = (uuid4() for _ in range(4))
 HOUR, DAY, MOMENT = timedelta(hours=1), timedelta(days=1), timedelta(microseconds=1)

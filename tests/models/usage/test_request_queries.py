@@ -12,7 +12,7 @@ from models.engine.database import Database
 from models.engine.reader import Reader, Source
 from models.usage.refused_request import RefusedReason
 from models.usage.request_queries import callers_of, newest_refused
-from tests.support.usage_rows import NOON, caller, key_of, refused, store
+from tests.support.usage.rows import NOON, caller, key_of, refused, store
 from tests.support.world import World
 
 NEVER_WAS = UUID("01a00000-0000-7000-8000-000000000000")

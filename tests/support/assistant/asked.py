@@ -1,0 +1,216 @@
+"""Asking the assistant as the console does, and what must be so of every answer, whatever was asked."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from markdown_it import MarkdownIt
+from sqlalchemy import text
+
+from assistant.facts.documents import Documents
+from keys.token import hint_of
+from models import metadata
+from models.engine.ids import Prefix, external_id
+from tests.support.assistant.worlds import Key, Made
+from tests.support.client import Answer
+from tests.support.documentation import ROOT
+
+OF_CONVERSATIONS = ("answering", "pasted_keys", "tickets", "messages", "conversations")
+"""What asking may change, in an order in which the rows can be deleted."""
+_KEPT_ASIDE = {*OF_CONVERSATIONS, "sign_in_sessions", "leases", "ledger_writers"}
+PEOPLE_OF = {"acme": ("ada", "grace", "mel"), "globex": ("eve", "grace")}
+DOCUMENTS = Documents(ROOT / "docs")
+_COMMONMARK = MarkdownIt("commonmark")
+_CREATES = re.compile(r"\b(?:You can create|Create a new) key")
+"""Advice that can be followed at once, and not *Then create*, after a slot was freed."""
+
+ASK = """
+mutation ($input: AskAssistantInput!) {
+  askAssistant(input: $input) {
+    __typename
+    ... on InvalidInput { field }
+    ... on AssistantAnswer {
+      conversation { id messages { author text diagnosis { case summary } } }
+      message {
+        id author text at helpful
+        diagnosis { case summary steps evidence { label value at } apiKey { id name } }
+        citations { title url }
+        actions { kind label apiKey { id name viewerCanManage } }
+        suggestedReplies { label message }
+      }
+    }
+  }
+}
+"""
+
+Table = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer that came to a question, which was asked by this person of this organization."""
+
+    made: Made
+    person: str
+    organization: str
+    question: str
+    message: dict[str, Any]
+    conversation: dict[str, Any]
+
+    @property
+    def case(self) -> str:
+        """What was found."""
+        return str(self.diagnosis["case"])
+
+    @property
+    def diagnosis(self) -> dict[str, Any]:
+        """The verdict with what it rests on."""
+        diagnosis: dict[str, Any] = self.message["diagnosis"]
+        return diagnosis
+
+    @property
+    def kinds(self) -> list[str]:
+        """The buttons, in their order."""
+        return [each["kind"] for each in self.message["actions"]]
+
+    @property
+    def shown(self) -> str:
+        """Everything that a person could see of the answer."""
+        replies = [f"{each['label']} {each['message']}" for each in self.message["suggestedReplies"]]
+        evidence = [f"{each['label']}: {each['value']} {each['at']}" for each in self.diagnosis["evidence"]]
+        labels = [each["label"] for each in self.message["actions"]]
+        found = [self.diagnosis["summary"], *self.diagnosis["steps"]]
+        return "\n".join([read(self.message["text"]), *found, *evidence, *labels, *replies])
+
+
+def read(markdown: str) -> str:
+    """The text of CommonMark as a person reads it."""
+    return "\n".join(
+        "".join("\n" if each.type == "softbreak" else each.content for each in token.children or ())
+        for token in _COMMONMARK.parse(markdown)
+        if token.type == "inline"
+    )
+
+
+async def put(made: Made, person: str, message: str, organization: str = "acme", **more: str | None) -> Answer:
+    """Sends the message, filled in."""
+    client = await made.site.person(person)
+    question = {"organizationId": made.site.organization(organization), "message": made.filled(message), **more}
+    return await client.graphql(ASK, input=question)
+
+
+async def ask(made: Made, person: str, message: str, organization: str = "acme", **more: str | None) -> Told:
+    """What the assistant answers."""
+    value = (await put(made, person, message, organization, **more)).value
+    assert value["__typename"] == "AssistantAnswer", value
+    return Told(made, person, organization, f"{made.filled(message)} {more}", value["message"], value["conversation"])
+
+
+async def forget(made: Made) -> None:
+    """As if nobody had asked anything."""
+    made.site.app._assistant.messages._window._used.clear()  # the clock stands still: a minute never ends
+    async with made.site.database.transaction() as session:
+        for table in OF_CONVERSATIONS:
+            await session.execute(text(f"DELETE FROM {table}"))
+
+
+async def rest(made: Made) -> dict[str, Table]:
+    """All rows that asking must leave alone."""
+    async with made.site.database.reading() as session:
+        return {
+            table.name: sorted((tuple(row) for row in await session.execute(table.select())), key=repr)
+            for table in metadata.sorted_tables
+            if table.name not in _KEPT_ASIDE
+        }
+
+
+def check(told: Told) -> None:
+    """Raises AssertionError for an answer that nobody should ever be given."""
+    _check_written(told)
+    _check_kept(told)
+    _check_actions(told)
+    shown = told.shown
+    for secret in _secrets(told.made):
+        assert secret[-24:] not in f"{shown}\n{told.conversation}"
+    for hidden in _hidden(told):
+        assert hidden not in shown, f"{told.person} was told of {hidden}"
+
+
+def _check_written(told: Told) -> None:
+    """CommonMark with no links but the citations, each of which opens a passage, and no image or HTML at all."""
+    tokens = _COMMONMARK.parse(told.message["text"])
+    inline = [child for token in tokens for child in token.children or ()]
+    assert not {each.type for each in (*tokens, *inline)} & {"html_block", "html_inline", "image", "code_block"}
+    links = [str(each.attrs["href"]) for each in inline if each.type == "link_open"]
+    assert links == [each["url"] for each in told.message["citations"]]
+    assert [DOCUMENTS.title(url) for url in links] == [each["title"] for each in told.message["citations"]]
+    assert " ".join(told.diagnosis["summary"].split()) in read(told.message["text"])
+
+
+def _check_kept(told: Told) -> None:
+    """What was answered is what the conversation has, after the redacted question."""
+    question, answer = told.conversation["messages"][-2:]
+    assert (question["author"], answer["author"]) == ("PERSON", "ASSISTANT")
+    assert answer["text"] == told.message["text"]
+    assert answer["diagnosis"] == {key: told.diagnosis[key] for key in ("case", "summary")}
+    assert all(secret[-24:] not in question["text"] for secret in _secrets(told.made))
+
+
+def _check_actions(told: Told) -> None:
+    """Only what this person can do at this moment, and at most three replies."""
+    for action in told.message["actions"]:
+        match action["kind"]:
+            case "DELETE_API_KEY" | "ROTATE_API_KEY" | "RENAME_API_KEY":
+                assert action["apiKey"]["viewerCanManage"], action
+            case "OPEN_USAGE":
+                assert action["apiKey"] is not None
+            case "CREATE_API_KEY":
+                assert _can_create(told), f"{told.person} can't create a key"
+    if not _can_create(told):
+        assert not any(_CREATES.search(step) for step in told.diagnosis["steps"])
+    replies = told.message["suggestedReplies"]
+    assert len({each["message"] for each in replies}) == len(replies) <= 3
+
+
+def _can_create(told: Told) -> bool:
+    story = told.made.story
+    if told.organization == "globex":
+        return told.person == "eve"
+    living = sum(key.organization == "acme" and not _is_gone(told.made, key) for key in story.keys)
+    is_allowed = told.person == "ada" or (told.person == "grace" and "own" not in story.agents_deleted)
+    return is_allowed and living < story.key_limit
+
+
+def _is_gone(made: Made, key: Key) -> bool:
+    return key.deleted is not None or key.agent in made.story.agents_deleted
+
+
+def _secrets(made: Made) -> list[str]:
+    return [each.secret.reveal() for issued in (made.first, made.last) for each in issued.values()]
+
+
+def _may_see(told: Told, key: Key) -> bool:
+    if key.organization != told.organization:
+        return False
+    return told.person in ("ada", "eve") or (told.person == "grace" and key.agent in ("own", "retired"))
+
+
+def _hidden(told: Told) -> list[str]:
+    """Names, hints and ids that this person may not know, but for what they wrote themselves."""
+    made, hidden = told.made, list[str]()
+    known = {each for key in made.story.keys if _may_see(told, key) for each in key.user_agents}
+    for key in made.story.keys:
+        if _may_see(told, key):
+            continue
+        record = made.last[key.name].record
+        hidden += [f"“{key.name}”", f"{key.name}, kd_", external_id(Prefix.API_KEY, record.id)]
+        if record.public_id not in told.question:
+            hidden += [hint_of(record), record.public_id]
+        hidden += key.user_agents - known
+    hidden += ["noa@", "mel@", "Noa"]
+    hidden += ["eve@", "Globex", "“Theirs”"] if told.organization == "acme" else ["ada@", "Acme", "“Crawler”"]
+    if told.person == "mel":
+        hidden += ["“Crawler”", "“Retired”"]
+    if told.person in ("mel", "grace"):
+        hidden.append("“Biller”")
+    return [each for each in hidden if each not in told.question]

@@ -1,0 +1,62 @@
+"""The worlds of the assistant's tests while they are asked: each comes true once in a module, and is used for all."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import NamedTuple
+
+from app.retention import tidy
+from models.engine.database import Database
+from tests.conftest import Clock, Databases
+from tests.support.assistant.asked import Table, forget, rest
+from tests.support.assistant.worlds import FOLDER, Made, Story, come_true, read_story
+from tests.support.client import open_site
+
+STORIES: dict[str, Story] = {path.stem: read_story(path.stem) for path in sorted(FOLDER.glob("*.toml"))}
+AUDIT_DAYS = 400
+FIRST_DATABASE = 80
+"""Of those that stay for a module: others' tests begin to count at 0."""
+
+
+class World(NamedTuple):
+    """A story that came true, the rows as they were then, and the replies of which is known where they lead."""
+
+    made: Made
+    before: dict[str, Table]
+    followed: set[tuple[str, str, str]]
+
+
+class Worlds:
+    """The stories that have come true so far: each once, for all that is asked in it."""
+
+    def __init__(self, databases: Databases, stack: AsyncExitStack) -> None:
+        self._databases, self._stack = databases, stack
+        self._made: dict[str, World] = {}
+
+    async def of(self, name: str) -> World:
+        """The world of this name, in which nobody has asked anything."""
+        if name not in self._made:
+            clock = Clock()
+            address = self._databases.fresh(FIRST_DATABASE + len(self._made))
+            site = await self._stack.enter_async_context(open_site(address, clock))
+            # What is not there is not waited for: a test of its own does.
+            object.__setattr__(site.app._assistant.knowledge, "patience_seconds", 0.0)
+            made = await come_true(site, clock, STORIES[name])
+            # The server's own upkeep makes days of old hours at some moment: so it is done before rows are compared.
+            await _tidied(site.database, clock)
+            self._made[name] = World(made, await rest(made), set())
+        await forget(self._made[name].made)
+        return self._made[name]
+
+    async def check_unchanged(self) -> None:
+        """Raises AssertionError where asking has changed anything but what is kept of conversations."""
+        for world in self._made.values():
+            assert await rest(world.made) == world.before
+
+
+async def _tidied(database: Database, clock: Clock) -> None:
+    """Once: the server may be at it."""
+    for _ in range(1000):
+        if await tidy(database, now=clock.now, audit_days=AUDIT_DAYS):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("another round of upkeep does not end")

@@ -1,0 +1,141 @@
+"""
+Owns real gateways as processes of the tests', configured by the recipes of docs/guide/gateways.md.
+
+Nothing in a recipe is changed but addresses, agents' ids and the token. Each process has a folder of its own, and
+listens on loopback alone.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+from tests.support.gateways.programs import Program
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "guide" / "gateways.md"
+LOCK = ROOT / "tests" / "gateways.lock"
+"""What brings Traefik and Envoy."""
+TOKEN = "a-token-of-these-tests"
+
+
+Change = Callable[[str], str]
+"""Adds to a recipe what the page says of a special case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What is put into a recipe: the ports of Keydesk and of the two agents, and the agents' ids."""
+
+    keydesk: int
+    crawler: int
+    biller: int
+    crawler_id: str
+    biller_id: str
+
+
+def recipe(heading: str, page: Path = PAGE) -> list[str]:
+    """The fenced blocks of a section of the page."""
+    found, inside = [], False
+    tokens = MarkdownIt("commonmark").parse(page.read_text(encoding="utf-8"))
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type == "heading_open" and after is not None:
+            inside = after.content == heading
+        elif token.type == "fence" and inside:
+            found.append(token.content)
+    return found
+
+
+def swap(text: str, old: str, new: str) -> str:
+    """Puts one thing in another's place, which must be there, and once."""
+    assert text.count(old) == 1, old
+    return text.replace(old, new)
+
+
+def _put_in(text: str, places: Places) -> str:
+    """Puts these places and the tests' token into a recipe. What they take the place of must be there."""
+    for pattern, value in {
+        r"\b8000\b": str(places.keydesk),
+        r"\b9001\b": str(places.crawler),
+        r"\b9002\b": str(places.biller),
+        r"\bagt_\w+01\b": places.crawler_id,
+        r"\bagt_\w+02\b": places.biller_id,
+    }.items():
+        text, replaced = re.subn(pattern, value, text)
+        assert replaced, pattern
+    assert re.search(r"the-gateway-token|KEYDESK_GATEWAY_TOKEN", text)
+    return text.replace("the-gateway-token", TOKEN)
+
+
+def as_written(text: str) -> str:
+    """Nothing is added to the recipe."""
+    return text
+
+
+def nginx(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
+    """Debian's nginx.conf includes conf.d; one that needs no root and is no daemon takes its place."""
+    (text,) = recipe("nginx")
+    text = swap(_put_in(change(text), places), "listen 8080;", f"listen 127.0.0.1:{port};")
+    (folder / "keydesk.conf").write_text(text)
+    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    kept = " ".join(f"{name}_temp_path {folder}/{name};" for name in temporary)
+    (folder / "nginx.conf").write_text(
+        f"daemon off; master_process off; pid {folder}/pid; error_log stderr notice; events {{ }}\n"
+        f"http {{ access_log {folder}/access.log; {kept} include {folder}/keydesk.conf; }}\n"
+    )
+    return "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")
+
+
+def caddy(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
+    """With global options before the recipe, which has none."""
+    (text,) = recipe("Caddy")
+    text = swap(_put_in(change(text), places), "\n:8080 {\n", f"\n:{port} {{\n")
+    options = "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n\n"
+    (folder / "Caddyfile").write_text(options + text)
+    return "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"
+
+
+def traefik(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
+    """Both of its files."""
+    static, dynamic = recipe("Traefik")
+    static = swap(static, '":8080"', f'"127.0.0.1:{port}"')
+    static = swap(static, "/etc/traefik/keydesk.yml", str(folder / "keydesk.yml"))
+    (folder / "traefik.yml").write_text(static)
+    (folder / "keydesk.yml").write_text(_put_in(change(dynamic), places))
+    return (f"--configFile={folder / 'traefik.yml'}",)
+
+
+def envoy(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
+    """Without what would make two of them on a machine get in each other's way."""
+    (text,) = recipe("Envoy")
+    text = swap(
+        _put_in(change(text), places), "address: 0.0.0.0, port_value: 8080", f"address: 127.0.0.1, port_value: {port}"
+    )
+    (folder / "keydesk.yaml").write_text(text)
+    return "-c", str(folder / "keydesk.yaml"), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"
+
+
+KINDS: dict[str, Callable[[Places, int, Path, Change], Sequence[str]]] = {
+    "nginx": nginx,
+    "caddy": caddy,
+    "traefik": traefik,
+    "envoy": envoy,
+}
+"""Each writes its recipe into the folder and returns the arguments of its program, which has the same name."""
+
+
+class Gateway(Program):
+    """A gateway's process that knows its routes, until it is closed."""
+
+    def __init__(self, kind: str, places: Places, folder: Path, change: Change = as_written) -> None:
+        """Skips the test where the program is not installed; in CI that is a failure."""
+        self.kind = kind
+        super().__init__(
+            kind,
+            lambda port, folder: KINDS[kind](places, port, folder, change),
+            folder,
+            route="/crawler/",
+            environment={"KEYDESK_GATEWAY_TOKEN": TOKEN},
+        )

@@ -1,0 +1,1 @@
+"""What tests of GraphQL share: documents that they ask, and tiny schemas."""

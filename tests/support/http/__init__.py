@@ -1,0 +1,1 @@
+"""What tests of HTTP share: clients, good and bad, and what they send."""

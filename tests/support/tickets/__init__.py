@@ -1,0 +1,1 @@
+"""What tests of tickets share: tickets that are due, and a mail server that takes them."""

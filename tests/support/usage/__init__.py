@@ -1,0 +1,1 @@
+"""What tests of usage share: rows, stores, and what is recorded."""
