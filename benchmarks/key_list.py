@@ -119,7 +119,7 @@ def write_script(script: Path, server: Server, organization: str) -> Path:
 def measure(subject: Subject, seconds: int) -> None:
     """Runs one round of wrk."""
     url = f"http://127.0.0.1:{subject.server.port}{subject.path}"
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "-s", str(subject.script), url]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--timeout", "10s", "-s", str(subject.script), url]
     used = subject.server.processor_seconds()
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     seen = json.loads(next(line for line in printed.splitlines() if line.startswith("{")))
