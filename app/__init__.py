@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from argon2 import PasswordHasher
 from litestar import Litestar, Request
@@ -64,11 +64,29 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Pools(NamedTuple):
+    """The threads that hash, a pool for each purpose, so that none of them waits for another."""
+
+    cold_keys: HashingPool
+    """Verifies keys that this process sees for the first time."""
+    new_keys: HashingPool
+    passwords: HashingPool
+
+    @classmethod
+    def of(cls, key_hasher: PasswordHasher, password_hasher: PasswordHasher) -> Self:
+        """The pools of one process. Their threads begin with the first hash."""
+        return cls(
+            HashingPool(key_hasher, threads=HASHING_THREADS, queue_limit=COLD_KEYS_QUEUE, name="cold-keys"),
+            HashingPool(key_hasher, threads=HASHING_THREADS, queue_limit=NEW_KEYS_QUEUE, name="new-keys"),
+            HashingPool(password_hasher, threads=1, queue_limit=PASSWORDS_QUEUE, name="passwords"),
+        )
+
+
 class Keydesk:
     """
     The whole application: the verification endpoint, and the web framework for everything else.
 
-    Connections are opened when the ASGI lifespan begins, and closed when it ends.
+    The ASGI lifespan opens what it works with, and closes it again.
     """
 
     def __init__(
@@ -77,54 +95,36 @@ class Keydesk:
         server_keys: ServerKeys,
         public_url: str,
         clock: Callable[[], datetime],
-        key_hasher: PasswordHasher,
-        password_hasher: PasswordHasher,
+        pools: Pools,
         when_started: Callable[[], None],
     ) -> None:
         self._settings = settings
-        self._when_started = when_started
         self._server_keys = server_keys
         self._public_url = public_url
         self._clock = clock
-        self._pools = (
-            HashingPool(key_hasher, threads=HASHING_THREADS, queue_limit=COLD_KEYS_QUEUE, name="cold-keys"),
-            HashingPool(key_hasher, threads=HASHING_THREADS, queue_limit=NEW_KEYS_QUEUE, name="new-keys"),
-            HashingPool(password_hasher, threads=1, queue_limit=PASSWORDS_QUEUE, name="passwords"),
-        )
-        cold_keys, new_keys, _ = self._pools
+        self._pools = pools
+        self._when_started = when_started
+
         self.database = Database(settings.database_url)
-        self._reader = key_reader(self.database)
+        self._key_reader = key_reader(self.database)
         self._viewer_reader = Reader(self.database)
+
         self._metering = Metering(settings, self.database, clock=clock)
-        self._observation = Observation(settings, self._metering, pools=self._pools, routes=ROUTES)
+        self._observation = Observation(settings, self._metering, pools=pools, routes=ROUTES)
         self._problems = Problems(public_url)
         self._addresses = Addresses(settings.trusted_proxies, settings.forwarded_header)
-        verifier = KeyVerifier(
-            server_keys=server_keys,
-            prefixes=settings.key_prefixes,
-            reader=self._reader,
-            pool=cold_keys,
-            limiter=self._metering.limiter,
-            require_agent=settings.require_agent,
-        )
-        self._verify = VerifyEndpoint(
-            verifier,
-            public_url=public_url,
-            recorder=self._metering.recorder,
-            addresses=self._addresses,
-            gateway_token=settings.gateway_token,
-            observer=self._observation.observer,
-        )
-        issuer = Issuer(server_keys, settings.key_prefixes[0], new_keys)
-        self._services = KeyServices(self.database, issuer, clock, settings.mutations_per_minute)
+        self._verify = self._verification()
+
+        issuer = Issuer(server_keys, settings.key_prefixes[0], pools.new_keys)
+        self._services = KeyServices(self.database, clock, settings.mutations_per_minute, issuer=issuer)
         self._documents = Documents(DOCS)
         self._assistant = assistant_of(
             settings,
             database=self.database,
             reader=self._viewer_reader,
-            key_reader=self._reader,
+            key_reader=self._key_reader,
             server_keys=server_keys,
-            pool=cold_keys,
+            pool=pools.cold_keys,
             limiter=self._metering.limiter,
             documents=self._documents,
             clock=clock,
@@ -144,6 +144,24 @@ class Keydesk:
             await app(scope, receive, send)
         else:
             await self._observation.tracing.answer(app, scope, receive, send)
+
+    def _verification(self) -> VerifyEndpoint:
+        verifier = KeyVerifier(
+            server_keys=self._server_keys,
+            prefixes=self._settings.key_prefixes,
+            reader=self._key_reader,
+            pool=self._pools.cold_keys,
+            limiter=self._metering.limiter,
+            require_agent=self._settings.require_agent,
+        )
+        return VerifyEndpoint(
+            verifier,
+            public_url=self._public_url,
+            recorder=self._metering.recorder,
+            addresses=self._addresses,
+            gateway_token=self._settings.gateway_token,
+            observer=self._observation.observer,
+        )
 
     def _framework(self) -> CommonHeaders:
         console, support_email = read_console(BUILT), self._settings.support_email
@@ -194,32 +212,35 @@ class Keydesk:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _litestar: Litestar) -> AsyncIterator[None]:
-        passwords = self._pools[2]
-        watch = self._observation.sign_in_log.tried
-        checker = await PasswordChecker.open(
-            self.database, self._viewer_reader, passwords, self._server_keys, watch=watch
-        )
-        self._identity = Identity(
-            checker,
-            addresses=self._addresses,
-            public_url=self._public_url,
-            clock=self._clock,
-        )
-        await self._reader.start()
-        async with (
-            self._observation.running(),
-            self._metering.running(),
-            self._outbox.running(),
-            retention_running(self.database, clock=self._clock, audit_days=self._settings.audit_days),
-        ):
+        """Opens every part. At the end, or where a later part fails to start, closes them in reverse order."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self.database.close)
+            for pool in self._pools:
+                stack.callback(pool.close)
+            stack.push_async_callback(self._viewer_reader.close)
+            stack.push_async_callback(self._key_reader.close)
+            await self._key_reader.start()
+            self._identity = await self._open_identity()
+            stack.push_async_callback(self._identity.close)
+            for part in (
+                self._observation.running(),
+                self._metering.running(),
+                self._outbox.running(),
+                retention_running(self.database, clock=self._clock, audit_days=self._settings.audit_days),
+            ):
+                await stack.enter_async_context(part)
             self._when_started()
             yield
-        await self._identity.close()
-        await self._reader.close()
-        await self._viewer_reader.close()
-        for pool in self._pools:
-            pool.close()
-        await self.database.close()
+
+    async def _open_identity(self) -> Identity:
+        checker = await PasswordChecker.open(
+            self.database,
+            self._viewer_reader,
+            self._pools.passwords,
+            self._server_keys,
+            watch=self._observation.sign_in_log.tried,
+        )
+        return Identity(checker, addresses=self._addresses, public_url=self._public_url, clock=self._clock)
 
 
 def create_app(
@@ -244,8 +265,7 @@ def create_app(
         settings.server_keys,
         settings.public_url,
         clock,
-        key_hasher or KEY_PARAMETERS.hasher(),
-        password_hasher or PASSWORD_PARAMETERS.hasher(),
+        Pools.of(key_hasher or KEY_PARAMETERS.hasher(), password_hasher or PASSWORD_PARAMETERS.hasher()),
         when_started,
     )
 

@@ -48,8 +48,8 @@ class Metering:
     async def running(self) -> AsyncIterator[None]:
         """Counts while the block runs, and writes everything down at its end."""
         async with self.recorder.running():
-            await self.limiter.start()
             try:
+                await self.limiter.start()
                 yield
             finally:
                 await self.limiter.close()
