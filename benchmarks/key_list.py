@@ -74,7 +74,7 @@ async def fill(address: str) -> str:
     await migrate(database)
     now = datetime.now(UTC)
     pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=10, name="keys")
-    services = KeyServices(database, Issuer(SERVER_KEYS, "kd", pool), lambda: now, 300)
+    services = KeyServices(database, lambda: now, 300, issuer=Issuer(SERVER_KEYS, "kd", pool))
     organization = Organization(name="Measured", created_at=now)
     hashed = PASSWORD_PARAMETERS.hasher().hash(PASSWORD)
     person = Person(email="admin@example.com", name="Admin", password_hash=hashed, created_at=now)

@@ -21,7 +21,7 @@ from models.engine.reader import Source
 from models.key_queries import ApiKeyRecord, key_record, visible_keys
 from models.organization import live_organization, lock_organization
 from resolvers.audit import record
-from resolvers.services import Issued, KeyServices, check_mutation_rate, record_of, with_current_roles
+from resolvers.services import ChangeServices, Issued, KeyServices, check_mutation_rate, record_of, with_current_roles
 
 OVERLAP_SECONDS_AT_MOST = 86_400
 
@@ -64,7 +64,7 @@ async def api_key(source: Source, actor: Actor, *, key_id: UUID) -> ApiKeyRecord
     return found if found is not None and may_on(actor, Action.SEE_KEY, found) else None
 
 
-async def rename_api_key(services: KeyServices, actor: Actor, *, key_id: UUID, name: str) -> ApiKeyRecord:
+async def rename_api_key(services: ChangeServices, actor: Actor, *, key_id: UUID, name: str) -> ApiKeyRecord:
     """Renames the key. Raises ApiKeyNotFound, Forbidden, InvalidInput, TooManyRequests."""
     found = await _key_that_may(services, actor, Action.RENAME_KEY, key_id)
     name = valid_name(name)
@@ -135,7 +135,7 @@ async def _store_rotation(
     return issued
 
 
-async def delete_api_key(services: KeyServices, actor: Actor, *, key_id: UUID) -> Deleted:
+async def delete_api_key(services: ChangeServices, actor: Actor, *, key_id: UUID) -> Deleted:
     """Deletes the key. When this returns, it no longer works. Raises ApiKeyNotFound, Forbidden, TooManyRequests."""
     found = await _key_that_may(services, actor, Action.DELETE_KEY, key_id)
     async with services.database.transaction() as session:
@@ -162,7 +162,7 @@ async def delete_api_key(services: KeyServices, actor: Actor, *, key_id: UUID) -
     return deleted
 
 
-async def _key_that_may(services: KeyServices, actor: Actor, action: Action, key_id: UUID) -> ApiKeyRecord:
+async def _key_that_may(services: ChangeServices, actor: Actor, action: Action, key_id: UUID) -> ApiKeyRecord:
     """
     The active key, if the actor may do this to it, with the roles at the beginning of the request.
 
@@ -183,7 +183,7 @@ async def _locked_key(
     actor: Actor,
     action: Action,
     found: ApiKeyRecord,
-    services: KeyServices,
+    services: ChangeServices,
     *,
     is_reserved: bool = False,
 ) -> tuple[Actor, ApiKey]:

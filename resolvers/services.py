@@ -28,14 +28,20 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class KeyServices:
-    """What the operations on keys work with besides a session: the database, the maker of secrets, the clock."""
+class ChangeServices:
+    """What renaming and deleting keys work with: neither makes a secret, so neither needs a server key."""
 
     database: Database
-    issuer: Issuer
     clock: Clock
     mutations_per_minute: int
     reservations: Reservations = field(default_factory=Reservations)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyServices(ChangeServices):
+    """What all operations on keys work with: `issuer` makes the secrets."""
+
+    issuer: Issuer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ async def with_current_roles(session: AsyncSession, actor: Actor) -> Actor:
 
 
 async def check_mutation_rate(
-    session: AsyncSession, actor: Actor, services: KeyServices, *, is_reserved: bool = False
+    session: AsyncSession, actor: Actor, services: ChangeServices, *, is_reserved: bool = False
 ) -> None:
     """
     Raises TooManyRequests for a person who changed more keys within a minute than the operator allows.

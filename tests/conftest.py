@@ -235,7 +235,7 @@ def key_hasher() -> CountingHasher:
 def services(database: Database, clock: Clock, key_hasher: CountingHasher) -> Iterator[KeyServices]:
     """What operations on keys work with, on this test's database and clock."""
     pool = HashingPool(key_hasher, threads=2, queue_limit=500, name="test")
-    yield KeyServices(database, Issuer(SERVER_KEYS, "kd", pool), clock, mutations_per_minute=300)
+    yield KeyServices(database, clock, mutations_per_minute=300, issuer=Issuer(SERVER_KEYS, "kd", pool))
     pool.close()
 
 

@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from app import utc_now
 from app.cli.forms import Form, key_form
 from app.cli.serving import Port
-from app.cli.terminal import AsJson, settings_from_environment, show, table, with_database
+from app.cli.terminal import AsJson, key_services, settings_from_environment, show, table, with_database
 from app.demo.prepare import Demo, fresh_key, prepare
 from app.demo.story import ORGANIZATION_ID, ORGANIZATION_NAME
 from app.serve import serve as run_server
 from app.settings import Settings
 from app.startup_checks import keep_server_keys
-from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
-from keys.issuer import Issuer
+from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS
 from keys.policy import ROLE_WORDS
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
-from resolvers.services import Issued, KeyServices
+from resolvers.services import Issued
 
 LOOPBACK = "127.0.0.1"
 
@@ -53,12 +52,8 @@ def demo(port: Port = 8000, as_json: AsJson = False) -> None:
 async def _fresh_key(prepared: Demo, database: Database) -> Issued:
     settings = prepared.settings
     await keep_server_keys(database, prepared.server_keys, now=utc_now())
-    pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
-    try:
-        issuer = Issuer(prepared.server_keys, settings.key_prefixes[0], pool)
-        return await fresh_key(KeyServices(database, issuer, utc_now, settings.mutations_per_minute))
-    finally:
-        pool.close()
+    with key_services(settings, database, prepared.server_keys) as services:
+        return await fresh_key(services)
 
 
 def _curl(settings: Settings, address: str, issued: Issued) -> str:

@@ -1,8 +1,7 @@
 """The commands `keydesk key …`: create, list, rename, limit, rotate and delete API keys."""
 
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from app.cli.terminal import (
     Name,
     OrganizationOption,
     Workplace,
+    key_services,
     limit_option,
     note,
     show,
@@ -23,11 +23,9 @@ from app.cli.terminal import (
 )
 from app.cli_errors import Failure
 from app.startup_checks import require_own_server_key
-from keys.hashing import KEY_PARAMETERS, HashingPool
-from keys.issuer import Issuer
 from keys.policy import OPERATOR, scope_of
 from keys.refusals import ApiKeyNotFound, KeyLimitReached
-from keys.token import ServerKeys, hint_of
+from keys.token import hint_of
 from models.engine.ids import Prefix, external_id, parse_external_id
 from models.key_limits import KeyLimits, limits_of_keys
 from models.key_queries import ApiKeyRecord
@@ -62,7 +60,7 @@ def create(
             agent_id = (
                 None if agent is None else (await named_agent(session, agent, organization_id=organization_id)).id
             )
-        with _services(workplace, await _signing_keys(workplace)) as services:
+        async with _issuing(workplace) as services:
             try:
                 return await create_api_key(
                     services,
@@ -96,7 +94,7 @@ def rotate(
     """Give an API key a new secret and print it, this once. The key keeps its id, name and slot."""
 
     async def operation(workplace: Workplace) -> Issued:
-        with _services(workplace, await _signing_keys(workplace)) as services:
+        async with _issuing(workplace) as services:
             return await api_keys.rotate_api_key(services, OPERATOR, key_id=_key_id(key), overlap_seconds=overlap)
 
     _show_issued("Rotated", work(operation), as_json=as_json)
@@ -107,8 +105,7 @@ def rename(key: Key, name: Name, as_json: AsJson = False) -> None:
     """Give an API key another name."""
 
     async def operation(workplace: Workplace) -> ApiKeyRecord:
-        with _services(workplace) as services:
-            return await api_keys.rename_api_key(services, OPERATOR, key_id=_key_id(key), name=name)
+        return await api_keys.rename_api_key(workplace.change_services(), OPERATOR, key_id=_key_id(key), name=name)
 
     record = work(operation)
     show(key_form(record, utc_now()), [f"Renamed {key_words(record)}."], as_json=as_json)
@@ -194,8 +191,7 @@ def delete(key: Key, as_json: AsJson = False) -> None:
     """Revoke an API key: no request with it that starts from now on passes."""
 
     async def operation(workplace: Workplace) -> Deleted:
-        with _services(workplace) as services:
-            return await api_keys.delete_api_key(services, OPERATOR, key_id=_key_id(key))
+        return await api_keys.delete_api_key(workplace.change_services(), OPERATOR, key_id=_key_id(key))
 
     deleted = work(operation)
     form: Form = {**key_form(deleted.record, utc_now()), "keyAllowance": allowance_form(deleted.allowance)}
@@ -203,27 +199,13 @@ def delete(key: Key, as_json: AsJson = False) -> None:
     show(form, [f"Deleted {key_words(deleted.record)}. {in_use}."], as_json=as_json)
 
 
-async def _signing_keys(workplace: Workplace) -> ServerKeys:
-    """The server keys for new secrets. Raises Failure if they are not the ones that the server uses."""
+@asynccontextmanager
+async def _issuing(workplace: Workplace) -> AsyncIterator[KeyServices]:
+    """The services for operations that make a secret. Raises Failure if the server keys are not the server's."""
     server_keys = workplace.server_keys()
     await require_own_server_key(workplace.database, server_keys)
-    return server_keys
-
-
-@contextmanager
-def _services(workplace: Workplace, server_keys: ServerKeys | None = None) -> Iterator[KeyServices]:
-    """
-    The services for operations on keys.
-
-    Operations that make no secret need no server keys, so that a key can be deleted in an emergency with nothing but
-    the database. A random server key then takes their place, and signs nothing.
-    """
-    pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
-    issuer = Issuer(server_keys or ServerKeys((secrets.token_bytes(32),)), workplace.settings.key_prefixes[0], pool)
-    try:
-        yield KeyServices(workplace.database, issuer, utc_now, workplace.settings.mutations_per_minute)
-    finally:
-        pool.close()
+    with key_services(workplace.settings, workplace.database, server_keys) as services:
+        yield services
 
 
 def _limit_words(holding: int, own: int | None) -> str:

@@ -4,23 +4,28 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import typer
 
+from app import utc_now
 from app.cli_errors import DATABASE_ERRORS, Failure, database_failure
 from app.demo.prepare import kept_server_keys
 from app.private_files import hide_files_from_others
 from app.settings import Settings, SettingsError, read_with_warnings
 from app.startup_checks import HOW_TO_MAKE_A_SECRET, require_file, require_schema
+from keys.hashing import KEY_PARAMETERS, HashingPool
+from keys.issuer import Issuer
 from keys.key_limit import valid_name
 from keys.refusals import InvalidInput
 from keys.sign_in.email_address import valid_email
 from keys.token import ServerKeys
 from models.engine.database import Database
 from resolvers.operator.lookup import LIMIT_AT_MOST
+from resolvers.services import ChangeServices, KeyServices
 
 Result = TypeVar("Result")
 
@@ -73,6 +78,28 @@ class Workplace:
         if server_keys is None:
             raise Failure(f"KEYDESK_SECRET_KEY is not set. Set it as it is for the server. {HOW_TO_MAKE_A_SECRET}")
         return server_keys
+
+    def change_services(self) -> ChangeServices:
+        """What renaming and deleting keys work with: in an emergency, nothing but the database is needed."""
+        return ChangeServices(self.database, utc_now, self.settings.mutations_per_minute)
+
+
+@contextmanager
+def hashing() -> Iterator[HashingPool]:
+    """A pool for the few hashes of one command."""
+    pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+@contextmanager
+def key_services(settings: Settings, database: Database, server_keys: ServerKeys) -> Iterator[KeyServices]:
+    """What operations on keys work with, for those that make a secret."""
+    with hashing() as pool:
+        issuer = Issuer(server_keys, settings.key_prefixes[0], pool)
+        yield KeyServices(database, utc_now, settings.mutations_per_minute, issuer=issuer)
 
 
 def settings_from_environment() -> Settings:

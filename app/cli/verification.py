@@ -7,10 +7,9 @@ import typer
 
 from app import utc_now
 from app.cli.forms import Form, key_words
-from app.cli.terminal import AsJson, Workplace, note, show, work
+from app.cli.terminal import AsJson, Workplace, hashing, note, show, work
 from app.metering import Metering
 from app.startup_checks import foreign_server_key
-from keys.hashing import KEY_PARAMETERS, HashingPool
 from keys.limits.limiter import DryRunLimiter
 from keys.outcomes import Outcome
 from keys.verification.verdict import RequestedAgent, Verdict
@@ -83,24 +82,23 @@ async def _check(workplace: Workplace, key: str, wanted: RequestedAgent) -> Verd
     if not key:
         return Verdict(Outcome.MISSING_KEY, "there is no key on standard input")
     reader = key_reader(workplace.database)
-    pool = HashingPool(KEY_PARAMETERS.hasher(), threads=1, queue_limit=1, name="hashing")
     metering = Metering(workplace.settings, workplace.database, clock=utc_now)
-    verifier = KeyVerifier(
-        server_keys=workplace.server_keys(),
-        prefixes=workplace.settings.key_prefixes,
-        reader=reader,
-        pool=pool,
-        limiter=DryRunLimiter(metering.limiter),
-        require_agent=workplace.settings.require_agent,
-        memo_entries=2,
-    )
-    await reader.start()
-    try:
-        async with metering.running():
-            return await verifier.verify(key, wanted)
-    finally:
-        await reader.close()
-        pool.close()
+    with hashing() as pool:
+        verifier = KeyVerifier(
+            server_keys=workplace.server_keys(),
+            prefixes=workplace.settings.key_prefixes,
+            reader=reader,
+            pool=pool,
+            limiter=DryRunLimiter(metering.limiter),
+            require_agent=workplace.settings.require_agent,
+            memo_entries=2,
+        )
+        await reader.start()
+        try:
+            async with metering.running():
+                return await verifier.verify(key, wanted)
+        finally:
+            await reader.close()
 
 
 def _form(verdict: Verdict, record: ApiKeyRecord | None) -> Form:

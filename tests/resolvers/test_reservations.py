@@ -53,7 +53,7 @@ def hasher() -> HeldHasher:
 async def busy(database: Database, clock: Clock, hasher: HeldHasher) -> AsyncIterator[KeyServices]:
     """A desk with one thread for hashing, as on a machine with two cores."""
     pool = HashingPool(hasher, threads=1, queue_limit=1_000, name="new-keys")
-    yield KeyServices(database, Issuer(SERVER_KEYS, "kd", pool), clock, mutations_per_minute=300)
+    yield KeyServices(database, clock, mutations_per_minute=300, issuer=Issuer(SERVER_KEYS, "kd", pool))
     hasher.released.set()
     pool.close()
 
@@ -206,7 +206,7 @@ async def test_a_full_queue_has_room_for_other_organizations_and_for_emergencies
 ) -> None:
     """One organization takes half of the places; what it is told says so."""
     pool = HashingPool(hasher, threads=1, queue_limit=8, name="new-keys")
-    services = KeyServices(database, Issuer(SERVER_KEYS, "kd", pool), clock, mutations_per_minute=300)
+    services = KeyServices(database, clock, mutations_per_minute=300, issuer=Issuer(SERVER_KEYS, "kd", pool))
     of_agent = await create(services, world, "grace", agent_id=world.own.id)
     mine, theirs = await create(services, world), await create(services, world, "eve", world.globex)
     hasher.released.clear()

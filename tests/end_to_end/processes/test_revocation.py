@@ -68,7 +68,7 @@ async def callers(servers: list[Server]) -> AsyncIterator[Crowd]:
 def operators_desk(shared: Database) -> Iterator[KeyServices]:
     """What the command line works with."""
     pool = HashingPool(CHEAP.hasher(), threads=1, queue_limit=500, name="test")
-    yield KeyServices(shared, Issuer(SERVER_KEYS, "kd", pool), lambda: datetime.now(UTC), mutations_per_minute=1)
+    yield KeyServices(shared, lambda: datetime.now(UTC), mutations_per_minute=1, issuer=Issuer(SERVER_KEYS, "kd", pool))
     pool.close()
 
 

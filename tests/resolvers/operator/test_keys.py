@@ -24,7 +24,7 @@ OTHER = ServerKeys((b"another-server-key-of-32-bytes-or-more",))
 
 def tagging_otherwise(services: KeyServices) -> KeyServices:
     issuer = Issuer(OTHER, services.issuer.prefix, services.issuer.pool)
-    return KeyServices(services.database, issuer, services.clock, services.mutations_per_minute)
+    return KeyServices(services.database, services.clock, services.mutations_per_minute, issuer=issuer)
 
 
 async def create(services: KeyServices, world: World, name: str) -> Issued:

@@ -175,7 +175,7 @@ async def come_true(site: Site, clock: Clock, story: Story) -> Made:
         session.add(Person(email="noa@example.com", name="Noa", password_hash=await _password(site), created_at=THEN))
     pool = HashingPool(CHEAP.hasher(), threads=1, queue_limit=10, name="worlds")
     services = KeyServices(
-        site.database, Issuer(ServerKeys((SERVER_KEY.encode(),)), "kd", pool), clock, mutations_per_minute=300
+        site.database, clock, mutations_per_minute=300, issuer=Issuer(ServerKeys((SERVER_KEY.encode(),)), "kd", pool)
     )
     happened = [each for key in story.keys for each in _life(made, services, key, now)]
     happened += [_end_of_agent(made, name, ago, now) for name, ago in story.agents_deleted.items()]

@@ -91,7 +91,10 @@ class KeydeskBehind:
             try:
                 return await act(
                     KeyServices(
-                        database, Issuer(SERVER_KEYS, "kd", pool), lambda: datetime.now(UTC), mutations_per_minute=MANY
+                        database,
+                        lambda: datetime.now(UTC),
+                        mutations_per_minute=MANY,
+                        issuer=Issuer(SERVER_KEYS, "kd", pool),
                     )
                 )
             finally:

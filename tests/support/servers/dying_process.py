@@ -34,7 +34,7 @@ async def operate(database: Database, wanted: dict[str, Any]) -> None:
     """Does the operation, as the operator."""
     pool = HashingPool(PasswordHasher(1, 8, 1), threads=1, queue_limit=1, name="dying")
     issuer = Issuer(ServerKeys((SECRET_KEY.encode(),)), "kd", pool)
-    services = KeyServices(database, issuer, lambda: datetime.now(UTC), mutations_per_minute=1)
+    services = KeyServices(database, lambda: datetime.now(UTC), mutations_per_minute=1, issuer=issuer)
     subject = UUID(wanted["subject"])
     match wanted["operation"]:
         case "create":

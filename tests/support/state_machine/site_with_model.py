@@ -54,7 +54,7 @@ class ModelledSite(RuleBasedStateMachine):
         self.site = self.wait(self.stack.enter_async_context(open_site(database_address, self.clock)))
         self.pool = HashingPool(CHEAP.hasher(), threads=1, queue_limit=10, name="operator")
         issuer = Issuer(ServerKeys((SERVER_KEY.encode(),)), model.PREFIX.removesuffix("_"), self.pool)
-        self.services = KeyServices(self.site.database, issuer, self.clock, mutations_per_minute=300)
+        self.services = KeyServices(self.site.database, self.clock, mutations_per_minute=300, issuer=issuer)
         self.model = self.modelled_world()
         self.turns = 0
 
