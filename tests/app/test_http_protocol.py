@@ -22,7 +22,7 @@ POSTED = BEGINNING.replace(b"GET", b"POST")
 class DeafGate(BrokenGate):
     """Knows no key."""
 
-    async def check(self, key: str, wanted: RequestedAgent) -> Verdict:
+    async def verify(self, key: str, wanted: RequestedAgent) -> Verdict:
         """Invalid."""
         return Verdict(Outcome.INVALID_KEY, "")
 

@@ -412,7 +412,7 @@ class BrokenGate(KeyVerifier):
     def __init__(self) -> None:
         pass
 
-    async def check(self, key: str, wanted: RequestedAgent) -> Verdict:
+    async def verify(self, key: str, wanted: RequestedAgent) -> Verdict:
         """Fails."""
         raise RuntimeError("a fault of ours")
 
