@@ -8,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 from assistant.explain.diagnosis import ActionKind, Case, Reply
+from assistant.reply.render import IN_ENGLISH
 from assistant.reply.stored_answer import StoredAction, StoredAnswer, StoredCitation, StoredReply, read
 from models.engine.ids import Prefix, external_id
 from models.support.conversation import ConversationRecord
@@ -154,6 +155,12 @@ class Message:
         )
     )
     at: datetime
+    language_note: str | None = strawberry.field(
+        description=(
+            "An answer to a message in another language: a sentence in that language that the answer is in English. "
+            "Plain text, and the beginning of text."
+        )
+    )
     diagnosis: Diagnosis | None
     citations: list[Citation]
     actions: list[SuggestedAction]
@@ -224,6 +231,7 @@ def to_message(record: MessageRecord) -> Message:
         author=MessageAuthor(record.author),
         text=record.text,
         at=record.at,
+        language_note=None if record.language is None else IN_ENGLISH.get(record.language),
         diagnosis=None if kept is None else to_diagnosis(kept),
         citations=[] if kept is None else [_to_citation(each) for each in kept.citations],
         actions=[] if kept is None else [_to_action(each) for each in kept.offers],

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from assistant.reply.render import IN_ENGLISH
 from models import Conversation, Message
 from models.engine.ids import Prefix, external_id, new_id
 from tests.conftest import Clock
@@ -50,6 +51,18 @@ async def test_a_question_has_an_answer(site: Site) -> None:
     assert diagnosis["summary"] in message["text"].replace("\\", "")
     assert all(citation["url"].startswith("/docs") for citation in message["citations"])
     assert len(message["suggestedReplies"]) <= 3
+
+
+async def test_an_answer_to_another_language_says_that_it_is_in_english(site: Site) -> None:
+    """The sentence stands before the rest of the text, and apart, so that a client can show both from data."""
+    ada = await person(site, "ada")
+
+    german = (await ada.told("Warum bekomme ich einen 401?"))["message"]
+    english = (await ada.told(WHY))["message"]
+
+    assert german["languageNote"] == IN_ENGLISH["de"]
+    assert german["text"].startswith(f"{IN_ENGLISH['de']}\n\n")
+    assert english["languageNote"] is None
 
 
 async def test_what_is_cited_is_there(site: Site) -> None:
