@@ -1,10 +1,11 @@
 /** Shows the key dialog that the address names. */
 import { Alert, Button, Group, Skeleton, Stack, Text } from '@mantine/core'
-import { type ReactNode, useRef } from 'react'
+import type { ReactNode } from 'react'
 import { useQuery } from 'urql'
 import { Dialog } from '../shared/Dialog'
 import { menuId, useKeyDialogs } from '../shared/dialog-links'
 import { Trouble } from '../shared/Trouble'
+import { useKnown } from '../shared/use-known'
 import { DeleteApiKeyDialog } from './DeleteApiKeyDialog'
 import { EditApiKeyDialog } from './EditApiKeyDialog'
 import { NewApiKeyDialog } from './NewApiKeyDialog'
@@ -45,10 +46,9 @@ function OneKey({ id, title, onClose, children }: OneKeyProps) {
     context: aboutKeys,
   })
   const apiKey = data?.apiKey
-  // Once it is there it stays, whatever comes of reading it again: a new secret may be on show.
-  const known = useRef<ApiKey>(undefined)
-  if (apiKey?.viewerCanManage) known.current = apiKey
-  if (known.current) return children(known.current)
+  // Once the form is shown it stays, even if the key can no longer be read: a new secret may be on show.
+  const known = useKnown(apiKey?.viewerCanManage ? apiKey : undefined)
+  if (known) return children(known)
   return (
     <Dialog title={`${title} API key`} onClose={onClose} focusAfter={[menuId(id)]}>
       <Stack>

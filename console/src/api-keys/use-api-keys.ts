@@ -1,9 +1,10 @@
 /** Reads the organization's keys, and reads them again when the person comes back to the window. */
 import { useWindowEvent } from '@mantine/hooks'
-import { useCallback, useRef } from 'react'
+import { useCallback } from 'react'
 import { useQuery } from 'urql'
+import { useKnown } from '../shared/use-known'
 import { useOrganization } from '../shared/viewer'
-import { ApiKeysQuery, aboutKeys, type KeysOfOrganization } from './operations'
+import { ApiKeysQuery, aboutKeys } from './operations'
 
 export function useApiKeys(includeDeleted = false) {
   const { id } = useOrganization()
@@ -15,8 +16,7 @@ export function useApiKeys(includeDeleted = false) {
   })
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
   useWindowEvent('focus', refetch)
-  // What was read stays on show while it can't be read again, and with it what is typed into a dialog.
-  const known = useRef<KeysOfOrganization>(undefined)
-  if (data?.organization) known.current = data.organization
-  return { organization: known.current, error, fetching, refetch }
+  // What was typed into a dialog stays with it.
+  const organization = useKnown(data?.organization)
+  return { organization, error, fetching, refetch }
 }

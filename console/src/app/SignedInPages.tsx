@@ -1,10 +1,11 @@
 /** What all signed-in pages share: the viewer, and the sign-in dialog when the session ends in the middle. */
 import { Center, Container, Loader } from '@mantine/core'
-import { lazy, Suspense, useEffect, useRef } from 'react'
+import { lazy, Suspense, useEffect, useMemo } from 'react'
 import { Navigate, Outlet, useLocation } from 'react-router'
 import { useQuery } from 'urql'
 import { signInAgain, useSignedOut } from '../shared/session'
 import { Trouble } from '../shared/Trouble'
+import { useKnown } from '../shared/use-known'
 import { type SignedIn, SignedInContext, ViewerQuery } from '../shared/viewer'
 
 const SignedOutDialog = lazy(async () => ({
@@ -18,15 +19,18 @@ export function SignedInPages() {
   const [{ data, error, fetching }, refetch] = useQuery({ query: ViewerQuery })
   const location = useLocation()
   const signedOut = useSignedOut()
-  const known = useRef<SignedIn>(undefined)
-  if (data?.viewer) known.current = { viewer: data.viewer, supportEmail: data.supportEmail }
+  const known = useKnown(data?.viewer ? data : undefined)
+  const signedIn = useMemo<SignedIn | undefined>(
+    () => (known?.viewer ? { viewer: known.viewer, supportEmail: known.supportEmail } : undefined),
+    [known],
+  )
 
-  const ended = data?.viewer === null && known.current !== undefined
+  const ended = data?.viewer === null && signedIn !== undefined
   useEffect(() => {
     if (ended) signInAgain().then(() => refetch({ requestPolicy: 'network-only' }))
   }, [ended, refetch])
 
-  if (!known.current) {
+  if (!signedIn) {
     if (data?.viewer === null) {
       const next = location.pathname + location.search
       return <Navigate to={next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`} replace />
@@ -40,9 +44,9 @@ export function SignedInPages() {
     }
     return <Waiting />
   }
-  const { viewer } = known.current
+  const { viewer } = signedIn
   return (
-    <SignedInContext value={known.current}>
+    <SignedInContext value={signedIn}>
       {viewer.passwordChangeRequired ? (
         <Suspense fallback={<Waiting />}>
           <FirstPasswordPage email={viewer.user.email} />

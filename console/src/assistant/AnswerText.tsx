@@ -1,35 +1,13 @@
-/** Shows CommonMark without raw HTML and images; links lead to the passages that the answer cites, and nowhere else. */
-import { Anchor } from '@mantine/core'
-import { useMemo } from 'react'
-import Markdown, { type Components } from 'react-markdown'
+/** Shows CommonMark without raw HTML, images and links: an answer that is still being written, or has no diagnosis. */
+import Markdown from 'react-markdown'
 import classes from './assistant.module.css'
-import type { Message } from './operations'
 
-export function AnswerText({ text, citations }: { text: string; citations: Message['citations'] }) {
-  const components = useMemo<Components>(
-    () => ({
-      a: ({ href, children }) =>
-        citations.some(({ url }) => url === href && isOurs(url)) ? (
-          <Anchor href={href} target="_blank" rel="noopener" inherit>
-            {children}
-          </Anchor>
-        ) : (
-          children
-        ),
-    }),
-    [citations],
-  )
-  if (!text) return null
+export function AnswerText({ text }: { text: string }) {
   return (
     <div className={classes.markdown}>
-      <Markdown skipHtml disallowedElements={['img']} components={components}>
+      <Markdown skipHtml unwrapDisallowed disallowedElements={['img', 'a']}>
         {text}
       </Markdown>
     </div>
   )
-}
-
-/** A path on this server: `//host` is none. */
-export function isOurs(url: string): boolean {
-  return /^\/(?![/\\])/.test(url)
 }

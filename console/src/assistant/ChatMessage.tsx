@@ -1,11 +1,10 @@
-/** One message: the person's as plain text, the assistant's with all that belongs to its answer. */
-import { Stack, Text, VisuallyHidden } from '@mantine/core'
+/** One message: the person's as plain text, the assistant's from the data of its diagnosis. */
+import { Stack, VisuallyHidden } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { AnswerText } from './AnswerText'
-import { answerParts } from './answer-parts'
 import classes from './assistant.module.css'
 import { Citations } from './Citations'
-import { EvidenceList } from './EvidenceList'
+import { DiagnosisText, Paragraph } from './DiagnosisText'
 import type { Entry } from './use-chat'
 
 interface Props {
@@ -14,30 +13,31 @@ interface Props {
   children?: ReactNode
 }
 
-const notStoredYet = { diagnosis: null, citations: [] }
-
-export function ChatMessage({ entry, children }: Props) {
-  const { author, text, message } = entry
+export function ChatMessage({ entry: { author, text, message }, children }: Props) {
   if (author === 'PERSON') {
     return (
       <article className={classes.person} data-author={author}>
         <VisuallyHidden>You: </VisuallyHidden>
-        <Text size="sm" className={classes.plain}>
-          {text}
-        </Text>
+        <Paragraph>{text}</Paragraph>
       </article>
     )
   }
-  const citations = message?.citations ?? notStoredYet.citations
-  const { before, evidence, after } = answerParts(message ?? { ...notStoredYet, text })
   return (
     <article className={classes.assistant} data-author={author}>
       <Stack gap="xs">
         <VisuallyHidden>Assistant: </VisuallyHidden>
-        <AnswerText text={before} citations={citations} />
-        <EvidenceList evidence={evidence} />
-        <AnswerText text={after} citations={citations} />
-        <Citations citations={citations} />
+        {message?.diagnosis ? (
+          <>
+            {message.languageNote && <Paragraph>{message.languageNote}</Paragraph>}
+            <DiagnosisText diagnosis={message.diagnosis} />
+            <Citations citations={message.citations} />
+          </>
+        ) : (
+          // A screen reader reads the answer once, when it is complete and shown as its diagnosis.
+          <div aria-hidden={message === undefined}>
+            <AnswerText text={text} />
+          </div>
+        )}
         {children}
       </Stack>
     </article>

@@ -16,9 +16,12 @@ export const MessageFields = graphql(`
     author
     text
     at
+    languageNote
     diagnosis {
       case
+      summary
       evidence { label value at }
+      steps
     }
     citations { title url }
     actions { kind label apiKey { id } }
@@ -29,7 +32,8 @@ export const MessageFields = graphql(`
 
 export type Message = ResultOf<typeof MessageFields>
 export type Ticket = ResultOf<typeof TicketFields>
-export type Evidence = NonNullable<Message['diagnosis']>['evidence'][number]
+export type Diagnosis = NonNullable<Message['diagnosis']>
+export type Evidence = Diagnosis['evidence'][number]
 export type Action = Message['actions'][number]
 
 export const pageOfMessages = 50

@@ -4,12 +4,12 @@ import { lazy, Suspense, useCallback, useEffect, useState } from 'react'
 import { useSearchParams } from 'react-router'
 import { useQuery } from 'urql'
 import { Trouble } from '../shared/Trouble'
+import { useKnown } from '../shared/use-known'
 import { Legend } from './Legend'
 import { SeriesQuery } from './operations'
 import { type Outcome, outcomes, total } from './outcomes'
 import { RequestsTable } from './RequestsTable'
 import { bounds, chosen, ranges } from './ranges'
-import { useKnown } from './use-known'
 import { useRefreshing } from './use-refreshing'
 
 const RequestsChart = lazy(async () => ({ default: (await import('./RequestsChart')).RequestsChart }))
@@ -42,9 +42,7 @@ export function Requests({ id, round }: Props) {
 
   // What was read of another time or another interval must not be shown as this one's.
   const answers = operation?.variables.from === from && operation.variables.interval === interval
-  const series = answers ? data?.apiKey?.usage?.series : undefined
-  const known = useKnown(series && { from, interval, series })
-  const points = known?.from === from && known.interval === interval ? known.series : undefined
+  const points = useKnown(answers ? data?.apiKey?.usage?.series : undefined, `${from} ${interval}`)
 
   function choose(name: string, value: string) {
     setSearch(
