@@ -1,11 +1,10 @@
 /** Says what deleting a key will break, and asks for its name when it was used within a day. */
-import { Alert, Skeleton, Stack, Text, TextInput } from '@mantine/core'
+import { Alert, Skeleton, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useState } from 'react'
-import { FormButtons } from '../shared/FormButtons'
-import { LostAnswer } from '../shared/LostAnswer'
+import { whenValid } from '../shared/invalid-input'
 import { RelativeTime } from '../shared/RelativeTime'
-import { Trouble } from '../shared/Trouble'
+import { SubmitForm } from '../shared/SubmitForm'
 import { type Looked, useSubmit } from '../shared/use-submit'
 import { useSignedIn } from '../shared/viewer'
 import { useLooks } from './after-loss'
@@ -24,7 +23,6 @@ const day = 24 * 60 * 60 * 1000
 
 export function DeleteApiKeyForm({ apiKey, onDeleted, onCancel }: Props) {
   const looks = useLooks()
-  const [refused, setRefused] = useState<string>()
   const [inUse] = useState(
     () => apiKey.lastUsedAt !== null && Date.parse(apiKey.lastUsedAt) > Date.now() - day,
   )
@@ -44,15 +42,10 @@ export function DeleteApiKeyForm({ apiKey, onDeleted, onCancel }: Props) {
       return now.apiKey?.deletedAt === null ? { absent: true } : { found: now.apiKey }
     },
     onAnswer: (answer) => {
-      if (answer.__typename === 'ApiKeyDeleted') onDeleted()
-      else setRefused(answer.message)
+      if (answer.__typename !== 'ApiKeyDeleted') return answer.message
+      onDeleted()
     },
   })
-
-  function remove() {
-    setRefused(undefined)
-    deletion.send({ input: { id: apiKey.id } })
-  }
 
   const { lost } = deletion
   if (lost?.looked && 'found' in lost.looked) {
@@ -64,48 +57,38 @@ export function DeleteApiKeyForm({ apiKey, onDeleted, onCancel }: Props) {
     )
   }
   return (
-    <form onSubmit={form.onSubmit(remove)} noValidate>
-      <Stack>
-        <Alert color={inUse ? 'red' : 'gray'} variant="light">
-          <Breaks apiKey={apiKey} inUse={inUse} />
-        </Alert>
-        <Text size="sm">
-          It is revoked at once, and that can’t be undone. Its slot is free again. The key stays in the list
-          of deleted keys, with who deleted it and when.
-        </Text>
-        {inUse && (
-          <TextInput
-            label={`Type “${apiKey.name}” to delete it`}
-            autoComplete="off"
-            spellCheck={false}
-            data-autofocus
-            {...form.getInputProps('name')}
-          />
-        )}
-        {refused && (
-          <Alert color="red" role="alert">
-            {refused}
-          </Alert>
-        )}
-        {deletion.error && <Trouble error={deletion.error} what="The key was not deleted." />}
-        {lost && (
-          <LostAnswer
-            lost={lost}
-            what="The key may have been deleted."
-            where="the list of keys"
-            absent="So far the key is still there, and works."
-          />
-        )}
-        <FormButtons
-          submission={deletion}
-          label="Delete"
-          color="red.9"
-          doing="Deleting the key. This can’t be stopped any more."
-          onCancel={onCancel}
-          focusCancel={!inUse}
+    <SubmitForm
+      submission={deletion}
+      onSubmit={whenValid(form, () => deletion.send({ input: { id: apiKey.id } }))}
+      failure="The key was not deleted."
+      loss={{
+        what: 'The key may have been deleted.',
+        where: 'the list of keys',
+        absent: 'So far the key is still there, and works.',
+      }}
+      label="Delete"
+      color="red.9"
+      doing="Deleting the key. This can’t be stopped any more."
+      onCancel={onCancel}
+      focusCancel={!inUse}
+    >
+      <Alert color={inUse ? 'red' : 'gray'} variant="light">
+        <Breaks apiKey={apiKey} inUse={inUse} />
+      </Alert>
+      <Text size="sm">
+        It is revoked at once, and that can’t be undone. Its slot is free again. The key stays in the list of
+        deleted keys, with who deleted it and when.
+      </Text>
+      {inUse && (
+        <TextInput
+          label={`Type “${apiKey.name}” to delete it`}
+          autoComplete="off"
+          spellCheck={false}
+          data-autofocus
+          {...form.getInputProps('name')}
         />
-      </Stack>
-    </form>
+      )}
+    </SubmitForm>
   )
 }
 

@@ -1,19 +1,15 @@
 /** Gives a key another name: nothing else about it can be edited. */
-import { Alert, Stack, Text, TextInput } from '@mantine/core'
+import { Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { useState } from 'react'
 import { Dialog } from '../shared/Dialog'
 import { menuId } from '../shared/dialog-links'
-import { FormButtons } from '../shared/FormButtons'
-import { showInvalid } from '../shared/invalid-input'
-import { LostAnswer } from '../shared/LostAnswer'
-import { Trouble } from '../shared/Trouble'
+import { showInvalid, whenValid } from '../shared/invalid-input'
+import { SubmitForm } from '../shared/SubmitForm'
 import { type Looked, useSubmit } from '../shared/use-submit'
 import { useLooks } from './after-loss'
 import { FoundDone } from './FoundDone'
 import { isSameName, nameProblem } from './names'
-import type { KeyDialogProps } from './operations'
-import { type ApiKey, aboutKeys, RenameApiKey } from './operations'
+import { type ApiKey, aboutKeys, type KeyDialogProps, RenameApiKey } from './operations'
 
 export function EditApiKeyDialog({ apiKey, onClose }: KeyDialogProps) {
   return (
@@ -25,7 +21,6 @@ export function EditApiKeyDialog({ apiKey, onClose }: KeyDialogProps) {
 
 function EditApiKeyForm({ apiKey, onClose }: KeyDialogProps) {
   const looks = useLooks()
-  const [refused, setRefused] = useState<string>()
   const form = useForm({
     initialValues: { name: apiKey.name },
     validate: { name: (value) => nameProblem(value, 'Enter a name.') },
@@ -40,16 +35,11 @@ function EditApiKeyForm({ apiKey, onClose }: KeyDialogProps) {
       return now.apiKey && isSameName(now.apiKey.name, input.name) ? { found: now.apiKey } : { absent: true }
     },
     onAnswer: (answer) => {
-      if (answer.__typename === 'ApiKey') onClose()
-      else if (answer.__typename === 'ApiKeyNotFound' || !showInvalid(form, answer))
-        setRefused(answer.message)
+      if (answer.__typename === 'InvalidInput') return showInvalid(form, answer)
+      if (answer.__typename === 'ApiKeyNotFound') return answer.message
+      onClose()
     },
   })
-
-  function save({ name }: typeof form.values) {
-    setRefused(undefined)
-    renaming.send({ input: { id: apiKey.id, name } })
-  }
 
   const { lost } = renaming
   if (lost?.looked && 'found' in lost.looked) {
@@ -60,29 +50,24 @@ function EditApiKeyForm({ apiKey, onClose }: KeyDialogProps) {
     )
   }
   return (
-    <form onSubmit={form.onSubmit(save)} noValidate>
-      <Stack>
-        <TextInput label="Name" data-autofocus autoComplete="off" {...form.getInputProps('name')} />
-        <Text size="sm" c="dimmed">
-          Its callers notice nothing. The scope can’t be edited: for another one, create another key and
-          delete this one.
-        </Text>
-        {refused && (
-          <Alert color="red" role="alert">
-            {refused}
-          </Alert>
-        )}
-        {renaming.error && <Trouble error={renaming.error} what="The name was not saved." />}
-        {lost && (
-          <LostAnswer
-            lost={lost}
-            what="The name may have been saved."
-            where="the list of keys"
-            absent={`So far the list of keys shows the old name, “${apiKey.name}”.`}
-          />
-        )}
-        <FormButtons submission={renaming} label="Save" doing="Saving the name." onCancel={onClose} />
-      </Stack>
-    </form>
+    <SubmitForm
+      submission={renaming}
+      onSubmit={whenValid(form, ({ name }) => renaming.send({ input: { id: apiKey.id, name } }))}
+      failure="The name was not saved."
+      loss={{
+        what: 'The name may have been saved.',
+        where: 'the list of keys',
+        absent: `So far the list of keys shows the old name, “${apiKey.name}”.`,
+      }}
+      label="Save"
+      doing="Saving the name."
+      onCancel={onClose}
+    >
+      <TextInput label="Name" data-autofocus autoComplete="off" {...form.getInputProps('name')} />
+      <Text size="sm" c="dimmed">
+        Its callers notice nothing. The scope can’t be edited: for another one, create another key and delete
+        this one.
+      </Text>
+    </SubmitForm>
   )
 }

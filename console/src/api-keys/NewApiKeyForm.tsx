@@ -1,12 +1,9 @@
 /** Asks for a new key's name and scope, offering only what this person may create. */
 import { Alert, Radio, Select, Stack, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { useState } from 'react'
 import { Admins } from '../shared/Admins'
-import { FormButtons } from '../shared/FormButtons'
-import { showInvalid } from '../shared/invalid-input'
-import { LostAnswer } from '../shared/LostAnswer'
-import { Trouble } from '../shared/Trouble'
+import { showInvalid, whenValid } from '../shared/invalid-input'
+import { SubmitForm } from '../shared/SubmitForm'
 import { useSubmit } from '../shared/use-submit'
 import { useOrganization } from '../shared/viewer'
 import { useLooks } from './after-loss'
@@ -44,7 +41,6 @@ export function NewApiKeyForm({
 }: Props) {
   const organization = useOrganization()
   const looks = useLooks()
-  const [refused, setRefused] = useState<string>()
   const livingAgents = agents.filter((each) => each.deletedAt === null)
   const agentScopeOnly = organization.viewerRole === 'AGENT_ADMIN'
   const form = useForm({
@@ -68,14 +64,13 @@ export function NewApiKeyForm({
     before: () => new Set(keys.map((each) => each.id)),
     look: ({ input }, before: ReadonlySet<string>) => looks.created(input, before),
     onAnswer: (answer) => {
-      if (answer.__typename === 'ApiKeyIssued') onIssued({ name: answer.apiKey.name, secret: answer.secret })
-      else if (answer.__typename === 'KeyLimitReached') onLimitReached(answer)
-      else if (!showInvalid(form, answer)) setRefused(answer.message)
+      if (answer.__typename === 'InvalidInput') return showInvalid(form, answer)
+      if (answer.__typename === 'KeyLimitReached') onLimitReached(answer)
+      else onIssued({ name: answer.apiKey.name, secret: answer.secret })
     },
   })
 
   function create({ name, scope, agentId }: typeof form.values) {
-    setRefused(undefined)
     const chosen =
       scope === 'AGENT'
         ? { scope: 'AGENT' as const, agentId }
@@ -88,91 +83,82 @@ export function NewApiKeyForm({
     return <KeysWithoutSecret keys={lost.looked.found} onClose={onCancel} />
   }
   return (
-    <form onSubmit={form.onSubmit(create)} noValidate>
-      <Stack>
-        {limitReached && !lost && (
-          <Alert color="yellow" role="alert" title="Every slot is taken">
-            <Stack gap="sm">
-              <Text size="sm">{limitReached.message}</Text>
-              <LeastUsedKeys keys={limitReached.candidates} onDelete={onDelete} />
-            </Stack>
-          </Alert>
-        )}
-        {freed !== undefined && (
-          <Text size="sm" role="status">
-            “{freed}” was deleted: a slot is free. Select Create.
+    <SubmitForm
+      submission={creation}
+      onSubmit={whenValid(form, create)}
+      failure="The key was not created."
+      loss={{
+        what: 'The key may have been created.',
+        where: 'the list of keys',
+        absent:
+          'The list of keys has no new key of yours with this name and scope so far. It may still appear: “Try again” looks there first, and creates the key only if it is not there.',
+        found: () => (
+          <Text size="sm">
+            The list of keys has it now. Its secret comes with the answer, which may still arrive: keep
+            waiting, or close this and rotate the key later.
           </Text>
-        )}
-        <TextInput
-          label="Name"
-          description="Who calls with it, such as: billing, nightly export"
-          autoComplete="off"
-          data-autofocus
-          {...form.getInputProps('name')}
-        />
-        <Radio.Group
-          label="Scope"
-          description="It can’t be changed afterwards."
-          {...form.getInputProps('scope')}
-        >
-          <Stack gap="xs" my={6}>
-            {!agentScopeOnly && (
-              <Radio
-                value="ORGANIZATION"
-                label="Organization"
-                description="Good for every agent, those added later too."
-              />
-            )}
-            <Radio value="AGENT" label="One agent" description="If its secret leaks, less is open." />
+        ),
+      }}
+      label="Create"
+      doing="Creating the key. Its secret is shown here, and only once."
+      onCancel={onCancel}
+    >
+      {limitReached && !lost && (
+        <Alert color="yellow" role="alert" title="Every slot is taken">
+          <Stack gap="sm">
+            <Text size="sm">{limitReached.message}</Text>
+            <LeastUsedKeys keys={limitReached.candidates} onDelete={onDelete} />
           </Stack>
-        </Radio.Group>
-        {agentScopeOnly && (
-          <Text size="sm" c="dimmed" component="div">
-            Keys for the whole organization are created by organization admins; your role, agent admin,
-            creates keys for the agents that you administer. For one of the others, ask:
-            <Admins />
-          </Text>
-        )}
-        {form.values.scope === 'AGENT' && (
-          <Select
-            label="Agent"
-            placeholder="Choose or search"
-            data={livingAgents.map(({ id, name }) => ({ value: id, label: name }))}
-            searchable
-            limit={100}
-            nothingFoundMessage={
-              livingAgents.length === 0 ? 'There is no agent that you may use.' : 'No such agent.'
-            }
-            {...form.getInputProps('agentId')}
-          />
-        )}
-        {refused && (
-          <Alert color="red" role="alert">
-            {refused}
-          </Alert>
-        )}
-        {creation.error && <Trouble error={creation.error} what="The key was not created." />}
-        {lost && (
-          <LostAnswer
-            lost={lost}
-            what="The key may have been created."
-            where="the list of keys"
-            absent="The list of keys has no new key of yours with this name and scope so far. It may still appear: “Try again” looks there first, and creates the key only if it is not there."
-            found={() => (
-              <Text size="sm">
-                The list of keys has it now. Its secret comes with the answer, which may still arrive: keep
-                waiting, or close this and rotate the key later.
-              </Text>
-            )}
-          />
-        )}
-        <FormButtons
-          submission={creation}
-          label="Create"
-          doing="Creating the key. Its secret is shown here, and only once."
-          onCancel={onCancel}
+        </Alert>
+      )}
+      {freed !== undefined && (
+        <Text size="sm" role="status">
+          “{freed}” was deleted: a slot is free. Select Create.
+        </Text>
+      )}
+      <TextInput
+        label="Name"
+        description="Who calls with it, such as: billing, nightly export"
+        autoComplete="off"
+        data-autofocus
+        {...form.getInputProps('name')}
+      />
+      <Radio.Group
+        label="Scope"
+        description="It can’t be changed afterwards."
+        {...form.getInputProps('scope')}
+      >
+        <Stack gap="xs" my={6}>
+          {!agentScopeOnly && (
+            <Radio
+              value="ORGANIZATION"
+              label="Organization"
+              description="Good for every agent, those added later too."
+            />
+          )}
+          <Radio value="AGENT" label="One agent" description="If its secret leaks, less is open." />
+        </Stack>
+      </Radio.Group>
+      {agentScopeOnly && (
+        <Text size="sm" c="dimmed" component="div">
+          Keys for the whole organization are created by organization admins; your role, agent admin, creates
+          keys for the agents that you administer. For one of the others, ask:
+          <Admins />
+        </Text>
+      )}
+      {form.values.scope === 'AGENT' && (
+        <Select
+          label="Agent"
+          placeholder="Choose or search"
+          data={livingAgents.map(({ id, name }) => ({ value: id, label: name }))}
+          searchable
+          limit={100}
+          nothingFoundMessage={
+            livingAgents.length === 0 ? 'There is no agent that you may use.' : 'No such agent.'
+          }
+          {...form.getInputProps('agentId')}
         />
-      </Stack>
-    </form>
+      )}
+    </SubmitForm>
   )
 }

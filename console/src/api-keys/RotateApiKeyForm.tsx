@@ -1,11 +1,9 @@
 /** Asks what becomes of a key's old secret, and gives the key a new one. */
 import { Alert, Code, Radio, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { useState } from 'react'
-import { FormButtons } from '../shared/FormButtons'
-import { LostAnswer } from '../shared/LostAnswer'
+import { whenValid } from '../shared/invalid-input'
 import { RelativeTime } from '../shared/RelativeTime'
-import { Trouble } from '../shared/Trouble'
+import { SubmitForm } from '../shared/SubmitForm'
 import { useSubmit } from '../shared/use-submit'
 import { useSignedIn } from '../shared/viewer'
 import { type AfterRotation, useLooks } from './after-loss'
@@ -30,7 +28,6 @@ interface Props {
 
 export function RotateApiKeyForm({ apiKey, onSecret, onCancel }: Props) {
   const looks = useLooks()
-  const [refused, setRefused] = useState<string>()
   // None is chosen beforehand: one breaks callers, the others leave a leaked secret alive.
   const form = useForm({
     initialValues: { overlap: '' },
@@ -43,71 +40,60 @@ export function RotateApiKeyForm({ apiKey, onSecret, onCancel }: Props) {
     before: () => apiKey.hint,
     look: ({ input }, before: string) => looks.rotated(input.id, before),
     onAnswer: (answer) => {
-      if (answer.__typename === 'ApiKeyIssued') onSecret(answer.secret)
-      else setRefused(answer.message)
+      if (answer.__typename !== 'ApiKeyIssued') return answer.message
+      onSecret(answer.secret)
     },
   })
 
   function rotate({ overlap }: typeof form.values) {
-    setRefused(undefined)
     rotation.send({ input: { id: apiKey.id, overlapSeconds: Number(overlap) } })
   }
 
   const { lost } = rotation
   const isRotated = lost?.looked !== undefined && 'found' in lost.looked
   return (
-    <form onSubmit={form.onSubmit(rotate)} noValidate>
-      <Stack>
-        <Text size="sm">
-          The key gets a new secret. Its id, name, scope and slot stay, so this also works when every slot is
-          taken.
-        </Text>
-        {!lost && <OlderSecret apiKey={apiKey} />}
-        <Radio.Group
-          label={isRotated ? 'The secret that did not arrive' : 'The old secret'}
-          {...form.getInputProps('overlap')}
-        >
-          <Stack gap="xs" my={6}>
-            {overlaps.map(({ seconds, label, description }, index) => (
-              <Radio
-                key={seconds}
-                value={seconds}
-                label={label}
-                description={description}
-                data-autofocus={index === 0 || undefined}
-              />
-            ))}
-          </Stack>
-        </Radio.Group>
-        {refused && (
-          <Alert color="red" role="alert">
-            {refused}
-          </Alert>
-        )}
-        {rotation.error && <Trouble error={rotation.error} what="The key was not rotated." />}
-        {lost && (
-          <LostAnswer
-            lost={lost}
-            what="The key may have been rotated."
-            where="the list of keys"
-            absent={
-              <>
-                So far the key has its old secret, the one that ends in <Code>{lastFour(apiKey)}</Code>. That
-                may still change: “Try again” looks first, and rotates the key only if it was not rotated.
-              </>
-            }
-            found={(found) => <Rotated found={found} mayStillArrive={lost.error === undefined} />}
-          />
-        )}
-        <FormButtons
-          submission={rotation}
-          label="Rotate"
-          labelWhenFound="Rotate again"
-          doing="Rotating the key. Its new secret is shown here, and only once."
-          onCancel={onCancel}
-        />
-      </Stack>
-    </form>
+    <SubmitForm
+      submission={rotation}
+      onSubmit={whenValid(form, rotate)}
+      failure="The key was not rotated."
+      loss={{
+        what: 'The key may have been rotated.',
+        where: 'the list of keys',
+        absent: (
+          <>
+            So far the key has its old secret, the one that ends in <Code>{lastFour(apiKey)}</Code>. That may
+            still change: “Try again” looks first, and rotates the key only if it was not rotated.
+          </>
+        ),
+        found: (found) => <Rotated found={found} mayStillArrive={lost?.error === undefined} />,
+      }}
+      label="Rotate"
+      labelWhenFound="Rotate again"
+      doing="Rotating the key. Its new secret is shown here, and only once."
+      onCancel={onCancel}
+    >
+      <Text size="sm">
+        The key gets a new secret. Its id, name, scope and slot stay, so this also works when every slot is
+        taken.
+      </Text>
+      {!lost && <OlderSecret apiKey={apiKey} />}
+      <Radio.Group
+        label={isRotated ? 'The secret that did not arrive' : 'The old secret'}
+        {...form.getInputProps('overlap')}
+      >
+        <Stack gap="xs" my={6}>
+          {overlaps.map(({ seconds, label, description }, index) => (
+            <Radio
+              key={seconds}
+              value={seconds}
+              label={label}
+              description={description}
+              data-autofocus={index === 0 || undefined}
+            />
+          ))}
+        </Stack>
+      </Radio.Group>
+    </SubmitForm>
   )
 }
 

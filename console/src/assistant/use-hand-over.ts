@@ -13,7 +13,6 @@ export function useHandOver(
 ) {
   const client = useClient()
   const { id: organizationId } = useOrganization()
-  const [refused, setRefused] = useState<string>()
   const [sent, setSent] = useState<Ticket>()
 
   function handedOver(ticket: Ticket, conversationId: string | null | undefined) {
@@ -30,8 +29,8 @@ export function useHandOver(
     allows: (path) => path.startsWith(`/organizations/${organizationId}/`),
     look: conversation && lookForTicket,
     onAnswer: (answer, { conversationId }) => {
-      if (answer.__typename === 'SupportTicket') handedOver(answer, conversationId)
-      else setRefused(answer.message)
+      if (answer.__typename === 'InvalidInput') return answer.message
+      handedOver(answer, conversationId)
     },
   })
 
@@ -50,18 +49,16 @@ export function useHandOver(
   }
 
   function handOver(note: string) {
-    setRefused(undefined)
     submission.send({ organizationId, conversationId: conversation?.id, note: note.trim() || undefined })
   }
 
   /** The person goes back to the chat: what was said of the last hand-over is not about the next one. */
   function leave() {
     submission.clear()
-    setRefused(undefined)
     setSent(undefined)
   }
 
-  return { submission, refused, ticket: conversation?.ticket ?? sent, handOver, leave }
+  return { submission, ticket: conversation?.ticket ?? sent, handOver, leave }
 }
 
 export type HandOver = ReturnType<typeof useHandOver>

@@ -3,7 +3,7 @@ import { Button, type ButtonProps, Group, Text } from '@mantine/core'
 import { useEffect, useRef } from 'react'
 import type { Lost, Submission } from './use-submit'
 
-interface Props {
+export interface FormButtonsProps {
   submission: Submission
   /** *Create*. */
   label: string
@@ -19,7 +19,7 @@ interface Props {
   focusCancel?: boolean
 }
 
-export function FormButtons({ submission, label, labelWhenFound, doing, ...look }: Props) {
+export function FormButtons({ submission, label, labelWhenFound, doing, ...look }: FormButtonsProps) {
   const { onCancel, color, size, disabled, focusCancel } = look
   const { isPending, isLooking, isReasonShown, isSlow, stopWaiting, lost } = submission
   const submit = useFocusBack(isPending)

@@ -6,7 +6,7 @@ import { lossReason, problem } from './errors'
 import { RequestId } from './Trouble'
 import type { Lost } from './use-submit'
 
-interface Props<Found> {
+export interface LostAnswerProps<Found> {
   lost: Lost<Found>
   /** *The key may have been created.* */
   what: string
@@ -17,7 +17,7 @@ interface Props<Found> {
   found?: (found: Found) => ReactNode
 }
 
-export function LostAnswer<Found>({ lost, what, where, absent, found }: Props<Found>) {
+export function LostAnswer<Found>({ lost, what, where, absent, found }: LostAnswerProps<Found>) {
   const { error, looked } = lost
   const reason = error && lossReason(error)
   const isFound = looked !== undefined && 'found' in looked

@@ -20,6 +20,8 @@ export interface Lost<Found> {
 type Stage<Found> =
   | { at: 'ready' }
   | { at: 'sending' }
+  /** The server answered that it can't be done, in this sentence. */
+  | { at: 'refused'; sentence: string }
   /** It was certainly not done. */
   | { at: 'failed'; error: CombinedError }
   /** It may have been done. */
@@ -30,8 +32,8 @@ interface Options<Data, Variables extends AnyVariables, Answer, Before, Found> {
   /** Types that the server may have changed even when no answer says so: what is shown of them is read again. */
   about?: { additionalTypenames: string[] }
   answerIn: (data: Data) => Answer | null | undefined
-  /** Called once per answer. Leaving is possible again by then. */
-  onAnswer: (answer: Answer, variables: Variables) => void
+  /** Called once per answer, when the page can be left again. Returns the sentence to show where it is a refusal. */
+  onAnswer: (answer: Answer, variables: Variables) => string | undefined
   /** What is known before the first attempt, for `look` to compare with. */
   before?: () => Before
   /** Looks whether it was done although its answer was lost. */
@@ -49,6 +51,8 @@ export interface Submission<Found = unknown> {
   isSlow: boolean
   /** Shows what is known so far instead of waiting. The answer is still taken when it comes. */
   stopWaiting: () => void
+  /** Why the server did not do it. */
+  refusal?: string
   error?: CombinedError
   lost?: Lost<Found>
   /** Forgets what went wrong. An answer that is still on its way is taken until something else is sent. */
@@ -102,8 +106,8 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
       flight.current = undefined
       const answer = result.data ? newest.current.answerIn(result.data) : undefined
       if (answer) {
-        setStage({ at: 'ready' })
-        newest.current.onAnswer(answer, variables)
+        const sentence = newest.current.onAnswer(answer, variables)
+        setStage(sentence === undefined ? { at: 'ready' } : { at: 'refused', sentence })
         return
       }
       const error = result.error ?? new CombinedError({ networkError: new Error('no answer') })
@@ -207,6 +211,7 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
     isReasonShown: waited.isReasonShown,
     isSlow: waited.isSlow,
     stopWaiting: () => stop.current?.(),
+    refusal: stage.at === 'refused' ? stage.sentence : undefined,
     error: stage.at === 'failed' ? stage.error : undefined,
     lost,
     clear: () => setStage((now) => (now.at === 'sending' ? now : { at: 'ready' })),

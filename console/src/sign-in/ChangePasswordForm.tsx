@@ -1,12 +1,10 @@
 /** Takes the password that was and the one that shall be, twice. */
-import { Alert, PasswordInput, Stack } from '@mantine/core'
+import { PasswordInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { useEffect, useState } from 'react'
-import { FormButtons } from '../shared/FormButtons'
+import { useEffect } from 'react'
 import { graphql } from '../shared/graphql'
-import { showInvalid } from '../shared/invalid-input'
-import { LostAnswer } from '../shared/LostAnswer'
-import { Trouble } from '../shared/Trouble'
+import { showInvalid, whenValid } from '../shared/invalid-input'
+import { SubmitForm } from '../shared/SubmitForm'
 import { type Looked, useSubmit } from '../shared/use-submit'
 
 const ChangePassword = graphql(`
@@ -32,7 +30,6 @@ interface Props {
 const leastLength = 12
 
 export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel, wasChanged }: Props) {
-  const [refused, setRefused] = useState<string>()
   const form = useForm({
     initialValues: { currentPassword: '', newPassword: '', again: '' },
     validate: {
@@ -46,8 +43,8 @@ export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel, w
     answerIn: (data) => data.changePassword,
     look: wasChanged,
     onAnswer: (answer) => {
-      if (answer.__typename === 'Viewer') onChanged()
-      else if (!showInvalid(form, answer)) setRefused(answer.message)
+      if (answer.__typename === 'InvalidInput') return showInvalid(form, answer)
+      onChanged()
     },
   })
   const { lost } = change
@@ -56,61 +53,46 @@ export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel, w
     if (isKnown) onChanged()
   }, [isKnown, onChanged])
 
-  function submit({ currentPassword, newPassword }: typeof form.values) {
-    setRefused(undefined)
-    change.send({ input: { currentPassword, newPassword } })
-  }
-
   const toggle = { 'aria-label': 'Show or hide the password', tabIndex: 0 }
   return (
-    <form onSubmit={form.onSubmit(submit)} noValidate>
-      <Stack>
-        {/* Tells password managers whose password this is. */}
-        <input type="email" autoComplete="username" value={email} readOnly hidden />
-        <PasswordInput
-          label={currentLabel}
-          autoComplete="current-password"
-          data-autofocus
-          visibilityToggleButtonProps={toggle}
-          {...form.getInputProps('currentPassword')}
-        />
-        <PasswordInput
-          label="New password"
-          description={`At least ${leastLength} characters.`}
-          autoComplete="new-password"
-          visibilityToggleButtonProps={toggle}
-          {...form.getInputProps('newPassword')}
-        />
-        <PasswordInput
-          label="New password again"
-          autoComplete="new-password"
-          visibilityToggleButtonProps={toggle}
-          {...form.getInputProps('again')}
-        />
-        {refused && (
-          <Alert color="red" role="alert">
-            {refused}
-          </Alert>
-        )}
-        {change.error && <Trouble error={change.error} what="The password was not changed." />}
-        {lost && (
-          <LostAnswer
-            lost={lost}
-            what="Your password may have been changed."
-            absent={
-              wasChanged
-                ? 'So far Keydesk still asks for a password of your own.'
-                : 'If you try again and the current password is refused, the new one already holds: use it from now on.'
-            }
-          />
-        )}
-        <FormButtons
-          submission={change}
-          label="Change password"
-          doing="Changing your password."
-          onCancel={onCancel}
-        />
-      </Stack>
-    </form>
+    <SubmitForm
+      submission={change}
+      onSubmit={whenValid(form, ({ currentPassword, newPassword }) =>
+        change.send({ input: { currentPassword, newPassword } }),
+      )}
+      failure="The password was not changed."
+      loss={{
+        what: 'Your password may have been changed.',
+        absent: wasChanged
+          ? 'So far Keydesk still asks for a password of your own.'
+          : 'If you try again and the current password is refused, the new one already holds: use it from now on.',
+      }}
+      label="Change password"
+      doing="Changing your password."
+      onCancel={onCancel}
+    >
+      {/* Tells password managers whose password this is. */}
+      <input type="email" autoComplete="username" value={email} readOnly hidden />
+      <PasswordInput
+        label={currentLabel}
+        autoComplete="current-password"
+        data-autofocus
+        visibilityToggleButtonProps={toggle}
+        {...form.getInputProps('currentPassword')}
+      />
+      <PasswordInput
+        label="New password"
+        description={`At least ${leastLength} characters.`}
+        autoComplete="new-password"
+        visibilityToggleButtonProps={toggle}
+        {...form.getInputProps('newPassword')}
+      />
+      <PasswordInput
+        label="New password again"
+        autoComplete="new-password"
+        visibilityToggleButtonProps={toggle}
+        {...form.getInputProps('again')}
+      />
+    </SubmitForm>
   )
 }

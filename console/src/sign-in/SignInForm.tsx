@@ -1,11 +1,12 @@
 /** Takes an e-mail address and a password, and signs in with them. */
-import { Alert, Button, PasswordInput, Stack, TextInput } from '@mantine/core'
+import { Button, PasswordInput, Stack, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { useState } from 'react'
-import type { CombinedError } from 'urql'
+import { Provider, useMutation } from 'urql'
 import { signInClient } from '../shared/client'
 import { inSeconds } from '../shared/errors'
 import { graphql } from '../shared/graphql'
+import { whenValid } from '../shared/invalid-input'
+import { Refused } from '../shared/SubmitForm'
 import { Trouble } from '../shared/Trouble'
 import { ForgottenPassword } from './ForgottenPassword'
 
@@ -31,10 +32,16 @@ interface Props {
   onSignedIn: (as: SignedInAs) => void
 }
 
-export function SignInForm({ email, supportEmail, onSignedIn }: Props) {
-  const [busy, setBusy] = useState(false)
-  const [refused, setRefused] = useState<string>()
-  const [error, setError] = useState<CombinedError>()
+export function SignInForm(props: Props) {
+  return (
+    <Provider value={signInClient}>
+      <Form {...props} />
+    </Provider>
+  )
+}
+
+function Form({ email, supportEmail, onSignedIn }: Props) {
+  const [{ fetching, data, error }, execute] = useMutation(SignIn)
   const form = useForm({
     initialValues: { email: email ?? '', password: '' },
     validate: {
@@ -43,28 +50,16 @@ export function SignInForm({ email, supportEmail, onSignedIn }: Props) {
     },
   })
 
-  async function signIn(values: typeof form.values) {
-    setBusy(true)
-    setRefused(undefined)
-    setError(undefined)
-    const result = await signInClient
-      .mutation(SignIn, { input: { email: values.email.trim(), password: values.password } })
-      .toPromise()
-    setBusy(false)
+  async function signIn({ email, password }: typeof form.values) {
+    const result = await execute({ input: { email: email.trim(), password } })
     const answer = result.data?.signIn
     if (answer?.__typename === 'Viewer') {
       onSignedIn({ userId: answer.user.id, passwordChangeRequired: answer.passwordChangeRequired })
-    } else if (answer) {
-      const wait =
-        answer.retryAfterSeconds === null ? '' : ` Try again ${inSeconds(answer.retryAfterSeconds)}.`
-      setRefused(answer.message + wait)
-    } else {
-      setError(result.error)
     }
   }
 
   return (
-    <form onSubmit={form.onSubmit(signIn)} noValidate>
+    <form onSubmit={whenValid(form, signIn)} noValidate>
       <Stack>
         <TextInput
           label="Email"
@@ -82,17 +77,23 @@ export function SignInForm({ email, supportEmail, onSignedIn }: Props) {
           visibilityToggleButtonProps={{ 'aria-label': 'Show or hide the password', tabIndex: 0 }}
           {...form.getInputProps('password')}
         />
-        {refused && (
-          <Alert color="red" role="alert">
-            {refused}
-          </Alert>
-        )}
+        {data?.signIn?.__typename === 'SignInRefused' && <Refused>{sentenceOf(data.signIn)}</Refused>}
         {error && <Trouble error={error} what="You could not be signed in." />}
-        <Button type="submit" loading={busy} fullWidth>
+        <Button type="submit" loading={fetching} fullWidth>
           Sign in
         </Button>
         <ForgottenPassword supportEmail={supportEmail} />
       </Stack>
     </form>
   )
+}
+
+function sentenceOf({
+  message,
+  retryAfterSeconds,
+}: {
+  message: string
+  retryAfterSeconds: number | null
+}): string {
+  return retryAfterSeconds === null ? message : `${message} Try again ${inSeconds(retryAfterSeconds)}.`
 }
