@@ -1,6 +1,7 @@
 /** Looks what became of a key when the answer to a mutation was lost. */
 import { useCallback } from 'react'
-import { CombinedError, useClient } from 'urql'
+import { type CombinedError, useClient } from 'urql'
+import { noAnswer } from '../shared/errors'
 import type { Looked } from '../shared/use-submit'
 import { useOrganization, useSignedIn } from '../shared/viewer'
 import { isSameName } from './names'
@@ -96,5 +97,5 @@ export function useLooks() {
 }
 
 function failed(error: CombinedError | undefined): { error: CombinedError } {
-  return { error: error ?? new CombinedError({ networkError: new Error('no answer') }) }
+  return { error: error ?? noAnswer() }
 }

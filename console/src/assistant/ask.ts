@@ -1,5 +1,6 @@
 /** Asks one question: streamed where streams come through, else at once. Either way it is one question with one answer. */
-import { type Client, CombinedError } from 'urql'
+import type { Client, CombinedError } from 'urql'
+import { noAnswer } from '../shared/errors'
 import type { VariablesOf } from '../shared/graphql'
 import { type Answer, AskAssistant, AssistantAnswer } from './operations'
 
@@ -70,7 +71,7 @@ async function whole(client: Client, input: Question): Promise<Outcome> {
   const result = data?.askAssistant
   if (result?.__typename === 'AssistantAnswer') return { answer: result }
   if (result) return { refused: result }
-  return { error: error ?? new CombinedError({ networkError: new Error('no answer') }) }
+  return { error: error ?? noAnswer() }
 }
 
 /** Unguessable is not asked of it, only that this person never sends it twice. Works over plain HTTP, too. */

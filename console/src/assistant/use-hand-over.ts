@@ -1,6 +1,7 @@
 /** Hands over to people. It lives in the panel, so that its answer finds somebody whatever the panel shows by then. */
 import { useState } from 'react'
-import { CombinedError, useClient } from 'urql'
+import { useClient } from 'urql'
+import { noAnswer } from '../shared/errors'
 import { useSubmit } from '../shared/use-submit'
 import { useOrganization } from '../shared/viewer'
 import { ContactSupport, type Ticket, TicketQuery } from './operations'
@@ -40,7 +41,7 @@ export function useHandOver(
     const { data, error } = await client
       .query(TicketQuery, variables, { requestPolicy: 'network-only' })
       .toPromise()
-    if (!data) return { error: error ?? new CombinedError({ networkError: new Error('no answer') }) }
+    if (!data) return { error: error ?? noAnswer() }
     const ticket = data.conversation?.ticket
     if (!ticket) return { absent: true as const }
     handedOver(ticket, conversationId)

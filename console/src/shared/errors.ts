@@ -1,5 +1,5 @@
 /** Puts what went wrong into a sentence, with what can be done about it. */
-import type { CombinedError } from 'urql'
+import { CombinedError } from 'urql'
 
 export type Code =
   | 'UNAUTHENTICATED'
@@ -25,6 +25,11 @@ export function isUncertain(error: CombinedError): boolean {
     error.graphQLErrors.length === 0 ||
     hasCode(error, 'INTERNAL_SERVER_ERROR')
   )
+}
+
+/** For the rare result that has neither data nor an error. */
+export function noAnswer(): CombinedError {
+  return new CombinedError({ networkError: new Error('no answer') })
 }
 
 export interface Problem {

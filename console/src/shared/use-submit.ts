@@ -1,7 +1,7 @@
 /** Sends one mutation of a form or dialog: once, with the page held until its answer is there, and honest about an answer that was lost. */
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { type AnyVariables, CombinedError, type TypedDocumentNode, useClient } from 'urql'
-import { isUncertain } from './errors'
+import { isUncertain, noAnswer } from './errors'
 import { type Leave, useHold } from './holding'
 import { isSignedOut } from './session'
 import { useWaited } from './use-waited'
@@ -110,7 +110,7 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
         setStage(sentence === undefined ? { at: 'ready' } : { at: 'refused', sentence })
         return
       }
-      const error = result.error ?? new CombinedError({ networkError: new Error('no answer') })
+      const error = result.error ?? noAnswer()
       if (isUncertain(error)) {
         setStage({ at: 'lost', lost: { error, looks: 0 } })
         look()

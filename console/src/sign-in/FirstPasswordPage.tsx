@@ -1,7 +1,8 @@
 /** After signing in with a one-time password: nothing else goes on until it is changed. */
 import { Center, Paper, Stack, Text, Title } from '@mantine/core'
 import { useCallback } from 'react'
-import { CombinedError, useClient } from 'urql'
+import { useClient } from 'urql'
+import { noAnswer } from '../shared/errors'
 import { leaveFor } from '../shared/session'
 import type { Looked } from '../shared/use-submit'
 import { ViewerQuery } from '../shared/viewer'
@@ -12,7 +13,7 @@ export function FirstPasswordPage({ email }: { email: string }) {
   const client = useClient()
   const wasChanged = useCallback(async (): Promise<Looked<true>> => {
     const { data, error } = await client.query(ViewerQuery, {}, { requestPolicy: 'network-only' }).toPromise()
-    if (!data) return { error: error ?? new CombinedError({ networkError: new Error('no answer') }) }
+    if (!data) return { error: error ?? noAnswer() }
     // Where nobody is signed in any more, the sign-in opens by itself.
     return data.viewer?.passwordChangeRequired ? { absent: true } : { found: true }
   }, [client])

@@ -1,9 +1,10 @@
 /** Ends the session, here and on the server, and says so where it may not have ended. */
 import { Button, Group, Stack, Text } from '@mantine/core'
 import { useRef, useState } from 'react'
-import { CombinedError } from 'urql'
+import type { CombinedError } from 'urql'
 import { signInClient } from '../shared/client'
 import { Dialog } from '../shared/Dialog'
+import { noAnswer } from '../shared/errors'
 import { graphql } from '../shared/graphql'
 import { leaveFor } from '../shared/session'
 import { Trouble } from '../shared/Trouble'
@@ -28,7 +29,7 @@ export function useSignOut() {
     isBusy.current = false
     setIsPending(false)
     if (result.data) leaveFor('/sign-in')
-    else setError(result.error ?? new CombinedError({ networkError: new Error('no answer') }))
+    else setError(result.error ?? noAnswer())
   }
 
   const trouble = error && (
