@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { key } from '../testing/example-key'
 import { afterRotation, createdKeys } from './after-loss'
-import { key } from './example-key'
 
 const nora = { id: 'user_nora', name: 'Nora' }
 const amir = { id: 'user_amir', name: 'Amir' }

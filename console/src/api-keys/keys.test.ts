@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { key } from './example-key'
+import { key } from '../testing/example-key'
 import { leastUsed } from './least-used'
 import type { ApiKey } from './operations'
 import { recentUse } from './recent-use'

@@ -1,5 +1,5 @@
 /** A key for tests. */
-import type { ApiKey } from './operations'
+import type { ApiKey } from '../api-keys/operations'
 
 export function key(name: string, more: Partial<ApiKey> = {}): ApiKey {
   return {
