@@ -79,7 +79,8 @@ export function ApiKeysPage() {
           ) : found.length === 0 ? (
             <Paper withBorder p="lg">
               <Text size="sm">
-                No key fits “{search}”.{!withDeleted && ' It may be among the deleted ones.'}
+                No keys match “{search}”.
+                {!withDeleted && ' To search deleted keys too, turn on “Show deleted keys”.'}
               </Text>
             </Paper>
           ) : (

@@ -64,11 +64,11 @@ export function DeleteApiKeyForm({ apiKey, onDeleted, onCancel }: Props) {
       loss={{
         what: 'The key may have been deleted.',
         where: 'the list of keys',
-        absent: 'So far the key is still there, and works.',
+        absent: 'So far the key still exists and works.',
       }}
       label="Delete"
       color="red.9"
-      doing="Deleting the key. This can’t be stopped any more."
+      doing="Deleting the key. This can no longer be stopped."
       onCancel={onCancel}
       focusCancel={!inUse}
     >
@@ -76,8 +76,8 @@ export function DeleteApiKeyForm({ apiKey, onDeleted, onCancel }: Props) {
         <Breaks apiKey={apiKey} inUse={inUse} />
       </Alert>
       <Text size="sm">
-        It is revoked at once, and that can’t be undone. Its slot is free again. The key stays in the list of
-        deleted keys, with who deleted it and when.
+        The key stops working at once, and this can’t be undone. Its slot becomes free. The list of deleted
+        keys keeps its name, who deleted it, and when.
       </Text>
       {inUse && (
         <TextInput
@@ -98,7 +98,7 @@ function Breaks({ apiKey, inUse }: { apiKey: ApiKey; inUse: boolean }) {
   if (!inUse) {
     return (
       <Text size="sm">
-        It was last used <RelativeTime at={apiKey.lastUsedAt} />, and not within a day.
+        It was last used <RelativeTime at={apiKey.lastUsedAt} />, more than a day ago.
       </Text>
     )
   }

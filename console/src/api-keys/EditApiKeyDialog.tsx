@@ -65,8 +65,8 @@ function EditApiKeyForm({ apiKey, onClose }: KeyDialogProps) {
     >
       <TextInput label="Name" data-autofocus autoComplete="off" {...form.getInputProps('name')} />
       <Text size="sm" c="dimmed">
-        Its callers notice nothing. The scope can’t be edited: for another one, create another key and delete
-        this one.
+        Programs that use the key are not affected. The scope can’t be edited. For another scope, create a new
+        key and delete this one.
       </Text>
     </SubmitForm>
   )

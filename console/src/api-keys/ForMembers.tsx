@@ -6,8 +6,8 @@ export function ForMembers() {
   return (
     <Stack gap="xs">
       <Text size="sm">
-        Your role in this organization, member, manages no keys, and sees none. If you need one, or have a
-        question about one, ask one of the organization’s admins:
+        Your role in this organization is member. Members can’t see or manage API keys. If you need a key, or
+        have a question about one, ask an organization admin:
       </Text>
       <Admins />
     </Stack>

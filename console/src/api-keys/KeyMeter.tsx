@@ -38,8 +38,8 @@ export function KeyMeter({ allowance: { used, limit, remaining }, keys, manages,
         {full && manages && (
           <>
             <Text size="sm">
-              Every slot is taken. Delete a key that is no longer needed, and its slot is free at once. If a
-              secret was lost, rotate the key: that takes no slot.
+              Every slot is taken. To free a slot, delete a key that is no longer needed. If you lost a
+              secret, rotate its key instead: that needs no slot.
             </Text>
             <LeastUsedKeys keys={leastUsed(keys)} onDelete={onDelete} />
           </>

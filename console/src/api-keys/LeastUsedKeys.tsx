@@ -12,10 +12,10 @@ interface Props {
 
 export function LeastUsedKeys({ keys, onDelete }: Props) {
   if (keys.length === 0) {
-    return <Text size="sm">None of them is yours to delete: ask one of the organization’s admins.</Text>
+    return <Text size="sm">You are not allowed to delete any of them. Ask an organization admin.</Text>
   }
   return (
-    <Stack component="ul" gap={6} m={0} p={0} aria-label="Keys that could go, the least used first">
+    <Stack component="ul" gap={6} m={0} p={0} aria-label="Keys that you can delete, the least used first">
       {keys.slice(0, shown).map((each) => (
         <Group
           component="li"

@@ -50,7 +50,7 @@ export function NewApiKeyForm({
       agentId: livingAgents.length === 1 ? (livingAgents[0]?.id ?? null) : null,
     },
     validate: {
-      name: (value) => nameProblem(value, 'Enter a name that says who calls with it.'),
+      name: (value) => nameProblem(value, 'Enter a name that says which program uses the key.'),
       scope: (value) => (value ? null : 'Choose a scope.'),
       agentId: (value, { scope }) =>
         scope !== 'AGENT' || livingAgents.some((each) => each.id === value) ? null : 'Choose the agent.',
@@ -91,11 +91,11 @@ export function NewApiKeyForm({
         what: 'The key may have been created.',
         where: 'the list of keys',
         absent:
-          'The list of keys has no new key of yours with this name and scope so far. It may still appear: “Try again” looks there first, and creates the key only if it is not there.',
+          'The list of keys has no new key of yours with this name and scope so far. It may still appear: “Try again” checks the list first, and creates the key only if it is not there.',
         found: () => (
           <Text size="sm">
-            The list of keys has it now. Its secret comes with the answer, which may still arrive: keep
-            waiting, or close this and rotate the key later.
+            The list of keys has the key now. Its secret comes with the answer, which may still arrive. Keep
+            waiting, or close this dialog and rotate the key later.
           </Text>
         ),
       }}
@@ -113,36 +113,36 @@ export function NewApiKeyForm({
       )}
       {freed !== undefined && (
         <Text size="sm" role="status">
-          “{freed}” was deleted: a slot is free. Select Create.
+          “{freed}” was deleted, so a slot is free. Select Create.
         </Text>
       )}
       <TextInput
         label="Name"
-        description="Who calls with it, such as: billing, nightly export"
+        description="The program that uses the key, such as: billing, nightly export"
         autoComplete="off"
         data-autofocus
         {...form.getInputProps('name')}
       />
-      <Radio.Group
-        label="Scope"
-        description="It can’t be changed afterwards."
-        {...form.getInputProps('scope')}
-      >
+      <Radio.Group label="Scope" description="You can’t change it later." {...form.getInputProps('scope')}>
         <Stack gap="xs" my={6}>
           {!agentScopeOnly && (
             <Radio
               value="ORGANIZATION"
               label="Organization"
-              description="Good for every agent, those added later too."
+              description="Works for every agent, including agents that are added later."
             />
           )}
-          <Radio value="AGENT" label="One agent" description="If its secret leaks, less is open." />
+          <Radio
+            value="AGENT"
+            label="One agent"
+            description="Works for this agent only. If its secret leaks, less is exposed."
+          />
         </Stack>
       </Radio.Group>
       {agentScopeOnly && (
         <Text size="sm" c="dimmed" component="div">
-          Keys for the whole organization are created by organization admins; your role, agent admin, creates
-          keys for the agents that you administer. For one of the others, ask:
+          Keys for the whole organization are created by organization admins. As an agent admin, you create
+          keys for the agents that you administer. If you need another key, ask:
           <Admins />
         </Text>
       )}
@@ -154,7 +154,9 @@ export function NewApiKeyForm({
           searchable
           limit={100}
           nothingFoundMessage={
-            livingAgents.length === 0 ? 'There is no agent that you may use.' : 'No such agent.'
+            livingAgents.length === 0
+              ? 'There is no agent that you can create a key for.'
+              : 'No agents match.'
           }
           {...form.getInputProps('agentId')}
         />

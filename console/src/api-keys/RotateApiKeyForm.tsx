@@ -13,11 +13,15 @@ const overlaps = [
   {
     seconds: '0',
     label: 'No overlap',
-    description: 'It stops at once. For a secret that was seen by others, or was lost.',
+    description: 'The old secret stops working at once. Choose this if others saw it, or if it was lost.',
   },
-  { seconds: '3600', label: 'Works on for 1 hour', description: 'Callers change over one by one.' },
-  { seconds: '28800', label: 'Works on for 8 hours' },
-  { seconds: '86400', label: 'Works on for 1 day' },
+  {
+    seconds: '3600',
+    label: 'Works for 1 more hour',
+    description: 'Callers can switch to the new secret one by one.',
+  },
+  { seconds: '28800', label: 'Works for 8 more hours' },
+  { seconds: '86400', label: 'Works for 1 more day' },
 ]
 
 interface Props {
@@ -31,7 +35,7 @@ export function RotateApiKeyForm({ apiKey, onSecret, onCancel }: Props) {
   // None is chosen beforehand: one breaks callers, the others leave a leaked secret alive.
   const form = useForm({
     initialValues: { overlap: '' },
-    validate: { overlap: (value) => (value ? null : 'Choose what becomes of the old secret.') },
+    validate: { overlap: (value) => (value ? null : 'Choose what happens to the old secret.') },
   })
   const rotation = useSubmit({
     mutation: RotateApiKey,
@@ -62,7 +66,7 @@ export function RotateApiKeyForm({ apiKey, onSecret, onCancel }: Props) {
         absent: (
           <>
             So far the key has its old secret, the one that ends in <Code>{lastFour(apiKey)}</Code>. That may
-            still change: “Try again” looks first, and rotates the key only if it was not rotated.
+            still change: “Try again” checks first, and rotates the key only if it was not rotated.
           </>
         ),
         found: (found) => <Rotated found={found} mayStillArrive={lost?.error === undefined} />,
@@ -102,13 +106,13 @@ function OlderSecret({ apiKey }: { apiKey: ApiKey }) {
   if (!until) return null
   return (
     <Alert color="yellow">
-      The secret before still works, and ends <RelativeTime at={until} />.{' '}
+      The previous secret still works, and ends <RelativeTime at={until} />.{' '}
       {lastUsedAt ? (
         <>
           It was last used <RelativeTime at={lastUsedAt} />.
         </>
       ) : (
-        'It was not used since.'
+        'It has not been used since the rotation.'
       )}{' '}
       Rotating again ends it at once.
     </Alert>
@@ -119,7 +123,7 @@ function OlderSecret({ apiKey }: { apiKey: ApiKey }) {
 function Rotated({ found, mayStillArrive }: { found: AfterRotation; mayStillArrive: boolean }) {
   const { viewer } = useSignedIn()
   const { apiKey, rotation } = found
-  if (apiKey.deletedAt) return <Text size="sm">The key was deleted meanwhile.</Text>
+  if (apiKey.deletedAt) return <Text size="sm">The key was deleted in the meantime.</Text>
   const until = apiKey.previousSecretWorksUntil
   const isOwn = rotation === undefined || rotation.actor?.id === viewer.user.id
   const who = isOwn ? 'You' : (rotation.actor?.name ?? 'The operator')
@@ -140,14 +144,14 @@ function Rotated({ found, mayStillArrive }: { found: AfterRotation; mayStillArri
             The old secret ends <RelativeTime at={until} />.
           </>
         ) : (
-          'The old secret does not work any more.'
+          'The old secret no longer works.'
         )}
       </Text>
       {!isOwn && <Text size="sm">Ask first: rotating the key again replaces the secret that they have.</Text>}
       <Text size="sm">
         Rotate the key again to get a secret
         {until
-          ? '. That ends the old secret at once: if its callers can’t change over at once, create another key for them instead.'
+          ? '. That ends the old secret at once: if its callers can’t switch at once, create another key for them instead.'
           : ', and give that to its callers.'}
       </Text>
     </>

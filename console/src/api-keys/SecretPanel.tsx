@@ -29,8 +29,8 @@ export function SecretPanel({ secret, onDone }: Props) {
   return (
     <Stack>
       <Alert color="yellow" icon={<IconAlertTriangle />}>
-        This is the only time the secret is shown. Store it now where your program reads its secrets from:
-        nobody can show it again.
+        This is the only time the secret is shown. Store it now where your program reads its secrets. Nobody
+        can show it again.
       </Alert>
       {/* A selection that a person copies by themselves counts, too. */}
       <Stack gap="xs" onCopy={() => setCopied(true)}>
@@ -55,12 +55,12 @@ export function SecretPanel({ secret, onDone }: Props) {
           </Button>
           {failed && !copied && (
             <Text size="sm" role="alert">
-              The browser did not allow it: copy the selected text yourself.
+              Your browser did not allow copying. Copy the selected text yourself.
             </Text>
           )}
         </Group>
         <Text size="sm" fw={500} mt="xs">
-          Is it good? Try it:
+          Try the key:
         </Text>
         <Code
           block
@@ -72,7 +72,8 @@ export function SecretPanel({ secret, onDone }: Props) {
         <Alert color="red" role="alert" title="Leave without the secret?">
           <Stack gap="sm">
             <Text size="sm">
-              You have not copied it, and nobody can show it again: you would have to rotate the key.
+              You have not copied the secret, and nobody can show it again. To get another one, you would have
+              to rotate the key.
             </Text>
             <Group justify="flex-end" gap="sm">
               <Button variant="default" onClick={leave}>

@@ -19,7 +19,7 @@ export function useRecentUse(id: string, wanted: boolean): string | 'loading' {
   })
   if (fetching) return 'loading'
   const usage = data?.apiKey?.usage
-  return usage ? recentUse(usage, from) : 'How much it is used can’t be told just now.'
+  return usage ? recentUse(usage, from) : 'How much it is used could not be read.'
 }
 
 export function recentUse(usage: Usage, from: number): string {

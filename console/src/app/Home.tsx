@@ -14,11 +14,11 @@ export function Home() {
     <PlainPage>
       <Stack py="xl" maw={560}>
         <Title order={1} size="h3">
-          You are in no organization yet
+          You are not in an organization yet
         </Title>
         <Text>
-          Who runs Keydesk for you can add <b>{viewer.user.email}</b> to one
-          {supportEmail ? `: write to ${supportEmail}.` : '.'}
+          The operator of Keydesk can add <b>{viewer.user.email}</b> to one
+          {supportEmail ? `. Write to ${supportEmail}.` : '.'}
         </Text>
       </Stack>
     </PlainPage>

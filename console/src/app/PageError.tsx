@@ -11,7 +11,8 @@ export function PageError() {
           This page failed
         </Title>
         <Text>
-          It is the console’s fault, not yours. Loading it again often helps, also after an update of Keydesk.
+          The error is in the console, not in what you did. Loading the page again often helps, for example
+          after an update of Keydesk.
         </Text>
         <Code block w="100%">
           {error instanceof Error ? error.message : String(error)}

@@ -91,7 +91,7 @@ export function Composer({ ref, draft, onDraft, onSend, isAsking, refused, about
             {length.toLocaleString('en')} of {longest.toLocaleString('en')} characters.
           </Text>
         ) : (
-          'Keys that you paste are taken out before anything is stored.'
+          'Keys that you paste are removed before anything is stored.'
         )}
       </Text>
     </form>

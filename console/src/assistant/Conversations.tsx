@@ -38,7 +38,8 @@ export function Conversations({ currentId, onOpen }: Props) {
       )}
       {conversations.length === 0 && !isReading && !error && (
         <Text size="sm" c="dimmed">
-          There are none yet. They are kept for 90 days after their last message, and nobody else sees them.
+          You have no earlier conversations. A conversation is kept for 90 days after its last message, and
+          nobody else can see it.
         </Text>
       )}
       <Stack gap={2} component="ul" p={0} m={0} aria-labelledby="conversations" style={{ listStyle: 'none' }}>

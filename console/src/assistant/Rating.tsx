@@ -50,14 +50,14 @@ export function Rating({ message, onRated, onContactSupport }: Props) {
       </ActionIcon>
       <Text size="xs" c={error ? 'red' : 'dimmed'} role={error ? 'alert' : 'status'}>
         {error
-          ? `${isUncertain(error) ? 'It may not have been kept.' : 'Not kept.'} ${problem(error).sentence}`
+          ? `${isUncertain(error) ? 'Your rating may not have been saved.' : 'Your rating was not saved.'} ${problem(error).sentence}`
           : helpful === null
             ? ''
             : 'Thank you.'}
       </Text>
       {helpful === false && (
         <Button size="compact-xs" variant="subtle" onClick={onContactSupport}>
-          Ask a person instead
+          Talk to a person instead
         </Button>
       )}
     </Group>

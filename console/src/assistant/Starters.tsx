@@ -16,8 +16,8 @@ export function Starters({ onAsk }: { onAsk: (message: string) => void }) {
   return (
     <Stack gap="sm">
       <Text size="sm">
-        Ask why a call was refused, how something is done, or what a key is used for. The assistant looks at
-        what you may see, shows what it found, and changes nothing.
+        Ask why a request was refused, how to do something, or what a key is used for. The assistant looks
+        only at what you may see, shows what it found, and changes nothing.
       </Text>
       {starters.length > 0 && (
         <Text size="sm" fw={600} id="starters">

@@ -41,16 +41,16 @@ export function TalkToAPerson({ conversation, handing, note, onNote, onBack }: P
         event.preventDefault()
         if (!isTooLong) handing.handOver(note)
       }}
-      failure="It was not handed over."
+      failure="Your request was not handed over."
       loss={{
-        what: 'It may have been handed over.',
+        what: 'Your request may have been handed over.',
         where: conversation && 'the conversation',
         absent: conversation
-          ? 'So far the conversation has no ticket. Trying again makes no second one.'
+          ? 'So far the conversation has no ticket. Trying again does not create a second one.'
           : 'If you try again, the support team may get your note twice.',
       }}
       label="Hand over"
-      doing="Handing over."
+      doing="Handing your request over."
       size="xs"
       disabled={isTooLong}
       onCancel={onBack}
@@ -60,13 +60,13 @@ export function TalkToAPerson({ conversation, handing, note, onNote, onBack }: P
       </Text>
       <Text size="sm">
         {conversation
-          ? 'This conversation goes to the support team with what was found, so that you need not tell it again.'
+          ? 'This conversation goes to the support team with what the assistant found, so that you don’t have to explain it again.'
           : 'Your note goes to the support team.'}{' '}
         The answer comes by e-mail{supportEmail ? `, from ${supportEmail}` : ''}.
       </Text>
       <Textarea
         label="Note"
-        description={conversation ? 'If you want to add something.' : 'What is it about?'}
+        description={conversation ? 'Anything that you want to add.' : 'What is it about?'}
         value={note}
         onChange={(event) => onNote(event.currentTarget.value)}
         error={isTooLong && `${length.toLocaleString('en')} of 2,000 characters.`}
@@ -76,7 +76,7 @@ export function TalkToAPerson({ conversation, handing, note, onNote, onBack }: P
         autoFocus
       />
       <Text size="xs" c="dimmed">
-        Keys that you paste are taken out before anything is stored or sent.
+        Keys that you paste are removed before anything is stored or sent.
       </Text>
     </SubmitForm>
   )

@@ -32,7 +32,7 @@ export function TicketNote({ ticket: known, conversationId }: Props) {
       <Text size="sm">
         {sentTo === null ? (
           <>
-            Kept <RelativeTime at={createdAt} />, where the operator of Keydesk finds it.
+            Saved <RelativeTime at={createdAt} /> for the operator of Keydesk.
           </>
         ) : (
           <>

@@ -30,8 +30,7 @@ export function AuditLogPage() {
       </Group>
       {viewerRole === 'AGENT_ADMIN' && (
         <Text size="sm" c="dimmed">
-          You see what concerns the keys of the agents that you administer. The organization’s admins see
-          everything.
+          You see the events of keys of the agents that you administer. Organization admins see all events.
         </Text>
       )}
       {sees ? <Events round={round} /> : <ForMembers />}
@@ -44,9 +43,8 @@ function ForMembers() {
     <Paper withBorder p="lg">
       <Stack gap="xs">
         <Text size="sm">
-          The audit log says what happened to API keys. Your role in this organization, member, sees no keys,
-          so there is nothing here for you. If you have a question about one, ask one of the organization’s
-          admins:
+          The audit log shows what happened to API keys. Your role in this organization is member, and members
+          can’t see API keys. If you have a question about one, ask an organization admin:
         </Text>
         <Admins />
       </Stack>

@@ -47,7 +47,9 @@ export function Events({ round, after = null }: Props) {
   if (events.length === 0 && after === null) {
     return (
       <Paper withBorder p="lg">
-        <Text size="sm">Nothing has happened yet: whatever is done to an API key is written down here.</Text>
+        <Text size="sm">
+          There are no events yet. Everything that is done to an API key is recorded here.
+        </Text>
       </Paper>
     )
   }

@@ -29,7 +29,7 @@ export function FormButtons({ submission, label, labelWhenFound, doing, ...look 
         {isReasonShown && (
           <Text size="sm" mb="xs">
             {isLooking ? 'Checking whether it was done already.' : doing}
-            {isSlow && ' This takes longer than usual.'}
+            {isSlow && ' This is taking longer than usual.'}
           </Text>
         )}
       </div>

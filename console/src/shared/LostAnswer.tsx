@@ -40,10 +40,10 @@ export function LostAnswer<Found>({ lost, what, where, absent, found }: LostAnsw
           : where === undefined
             ? text(absent)
             : looked === undefined
-              ? text(`Looking in ${where} …`)
+              ? text(`Checking ${where} …`)
               : 'error' in looked
                 ? text(
-                    `Keydesk looked in ${where}, but could not read it: ${uncapitalized(problem(looked.error).sentence)} “Try again” looks there first, and repeats nothing that was done.`,
+                    `The console looked in ${where}, but could not read it: ${uncapitalized(problem(looked.error).sentence)} “Try again” looks there first, and does not repeat what was already done.`,
                   )
                 : text(absent)}
         {reason?.requestId && !isFound && <RequestId id={reason.requestId} />}

@@ -8,10 +8,11 @@ export function NotFound({ what = 'page' }: { what?: string }) {
     <Stack align="flex-start" py="xl" maw={560}>
       <PageTitle>{`No such ${what}`}</PageTitle>
       <Text>
-        There is no such {what}, or you may not see it. If a colleague sent you the link, ask who may.
+        This {what} does not exist, or you are not allowed to see it. If a colleague sent you the link, ask
+        them who is allowed to.
       </Text>
       <Button component={Link} to="/" variant="default">
-        To the console’s first page
+        Go to the first page
       </Button>
     </Stack>
   )

@@ -43,9 +43,9 @@ export function problem(error: CombinedError): Problem {
     const status: unknown = error.response?.status
     return typeof status === 'number' && status >= 400
       ? {
-          sentence: `Keydesk can’t be reached just now: a server in front of it answered with HTTP ${status}.`,
+          sentence: `Keydesk can’t be reached right now: a server in front of it answered with HTTP ${status}.`,
         }
-      : { sentence: 'Keydesk can’t be reached just now.' }
+      : { sentence: 'Keydesk can’t be reached right now.' }
   }
   const first = error.graphQLErrors[0]
   const extensions = first?.extensions ?? {}
@@ -53,7 +53,7 @@ export function problem(error: CombinedError): Problem {
   switch (extensions.code as Code | undefined) {
     case 'RATE_LIMITED':
       return {
-        sentence: `That was too often. Try again ${inSeconds(extensions.retryAfterSeconds)}.`,
+        sentence: `Too many requests. Try again ${inSeconds(extensions.retryAfterSeconds)}.`,
         requestId,
       }
     case 'UNAUTHENTICATED':
@@ -61,9 +61,12 @@ export function problem(error: CombinedError): Problem {
     case 'FORBIDDEN':
       return { sentence: first?.message || 'Your role does not allow this.', requestId }
     case 'NOT_FOUND':
-      return { sentence: first?.message || 'There is no such thing, or you may not see it.', requestId }
+      return {
+        sentence: first?.message || 'This does not exist, or you are not allowed to see it.',
+        requestId,
+      }
     case 'BAD_USER_INPUT':
-      return { sentence: first?.message || 'Something that was entered does not fit.', requestId }
+      return { sentence: first?.message || 'Something that you entered is not valid.', requestId }
     default:
       return { sentence: 'Something went wrong on our side.', requestId }
   }

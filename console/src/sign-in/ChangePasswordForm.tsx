@@ -33,9 +33,9 @@ export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel, w
   const form = useForm({
     initialValues: { currentPassword: '', newPassword: '', again: '' },
     validate: {
-      currentPassword: (value) => (value ? null : 'Enter it.'),
+      currentPassword: (value) => (value ? null : 'Enter this password.'),
       newPassword: (value) => (value.length >= leastLength ? null : `At least ${leastLength} characters.`),
-      again: (value, values) => (value === values.newPassword ? null : 'The two are not the same.'),
+      again: (value, values) => (value === values.newPassword ? null : 'The two passwords are different.'),
     },
   })
   const change = useSubmit({
@@ -64,8 +64,8 @@ export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel, w
       loss={{
         what: 'Your password may have been changed.',
         absent: wasChanged
-          ? 'So far Keydesk still asks for a password of your own.'
-          : 'If you try again and the current password is refused, the new one already holds: use it from now on.',
+          ? 'So far your password has not been changed.'
+          : 'If you try again and the current password is refused, your password was already changed: use the new one from now on.',
       }}
       label="Change password"
       doing="Changing your password."

@@ -23,7 +23,7 @@ export function FirstPasswordPage({ email }: { email: string }) {
         <Title order={1} size="h3">
           Choose a password of your own
         </Title>
-        <Text size="sm">You signed in with a one-time password. Replace it now; then the console opens.</Text>
+        <Text size="sm">You signed in with a one-time password. Replace it to open the console.</Text>
         <Paper withBorder p="lg" shadow="xs">
           <ChangePasswordForm
             email={email}

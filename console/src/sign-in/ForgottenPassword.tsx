@@ -11,14 +11,16 @@ export function ForgottenPassword({ supportEmail }: { supportEmail: string | nul
       </Button>
       <Collapse expanded={opened}>
         <Text size="sm" mt="xs">
-          Who runs Keydesk for your organization can give you a one-time password, which you change as you
-          sign in.{' '}
+          The operator of Keydesk can give you a one-time password, which you replace when you sign in.{' '}
           {supportEmail ? (
             <>
               Write to <Anchor href={`mailto:${supportEmail}`}>{supportEmail}</Anchor>.
             </>
           ) : (
-            <>Ask the person who gave you your sign-in, or one of your organization’s admins, who that is.</>
+            <>
+              Ask an admin of your organization, or the person who set up your sign-in, how to reach the
+              operator.
+            </>
           )}
         </Text>
       </Collapse>

@@ -36,8 +36,7 @@ export function SignInPage() {
           />
         </Paper>
         <Text size="sm" c="dimmed" ta="center">
-          API keys for your organization’s people.{' '}
-          <Anchor href="/docs/guide/getting-started">How it works</Anchor>
+          API keys for your organization. <Anchor href="/docs/guide/getting-started">How it works</Anchor>
         </Text>
       </Stack>
     </Center>

@@ -35,8 +35,8 @@ export function useSignOut() {
   const trouble = error && (
     <Dialog title="You may still be signed in" onClose={() => setError(undefined)} focusAfter={['user-menu']}>
       <Stack>
-        <Trouble error={error} what="Whether you were signed out is not known." />
-        <Text size="sm">Try again before you leave this browser to somebody else.</Text>
+        <Trouble error={error} what="The console could not confirm that you were signed out." />
+        <Text size="sm">Try again before somebody else uses this browser.</Text>
         <Group justify="flex-end">
           <Button variant="default" onClick={() => setError(undefined)} disabled={isPending}>
             Close

@@ -25,7 +25,7 @@ export function SignedOutDialog({ user }: { user: { id: string; email: string } 
       size="sm"
     >
       <Stack>
-        <Text size="sm">Sign in again to go on where you were. Nothing that you typed is lost.</Text>
+        <Text size="sm">Sign in again to continue where you were. Nothing that you typed is lost.</Text>
         <SignInForm email={user.email} supportEmail={supportEmail} onSignedIn={onSignedIn} />
         <Button variant="subtle" size="compact-sm" onClick={() => leaveFor('/sign-in')}>
           Sign in as somebody else

@@ -116,9 +116,9 @@ const forms: Record<string, Form> = {
     operation: 'RotateApiKey',
     field: 'rotateApiKey',
     submit: 'Rotate',
-    fill: (user) => user.click(screen.getByRole('radio', { name: 'Works on for 8 hours' })),
+    fill: (user) => user.click(screen.getByRole('radio', { name: 'Works for 8 more hours' })),
     kept: () =>
-      expect(screen.getByRole<HTMLInputElement>('radio', { name: 'Works on for 8 hours' }).checked).toBe(
+      expect(screen.getByRole<HTMLInputElement>('radio', { name: 'Works for 8 more hours' }).checked).toBe(
         true,
       ),
     firstWrong: { field: /No overlap/ },
@@ -206,8 +206,8 @@ const forms: Record<string, Form> = {
     kept: () => expect(textbox(/Note/).value).toBe('Please call me.'),
     done: { __typename: 'SupportTicket', id: 'tkt_1', createdAt: '2026-11-30T10:00:00Z', sentTo: null },
     refusals: [{ answer: invalid('note') }],
-    failure: /It was not handed over\./,
-    loss: /It may have been handed over\./,
+    failure: /Your request was not handed over\./,
+    loss: /Your request may have been handed over\./,
   },
 }
 

@@ -21,7 +21,7 @@ export function AboutKey({ apiKey }: { apiKey: ApiKey }) {
       {apiKey.deletedAt && (
         <Alert color="gray" icon={<IconTrash />} mt="xs">
           This key was deleted <RelativeTime at={apiKey.deletedAt} /> by{' '}
-          {apiKey.deletedBy?.name ?? 'the operator'}. Whoever still calls with it is answered 401, and stands
+          {apiKey.deletedBy?.name ?? 'the operator'}. Requests that still use it get 401. They are listed
           below, under <em>Refused requests</em>.
         </Alert>
       )}

@@ -11,16 +11,16 @@ export function Callers({ callers }: { callers: readonly Caller[] }) {
     <Paper withBorder component="section" aria-labelledby="callers">
       <Stack gap={4} p="md">
         <Title order={2} size="h5" id="callers">
-          Who uses it
+          Callers
         </Title>
         <Text size="sm" c="dimmed">
           {callers.length === 0 ? (
-            'No request with this key has passed yet. Its first caller appears here within seconds.'
+            'No request with this key has been allowed yet. The first caller appears here within seconds.'
           ) : (
             <>
-              The 20 newest callers whose requests passed. A user agent proves nothing; an address that nobody
-              knows may mean that{' '}
-              <Anchor href="/docs/guide/keys#if-a-secret-got-out">the secret got out</Anchor>.
+              The 20 most recent callers whose requests were allowed. Anybody can fake a user agent. An
+              address that nobody recognizes may mean that{' '}
+              <Anchor href="/docs/guide/keys#if-a-secret-got-out">the secret leaked</Anchor>.
             </>
           )}
         </Text>

@@ -14,14 +14,14 @@ export function LastUse({ apiKey }: { apiKey: ApiKey }) {
 function Overlap({ apiKey }: { apiKey: ApiKey }) {
   const { previousSecretWorksUntil: until, previousSecretLastUsedAt: used, deletedAt, lastUsedAt } = apiKey
   if (!until || deletedAt) {
-    return lastUsedAt ? 'The last request with it that passed.' : 'No request with it has passed.'
+    return lastUsedAt ? 'The last request that was allowed.' : 'No request with this key has been allowed.'
   }
   return (
     <>
       The old secret still works, and ends <RelativeTime at={until} />.{' '}
       {used ? (
         <>
-          It was last used <RelativeTime at={used} />: whoever sends it needs the new one.
+          It was last used <RelativeTime at={used} />: its callers need the new secret.
         </>
       ) : (
         'Nobody has used it since the rotation.'

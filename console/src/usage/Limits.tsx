@@ -17,8 +17,8 @@ export function RateLimitCard({ rateLimit }: { rateLimit: UsageOfKey['rateLimit'
       bar={<Meter label="Requests of the last minute" used={used} limit={limit} />}
     >
       {used > 0
-        ? `${remaining === 0 ? 'Requests are answered 429. ' : ''}Room comes back ${roomComesBack(resetsAt, windowSeconds)}.`
-        : 'No request in the last minute.'}
+        ? `${remaining === 0 ? 'Requests get 429. ' : ''}More requests are possible ${roomComesBack(resetsAt, windowSeconds)}.`
+        : 'No requests in the last minute.'}
     </Card>
   )
 }
@@ -35,7 +35,7 @@ export function QuotaCard({
       of={`of ${counted(limit, 'request')} in ${monthName.format(new Date(periodStart))}`}
       bar={<Meter label="Requests of this month" used={used} limit={limit} />}
     >
-      {remaining <= 0 ? 'Used up: requests are answered 429. Resets' : 'Resets'} on{' '}
+      {remaining <= 0 ? 'Used up: requests get 429. Resets' : 'Resets'} on{' '}
       {dayName.format(new Date(periodEnd))}, <RelativeTime at={periodEnd} />.
     </Card>
   )

@@ -59,8 +59,9 @@ export function Refusals({ apiKey, refusals, onMore, busy }: Props) {
         </Title>
         {refusals.length === 0 ? (
           <Text size="sm" c="dimmed">
-            No request with this key was refused in the last 90 days. What carried no key, or one that was not
-            issued here, belongs to no key: give its request id to the assistant.
+            No request with this key was refused in the last 90 days. Requests without a key, or with a key
+            that was not issued here, are not listed under any key. To find out why one was refused, give its
+            request id to the assistant.
           </Text>
         ) : (
           <List size="sm" spacing={4} aria-label="What the reasons mean">

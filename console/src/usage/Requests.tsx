@@ -104,7 +104,7 @@ export function Requests({ id, round }: Props) {
             <Legend points={points} hidden={hidden} onToggle={toggle} />
             {nothing ? (
               <Stack h={height} justify="center" align="center">
-                <Text size="sm">No request in these {range.label}.</Text>
+                <Text size="sm">No requests in the last {range.label}.</Text>
               </Stack>
             ) : view === 'Chart' ? (
               <Suspense fallback={<Skeleton h={height} />}>

@@ -1,6 +1,6 @@
 /** The numbers of the chart, for whoever reads rather than looks: the newest interval first. */
 import { Table, Text } from '@mantine/core'
-import { grouped, intervalName, inUtc } from './numbers'
+import { counted, grouped, intervalName, inUtc } from './numbers'
 import type { Point } from './operations'
 import { eventful, type Outcome, outcomes } from './outcomes'
 import type { Interval } from './ranges'
@@ -58,9 +58,8 @@ export function RequestsTable({ points, interval, hidden, height }: Props) {
       </Table.ScrollContainer>
       {left > 0 && (
         <Text size="xs" c="dimmed">
-          {grouped(left)}{' '}
-          {interval === 'HOUR' ? (left === 1 ? 'hour' : 'hours') : left === 1 ? 'day' : 'days'} without a
-          request left out.
+          {counted(left, interval === 'HOUR' ? 'hour' : 'day')} without requests {left === 1 ? 'is' : 'are'}{' '}
+          not shown.
         </Text>
       )}
     </>

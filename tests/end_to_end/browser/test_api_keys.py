@@ -146,8 +146,8 @@ def test_a_key_gets_another_secret(demo: DemoServer, open_tab: OpenTab) -> None:
 
     choose(page, name, "Rotate")
     press(page, "Rotate")
-    expect(page.get_by_text("Choose what becomes of the old secret.")).to_be_visible()
-    page.get_by_role("radio", name="Works on for 1 hour").check()
+    expect(page.get_by_text("Choose what happens to the old secret.")).to_be_visible()
+    page.get_by_role("radio", name="Works for 1 more hour").check()
     press(page, "Rotate")
     second = secret_of(page)
     leave(page)

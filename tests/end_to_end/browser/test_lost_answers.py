@@ -267,7 +267,7 @@ def test_a_rotation_whose_secret_was_lost_is_said_and_done_again(demo: DemoServe
     press(page, "Rotate")
     lost = alert(page, "The answer did not arrive")
     expect(lost).to_contain_text("You rotated the key")
-    expect(lost).to_contain_text("The old secret does not work any more.")
+    expect(lost).to_contain_text("The old secret no longer works.")
     assert tab.violations() == []
     press(page, "Rotate again")
     secret = secret_of(page)
@@ -281,7 +281,7 @@ def test_a_lost_rotation_with_overlap_says_until_when_the_old_secret_works(demo:
     tab = opened_by(open_tab, demo)
     page = tab.page
     rotate(tab, demo)
-    page.get_by_role("radio", name="Works on for 1 hour").check()
+    page.get_by_role("radio", name="Works for 1 more hour").check()
     once(page, "RotateApiKey", answer_502)
 
     press(page, "Rotate")
@@ -339,7 +339,7 @@ def test_what_was_done_all_the_same_is_said(
 @pytest.mark.parametrize(
     ("operation", "fill_in", "button", "says"),
     [
-        ("DeleteApiKey", delete, "Delete", "So far the key is still there"),
+        ("DeleteApiKey", delete, "Delete", "So far the key still exists"),
         ("RenameApiKey", rename, "Save", f"the old name, “{UNUSED}”"),
     ],
 )
@@ -373,7 +373,7 @@ def test_a_password_that_may_have_been_changed(demo: DemoServer, open_tab: OpenT
     once(page, "ChangePassword", lose_answer)
 
     press(page, "Change password")
-    expect(alert(page, "Your password may have been changed.")).to_contain_text("the new one already holds")
+    expect(alert(page, "Your password may have been changed.")).to_contain_text("your password was already changed")
     assert tab.violations() == []
     press(page, "Try again")
     expect(page.get_by_label("Current password")).to_have_accessible_description(re.compile("password"))
@@ -412,7 +412,7 @@ def test_a_hand_over_whose_answer_was_lost(demo: DemoServer, open_tab: OpenTab) 
     page.get_by_label("Note").fill("the billing job fails")
     sent = once(page, "ContactSupport", lose_answer)
     press(page, "Hand over")
-    expect(alert(page, "It may have been handed over.")).to_contain_text("may get your note twice")
+    expect(alert(page, "Your request may have been handed over.")).to_contain_text("may get your note twice")
     expect(page.get_by_label("Note")).to_have_value("the billing job fails")
     press(page, "Close")
     page.get_by_label("Your question").fill("How do I rotate a key?")
