@@ -41,7 +41,7 @@ function OneKey({ id, title, onClose, children }: OneKeyProps) {
   const [{ data, error, fetching }, refetch] = useQuery({
     query: ApiKeyQuery,
     variables: { id },
-    // Somebody else may have rotated or renamed it since.
+    // Somebody else may have rotated or renamed the key since.
     requestPolicy: 'cache-and-network',
     context: aboutKeys,
   })

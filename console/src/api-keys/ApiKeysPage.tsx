@@ -1,4 +1,4 @@
-/** The organization's API keys: how many are taken, which there are, and what can be done with each. */
+/** The organization's API keys: how many slots are used, and a list with a menu for each key. */
 import { Button, Group, Paper, Skeleton, Stack, Switch, Text, TextInput } from '@mantine/core'
 import { IconPlus, IconSearch } from '@tabler/icons-react'
 import { useState } from 'react'

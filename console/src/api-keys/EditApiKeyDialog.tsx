@@ -1,4 +1,4 @@
-/** Gives a key another name: nothing else about it can be edited. */
+/** Renames a key. Nothing else about it can be edited. */
 import { Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { Dialog } from '../shared/Dialog'

@@ -1,4 +1,4 @@
-/** Tells a member what their role does not do, and who does. */
+/** Tells members that they can't manage keys, and who can. */
 import { Stack, Text } from '@mantine/core'
 import { Admins } from '../shared/Admins'
 

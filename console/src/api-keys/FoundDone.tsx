@@ -1,4 +1,4 @@
-/** What was asked for was done although its answer was lost: says so, with the way out. */
+/** Says that the change was made although its answer was lost. */
 import { Button, Group, Stack, Text } from '@mantine/core'
 import type { ReactNode } from 'react'
 

@@ -1,4 +1,4 @@
-/** How many of the organization's key slots are taken, and what to do when all are. */
+/** How many of the organization's key slots are taken, and what to do when all of them are. */
 import { Group, Paper, Progress, Stack, Text } from '@mantine/core'
 import { LeastUsedKeys } from './LeastUsedKeys'
 import { leastUsed } from './least-used'

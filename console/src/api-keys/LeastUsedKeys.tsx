@@ -1,4 +1,4 @@
-/** Lists keys that could go, so that a slot falls free, each with a button that leads to deleting it. */
+/** Lists the keys to delete first to free a slot, each with a button. */
 import { Button, Group, Stack, Text } from '@mantine/core'
 import { RelativeTime } from '../shared/RelativeTime'
 import type { ApiKey } from './operations'

@@ -1,4 +1,4 @@
-/** Creates a key: a form, then its secret; and where every slot is taken, a way to free one. */
+/** Creates a key: a form, then its secret. Where every slot is taken, it offers keys to delete. */
 import { Skeleton, Stack } from '@mantine/core'
 import { useState } from 'react'
 import { Dialog } from '../shared/Dialog'
@@ -59,7 +59,7 @@ export function NewApiKeyDialog({ onClose }: { onClose: () => void }) {
               onCancel={() => setToDelete(undefined)}
             />
           )}
-          {/* Stays mounted behind it, so that nothing typed is lost. */}
+          {/* The form stays mounted, so that nothing that was typed is lost. */}
           <div hidden={toDelete !== undefined}>
             <NewApiKeyForm
               keys={organization.apiKeys}

@@ -1,4 +1,4 @@
-/** What the list says while it is empty: what a key is for, and how to get the first one. */
+/** Shown while there are no keys: what a key is for, and how to create the first one. */
 import { Anchor, Button, Paper, Stack, Text } from '@mantine/core'
 import { IconKey } from '@tabler/icons-react'
 import { useOrganization } from '../shared/viewer'

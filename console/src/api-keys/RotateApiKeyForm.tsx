@@ -1,4 +1,4 @@
-/** Asks what becomes of a key's old secret, and gives the key a new one. */
+/** Asks what happens to a key's old secret, and gives the key a new one. */
 import { Alert, Code, Radio, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { whenValid } from '../shared/invalid-input'
@@ -32,7 +32,7 @@ interface Props {
 
 export function RotateApiKeyForm({ apiKey, onSecret, onCancel }: Props) {
   const looks = useLooks()
-  // None is chosen beforehand: one breaks callers, the others leave a leaked secret alive.
+  // No option is preselected: the first one breaks callers, the others keep a leaked secret alive.
   const form = useForm({
     initialValues: { overlap: '' },
     validate: { overlap: (value) => (value ? null : 'Choose what happens to the old secret.') },
@@ -119,7 +119,7 @@ function OlderSecret({ apiKey }: { apiKey: ApiKey }) {
   )
 }
 
-/** What the server shows after a rotation whose answer was lost. Who did it is read, and not assumed. */
+/** What the server shows after the answer to a rotation was lost. The audit log says who rotated the key. */
 function Rotated({ found, mayStillArrive }: { found: AfterRotation; mayStillArrive: boolean }) {
   const { viewer } = useSignedIn()
   const { apiKey, rotation } = found

@@ -1,4 +1,4 @@
-/** Shows a new secret, this once, and asks before it goes away uncopied. */
+/** Shows a new secret once, and asks before it disappears if it was not copied. */
 import { Alert, Button, Code, Group, Stack, Text, Textarea } from '@mantine/core'
 import { IconAlertTriangle, IconCheck, IconCopy } from '@tabler/icons-react'
 import { useEffect, useRef, useState } from 'react'
@@ -32,7 +32,7 @@ export function SecretPanel({ secret, onDone }: Props) {
         This is the only time the secret is shown. Store it now where your program reads its secrets. Nobody
         can show it again.
       </Alert>
-      {/* A selection that a person copies by themselves counts, too. */}
+      {/* Copying the selected text by hand counts, too. */}
       <Stack gap="xs" onCopy={() => setCopied(true)}>
         <Textarea
           ref={field}
@@ -108,7 +108,7 @@ function useUncopied(copied: boolean, onDone: () => void) {
     return release.current
   }, [copied, hold])
 
-  // Copied after all: nothing is asked any more, and the person is still here.
+  // Copied after the question: the person stays, and nothing is asked any more.
   useEffect(() => {
     if (!copied || !leaving) return
     leaving.stay()

@@ -1,4 +1,4 @@
-/** Looks what became of a key when the answer to a mutation was lost. */
+/** Reads a key's state after the answer to a mutation was lost. */
 import { useCallback } from 'react'
 import { type CombinedError, useClient } from 'urql'
 import { noAnswer } from '../shared/errors'
@@ -13,7 +13,7 @@ export interface WantedKey {
   agentId?: string | null
 }
 
-/** Keys that this creation can have made: none that was there before, and none of another person's. */
+/** The keys that this creation may have made: new ones with its name and scope, created by this person. */
 export function createdKeys(
   keys: readonly ApiKey[],
   before: ReadonlySet<string>,
@@ -41,7 +41,7 @@ export interface AfterRotation {
   rotation?: Rotation
 }
 
-/** What became of the key; undefined where it has the secret that it had before. */
+/** The key as it is now; undefined where it still has its old secret. */
 export function afterRotation(
   apiKey: ApiKey,
   hintBefore: string,

@@ -1,4 +1,4 @@
-/** Which keys to let go first: never used, then the longest unused, then the oldest, as `KeyLimitReached` has them. */
+/** Which keys to delete first: never used, then the longest unused, then the oldest, in the order of `KeyLimitReached`. */
 import type { ApiKey } from './operations'
 
 export function leastUsed(keys: readonly ApiKey[]): ApiKey[] {

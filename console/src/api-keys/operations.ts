@@ -1,4 +1,4 @@
-/** What the API key screens ask of the server. */
+/** The GraphQL operations of the API key screens. */
 import { graphql, type ResultOf } from '../shared/graphql'
 
 export const ApiKeyFields = graphql(`
@@ -53,7 +53,7 @@ export const ApiKeyQuery = graphql(
   [ApiKeyFields],
 )
 
-/** After the answer to a rotation was lost: whether the key has another secret, and whose doing it is. */
+/** Read after the answer to a rotation was lost: whether the key has another secret, and who rotated it. */
 export const RotationsQuery = graphql(
   `
   query Rotations($id: ID!, $organizationId: ID!) {
@@ -143,5 +143,5 @@ export const DeleteApiKey = graphql(
   [ApiKeyFields],
 )
 
-/** The cache can't see that an empty list would have keys in it now. */
+/** Named because the cache can't see that an empty list now has keys. */
 export const aboutKeys = { additionalTypenames: ['ApiKey', 'KeyAllowance'] }

@@ -1,4 +1,4 @@
-/** Counts who would notice if a key were gone: *1,243 requests in 24 hours from 2 addresses.* */
+/** Counts a key's recent requests and callers: *1,243 requests in 24 hours from 2 addresses.* */
 import { useState } from 'react'
 import { useQuery } from 'urql'
 import type { ResultOf } from '../shared/graphql'

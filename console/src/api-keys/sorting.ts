@@ -10,13 +10,13 @@ export interface Order {
 
 export const newestFirst: Order = { column: 'createdAt', descending: true }
 
-/** Another column begins with what people look for first: names from A, times from the newest. */
+/** A newly chosen column starts with names from A and times from the newest. */
 export function nextOrder(now: Order, column: Column): Order {
   if (now.column === column) return { column, descending: !now.descending }
   return { column, descending: column.endsWith('At') }
 }
 
-/** Living keys come first, whatever the order. */
+/** Deleted keys come last in every order. */
 export function sorted(keys: readonly ApiKey[], { column, descending }: Order): ApiKey[] {
   const direction = descending ? -1 : 1
   return [...keys].sort(

@@ -16,7 +16,7 @@ export function useApiKeys(includeDeleted = false) {
   })
   const refetch = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute])
   useWindowEvent('focus', refetch)
-  // What was typed into a dialog stays with it.
+  // While the list is shown, a dialog's form stays mounted, with what was typed into it.
   const organization = useKnown(data?.organization)
   return { organization, error, fetching, refetch }
 }

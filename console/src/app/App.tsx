@@ -1,4 +1,4 @@
-/** Puts the console together: look, connection, pages. */
+/** The console as a whole: theme, GraphQL client and pages. */
 import { MantineProvider } from '@mantine/core'
 import { RouterProvider } from 'react-router/dom'
 import { Provider } from 'urql'

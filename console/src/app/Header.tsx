@@ -9,7 +9,7 @@ import { OrganizationContext } from '../shared/viewer'
 import { OrganizationSwitcher } from './OrganizationSwitcher'
 import { UserMenu } from './UserMenu'
 
-/** Outside of an organization's pages it has no organization and no assistant. */
+/** On pages outside an organization, it shows no organization and no assistant. */
 export function Header() {
   const organization = useContext(OrganizationContext)
   return (

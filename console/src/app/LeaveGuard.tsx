@@ -3,7 +3,7 @@ import { useCallback, useEffect } from 'react'
 import { type BlockerFunction, Outlet, useBeforeUnload, useBlocker } from 'react-router'
 import { holdAgainst, losesOnUnload } from '../shared/holding'
 
-/** The router calls only one blocker: this is the one, and everything else holds by `useHold`. */
+/** The router calls only one blocker, which is this one. Everything else calls `useHold`. */
 export function LeaveGuard() {
   const blocker = useBlocker(
     useCallback<BlockerFunction>(({ nextLocation }) => holdAgainst(nextLocation.pathname) !== undefined, []),

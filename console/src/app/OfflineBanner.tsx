@@ -1,4 +1,4 @@
-/** Says so while the browser is offline. */
+/** Says that the browser is offline. */
 import { Alert } from '@mantine/core'
 import { useNetwork } from '@mantine/hooks'
 import { IconWifiOff } from '@tabler/icons-react'

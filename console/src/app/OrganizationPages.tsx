@@ -41,7 +41,7 @@ function Frame() {
     )
   }
   return (
-    // The key makes everything begin anew in another organization: dialogs, searches, the conversation.
+    // With the key, dialogs, searches and the conversation start over in another organization.
     <OrganizationContext value={organization} key={organization.id}>
       <AppShell
         header={{ height: 56 }}

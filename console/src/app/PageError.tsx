@@ -1,4 +1,4 @@
-/** Stands in for a page that failed, with the way out. */
+/** Shown instead of a page that failed, with a button that loads it again. */
 import { Button, Code, Container, Stack, Text, Title } from '@mantine/core'
 import { useRouteError } from 'react-router'
 

@@ -1,4 +1,4 @@
-/** What all signed-in pages share: the viewer, and the sign-in dialog when the session ends in the middle. */
+/** What all signed-in pages share: the viewer, and the sign-in dialog when the session ends. */
 import { Center, Container, Loader } from '@mantine/core'
 import { lazy, Suspense, useEffect, useMemo } from 'react'
 import { Navigate, Outlet, useLocation } from 'react-router'

@@ -1,4 +1,4 @@
-/** The user icon at the top right, and what is behind it. */
+/** The user icon at the top right, and its menu. */
 import { ActionIcon, Menu, Text } from '@mantine/core'
 import {
   IconBook,

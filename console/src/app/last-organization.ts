@@ -1,4 +1,4 @@
-/** Remembers in this browser which organization was looked at last: an id, nothing more. */
+/** Remembers the id of the last organization in this browser. */
 const name = 'keydesk-organization'
 
 export function lastOrganization(): string | null {
@@ -13,6 +13,6 @@ export function rememberOrganization(id: string) {
   try {
     window.localStorage.setItem(name, id)
   } catch {
-    // It is a convenience, no more.
+    // Remembering it is only a convenience.
   }
 }

@@ -1,4 +1,4 @@
-/** The support assistant's chat, with the way to a person always in sight. */
+/** The support assistant's chat, with *Talk to a person* always visible. */
 import { ActionIcon, Anchor, Button, Group, Text, Title, Tooltip } from '@mantine/core'
 import { IconHistory, IconMessagePlus, IconX } from '@tabler/icons-react'
 import { useCallback, useEffect, useRef, useState } from 'react'
@@ -26,11 +26,11 @@ export function AssistantPanel() {
   const [note, setNote] = useState('')
   const composer = useRef<HTMLTextAreaElement>(null)
   const scroller = useRef<HTMLDivElement>(null)
-  // What comes back goes after what was typed meanwhile.
+  // The text is added after what was typed in the meantime.
   const takeBack = useCallback((text: string) => setDraft((now) => (now ? `${now}\n${text}` : text)), [])
   const chat = useChat(takeBack)
   const handing = useHandOver(chat.conversation, chat.handedOver, setNote)
-  // Another conversation on show would get this one's answer.
+  // Another conversation must not be opened now: it would get this one's answer.
   const isBusy = chat.isAsking || handing.submission.isPending
   const about = useAbout(subject.apiKeyId)
   const last = chat.entries.at(-1)
@@ -62,7 +62,7 @@ export function AssistantPanel() {
     if (opened) composer.current?.focus()
   }, [opened, asked])
 
-  // A question that came from elsewhere on the page is asked once, after the one that is being answered.
+  // A question from elsewhere on the page is asked once, after the current one is answered.
   // biome-ignore lint/correctness/useExhaustiveDependencies: send is new with every rendering
   useEffect(() => {
     const { message, requestId, apiKeyId } = subject
@@ -186,7 +186,7 @@ function ToPeople({ isThere, onTalk }: { isThere: boolean; onTalk: () => void })
   )
 }
 
-/** The key that goes along with what is asked, unless the person says that it shall not. */
+/** The key that is sent with a question, unless the person removes it. */
 function useAbout(given?: string) {
   const lookedAt = useLookedAt() ?? given
   const [forgotten, setForgotten] = useState<string>()

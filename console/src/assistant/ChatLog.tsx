@@ -1,4 +1,4 @@
-/** What was said, oldest first, with what each answer offers. */
+/** The messages, oldest first, with the actions and replies that each answer offers. */
 import { Button, Group, Loader, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
 import type { CombinedError } from 'urql'

@@ -15,7 +15,7 @@ interface Props {
   onSend: () => void
   isAsking: boolean
   refused?: Refused
-  /** The name of the key that goes along with the question. */
+  /** The name of the key that is sent with the question. */
   about?: string
   onForgetAbout: () => void
 }
@@ -66,7 +66,7 @@ export function Composer({ ref, draft, onDraft, onSend, isAsking, refused, about
           value={draft}
           onChange={(event) => onDraft(event.currentTarget.value)}
           onKeyDown={(event) => {
-            // Enter also ends a word that is being composed, in Japanese for one.
+            // Enter also ends a word in an input method, for example in Japanese.
             if (!event.nativeEvent.isComposing) getHotkeyHandler([['Enter', () => send()]])(event)
           }}
           error={isTooLong}

@@ -1,4 +1,4 @@
-/** What the chat says while nothing is said in it: questions worth asking now. */
+/** Shown in an empty chat: questions worth asking now. */
 import { Button, Skeleton, Stack, Text } from '@mantine/core'
 import { useQuery } from 'urql'
 import { useOrganization } from '../shared/viewer'

@@ -1,4 +1,4 @@
-/** Buttons for what may help: they open the dialogs of the menu ⋮, and carry out nothing by themselves. */
+/** Buttons for what may help. They open the same dialogs as the menu ⋮, and change nothing by themselves. */
 import { Button, Group } from '@mantine/core'
 import {
   IconChartBar,
@@ -32,7 +32,7 @@ const dialogOf: Partial<Record<Action['kind'], KeyDialog>> = {
 interface Props {
   actions: readonly Action[]
   onContactSupport: () => void
-  /** What is opened is on the page, which the panel may be covering. */
+  /** Called before something opens on the page, which the panel may be covering. */
   onLeave: () => void
 }
 
@@ -49,7 +49,7 @@ export function SuggestedActions({ actions, onContactSupport, onLeave }: Props) 
     if (kind === 'CREATE_API_KEY') open('new')
     else if (apiKey && dialog) open(dialog, apiKey.id)
     else if (apiKey) navigate(`/organizations/${id}/api-keys/${apiKey.id}/usage`)
-    // Without a key that the person may see, the list of those that they may.
+    // Without a key that the person may see, it opens the list of keys.
     else navigate(`/organizations/${id}/api-keys`)
   }
 

@@ -1,4 +1,4 @@
-/** Hands the conversation, or a note alone, over to the support team. */
+/** Hands the conversation, or only a note, over to the support team. */
 import { Button, Group, Stack, Text, Textarea } from '@mantine/core'
 import { SubmitForm } from '../shared/SubmitForm'
 import { useSignedIn } from '../shared/viewer'

@@ -1,4 +1,4 @@
-/** Says what became of a hand-over: to whom it went, or that it is waiting. */
+/** The state of a hand-over: where it was sent, or that it is waiting. */
 import { Anchor, Code, Group, Paper, Text } from '@mantine/core'
 import { IconLifebuoy } from '@tabler/icons-react'
 import { useEffect, useRef } from 'react'
@@ -13,7 +13,7 @@ const looksAtMost = 24
 
 interface Props {
   ticket: Ticket
-  /** Where it has one, its state is read again while it is waiting. */
+  /** With it, the ticket's state is read again while it waits. */
   conversationId?: string
 }
 

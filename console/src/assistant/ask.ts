@@ -1,4 +1,4 @@
-/** Asks one question: streamed where streams come through, else at once. Either way it is one question with one answer. */
+/** Asks one question: streamed where a stream gets through, else with one request. Either way, it has one answer. */
 import type { Client, CombinedError } from 'urql'
 import { noAnswer } from '../shared/errors'
 import type { VariablesOf } from '../shared/graphql'
@@ -13,10 +13,10 @@ export interface Refused {
 
 export type Outcome = { answer: Answer } | { refused: Refused } | { error: CombinedError }
 
-/** A proxy that collects a stream before it passes it on looks like one that lost it. */
+/** How long to wait for a stream: a proxy that collects it first looks like one that lost it. */
 export const silenceMilliseconds = 6000
 
-/** Where it did so once, nobody waits for it again. */
+/** Clients whose streams were held back once: their questions are not streamed again. */
 const heldBack = new WeakSet<Client>()
 
 /** Calls `onText` with the answer as far as it is written. The id of the question makes asking twice harmless. */
@@ -59,7 +59,7 @@ function streamed(
 
     function end(outcome?: Outcome) {
       clearTimeout(timer)
-      // Not within the call that brought the event: the subscription may be about to be made.
+      // Later, because the subscription may not be complete while its first event is handled.
       queueMicrotask(() => unsubscribe())
       resolve(outcome)
     }
@@ -74,7 +74,7 @@ async function whole(client: Client, input: Question): Promise<Outcome> {
   return { error: error ?? noAnswer() }
 }
 
-/** Unguessable is not asked of it, only that this person never sends it twice. Works over plain HTTP, too. */
+/** It need not be unguessable, only new for this person. Works over plain HTTP, too. */
 export function newQuestionId(): string {
   return crypto.getRandomValues(new Uint32Array(4)).join('-')
 }

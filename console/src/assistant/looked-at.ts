@@ -1,4 +1,4 @@
-/** Which key the person is looking at: on its usage page, or in one of its dialogs. */
+/** The key that the person is looking at: on its usage page, or in one of its dialogs. */
 import { useMatch } from 'react-router'
 import { useKeyDialogs } from '../shared/dialog-links'
 

@@ -1,4 +1,4 @@
-/** What the assistant's chat asks of the server. */
+/** The GraphQL operations of the assistant's chat. */
 import { graphql, type ResultOf } from '../shared/graphql'
 
 export const TicketFields = graphql(`
@@ -39,7 +39,7 @@ export type Action = Message['actions'][number]
 export const pageOfMessages = 50
 export const pageOfConversations = 20
 
-/** The question is read back with the answer: as it was stored, without the keys that were pasted into it. */
+/** The question is read with the answer, as it was stored: without the keys that were pasted into it. */
 const AnswerFields = graphql(
   `
   fragment AnswerFields on AssistantAnswer @_unmask {

@@ -1,11 +1,11 @@
-/** Owns the conversation that is on show: what was said, what is being asked, and what went wrong with it. */
+/** The state of the conversation that is shown: its messages, the question that is being answered, and what went wrong. */
 import { useCallback, useRef, useState } from 'react'
 import { type CombinedError, useClient } from 'urql'
 import { useOrganization } from '../shared/viewer'
 import { ask, newQuestionId, type Question, type Refused } from './ask'
 import { type Answer, ConversationQuery, type Message, pageOfMessages, type Ticket } from './operations'
 
-/** What is on show of a message; without `message` it is not stored yet. */
+/** A message as it is shown. Without `message`, it is not stored yet. */
 export interface Entry {
   key: string
   author: Message['author']
@@ -22,7 +22,7 @@ export interface Conversation {
 
 interface Pending {
   question: Question
-  /** The answer as far as it is written. */
+  /** The part of the answer that has arrived. */
   text: string
   error?: CombinedError
 }
@@ -32,7 +32,7 @@ interface Chat {
   entries: Entry[]
   hasEarlier: boolean
   pending?: Pending
-  /** The last question was not accepted as it is; its text is the person's to change. */
+  /** Why the last question was not accepted. The person can change its text. */
   refused?: Refused
 }
 
@@ -77,7 +77,7 @@ export function useChat(onTakenBack: (text: string) => void) {
 
   const tryAgain = () => pending && put(pending.question)
 
-  /** Gives the text of a question that failed back, to be changed or sent later. */
+  /** Gives the text of a failed question back to the person, who can change it or send it later. */
   function takeBack() {
     if (!pending?.error) return
     onTakenBack(pending.question.message)
@@ -99,7 +99,7 @@ export function useChat(onTakenBack: (text: string) => void) {
     takeBack()
     const found = data.conversation
     if (!found)
-      setChat(nothingSaid) // it was old, and was deleted meanwhile
+      setChat(nothingSaid) // it has been deleted since, because it was old
     else {
       const { messages, ...opened } = found
       setChat({
@@ -164,7 +164,7 @@ function answered(now: Chat, question: Question, { conversation }: Answer): Chat
   const { messages, ...about } = conversation
   const said = messages.map((message) => ({
     ...stored(message),
-    // The same as while it was being said: then what is on the screen stays, and is not read out again.
+    // The same key as before it was stored, so that a screen reader does not read the person's message again.
     key: keyOf(question, message.author),
   }))
   return { ...now, conversation: about, entries: [...now.entries, ...said], pending: undefined }

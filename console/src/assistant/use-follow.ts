@@ -1,4 +1,4 @@
-/** Keeps the newest in sight while it grows, unless the person has scrolled away from it. */
+/** Keeps the newest message visible while it grows, unless the person has scrolled away. */
 import { type RefObject, useCallback, useLayoutEffect, useRef } from 'react'
 
 const nearPixels = 40
@@ -23,7 +23,7 @@ export function useFollow(
     if (!box || !follows.current) return
     const asked = [...box.querySelectorAll<HTMLElement>('[data-author=PERSON]')].at(-1)
     const bottom = box.scrollHeight - box.clientHeight
-    // A long answer is read from its beginning: the question stays in sight.
+    // A long answer is read from its beginning, so the question stays visible.
     wanted.current = asked ? Math.min(bottom, asked.offsetTop - box.offsetTop - 12) : bottom
     box.scrollTop = wanted.current
   }, [scroller, grown, question])

@@ -1,4 +1,4 @@
-/** Hands over to people. It lives in the panel, so that its answer finds somebody whatever the panel shows by then. */
+/** Hands a conversation over to the support team. Used by the panel, so that the answer arrives whatever the panel shows by then. */
 import { useState } from 'react'
 import { useClient } from 'urql'
 import { noAnswer } from '../shared/errors'
@@ -19,7 +19,7 @@ export function useHandOver(
   function handedOver(ticket: Ticket, conversationId: string | null | undefined) {
     onNote('')
     setSent(ticket)
-    // Another conversation may be open by now: the ticket is not its own.
+    // Another conversation may be open by now, which has no ticket.
     if (conversationId && conversationId === conversation?.id) onHandedOver(ticket)
   }
 
@@ -35,7 +35,7 @@ export function useHandOver(
     },
   })
 
-  /** A note without a conversation leaves nothing that could be looked at. */
+  /** A note without a conversation leaves nothing to look at. */
   async function lookForTicket({ conversationId }: { conversationId?: string | null }) {
     const variables = { conversationId: conversationId ?? '' }
     const { data, error } = await client
@@ -53,7 +53,7 @@ export function useHandOver(
     submission.send({ organizationId, conversationId: conversation?.id, note: note.trim() || undefined })
   }
 
-  /** The person goes back to the chat: what was said of the last hand-over is not about the next one. */
+  /** Forgets the last hand-over when the person goes back to the chat. */
   function leave() {
     submission.clear()
     setSent(undefined)

@@ -1,4 +1,4 @@
-/** The events, newest first, a page after another. */
+/** The events, newest first, page by page. */
 import { Button, Center, Paper, Skeleton, Stack, Text } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { useEffect, useRef, useState } from 'react'
@@ -15,7 +15,7 @@ interface Props {
   after?: string | null
 }
 
-/** A page, and below it the next: each begins where the one above ends, also when new events came in on top. */
+/** One page, and below it the next. Each begins where the one above ends, even if new events have come in since. */
 export function Events({ round, after = null }: Props) {
   const { id } = useOrganization()
   const narrow = useMediaQuery('(max-width: 48em)', false, { getInitialValueInEffect: false })
@@ -33,7 +33,7 @@ export function Events({ round, after = null }: Props) {
   }, [round])
 
   const log = data?.organization?.auditLog
-  // *Show more* is gone once it was pressed: the focus goes on with what it brought.
+  // *Show more* disappears when it is pressed, so the focus moves to the new events.
   const brought = useRef<HTMLDivElement>(null)
   const isThere = log !== undefined
   useEffect(() => {

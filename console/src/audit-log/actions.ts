@@ -1,4 +1,4 @@
-/** The sign of each kind of event. */
+/** The icon and color of each kind of event. */
 import {
   IconBan,
   IconGauge,

@@ -1,4 +1,4 @@
-/** What the Audit log asks of the server. */
+/** The GraphQL operations of the audit log. */
 import { graphql, type ResultOf } from '../shared/graphql'
 
 export const AuditLogQuery = graphql(`
@@ -26,5 +26,5 @@ export const AuditLogQuery = graphql(`
 type Organization = NonNullable<ResultOf<typeof AuditLogQuery>['organization']>
 export type AuditEvent = Organization['auditLog']['edges'][number]['node']
 
-/** Whatever is done to a key is an event here. */
+/** Every change of a key adds an event, so the list is read again after one. */
 export const aboutEvents = { additionalTypenames: ['ApiKey', 'AuditEvent'] }

@@ -1,4 +1,4 @@
-/** Names the organization's admins, with their addresses: whom to ask. */
+/** Lists the organization's admins with their addresses, so that people know whom to ask. */
 import { Anchor, List } from '@mantine/core'
 import { useOrganization } from './viewer'
 

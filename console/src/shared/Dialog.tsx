@@ -1,4 +1,4 @@
-/** A dialog that closes only when nothing is lost by it, and gives the focus back to where it was. */
+/** A dialog that closes only when nothing gets lost, and then returns the focus to where it was. */
 import { Modal } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { type ReactNode, useCallback, useEffect, useState } from 'react'
@@ -8,14 +8,14 @@ import { useSignedOut } from './session'
 interface Props {
   title: string
   onClose: () => void
-  /** Where the focus goes when what had it is gone, the first that is there: ids of elements. */
+  /** Ids of elements: the first that exists gets the focus where the element that had it is gone. */
   focusAfter?: string[]
   children: ReactNode
 }
 
 const nothing = () => undefined
 
-/** What its content holds (`useSubmit`, a secret that nobody copied) keeps it open: its content need not ask for that. */
+/** A hold by its content (`useSubmit`, a secret that was not copied) keeps it open without further code in the content. */
 export function Dialog({ title, onClose, focusAfter = [], children }: Props) {
   const signedOut = useSignedOut() // the sign-in dialog is then on top, and Escape is not for this one
   const narrow = useMediaQuery('(max-width: 36em)', false, { getInitialValueInEffect: false })
@@ -55,7 +55,7 @@ export function Dialog({ title, onClose, focusAfter = [], children }: Props) {
 }
 
 function useFocusReturn(otherwise: string[]) {
-  // What counts is what was so when it opened.
+  // Both are kept as they were when the dialog opened.
   const [candidates] = useState(() => ({ before: document.activeElement, otherwise }))
   useEffect(
     () => () => {
@@ -69,7 +69,7 @@ function useFocusReturn(otherwise: string[]) {
   )
 }
 
-/** An item of a menu is gone as soon as the menu is closed. */
+/** Not an item of a menu: it disappears when the menu closes. */
 function canTakeFocus(element: Element | null): element is HTMLElement {
   return (
     element instanceof HTMLElement &&

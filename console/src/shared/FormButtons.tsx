@@ -1,4 +1,4 @@
-/** Cancel and Submit at the end of a form, and above them why neither works while the answer is on its way. */
+/** Cancel and Submit at the end of a form. While the answer is on its way, a text above them says why neither works. */
 import { Button, type ButtonProps, Group, Text } from '@mantine/core'
 import { useEffect, useRef } from 'react'
 import type { Lost, Submission } from './use-submit'
@@ -58,7 +58,7 @@ export function FormButtons({ submission, label, labelWhenFound, doing, ...look 
   )
 }
 
-/** A disabled button loses the focus: it gets it back when it works again, unless the focus went elsewhere. */
+/** A disabled button loses the focus. It gets the focus back when it works again, unless the person moved it elsewhere. */
 function useFocusBack(isPending: boolean) {
   const button = useRef<HTMLButtonElement>(null)
   const wasPending = useRef(false)

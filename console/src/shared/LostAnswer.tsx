@@ -1,4 +1,4 @@
-/** Says what is known after an answer was lost: what may have happened, and what the server shows now. */
+/** Says what may have happened after an answer was lost, and what the server shows now. */
 import { Alert, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import type { ReactNode } from 'react'

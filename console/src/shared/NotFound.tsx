@@ -1,4 +1,4 @@
-/** For an address that leads nowhere, or to what this person may not see: the two can't be told apart. */
+/** Shown for an address that does not exist and for one that this person may not see: the server does not tell which. */
 import { Button, Stack, Text } from '@mantine/core'
 import { Link } from 'react-router'
 import { PageTitle } from './PageTitle'

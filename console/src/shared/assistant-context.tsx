@@ -1,4 +1,4 @@
-/** Lets every page open the assistant; the panel itself is the shell's. */
+/** Lets every page open the assistant. The panel itself belongs to the shell, `app`. */
 import { createContext, useContext } from 'react'
 
 /** What the person is looking at when they ask. */
@@ -14,7 +14,7 @@ export interface Opener {
   subject: AssistantSubject
   /** Changes with every `open`, so that the same question can be asked twice. */
   asked: number
-  /** There is no room beside the page: the panel covers it. */
+  /** The window is too narrow for both: the panel covers the page. */
   covers: boolean
   open: (subject?: AssistantSubject) => void
   /** Says that what was to be sent at once is being sent. */

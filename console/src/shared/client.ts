@@ -1,4 +1,4 @@
-/** Talks to `/graphql`: queries and mutations over HTTP, subscriptions over server-sent events. */
+/** The GraphQL client: queries and mutations over HTTP, subscriptions over server-sent events. */
 import { authExchange } from '@urql/exchange-auth'
 import { createClient as createSseClient } from 'graphql-sse'
 import { Client, cacheExchange, fetchExchange, subscriptionExchange } from 'urql'
@@ -15,7 +15,7 @@ const http = {
 
 const sse = createSseClient({ url, singleConnection: false, retryAttempts: 0 })
 
-/** Waits for a new sign-in when the session ended, and then does again what was refused. */
+/** When the session has ended, waits for a new sign-in, and then sends again what was refused. */
 const waitForSession = authExchange(async () => ({
   addAuthToOperation: (operation) => operation,
   didAuthError: (error) => hasCode(error, 'UNAUTHENTICATED'),
@@ -42,5 +42,5 @@ export const client = new Client({
   ],
 })
 
-/** For signing in, which must not wait for itself, and leaves nothing in the cache. */
+/** Only for signing in and out: it does not wait for a sign-in, and has no cache. */
 export const signInClient = new Client({ ...http, exchanges: [fetchExchange] })

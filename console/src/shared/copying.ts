@@ -1,4 +1,4 @@
-/** Copies to the clipboard, also where the page came over plain HTTP and the browser has no clipboard to offer. */
+/** Copies to the clipboard, also over plain HTTP, where browsers have no `navigator.clipboard`. */
 
 export async function copyFrom(field: HTMLInputElement | HTMLTextAreaElement): Promise<boolean> {
   field.focus()

@@ -1,4 +1,4 @@
-/** A key's dialogs have an address: `?new`, `?edit=key_…`, `?rotate=key_…`, `?delete=key_…`, on every page of an organization. */
+/** Addresses of the key dialogs: `?new`, `?edit=key_…`, `?rotate=key_…`, `?delete=key_…`, on every page of an organization. */
 import { useCallback } from 'react'
 import { useSearchParams } from 'react-router'
 

@@ -1,4 +1,4 @@
-/** Puts what went wrong into a sentence, with what can be done about it. */
+/** Turns an error into a sentence that says what happened and what to do. */
 import { CombinedError } from 'urql'
 
 export type Code =

@@ -1,4 +1,4 @@
-/** Types operations from the schema that the server prints: schema/schema.graphql. */
+/** Types GraphQL operations by the schema that the server prints, schema/schema.graphql. */
 import { initGraphQLTada } from 'gql.tada'
 import type { introspection } from '../graphql-env'
 

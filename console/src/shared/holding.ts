@@ -1,4 +1,4 @@
-/** Knows what would be lost if the person left the page now, so that the router, dialogs and the browser ask first. */
+/** Keeps a list of what would be lost if the person left the page now, so that the router, dialogs and the browser ask first. */
 import { createContext, useContext } from 'react'
 
 export interface Leave {
@@ -20,7 +20,7 @@ export interface Hold {
 
 const holds = new Set<Hold>()
 
-/** Holds until the function that it returns is called. */
+/** Blocks leaving until the function that it returns is called. */
 export function hold(added: Hold): () => void {
   holds.add(added)
   return () => {
@@ -28,7 +28,7 @@ export function hold(added: Hold): () => void {
   }
 }
 
-/** The newest hold that is in the way of this page of the console. */
+/** The newest hold that does not allow this page of the console. */
 export function holdAgainst(path: string): Hold | undefined {
   return [...holds].findLast((each) => !each.allows?.(path))
 }
@@ -37,7 +37,7 @@ export function losesOnUnload(): boolean {
   return [...holds].some((each) => each.losesOnUnload?.() ?? true)
 }
 
-/** A dialog replaces it: then the dialog does not close either. */
+/** A dialog provides its own, which also keeps the dialog from closing. */
 export const HoldContext = createContext(hold)
 
 export function useHold() {

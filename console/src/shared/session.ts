@@ -1,4 +1,4 @@
-/** Knows whether the session ended in the middle of something, and who waits for a new one. */
+/** Keeps whether the session ended while the person was at work, and resumes what waits for a new one. */
 import { useSyncExternalStore } from 'react'
 
 let resume: (() => void) | undefined
@@ -35,7 +35,7 @@ export function useSignedOut(): boolean {
   }, isSignedOut)
 }
 
-/** Where to go after signing in: an address of this server, and of no other. */
+/** Where to go after signing in: only an address of this server. */
 export function safeNext(next: string | null, origin = window.location.origin): string {
   if (!next || !URL.canParse(next, origin)) return '/'
   const address = new URL(next, origin)
@@ -43,7 +43,7 @@ export function safeNext(next: string | null, origin = window.location.origin): 
   return address.pathname + address.search + address.hash
 }
 
-/** Leaves by a full load of the page, so that nothing of the person before stays in memory. */
+/** Leaves by loading the page anew, so that nothing of the previous person stays in memory. */
 export function leaveFor(address: string) {
   window.location.assign(address)
 }

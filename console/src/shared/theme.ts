@@ -1,4 +1,4 @@
-/** The one place that departs from Mantine's own look. */
+/** The console's theme: every difference from Mantine's own look. */
 import { Alert, Anchor, createTheme, Menu, Modal } from '@mantine/core'
 
 export const theme = createTheme({
@@ -11,15 +11,15 @@ export const theme = createTheme({
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
   headings: { fontWeight: '600' },
   components: {
-    // In the text's own colour: yellow on pale yellow can't be read.
+    // Titles have the color of text: yellow on pale yellow can't be read.
     Alert: Alert.extend({ styles: { title: { color: 'var(--mantine-color-text)' } } }),
-    // The placeholder takes the focus inside of the menu, where only items may be.
+    // The placeholder would take the focus inside the menu, where only items may have it.
     Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
-    // A link within a text must not be told from it by its colour alone.
+    // A link within a text must differ from it by more than its color.
     Anchor: Anchor.extend({ defaultProps: { inherit: true, underline: 'always' } }),
-    // Mantine moves its loader into place by a transition, which reduced motion leaves out.
+    // Mantine moves its loader into place by a transition, which does not run with reduced motion.
     Button: { styles: { loader: { transform: 'translate(-50%, -50%)' } } },
-    // Choosing the chosen one again must not make it nothing. By its name: few pages load a Select.
+    // Choosing the chosen option again must not clear it. Configured by name, because few pages load Select.
     Select: { defaultProps: { allowDeselect: false } },
     Modal: Modal.extend({
       defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close' } },

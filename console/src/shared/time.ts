@@ -1,10 +1,10 @@
-/** Says instants the way people do. */
+/** Writes instants the way people say them. */
 import dayjs from 'dayjs'
 import relativeTime from 'dayjs/plugin/relativeTime'
 
 dayjs.extend(relativeTime)
 
-/** *3 minutes ago*; never in the future by a clock that is a little ahead. */
+/** *3 minutes ago*. An instant of a server clock that is a little ahead is *just now*. */
 export function ago(instant: string, now: number = Date.now()): string {
   const at = dayjs(instant)
   return at.valueOf() > now - 10_000 ? 'just now' : at.from(dayjs(now))

@@ -1,4 +1,4 @@
-/** Sends one mutation of a form or dialog: once, with the page held until its answer is there, and honest about an answer that was lost. */
+/** Sends the mutation of a form or dialog once, keeps the page until the answer is there, and handles a lost answer. */
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { type AnyVariables, CombinedError, type TypedDocumentNode, useClient } from 'urql'
 import { isUncertain, noAnswer } from './errors'
@@ -44,9 +44,9 @@ interface Options<Data, Variables extends AnyVariables, Answer, Before, Found> {
 
 export interface Submission<Found = unknown> {
   isPending: boolean
-  /** Nothing was sent yet: it is looked first whether the last attempt was carried out. */
+  /** Nothing is sent yet: `look` first checks whether the last attempt was carried out. */
   isLooking: boolean
-  /** The person waits long enough, or tried to leave: the reason why they can't is shown. */
+  /** The person has waited a while, or tried to leave: the page says why they have to wait. */
   isReasonShown: boolean
   isSlow: boolean
   /** Shows what is known so far instead of waiting. The answer is still taken when it comes. */
@@ -75,7 +75,7 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
     newest.current = options
   })
 
-  /** Set at once, and not with the next rendering: a second click finds it. */
+  /** A ref is set at once, not with the next rendering, so that a second click finds it set. */
   const isBusy = useRef(false)
   const attempt = useRef<{ variables: Variables; before: Before }>(undefined)
   const flight = useRef<Promise<Result<Data>>>(undefined)
@@ -123,7 +123,7 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
     release.current = hold({
       isPending: true,
       allows: options.allows,
-      // Signed out, nothing is under way: the server refused it, and it is sent again after the sign-in.
+      // While the person is signed out, nothing is on its way: the server refused it, and it is sent again after the sign-in.
       losesOnUnload: () => !isSignedOut(),
       onLeave: (leave: Leave) => {
         leave.stay()
@@ -172,7 +172,7 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
     if (isBusy.current) return
     holdOn()
     const lost = stage.at === 'lost' ? stage.lost : undefined
-    // “Keep waiting” waits for the attempt that is under way. Once the loss was dismissed, this is a new one.
+    // “Keep waiting” waits for the attempt that is on its way. After the loss was dismissed, this is a new attempt.
     const keepsWaiting = lost !== undefined && flight.current !== undefined
     if (!keepsWaiting && !(await begin(variables, lost))) return letGo()
     const mine = flight.current
@@ -184,7 +184,7 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
     if (result) return take(result, sent.variables)
     setStage({ at: 'lost', lost: { looks: 0 } })
     look()
-    // Nobody waits for it, but it is welcome, unless waiting began again.
+    // Nobody waits for this answer, but it is used when it comes, unless the person waits again.
     mine.then((late) => {
       if (isMounted.current && flight.current === mine && !isBusy.current) take(late, sent.variables)
     })

@@ -1,11 +1,11 @@
-/** Says when a person has waited long enough to be told why, and when it takes longer than usual. */
+/** Tells when a person has waited long enough to read why, and when waiting takes longer than usual. */
 import { useEffect, useState } from 'react'
 import { useSignedOut } from './session'
 
 const reasonMilliseconds = 400
 const slowMilliseconds = 8000
 
-/** The time in which they sign in again does not count. */
+/** The time in which the person signs in again does not count. */
 export function useWaited(isPending: boolean) {
   const signedOut = useSignedOut()
   const [reasonShown, setReasonShown] = useState(false)

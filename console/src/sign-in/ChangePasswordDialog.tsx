@@ -1,4 +1,4 @@
-/** Changes the password of who is signed in, and says what became of their other sessions. */
+/** Changes the signed-in person's password, and says that their other sessions have ended. */
 import { Button, Group, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
 import { Dialog } from '../shared/Dialog'

@@ -1,4 +1,4 @@
-/** Takes the password that was and the one that shall be, twice. */
+/** Asks for the current password, and for the new one twice. */
 import { PasswordInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useEffect } from 'react'

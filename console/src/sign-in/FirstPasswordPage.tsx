@@ -1,4 +1,4 @@
-/** After signing in with a one-time password: nothing else goes on until it is changed. */
+/** Shown after signing in with a one-time password, which has to be changed before anything else. */
 import { Center, Paper, Stack, Text, Title } from '@mantine/core'
 import { useCallback } from 'react'
 import { useClient } from 'urql'
@@ -14,7 +14,7 @@ export function FirstPasswordPage({ email }: { email: string }) {
   const wasChanged = useCallback(async (): Promise<Looked<true>> => {
     const { data, error } = await client.query(ViewerQuery, {}, { requestPolicy: 'network-only' }).toPromise()
     if (!data) return { error: error ?? noAnswer() }
-    // Where nobody is signed in any more, the sign-in opens by itself.
+    // Where the session has ended, the sign-in opens by itself.
     return data.viewer?.passwordChangeRequired ? { absent: true } : { found: true }
   }, [client])
   return (
@@ -38,7 +38,7 @@ export function FirstPasswordPage({ email }: { email: string }) {
   )
 }
 
-/** The address stays: a link that somebody sent still opens. */
+/** The address stays the same, so that a link that somebody sent still opens. */
 function openConsole() {
   leaveFor(window.location.href)
 }

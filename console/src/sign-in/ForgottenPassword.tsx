@@ -1,4 +1,4 @@
-/** Says who can help with a forgotten password. Nobody can look it up, and no mail is sent from here. */
+/** Says who can help with a forgotten password: nobody can look it up, and Keydesk sends no mail for it. */
 import { Anchor, Button, Collapse, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 

@@ -1,4 +1,4 @@
-/** Ends the session, here and on the server, and says so where it may not have ended. */
+/** Ends the session, and says so where it may not have ended. */
 import { Button, Group, Stack, Text } from '@mantine/core'
 import { useRef, useState } from 'react'
 import type { CombinedError } from 'urql'
@@ -15,7 +15,7 @@ const SignOut = graphql(`
   }
 `)
 
-/** The page is left only once the server said that nobody is signed in: the cookie is out of the page's reach. */
+/** Leaves the page only after the server has confirmed it, because the page can't delete the cookie itself. */
 export function useSignOut() {
   const [error, setError] = useState<CombinedError>()
   const [isPending, setIsPending] = useState(false)

@@ -8,7 +8,7 @@ export function SignedOutDialog({ user }: { user: { id: string; email: string } 
   const { supportEmail } = useSignedIn()
 
   function onSignedIn(as: SignedInAs) {
-    // Somebody else, or a password to change first: what is on the page is not theirs to go on with.
+    // Another person must not continue on this page, and a one-time password has to be changed first.
     if (as.userId !== user.id || as.passwordChangeRequired) leaveFor('/')
     else signedInAgain()
   }

@@ -1,4 +1,4 @@
-/** Which key it is: scope, hint, who made it, and whether it is there no more. */
+/** What identifies the key: scope, hint, creator, and whether it was deleted. */
 import { Alert, Group, Text } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
 import type { ApiKey } from '../api-keys/operations'

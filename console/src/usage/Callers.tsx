@@ -1,4 +1,4 @@
-/** Who uses the key: pairs of address and user agent whose requests passed. */
+/** The key's callers: pairs of address and user agent whose requests were allowed. */
 import { Anchor, Paper, Stack, Table, Text, Title } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { RelativeTime } from '../shared/RelativeTime'
@@ -72,7 +72,7 @@ export function Callers({ callers }: { callers: readonly Caller[] }) {
   )
 }
 
-/** What a request said of where it came from. */
+/** The address and the user agent of a request. */
 export function Address({ of: { ipAddress, userAgent } }: { of: Pick<Caller, 'ipAddress' | 'userAgent'> }) {
   return (
     <>

@@ -1,4 +1,4 @@
-/** When the key was last used, and after a rotation whether its secret before still is. */
+/** When the key was last used, and after a rotation, whether the old secret still is. */
 import type { ApiKey } from '../api-keys/operations'
 import { RelativeTime } from '../shared/RelativeTime'
 import { Card } from './Limits'

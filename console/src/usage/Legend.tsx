@@ -1,4 +1,4 @@
-/** Names the outcomes with their totals, and hides one: beside thousands that passed, a few refusals are not seen. */
+/** The outcomes with their totals. Each can be hidden: a few refusals are hard to see beside thousands of allowed requests. */
 import { ColorSwatch, Group, getThemeColor, Text, UnstyledButton, useMantineTheme } from '@mantine/core'
 import classes from './Legend.module.css'
 import { grouped } from './numbers'

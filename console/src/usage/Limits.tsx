@@ -1,4 +1,4 @@
-/** Where the key stands with its two limits: the requests of a minute, and those of a month. */
+/** How much is left of the key's rate limit and quota. */
 import { Paper, Progress, Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { inSeconds } from '../shared/errors'
@@ -89,7 +89,7 @@ function Meter({ label, used, limit }: { label: string; used: number; limit: num
 const monthName = new Intl.DateTimeFormat('en-GB', { month: 'long', timeZone: 'UTC' })
 const dayName = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', timeZone: 'UTC' })
 
-/** The clocks of browser and server may differ: it is never more than a window ahead. */
+/** At most one window ahead, because the clocks of browser and server may differ. */
 function roomComesBack(resetsAt: string, windowSeconds: number): string {
   const seconds = (Date.parse(resetsAt) - Date.now()) / 1000
   return inSeconds(Math.min(windowSeconds, Math.max(1, Math.ceil(seconds))))

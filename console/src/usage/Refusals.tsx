@@ -1,4 +1,4 @@
-/** The newest refused requests: why, what to do, and the way to ask the assistant about each. */
+/** The newest refused requests, with the reason, what to do, and a button that asks the assistant about each. */
 import {
   Anchor,
   Button,
@@ -25,7 +25,7 @@ import { reasons, reasonsOf } from './reasons'
 interface Props {
   apiKey: ApiKey
   refusals: readonly Refusal[]
-  /** Where there are more to show. */
+  /** Undefined where all are shown. */
   onMore: (() => void) | undefined
   busy: boolean
 }
@@ -36,7 +36,7 @@ export function Refusals({ apiKey, refusals, onMore, busy }: Props) {
   const shown = useRef(refusals.length)
   const asked = useRef(false)
 
-  // The button that was pressed may be gone: the focus goes on with what it brought.
+  // The button that was pressed may be gone, so the focus moves to the first new row.
   useEffect(() => {
     const firstNew = refusals[shown.current]
     if (asked.current && firstNew) {

@@ -40,7 +40,7 @@ export function Requests({ id, round }: Props) {
     if (round > 0) refresh()
   }, [round, refresh])
 
-  // What was read of another time or another interval must not be shown as this one's.
+  // The answer for another time or interval must not be shown for this one.
   const answers = operation?.variables.from === from && operation.variables.interval === interval
   const points = useKnown(answers ? data?.apiKey?.usage?.series : undefined, `${from} ${interval}`)
 

@@ -1,4 +1,4 @@
-/** Draws the requests over time as bars, in which the outcomes are stacked. */
+/** The requests over time as stacked bars, one color for each outcome. */
 import { BarChart, ChartTooltip } from '@mantine/charts'
 import '@mantine/charts/styles.css'
 import { Text } from '@mantine/core'
@@ -18,11 +18,11 @@ interface Props {
   height: number
 }
 
-/** So many bars leave no room for gaps between them. */
+/** With more bars, there is no room for gaps. */
 const many = 100
 const axisWidth = 44
 
-/** Remembered, since many bars take long to draw, and what stands above them is read every few seconds. */
+/** Memoized: many bars take long to draw, and the data above the chart is read every few seconds. */
 export const RequestsChart = memo(function RequestsChart({ points, interval, range, hidden, height }: Props) {
   const series = useMemo(
     () =>
@@ -33,7 +33,7 @@ export const RequestsChart = memo(function RequestsChart({ points, interval, ran
   )
   const drawn = useMemo(() => points.map(withoutZeros), [points])
   const { ref, width } = useElementSize()
-  // A little more than its share: thinner than a pixel, or with a seam between, bars look pale.
+  // Slightly wider than their share: bars look pale when they are thinner than a pixel or have seams between them.
   const atLeast = Math.max(1, (width - axisWidth) / points.length) + 0.5
   return (
     <figure ref={ref} aria-label="Requests over time" style={{ margin: 0 }}>
@@ -51,7 +51,7 @@ export const RequestsChart = memo(function RequestsChart({ points, interval, ran
         maxBarWidth={36}
         barProps={({ name }) => ({
           isAnimationActive: false,
-          // One refusal is seen also beside a thousand that passed.
+          // At least 2 pixels, so that one refusal is visible beside a thousand allowed requests.
           minPointSize: (_, index) => (points[index]?.[name as Outcome] ? 2 : 0),
         })}
         xAxisProps={{
@@ -78,7 +78,7 @@ export const RequestsChart = memo(function RequestsChart({ points, interval, ran
   )
 })
 
-/** What is not there is not drawn either. */
+/** Zeros become null, so that nothing is drawn for them. */
 function withoutZeros(point: Point) {
   const counts = outcomes.map(({ name }) => [name, point[name] || null])
   return { start: point.start, ...Object.fromEntries(counts) }

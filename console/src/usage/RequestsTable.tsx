@@ -1,4 +1,4 @@
-/** The numbers of the chart, for whoever reads rather than looks: the newest interval first. */
+/** The numbers of the chart as a table, the newest interval first. */
 import { Table, Text } from '@mantine/core'
 import { counted, grouped, intervalName, inUtc } from './numbers'
 import type { Point } from './operations'
@@ -22,7 +22,7 @@ export function RequestsTable({ points, interval, hidden, height }: Props) {
         minWidth={560}
         maxHeight={height}
         type="native"
-        // A box that scrolls must be within reach of the keyboard.
+        // People must be able to scroll it by keyboard.
         tabIndex={0}
         role="region"
         aria-label="Requests over time, as a table"

@@ -1,4 +1,4 @@
-/** How one key is used: where it stands with its limits, its requests over time, its callers, and what was refused. */
+/** How one key is used: its limits, its requests over time, its callers, and refused requests. */
 import { ActionIcon, Anchor, Group, SimpleGrid, Skeleton, Stack, Text, Tooltip } from '@mantine/core'
 import { IconArrowLeft, IconRefresh } from '@tabler/icons-react'
 import { useCallback, useState } from 'react'

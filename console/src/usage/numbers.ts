@@ -1,4 +1,4 @@
-/** Writes numbers and intervals the way people read them. */
+/** Formats numbers and intervals. */
 import type { Interval } from './ranges'
 
 export function grouped(count: number): string {
@@ -18,7 +18,7 @@ export function short(count: number): string {
 
 const toTheSecond = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
 
-/** Tells requests of the same minute apart. */
+/** To the second, so that requests of the same minute differ. */
 export function clock(instant: string): string {
   return toTheSecond.format(new Date(instant))
 }
@@ -27,13 +27,13 @@ const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'U
 const hour = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
 const hourUtc = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
 
-/** An hour in the person's own time zone, a day as it is counted: in UTC. */
+/** An hour in the person's own time zone. Days are counted in UTC, and shown so. */
 export function intervalName(start: string, interval: Interval): string {
   const at = new Date(start)
   return interval === 'DAY' ? `${day.format(at)}, UTC` : hour.format(at)
 }
 
-/** The same hour in UTC, for whoever compares with a log. */
+/** The same hour in UTC, to compare with logs. */
 export function inUtc(start: string): string {
   return `${hourUtc.format(new Date(start))} UTC`
 }

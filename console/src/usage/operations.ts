@@ -1,4 +1,4 @@
-/** What the Usage page asks of the server. */
+/** The GraphQL operations of the Usage page. */
 import { ApiKeyFields } from '../api-keys/operations'
 import { graphql, type ResultOf } from '../shared/graphql'
 
@@ -23,7 +23,7 @@ export type UsageOfKey = NonNullable<NonNullable<ResultOf<typeof UsageQuery>['ap
 export type Caller = UsageOfKey['callers'][number]
 export type Refusal = UsageOfKey['refusals'][number]
 
-/** Apart from the rest, which need not be read again because somebody looks at another time. */
+/** A query of its own, so that choosing another time does not read the rest again. */
 export const SeriesQuery = graphql(`
   query UsageSeries($id: ID!, $from: DateTime!, $to: DateTime!, $interval: UsageInterval!) {
     apiKey(id: $id) {

@@ -1,4 +1,4 @@
-/** What can become of a request, in the order in which the chart stacks it. */
+/** The outcomes of requests, in the order in which the chart stacks them. */
 import type { Point } from './operations'
 
 export const outcomes = [
@@ -14,7 +14,7 @@ export function total(points: readonly Point[], outcome: Outcome): number {
   return points.reduce((sum, point) => sum + point[outcome], 0)
 }
 
-/** The newest first, without those in which nothing happened. */
+/** The intervals with requests, the newest first. */
 export function eventful(points: readonly Point[]): Point[] {
   return points.filter((point) => outcomes.some(({ name }) => point[name] > 0)).reverse()
 }

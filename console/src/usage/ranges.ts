@@ -1,4 +1,4 @@
-/** Which times the chart can show: what is kept, by the hour for 35 days and by the day for 2 years. */
+/** The time ranges of the chart. The server keeps hours for 35 days and days for 2 years. */
 import type { VariablesOf } from '../shared/graphql'
 import type { SeriesQuery } from './operations'
 
@@ -20,14 +20,14 @@ export const ranges = [day, week, month, year]
 
 const milliseconds = { HOUR: 60 * 60 * 1000, DAY: 24 * 60 * 60 * 1000 }
 
-/** What an address asks for, or the usual where it asks for what there is not. */
+/** The range and interval that an address names, or the defaults. */
 export function chosen(name: string | null, by: string | null): { range: Range; interval: Interval } {
   const range = ranges.find((each) => each.name === name) ?? week
   const interval = range.intervals.find((each) => each.toLowerCase() === by) ?? range.intervals[0]
   return { range, interval }
 }
 
-/** Whole intervals up to the one that has begun, so that the same question stays the same until the next begins. */
+/** Whole intervals, up to and including the current one, so that the query stays the same until the next one begins. */
 export function bounds(range: Range, interval: Interval, now: number): { from: string; to: string } {
   const length = milliseconds[interval]
   const to = (Math.floor(now / length) + 1) * length

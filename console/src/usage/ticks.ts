@@ -1,4 +1,4 @@
-/** Which moments the chart's axis names, and how: hours of a day, days of a week or month, months of a year. */
+/** The ticks of the chart's time axis: hours of a day, days of a week or month, months of a year. */
 import type { Point } from './operations'
 import type { Interval, Range } from './ranges'
 

@@ -1,4 +1,4 @@
-/** Reads again what is on the screen, as long as somebody can see it. */
+/** Reads the data on the screen again at intervals, as long as the page is visible. */
 import { useInterval, useWindowEvent } from '@mantine/hooks'
 import { useSignedOut } from '../shared/session'
 
