@@ -1,5 +1,4 @@
-import { screen } from '@testing-library/react'
-import userEvent from '@testing-library/user-event'
+import { fireEvent, screen } from '@testing-library/react'
 import { expect, test, vi } from 'vitest'
 import { Dialog } from '../shared/Dialog'
 import { show } from '../testing/show'
@@ -17,7 +16,6 @@ function open() {
   return { user, onDone }
 }
 
-const press = (name: string) => userEvent.click(screen.getByRole('button', { name }))
 const question = () => screen.queryByText('Leave without the secret?')
 
 test('The secret is selected, with a command that tries it', () => {
@@ -48,7 +46,7 @@ test('Where the browser forbids copying, it says what to do, and the selection c
   await user.click(screen.getByRole('button', { name: 'Copy' }))
   expect((await screen.findByRole('button', { name: 'Copy' })).isConnected).toBe(true)
   await screen.findByText(/did not allow/)
-  await user.copy()
+  fireEvent.copy(screen.getByRole('textbox', { name: 'Secret' }))
 
   await screen.findByRole('button', { name: 'Copied' })
   await user.click(screen.getByRole('button', { name: 'Done' }))
@@ -56,7 +54,8 @@ test('Where the browser forbids copying, it says what to do, and the selection c
 })
 
 test.each(['Done', 'Close'])('%s asks first while the secret was not copied', async (way) => {
-  const { onDone } = open()
+  const { user, onDone } = open()
+  const press = (name: string) => user.click(screen.getByRole('button', { name }))
 
   await press(way)
   expect(question()).not.toBeNull()
@@ -72,7 +71,7 @@ test.each(['Done', 'Close'])('%s asks first while the secret was not copied', as
 
 test('Copying after the question answers it', async () => {
   const { user, onDone } = open()
-  await press('Done')
+  await user.click(screen.getByRole('button', { name: 'Done' }))
 
   await user.click(screen.getByRole('button', { name: 'Copy' }))
 

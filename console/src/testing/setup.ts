@@ -1,6 +1,9 @@
 /** What the console asks of a browser and jsdom does not have. */
-import { cleanup } from '@testing-library/react'
+import { cleanup, configure } from '@testing-library/react'
 import { afterEach, vi } from 'vitest'
+
+// Looking whether an element is hidden takes most of a test's time. A busy machine gets time to answer.
+configure({ defaultHidden: true, asyncUtilTimeout: 20_000 })
 
 Object.assign(window, {
   matchMedia: (query: string) => ({

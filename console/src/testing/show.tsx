@@ -1,7 +1,7 @@
 /** Shows a component as the console does: signed in, in an organization, with its look and its router. */
 import { MantineProvider } from '@mantine/core'
 import { render } from '@testing-library/react'
-import userEvent from '@testing-library/user-event'
+import userEvent, { PointerEventsCheckLevel } from '@testing-library/user-event'
 import type { ReactNode } from 'react'
 import { MemoryRouter } from 'react-router'
 import { Client, cacheExchange, fetchExchange, Provider } from 'urql'
@@ -41,5 +41,5 @@ export function show(content: ReactNode) {
       </Provider>
     </MantineProvider>,
   )
-  return userEvent.setup()
+  return userEvent.setup({ delay: null, pointerEventsCheck: PointerEventsCheckLevel.Never })
 }

@@ -1,5 +1,7 @@
 """Signing in, out, and in again in a browser: nobody is led astray, and nothing that was typed is lost."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -37,7 +39,7 @@ def test_a_link_from_a_colleague_opens_after_signing_in(looked_at: DemoServer, o
     tab = open_tab(looked_at)
 
     tab.open(f"{looked_at.home}/api-keys?new")
-    assert tab.path().startswith("/sign-in?next=")
+    expect(tab.page).to_have_url(re.compile(r"/sign-in\?next="))
     fill_in(tab.page, nora["email"], nora["password"])
 
     expect(tab.page.get_by_role("dialog", name="New API Key")).to_be_visible()
