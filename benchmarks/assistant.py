@@ -25,7 +25,7 @@ import httpx
 from sqlalchemy import select
 
 from assistant.intents.model import model
-from benchmarks.load import Load
+from benchmarks.load import Load, Measured
 from benchmarks.site import Server, analyze, fill, mint_keys, postgresql_database, start_keydesk
 from keys.hashing import PASSWORD_PARAMETERS
 from models import Membership, Organization, Person, Role
@@ -183,7 +183,9 @@ async def measure(name: str, address: str, rounds: int, seconds: float, folder: 
     async with opened(address) as site:
         load = Load(site.server.port, site.keys, connections=CALLERS, seconds=seconds, pause_ms=PAUSE_MS)
         acts: dict[str, Act] = {"answer": site.ask, "first event": site.listen, "list": site.list_keys}
-        alone, beside, seen = [], [], {what: [] for what in acts}
+        alone: list[Measured] = []
+        beside: list[Measured] = []
+        seen: dict[str, list[list[float]]] = {what: [] for what in acts}
         # A first round that is not measured, because the first use of each key and statement is slow.
         await asyncio.gather(load.run(folder), converse(site.people[:4], site.ask, seconds))
         for _ in range(rounds):

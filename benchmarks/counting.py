@@ -135,7 +135,7 @@ async def flood(bench: Bench) -> str:
 
 
 def _all(seen: Measured, bench: Bench) -> float:
-    return seen.per_second * (bench.arguments.seconds + 1)
+    return float(seen.per_second * (bench.arguments.seconds + 1))
 
 
 async def _count(address: str, table: str) -> int:

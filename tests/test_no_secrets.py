@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
@@ -18,7 +18,7 @@ from app.observability.logs import configure_logging
 from models import metadata
 from models.engine.ids import Prefix, external_id
 from tests.conftest import Clock
-from tests.support.client import NEVER_WAS, PASSWORD, Site, open_site
+from tests.support.client import NEVER_WAS, PASSWORD, Answer, Site, open_site
 from tests.support.graphql.documents import CHANGE_PASSWORD, CREATE
 from tests.support.keys.issued_keys import until
 from tests.support.servers.small_servers import Given, SmallServer
@@ -175,11 +175,12 @@ async def fail_inside(site: Site, secret: str, monkeypatch: pytest.MonkeyPatch) 
 
     key_id = external_id(Prefix.API_KEY, NEVER_WAS)
     codes: list[str] = []
-    for place, ask in (
+    asks: tuple[tuple[str, Callable[[], Awaitable[Answer]]], ...] = (
         ("resolvers.create_api_key.record", lambda: ada.create(site.organization("acme"))),
         ("resolvers.api_keys.key_record", lambda: ada.rename(key_id)),
         ("resolvers.viewer.session_record", lambda: ada.see(key_id)),
-    ):
+    )
+    for place, ask in asks:
         with monkeypatch.context() as patched:
             patched.setattr(place, fail)
             codes += (await ask()).codes

@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 from sqlalchemy import select
+from sqlmodel import col
 
 from models.support.message import Message
 from models.support.ticket import Ticket
@@ -31,8 +32,8 @@ async def hand_over(who: Person, clock: Clock, conversation_id: str | None, note
 async def kept(site: Site) -> list[str]:
     """Every message, question and answer, and every ticket as it is mailed."""
     async with site.database.reading() as session:
-        messages = (await session.execute(select(Message.text))).scalars().all()
-        tickets = (await session.execute(select(Ticket.subject + "\n" + Ticket.body))).scalars().all()
+        messages = (await session.execute(select(col(Message.text)))).scalars().all()
+        tickets = (await session.execute(select(col(Ticket.subject) + "\n" + col(Ticket.body)))).scalars().all()
     return [*messages, *tickets]
 
 

@@ -40,7 +40,7 @@ REGISTRY_HOSTS = [
 def locked(name: str) -> dict[str, tuple[Version, Marker | None, list[str]]]:
     """What a lock says of each distribution: its version, where it is needed, its hashes."""
     text = re.sub(r"\\\n\s+", " ", (ROOT / name).read_text())
-    found = {}
+    found: dict[str, tuple[Version, Marker | None, list[str]]] = {}
     for line in text.splitlines():
         requirement, *hashes = re.split(r"\s+--hash=", line.rstrip())
         parsed = Requirement(requirement.strip())

@@ -8,7 +8,7 @@ KEYDESK_TEST_ROUNDS asks for more of them.
 import asyncio
 import os
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, seed, settings
@@ -193,4 +193,4 @@ def test_whatever_happens_in_whatever_order_keys_do_what_is_promised(databases: 
         def machine() -> Keydesk:
             return Keydesk(runner, databases.fresh(0))
 
-        run_state_machine_as_test(machine, settings=exploration)
+        run_state_machine_as_test(cast(Any, machine), settings=exploration)

@@ -223,7 +223,7 @@ def main() -> None:
         "sure_from": round(sure_from, 4),
         "digest": digest(),
     }
-    FILE.write_bytes(packed(about, trained.names, rows))
+    FILE.write_bytes(packed(about, trained.names, map(list, rows)))
     print(f"{FILE.name}: {sum(map(len, trained.names)):,} features, {FILE.stat().st_size:,} bytes")
 
 

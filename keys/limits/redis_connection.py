@@ -99,7 +99,7 @@ class LimiterConnection:
         """
         is_from_before = self._connection.is_connected
         if not is_from_before:
-            await self._connection.connect()  # type: ignore[no-untyped-call]  # it has no types
+            await self._connection.connect()
             # Redis may have restarted from an older state on disk.
             self._memory.forget()
         month, seeded = self._memory.month, self._memory.seeded

@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -231,7 +232,12 @@ def test_a_header_of_two_megabytes_costs_what_a_dozen_hops_cost(
 ) -> None:
     """Counted, not timed: how many texts are taken for an address, and how many bytes of the header are looked at."""
     parsed: list[str | None] = []
-    monkeypatch.setattr("app.client_address.normalized", lambda text: parsed.append(text) or normalized(text))
+
+    def seen(text: str) -> str | None:
+        parsed.append(text)
+        return normalized(text)
+
+    monkeypatch.setattr("app.client_address.normalized", seen)
     line = Counted(value.encode())
 
     Addresses(TRUSTED).of([(header.encode(), line), (header.encode(), line)], PROXY)
@@ -248,8 +254,8 @@ class Counted(bytes):
     copied_bytes = 0
     searches = 0
 
-    def __getitem__(self, key: object) -> object:  # type: ignore[override]  # both of bytes' own forms
-        found = super().__getitem__(key)  # type: ignore[index]
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
         self.copied_bytes += len(found) if isinstance(found, bytes) else 1
         return found
 

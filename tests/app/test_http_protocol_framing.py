@@ -148,7 +148,7 @@ def test_the_body_of_a_request_that_asks_for_an_upgrade_is_its_body(
 
     with Conversation(address) as conversation:
         place = 0
-        for cut in [*cuts[pause], len(whole)]:  # type: ignore[misc]
+        for cut in [*cuts[pause], len(whole)]:
             with suppress(ConnectionError):  # answered, and closed, before the request behind it was sent
                 conversation.say(whole[place:cut])
             place = max(place, cut)

@@ -17,6 +17,7 @@ from models import Lease, RefusedRequest
 from models.engine.database import Database
 from models.engine.ids import new_id
 from models.engine.lease import take_lease
+from models.usage import counts
 from tests.conftest import Clock
 from tests.support.usage.old_usage import ONE, TWO, add, busy_hours, everything, refused, totals
 
@@ -109,13 +110,13 @@ async def test_servers_tidy_one_at_a_time(
     before = await totals(databases[0])
     at_work = 0
     most_at_work = 0
-    make_days = app.retention.make_days_of_hours
+    make_days = counts.make_days_of_hours
 
     async def watched(*arguments: Any, **options: Any) -> int:
         nonlocal at_work, most_at_work
         at_work += 1
         most_at_work = max(most_at_work, at_work)
-        done = await make_days(*arguments, **options)
+        done: int = await make_days(*arguments, **options)
         at_work -= 1
         return done
 

@@ -47,6 +47,7 @@ def running(database_address: str, tmp_path: Path, *options: str) -> Iterator[tu
         finally:
             process.kill()
             process.wait()
+            assert process.stdout is not None
             process.stdout.close()
 
 

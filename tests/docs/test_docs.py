@@ -17,7 +17,7 @@ from assistant.facts.documents import slug
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS
 from keys.key_limit import NAME_LENGTH_AT_MOST
 from keys.limits.sliding_window import CELL_MS, WINDOW_SECONDS
-from keys.policy import Action, Actor, Role, RoleGrant, Scope, may
+from keys.policy import Action, Actor, RoleGrant, Scope, may
 from keys.sign_in import throttle
 from keys.sign_in.passwords import BYTES_AT_MOST, CHARACTERS_AT_LEAST
 from keys.sign_in.sessions import IDLE_AT_MOST, LIFETIME
@@ -26,6 +26,7 @@ from keys.usage.intervals import INTERVALS_AT_MOST
 from models.engine.ids import new_id
 from models.key_queries import DELETED_LISTED_AT_MOST
 from models.organization import DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT
+from models.person import Role
 from models.support.conversation import KEPT_DAYS as CONVERSATIONS_KEPT_DAYS
 from models.support.pasted_key import LOOKED_UP_AT_MOST
 from models.usage.caller import KEPT_OF_A_KEY as CALLERS_KEPT
@@ -182,7 +183,9 @@ def test_every_graphql_example_fits_the_schema(name: str, examples: int) -> None
         document = parse(body["query"])
         (operation,) = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
         assert validate(schema, document) == []
-        assert not isinstance(get_variable_values(schema, operation.variable_definitions, body["variables"]), list)
+        assert not isinstance(
+            get_variable_values(schema, operation.variable_definitions or (), body["variables"]), list
+        )
 
 
 def test_the_readme_opens_with_what_keydesk_is() -> None:

@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 
 from keys import policy
-from keys.policy import KEY_ACTIONS, OPERATOR, Action, Actor, Role, RoleGrant, Scope
+from keys.policy import KEY_ACTIONS, OPERATOR, Action, Actor, RoleGrant, Scope
 from keys.refusals import Forbidden
+from models.person import Role
 
 HERE, ELSEWHERE = UUID(int=1), UUID(int=2)
 OWN_AGENT, OTHER_AGENT = UUID(int=11), UUID(int=12)
@@ -89,7 +90,7 @@ def test_the_gate_without_a_row_agrees_with_the_table(action: Action) -> None:
 def test_what_may_be_read_is_bounded_by_the_agents_administered() -> None:
     """Queries on behalf of an agent admin are bounded by their agents, of a member by nothing at all."""
     assert policy.visible_agents(somebody(Role.ORGANIZATION_ADMIN), Action.SEE_KEY, HERE) is None
-    assert policy.visible_agents(somebody(Role.AGENT_ADMIN), Action.SEE_KEY, HERE) == {OWN_AGENT}
+    assert policy.visible_agents(somebody(Role.AGENT_ADMIN), Action.SEE_KEY, HERE) == frozenset({OWN_AGENT})
     assert policy.visible_agents(somebody(Role.MEMBER), Action.SEE_KEY, HERE) == frozenset()
 
 

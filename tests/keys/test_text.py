@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from assistant.explain.formatting import harmless
+from assistant.explain.formatting import sanitize
 from assistant.reply.plain_text import plain
 from keys.key_limit import valid_name
 from keys.refusals import InvalidInput
@@ -46,7 +46,7 @@ def test_what_is_unprintable_is_shown_and_kept_nowhere(character: str) -> None:
         with pytest.raises(InvalidInput):
             check(text)
     assert printable(text) == cleaned(text.encode()) == "ab"
-    assert harmless(text) == "a b"
+    assert sanitize(text) == "a b"
     assert plain(text) in {"ab", "a\nb"}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import CursorResult, text
 
 from models.api_key import delete_living_keys
 from models.engine.database import Database
@@ -63,7 +63,7 @@ async def state_of(reader: KeyReader, issued: Issued, agent_id: str | None = Non
 async def run(database: Database, statement: str) -> Sequence[Any]:
     async with database.transaction() as session:
         result = await session.execute(text(statement))
-        return result.scalars().all() if result.returns_rows else []
+        return result.scalars().all() if isinstance(result, CursorResult) and result.returns_rows else []
 
 
 async def test_a_key_s_state(reader: KeyReader, services: KeyServices, world: World) -> None:

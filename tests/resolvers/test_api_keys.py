@@ -1,12 +1,14 @@
 """What can be done with keys, by whom, and what is left of it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import product
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlmodel import col
 
 from keys.policy import OPERATOR, Actor, RoleGrant, Scope
 from keys.refusals import (
@@ -43,7 +45,9 @@ async def fill(services: KeyServices, world: World, keys: int) -> list[Issued]:
 
 async def events(services: KeyServices, action: str) -> list[AuditEvent]:
     async with services.database.reading() as session:
-        found = await session.execute(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id))
+        found = await session.execute(
+            select(AuditEvent).where(col(AuditEvent.action) == action).order_by(col(AuditEvent.id))
+        )
         return list(found.scalars())
 
 
@@ -321,7 +325,7 @@ async def test_a_deleted_key_is_not_there_for_anything(services: KeyServices, wo
     ada = world.actor("ada")
     issued = await create(services, ada, world.acme)
     await delete_api_key(services, ada, key_id=issued.record.id)
-    acts = {
+    acts: dict[str, Callable[[UUID], Awaitable[object]]] = {
         "rename": lambda key_id: rename_api_key(services, ada, key_id=key_id, name="x"),
         "rotate": lambda key_id: rotate_api_key(services, ada, key_id=key_id),
         "delete": lambda key_id: delete_api_key(services, ada, key_id=key_id),

@@ -1,12 +1,12 @@
 """How many keys there can be and how many changes a minute, over GraphQL, and what whoever wants more is told."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from tests.conftest import Clock
-from tests.support.client import Site, open_site
+from tests.support.client import Answer, Site, open_site
 from tests.support.graphql.documents import LIST
 
 
@@ -121,12 +121,13 @@ async def test_changes_beyond_the_pace_are_rate_limited(
     await ada.rename(key_id, "one")
     await ada.rename(key_id, "two")
     await site.set_key_limit(10)
-    asked = {
+    asks: dict[str, Callable[[], Awaitable[Answer]]] = {
         "create": lambda: ada.create(acme),
         "rename": lambda: ada.rename(key_id),
         "rotate": lambda: ada.rotate(key_id),
         "delete": lambda: ada.delete(key_id),
-    }[operation]
+    }
+    asked = asks[operation]
 
     limited = await asked()
     others = await (await site.person("grace")).create(acme, "hers", site.agent("own"))

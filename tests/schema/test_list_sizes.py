@@ -124,8 +124,13 @@ async def test_an_id_in_a_variable_s_default_object_counts_as_the_largest(site: 
             empty = Organization(name=f"empty {number}", created_at=site.world.acme.created_at)
             session.add(empty)
             await session.flush()
-            membership = {"person_id": site.world.ada.id, "organization_id": empty.id, "created_at": empty.created_at}
-            session.add(Membership(**membership, role=Role.ORGANIZATION_ADMIN))
+            membership = Membership(
+                person_id=site.world.ada.id,
+                organization_id=empty.id,
+                created_at=empty.created_at,
+                role=Role.ORGANIZATION_ADMIN,
+            )
+            session.add(membership)
     ada = await site.person("ada")
     creations = " ".join(
         f"a{number}: createApiKey(input: $input) {{ ... on KeyLimitReached {{ candidates {{ {PLAIN} }} }} }}"

@@ -40,7 +40,7 @@ async def store_keys(site: Site, number: int) -> None:
     for each in range(number):
         person = Person(email=f"p{each}@example.com", name=f"Person {each}", created_at=world.acme.created_at)
         agent = Agent(organization_id=world.acme.id, name=f"Agent {each}", created_at=world.acme.created_at)
-        made = {"agent_id": agent.id, "created_at": world.acme.created_at, "created_by_id": person.id}
+        made: dict[str, Any] = {"agent_id": agent.id, "created_at": world.acme.created_at, "created_by_id": person.id}
         living = ApiKey(
             **common,
             **made,

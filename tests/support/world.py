@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from keys.policy import Actor, RoleGrant
@@ -81,4 +82,5 @@ async def make_world(database: Database, *, password_hash: str | None = None) ->
             AdministeredAgent(person_id=people["grace"].id, agent_id=agents[name].id, organization_id=acme.id)
             for name in ("own", "retired")
         )
-    return World(acme, globex, *people.values(), *agents.values())
+    everybody: dict[str, Any] = {**people, **agents}
+    return World(acme, globex, **everybody)

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 import typer
 from sqlalchemy import select, text
+from sqlmodel import col
 
 import app.cli.serving
 from app.cli import cli
@@ -596,4 +597,4 @@ async def person_named(database: Database, email: str) -> Person:
 
 async def signed_in_people(database: Database) -> list[UUID]:
     async with database.reading() as session:
-        return list((await session.execute(select(SignInSession.person_id))).scalars())
+        return list((await session.execute(select(col(SignInSession.person_id)))).scalars())

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_an_address_that_stays_locked_is_said_and_unlocked_by_itself(
     """Others behind it used it up, so unlocking one account is not enough."""
     in_database(lambda database: fail(database, "ada@example.com", HERE, times=5))
     for number in range(20):
-        in_database(lambda database, number=number: fail(database, f"{number}@example.com", HERE, times=1))
+        in_database(partial(fail, email=f"{number}@example.com", address=HERE, times=1))
 
     account_only = keydesk("sign-in", "unlock", "ada@example.com")
     address = keydesk("sign-in", "unlock", "--address", HERE, "--json")
@@ -110,7 +111,7 @@ def test_an_ipv6_address_is_unlocked_with_its_network(
 def test_everything_is_unlocked(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
     """After an attack, or a proxy that was not named."""
     for number in range(30):
-        in_database(lambda database, number=number: fail(database, f"{number}@example.com", HERE, times=1))
+        in_database(partial(fail, email=f"{number}@example.com", address=HERE, times=1))
 
     unlocked = keydesk("sign-in", "unlock", "--all")
 
@@ -167,7 +168,7 @@ def test_doctor_says_that_a_proxy_may_be_locked(
     monkeypatch.setenv("KEYDESK_PUBLIC_URL", "http://127.0.0.1:8000")
     monkeypatch.setenv("KEYDESK_TRUSTED_PROXIES", "10.1.0.0/16")
     for number in range(20):
-        in_database(lambda database, number=number: fail(database, f"{number}@example.com", address, times=1))
+        in_database(partial(fail, email=f"{number}@example.com", address=address, times=1))
 
     found = {each["check"]: each["detail"] for each in keydesk("doctor", "--json").value}
 

@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import func, select
+from sqlmodel import col
 
 import app.cli.organizations
 import app.cli.people
@@ -65,7 +66,7 @@ def people_now(in_database: InDatabase) -> dict[str, tuple[str | None, bool]]:
             for each in PEOPLE:
                 person = await person_by_email(session, each.email)
                 assert person is not None
-                mine = SignInSession.person_id == person.id
+                mine = col(SignInSession.person_id) == person.id
                 sessions = (
                     await session.execute(select(func.count()).select_from(SignInSession).where(mine))
                 ).scalar_one()

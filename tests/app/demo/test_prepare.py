@@ -19,8 +19,9 @@ from sqlalchemy import text
 import app.cli.demonstration
 from app.cli import main
 from app.cli_errors import Failure
-from app.demo.prepare import SECRET_FILE, Demo, fresh_key, prepare
+from app.demo.prepare import Demo, fresh_key, prepare
 from app.demo.story import AGENTS, CURL_KEY_NAME, ORGANIZATION_ID, PEOPLE
+from app.private_files import SECRET_FILE
 from app.settings import Settings, read_settings
 from keys.policy import OPERATOR, Scope
 from keys.token import ServerKeys

@@ -228,7 +228,9 @@ async def test_upkeep_finds_the_demo_in_order(database: Database, clock: Clock, 
     await tidy(database, now=clock.now, audit_days=400)
 
     async with database.reading() as session:
-        instants = (await session.execute(select(RefusedRequest.at).order_by(col(RefusedRequest.number)))).scalars()
+        instants = (
+            await session.execute(select(col(RefusedRequest.at)).order_by(col(RefusedRequest.number)))
+        ).scalars()
         in_order = list(instants)
     assert await state(database) == before
     assert len(in_order) > 300

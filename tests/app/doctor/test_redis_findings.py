@@ -42,7 +42,7 @@ def test_without_redis_it_says_who_counts(keydesk: Keydesk) -> None:
 def test_a_sound_redis_is_named(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer) -> None:
     """With its version, and without a warning."""
     with redis_server.client() as client:
-        told: dict[str, Any] = client.info("server")  # type: ignore[assignment]
+        told: dict[str, Any] = client.info("server")
 
     is_ok, detail = of_redis(keydesk, monkeypatch, redis_server.url)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import strawberry
@@ -135,7 +135,7 @@ async def test_a_body_that_is_no_request_is_400(body: bytes, form: str) -> None:
 @pytest.mark.parametrize("name", ["variables", "operationName", "extensions"])
 async def test_null_stands_for_an_optional_member_that_is_missing(name: str) -> None:
     """Null is allowed where a member may be left out, and so are members that the specification does not know."""
-    response = await Tiny().ask("{ echo }", **{name: None, "unknown": 1})
+    response = await Tiny().ask("{ echo }", **cast("dict[str, Any]", {name: None, "unknown": 1}))
 
     assert response.json() == {"data": {"echo": ""}}
 
@@ -359,7 +359,12 @@ async def test_an_accept_header_is_read_no_further_than_any_client_writes_it(
     """Counted, not timed: of 30 KB, 64 members are looked at; what comes after them is not accepted."""
     read: list[str] = []
     media_type = graphql_requests._media_type
-    monkeypatch.setattr(graphql_requests, "_media_type", lambda text: read.append(text) or media_type(text))
+
+    def seen(text: str) -> Any:
+        read.append(text)
+        return media_type(text)
+
+    monkeypatch.setattr(graphql_requests, "_media_type", seen)
 
     response = await Tiny().ask("{ echo }", accept=f"{accept}{graphql_requests.AnswerForm.JSON.value}")
     within = await Tiny().ask("{ echo }", accept=f"{'text/html,' * 63}{graphql_requests.AnswerForm.JSON.value}")

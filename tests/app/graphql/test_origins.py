@@ -48,7 +48,8 @@ def test_our_own_pages_and_those_that_the_operator_named_may_ask(
 
 async def _graphql(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": scope["method"].encode(), "more_body": False})  # type: ignore[typeddict-item]
+    body: Any = {"type": "http.response.body", "body": str(dict(scope)["method"]).encode(), "more_body": False}
+    await send(body)
 
 
 @pytest.fixture

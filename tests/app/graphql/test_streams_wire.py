@@ -87,7 +87,7 @@ def events_in(answer: bytes) -> list[Event]:
 def test_each_event_arrives_when_it_was_said_and_the_connection_serves_on() -> None:
     """In chunks, since nobody knows the length; the first comes before anything was said."""
     tiny = TinyStreams()
-    with served(tiny, http=BoundedHttp) as address, connected(address, asking(SAID)) as connection:  # type: ignore[arg-type]
+    with served(tiny, http=BoundedHttp) as address, connected(address, asking(SAID)) as connection:
         head = connection.until(b":\n\n").lower()
         tiny.source.say("one")
         connection.until(b'"one"')
@@ -106,7 +106,7 @@ def test_each_event_arrives_when_it_was_said_and_the_connection_serves_on() -> N
 def test_hanging_up_closes_the_source(further: tuple[bytes, ...], caplog: pytest.LogCaptureFixture) -> None:
     """At once, and without a word in the log; also where a further request on the connection waits for its turn."""
     tiny = TinyStreams(stream_limits=replace(PATIENT, heartbeat_seconds=0.01))
-    with served(tiny, http=BoundedHttp) as address:  # type: ignore[arg-type]
+    with served(tiny, http=BoundedHttp) as address:
         with connected(address, asking(SAID), *further) as connection:
             connection.until(b":\n\n")
             assert tiny.source.opened.wait(GIVE_UP_SECONDS)
@@ -123,7 +123,7 @@ def test_a_server_that_stops_waits_for_no_stream() -> None:
     tiny = TinyStreams()
     never_told = threading.Timer(GIVE_UP_SECONDS, tiny.source.say, [OVER] * 3)
     with ExitStack() as stack:
-        with served(tiny, http=BoundedHttp) as address:  # type: ignore[arg-type]
+        with served(tiny, http=BoundedHttp) as address:
             connections = [stack.enter_context(connected(address, asking(SAID))) for _ in range(3)]
             for connection in connections:
                 connection.until(b":\n\n")
@@ -142,7 +142,7 @@ def test_a_client_that_leaves_a_stream_unread_is_hung_up_on(caplog: pytest.LogCa
     tiny = TinyStreams(stream_limits=replace(PATIENT, unread_seconds=0.01))
     tiny.source.say(*["more than systems keep for a connection" * 10_000] * 100)
     with ExitStack() as stack:
-        with served(tiny, http=BoundedHttp) as address:  # type: ignore[arg-type]
+        with served(tiny, http=BoundedHttp) as address:
             connection = stack.enter_context(connected(address, asking(SAID)))
             closed = tiny.source.closed.wait(GIVE_UP_SECONDS)
             gives_up = threading.Timer(GIVE_UP_SECONDS, connection.close)
@@ -182,7 +182,7 @@ def subscribed(address: tuple[str, int], query: str) -> list[dict[str, Any]]:
 def test_the_protocols_own_client_understands_every_end(query: str, codes: list[str | None]) -> None:
     """It is told each result and that this was all, and asks once: a refusal is no broken network to it."""
     tiny = TinyStreams(failures={"no": Forbidden("Not any more.")})
-    with served(tiny, http=BoundedHttp) as address:  # type: ignore[arg-type]
+    with served(tiny, http=BoundedHttp) as address:
         *results, end = subscribed(address, query)
 
     found = [

@@ -6,8 +6,9 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -208,7 +209,7 @@ async def test_the_service_is_named_by_its_variables(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], service: str
 ) -> None:
     """Without one, it is keydesk."""
-    async with traced(collector.address, monkeypatch, **variables) as tracing:
+    async with traced(collector.address, monkeypatch, **cast("dict[str, Any]", variables)) as tracing:
         await answered(tracing, 200)
 
     assert collector.services == {service}
@@ -371,6 +372,10 @@ def test_trusted_proxies_and_the_gateway_are_believed(
     assert not trusts_trace_context(read_settings({}))(scope)
 
 
+def was_asked(collector: Collector, times: int) -> bool:
+    return len(collector.asked) >= times
+
+
 async def test_it_is_said_when_spans_can_be_sent_again(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -381,7 +386,7 @@ async def test_it_is_said_when_spans_can_be_sent_again(
     async with traced(collector.address, monkeypatch, OTEL_BSP_SCHEDULE_DELAY="1") as tracing:
         for number in range(1, 4):
             await answered(tracing, 200)
-            await until(lambda number=number: len(collector.asked) >= number)
+            await until(partial(was_asked, collector, number))
         collector.status = 200
         await answered(tracing, 200)
         await until(lambda: len(caplog.messages) > 1)

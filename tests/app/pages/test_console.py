@@ -3,7 +3,7 @@
 import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -71,7 +71,7 @@ async def client(built: Path) -> AsyncIterator[httpx.AsyncClient]:
     assert console is not None
     layout = Layout(Documents(ROOT / "docs").pages, "support@keys.example")
     served = Litestar(console_pages(console, layout, visit=visit), openapi_config=None)
-    transport = httpx.ASGITransport(served)
+    transport = httpx.ASGITransport(cast(Any, served))
     async with httpx.AsyncClient(transport=transport, base_url="https://keys.example") as opened:
         del opened.headers["accept-encoding"]
         yield opened

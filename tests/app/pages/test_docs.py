@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -24,7 +25,7 @@ ELSEWHERE = {"/graphql", "/v1/verify", "/healthz", "/readyz"}
 def client_of(docs_folder: Path, support_email: str | None = None) -> httpx.AsyncClient:
     """A client of an application that has these pages alone."""
     app = Litestar(pages(Documents(docs_folder), support_email=support_email), openapi_config=None)
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://keys.example")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, app)), base_url="https://keys.example")
 
 
 @pytest.fixture

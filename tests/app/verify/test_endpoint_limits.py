@@ -42,7 +42,8 @@ def limits_in(answer: httpx.Response) -> dict[str, Policy]:
     The fields of draft-ietf-httpapi-ratelimit-headers-11, read as structured fields: lists of strings, with parameters
     that are whole numbers; `RateLimit` speaks of the policies of `RateLimit-Policy`.
     """
-    policies, left = ({}, {})
+    policies: dict[str, Any] = {}
+    left: dict[str, Any] = {}
     for field, found in (("RateLimit-Policy", policies), ("RateLimit", left)):
         [value] = answer.headers.get_list(field)
         items = http_sf.parse(value.encode("ascii"), tltype="list")
@@ -441,7 +442,7 @@ async def test_where_it_came_from_is_told_by_those_who_are_trusted(
     database_address: str, clock: Clock, environment: Mapping[str, str], requests: list[Sent]
 ) -> None:
     """By proxies that the operator named, and by who knows the gateway's token; of refusals as of callers."""
-    believed = {}
+    believed: dict[object, object] = {}
     async with open_site(database_address, clock, environment) as site:
         await limit(site, 1, 1000)
         for peer, headers, address in requests:

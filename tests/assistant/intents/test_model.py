@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_the_log_odds_are_the_sums_of_the_weights(written: understand_model.Mode
 
     expected = [
         (bias + (0.1 * (WEIGHTS[0][lane] + WEIGHTS[1][lane]) / math.sqrt(2)) + 0.2 * WEIGHTS[3][lane]) / 2.0
-        for lane, bias in enumerate(ABOUT["bias"])
+        for lane, bias in enumerate(cast("list[float]", ABOUT["bias"]))
     ]
     assert odds == pytest.approx(expected)
 

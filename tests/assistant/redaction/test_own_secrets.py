@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from assistant.redaction.redact import Kind, redact
+from assistant.redaction.finding import Kind
+from assistant.redaction.redact import redact
 from keys.sign_in.device_cookie import DeviceCookies
 from keys.sign_in.passwords import new_one_time_password
 from keys.sign_in.sessions import new_token

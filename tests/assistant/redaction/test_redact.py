@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from assistant.redaction.redact import LENGTH_AT_MOST, Kind, Piece, redact
+from assistant.redaction.finding import Kind
+from assistant.redaction.redact import LENGTH_AT_MOST, Piece, redact
 from keys.token import hint, parse
 from keys.verification.malformed import DISGUISE_WORDS
 from keys.verification.malformed_rules import FormatError
@@ -26,7 +27,7 @@ def only(text: str) -> Piece:
 
 def revealed(piece: Piece) -> str | None:
     """The key that came out of a piece."""
-    return piece.key and piece.key.reveal()
+    return None if piece.key is None else piece.key.reveal()
 
 
 @pytest.mark.parametrize(

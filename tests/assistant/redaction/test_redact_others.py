@@ -4,7 +4,8 @@ import base64
 
 import pytest
 
-from assistant.redaction.redact import Kind, redact
+from assistant.redaction.finding import Kind
+from assistant.redaction.redact import redact
 from assistant.redaction.vendors import VENDORS
 from keys.verification.malformed_rules import FormatError
 from tests.support.keys.disguises import PREFIXES, made_key

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import http_sf
 import pytest
@@ -116,10 +117,9 @@ def test_over_the_rate_limit_is_429(site: Front, keydesk: KeydeskBehind) -> None
 
 def remaining(answer: Answer) -> int:
     """What is left of the rate limit, by the structured field."""
-    fields = {
-        name: dict(members) for name, members in http_sf.parse(answer.header("RateLimit").encode(), tltype="list")
-    }
-    policies = http_sf.parse(answer.header("RateLimit-Policy").encode(), tltype="list")
+    given: Any = http_sf.parse((answer.header("RateLimit") or "").encode(), tltype="list")
+    policies: Any = http_sf.parse((answer.header("RateLimit-Policy") or "").encode(), tltype="list")
+    fields = {name: dict(members) for name, members in given}
     assert fields.keys() == dict(policies).keys() == {"key", "quota"}
     left: int = fields["key"]["r"]
     return left

@@ -6,8 +6,9 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import http_sf
@@ -280,7 +281,7 @@ async def agreed(database: Database, servers: Sequence[Server], key: Key, *, quo
             assert answer.status == 200
             passed += 1
             left = quota_left(answer)
-            await until(lambda number=passed: is_written(database, key, number))
+            await until(partial(is_written, database, key, passed))
     return passed
 
 
@@ -291,7 +292,7 @@ async def test_the_quota_is_exact_over_outages_of_redis(
     busy = await issue(database, services)
     keys = [await issue(database, services, quota=300) for _ in range(3)]
     broken = (redis_server.kill, redis_server.freeze, redis_server.flush)
-    mended = (redis_server.start, redis_server.thaw, lambda: None)
+    mended: tuple[Callable[[], object], ...] = (redis_server.start, redis_server.thaw, lambda: None)
     seen = []
     servers = Servers(database_address, tmp_path, settings={"KEYDESK_REDIS_URL": redis_server.url})
     async with serving((servers, 2)) as two, calling(two, busy, callers_each=1) as callers:
@@ -303,7 +304,7 @@ async def test_the_quota_is_exact_over_outages_of_redis(
                 await until(lambda: are_ready(two, {"status": "ready", "degraded": "limiter"}))
             within = await ask_all(two, key, 40)
             # Each process knows of the other's requests once they are written down.
-            await until(lambda key=key: is_written(database, key, 160))
+            await until(partial(is_written, database, key, 160))
 
             mend_it()
             await until(lambda: are_ready(two, {"status": "ready"}))
@@ -346,5 +347,6 @@ async def test_where_the_limiter_fails_closed_nothing_passes_until_redis_is_back
 
 def quota_left(answer: Answer) -> int:
     """What the answer says of it."""
-    policies = dict(http_sf.parse((answer.header("RateLimit") or "").encode(), tltype="list"))
+    members: Any = http_sf.parse((answer.header("RateLimit") or "").encode(), tltype="list")
+    policies = dict(members)
     return int(policies["quota"]["r"])

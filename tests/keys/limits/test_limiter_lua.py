@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pytest
 import redis
@@ -99,7 +99,7 @@ class Script:
     @property
     def states(self) -> dict[int, State]:
         """What is there of this month."""
-        found = self._client.hgetall(f"{PREFIX}:{MONTH}")
+        found = cast("dict[bytes, bytes]", self._client.hgetall(f"{PREFIX}:{MONTH}"))
         return {int.from_bytes(each, "big"): unpacked(text) for each, text in found.items()}
 
     @property
@@ -126,7 +126,7 @@ def expected(
 ) -> tuple[list[tuple[int, ...]], dict[int, State]]:
     """What should come of a batch at that moment, one request after the other, and what should be there then."""
     now = {key: State(state.used, pruned(state.window, at)) for key, state in states.items()}
-    answers = []
+    answers: list[tuple[int, ...]] = []
     for each in batch:
         state = now.get(each.key)
         if state is None and each.written is not None:

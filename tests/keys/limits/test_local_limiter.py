@@ -3,19 +3,22 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Final
 
 import pytest
 
 from keys.limits.limiter import Decision, DryRunLimiter, Exceeded, LimiterUnavailable
 from keys.limits.local_limiter import LocalLimiter
-from keys.limits.sliding_window import Limits, Month, month_of, to_ms
+from keys.limits.sliding_window import Limits, LimitStatus, Month, month_of, to_ms
 from keys.outcomes import Outcome
 from models.key_lookup import DatabaseUnavailable
 from tests.conftest import Clock
 from tests.support.usage.ledgers import Written
 
 KEY, OTHER = "0" * 31 + "1", "0" * 31 + "2"
-PASSED, RATE_LIMIT, QUOTA = None, Outcome.RATE_LIMITED, Outcome.QUOTA_EXCEEDED
+PASSED: Final = None
+RATE_LIMIT: Final = Outcome.RATE_LIMITED
+QUOTA: Final = Outcome.QUOTA_EXCEEDED
 MANY = 1_000_000
 
 
@@ -67,9 +70,9 @@ async def test_a_decision_says_where_the_key_stands(limiter: LocalLimiter, writt
     third = await limiter.consume(KEY, Limits(2, 100))
 
     at = to_ms(clock.now)
-    assert first == Decision(PASSED, (1, 60_000, 41, month(clock), at - 22_500))
-    assert second == Decision(PASSED, (0, 57_500, 42, month(clock), at - 20_000))
-    assert third == Decision(RATE_LIMIT, (0, 37_500, 42, month(clock), at), 37_500)
+    assert first == Decision(PASSED, LimitStatus(1, 60_000, 41, month(clock), at - 22_500))
+    assert second == Decision(PASSED, LimitStatus(0, 57_500, 42, month(clock), at - 20_000))
+    assert third == Decision(RATE_LIMIT, LimitStatus(0, 37_500, 42, month(clock), at), 37_500)
 
 
 async def test_over_the_quota_the_wait_is_to_the_months_end(limiter: LocalLimiter, clock: Clock) -> None:

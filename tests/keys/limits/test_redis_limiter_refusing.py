@@ -289,7 +289,7 @@ async def test_a_key_that_somebody_wrote_over_is_asked_for_anew(limiters: Limite
     month = f"{PREFIX}:{this_month(server).start}"
     for garbage in (b"", b"x", b"x" * 8, b"x" * 15, b"\0" * 8, b"\xff" * 16, b"\xff" * 24):
         with server.client() as client:
-            client.hset(month, bytes.fromhex(KEY), garbage)  # type: ignore[arg-type]
+            client.hset(month, bytes.fromhex(KEY), garbage)
 
         await limiters.consume(limiter, limits, 1)
         assert await limiters.consume(limiter, limits, 2, OTHER) == {PASSED: 2}

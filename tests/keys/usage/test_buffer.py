@@ -11,7 +11,6 @@ import keys.usage.buffer
 from keys.limits.sliding_window import Month, month_of, to_ms
 from keys.outcomes import Outcome
 from keys.usage.buffer import (
-    CALLERS_KEPT,
     HOUR_MS,
     KEYS_A_BATCH,
     OF_A_KEY_UNTIL_CROWDED,
@@ -23,6 +22,7 @@ from keys.usage.buffer import (
     Sender,
     UsageBuffer,
 )
+from models.usage.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.usage.store import Batch, KeyCounts, Refused, SeenCaller
 
 KEY, OTHER = "0" * 31 + "1", "0" * 31 + "2"
@@ -180,7 +180,7 @@ def test_what_is_in_no_batch_yet_is_known_at_any_moment(steps: list[tuple[str, i
                     assert row.key_id not in of_last
                     of_last.add(row.key_id)
                     taken[row.key_id, row.month] += row.allowed
-            else:
+            elif not isinstance(step, str):
                 key_id, at = step
                 buffer.count(key_id, Outcome.GOOD, at, CURL)
                 passed[key_id, month_of(at)] += 1

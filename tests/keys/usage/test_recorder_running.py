@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -121,6 +122,15 @@ async def test_a_limiter_never_learns_less_than_has_passed_here(store: Unreliabl
     assert all(number == passed_here for number, passed_here in told)
 
 
+def pass_on(limiters: list[LocalLimiter], month: Month, used: Mapping[str, int]) -> None:
+    limiters[0].learn(month, used)
+
+
+def has_asked(store: Unreliable, times: int) -> bool:
+    """Whether the store was asked to write more often than that."""
+    return store.asked["write"] > times
+
+
 async def test_two_processes_without_redis_agree_once_they_have_written(database: Database, clock: Clock) -> None:
     """Each then knows what the other has let pass, and neither lets pass more."""
     limits = Limits(MANY, 20)
@@ -128,7 +138,7 @@ async def test_two_processes_without_redis_agree_once_they_have_written(database
         processes: list[tuple[UsageRecorder, LocalLimiter]] = []
         for store in made:
             learned: list[LocalLimiter] = []
-            recorder = UsageRecorder(store, clock=clock, learn=lambda month, used, to=learned: to[0].learn(month, used))
+            recorder = UsageRecorder(store, clock=clock, learn=partial(pass_on, learned))
             learned.append(LocalLimiter(recorder, clock=clock))
             processes.append((recorder, learned[0]))
 
@@ -190,7 +200,7 @@ async def test_also_where_writing_has_failed_until_then(
             note(recorder, passed(clock.now))
             note(recorder, refused(Outcome.RATE_LIMITED))
             failed = store.asked["write"]
-            await until(lambda failed=failed: store.asked["write"] > failed)
+            await until(partial(has_asked, store, failed))
             if number == 3:
                 store.failure = None
 
@@ -208,7 +218,7 @@ async def test_a_database_that_is_away_is_told_of_once(
             store.failure = unavailable()
             note(recorder, passed(clock.now))
             failed = store.asked["write"]
-            await until(lambda failed=failed: store.asked["write"] > failed + 5)
+            await until(partial(has_asked, store, failed + 5))
             store.failure = None
             await until(lambda: len(recorder.buffer) == 0 and len(messages(caplog)) % 2 == 0)
 

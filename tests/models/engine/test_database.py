@@ -86,7 +86,7 @@ async def test_a_deleted_key_frees_its_slot_and_a_lowered_limit_breaks_nothing(d
     async with database.transaction() as session:
         await session.execute(text("UPDATE organizations SET key_limit = 3"))
         ids = list((await session.execute(text("SELECT id FROM api_keys"))).scalars())
-    outcomes = []
+    outcomes: list[object] = []
 
     for key_id in ids[:5]:
         async with database.transaction() as session:

@@ -76,7 +76,7 @@ async def test_it_holds_for_so_long_by_the_databases_clock(database: Database) -
     async with database.reading() as session:
         after = await database_now(session)
         lease = (await session.execute(select(Lease))).scalar_one()
-        found = (await session.execute(select(Lease.name).where(col(Lease.until) == lease.until))).all()
+        found = (await session.execute(select(col(Lease.name)).where(col(Lease.until) == lease.until))).all()
     assert before <= lease.until - timedelta(seconds=90) <= after
     assert found == [(WORK,)]
 

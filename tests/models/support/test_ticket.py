@@ -75,9 +75,9 @@ async def written(
     return row
 
 
-async def row_of(database: Database, ticket: Ticket) -> Ticket:
+async def row_of(database: Database, ticket: Ticket | OutgoingTicket) -> Ticket:
     async with database.reading() as session:
-        return (await session.execute(select(Ticket).where(Ticket.id == ticket.id))).scalar_one()
+        return (await session.execute(select(Ticket).where(col(Ticket.id) == ticket.id))).scalar_one()
 
 
 async def claimed(database: Database, *, minute: int = 60) -> OutgoingTicket | None:

@@ -66,7 +66,8 @@ def refused_numbers(kept: list[RefusedRequest], key_id: str | None = KEY) -> lis
     """Which of them are there, in the order in which they were written."""
     of_key = [each for each in kept if (each.key_id and each.key_id.hex) == key_id]
     return [
-        round((each.at - NOON) / timedelta(milliseconds=1)) for each in sorted(of_key, key=lambda each: each.number)
+        round((each.at - NOON) / timedelta(milliseconds=1))
+        for each in sorted(of_key, key=lambda each: each.number or 0)
     ]
 
 
@@ -91,8 +92,8 @@ async def test_hours_and_months_are_told_apart(store: UsageStore, database: Data
     for number, hour in enumerate((DECEMBER - 3600, DECEMBER, DECEMBER + 3600), 1):
         await store.write(Batch(number, [counts(KEY, hour, NOVEMBER if hour < DECEMBER else DECEMBER, number)]))
 
-    hour = timedelta(hours=1)
-    assert await hours(database) == {(KEY, turn - hour): 1, (KEY, turn): 2, (KEY, turn + hour): 3}
+    an_hour = timedelta(hours=1)
+    assert await hours(database) == {(KEY, turn - an_hour): 1, (KEY, turn): 2, (KEY, turn + an_hour): 3}
     assert await months(database) == {(KEY, FIRST_OF_NOVEMBER): 1, (KEY, turn): 5}
     assert await store.month_used([KEY, OTHER], NOVEMBER) == ({KEY: 1}, 3)
     assert await store.month_used([KEY, OTHER], DECEMBER) == ({KEY: 5}, 3)
@@ -284,7 +285,9 @@ async def test_any_text_comes_back_as_it_was(store: UsageStore, database: Databa
     kept, kept_refused = await rows(database, Caller), await rows(database, RefusedRequest)
     assert number == len(ODD_TEXTS) + 1
     assert sorted(row.user_agent for row in kept if row.key_id.int == 1) == sorted(texts)
-    assert sorted(row.user_agent or "" for row in kept_refused if row.key_id.int == 1) == sorted(texts)
+    assert sorted(
+        row.user_agent or "" for row in kept_refused if row.key_id is not None and row.key_id.int == 1
+    ) == sorted(texts)
     assert {row.key_id.int: row.user_agent for row in kept if row.key_id.int > 1} == dict(enumerate(ODD_TEXTS, 2))
     assert all(row.detail == row.user_agent for row in kept_refused)
     assert {row.ip_address for row in kept} == {""}
@@ -389,9 +392,8 @@ async def test_a_database_that_is_held_up_is_unavailable_and_nothing_is_half_wri
 async def test_a_database_that_is_not_there_is_unavailable(database: Database) -> None:
     """Whatever is asked of it."""
     if database.backend == POSTGRESQL:
-        store = models.usage.store_postgresql.PostgresUsageStore(
-            database_url("postgresql://nobody@127.0.0.1:1/nothing")
-        )
+        nowhere = database_url("postgresql://nobody@127.0.0.1:1/nothing")
+        store: UsageStore = models.usage.store_postgresql.PostgresUsageStore(nowhere)
     else:
         assert database.sqlite_path is not None
         store = models.usage.store_sqlite.SqliteUsageStore(database.sqlite_path.with_name("missing.db"))

@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import select
+from sqlmodel import col
 
 from keys.policy import OPERATOR, Scope
 from keys.refusals import InvalidInput
@@ -36,7 +37,7 @@ async def test_a_deleted_agent_takes_its_keys_along(services: KeyServices, world
 
     async with services.database.reading() as session:
         living = await api_keys(session, OPERATOR, organization_id=world.acme.id)
-        events = list((await session.execute(select(AuditEvent).order_by(AuditEvent.id))).scalars())[-2:]
+        events = list((await session.execute(select(AuditEvent).order_by(col(AuditEvent.id)))).scalars())[-2:]
     assert list(deleted.key_ids) == [issued["own"].record.id]
     assert {key.name for key in living} == {"other", "all"}
     assert [(event.action, event.summary, event.actor_id) for event in events] == [

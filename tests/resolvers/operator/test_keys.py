@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import select
+from sqlmodel import col
 
 from keys.issuer import Issuer
 from keys.policy import OPERATOR, Scope
@@ -67,9 +68,9 @@ async def limit(services: KeyServices, issued: Issued, **limits: int) -> Limited
 
 
 async def limit_events(services: KeyServices) -> list[AuditEvent]:
-    statement = select(AuditEvent).where(AuditEvent.action == AuditAction.API_KEY_LIMITS_CHANGED)
+    statement = select(AuditEvent).where(col(AuditEvent.action) == AuditAction.API_KEY_LIMITS_CHANGED)
     async with services.database.reading() as session:
-        return list((await session.execute(statement.order_by(AuditEvent.id))).scalars())
+        return list((await session.execute(statement.order_by(col(AuditEvent.id)))).scalars())
 
 
 async def test_a_changed_limit_is_the_operators_event(services: KeyServices, world: World, clock: Clock) -> None:

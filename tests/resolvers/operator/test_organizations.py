@@ -1,9 +1,11 @@
 """What the operator does with organizations, and what is left of it."""
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import select
+from sqlmodel import col
 
 from keys.policy import OPERATOR, Scope
 from keys.refusals import InvalidInput, NotFound, Refusal
@@ -22,7 +24,9 @@ from tests.support.world import World
 
 async def events(services: KeyServices, action: AuditAction) -> list[AuditEvent]:
     async with services.database.reading() as session:
-        found = await session.execute(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id))
+        found = await session.execute(
+            select(AuditEvent).where(col(AuditEvent.action) == action).order_by(col(AuditEvent.id))
+        )
         return list(found.scalars())
 
 
@@ -56,10 +60,12 @@ async def test_a_limit_out_of_range_changes_nothing(
 
     async with services.database.transaction() as session:
         with pytest.raises(InvalidInput):
-            await create_organization(session, name="New", now=now, **{which: limit})
+            await create_organization(session, name="New", now=now, **cast("dict[str, Any]", {which: limit}))
     with pytest.raises(InvalidInput):
         async with services.database.transaction() as session:
-            await update_organization(session, organization_id=world.acme.id, now=now, **{which: limit})
+            await update_organization(
+                session, organization_id=world.acme.id, now=now, **cast("dict[str, Any]", {which: limit})
+            )
 
     async with services.database.reading() as session:
         rows = await live_organizations(session)
@@ -87,7 +93,7 @@ async def test_a_deleted_organization_takes_everything_along(services: KeyServic
 
     async with services.database.reading() as session:
         row = await session.get(Organization, world.acme.id)
-        keys = list((await session.execute(select(ApiKey).order_by(ApiKey.id))).scalars())
+        keys = list((await session.execute(select(ApiKey).order_by(col(ApiKey.id)))).scalars())
         ada = await memberships_of(session, world.ada.id)
         grace = await memberships_of(session, world.grace.id)
     assert row is not None

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import httpx
 import strawberry
@@ -163,7 +163,7 @@ class Tiny:
     async def send(self, method: str = "POST", path: str = "/graphql", **request: Any) -> httpx.Response:
         """One HTTP request; a header that is None is not sent."""
         headers = {"content-type": JSON, "accept": GRAPHQL, **request.pop("headers", {})}
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(self), base_url="http://tiny") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, self)), base_url="http://tiny") as client:
             client.headers.clear()
             client.headers.update({name: value for name, value in headers.items() if value is not None})
             return await client.request(method, path, **request)

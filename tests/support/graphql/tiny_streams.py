@@ -73,7 +73,7 @@ class Right:
         return self.holds
 
     @contextmanager
-    def heard(self, call: Callable[[], None]) -> Iterator[None]:
+    def on_revocation(self, call: Callable[[], None]) -> Iterator[None]:
         self.calls.append(call)
         yield
         self.calls.remove(call)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from litestar.types import ASGIApp
@@ -47,14 +47,14 @@ class Answer:
         return values[0] if values else None
 
 
-async def ask(checker: VerifyEndpoint, *headers: Header, method: str = "GET", path: str = "/v1/verify") -> Answer:
+async def ask(endpoint: VerifyEndpoint, *headers: Header, method: str = "GET", path: str = "/v1/verify") -> Answer:
     """One request, whose body can't be read."""
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> Any:
-        raise AssertionError("the body is not the door's to read")
+        raise AssertionError("the body is not the endpoint's to read")
 
-    async def send(message: MutableMapping[str, Any]) -> None:
+    async def send(message: Any) -> None:
         sent.append(message)
 
     scope: Any = {
@@ -63,7 +63,7 @@ async def ask(checker: VerifyEndpoint, *headers: Header, method: str = "GET", pa
         "path": path,
         "headers": [(_bytes(name).lower(), _bytes(value)) for name, value in headers],
     }
-    await checker(scope, receive, send)
+    await endpoint(scope, receive, send)
     start, body = sent
     assert (start["type"], body["type"], body["more_body"]) == ("http.response.start", "http.response.body", False)
     answered = [(name.decode(), value.decode()) for name, value in start["headers"]]
@@ -82,7 +82,7 @@ def served(
     """Behind uvicorn with httptools, as it is served, in a thread of its own; gives host and port."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        application,  # type: ignore[arg-type]  # an ASGI application
+        cast(Any, application),
         loop="uvloop",
         http=http,  # type: ignore[arg-type]  # what makes a protocol
         ws="none",

@@ -5,6 +5,7 @@ import binascii
 import re
 import string
 from collections.abc import Callable, Iterator
+from functools import partial
 
 Form = Callable[[str], str]
 
@@ -171,8 +172,13 @@ WRAPPED: dict[str, Form] = {
     }.items()
 }
 
+
+def _separated(separator: str, width: int, key: str) -> str:
+    return separator.join(chunks(key, width))
+
+
 SEPARATED: dict[str, Form] = {
-    f"{name} after every {width}": (lambda key, separator=separator, width=width: separator.join(chunks(key, width)))
+    f"{name} after every {width}": partial(_separated, separator, width)
     for width in (1, 2, 3, 4, 5, 8)
     for name, separator in {
         "space": " ",

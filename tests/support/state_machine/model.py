@@ -88,7 +88,7 @@ class Key:
     @property
     def living_secrets(self) -> set[str]:
         """Those that must work; all others must not."""
-        return set() if self.is_deleted else {self.current} | ({self.previous} - {None})
+        return set() if self.is_deleted else {each for each in (self.current, self.previous) if each is not None}
 
 
 @dataclass
@@ -202,7 +202,7 @@ class Model:
         if secret not in key.living_secrets:
             return "replaced_secret"
         if agent_header is not None:
-            [wanted] = [agent for agent in self.agents.values() if agent.id == agent_header] or [None]
+            wanted = next((agent for agent in self.agents.values() if agent.id == agent_header), None)
             if wanted is None or wanted.is_deleted or wanted.organization is not key.organization:
                 return "agent_not_in_scope"
             if key.agent not in (None, wanted):

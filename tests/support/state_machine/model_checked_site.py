@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import httpx
@@ -236,15 +237,17 @@ class JudgedSite(ModelledSite):
             copied = [answer.headers[f"x-keydesk-{name}"] for name in ("key", "organization", "agent")]
             assert copied == [key.id, key.organization.id, agent_id or own or "none"]
 
+    @staticmethod
+    async def _read_log(organization_id: str, after: str | None, client: Any) -> Any:
+        return await client.graphql(LOG, id=organization_id, after=after)
+
     def log(self, person: str, row: model.Organization | None) -> list[dict[str, Any]] | None:
         """Every page of the log, newest first; None where the organization is."""
         organization_id = self.site.organization("nowhere") if row is None else row.id
         events: list[dict[str, Any]] = []
         has_next, after = True, None
         while has_next:
-            organization = self.ask(
-                person, lambda client, after=after: client.graphql(LOG, id=organization_id, after=after)
-            ).value
+            organization = self.ask(person, partial(self._read_log, organization_id, after)).value
             if organization is None:
                 return None
             page = organization["auditLog"]
