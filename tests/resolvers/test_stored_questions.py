@@ -15,12 +15,13 @@ from assistant.explain.diagnosis import Case
 from assistant.facts.gather import Asker
 from assistant.redaction.redact import redact
 from keys.refusals import InvalidInput, TooManyRequests
+from keys.windows import A_DAY, A_MINUTE
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id, new_id
 from resolvers.ask_request import AskRequest
 from resolvers.assistant import ASKED_A_MINUTE, Chunk, ask
 from resolvers.conversations import no_such_conversation
-from resolvers.stored_questions import A_DAY, A_MINUTE, ONE_AT_A_TIME, QuestionStore, StoredQuestion
+from resolvers.stored_questions import ONE_AT_A_TIME, QuestionStore, StoredQuestion
 from tests.conftest import Clock
 from tests.support.assistant.conversations import asked, begun
 from tests.support.assistant.on_database import WHY, Helpdesk, answering, assisted, time_is_up
