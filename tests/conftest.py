@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("postgres")
         if END_TO_END in item.path.parents:
             item.add_marker(item.path.relative_to(END_TO_END).parts[0])
-        used = {getattr(each, "__module__", None) for each in vars(getattr(item, "module", item)).values()}
+        used = {str(getattr(each, "__module__", "")) for each in vars(getattr(item, "module", item)).values()}
         for module in used & MARKED_BY_IMPORT.keys():
             item.add_marker(MARKED_BY_IMPORT[module])
 

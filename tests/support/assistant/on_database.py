@@ -21,7 +21,8 @@ from models.key_lookup import key_reader
 from models.person import memberships_of
 from models.support.message import Author
 from resolvers.ask_request import AskRequest
-from resolvers.assistant import Assistant, Chunk, Given, ask, asker_in
+from resolvers.assistant import Assistant, Chunk, ask, asker_in
+from resolvers.stored_questions import Given
 from tests.conftest import SERVER_KEYS, Clock
 from tests.support.keys.issued_keys import Gates
 from tests.support.tickets.ticket_fixtures import named
