@@ -10,6 +10,7 @@ import pytest
 import app
 from app import Keydesk
 from app.authentication import Identity
+from app.retention import retention_running
 from tests.conftest import Clock
 from tests.support.client import application, running
 
@@ -42,7 +43,7 @@ class Watched:
         for name in ("observation", "metering", "outbox"):
             part = getattr(self.keydesk, f"_{name}")
             monkeypatch.setattr(part, "running", self._watched(name, part.running))
-        monkeypatch.setattr(app, "retention_running", self._watched("retention", app.retention_running))
+        monkeypatch.setattr(app, "retention_running", self._watched("retention", retention_running))
         monkeypatch.setattr(self.keydesk, "_open_identity", self._started("identity", self.keydesk._open_identity))
         monkeypatch.setattr(self.keydesk, "_when_started", self._started("server", lambda: None))
 
