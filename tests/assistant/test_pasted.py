@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from itertools import product
 
 import pytest
 import pytest_asyncio
@@ -12,6 +13,7 @@ from tests.support.assistant.asked import ask, check
 from tests.support.assistant.opened_worlds import Worlds
 from tests.support.assistant.worlds import Made
 from tests.support.client import SERVER_KEY
+from tests.support.parameters import in_turn
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -89,9 +91,7 @@ async def worlds(databases: Databases) -> AsyncIterator[Worlds]:
         await worlds.check_unchanged()
 
 
-@pytest.mark.parametrize("form", KEY_FORMS)
-@pytest.mark.parametrize("asker", range(len(ASKERS)))
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("state", "asker", "form"), in_turn(product(STATES, range(len(ASKERS))), list(KEY_FORMS)))
 async def test_a_pasted_key_is_told_as_far_as_it_is_known_here(
     worlds: Worlds, state: str, asker: int, form: str
 ) -> None:
@@ -105,9 +105,9 @@ async def test_a_pasted_key_is_told_as_far_as_it_is_known_here(
     check(told)
 
 
-@pytest.mark.parametrize("form", ANSWER_FORMS)
-@pytest.mark.parametrize("person", ["ada", "grace", "mel"])
-@pytest.mark.parametrize("request_name", REQUESTS)
+@pytest.mark.parametrize(
+    ("request_name", "person", "form"), in_turn(product(REQUESTS, ["ada", "grace", "mel"]), list(ANSWER_FORMS))
+)
 async def test_a_pasted_answer_is_explained_by_its_request_id(
     worlds: Worlds, request_name: str, person: str, form: str
 ) -> None:

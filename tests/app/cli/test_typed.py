@@ -11,6 +11,7 @@ from models.migrations import newest_revision
 from tests.app.cli.test_cli import commands
 from tests.conftest import SERVER_KEYS
 from tests.support.command_line import Keydesk
+from tests.support.parameters import in_turn
 
 KEY = mint(SERVER_KEYS, "kd").token.reveal()
 PASSWORD = "correct horse"
@@ -40,29 +41,31 @@ def test_no_command_repeats_arguments_that_it_does_not_take(keydesk: Keydesk, co
         assert_silent(run.out + run.err, secret)
 
 
-@pytest.mark.parametrize("secret", [KEY, KEY[:40], *SECRETS[4:]])
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        ["{}"],
-        ["key", "{}"],
-        ["key", "delete", "{}"],
-        ["key", "rotate", "{}", "--overlap", "0"],
-        ["key", "list", "--organization", "{}"],
-        ["key", "create", "deploy", "--organization", "{}"],
-        ["organization", "delete", "{}"],
-        ["agent", "delete", "{}"],
-        ["ticket", "show", "{}"],
-        ["user", "password", "{}"],
-        ["user", "create", "a@b.example", "--name", "A", "--organization", "x", "--role", "{}"],
-        ["serve", "--port", "{}"],
-        ["serve", "--port={}"],
-        ["serve", "--{}"],
-        ["migrate", "--to", "{}"],
-        ["verify", "--agent", "{}"],
-        ["verify", "{}"],
-    ],
-    ids=" ".join,
+    ("arguments", "secret"),
+    in_turn(
+        [
+            ["{}"],
+            ["key", "{}"],
+            ["key", "delete", "{}"],
+            ["key", "rotate", "{}", "--overlap", "0"],
+            ["key", "list", "--organization", "{}"],
+            ["key", "create", "deploy", "--organization", "{}"],
+            ["organization", "delete", "{}"],
+            ["agent", "delete", "{}"],
+            ["ticket", "show", "{}"],
+            ["user", "password", "{}"],
+            ["user", "create", "a@b.example", "--name", "A", "--organization", "x", "--role", "{}"],
+            ["serve", "--port", "{}"],
+            ["serve", "--port={}"],
+            ["serve", "--{}"],
+            ["migrate", "--to", "{}"],
+            ["verify", "--agent", "{}"],
+            ["verify", "{}"],
+        ],
+        [KEY, KEY[:40], *SECRETS[4:]],
+    ),
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_no_command_repeats_a_secret_in_the_wrong_place(keydesk: Keydesk, arguments: list[str], secret: str) -> None:
     """As a command, an id, a name, a number, a choice, an option."""

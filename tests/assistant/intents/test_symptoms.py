@@ -16,6 +16,7 @@ from assistant.intents.understand import understand
 from models.person import Role
 from models.usage.refused_request import RefusedReason
 from tests.support.assistant.known import NOON, facts, key_facts, key_record, tombstone
+from tests.support.parameters import in_turn
 
 GOOD = key_facts(key_record("good", last_used_at=NOON, created_at=NOON - timedelta(days=9)), passed=5)
 HASTY = key_facts(key_record("hasty"), RefusedReason.RATE_LIMITED)
@@ -126,8 +127,7 @@ def test_what_people_and_programs_say_is_recognized(seen: Symptom, said: str) ->
     assert symptom_of(said, understand(said)) is seen
 
 
-@pytest.mark.parametrize(("seen", "said"), ALL)
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize(("seen", "said", "role"), in_turn((each.values for each in ALL), list(Role)))
 def test_it_is_answered_at_once_and_no_key_is_blamed(seen: Symptom, said: str, role: Role) -> None:
     """Whatever else is refused at the moment, and whoever asks: with a passage of the documentation."""
     known = facts(*(() if role is Role.MEMBER else (HASTY, DELETED, GOOD)), role=role)

@@ -8,6 +8,7 @@ from assistant.redaction.redact import redact
 from keys.verification.malformed_rules import FormatError
 from tests.assistant.redaction.test_redact_others import LETTERS, PEM_LINES, PRIVATE, TOKENS, pem
 from tests.support.keys.disguises import PREFIXES
+from tests.support.parameters import in_turn
 
 # A text, and its parts that are secret. Each {} is one of them.
 PLAIN, SLASHED, SIGNED, SPACED = "zebra7quagga", "w0nder/land+7", "al1ce@land:5", "correct horse battery"
@@ -216,8 +217,9 @@ def test_what_is_no_password_stays(text: str) -> None:
     assert redact(text, PREFIXES).text == text
 
 
-@pytest.mark.parametrize("at", [9, 14, 20, 27])
-@pytest.mark.parametrize(("name", "token"), [each for each in TOKENS if len(each[1]) > 30][::2])
+@pytest.mark.parametrize(
+    ("name", "token", "at"), in_turn([each for each in TOKENS if len(each[1]) > 30][::2], [9, 14, 20, 27])
+)
 def test_a_vendors_token_over_two_lines_is_not_kept(name: str, token: str, at: int) -> None:
     """Both halves go; the words of the next line stay."""
     left = redact(f"I set {token[:at]}\n{token[at:]}\nand it fails", PREFIXES).text

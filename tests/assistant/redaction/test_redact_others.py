@@ -9,6 +9,7 @@ from assistant.redaction.redact import redact
 from assistant.redaction.vendors import VENDORS
 from keys.verification.malformed_rules import FormatError
 from tests.support.keys.disguises import PREFIXES, made_key
+from tests.support.parameters import in_turn
 
 HEXADECIMAL = "0123456789abcdef" * 4
 LETTERS = "abcdEFGH1234ijklMNOP5678qrstUVWX90yzABCD"
@@ -146,9 +147,9 @@ INNOCENT = [
 ]
 
 
-@pytest.mark.parametrize(("name", "token"), TOKENS + WEBHOOKS)
 @pytest.mark.parametrize(
-    "around", ["{}", "it was {}, I think", "KEY='{}'", '{{"a": "{}"}}', "Bearer {}", "?key={}&a=b"]
+    ("name", "token", "around"),
+    in_turn(TOKENS + WEBHOOKS, ["{}", "it was {}, I think", "KEY='{}'", '{{"a": "{}"}}', "Bearer {}", "?key={}&a=b"]),
 )
 def test_a_vendors_credential_is_named_and_gone(name: str, token: str, around: str) -> None:
     """Whatever stands around it."""
