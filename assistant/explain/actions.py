@@ -72,7 +72,9 @@ def may_create_some(facts: Facts) -> bool:
 def can_create_like(facts: Facts, key: ApiKeyRecord) -> Advice:
     """How this person comes to a new key like that one."""
     if key.agent is not None and key.agent.deleted_at is not None:
-        return ("Its agent is gone, too: find out which agent the calls are for now, and use a key for that one.",), ()
+        return (
+            "Its agent was deleted, too: find out which agent the calls are for now, and use a key for that agent.",
+        ), ()
     if key.agent is None:
         is_theirs = may_create(facts, Scope.ORGANIZATION)
     else:
@@ -90,7 +92,7 @@ def free_a_slot(facts: Facts) -> Advice:
     """How this person frees a slot: the keys to think of deleting, with why each."""
     used, limit = facts.allowance.used, facts.allowance.limit
     if not facts.candidates:
-        return (ask_an_admin(facts, "to delete a key that is no longer used: you may delete none of these"),), (
+        return (ask_an_admin(facts, "to delete a key that is no longer used: you can't delete any of these"),), (
             contact(),
         )
     idle = [each for each in facts.candidates if _is_idle(facts, each)][:CANDIDATES_AT_MOST]
@@ -100,9 +102,9 @@ def free_a_slot(facts: Facts) -> Advice:
         return (step,), tuple(delete(each.record) for each in idle)
     first = facts.candidates[0]
     step = (
-        f"{used} of {limit} slots are taken, and every key that you may delete was in use within the last "
+        f"{used} of {limit} slots are taken, and every key that you can delete was in use within the last "
         f"{IDLE_AFTER.days} days. The longest unused is {words.named(first.record)} ({words.why_free(first)}): delete "
-        "it only when you know that nothing needs it any more."
+        "it only if you know that nothing needs it any more."
     )
     return (step,), (usage(first.record), delete(first.record))
 

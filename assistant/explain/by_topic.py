@@ -91,7 +91,7 @@ def _expiry(text: str, facts: Facts, _key: KeyFacts | None) -> Diagnosis:
     if not suspects and not (_HAS_EXPIRED.search(text) and facts.in_trouble(reasons)):
         return how_to.how_to(Topic.EXPIRY, facts)
     diagnosis = why_calls_fail(facts, Topic.CALL_FAILS)
-    return replace(diagnosis, summary=f"Keys don't expire: it is something else. {diagnosis.summary}")
+    return replace(diagnosis, summary=f"Keys don't expire, so the cause is something else. {diagnosis.summary}")
 
 
 _EXPLAINED: Mapping[Topic, Callable[[str, Facts, KeyFacts | None], Diagnosis]] = {

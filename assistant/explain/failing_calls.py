@@ -95,9 +95,9 @@ def which_key(facts: Facts, keys: Sequence[KeyFacts], topic: Topic) -> Diagnosis
     evidence = tuple(_trouble(each, reasons) for each in ordered[:5])
     return Diagnosis(
         Case.NEEDS_DETAILS,
-        "Which key is it? Several come into question.",
+        "Which key is it? There are several possible keys.",
         evidence,
-        ("Choose one, or tell me its name, its hint or the answer's requestId. I never need the secret.",),
+        ("Choose one, or send me its name, its hint or the answer's requestId. I never need the secret.",),
         replies=tuple(Reply(_label(facts, each), ask_about(facts, each, topic)) for each in ordered[:REPLIES_AT_MOST]),
         sources=(sources.ERRORS,),
     )
@@ -152,7 +152,7 @@ def _presumed(
     elsewhere = tuple(Reply(f"It is {_label(facts, each)}", ask_about(facts, each, topic)) for each in others)
     return replace(
         diagnosis,
-        summary=f"Most likely it is this key, by what was refused last. {diagnosis.summary}",
+        summary=f"Most likely it is this key, because it was refused last. {diagnosis.summary}",
         evidence=(*diagnosis.evidence, why),
         replies=(*elsewhere[: REPLIES_AT_MOST - 1], *diagnosis.replies)[:REPLIES_AT_MOST],
     )
@@ -178,8 +178,8 @@ def _nothing_seen(facts: Facts, topic: Topic) -> Diagnosis:
     """No key that the person may see was refused so in the last day."""
     status = STATUS_OF_TOPIC.get(topic)
     steps = [
-        "Send me the answer's requestId, or paste the whole answer or the curl command: keys in it are taken out "
-        "before anything else.",
+        "Send me the answer's requestId, or paste the whole answer or the curl command: I remove keys from it before "
+        "anything else.",
         "Or tell me which key it is, by its name or hint. I never need the secret.",
     ]
     evidence: tuple[Fact, ...] = ()
@@ -189,7 +189,7 @@ def _nothing_seen(facts: Facts, topic: Topic) -> Diagnosis:
         evidence = (Fact("Looked at", f"{seen} that you may see: {refused}", facts.now),)
         if status == 401:
             steps.append(
-                "A request with no key, or with a mistyped one, is booked to no key: then the header is wrong."
+                "A request without a key, or with a mistyped one, belongs to no key: then the header is wrong."
             )
     else:
         steps.append(ask_an_admin(facts, "which key it is, if you can't tell"))
@@ -210,7 +210,7 @@ def unseen(facts: Facts) -> Diagnosis:
     """What the person named is of no key that they may see: the same words whatever the reason."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
-        "There is no key with this hint or id that you may see.",
+        "There is no key with this hint or id that you are allowed to see.",
         (Fact("Looked for", f"{facts.meant_unseen}", facts.now),),
         (
             *(("Compare it with the list of keys, under API Keys.",) if facts.manages else ()),
@@ -225,18 +225,18 @@ def unseen(facts: Facts) -> Diagnosis:
 def _unavailable(facts: Facts) -> Diagnosis:
     """Nobody said the code: that it was verification is claimed only where it can't be asked now."""
     if not facts.verification_is_available:
-        now = Fact("Verification at this moment", "not available: the limiter can't be asked", facts.now)
+        now = Fact("Verification at this moment", "not available: the limiter can't be reached", facts.now)
         return replace(unavailable(), evidence=(now,))
     return replace(
         unavailable(),
-        summary="Verification is available at this moment. If an answer was 503, the key was not the cause: either it "
-        "could not be checked just then, or the agent's own server was not available.",
+        summary="Verification is available at this moment. If an answer was 503, the key was not the cause: either "
+        "the key could not be checked at that moment, or the agent's own server was not available.",
         evidence=(Fact("Verification at this moment", "available", facts.now),),
         steps=(
             "Try again after a few seconds, as the answer's Retry-After says.",
-            "Look at the answer's body: the code unavailable says that it was verification. Without it, ask whoever "
-            "runs the agent or the gateway.",
-            "If it goes on, tell the operator of this installation, with a request id.",
+            "Look at the answer's body: the code unavailable says that it was verification. Without that code, ask "
+            "the people who run the agent or the gateway.",
+            "If it continues, send the operator of this installation a request id.",
         ),
     )
 

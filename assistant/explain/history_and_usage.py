@@ -44,18 +44,20 @@ def history(facts: Facts, *, asks_of_deletion: bool) -> Diagnosis:
     if asks_of_deletion:
         return Diagnosis(
             Case.HOW_TO,
-            "No key that you may see was deleted.",
+            "No key that you are allowed to see was deleted.",
             (Fact("Looked at", "the deleted keys that you may see", facts.now),),
             sources=(sources.DELETE,),
         )
     return Diagnosis(
         Case.HOW_TO,
-        "This is what happened last to the keys that you may see." if facts.events else "Nothing has happened yet.",
+        "These are the last events of the keys that you are allowed to see."
+        if facts.events
+        else "Nothing has happened yet.",
         tuple(
             Fact(each.summary.rstrip("."), f"by {words.who(each.actor)}", each.at)
             for each in facts.events[:EVENTS_TOLD]
         ),
-        ("The audit log has all of it.",),
+        ("The audit log has all events.",),
         sources=(sources.AUDIT_LOG,),
     )
 
@@ -98,7 +100,7 @@ def use(facts: Facts) -> Diagnosis:
         return _use_of(facts, shown[0])
     return Diagnosis(
         Case.HOW_TO,
-        "This is how much the keys that you may see were used in the last day.",
+        "This is the use of the keys that you are allowed to see, in the last day.",
         tuple(
             Fact(
                 words.describe_key(each.record),
@@ -169,7 +171,7 @@ def key_list(facts: Facts) -> Diagnosis:
         step = ask_an_admin(facts, "about them")
     return Diagnosis(
         Case.HOW_TO,
-        f"{words.sanitize(facts.organization.name)} has {words.count(allowance.used, 'key')}; you may see "
+        f"{words.sanitize(facts.organization.name)} has {words.count(allowance.used, 'key')}; you can see "
         f"{len(living)} of them.",
         tuple(told),
         (step,),

@@ -36,10 +36,10 @@ ENTRIES: Mapping[Topic, HowTo] = {
     Topic.HOW_CALL: HowTo(
         "A key is sent with every request, in a header.",
         (
-            "Send it as: Authorization: Bearer KEY, or as: X-API-Key: KEY. Never in the address.",
+            "Send it as: Authorization: Bearer KEY, or as: X-API-Key: KEY. Never in the URL.",
             'To try it: curl -i -H "Authorization: Bearer $KEY" and the agent\'s address, with the key in the variable '
             "KEY.",
-            "Where a key is refused, the answer's body says why in code and detail, and has a requestId.",
+            "If a key is refused, the answer's body says why in code and detail, and has a requestId.",
         ),
         sources.SENDING,
     ),
@@ -54,7 +54,7 @@ ENTRIES: Mapping[Topic, HowTo] = {
         "Rotating gives a key a new secret; its name, scope and slot stay.",
         (
             MENU,
-            "Choose Rotate. With an overlap of up to a day, the old secret works on for that time.",
+            "Choose Rotate. With an overlap of up to a day, the old secret works for that time.",
             "Copy the new secret, which is shown once, and give it to the callers.",
         ),
         sources.ROTATE,
@@ -62,11 +62,11 @@ ENTRIES: Mapping[Topic, HowTo] = {
         rotate,
     ),
     Topic.HOW_DELETE: HowTo(
-        "Deleting revokes a key at once and frees its slot. It can't be taken back.",
+        "Deleting revokes a key at once and frees its slot. A deletion can't be undone.",
         (
-            "Look at its Usage first: who still calls with it?",
+            "Look at its Usage first: does anybody still call with it?",
             MENU,
-            "Choose Delete, and confirm it. Its callers are answered 401 from that moment.",
+            "Choose Delete, and confirm it. Its callers get 401 from that moment.",
         ),
         sources.DELETE,
         "to delete the key",
@@ -77,23 +77,23 @@ ENTRIES: Mapping[Topic, HowTo] = {
         "month in UTC.",
         (
             "The Usage page of a key shows both, and what is left. So do the RateLimit fields of every answer.",
-            "Over a limit, a call is answered 429 with Retry-After: wait so long, then go on.",
-            "Only the operator of this installation can raise them, for the organization or for one key.",
+            "Over a limit, a call gets 429 with Retry-After: wait that long, then continue.",
+            "Only the operator of this installation can raise the limits, for the organization or for one key.",
         ),
         sources.LIMITS,
     ),
     Topic.HOW_SCOPES: HowTo(
-        "An organization-level key is good for every agent of the organization, an agent-level key for one agent.",
+        "An organization-level key is valid for every agent of the organization, an agent-level key for one agent.",
         (
-            "Choose the agent-level scope where one agent is enough: if the secret leaks, less is open.",
-            "The scope is fixed when the key is created. For another, create another key and delete the old one.",
-            "Organization admins create both kinds, agent admins agent-level keys of their agents.",
+            "Choose the agent-level scope if one agent is enough: if the secret leaks, less is exposed.",
+            "The scope is set when the key is created. For another scope, create a new key and delete the old one.",
+            "Organization admins can create keys of both scopes, agent admins agent-level keys for their agents.",
         ),
         sources.SCOPES,
     ),
     Topic.EXPIRY: HowTo(
         "Keys don't expire. A key works until it is deleted, and a secret until a rotation replaces it.",
-        ("If a key stopped working, something else is the matter: tell me which key it is, or paste the answer.",),
+        ("If a key stopped working, the cause is something else: tell me which key it is, or paste the answer.",),
         sources.EXPIRY,
     ),
 }
@@ -140,7 +140,7 @@ def _slots(facts: Facts) -> Diagnosis:
         return limit_reached(facts)
     return Diagnosis(
         Case.HOW_TO,
-        f"An organization may have {words.count(allowance.limit, 'key')} at once, of both scopes together; "
+        f"An organization can have {words.count(allowance.limit, 'key')} at once, of both scopes together; "
         f"{words.sanitize(facts.organization.name)} has {allowance.used}.",
         (Fact("Slots", f"{allowance.used} of {allowance.limit} taken, {allowance.remaining} free", facts.now),),
         (
@@ -161,9 +161,9 @@ def _roles(facts: Facts) -> Diagnosis:
     return Diagnosis(
         Case.HOW_TO,
         "Organization admins create and manage all keys; agent admins those of the agents that they administer; "
-        "members manage none.",
+        "members can't manage keys.",
         tuple(evidence),
-        ("Only the operator of this installation gives roles: ask an organization admin, or contact support.",),
+        ("Only the operator of this installation assigns roles: ask an organization admin, or contact support.",),
         offers=(contact(),),
         sources=(sources.ROLES,),
     )
@@ -173,8 +173,8 @@ def _documentation(facts: Facts) -> Diagnosis:
     if not facts.passages:
         return Diagnosis(
             Case.NEEDS_DETAILS,
-            "I have found nothing in the documentation for that. Can you put it in other words?",
-            steps=("Or look through the documentation yourself: it has a search box.",),
+            "I found nothing about this in the documentation. Can you ask in other words?",
+            steps=("Or search the documentation yourself: it has a search box.",),
             replies=(
                 Reply("How do I send a key?", "How do I send my key, in which header?"),
                 Reply("Which role may do what?", "Which role may do what?"),
@@ -186,7 +186,7 @@ def _documentation(facts: Facts) -> Diagnosis:
     return Diagnosis(
         Case.HOW_TO,
         f"The documentation says, under {best.title}: {best.excerpt}",
-        steps=("Read the passages below. If they don't answer it, ask in other words, or ask for a person.",),
+        steps=("Read the sections below. If they don't answer it, ask in other words, or ask for a person.",),
         sources=tuple(each.url for each in facts.passages),
     )
 

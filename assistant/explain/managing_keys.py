@@ -22,8 +22,8 @@ from keys.key_limit import NAME_LENGTH_AT_MOST
 from keys.policy import ROLE_WORDS, Scope, denial_message
 
 RECENT_CALLERS = 5
-SHOWN_ONCE = "A secret is shown once, when the key is created or rotated, and is kept nowhere: it can't be shown again."
-GOT_OUT = "Whoever has the secret can use the key. Replace it first, then look at who has used it."
+SHOWN_ONCE = "A secret is shown once, when the key is created or rotated, and is not stored: it can't be shown again."
+GOT_OUT = "Everybody who has the secret can use the key. Replace the secret first, then look at who has used the key."
 
 
 def cannot_create(facts: Facts, *, organization_level: bool = False) -> Diagnosis:
@@ -50,14 +50,14 @@ def limit_reached(facts: Facts) -> Diagnosis:
     if facts.manages:
         steps, offers = free_a_slot(facts)
         if any(each.may_manage for each in facts.living):
-            steps = (*steps, "Or rotate a key instead: it gets a new secret in the slot that it has.")
+            steps = (*steps, "Or rotate a key instead: it gets a new secret and keeps its slot.")
     else:
         steps = (ask_an_admin(facts, "to delete a key that is no longer used"),)
     return Diagnosis(
         Case.KEY_LIMIT_REACHED,
         f"No key can be created: all {allowance.limit} slots of {words.sanitize(facts.organization.name)} are taken.",
         tuple(evidence),
-        (*steps, "If the organization needs more: only the operator of this installation can raise its limit."),
+        (*steps, "If the organization needs more keys: only the operator of this installation can raise its limit."),
         offers=offers,
         replies=(Reply("I lost a secret", "I lost the secret of a key. Can I see it again?"),),
         sources=(sources.SLOTS,),
@@ -99,12 +99,12 @@ def how_to_create(facts: Facts) -> Diagnosis:
         scopes = words.join([f"“{words.sanitize(each.name)}”" for each in facts.agents], "or")
     return Diagnosis(
         Case.HOW_TO,
-        "You can create a key: nothing is in the way.",
+        "You can create a key.",
         (Fact("Slots", f"{allowance.used} of {allowance.limit} taken"), Fact("Scopes that you may choose", scopes)),
         (
             "Open API Keys from the user icon at the top right, and choose New API Key.",
-            f"Give it a Name, of 1 to {NAME_LENGTH_AT_MOST} characters, and a Scope: the scope can't be changed later.",
-            "Choose Create, copy the secret, which is shown this one time, and choose Done.",
+            f"Enter a Name, of 1 to {NAME_LENGTH_AT_MOST} characters, and a Scope: the scope can't be changed later.",
+            "Choose Create, copy the secret, which is shown only once, and choose Done.",
         ),
         offers=(create(),),
         replies=(Reply("How do I send it?", "How do I send my key, in which header?"),),
@@ -116,7 +116,7 @@ def secret_lost(facts: Facts, key: KeyFacts | None) -> Diagnosis:
     """The secret can't be shown again; rotating gives a new one, also when every slot is taken."""
     cited = (sources.SECRET, sources.ROTATE)
     allowance = facts.allowance
-    full = "" if allowance.remaining else " That works although every slot is taken: it needs none."
+    full = "" if allowance.remaining else " That works even if every slot is taken, because a rotation needs no slot."
     slots = () if allowance.remaining else (Fact("Slots", f"{allowance.used} of {allowance.limit} taken"),)
     if key is None:
         steps: tuple[str, ...]
@@ -140,9 +140,9 @@ def secret_lost(facts: Facts, key: KeyFacts | None) -> Diagnosis:
         evidence,
         (
             f"Rotate {words.named(record)}: it gets a new secret, and keeps its name, scope and slot.{full}",
-            "If something still uses the old secret, choose an overlap of up to a day, and change it over in that "
-            "time.",
-            "Copy the new secret at once, and keep it where the caller reads it.",
+            "If something still uses the old secret, choose an overlap of up to a day, and replace the old secret in "
+            "that time.",
+            "Copy the new secret at once, and store it where the caller reads it.",
         ),
         record,
         (rotate(record), usage(record)),
@@ -158,7 +158,7 @@ def scope_immutable(facts: Facts, key: KeyFacts | None, *, organization_level: b
     steps, offers = _another_key(facts, organization_level=organization_level)
     return Diagnosis(
         Case.SCOPE_IMMUTABLE,
-        "A key's scope is fixed when it is created, and can't be changed. Its name can, at any time.",
+        "A key's scope is set when the key is created, and can't be changed. Its name can be changed at any time.",
         evidence,
         steps,
         record,
@@ -176,9 +176,9 @@ def exposed(facts: Facts, key: KeyFacts | None) -> Diagnosis:
         return Diagnosis(
             Case.KEY_EXPOSED,
             f"The key {words.named(record)} was deleted on {words.moment(record.deleted_at or facts.now)}: its secret "
-            "is worthless already.",
+            "no longer works.",
             (Fact("Key", words.describe_key(record)), *_used_by(key)),
-            ("Look through who has used it before it was deleted.",),
+            ("Look at who used it before it was deleted.",),
             record,
             (usage(record),),
             sources=(sources.EXPOSED,),
@@ -209,8 +209,9 @@ def exposed(facts: Facts, key: KeyFacts | None) -> Diagnosis:
         (
             f"Rotate {words.named(record)} without an overlap: the old secret ends at once. Or delete it.",
             "Give the new secret to its callers.",
-            "Look through who has used it: a caller first seen after the leak, whom you don't know, is not yours.",
-            "Take the secret out of where it got, its history included; by then it is worthless.",
+            "Look through who has used it: a caller first seen after the leak, whom you don't know, may have the "
+            "leaked secret.",
+            "Remove the secret from where it was exposed, including the history. By then, it no longer works.",
         ),
         record,
         (rotate(record), delete(record), usage(record)),
@@ -234,7 +235,7 @@ def _another_key(facts: Facts, *, organization_level: bool) -> Advice:
     if not may_create_some(facts) or (organization_level and not may_create(facts, Scope.ORGANIZATION)):
         return (ask_an_admin(facts, "for a key with that scope"),), ()
     if facts.allowance.remaining:
-        step = "Create a new key with the scope that you want, change its callers over, and delete the old one."
+        step = "Create a new key with the scope that you want, switch the callers to it, and delete the old key."
         return (step,), (create(),)
     steps, offers = free_a_slot(facts)
     return (*steps, "Then create a new key with the scope that you want."), offers

@@ -46,13 +46,14 @@ def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagn
         before = "none ever has" if at is None else f"the last that passed was on {words.moment(at)}"
         return Diagnosis(
             Case.NO_REQUESTS_SEEN,
-            f"The key {words.named(record)} is good, but no request with it has arrived in the last day, and {before}: "
-            "what fails goes to another host, or stops before us.",
+            f"The key {words.named(record)} is valid, but no request with it has arrived in the last day, and "
+            f"{before}: the failing requests go to another host, or are stopped before Keydesk.",
             tuple(evidence),
             (
-                "Does the answer that fails carry an X-Request-Id that begins with req_? If not, it is not from here.",
-                "Look at the host that the program calls, and at proxies in between.",
-                f"Is it really this key? Its hint is {hint_of(record)}. A variable of the environment beats a file.",
+                "Does the failing answer have an X-Request-Id that begins with req_? If not, it is not from Keydesk.",
+                "Check the host that the program calls, and the proxies on the way.",
+                f"Is it really this key? Its hint is {hint_of(record)}. An environment variable takes precedence over "
+                "a file.",
             ),
             record,
             (usage(record), contact()),
@@ -61,13 +62,13 @@ def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagn
         )
     return Diagnosis(
         Case.KEY_WORKS,
-        f"The key {words.named(record)} is good, and requests with it pass: what fails is elsewhere.",
+        f"The key {words.named(record)} is valid, and requests with it pass: the cause is elsewhere.",
         tuple(evidence),
         (
-            "Look at the answer that fails: one from here has the members code and requestId in its body. With its "
+            "Look at the failing answer: an answer from Keydesk has code and requestId in its body. With its "
             "requestId I can tell you more.",
             f"Compare the key that the failing program has with this one's hint, {hint_of(record)}.",
-            "If the answer comes from the agent itself, ask who runs it.",
+            "If the answer comes from the agent itself, ask the people who run it.",
         ),
         record,
         (usage(record), contact()),
@@ -81,9 +82,9 @@ def forbidden(facts: Facts, key: KeyFacts) -> Diagnosis:
     record = key.record
     return Diagnosis(
         Case.AGENT_NOT_IN_SCOPE,
-        f"The key {words.named(record)} is good, and no 403 of it is on record. There are two likely causes: the "
-        f"request was for another agent than {words.scope_of(record)}, which is all that the key is for, or it did not "
-        "come by way of the gateway.",
+        f"The key {words.named(record)} is valid, and no 403 with it is on record. There are two likely causes: the "
+        f"request was for another agent than {words.scope_of(record)}, the only one that the key is for, or it did "
+        "not come through the gateway.",
         (
             Fact("The key is for", words.scope_of(record)),
             Fact("Last request that passed", words.last_use(key), record.last_used_at),
@@ -91,8 +92,8 @@ def forbidden(facts: Facts, key: KeyFacts) -> Diagnosis:
         (
             "Look at the code in the answer's body: agent_not_in_scope or gateway_not_allowed. With its requestId I "
             "can tell you more.",
-            f"If it is agent_not_in_scope: use this key for {words.scope_of(record)} only, and look at how the gateway "
-            "sets X-Agent-Id from its route. A key's scope is fixed when it is created.",
+            f"If it is agent_not_in_scope: use this key for {words.scope_of(record)} only, and look at how the "
+            "gateway sets X-Agent-Id from its route. A key's scope is set when the key is created.",
             "If it is gateway_not_allowed: call the address of the agent, behind the gateway, and not /v1/verify.",
         ),
         record,

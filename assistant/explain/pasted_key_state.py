@@ -48,9 +48,9 @@ def state_of(key: PastedKey) -> str:
         case Possession.WORKS:
             return "it works"
         case Possession.UNKNOWN:
-            return "it was not issued here as it stands"
+            return "it was not issued here in this form"
         case Possession.UNCLEAR:
-            return "it can't be looked at just now"
+            return "it can't be checked at the moment"
         case None:
             return "it was not looked up" if key.malformed is None else key.malformed.detail
         case changed:
@@ -78,10 +78,10 @@ def told_by_possession(facts: Facts, key: PastedKey, topic: Topic) -> Diagnosis:
     if topic is Topic.TOO_MANY_REQUESTS:
         return Diagnosis(
             Case.KEY_WORKS,
-            "This key is good, and it may be over a limit at this moment: its limits are not yours to see.",
-            (Fact("State", "it works, its limits aside", facts.now), Fact("Its limits", "not looked at")),
+            "This key is valid, but it may be over a limit at this moment: you are not allowed to see its limits.",
+            (Fact("State", "it works, apart from its limits", facts.now), Fact("Its limits", "not checked")),
             (
-                "Have the caller wait as long as the answer's Retry-After says. The answer's code says which limit it "
+                "The caller must wait as long as the answer's Retry-After says. The answer's code says which limit it "
                 "is: rate_limited or quota_exceeded.",
                 ask_an_admin(facts, "to look at the key's usage"),
             ),
@@ -90,11 +90,12 @@ def told_by_possession(facts: Facts, key: PastedKey, topic: Topic) -> Diagnosis:
     with_id = " With its requestId I may be able to tell." if facts.request_sought is None else ""
     return Diagnosis(
         Case.KEY_WORKS,
-        "This key is good at this moment: what fails is elsewhere, or the key is not for this agent, or over a limit.",
+        "This key is valid at this moment: the cause is elsewhere, or the key is not for this agent, or it is over a "
+        "limit.",
         (Fact("State", state_of(key), facts.now),),
         (
-            f"Look at the answer that fails: its code and detail say more.{with_id}",
-            "You may not see more of this key.",
+            f"Look at the failing answer: its code and detail say more.{with_id}",
+            "You are not allowed to see more of this key.",
         ),
         sources=(sources.ERRORS,),
     )
@@ -104,7 +105,7 @@ def unclear(key: PastedKey) -> Diagnosis:
     """One of this organization, and the database or the hasher is busy."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
-        "The key can't be looked at just now. Ask again in a few seconds.",
+        "The key can't be checked at the moment. Ask again in a few seconds.",
         (Fact("What was pasted", f"{key.hint}"),),
         replies=(Reply("Ask again", "Why does my call fail?"),),
         sources=(sources.ERRORS,),
@@ -115,8 +116,8 @@ def not_looked_up(facts: Facts, key: PastedKey) -> Diagnosis:
     """Ten different ones were looked up within the hour: more would be guessing."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
-        "You have pasted as many different keys within the last hour as I may look up.",
-        (Fact("What was pasted", f"{key.hint}: its form is that of a key, and it was not looked up", facts.now),),
+        "You have pasted too many different keys within the last hour, so I can't look this one up.",
+        (Fact("What was pasted", f"{key.hint}: it has the form of a key, and was not looked up", facts.now),),
         (
             "Tell me the key's name, or the requestId of an answer that fails.",
             "Or ask again in an hour.",

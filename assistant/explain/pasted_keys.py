@@ -103,17 +103,17 @@ def leaked(facts: Facts, key: PastedKey) -> Diagnosis:
     if key.possession is Possession.UNKNOWN:
         diagnosis = unknown(key.hint)
         elsewhere = (
-            "If it is another installation's or another organization's: whoever manages keys there should rotate it "
-            "without an overlap, or delete it, at once."
+            "If the key belongs to another installation or organization, its admins should rotate it without an "
+            "overlap, or delete it, at once."
         )
         return replace(diagnosis, steps=(elsewhere, *diagnosis.steps), sources=(sources.EXPOSED, *diagnosis.sources))
     if key.possession is Possession.REPLACED:
         record = None if key.key is None else key.key.record
         return Diagnosis(
             Case.KEY_EXPOSED,
-            f"This secret was replaced by a newer one{since(key)}: it is worthless already.",
+            f"This secret was replaced by a newer one{since(key)}: it no longer works.",
             (given, state),
-            ("Nothing needs to be rotated for it: the newer secret is another one.",),
+            ("You don't need to rotate the key: the current secret is a different one.",),
             record,
             () if record is None else (usage(record),),
             sources=(sources.EXPOSED,),
@@ -124,14 +124,14 @@ def leaked(facts: Facts, key: PastedKey) -> Diagnosis:
     if key.possession is Possession.DELETED:
         return Diagnosis(
             Case.KEY_EXPOSED,
-            f"This key was deleted{since(key)}: its secret is worthless already.",
+            f"This key was deleted{since(key)}: its secret no longer works.",
             (given, state),
-            (ask_an_admin(facts, "to look through who has used it before it was deleted"),),
+            (ask_an_admin(facts, "to look at who used it before it was deleted"),),
             sources=(sources.EXPOSED,),
         )
     step = ask_an_admin(facts, "to rotate the key without an overlap, at once")
     if key.malformed is not None and is_anothers(key):
-        summary = "What was pasted is no key of this service, and can't be ended here."
+        summary = "The pasted text is not a key of this service, and can't be revoked here."
         given, step = Fact("What was pasted", key.malformed.detail), "Replace it at once where it was issued."
     else:
         summary = GOT_OUT
@@ -207,7 +207,7 @@ def _of_seen_key(facts: Facts, key: KeyFacts, topic: Topic) -> Diagnosis:
     reasons = tuple(each for each in OF_TOPIC[about] if each is not RefusedReason.REPLACED_SECRET)
     diagnosis = of_key(facts, key, about, reasons)
     if about is Topic.TOO_MANY_REQUESTS and key.balance is None and not key.is_deleted:
-        not_asked = Fact("Its limits", "not looked at: the limiter can't be asked just now")
+        not_asked = Fact("Its limits", "not checked: the limiter is not available at the moment")
         diagnosis = replace(diagnosis, evidence=(*diagnosis.evidence, not_asked))
     return diagnosis
 

@@ -41,7 +41,7 @@ def deleted(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -
     steps, offers = can_create_like(facts, record)
     if last is not None and (last.ip_address or last.user_agent):
         where = words.caller(last.ip_address, last.user_agent)
-        steps = (*steps, f"Put the new key where the calls with the deleted one came from: {where}.")
+        steps = (*steps, f"Put the new key where the calls with the deleted key came from: {where}.")
     still = words.count(key.calls_since_deletion, "call")
     return Diagnosis(
         Case.KEY_DELETED,
@@ -78,19 +78,20 @@ def replaced(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) 
     where = f": it calls from {words.caller(last.ip_address, last.user_agent)}" if last is not None and is_known else ""
     steps = [
         f"Find the caller that still has the old secret{where}.",
-        f"Give it the current secret, whose hint is {hint_of(record)}. A variable of the environment beats a "
-        "file, and a program that runs keeps what it read when it started.",
+        f"Give it the current secret, whose hint is {hint_of(record)}. An environment variable takes precedence over "
+        "a file, and a running program keeps the value that it read when it started.",
     ]
     offers = [usage(record)]
     if key.may_manage:
-        steps.append("If nobody has the current secret any more, rotate the key once more: it keeps its slot.")
+        steps.append("If nobody has the current secret any more, rotate the key again: it keeps its slot.")
         offers.append(rotate(record))
     else:
         steps.append(ask_an_admin(facts, "for the current secret, or to rotate the key"))
     when = "" if record.rotated_at is None else f" on {words.moment(record.rotated_at)}"
     return Diagnosis(
         Case.SECRET_REPLACED,
-        f"The key {words.named(record)} was given a new secret{when}, and what is refused is sent with an older one.",
+        f"The key {words.named(record)} was given a new secret{when}, and the refused requests still use an older "
+        "secret.",
         tuple(evidence),
         tuple(steps),
         record,
@@ -113,21 +114,21 @@ def agent_not_in_scope(facts: Facts, key: KeyFacts, refusal: RefusalFacts | None
     evidence.append(Fact("Refused for this reason in the last day", words.count(number, "request")))
     if record.agent is None:
         summary = (
-            f"The key {words.named(record)} is good for every agent of the organization, but the request was for an "
-            "agent that is not in it, was deleted, or is no agent's id."
+            f"The key {words.named(record)} is valid for every agent of the organization, but the request was for an "
+            "agent that is not in it, was deleted, or is not an agent's id."
         )
         steps = ["Look at which agent's id the gateway sends as X-Agent-Id: it must be one of this organization."]
         offers = [usage(record)]
     else:
         certain = "was for" if refusal is not None else "was most likely for"
         summary = (
-            f"The key {words.named(record)} is good, but for {words.scope_of(record)} alone, and the request {certain} "
-            "another agent, or for none."
+            f"The key {words.named(record)} is valid, but only for {words.scope_of(record)}, and the request "
+            f"{certain} another agent, or for none."
         )
         steps = [
-            f"Use this key for {words.scope_of(record)} only: a key's scope is fixed when it is created.",
-            "For the other agent, use a key of its own, or an organization-level one.",
-            "Where it was the right agent: look at how the gateway sets X-Agent-Id from its route.",
+            f"Use this key for {words.scope_of(record)} only: a key's scope is set when the key is created.",
+            "For the other agent, use another key for that agent, or an organization-level key.",
+            "If it was the right agent, look at how the gateway sets X-Agent-Id from its route.",
         ]
         offers = [usage(record)]
         if not facts.agents:
@@ -158,9 +159,9 @@ def rate_limited(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = No
         if balance.rate_resets_in:
             evidence.append(Fact("Room comes back", words.moment(back), back))
         now = (
-            f" There is room again in {words.wait(balance.rate_resets_in)}."
+            f" Requests pass again in {words.wait(balance.rate_resets_in)}."
             if not balance.rate_remaining
-            else " There is room again at this moment."
+            else " Requests can pass again now."
         )
     if number:
         evidence.append(Fact("Over it in the last day", words.count(number, "request")))
@@ -168,7 +169,7 @@ def rate_limited(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = No
     evidence += _callers(key)
     own_keys: tuple[str, ...] = ()
     if facts.allowance.remaining and may_create_some(facts):
-        own_keys = ("If several programs share the key, give each a key of its own: every key has its own limit.",)
+        own_keys = ("If several programs share the key, give each program its own key: every key has its own limit.",)
     return Diagnosis(
         Case.RATE_LIMITED,
         f"The key {words.named(record)} made more requests than its rate limit of {record.rate_limit:,} a minute "
@@ -177,7 +178,7 @@ def rate_limited(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = No
         (
             "Have the caller wait as long as the answer's Retry-After says, and spread its requests over the minute.",
             *own_keys,
-            "If the limit is too low for what the key is for: only the operator of this installation can raise it.",
+            "If the limit is too low for this use, only the operator of this installation can raise it.",
         ),
         record,
         (usage(record), contact()),
@@ -197,7 +198,7 @@ def quota_exceeded(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = 
         ends = datetime.fromtimestamp(balance.month.end, UTC)
         evidence.append(Fact("Used this month", words.count(balance.quota_used, "request")))
         evidence.append(Fact("Begins anew", words.moment(ends), ends))
-        until = f" It begins anew on {words.moment(ends)}." if is_used_up else " There is room again at this moment."
+        until = f" It resets on {words.moment(ends)}." if is_used_up else " Requests can pass again now."
     if number:
         evidence.append(Fact("Refused for this reason in the last day", words.count(number, "request")))
     evidence += _last(key.last_refused(RefusedReason.QUOTA_EXCEEDED))
@@ -208,8 +209,8 @@ def quota_exceeded(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = 
         f"{words.count(record.monthly_quota, 'request')} a month.{until}",
         tuple(evidence),
         (
-            "Look at its usage: which hours, and which callers, used it up.",
-            "If it should have more: only the operator of this installation can raise the quota.",
+            "Look at its usage to see which hours and which callers used it up.",
+            "If the key needs more, only the operator of this installation can raise the quota.",
         ),
         record,
         (usage(record), contact()),

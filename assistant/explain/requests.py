@@ -28,32 +28,32 @@ MISTAKES: Mapping[HeaderMistake, tuple[str, str]] = {
         "Write it once: some programs add it by themselves.",
     ),
     HeaderMistake.OTHER_SCHEME: (
-        "The header Authorization has another scheme than Bearer.",
+        "The scheme in the header Authorization is not Bearer.",
         "Write Authorization: Bearer KEY.",
     ),
     HeaderMistake.BEARER_IN_X_API_KEY: (
         "The header X-API-Key has the word Bearer in it.",
-        "Write X-API-Key: KEY, with the key alone.",
+        "Write X-API-Key: KEY, with only the key.",
     ),
     HeaderMistake.OTHER_HEADER: (
         "The key is in a header that is not read.",
-        "The key is read from Authorization and from X-API-Key alone.",
+        "The key is read only from Authorization and X-API-Key.",
     ),
     HeaderMistake.QUOTED: (
         "There are quotes within the header's value.",
         "Send the key without quotes around it.",
     ),
     HeaderMistake.IN_ADDRESS: (
-        "The key is in the address, where it is never read and where logs keep it.",
-        "Send it in a header instead. What was in an address is known to others: rotate the key.",
+        "The key is in the URL, where it is never read, and which is stored in logs.",
+        "Send it in a header instead. Other people can read the URL in logs, so rotate the key.",
     ),
     HeaderMistake.NOTHING_SENT: (
         "There is nothing where the key should be.",
-        "Check that the variable that should hold the key is set where the program runs.",
+        "Check that the variable for the key is set where the program runs.",
     ),
     HeaderMistake.VARIABLE_NOT_REPLACED: (
         "The name of a variable, or a placeholder, was sent instead of the key.",
-        "Check that it is set and gets replaced: a shell does not do so in single quotes.",
+        "Check that the variable is set and is replaced: a shell does not replace it in single quotes.",
     ),
 }
 """What is wrong with a header that was pasted, and what to write instead."""
@@ -74,13 +74,13 @@ def not_found(facts: Facts) -> Diagnosis:
     """No refused request with this id may be told of: never seen, or not this person's to know."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
-        "There is no refused request with this id that you may know of.",
+        "There is no refused request with this id that you are allowed to see.",
         (Fact("Looked for", f"the request {facts.request_sought}", facts.now),),
         (
-            "Copy the id whole, from the answer's requestId or its header X-Request-Id: it begins with req_.",
-            "An answer that carries no such id did not come from here: look at the host that was called, and at "
-            "proxies in between.",
-            "Only refused requests are kept, for 90 days. One that passed is in the key's usage.",
+            "Copy the complete id from the answer's requestId or its header X-Request-Id: it begins with req_.",
+            "An answer without such an id did not come from Keydesk: check the host that was called, and the proxies "
+            "in between.",
+            "Only refused requests are kept, for 90 days. Requests that passed are counted in the key's usage.",
             "Or tell me which key it is, by its name or hint. I never need the secret.",
         ),
         replies=(
@@ -94,17 +94,18 @@ def not_found(facts: Facts) -> Diagnosis:
 
 def malformed(detail: str | None, given: str | None = None) -> Diagnosis:
     """What was sent can't be one of our keys, by its form alone."""
-    detail = detail or "Its form is not that of a key."
+    detail = detail or "It does not have the form of a key."
     evidence = [] if given is None else [Fact("What was given", given)]
     return Diagnosis(
         Case.KEY_MALFORMED,
-        f"What was sent can't be one of our keys. {detail}",
+        f"The text that was sent is not a valid key. {detail}",
         (*evidence, Fact("What is wrong with it", detail)),
         (
-            "Take the whole key from where it was stored when it was created, without quotes, spaces or line breaks.",
+            "Copy the complete key from where it was stored when it was created, without quotes, spaces or line "
+            "breaks.",
             HOW_TO_SEND,
             TRY_IT,
-            "If the secret is lost, it can't be shown again: the key is rotated, which keeps its slot.",
+            "If the secret is lost, it can't be shown again: rotate the key, which keeps its slot.",
         ),
         replies=(Reply("The secret is lost", "I lost the secret of a key. Can I see it again?"),),
         sources=(sources.of_refusal(RefusedReason.MALFORMED_KEY), sources.SENDING),
@@ -115,12 +116,12 @@ def missing(detail: str | None) -> Diagnosis:
     """The request carried no key at all."""
     return Diagnosis(
         Case.KEY_MISSING,
-        "The request carried no key: the header is what is wrong, not the key.",
+        "The request contained no key: the header is wrong, not the key.",
         (Fact("What was seen", detail or "Neither Authorization: Bearer nor X-API-Key."),),
         (
             HOW_TO_SEND,
-            "Is the variable that should hold the key empty where the program runs?",
-            "Does a proxy or a redirect in between drop the header Authorization? Then send X-API-Key.",
+            "Is the variable for the key empty where the program runs?",
+            "Does a proxy or a redirect on the way drop the header Authorization? Then send X-API-Key.",
             TRY_IT,
         ),
         replies=(Reply("How do I send a key?", "How do I send my key, in which header?"),),
@@ -132,13 +133,14 @@ def unknown(given: str | None = None) -> Diagnosis:
     """Right in form, but not issued here as it stands: the same words whatever the reason."""
     return Diagnosis(
         Case.KEY_UNKNOWN,
-        "The key has the right form, but it was not issued here as it stands: it may be mistyped, altered, invented, "
-        "another installation's, or of an organization that you are not in.",
+        "The key has the right form, but it was not issued here: it may be mistyped, altered, made up, another "
+        "installation's, or of an organization that you are not in.",
         () if given is None else (Fact("What was given", given),),
         (
-            "Compare its hint, its beginning and its last four characters, with the list of keys, or ask an admin to.",
+            "Compare its hint (its beginning and its last four characters) with the list of keys, or ask an admin to "
+            "do it.",
             "Does the request go to the right installation? A key of a test installation does not work in production.",
-            "If you can't tell where it comes from, use another key.",
+            "If you don't know where it comes from, use another key.",
         ),
         replies=(Reply("Which keys are there?", "Which keys do we have?"),),
         sources=(sources.of_refusal(RefusedReason.UNKNOWN_KEY), sources.SENDING),
@@ -152,7 +154,7 @@ def unavailable(_detail: str | None = None) -> Diagnosis:
         "Verification was not available at that moment. The key is not the cause.",
         steps=(
             "Try again after a few seconds, as the answer's Retry-After says.",
-            "If it goes on, tell the operator of this installation, with a request id.",
+            "If it continues, send the operator of this installation a request id.",
         ),
         offers=(contact(),),
         sources=(sources.of_refusal(RefusedReason.UNAVAILABLE),),
@@ -163,10 +165,10 @@ def gateway_not_allowed(_detail: str | None = None) -> Diagnosis:
     """The request did not come by way of the operator's gateway."""
     return Diagnosis(
         Case.GATEWAY_NOT_ALLOWED,
-        "The request did not come by way of the gateway: verification here is not for callers to ask directly.",
+        "The request did not come through the gateway: callers must not call verification directly.",
         steps=(
-            "Call the address of the agent, behind the gateway, and not /v1/verify itself.",
-            "If that is what you did, the gateway lacks its token: tell the operator of this installation.",
+            "Call the agent's address, behind the gateway, not /v1/verify itself.",
+            "If you did that, the gateway does not send its token: tell the operator of this installation.",
         ),
         offers=(contact(),),
         sources=(sources.of_refusal(RefusedReason.GATEWAY_NOT_ALLOWED), sources.GATEWAY_TOKEN),

@@ -42,8 +42,8 @@ def unsure(facts: Facts, readings: Sequence[TopicScore]) -> Diagnosis:
             break
     return Diagnosis(
         Case.NEEDS_DETAILS,
-        "I am not sure that I understand. Is it one of these?",
-        steps=("Choose one, or say it in other words. With a requestId, or the key's name, I can tell more.",),
+        "I am not sure that I understand. Do you mean one of these?",
+        steps=("Choose one, or ask in other words. With a requestId, or the key's name, I can tell more.",),
         key=None if key is None else key.record,
         replies=tuple(replies),
         sources=(sources.DOCUMENTATION,),
@@ -63,8 +63,9 @@ def greeting(facts: Facts) -> Diagnosis:
     """Also thanks and farewells."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
-        "Hello. I know the API keys that you may see, and why requests with them are refused. What is it about?",
-        steps=("Ask, or paste the answer that you get: keys in it are taken out before anything else.",),
+        "Hello. I can explain the API keys that you are allowed to see, and why requests with them are refused. What "
+        "is your question?",
+        steps=("Ask, or paste the answer that you get: I remove keys from it before anything else.",),
         replies=starters(facts)[:REPLIES_AT_MOST],
         sources=(sources.ASSISTANT,),
     )
@@ -76,28 +77,28 @@ def human(facts: Facts) -> Diagnosis:
         return has_it(facts)
     if facts.support_email is None:
         steps = (
-            "Choose Contact support: what we said here is kept for the operator of this installation, without secrets. "
-            "No address for mail is set, so it may take a while.",
+            "Choose Contact support: this conversation is kept for the operator of this installation, without "
+            "secrets. No address for mail is set, so it may take a while.",
             ask_an_admin(facts, "in the meantime"),
         )
         where = "nobody set an address"
     elif not facts.sends_mail:
         steps = (
-            "Choose Contact support: what we said here is kept, without secrets, and sent as soon as a mail server is "
+            "Choose Contact support: this conversation is kept, without secrets, and sent as soon as a mail server is "
             "set up here.",
             f"If it is urgent, write to {facts.support_email} yourself. Never send a secret.",
         )
         where = facts.support_email
     else:
         steps = (
-            f"Choose Contact support: what we said here goes to {facts.support_email}, without secrets, and the answer "
-            "comes to you by e-mail.",
+            f"Choose Contact support: this conversation goes to {facts.support_email}, without secrets, and the "
+            "answer comes to you by e-mail.",
             f"Or write to {facts.support_email} yourself. Never send a secret.",
         )
         where = facts.support_email
     return Diagnosis(
         Case.HUMAN_REQUESTED,
-        "A person can take this over.",
+        "A person can take over.",
         (Fact("Support by e-mail", where), Fact("Organization admins", words.people(facts.admins, 10) or "none")),
         steps,
         offers=(contact(),),
@@ -113,7 +114,7 @@ def has_it(facts: Facts) -> Diagnosis:
         told = "A person has this conversation now. The answer comes to you by e-mail."
     return Diagnosis(
         Case.HUMAN_REQUESTED,
-        f"{told} If you have another question meanwhile, ask me.",
+        f"{told} If you have another question in the meantime, ask me.",
         sources=(sources.ASSISTANT,),
     )
 
@@ -122,8 +123,9 @@ def off_topic(facts: Facts) -> Diagnosis:
     """Other subjects and tenants, secrets, orders, attempts to turn the assistant."""
     return Diagnosis(
         Case.OFF_TOPIC,
-        "That is not for me: I explain the API keys of your organization, and I can't change anything or see a secret.",
-        steps=("Ask me why a key fails, or how something is done. For everything else, there are people.",),
+        "I can't help with that: I explain the API keys of your organization, and I can't change anything or see a "
+        "secret.",
+        steps=("Ask me why a key fails, or how to do something. For everything else, contact support.",),
         offers=(contact(),),
         replies=starters(facts)[:REPLIES_AT_MOST],
         sources=(sources.ASSISTANT,),

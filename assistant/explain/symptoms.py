@@ -37,11 +37,11 @@ def _cors(facts: Facts) -> Diagnosis:
         "answer it before it asks Keydesk.",
         (*_passed(facts), *refused),
         (
-            "In the gateway, answer OPTIONS requests that carry Access-Control-Request-Method, without asking Keydesk: "
-            "asked, it refuses them with 401 missing_key.",
+            "In the gateway, answer OPTIONS requests that carry Access-Control-Request-Method, without asking "
+            "Keydesk, which would refuse them with 401 missing_key.",
             "Add Access-Control-Allow-Origin to every answer, refusals included: otherwise the browser shows a 401 or "
             "a 429 as a CORS error, too.",
-            f"{CURL} If that works, only CORS is in the way.",
+            f"{CURL} If that works, only CORS is the problem.",
             "Everybody who opens a web page can read a key in it: call from your own server, if you can.",
         ),
         replies=replies,
@@ -57,10 +57,10 @@ def _websocket(facts: Facts) -> Diagnosis:
         "Envoy answers 403 without a body until it is.",
         (*_passed(facts), *refused),
         (
-            "Envoy: add upgrade_configs with upgrade_type: websocket. nginx: pass on Upgrade and Connection. Caddy and "
-            "Traefik pass websockets on by themselves.",
-            "Send the key in a header of the request that opens the websocket. Scripts in a browser can't set one: go "
-            "by way of your own server.",
+            "Envoy: add upgrade_configs with upgrade_type: websocket. nginx: pass on Upgrade and Connection. Caddy "
+            "and Traefik pass websockets on without a setting.",
+            "Send the key in a header of the request that opens the websocket. Scripts in a browser can't set one: "
+            "use your own server instead.",
             HEADER,
         ),
         replies=replies,
@@ -77,8 +77,8 @@ def _without_body(facts: Facts) -> Diagnosis:
         (*_passed(facts), *refused),
         (
             HEADER,
-            "Look at the host that the program calls, and at the log of the gateway: did it refuse by a rule of its "
-            "own?",
+            "Check the host that the program calls, and the log of the gateway: did the gateway refuse the call by "
+            "its own rule?",
             "Is it a websocket through Envoy? Envoy answers 403 without a body until the route allows upgrades.",
             CURL,
         ),
@@ -97,8 +97,8 @@ def _gateway_error(facts: Facts) -> Diagnosis:
         (_verification(facts), *_passed(facts), *refused),
         (
             "Look at the gateway's error log: it names the server that did not answer.",
-            "If it is the agent's, ask whoever runs the agent. If it is Keydesk's, tell the operator of this "
-            "installation, who looks at /readyz.",
+            "If it is the agent's server, ask the people who run the agent. If it is Keydesk, tell the operator of "
+            "this installation to look at /readyz.",
             "Keydesk never answers 502 or 504. When it can't check a key, it answers 503 with the code unavailable and "
             "a requestId.",
         ),
@@ -130,7 +130,7 @@ def _restored(facts: Facts) -> Diagnosis:
         (*evidence, *refused),
         (
             compare,
-            "Delete again every key that was deleted after the backup was made.",
+            "Delete every key again that was deleted after the backup.",
             "If every key is refused, the server runs on another database or with another server key, which a backup "
             "of the database does not contain: the operator runs keydesk doctor, which says what is missing.",
         ),
@@ -150,7 +150,7 @@ _EXPLAINED: Mapping[Symptom, Callable[[Facts], Diagnosis]] = {
 
 
 def _verification(facts: Facts) -> Fact:
-    now = "available" if facts.verification_is_available else "not available: the limiter can't be asked"
+    now = "available" if facts.verification_is_available else "not available: the limiter can't be reached"
     return Fact("Verification at this moment", now, facts.now)
 
 

@@ -83,17 +83,16 @@ def handed_over(
     """What the person is told. The admins are those of their organization, whom everybody in it may know."""
     others = [admin for admin in admins if admin.id != person.id]
     evidence = (StoredFact("Ticket", external_id(Prefix.TICKET, ticket_id), at),)
-    quiet = "I say no more about this unless you ask me something new."
+    quiet = "I don't answer this again unless you ask something new."
     if support_email is None:
         asked = (
-            f"Meanwhile you can ask {words.people(others)}."
+            f"In the meantime you can ask {words.people(others)}."
             if others
-            else "There is no other admin in your organization; whoever runs this server can tell you more."
+            else "There is no other admin in your organization. The operator of this server can tell you more."
         )
         return StoredAnswer(
             Case.HUMAN_REQUESTED,
-            "Your request is kept for the people who run this server, who find it in their list: no support address "
-            "is set up here, so no mail goes out.",
+            "Your request is kept for the operator of this server. No support address is set up, so no e-mail is sent.",
             evidence,
             (asked, quiet),
         )

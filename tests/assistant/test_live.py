@@ -83,4 +83,4 @@ async def test_a_429_is_explained_by_what_the_limiter_says_now(site: Site, clock
     assert 0 < (back - clock.now).total_seconds() + 61 <= 61
     assert "loop/1" in looked_at["Used by"]["value"]
     assert evidence(later)["Left at this moment"]["value"] == "3 requests"
-    assert "There is room again at this moment." in str(later["summary"])
+    assert "Requests can pass again now." in str(later["summary"])

@@ -186,7 +186,7 @@ async def test_ten_different_keys_are_looked_up_in_an_hour(worlds: Worlds, perso
 
     assert cases == ["KEY_UNKNOWN"] * 9 + ["KEY_DELETED"]
     assert unknown.case == "NEEDS_DETAILS"
-    assert "as many different keys" in unknown.diagnosis["summary"]
+    assert "too many different keys" in unknown.diagnosis["summary"]
     assert "hint" not in unknown.message["text"]
     assert quoted.case == "KEY_MALFORMED"
     assert eleventh.case == case

@@ -44,7 +44,7 @@ async def test_a_leaked_key_that_was_pasted_is_the_one(worlds: Worlds, key: str,
     assert told.case == case, told.message["text"]
     assert [each["value"] for each in told.diagnosis["evidence"] if each["label"] == "State"] == [state] * bool(state)
     assert "Which key" not in told.message["text"]
-    assert ("worthless" in told.diagnosis["summary"]) is (state not in (None, "it works"))
+    assert ("no longer works" in told.diagnosis["summary"]) is (state not in (None, "it works"))
     works = state == "it works"
     assert ("ROTATE_API_KEY" in told.kinds) is ("DELETE_API_KEY" in told.kinds) is (works and person == "ada")
     assert ("Ask an organization admin to rotate" in told.message["text"]) is (works and person != "ada")
@@ -136,7 +136,7 @@ async def test_a_key_that_works_may_be_over_a_limit(worlds: Worlds, person: str)
 
     assert told.case == "KEY_WORKS"
     assert "may be over a limit" in told.diagnosis["summary"]
-    assert ("Its limits", "not looked at") in [(each["label"], each["value"]) for each in told.diagnosis["evidence"]]
+    assert ("Its limits", "not checked") in [(each["label"], each["value"]) for each in told.diagnosis["evidence"]]
     check(told)
 
 

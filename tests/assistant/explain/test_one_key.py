@@ -84,7 +84,7 @@ def test_a_quota_that_was_used_up_and_has_room_again_is_told_of_as_such() -> Non
 
     assert diagnosis.case is Case.QUOTA_EXCEEDED
     assert "had used up" in diagnosis.summary
-    assert "There is room again" in diagnosis.summary
+    assert "Requests can pass again" in diagnosis.summary
 
 
 def test_a_403_that_is_not_on_record_has_two_likely_causes() -> None:
