@@ -257,9 +257,11 @@ def create_app(
     Raises SettingsError if the server keys or the public URL are missing. `keydesk serve` fills in a missing URL.
     """
     if settings.server_keys is None:
-        raise SettingsError("KEYDESK_SECRET_KEY is not set. Make a key with: openssl rand -hex 32")
+        raise SettingsError("KEYDESK_SECRET_KEY is not set. Create one with: openssl rand -hex 32")
     if settings.public_url is None:
-        raise SettingsError("KEYDESK_PUBLIC_URL is not set. Give the address from outside, as https://keys.example.")
+        raise SettingsError(
+            "KEYDESK_PUBLIC_URL is not set. Set it to the address in people's browsers, such as https://keys.example."
+        )
     return Keydesk(
         settings,
         settings.server_keys,

@@ -271,4 +271,4 @@ class LastSeenWriter:
                 # A session whose use is not stored ends a little early. That must not fail a request or fill the log.
                 self._waiting.clear()
                 self._not_before = now + sessions.SEEN_EVERY
-                logger.warning("That sign-in sessions are in use could not be noted: %s", type(error).__name__)
+                logger.warning("The last use of sign-in sessions could not be stored: %s", type(error).__name__)

@@ -26,5 +26,6 @@ def database_failure(url: URL, error: Exception) -> Failure:
         words = words.partition(">: ")[2] or words
     reason = words[:_WORDS_AT_MOST] or type(error).__name__
     return Failure(
-        f"The database at {database_place(url)} can't be used: {reason}. Check that it runs, and KEYDESK_DATABASE_URL."
+        f"The database at {database_place(url)} can't be used: {reason}. Check that the database runs, and check "
+        "KEYDESK_DATABASE_URL."
     )

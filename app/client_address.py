@@ -116,7 +116,8 @@ class Addresses:
             logger.warning(
                 "%s sent Forwarded without X-Forwarded-For. If your proxies write only Forwarded, set "
                 "KEYDESK_FORWARDED_HEADER=forwarded; if they write X-Forwarded-For, set it to x-forwarded-for. Until "
-                "then, requests in which the two disagree are recorded with the proxy's address. This is said once.",
+                "then, requests in which the two disagree are recorded with the proxy's address. This message is "
+                "logged once.",
                 here or "A peer without an address",
             )
 
@@ -125,7 +126,7 @@ class Addresses:
             self._has_warned = True
             logger.warning(
                 "Forwarding headers came from %s, which is not in KEYDESK_TRUSTED_PROXIES, and are ignored. If that is "
-                "your proxy, add it there. This is said once.",
+                "your proxy, add it there. This message is logged once.",
                 here or "a peer without an address",
             )
 

@@ -24,7 +24,7 @@ NO_LIMIT = 65_536
 """The number that is used if the system sets no limit on file descriptors."""
 REASONS_AT_MOST = 100
 """More reasons for closing a connection than there are, so that each has its own line in the log."""
-TOO_MANY_FROM_ONE = "too many from one address; if it is your proxy's, name it in KEYDESK_TRUSTED_PROXIES"
+TOO_MANY_FROM_ONE = "too many from one address; if the address is your proxy's, add it to KEYDESK_TRUSTED_PROXIES"
 _IPV6_CLIENT = 64
 
 

@@ -66,15 +66,15 @@ def _gather_unknown(found: Gathered, name: str, value: str, known: Sequence[str]
         return
     shown = name[:60]
     if (meant := meant_by(name, known)) is not None:
-        found.problems.append(f"{shown}: there is no such setting. Did you mean {meant}? Rename it, or remove it.")
+        found.problems.append(f"{shown}: this setting does not exist. Did you mean {meant}? Rename it, or remove it.")
     elif name in OF_SERVE:
-        found.warnings.append(f"{shown}: there is no such setting. Use `keydesk serve {OF_SERVE[name]} …` instead.")
+        found.warnings.append(f"{shown}: this setting does not exist. Use `keydesk serve {OF_SERVE[name]} …` instead.")
     else:
         rest = [each.removeprefix(PREFIX) for each in known]  # the common prefix would make all names look similar
         own = name.upper().removesuffix(FILE).removeprefix(PREFIX)
         like = process.extractOne(own, rest, scorer=fuzz.ratio, score_cutoff=SUGGESTED_FROM_PERCENT)
         guess = "" if like is None else f" Did you mean {PREFIX}{like[0]}?"
-        found.warnings.append(f"{shown}: there is no such setting, so it is ignored.{guess}")
+        found.warnings.append(f"{shown}: this setting does not exist, so it is ignored.{guess}")
 
 
 def meant_by(name: str, known: Sequence[str]) -> str | None:
@@ -134,7 +134,7 @@ def _gather(found: Gathered, name: str, given: Mapping[str, str], *, is_secret: 
             why = str(error) if isinstance(error, _UnusableFile) else getattr(error, "strerror", None) or "bad path"
             found.problems.append(
                 f"{source}: the file from which {name} is read can't be used: {why}. "
-                "Check the path, the file and who may read it."
+                "Check the path, the file and its permissions."
             )
             return
     if value is None:
@@ -173,10 +173,7 @@ def _read(path: Path) -> str:
 def _shown_to_others(path: Path) -> Iterator[str]:
     mode = path.stat().st_mode
     if mode & stat.S_IROTH:
-        yield (
-            "every user of this machine can read the file. Unless nobody else is there, as in a container, "
-            "run chmod o= on it."
-        )
+        yield ("every user of this machine can read the file. If the machine has other users, run chmod o= on it.")
 
 
 def _fault(name: str, value: str) -> str | None:
@@ -184,9 +181,9 @@ def _fault(name: str, value: str) -> str | None:
     if any("\ud800" <= character <= "\udfff" for character in value):
         return "it is not text in UTF-8."
     if "\n" in value or "\r" in value or "\0" in value:
-        return "it has several lines. Give it in one."
+        return "it has several lines. Write the value in one line."
     if value.startswith(f"{name}="):
-        return f"it begins with its own name. Leave out {name}= there."
+        return f"it begins with its own name. Remove {name}= from the value."
     if any(_is_quoted(part.strip()) for part in [value, *value.split(",")]):
         return (
             "there are quotes around the value, or around a part of it. Leave them out: docker --env-file and other "

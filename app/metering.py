@@ -61,8 +61,8 @@ class Metering:
         if not self._has_warned:
             self._has_warned = True
             logger.warning(
-                "Another process serves this database, and there is no KEYDESK_REDIS_URL: each allows a key its whole "
-                "rate limit, and they agree on quotas only within a second."
+                "Another process serves this database, and KEYDESK_REDIS_URL is not set: each process allows a key "
+                "its whole rate limit, and they agree on quotas only within a second."
             )
 
 

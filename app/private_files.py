@@ -30,7 +30,7 @@ def make_private_file(path: Path) -> None:
         return  # another process was faster
     except OSError as error:
         raise Failure(
-            f"The database at {path} can't be made: {error.strerror}. Check its folder, permissions and "
+            f"The database at {path} can't be created: {error.strerror}. Check its folder, permissions and "
             "KEYDESK_DATABASE_URL."
         ) from None
     try:

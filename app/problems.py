@@ -16,14 +16,14 @@ logger = logging.getLogger("keydesk.problems")
 
 MEDIA_TYPE = "application/problem+json"
 HINTS = (
-    ("verif", "Keys are verified at /v1/verify, by any method."),
+    ("verif", "Keys are verified at /v1/verify, with any method."),
     ("graphiql", "GraphiQL is at /graphiql."),
-    ("graphql", "GraphQL is at /graphql, by POST."),
-    ("gql", "GraphQL is at /graphql, by POST."),
-    ("metrics", "Metrics are at /metrics, where the operator set KEYDESK_METRICS=true."),
-    ("health", "Whether the process lives is at /healthz, whether it can serve at /readyz."),
-    ("ready", "Whether the process lives is at /healthz, whether it can serve at /readyz."),
-    ("live", "Whether the process lives is at /healthz, whether it can serve at /readyz."),
+    ("graphql", "GraphQL is at /graphql, with POST."),
+    ("gql", "GraphQL is at /graphql, with POST."),
+    ("metrics", "Metrics are at /metrics, if the operator has set KEYDESK_METRICS=true."),
+    ("health", "/healthz says whether the process runs, and /readyz whether it can serve."),
+    ("ready", "/healthz says whether the process runs, and /readyz whether it can serve."),
+    ("live", "/healthz says whether the process runs, and /readyz whether it can serve."),
     ("login", "People sign in at /sign-in."),
     ("signin", "People sign in at /sign-in."),
 )
@@ -92,7 +92,13 @@ def _told(status: int, path: str) -> tuple[str, str]:
         hint = next((hint for part, hint in HINTS if part in sought), "The documentation is at /docs.")
         return "not_found", f"There is nothing at this address. {hint}"
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        return "method_not_allowed", "This address does not take this method. The header Allow has those that it takes."
+        return (
+            "method_not_allowed",
+            "This address does not accept this method. The header Allow lists the methods that it accepts.",
+        )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "internal_error", "Something went wrong on our side. The server's log has more, by this requestId."
-    return "bad_request", "This address does not take a request of this form."
+        return (
+            "internal_error",
+            "Something went wrong on our side. The server's log has the details under this requestId.",
+        )
+    return "bad_request", "This address does not accept a request of this form."

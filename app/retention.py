@@ -219,16 +219,18 @@ async def retention_running(
     async def tidy_up() -> None:
         try:
             done = await tidy(database, now=clock(), audit_days=audit_days, holder=holder, is_over=rounds.is_over)
-            logger.debug("tidied up" if done else "another process is tidying up")
+            logger.debug("tidied up" if done else "another process is deleting old data")
         except Interrupted:
-            logger.debug("tidying up was interrupted; the next round does the rest")
+            logger.debug("deleting old data was interrupted; the next round continues")
 
     rounds = Periodic(
         "retention",
         tidy_up,
         every_seconds=EVERY_SECONDS,
         outage=OutageLog(
-            logger, began=lambda error: f"tidying up failed: {type(error).__name__}", ended="tidying up works again"
+            logger,
+            began=lambda error: f"deleting old data failed: {type(error).__name__}",
+            ended="deleting old data works again",
         ),
         last_round=False,
         last_seconds=LAST_ROUND_SECONDS,

@@ -65,7 +65,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, announce: C
         server = uvicorn.Server(_config(create_app(settings, when_started=leave_alone_what_stays), protocol))
         server.run(sockets=[listener])
         if not server.started:
-            raise Failure("The server could not start; the log above says why.")
+            raise Failure("The server could not start. The log above says why.")
         return
     os.environ["KEYDESK_PUBLIC_URL"] = settings.public_url or address
     os.environ.pop("KEYDESK_PUBLIC_URL_FILE", None)  # a worker that finds both variables refuses to start
@@ -155,8 +155,8 @@ def _metrics_folder() -> Iterator[Path]:
         folder = tempfile.TemporaryDirectory(prefix="keydesk-metrics-", ignore_cleanup_errors=True)
     except OSError as error:
         raise Failure(
-            f"Several workers' metrics need a temporary folder, and none can be made ({error.strerror}). Set TMPDIR to "
-            "a folder that can be written, or KEYDESK_METRICS=false."
+            f"The metrics of several workers need a temporary folder, which can't be created ({error.strerror}). Set "
+            "TMPDIR to a folder that can be written, or KEYDESK_METRICS=false."
         ) from None
     with folder as path:
         os.environ[METRICS_FOLDER] = path

@@ -22,7 +22,7 @@ AUDIT_DAYS_AT_MOST = 36_500
 REDIS_DATABASE_AT_MOST = 99_999
 REDIS_TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"})
 DEFAULT_PORTS = {"http": 80, "https": 443}
-HOW_TO_MAKE_A_KEY = "Make one with: openssl rand -hex 32"
+HOW_TO_MAKE_A_KEY = "Create one with: openssl rand -hex 32"
 
 
 class UnusableValue(ValueError):
@@ -35,7 +35,7 @@ def server_keys(text: str) -> ServerKeys:
     if not keys or any(len(key) < SERVER_KEY_BYTES_AT_LEAST for key in keys):
         raise UnusableValue(f"every key needs at least {SERVER_KEY_BYTES_AT_LEAST} bytes. {HOW_TO_MAKE_A_KEY}")
     if len(set(keys)) != len(keys):
-        raise UnusableValue("the same key is there twice; leave one out.")
+        raise UnusableValue("the same key is there twice; remove one.")
     return ServerKeys(tuple(keys))
 
 
@@ -50,8 +50,8 @@ def server_key_warning(text: str) -> str | None:
     if not _is_guessable(key):
         return None
     return (
-        "the first server key is a pattern or a placeholder that can be guessed. Put a new one in front, as NEW,OLD, "
-        f"so that issued keys stay good. {HOW_TO_MAKE_A_KEY}"
+        "the first server key is a pattern or a placeholder, so it can be guessed. Put a new one in front, as NEW,OLD, "
+        f"so that issued keys stay valid. {HOW_TO_MAKE_A_KEY}"
     )
 
 
@@ -78,7 +78,7 @@ def redis(text: str) -> Secret:
     Only known parts and options are accepted, because the client library ignores what it can't parse (`/five` becomes
     database 0) and takes any option as an argument of its own.
     """
-    example = "give an address such as redis://user:password@host:6379/0"
+    example = "use a URL such as redis://user:password@host:6379/0"
     try:
         parts = urlsplit(text)
         _ = parts.port
@@ -95,21 +95,23 @@ def redis(text: str) -> Secret:
             raise UnusableValue("after unix://, give the path of the socket, as in unix:///run/redis/redis.sock.")
     else:
         if not is_host(parts.hostname or ""):
-            raise UnusableValue(f"the host in it is no host name or IP address; {example}. {ESCAPES}.")
+            raise UnusableValue(f"the host is not a valid host name or IP address; {example}. {ESCAPES}.")
         if (in_path := unquote(parts.path).removeprefix("/")) and database is not None:
-            raise UnusableValue("the number of the database is there twice: in the path, and as the option db.")
+            raise UnusableValue("the database number is there twice: in the path, and in the option db.")
         database = in_path or database
     if database and not (database.isascii() and database.isdigit() and int(database[:9]) <= REDIS_DATABASE_AT_MOST):
-        raise UnusableValue("what stands after the host is the number of a database, such as 0.")
+        raise UnusableValue("the path after the host must be a database number, such as 0.")
     if options.keys() - (REDIS_TLS_OPTIONS if parts.scheme == "rediss" else set()):
-        raise UnusableValue("behind the question mark it takes db and, with rediss://, options that begin with ssl_.")
+        raise UnusableValue(
+            "after the question mark, the allowed options are db and, with rediss://, options that begin with ssl_."
+        )
     return Secret(text)
 
 
 def token(text: str) -> Secret:
     """Parses a token that is sent in a header: printable ASCII."""
     if not text.isascii() or not text.isprintable():
-        raise UnusableValue(f"a header can't carry it. Use letters and digits. {HOW_TO_MAKE_A_KEY}")
+        raise UnusableValue(f"it can't be sent in a header. Use letters and digits. {HOW_TO_MAKE_A_KEY}")
     return Secret(text)
 
 
@@ -121,21 +123,21 @@ def items(text: str) -> list[str]:
 def whole(text: str, *, at_most: int = WHOLE_AT_MOST) -> int:
     """Parses a whole number from 1 to `at_most`."""
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= at_most):
-        raise UnusableValue(f"give a whole number from 1 to {at_most}.")
+        raise UnusableValue(f"use a whole number from 1 to {at_most}.")
     return int(text)
 
 
 def boolean(text: str) -> bool:
     """Parses true or false; also yes or no, and 1 or 0."""
     if text.lower() not in {"true", "false", "1", "0", "yes", "no"}:
-        raise UnusableValue("give true or false.")
+        raise UnusableValue("use true or false.")
     return text.lower() in {"true", "1", "yes"}
 
 
 def choice(text: str, choices: tuple[str, ...]) -> str:
     """Parses one of several words, in any case. Returns it in lower case."""
     if text.lower() not in choices:
-        raise UnusableValue(f"give one of {', '.join(choices)}.")
+        raise UnusableValue(f"use one of {', '.join(choices)}.")
     return text.lower()
 
 
@@ -153,28 +155,28 @@ def origin(text: str) -> str:
     if parts.scheme not in DEFAULT_PORTS or not parts.netloc:
         raise UnusableValue(f"it must begin with https:// or http://. {_AN_ORIGIN}")
     if "@" in parts.netloc:
-        raise UnusableValue(f"leave out the user and password. {_AN_ORIGIN}")
+        raise UnusableValue(f"remove the user and password. {_AN_ORIGIN}")
     if not parts.netloc.isascii() or any(character.isspace() for character in parts.netloc):
         raise UnusableValue("write the host in ASCII, without spaces; a name such as bücher.example is xn--….")
     if "*" in parts.netloc:
-        raise UnusableValue(f"* can't stand for a host: each one is named in full. {_AN_ORIGIN}")
+        raise UnusableValue(f"* is not allowed: write each origin in full. {_AN_ORIGIN}")
     if port == 0 or not is_host(parts.hostname or ""):
-        raise UnusableValue(f"its host is no host name or IP address, or its port is 0. {_AN_ORIGIN}")
+        raise UnusableValue(f"its host is not a valid host name or IP address, or its port is 0. {_AN_ORIGIN}")
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise UnusableValue("leave out the path; Keydesk is served at the root of its host.")
+        raise UnusableValue("remove the path; Keydesk is served at the root of its host.")
     hostname = parts.hostname or ""
     host = f"[{hostname}]" if ":" in hostname else hostname
     return f"{parts.scheme}://{host}" + ("" if port in {None, DEFAULT_PORTS[parts.scheme]} else f":{port}")
 
 
-_AN_ORIGIN = "Give an address such as https://keys.example."
+_AN_ORIGIN = "Use an address such as https://keys.example."
 
 
 def prefixes(text: str) -> tuple[str, ...]:
     """Parses the prefixes of API keys, separated by commas. Duplicates are dropped."""
     found = tuple(dict.fromkeys(items(text)))
     if not found or not all(valid_prefix(prefix) for prefix in found):
-        raise UnusableValue("use 1 to 12 small letters and digits, a letter first.")
+        raise UnusableValue("use 1 to 12 lowercase letters and digits; the first must be a letter.")
     return found
 
 
@@ -183,7 +185,7 @@ def network(text: str) -> Network:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise UnusableValue("give addresses or networks such as 10.0.0.0/8.") from None
+        raise UnusableValue("use addresses or networks such as 10.0.0.0/8.") from None
 
 
 def email(text: str) -> str:
@@ -196,7 +198,7 @@ def email(text: str) -> str:
         or not text.isascii()
         or len(text) > EMAIL_LENGTH_AT_MOST
     ):
-        raise UnusableValue("give one address such as support@example.com, in ASCII.")
+        raise UnusableValue("use one address such as support@example.com, in ASCII.")
     return address.addr_spec
 
 

@@ -25,7 +25,7 @@ from models.migrations import current_revision, known_revisions, newest_revision
 from models.organization import live_organization
 from models.served_server_key import replace_served_server_keys, served_server_keys
 
-HOW_TO_MAKE_A_SECRET = "Make one with `openssl rand -hex 32`, and keep it: API keys are only good together with it."  # noqa: S105
+HOW_TO_MAKE_A_SECRET = "Create one with `openssl rand -hex 32`, and keep it: API keys only work with this server key."  # noqa: S105
 
 BUSY_TIMEOUT_MS = 5000
 NARROWEST_PREFIX_OF_MANY = {4: 8, 6: 16}
@@ -43,7 +43,7 @@ def require_file(database: Database, *, may_be_new: bool = False) -> None:
         return
     if not may_be_new and not path.exists():
         raise Failure(
-            f"There is no database at {path}. Make one with `keydesk migrate`, or set KEYDESK_DATABASE_URL right."
+            f"There is no database at {path}. Create one with `keydesk migrate`, or correct KEYDESK_DATABASE_URL."
         )
     if may_be_new and not path.exists():
         make_private_file(path)
@@ -65,7 +65,7 @@ async def schema_fault(database: Database) -> str | None:
     if revision is None:
         return "The database has no Keydesk schema yet. Run `keydesk migrate`."
     if revision in known_revisions():
-        return f"The database's schema is behind: at {revision}, and {wanted} is needed. Run `keydesk migrate`."
+        return f"The database's schema is too old: it is at {revision}, and {wanted} is needed. Run `keydesk migrate`."
     return f"The database's schema ({revision}) is newer than this Keydesk ({wanted}). Update Keydesk."
 
 
@@ -81,7 +81,7 @@ def require_servable(settings: Settings, *, host: str, workers: int) -> ServerKe
         raise Failure(f"KEYDESK_SECRET_KEY is not set. {HOW_TO_MAKE_A_SECRET}")
     if workers > 1 and settings.redis_url is None:
         raise Failure(
-            f"{workers} workers need Redis, since each would count rate limits and quotas for itself. "
+            f"{workers} workers need Redis, because each would count rate limits and quotas separately. "
             "Set KEYDESK_REDIS_URL, or serve with one worker."
         )
     if not is_loopback(host) and settings.public_url is None:
@@ -114,28 +114,28 @@ def serving_warnings(settings: Settings) -> list[str]:
         and not is_loopback(urlsplit(public_url).hostname or "")
     ):
         warnings.append(
-            "KEYDESK_PUBLIC_URL is http and not on this machine: passwords and cookies cross the network unencrypted, "
-            "and cookies are not Secure. Put TLS in front, and write https."
+            "KEYDESK_PUBLIC_URL is http and not on this machine: passwords and cookies would cross the network "
+            "unencrypted, and cookies are not Secure. Put a proxy with TLS in front, and write https."
         )
     warnings += [
-        f"KEYDESK_ALLOWED_ORIGINS: pages of {origin} can't sign in. Browsers send the session's cookie within one site "
+        f"KEYDESK_ALLOWED_ORIGINS: pages of {origin} can't sign in. Browsers send the session cookie within one site "
         f"only, and {origin} is another site than {public_url}."
         for origin in settings.allowed_origins
         if public_url is not None and _is_other_site(origin, public_url)
     ]
     warnings += [
-        f"KEYDESK_TRUSTED_PROXIES: {network} covers far more than your own network, so that almost anybody can choose "
+        f"KEYDESK_TRUSTED_PROXIES: {network} covers far more than your own network, so almost anybody could choose "
         "the address in the audit log and in the throttle of sign-in. Name your proxies."
         for network in settings.trusted_proxies
         if network.prefixlen < NARROWEST_PREFIX_OF_MANY[network.version]
     ]
     if settings.metrics and settings.metrics_token is None and public_url is not None and not _is_for_here(public_url):
         warnings.append(
-            "KEYDESK_METRICS_TOKEN is not set: a proxy on this machine may be taken for a caller on it, and show "
+            "KEYDESK_METRICS_TOKEN is not set: a proxy on this machine can look like a local caller, and show "
             "/metrics to everybody. Set the token."
         )
     if settings.metrics_token is not None and not settings.metrics:
-        warnings.append("KEYDESK_METRICS_TOKEN is set, and /metrics is off: for metrics, set KEYDESK_METRICS=true.")
+        warnings.append("KEYDESK_METRICS_TOKEN is set, but /metrics is off. To turn it on, set KEYDESK_METRICS=true.")
     return warnings
 
 
@@ -192,8 +192,8 @@ async def require_own_server_key(database: Database, server_keys: ServerKeys) ->
     """Raises Failure if the server would not accept a secret that is made with these server keys."""
     if (why := await foreign_server_key(database, server_keys)) is not None:
         raise Failure(
-            f"{why}. Nothing was issued: its secret would never verify. Set KEYDESK_SECRET_KEY as the server has it; "
-            "if you have just replaced the server's, restart the server first."
+            f"{why}. No secret was issued, because it would never verify. Set KEYDESK_SECRET_KEY to the server's "
+            "value; if you have just replaced the server's, restart the server first."
         )
 
 
@@ -206,7 +206,7 @@ async def keep_server_keys(database: Database, server_keys: ServerKeys, *, now: 
 def limits_warning(settings: Settings, database: Database) -> str | None:
     """A warning if limits are counted by each process separately, else None."""
     if database.backend == POSTGRESQL and settings.redis_url is None:
-        return "Without KEYDESK_REDIS_URL, rate limits and quotas are counted by each process for itself."
+        return "Without KEYDESK_REDIS_URL, each process counts rate limits and quotas separately."
     return None
 
 

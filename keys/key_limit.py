@@ -15,7 +15,7 @@ NAME_LENGTH_AT_MOST = 64
 DECOMPOSED_LENGTH_AT_MOST = 4 * NAME_LENGTH_AT_MOST
 """A name in decomposed form may be this long: no character decomposes into more than four."""
 KEY_AS_NAME = (
-    "This is an API key, not a name. Names are stored and shown as they are, so nothing was stored. "
+    "This is an API key, not a name. Names are stored and shown unencrypted, so nothing was stored. "
     "Choose another name; if others may have seen this key, rotate it."
 )
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -47,15 +47,15 @@ def valid_name(text: str, *, field: str = "name") -> str:
     if len(name) <= DECOMPOSED_LENGTH_AT_MOST:  # composing takes time with the square of the length
         name = unicodedata.normalize("NFC", name)
     if not name:
-        raise InvalidInput(field, "Give it a name of 1 to 64 characters.")
+        raise InvalidInput(field, "Enter a name of 1 to 64 characters.")
     if len(name) > NAME_LENGTH_AT_MOST:
         raise InvalidInput(field, f"The name has {len(name)} characters; use at most {NAME_LENGTH_AT_MOST}.")
     for character in name:
         if is_unprintable(character):
             code = f"U+{ord(character):04X}"
-            raise InvalidInput(field, f"The name has a character that can't be seen ({code}); leave it out.")
+            raise InvalidInput(field, f"The name contains an invisible character ({code}); remove it.")
     if not visible(name).strip():
-        raise InvalidInput(field, "The name has only characters that nobody can see. Use letters, digits or signs.")
+        raise InvalidInput(field, "The name has only invisible characters. Use letters, digits or symbols.")
     return name
 
 

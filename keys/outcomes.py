@@ -34,9 +34,9 @@ class Outcome(Enum):
 
     # fmt: off
     GOOD = "good", 200, "allowed", None, "it passed"
-    MISSING_KEY = "missing_key", 401, None, Kept.MISSING_KEY, "it carried no key"
-    MALFORMED_KEY = "malformed_key", 401, None, Kept.MALFORMED_KEY, "what it carried can't be a key"
-    INVALID_KEY = "invalid_key", 401, None, Kept.UNKNOWN_KEY, "the key was not issued here as it stands"
+    MISSING_KEY = "missing_key", 401, None, Kept.MISSING_KEY, "it contained no key"
+    MALFORMED_KEY = "malformed_key", 401, None, Kept.MALFORMED_KEY, "its key does not have the form of a key"
+    INVALID_KEY = "invalid_key", 401, None, Kept.UNKNOWN_KEY, "the key was not issued here in this form"
     DELETED_KEY = "deleted_key", 401, "deleted_key", Kept.DELETED_KEY, "the key was deleted"
     REPLACED_SECRET = "replaced_secret", 401, "replaced_secret", Kept.REPLACED_SECRET, "the secret was replaced"
     AGENT_NOT_IN_SCOPE = (
@@ -45,7 +45,7 @@ class Outcome(Enum):
     RATE_LIMITED = "rate_limited", 429, "rate_limited", Kept.RATE_LIMITED, "over the rate limit"
     QUOTA_EXCEEDED = "quota_exceeded", 429, "quota_exceeded", Kept.QUOTA_EXCEEDED, "over the quota"
     GATEWAY_NOT_ALLOWED = (
-        "gateway_not_allowed", 403, None, Kept.GATEWAY_NOT_ALLOWED, "it did not come by way of the gateway"
+        "gateway_not_allowed", 403, None, Kept.GATEWAY_NOT_ALLOWED, "it did not come through the gateway"
     )
     UNAVAILABLE = "unavailable", 503, None, Kept.UNAVAILABLE, "verification was not available"
     # fmt: on

@@ -56,12 +56,12 @@ ROLE_WORDS: Mapping[Role, str] = {
     Role.MEMBER: "member",
 }
 DENIALS: Mapping[Role, str] = {
-    Role.ORGANIZATION_ADMIN: "Organization admins may do everything with API keys.",
+    Role.ORGANIZATION_ADMIN: "Organization admins can do everything with API keys.",
     Role.AGENT_ADMIN: (
-        "Agent admins manage agent-level keys only, of the agents they administer. "
+        "Agent admins can manage only agent-level keys of the agents they administer. "
         "Ask an organization admin for an organization-level key."
     ),
-    Role.MEMBER: "Members manage no API keys. Ask an organization admin for a key, or for another role.",
+    Role.MEMBER: "Members can't manage API keys. Ask an organization admin for a key, or for another role.",
 }
 """What a person is told when their role doesn't allow it: beside the table, so that the two change together."""
 

@@ -40,7 +40,7 @@ class Unauthenticated(Refusal):
 class PasswordChangeRequired(Refusal):
     """The person signed in with a one-time password and must choose a password before doing anything else."""
 
-    message: str = "Choose a password of your own first: the one that you signed in with is for one time only."
+    message: str = "Choose your own password first: you signed in with a one-time password."
 
 
 @dataclass(eq=False)
@@ -54,14 +54,14 @@ class Forbidden(Refusal):
 class NotFound(Refusal):
     """There is no such organization, or the actor does not belong to it."""
 
-    message: str = "There is no such organization, or you are not in it."
+    message: str = "This organization does not exist, or you are not in it."
 
 
 @dataclass(eq=False)
 class ApiKeyNotFound(Refusal):
     """There is no such key, it was deleted before, or the actor may not see it."""
 
-    message: str = "There is no such API key. It may have been deleted, or you may not be allowed to see it."
+    message: str = "This API key does not exist. It may have been deleted, or you may not be allowed to see it."
 
 
 @dataclass(eq=False)
@@ -116,5 +116,5 @@ class SignInRefused(Refusal):
     `retry_after_seconds` is set after too many failures.
     """
 
-    message: str = "The e-mail address or the password is not right."
+    message: str = "The e-mail address or the password is wrong."
     retry_after_seconds: int | None = None

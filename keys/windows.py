@@ -73,7 +73,7 @@ class PersonalLimit:
         surplus = sum(each for _, each in used) + cost - self._at_most
         if surplus > 0 and used:
             raise TooManyRequests(
-                f"{self._too_many} within a minute. Wait a little, then go on.",
+                f"{self._too_many} within a minute. Wait a little, then continue.",
                 retry_after_seconds=seconds_until(_given_back(used, surplus) + A_MINUTE, now),
             )
         self._window.add(person_id, now, cost)

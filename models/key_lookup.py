@@ -67,7 +67,7 @@ class KeyReader(Protocol):
 def _outage() -> OutageLog:
     return OutageLog(
         logger,
-        began=lambda error: f"Keys can't be verified: the database can't be asked ({type(error).__name__})",
+        began=lambda error: f"Keys can't be verified: the database can't be read ({type(error).__name__})",
         ended="Keys can be verified again",
         level=logging.ERROR,
     )

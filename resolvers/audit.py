@@ -109,7 +109,7 @@ async def audit_log(
     page_size(first, more=" events, then go on with the page's endCursor")
     before = None if after is None else parse_external_id(Prefix.AUDIT_EVENT, after)
     if after is not None and before is None:
-        raise UnusableArgument("after: this is no cursor of the audit log. Send the endCursor of a page before.")
+        raise UnusableArgument("after: this is not a cursor of the audit log. Send the endCursor of an earlier page.")
     of_agents = policy.visible_agents(actor, Action.SEE_AUDIT_LOG, organization_id)
     if of_agents is not None and not of_agents:
         return Page((), has_next=False)

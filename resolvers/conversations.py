@@ -51,7 +51,7 @@ async def continue_conversation(session: AsyncSession, record: ConversationRecor
 
 def no_such_conversation() -> InvalidInput:
     """The refusal of a conversation that is not one of the person's own in this organization."""
-    return InvalidInput("conversationId", "There is no such conversation of yours in this organization.")
+    return InvalidInput("conversationId", "You have no such conversation in this organization.")
 
 
 async def conversations(
@@ -110,5 +110,7 @@ def before_id(prefix: Prefix, text: str | None) -> UUID | None:
         return None
     found = parse_external_id(prefix, text)
     if found is None:
-        raise UnusableArgument(f"before: this is no id that begins with {prefix}_. Send one that you were given.")
+        raise UnusableArgument(
+            f"before: this is not an id that begins with {prefix}_. Send an id from an earlier page."
+        )
     return found

@@ -22,7 +22,7 @@ from resolvers.audit import record, record_refused_creation
 from resolvers.reservations import Creations
 from resolvers.services import Issued, KeyServices, check_mutation_rate, record_of, with_current_roles
 
-AGENT_NOT_USABLE = "There is no such agent, or you do not administer it. Choose one of your agents."
+AGENT_NOT_USABLE = "This agent does not exist, or you do not administer it. Choose one of your agents."
 
 
 async def create_api_key(
@@ -135,10 +135,10 @@ async def _agent_of(session: AsyncSession, actor: Actor, wanted: _Wanted) -> Age
     """
     if wanted.scope is Scope.ORGANIZATION:
         if wanted.agent_id is not None:
-            raise InvalidInput("agentId", "An organization-level key is for every agent: leave the agent out.")
+            raise InvalidInput("agentId", "An organization-level key is for every agent: don't choose an agent.")
         return None
     if wanted.agent_id is None:
-        raise InvalidInput("agentId", "An agent-level key is for one agent: choose which.")
+        raise InvalidInput("agentId", "An agent-level key is for one agent: choose the agent.")
     agent = await live_agent(session, wanted.organization_id, wanted.agent_id)
     if agent is None or not policy.may(
         actor, Action.CREATE_KEY, wanted.organization_id, scope=Scope.AGENT, agent_id=agent.id

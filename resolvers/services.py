@@ -78,7 +78,7 @@ async def check_mutation_rate(
     seconds = retry_after(changes, services.mutations_per_minute, A_MINUTE, now)
     if seconds is not None:
         raise TooManyRequests(
-            f"You have changed {len(changes)} API keys within a minute. Wait a little, then go on.",
+            f"You have changed {len(changes)} API keys within a minute. Wait a little, then continue.",
             retry_after_seconds=seconds,
         )
 

@@ -27,7 +27,7 @@ from models.engine.database import Database
 from models.engine.reader import Reader
 from models.sign_in import SignInFailure, drop_failure, failures_of_device, failures_of_strangers, lock_sign_ins
 
-BUSY = "Too many passwords are being looked at at this moment. Try again in a few seconds."
+BUSY = "Too many passwords are being checked right now. Try again in a few seconds."
 BUSY_SECONDS = 5
 Outcome = TypeVar("Outcome")
 
@@ -173,5 +173,5 @@ async def _require_room(session: AsyncSession, attempt: Attempt, now: datetime) 
     if (found := limit_reached(failures, attempt, now)) is not None:
         minutes = ceil(found.seconds_to_wait / 60)
         wait = "a minute" if minutes == 1 else f"{minutes} minutes"
-        said = f"There were too many attempts with a wrong password. Try again in {wait}."
+        said = f"There were too many attempts with wrong passwords. Try again in {wait}."
         raise Throttled(said, found.seconds_to_wait, found.limit)

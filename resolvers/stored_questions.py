@@ -33,7 +33,7 @@ ANSWERED_WITHIN_SECONDS = 30
 """How long a claim lasts. After that, another process may answer the question: this one may have been killed."""
 LOOK_AGAIN_SECONDS = 0.05
 ANOTHER_MESSAGE = "This id was sent with another message. Choose a new one for each message."
-ONE_AT_A_TIME = "Your question before this one is being answered. Wait for the answer, then ask."
+ONE_AT_A_TIME = "Your previous question is still being answered. Wait for the answer, then ask again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,4 +239,4 @@ def _check_pace(asked: Sequence[datetime], now: datetime) -> None:
     ]
     if refused:
         seconds, what = max(refused)
-        raise TooManyRequests(f"{what} Wait a little, then go on; or write to support.", retry_after_seconds=seconds)
+        raise TooManyRequests(f"{what} Wait a little, then continue, or contact support.", retry_after_seconds=seconds)

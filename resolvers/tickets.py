@@ -104,7 +104,8 @@ async def _check_pace(session: AsyncSession, person_id: UUID, now: datetime) -> 
     seconds = retry_after(recent, HAND_OVERS_AT_MOST, A_DAY, now)
     if seconds is not None:
         raise TooManyRequests(
-            f"You have asked for a person {len(recent)} times within a day. They have what you wrote; go on tomorrow.",
+            f"You have handed over {len(recent)} times within a day. Support has your messages. You can hand over "
+            "again tomorrow.",
             retry_after_seconds=seconds,
         )
 

@@ -50,7 +50,7 @@ from resolvers.sign_in_attempts import (
 ROUNDS = 2
 """How often a password is checked if its hash changes meanwhile."""
 WRONG_CURRENT_PASSWORD = "This is not your current password."  # noqa: S105 - a sentence
-SAME_PASSWORD = "Choose another password than the one that you have."  # noqa: S105 - a sentence
+SAME_PASSWORD = "Choose a password that is different from your current one."  # noqa: S105 - a sentence
 
 
 @dataclass(frozen=True, slots=True)

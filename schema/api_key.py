@@ -15,7 +15,7 @@ from schema.organization import Agent, KeyAllowance, User, to_agent, to_user
 from schema.usage import ApiKeyUsage
 
 
-@strawberry.enum(description="What a key is good for.")
+@strawberry.enum(description="Which agents a key is valid for.")
 class ApiKeyScope(Enum):
     ORGANIZATION = strawberry.enum_value(
         Scope.ORGANIZATION, description="Every agent of the organization. Created by organization admins."
@@ -28,11 +28,11 @@ class ApiKeyScope(Enum):
 @strawberry.enum
 class ApiKeyStatus(Enum):
     ACTIVE = strawberry.enum_value("active", description="It works.")
-    DELETED = strawberry.enum_value("deleted", description="Its callers are answered 401.")
+    DELETED = strawberry.enum_value("deleted", description="Its callers get 401.")
 
 
 @strawberry.type(
-    description="A key that callers present. The secret is not in here: it is shown once, when it is issued."
+    description="A key that callers send. It does not contain the secret, which is shown once, when it is issued."
 )
 class ApiKey:
     record: strawberry.Private[ApiKeyRecord]
@@ -42,32 +42,38 @@ class ApiKey:
     agent: Agent | None = strawberry.field(description="The agent of an agent-level key.")
     status: ApiKeyStatus
     hint: str = strawberry.field(
-        description="Enough to recognise the key by, never to use it: its beginning and its last four characters."
+        description=(
+            "The key's beginning and its last four characters: enough to recognize the key, not enough to use it."
+        )
     )
     created_at: datetime
-    created_by: User | None = strawberry.field(description="Null when the operator made it, on the command line.")
+    created_by: User | None = strawberry.field(description="Null if the operator created it on the command line.")
     last_used_at: datetime | None = strawberry.field(
-        description="When the key last passed verification, at most 5 seconds behind. Null when it never did."
+        description="When the key last passed verification, at most 5 seconds old. Null if it never did."
     )
     deleted_at: datetime | None
-    deleted_by: User | None = strawberry.field(description="Null when the operator did it, on the command line.")
+    deleted_by: User | None = strawberry.field(description="Null if the operator did it on the command line.")
     previous_secret_works_until: datetime | None = strawberry.field(
-        description="After a rotation with overlap: until when the secret before still works. Null when none does."
+        description=(
+            "After a rotation with overlap, the end of the overlap: until then the previous secret works. Else null."
+        )
     )
     previous_secret_last_used_at: datetime | None = strawberry.field(
-        description="When the secret before last passed: whoever still uses it must be found before the overlap ends."
+        description="When the previous secret last passed: its callers must switch before the overlap ends."
     )
-    viewer_can_manage: bool = strawberry.field(description="Whether the viewer may rename, rotate and delete it.")
+    viewer_can_manage: bool = strawberry.field(
+        description="Whether the viewer is allowed to rename, rotate and delete it."
+    )
 
-    @strawberry.field(description="Null, with an error beside it, when it can't be read just now.")
+    @strawberry.field(description="Null, with an error in the response, if it can't be read at the moment.")
     def usage(self, info: Info) -> ApiKeyUsage | None:
         return ApiKeyUsage(record=self.record) if may_see_usage(info.context.actor, self.record) else None
 
 
-@strawberry.type(description="A new secret. This is the only time that it is shown.")
+@strawberry.type(description="A new secret. It is shown only this time.")
 class ApiKeyIssued:
     api_key: ApiKey
-    secret: str = strawberry.field(description="The whole key, as a caller presents it.")
+    secret: str = strawberry.field(description="The complete key, as a caller sends it.")
 
 
 @strawberry.type(description="The key is revoked: no verification that starts from now on succeeds.")

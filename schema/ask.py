@@ -29,28 +29,28 @@ class AskAssistantInput:
     conversation_id: strawberry.ID | None = strawberry.field(
         default=None,
         description=(
-            "Goes on with a conversation of the viewer's; without it, a new one starts. Any other is InvalidInput."
+            "The viewer's conversation to continue. Without it, a new one starts. Any other id is InvalidInput."
         ),
     )
     client_message_id: strawberry.ID | None = strawberry.field(
         default=None,
         description=(
-            "Chosen by the client, so that asking again after a broken connection gives the same answer and not a "
-            "second one. With another text it is InvalidInput."
+            "Chosen by the client. A message that is sent again with the same id gets the same answer, not a "
+            "second one. The same id with another text is InvalidInput."
         ),
     )
     api_key_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The key that the person is looking at, where there is one."
+        default=None, description="The key that the person is looking at, if any."
     )
     request_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The refused request that the person asks about, where there is one."
+        default=None, description="The refused request that the person asks about, if any."
     )
 
 
 AskAssistantResult = Annotated[AssistantAnswer | InvalidInput, strawberry.union("AskAssistantResult")]
 AssistantEvent = Annotated[
     AssistantTextChunk | AssistantAnswer | InvalidInput,
-    strawberry.union("AssistantEvent", description="Chunks, then the answer; or InvalidInput alone."),
+    strawberry.union("AssistantEvent", description="Chunks, then the answer; or only InvalidInput."),
 ]
 ContactSupportResult = Annotated[SupportTicket | InvalidInput, strawberry.union("ContactSupportResult")]
 
@@ -58,7 +58,7 @@ ContactSupportResult = Annotated[SupportTicket | InvalidInput, strawberry.union(
 @strawberry.type
 class Subscription:
     @strawberry.subscription(
-        permission_classes=[SignedIn], description="The same answer as askAssistant, as it is written."
+        permission_classes=[SignedIn], description="The same answer as askAssistant, streamed while it is written."
     )
     async def assistant_answer(self, info: Info, input: AskAssistantInput) -> AsyncGenerator[AssistantEvent, None]:
         try:

@@ -11,18 +11,18 @@ from resolvers.audit import Event, Page
 from schema.api_key import ApiKey, to_api_key
 from schema.organization import User, to_user
 
-strawberry.enum(AuditAction, description="What kinds of event there are.")
+strawberry.enum(AuditAction, description="The kinds of event.")
 
 
-@strawberry.type(description="Something that happened to the organization's keys.")
+@strawberry.type(description="An event of the organization's keys.")
 class AuditEvent:
     id: strawberry.ID
     action: AuditAction
     at: datetime
-    actor: User | None = strawberry.field(description="Null when the operator did it, on the command line.")
+    actor: User | None = strawberry.field(description="Null if the operator did it on the command line.")
     ip_address: str | None
     api_key: ApiKey | None
-    summary: str = strawberry.field(description="One sentence a person can read.")
+    summary: str = strawberry.field(description="One sentence for people.")
 
 
 @strawberry.type

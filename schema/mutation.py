@@ -73,7 +73,7 @@ class RenameApiKeyInput:
 class RotateApiKeyInput:
     id: strawberry.ID
     overlap_seconds: int = strawberry.field(
-        default=0, description="How long the secret before works on; at most 86400."
+        default=0, description="How long the previous secret continues to work; at most 86400."
     )
 
 
@@ -92,7 +92,7 @@ DeleteApiKeyResult = Annotated[ApiKeyDeleted | ApiKeyNotFound, strawberry.union(
 
 @strawberry.type
 class Mutation:
-    @strawberry.mutation(description="Begins a new session; the browser gets its cookie.")
+    @strawberry.mutation(description="Starts a new session and sets its cookie.")
     async def sign_in(self, info: Info, input: SignInInput) -> SignInResult | None:
         return to_viewer(await info.context.visit.sign_in(input.email, input.password))
 
@@ -111,8 +111,8 @@ class Mutation:
     @strawberry.mutation(
         permission_classes=[MayCreateKeys],
         description=(
-            "Takes a slot and issues a key. Organization admins create both kinds, agent admins agent-level keys of "
-            "the agents they administer, members none."
+            "Takes a slot and issues a key. Organization admins can create keys of both scopes, agent admins "
+            "agent-level keys of the agents they administer, members can't create keys."
         ),
     )
     async def create_api_key(self, info: Info, input: CreateApiKeyInput) -> CreateApiKeyResult | None:
@@ -143,10 +143,10 @@ class Mutation:
     @strawberry.mutation(
         permission_classes=[MayRotateKeys],
         description=(
-            "Gives the key a new secret and keeps its id, public id, name, scope and slot, so that it also works when "
-            "every slot is taken. The secret before works on for overlapSeconds, at most 86400; those before it end "
-            "at once. With 0, none but the new one works: the emergency stop. For organization admins, and for admins "
-            "of the key's agent."
+            "Gives the key a new secret and keeps its id, public id, name, scope and slot, so it also works when "
+            "every slot is taken. The previous secret works for overlapSeconds more, at most 86400; older secrets end "
+            "at once. With 0, only the new secret works: use it in an emergency. For organization admins, and for "
+            "admins of the key's agent."
         ),
     )
     async def rotate_api_key(self, info: Info, input: RotateApiKeyInput) -> RotateApiKeyResult | None:
@@ -173,14 +173,14 @@ class Mutation:
 
     @strawberry.mutation(
         permission_classes=[SignedIn],
-        description="Asks the assistant. It answers from what the viewer may see, and can change nothing.",
+        description=(
+            "Asks the assistant. It uses only data that the viewer is allowed to see, and can't change anything."
+        ),
     )
     async def ask_assistant(self, info: Info, input: AskAssistantInput) -> AskAssistantResult | None:
         return await whole_answer(info.context, input)
 
-    @strawberry.mutation(
-        permission_classes=[SignedIn], description="Null when there is no such message of the viewer's."
-    )
+    @strawberry.mutation(permission_classes=[SignedIn], description="Null if the viewer has no such message.")
     async def rate_message(self, info: Info, message_id: strawberry.ID, helpful: bool) -> Message | None:
         context = info.context
         record = await conversations.rate(
@@ -196,8 +196,8 @@ class Mutation:
     @strawberry.mutation(
         permission_classes=[SignedIn],
         description=(
-            "Hands over to people, with or without a conversation. A second call for the same conversation returns its "
-            "ticket. A note has at most 2000 characters."
+            "Hands over to the support team, with or without a conversation. A second call for the same conversation "
+            "returns its ticket. A note has at most 2000 characters."
         ),
     )
     async def contact_support(

@@ -13,21 +13,21 @@ from models.engine.ids import Prefix, external_id
 from models.person import NamedPerson
 
 
-@strawberry.enum(description="What a person is in one organization.")
+@strawberry.enum(description="The role of a person in one organization.")
 class Role(Enum):
     ORGANIZATION_ADMIN = strawberry.enum_value(
-        person.Role.ORGANIZATION_ADMIN, description="Creates and manages organization-level and agent-level keys."
+        person.Role.ORGANIZATION_ADMIN, description="Can create and manage organization-level and agent-level keys."
     )
     AGENT_ADMIN = strawberry.enum_value(
         person.Role.AGENT_ADMIN,
-        description="Creates and manages agent-level keys only, of the agents that this person administers.",
+        description="Can create and manage only agent-level keys, of the agents that this person administers.",
     )
-    MEMBER = strawberry.enum_value(person.Role.MEMBER, description="Manages no keys. May ask the assistant.")
+    MEMBER = strawberry.enum_value(person.Role.MEMBER, description="Can't manage keys. Can ask the assistant.")
 
 
 @strawberry.type(
     description=(
-        "Somebody who can sign in. An id of any type is an opaque string whose prefix tells the type: usr_, org_, "
+        "Somebody who can sign in. An id of any type is an opaque string whose prefix shows the type: usr_, org_, "
         "agt_, key_, req_, evt_."
     )
 )
@@ -37,12 +37,12 @@ class User:
     name: str
 
 
-@strawberry.type(description="A software worker that others call.")
+@strawberry.type(description="A program that callers reach through a gateway.")
 class Agent:
     id: strawberry.ID
     name: str
     deleted_at: datetime | None = strawberry.field(
-        description="When the operator deleted it; it is still shown for the keys that had it."
+        description="When the operator deleted the agent, which is still shown for its keys."
     )
 
 

@@ -17,17 +17,15 @@ from schema.viewer import Organization, Viewer, to_organization, to_viewer
 class Query:
     @strawberry.field(
         description=(
-            "Null when nobody is signed in. Everything else but supportEmail, signIn and signOut answers "
-            "UNAUTHENTICATED then."
+            "Null when nobody is signed in. Everything except supportEmail, signIn and signOut then answers "
+            "UNAUTHENTICATED."
         )
     )
     def viewer(self, info: Info) -> Viewer | None:
         signed_in = info.context.visit.signed_in
         return None if signed_in is None else to_viewer(signed_in)
 
-    @strawberry.field(
-        description="Where support by e-mail is, if the operator set an address. Also for the signed-out."
-    )
+    @strawberry.field(description="The address of support, if the operator set one. Available without signing in.")
     def support_email(self, info: Info) -> str | None:
         if info.context.visit.signed_in is not None:
             info.context.require_signed_in()
@@ -35,7 +33,7 @@ class Query:
 
     @strawberry.field(
         permission_classes=[SignedIn],
-        description="Null when there is no such organization or the viewer is not in it: the two can't be told apart.",
+        description="Null if the organization does not exist or the viewer is not in it; the two look the same.",
     )
     def organization(self, info: Info, id: strawberry.ID) -> Organization | None:
         organization_id = parse_external_id(Prefix.ORGANIZATION, id)
@@ -46,7 +44,7 @@ class Query:
 
     @strawberry.field(
         permission_classes=[SignedIn],
-        description="Null when there is no such key or the viewer may not see it: the two can't be told apart.",
+        description="Null if the key does not exist or the viewer is not allowed to see it; the two look the same.",
     )
     async def api_key(self, info: Info, id: strawberry.ID) -> ApiKey | None:
         context = info.context
@@ -59,10 +57,10 @@ class Query:
     @strawberry.field(
         permission_classes=[SignedIn],
         description=(
-            "Why was this request refused? The id is the requestId of the 401, 403 or 429 answer. A request that was "
-            "never seen and one whose key the viewer may not see give the same answer: NEEDS_DETAILS. A request that "
-            "carried no key, or a malformed one, belongs to nobody: whoever has its id is told what was wrong with its "
-            "form. So does one that was answered invalid_key: KEY_UNKNOWN."
+            "Explains why a request was refused. The id is the requestId of the 401, 403 or 429 answer. A request that "
+            "does not exist and a request whose key the viewer is not allowed to see give the same answer: "
+            "NEEDS_DETAILS. A request without a key, or with a malformed or unknown key, belongs to no organization, "
+            "so everybody who has its id gets the reason."
         ),
     )
     async def diagnose_request(
@@ -73,7 +71,7 @@ class Query:
 
     @strawberry.field(
         permission_classes=[SignedIn],
-        description="One of the viewer's own conversations, in an organization that they are still in; else null.",
+        description="One of the viewer's own conversations, in an organization that the viewer is still in; else null.",
     )
     async def conversation(self, info: Info, id: strawberry.ID) -> Conversation | None:
         context = info.context

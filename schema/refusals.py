@@ -36,9 +36,9 @@ def as_error(refusal: Refusal) -> GraphQLError | None:
     return GraphQLError(refusal.message, extensions=extensions)
 
 
-@strawberry.type(description="Something in the input does not fit.")
+@strawberry.type(description="A field of the input is invalid.")
 class InvalidInput:
-    field: str = strawberry.field(description="The input field that is wrong, in camelCase.")
+    field: str = strawberry.field(description="The invalid input field, in camelCase.")
     message: str
 
 
@@ -47,21 +47,23 @@ class KeyLimitReached:
     message: str
     key_allowance: KeyAllowance
     candidates: list[ApiKey] = strawberry.field(
-        description="The keys that the viewer may delete to free a slot, the likeliest first."
+        description="The keys that the viewer can delete to free a slot, the likeliest first."
     )
 
 
 @strawberry.type(
-    description="No such key, deleted before, or one that the viewer may not see: these can't be told apart."
+    description=(
+        "The key does not exist, was deleted, or the viewer is not allowed to see it; these cases look the same."
+    )
 )
 class ApiKeyNotFound:
     message: str
 
 
-@strawberry.type(description="The same for an unknown address and a wrong password.")
+@strawberry.type(description="Sign-in failed. The answer is the same for an unknown address and a wrong password.")
 class SignInRefused:
     message: str
-    retry_after_seconds: int | None = strawberry.field(description="When to try again, after too many failures.")
+    retry_after_seconds: int | None = strawberry.field(description="How long to wait, after too many failures.")
 
 
 class ShowInvalidInput(strawberry.ExceptionHandler[refusals.InvalidInput, InvalidInput]):

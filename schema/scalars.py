@@ -12,19 +12,19 @@ def _serialize(instant: datetime) -> str:
 
 def _parse(text: object) -> datetime:
     if not isinstance(text, str):
-        raise TypeError("Give an instant as text, such as 2026-11-24T12:00:00Z.")
+        raise TypeError("Use a time as text, such as 2026-11-24T12:00:00Z.")
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("Give an instant in ISO 8601, such as 2026-11-24T12:00:00Z.") from None
+        raise ValueError("Use a time in ISO 8601, such as 2026-11-24T12:00:00Z.") from None
     if instant.tzinfo is None:
-        raise ValueError("Give the instant's time zone, such as the Z in 2026-11-24T12:00:00Z.")
+        raise ValueError("Add the time zone, such as the Z in 2026-11-24T12:00:00Z.")
     return instant.astimezone(UTC)
 
 
 INSTANT: ScalarDefinition = strawberry.scalar(
     name="DateTime",
-    description="An instant, ISO 8601 in UTC with a trailing Z.",
+    description="A point in time, ISO 8601 in UTC with a trailing Z.",
     serialize=_serialize,
     parse_value=_parse,
 )

@@ -20,7 +20,7 @@ from schema.api_key import ApiKey, to_api_key
 from schema.context import Info
 
 
-@strawberry.enum(description="What a diagnosis found. One case, so that a client can branch on it.")
+@strawberry.enum(description="The finding of a diagnosis, for clients to branch on.")
 class DiagnosisCase(Enum):
     KEY_DELETED = strawberry.enum_value(Case.KEY_DELETED, description="401: the key was deleted.")
     SECRET_REPLACED = strawberry.enum_value(
@@ -29,14 +29,14 @@ class DiagnosisCase(Enum):
     KEY_UNKNOWN = strawberry.enum_value(
         Case.KEY_UNKNOWN,
         description=(
-            "401: right in form, but not issued here as it stands: mistyped, invented, another installation's, or a "
-            "key of an organization that the asker is not in."
+            "401: the form is right, but the key was not issued here: it is mistyped, made up, from another "
+            "installation, or a key of an organization that the asking person is not in."
         ),
     )
     KEY_MALFORMED = strawberry.enum_value(
-        Case.KEY_MALFORMED, description="401: what was sent cannot be one of our keys by its form alone."
+        Case.KEY_MALFORMED, description="401: the text that was sent does not have the form of a key."
     )
-    KEY_MISSING = strawberry.enum_value(Case.KEY_MISSING, description="401: the request carried no key at all.")
+    KEY_MISSING = strawberry.enum_value(Case.KEY_MISSING, description="401: the request contained no key.")
     AGENT_NOT_IN_SCOPE = strawberry.enum_value(
         Case.AGENT_NOT_IN_SCOPE, description="403: an agent-level key was used for another agent."
     )
@@ -48,7 +48,7 @@ class DiagnosisCase(Enum):
         Case.SERVICE_UNAVAILABLE, description="503: verification was not available; the key is not the cause."
     )
     GATEWAY_NOT_ALLOWED = strawberry.enum_value(
-        Case.GATEWAY_NOT_ALLOWED, description="403: the request did not come by way of the operator's gateway."
+        Case.GATEWAY_NOT_ALLOWED, description="403: the request did not come through the operator's gateway."
     )
     KEY_LIMIT_REACHED = strawberry.enum_value(
         Case.KEY_LIMIT_REACHED, description="No key can be created: every slot is taken."
@@ -61,25 +61,25 @@ class DiagnosisCase(Enum):
         Case.SCOPE_IMMUTABLE, description="The scope can't be changed after creation."
     )
     KEY_WORKS = strawberry.enum_value(
-        Case.KEY_WORKS, description="The key is good and requests with it pass: what fails is elsewhere."
+        Case.KEY_WORKS, description="The key is valid and requests with it pass: the cause is elsewhere."
     )
     NO_REQUESTS_SEEN = strawberry.enum_value(
-        Case.NO_REQUESTS_SEEN, description="The key is good, but no request with it has arrived in the last day."
+        Case.NO_REQUESTS_SEEN, description="The key is valid, but no request with it has arrived in the last day."
     )
     KEY_EXPOSED = strawberry.enum_value(
-        Case.KEY_EXPOSED, description="The secret got where it should not be: what to do first."
+        Case.KEY_EXPOSED, description="The secret was exposed; the steps say what to do first."
     )
     HOW_TO = strawberry.enum_value(
         Case.HOW_TO,
-        description="What the documentation or the records answer, where nothing is wrong.",
+        description="An answer from the documentation or the records; nothing is wrong.",
     )
-    HUMAN_REQUESTED = strawberry.enum_value(Case.HUMAN_REQUESTED, description="The person wants a human.")
+    HUMAN_REQUESTED = strawberry.enum_value(Case.HUMAN_REQUESTED, description="The person wants to talk to support.")
     NEEDS_DETAILS = strawberry.enum_value(
         Case.NEEDS_DETAILS,
-        description="More is needed to tell: suggestedReplies has the likely readings. Also the answer to a greeting.",
+        description="More details are needed: suggestedReplies has the likely meanings. Also the answer to a greeting.",
     )
     OFF_TOPIC = strawberry.enum_value(
-        Case.OFF_TOPIC, description="Not about this organization's API keys, or not the assistant's to do."
+        Case.OFF_TOPIC, description="Not about this organization's API keys, or something that the assistant can't do."
     )
 
 
@@ -99,35 +99,37 @@ class MessageAuthor(Enum):
     ASSISTANT = Author.ASSISTANT
 
 
-@strawberry.type(description="Something that was looked at, and what was found. Plain text.")
+@strawberry.type(description="A record that was checked, and its value. Plain text.")
 class Evidence:
-    label: str = strawberry.field(description="What was looked at, in a few words.")
+    label: str = strawberry.field(description="The name of the record, in a few words.")
     value: str
     at: datetime | None
 
 
-@strawberry.type(description="What was found, on what, and what to do. Plain text.")
+@strawberry.type(description="The finding, its evidence, and what to do. Plain text.")
 class Diagnosis:
     key_id: strawberry.Private[UUID | None]
     case: DiagnosisCase
-    summary: str = strawberry.field(description="One sentence or two: the verdict.")
+    summary: str = strawberry.field(description="The finding, in one or two sentences.")
     evidence: list[Evidence] = strawberry.field(
-        description="The facts it rests on, each checkable, none that the asking person may not see."
+        description=(
+            "The facts that the finding is based on. The asking person is allowed to see and can check all of them."
+        )
     )
     steps: list[str] = strawberry.field(description="What to do, in order.")
 
-    @strawberry.field(description="The key it is about, when the asking person may see it.")
+    @strawberry.field(description="The key that the finding is about, if the asking person is allowed to see it.")
     async def api_key(self, info: Info) -> ApiKey | None:
         return await _key(info, self.key_id)
 
 
-@strawberry.type(description="A passage of the documentation that an answer rests on.")
+@strawberry.type(description="A section of the documentation that an answer is based on.")
 class Citation:
     title: str
-    url: str = strawberry.field(description="A path on this server that opens the passage.")
+    url: str = strawberry.field(description="The path of the section on this server.")
 
 
-@strawberry.type(description="Something to offer as a button. The assistant itself carries out none of it.")
+@strawberry.type(description="A step to offer as a button. The assistant itself never carries it out.")
 class SuggestedAction:
     key_id: strawberry.Private[UUID | None]
     kind: SuggestedActionKind
@@ -138,20 +140,20 @@ class SuggestedAction:
         return await _key(info, self.key_id)
 
 
-@strawberry.type(description="Something that the person can send with one click.")
+@strawberry.type(description="A reply that the person can send with one click.")
 class SuggestedReply:
     label: str
-    message: str = strawberry.field(description="What is sent as the next message.")
+    message: str = strawberry.field(description="The text to send as the next message.")
 
 
-@strawberry.type(description="What the person wrote, or what the assistant answered.")
+@strawberry.type(description="A message of the person or of the assistant.")
 class Message:
     id: strawberry.ID
     author: MessageAuthor
     text: str = strawberry.field(
         description=(
-            "A person's is plain text, with pasted keys redacted. The assistant's is CommonMark without raw HTML and "
-            "images, names and other foreign values escaped."
+            "A person's text is plain, with pasted keys redacted. The assistant's text is CommonMark without raw "
+            "HTML and images; names and other values from outside are escaped."
         )
     )
     at: datetime
@@ -166,10 +168,10 @@ class Message:
     actions: list[SuggestedAction]
     suggested_replies: list[SuggestedReply] = strawberry.field(
         description=(
-            "At most three: the other readings of an unclear question, the likeliest first, then what people ask next."
+            "At most three: the other meanings of an unclear question, likeliest first, then common next questions."
         )
     )
-    helpful: bool | None = strawberry.field(description="What rateMessage said of it.")
+    helpful: bool | None = strawberry.field(description="The rating from rateMessage.")
 
 
 @strawberry.type(description="A hand-over to the human support team, with the redacted conversation.")
@@ -178,11 +180,11 @@ class SupportTicket:
     created_at: datetime
     sent_to: str | None = strawberry.field(
         description=(
-            "The address that the hand-over goes to. Null where the operator set none: the operator finds the ticket "
-            "on the command line."
+            "The address that the hand-over is sent to. Null if the operator set none: the operator then reads the "
+            "ticket on the command line."
         )
     )
-    sent_at: datetime | None = strawberry.field(description="Null while it is waiting to be sent.")
+    sent_at: datetime | None = strawberry.field(description="Null until it is sent.")
 
 
 @strawberry.type(description="A person's conversation with the assistant. Nobody else can read it.")
@@ -192,7 +194,7 @@ class Conversation:
     title: str = strawberry.field(description="The first message, redacted, at most 80 characters.")
     started_at: datetime
 
-    @strawberry.field(description="Oldest first: the last so many, before the message named.")
+    @strawberry.field(description="The last messages before the given one, oldest first; last says how many.")
     async def messages(self, info: Info, last: int = 50, before: strawberry.ID | None = None) -> list[Message]:
         loads = info.context.support.messages(page_size(last, "last"), before_id(Prefix.MESSAGE, before))
         return [to_message(each) for each in await loads.load(self.internal_id)]
@@ -209,7 +211,7 @@ class AssistantAnswer:
     message: Message
 
 
-@strawberry.type(description="A piece of an answer's text, as it is written.")
+@strawberry.type(description="A piece of an answer's text, sent while the answer is written.")
 class AssistantTextChunk:
     conversation_id: strawberry.ID
     text: str

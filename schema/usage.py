@@ -26,8 +26,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @strawberry.enum(
     description=(
-        "Why a request was refused. What the caller is told is only 401, 403 or 429; this is for people who may see "
-        "the key."
+        "Why a request was refused. The caller only gets 401, 403 or 429; the reason is for people who are allowed "
+        "to see the key."
     )
 )
 class RefusalReason(Enum):
@@ -41,17 +41,17 @@ class RefusalReason(Enum):
     QUOTA_EXCEEDED = RefusedReason.QUOTA_EXCEEDED
 
 
-@strawberry.type(description="How many requests the key may make in a minute. The window slides.")
+@strawberry.type(description="How many requests the key can make in a minute, counted in a sliding window.")
 class RateLimit:
     limit: int = strawberry.field(description="Requests allowed in one window.")
     window_seconds: int
     remaining: int
     resets_at: datetime = strawberry.field(
-        description="When room comes back: the oldest requests that count leave the window. Now where none counts."
+        description="When the oldest counted requests leave the window. Now, if no request is counted."
     )
 
 
-@strawberry.type(description="How many requests the key may make in a calendar month in UTC.")
+@strawberry.type(description="How many requests the key can make in a calendar month in UTC.")
 class Quota:
     limit: int = strawberry.field(description="Requests allowed in one period.")
     used: int
@@ -60,7 +60,7 @@ class Quota:
     period_end: datetime
 
 
-@strawberry.type(description="What became of the requests within one interval.")
+@strawberry.type(description="The outcomes of the requests within one interval.")
 class UsagePoint:
     start: datetime
     allowed: int
@@ -82,13 +82,13 @@ class Caller:
 class RefusedRequest:
     organization_id: strawberry.Private[UUID]
     agent_id: strawberry.Private[UUID | None]
-    id: strawberry.ID = strawberry.field(description="The requestId that the refused caller was given.")
+    id: strawberry.ID = strawberry.field(description="The requestId that the refused caller got.")
     reason: RefusalReason
     at: datetime
     ip_address: str | None
     user_agent: str | None
 
-    @strawberry.field(description="The agent that the request was for, when the viewer may know of it.")
+    @strawberry.field(description="The agent that the request was for, if the viewer is allowed to see it.")
     async def agent(self, info: Info) -> Agent | None:
         context = info.context
         if self.agent_id is None or not may_know_agent(context.actor, self.organization_id, self.agent_id):
@@ -97,7 +97,7 @@ class RefusedRequest:
         return None if agent is None else to_agent(agent)
 
 
-@strawberry.type(description="What the Usage page shows.")
+@strawberry.type(description="The data of the Usage page.")
 class ApiKeyUsage:
     record: strawberry.Private[ApiKeyRecord]
 
@@ -111,9 +111,9 @@ class ApiKeyUsage:
 
     @strawberry.field(
         description=(
-            "Requests by outcome in each interval that has a moment in [from, to), oldest first, in UTC, those without "
-            f"a request included; at most {INTERVALS_AT_MOST}. Hours are kept for {HOURS_KEPT_DAYS} days, days for 2 "
-            "years; what is older is empty."
+            "Requests by outcome in each interval that overlaps [from, to), oldest first, in UTC, including "
+            f"intervals without a request included; at most {INTERVALS_AT_MOST}. Hours are kept for "
+            f"{HOURS_KEPT_DAYS} days, days for 2 years; what is older is empty."
         )
     )
     async def series(
@@ -127,14 +127,14 @@ class ApiKeyUsage:
         return [_to_point(point) for point in await info.context.usage.series(intervals).load(self.record.id)]
 
     @strawberry.field(
-        description="The newest requests that were refused, newest first, also those made after the key was deleted."
+        description="The newest refused requests, newest first, including requests made after the key was deleted."
     )
     async def refusals(self, info: Info, first: int = 20) -> list[RefusedRequest]:
         records = await info.context.usage.refusals(page_size(first)).load(self.record.id)
         return [_to_refused(record, self.record.organization_id) for record in records]
 
     @strawberry.field(
-        description=f"Who has used it with success: the {KEPT_OF_A_KEY} newest pairs of address and user agent."
+        description=f"The callers whose requests passed: the {KEPT_OF_A_KEY} newest pairs of address and user agent."
     )
     async def callers(self, info: Info, first: int = 20) -> list[Caller]:
         wanted = page_size(first)

@@ -19,17 +19,17 @@ from schema.organization import Agent, KeyAllowance, Role, User, to_agent, to_al
 from schema.support import Conversation, SuggestedReply, to_conversation, to_replies
 
 
-@strawberry.type(description="A tenant: it runs agents, and its callers present API keys.")
+@strawberry.type(description="An organization has agents, people and API keys.")
 class Organization:
     internal_id: strawberry.Private[UUID]
     id: strawberry.ID
     name: str
     viewer_role: Role
     key_allowance: KeyAllowance = strawberry.field(
-        description="How many of the key slots are taken, by keys of either scope, also those the viewer may not see."
+        description="How many key slots are taken, by keys of both scopes, including keys that the viewer can't see."
     )
 
-    @strawberry.field(description="The organization's admins, for every viewer: whom to ask.")
+    @strawberry.field(description="The organization's admins, so that every viewer can see whom to ask.")
     async def admins(self, info: Info) -> list[User]:
         async with info.context.services.database.reading() as session:
             people = await organizations.admins(session, info.context.actor, organization_id=self.internal_id)
@@ -37,7 +37,7 @@ class Organization:
 
     @strawberry.field(
         description=(
-            "The agents that the viewer may scope a key to: all of them for an organization admin, those administered "
+            "The agents that the viewer can create keys for: all of them for an organization admin, those administered "
             "for an agent admin, none for a member."
         )
     )
@@ -48,9 +48,9 @@ class Organization:
 
     @strawberry.field(
         description=(
-            "The keys that the viewer may see, newest first: all for an organization admin, those of the agents "
-            "administered for an agent admin, none for a member. The 100 newest deleted ones when asked for. "
-            "search is in the name or the hint, case aside."
+            "The keys that the viewer is allowed to see, newest first: all for an organization admin, those of the "
+            "agents administered for an agent admin, none for a member. The 100 newest deleted ones when asked for. "
+            "search matches the name or the hint, ignoring case."
         )
     )
     async def api_keys(
@@ -77,8 +77,8 @@ class Organization:
 
     @strawberry.field(
         description=(
-            "What happened to the organization's keys, newest first. Organization admins see everything, agent admins "
-            "what concerns their agents' keys, members nothing."
+            "The events of the organization's keys, newest first. Organization admins see everything, agent admins "
+            "the events of their agents' keys, members nothing."
         )
     )
     async def audit_log(self, info: Info, first: int = 50, after: str | None = None) -> AuditEventConnection:
@@ -91,15 +91,17 @@ class Organization:
 
     @strawberry.field(
         description=(
-            "Questions worth asking the assistant now, from the organization's live state: 'Why does deploy get 401?' "
-            "only when it does."
+            "Suggested questions for the assistant, from the organization's current state: 'Why does deploy get 401?' "
+            "only if it does."
         )
     )
     async def assistant_starters(self, info: Info) -> list[SuggestedReply]:
         context = info.context
         return to_replies(await worth_asking(context.assistant, asker(context, self.id)))
 
-    @strawberry.field(description="The viewer's own conversations here, newest first, those before the one named.")
+    @strawberry.field(
+        description="The viewer's own conversations in this organization, newest first; before continues after a page."
+    )
     async def conversations(
         self, info: Info, first: int = 20, before: strawberry.ID | None = None
     ) -> list[Conversation]:

@@ -29,7 +29,7 @@ EXPECTED = (Failure, PortTaken, Refusal, SettingsError)
 
 cli = typer.Typer(
     name="keydesk",
-    help="Self-service API keys: runs the server, and does what an operator may do.",
+    help="Self-service API keys: runs the server, and has the operator's commands.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except TyperException as error:
         sys.exit(_wrong_usage(error, typed))
     except Exception as error:
-        note(f"This is a fault of Keydesk's: {type(error).__name__} in {_place(error)}. Please report it.")
+        note(f"This is a bug in Keydesk: {type(error).__name__} in {_place(error)}. Please report it.")
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -24,12 +24,12 @@ from resolvers.operator import agents as operator_agents
 from resolvers.operator.agents import DeletedAgent
 from resolvers.operator.lookup import named_agent, named_organization
 
-commands = typer.Typer(no_args_is_help=True, help="Agents: what agent-level API keys are for.")
+commands = typer.Typer(no_args_is_help=True, help="Agents, which agent-level API keys are for.")
 
 
 @commands.command()
 def create(name: Name, organization: OrganizationOption, as_json: AsJson = False) -> None:
-    """Make an agent in an organization."""
+    """Create an agent in an organization."""
 
     async def operation(workplace: Workplace) -> Agent:
         async with workplace.database.transaction() as session:
@@ -56,14 +56,14 @@ def list_(organization: OrganizationOption, as_json: AsJson = False) -> None:
     lines = table(
         ("ID", "NAME", "CREATED (UTC)"),
         [(external_id(Prefix.AGENT, row.id), row.name, minute(row.created_at)) for row in rows],
-        empty="This organization has no agent yet. Make one: keydesk agent create NAME --organization ORG",
+        empty="This organization has no agent yet. Create one: keydesk agent create NAME --organization ORG",
     )
     show([agent_form(row) for row in rows], lines, as_json=as_json)
 
 
 @commands.command()
 def rename(agent: AgentArgument, name: Name, as_json: AsJson = False) -> None:
-    """Give an agent another name."""
+    """Rename an agent."""
 
     async def operation(workplace: Workplace) -> Agent:
         async with workplace.database.transaction() as session:
@@ -76,15 +76,13 @@ def rename(agent: AgentArgument, name: Name, as_json: AsJson = False) -> None:
 
 @commands.command()
 def delete(agent: AgentArgument, yes: Yes = False, as_json: AsJson = False) -> None:
-    """
-    Delete an agent with its API keys: no request with one of them passes any more.
-
-    Asks first on a terminal.
-    """
+    """Delete an agent with its API keys. Requests with these keys are refused at once. On a terminal, asks first."""
     if is_terminal() and not yes:
         found, keys = work(lambda workplace: _with_keys(workplace, agent))
         agent = external_id(Prefix.AGENT, found.id)
-        confirm(f"Delete {_words(found)}? Its API keys ({keys}) go with it, and their requests are refused at once.")
+        confirm(
+            f"Delete {_words(found)}? Its API keys ({keys}) are deleted too, and their requests are refused at once."
+        )
 
     async def operation(workplace: Workplace) -> DeletedAgent:
         async with workplace.database.transaction() as session:

@@ -16,7 +16,7 @@ from resolvers.operator import assistant_report
 from resolvers.operator.assistant_report import Proof, Report
 from resolvers.operator.lookup import named_organization
 
-commands = typer.Typer(no_args_is_help=True, help="The assistant: how well it does.")
+commands = typer.Typer(no_args_is_help=True, help="Reports on the assistant.")
 SHOWN_CHARACTERS = 100
 
 
@@ -29,15 +29,18 @@ def _group() -> None:
 def report(
     organization: OrganizationOption,
     days: Annotated[
-        int, typer.Option(min=1, max=KEPT_DAYS, metavar="N", help="How far back; conversations are kept 90 days.")
+        int,
+        typer.Option(
+            min=1, max=KEPT_DAYS, metavar="N", help="How many days to look back; conversations are kept 90 days."
+        ),
     ] = 30,
     as_json: AsJson = False,
 ) -> None:
     """
-    Show what the assistant found in an organization, and what of it helped.
+    Show how often the assistant answered in an organization, and which answers helped.
 
-    An answer counts as solved when the person called it helpful and the key that it was about was not refused in the
-    24 hours after. Messages that were not understood are listed, redacted, so that phrases can be added.
+    An answer counts as solved if the person rated it as helpful and its key was not refused in the following 24
+    hours. Messages that were not understood are listed, redacted, so that phrases can be added.
     """
 
     async def operation(workplace: Workplace) -> tuple[Organization, Report]:
@@ -110,7 +113,7 @@ def _lines(row: Organization, told: Report, days: int) -> Iterator[str]:
             (each.diagnosis_case, each.answers, each.direct, each.rated_up, each.rated_down, each.handed_over)
             for each in told.cases
         ],
-        empty="It has answered nothing.",
+        empty="The assistant has not answered any message.",
     )
     yield ""
     yield from table(

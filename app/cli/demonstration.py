@@ -23,9 +23,9 @@ LOOPBACK = "127.0.0.1"
 
 def demo(port: Port = 8000, as_json: AsJson = False) -> None:
     """
-    Serve a small demo organization, on this machine alone.
+    Serve a small demo organization that only this machine can reach.
 
-    It is made in ./keydesk.db, or where KEYDESK_DATABASE_URL says, and is there again at the next start.
+    It is created in ./keydesk.db, or in the database of KEYDESK_DATABASE_URL, and kept for the next start.
     """
     settings = settings_from_environment()
 
@@ -89,7 +89,7 @@ def _lines(prepared: Demo, address: str, curl: str) -> Sequence[str]:
         "Sign in as:",
         *(f"  {line}" for line in people),
         "",
-        "Is this API key good? (It gets a new secret at every start.)",
+        "Verify this API key (it gets a new secret at every start):",
         f"  {curl}",
         "",
         "Stop with Ctrl-C.",

@@ -37,7 +37,7 @@ from resolvers.operator.keys import Limited
 from resolvers.operator.lookup import named_agent, named_organization
 from resolvers.services import Issued, KeyServices
 
-commands = typer.Typer(no_args_is_help=True, help="API keys, for provisioning and for emergencies.")
+commands = typer.Typer(no_args_is_help=True, help="API keys: create, limit, rotate and delete them.")
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The key's id, such as key_0192…; never the secret.")]
 
@@ -48,11 +48,14 @@ def create(
     organization: OrganizationOption,
     agent: Annotated[
         str | None,
-        typer.Option(metavar="AGT", help="The agent that it is for: its id, or its name. Else it is for all."),
+        typer.Option(
+            metavar="AGT",
+            help="The agent that the key is for: its id or its name. Without it, the key is for all agents.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an API key and print its secret, this once."""
+    """Create an API key and print its secret, which is shown only once."""
 
     async def operation(workplace: Workplace) -> Issued:
         async with workplace.database.reading() as session:
@@ -71,7 +74,11 @@ def create(
                     agent_id=agent_id,
                 )
             except KeyLimitReached as refusal:
-                unused = f" Unused for longest is {key_words(refusal.candidates[0])}." if refusal.candidates else ""
+                unused = (
+                    f" The key that was unused for longest is {key_words(refusal.candidates[0])}."
+                    if refusal.candidates
+                    else ""
+                )
                 raise Failure(f"{refusal.message}{unused}") from None
 
     _show_issued("Created", work(operation), as_json=as_json)
@@ -86,12 +93,12 @@ def rotate(
             min=0,
             max=OVERLAP_SECONDS_AT_MOST,
             metavar="SECONDS",
-            help="How long the secret before works on; 0: it ends.",
+            help="How long the previous secret continues to work; 0 ends it at once.",
         ),
     ] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Give an API key a new secret and print it, this once. The key keeps its id, name and slot."""
+    """Give an API key a new secret and print it, only once. The key keeps its id, name and slot."""
 
     async def operation(workplace: Workplace) -> Issued:
         async with _issuing(workplace) as services:
@@ -102,7 +109,7 @@ def rotate(
 
 @commands.command()
 def rename(key: Key, name: Name, as_json: AsJson = False) -> None:
-    """Give an API key another name."""
+    """Rename an API key."""
 
     async def operation(workplace: Workplace) -> ApiKeyRecord:
         return await api_keys.rename_api_key(workplace.change_services(), OPERATOR, key_id=_key_id(key), name=name)
@@ -114,7 +121,7 @@ def rename(key: Key, name: Name, as_json: AsJson = False) -> None:
 @commands.command("list")
 def list_(
     organization: OrganizationOption,
-    deleted: Annotated[bool, typer.Option("--deleted", help="Show the 100 newest deleted ones too.")] = False,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Also show the 100 newest deleted keys.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show an organization's API keys, newest first."""
@@ -147,7 +154,7 @@ def list_(
             )
             for record, limits in keys
         ],
-        empty="This organization has no API key yet. Make one: keydesk key create NAME --organization ORG",
+        empty="This organization has no API key yet. Create one: keydesk key create NAME --organization ORG",
     )
     now = utc_now()
     form = [{**key_form(record, now), **key_limits_form(limits)} for record, limits in keys]
@@ -157,16 +164,16 @@ def list_(
 @commands.command()
 def limit(
     key: Key,
-    rate_limit: Annotated[int | None, limit_option("--rate-limit", "Requests a minute that it may make.")] = None,
+    rate_limit: Annotated[int | None, limit_option("--rate-limit", "Requests a minute that the key can make.")] = None,
     monthly_quota: Annotated[
-        int | None, limit_option("--monthly-quota", "Requests a calendar month (UTC) that it may make.")
+        int | None, limit_option("--monthly-quota", "Requests a calendar month (UTC) that the key can make.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """
-    Give an API key limits of its own, from its next verification on.
+    Set limits for one API key, from its next verification on.
 
-    A limit that is left out stays as it is. Without any option, those of its organization hold again.
+    A limit that is left out is unchanged. Without any option, the limits of the organization apply again.
     """
 
     async def operation(workplace: Workplace) -> Limited:
@@ -188,7 +195,7 @@ def limit(
 
 @commands.command()
 def delete(key: Key, as_json: AsJson = False) -> None:
-    """Revoke an API key: no request with it that starts from now on passes."""
+    """Delete an API key. Requests with this key are refused at once."""
 
     async def operation(workplace: Workplace) -> Deleted:
         return await api_keys.delete_api_key(workplace.change_services(), OPERATOR, key_id=_key_id(key))
@@ -215,14 +222,14 @@ def _limit_words(holding: int, own: int | None) -> str:
 def _key_id(text: str) -> UUID:
     key_id = parse_external_id(Prefix.API_KEY, text)
     if key_id is None:
-        raise ApiKeyNotFound("This is no API key's id, which looks like key_0192… : see keydesk key list.")
+        raise ApiKeyNotFound("This is not the id of an API key. Ids look like key_0192…: see keydesk key list.")
     return key_id
 
 
 def _show_issued(done: str, issued: Issued, *, as_json: bool) -> None:
-    lines = [f"{done} {key_words(issued.record)}. Its secret is shown this once:", "", f"    {issued.secret.reveal()}"]
+    lines = [f"{done} {key_words(issued.record)}. Its secret is shown only once:", "", f"    {issued.secret.reveal()}"]
     works_until = issued.record.previous_works_until
     if works_until is not None:
-        note(f"The secret before works until {works_until:%Y-%m-%d %H:%M:%S} UTC.")
+        note(f"The previous secret works until {works_until:%Y-%m-%d %H:%M:%S} UTC.")
     form = {**key_form(issued.record, utc_now()), "secret": issued.secret.reveal()}
     show(form, lines, as_json=as_json)

@@ -39,9 +39,9 @@ from resolvers.operator.organizations import DeletedOrganization
 
 commands = typer.Typer(no_args_is_help=True, help="Organizations, and their limits.")
 
-KEY_LIMIT = limit_option("--key-limit", "API keys that it may have at once.")
-RATE_LIMIT = limit_option("--rate-limit", "Requests a minute that each of its API keys may make.")
-MONTHLY_QUOTA = limit_option("--monthly-quota", "Requests a calendar month (UTC) that each of its API keys may make.")
+KEY_LIMIT = limit_option("--key-limit", "API keys that it can have at once.")
+RATE_LIMIT = limit_option("--rate-limit", "Requests a minute that each of its API keys can make.")
+MONTHLY_QUOTA = limit_option("--monthly-quota", "Requests a calendar month (UTC) that each of its API keys can make.")
 
 
 @commands.command()
@@ -52,7 +52,7 @@ def create(
     monthly_quota: Annotated[int, MONTHLY_QUOTA] = DEFAULT_MONTHLY_QUOTA,
     as_json: AsJson = False,
 ) -> None:
-    """Make an organization."""
+    """Create an organization."""
 
     async def operation(workplace: Workplace) -> Organization:
         async with workplace.database.transaction() as session:
@@ -91,7 +91,7 @@ def list_(as_json: AsJson = False) -> None:
             )
             for row in rows
         ],
-        empty="There is no organization yet. Make one: keydesk organization create NAME",
+        empty="There is no organization yet. Create one: keydesk organization create NAME",
     )
     show([organization_form(row) for row in rows], lines, as_json=as_json)
 
@@ -105,7 +105,7 @@ def update(
     monthly_quota: Annotated[int | None, MONTHLY_QUOTA] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change an organization's name or limits. A lower key limit takes no key away: it refuses new ones."""
+    """Change an organization's name or limits. A lower key limit deletes no keys; it refuses new ones."""
     if name is None and key_limit is None and rate_limit is None and monthly_quota is None:
         raise typer.BadParameter("say what to change: --name, --key-limit, --rate-limit or --monthly-quota.")
 
@@ -128,16 +128,16 @@ def update(
 @commands.command()
 def delete(organization: OrganizationArgument, yes: Yes = False, as_json: AsJson = False) -> None:
     """
-    Delete an organization with its agents and API keys: no request with one of them passes any more.
+    Delete an organization with its agents and API keys.
 
-    Asks first on a terminal.
+    Requests with these keys are refused at once. On a terminal, asks first.
     """
     if is_terminal() and not yes:
         found, agents = work(lambda workplace: _with_agents(workplace, organization))
         organization = external_id(Prefix.ORGANIZATION, found.id)
         confirm(
-            f"Delete {organization} “{found.name}”? Its agents ({agents}) and API keys ({found.live_key_count}) go "
-            "with it, and their requests are refused at once."
+            f"Delete {organization} “{found.name}”? Its agents ({agents}) and API keys ({found.live_key_count}) are "
+            "deleted too, and their requests are refused at once."
         )
 
     async def operation(workplace: Workplace) -> tuple[DeletedOrganization, list[str]]:
@@ -163,11 +163,11 @@ def delete(organization: OrganizationArgument, yes: Yes = False, as_json: AsJson
         **({"passwordsTakenAway": without_password} if without_password else {}),
     }
     gone = f"agents: {len(deleted.agent_ids)}, API keys: {len(deleted.key_ids)}"
-    lines = [f"Deleted {form['id']} “{row.name}” with what was in it ({gone})."]
+    lines = [f"Deleted {form['id']} “{row.name}” with everything in it ({gone})."]
     if without_password:
         lines.append(
-            f"The demo's passwords are public, so these people have none any more: {', '.join(without_password)}. "
-            "To let one of them sign in: keydesk user password EMAIL"
+            "The demo's passwords are public, so these people no longer have a password: "
+            f"{', '.join(without_password)}. To let one of them sign in: keydesk user password EMAIL"
         )
     show(form, lines, as_json=as_json)
 

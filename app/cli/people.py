@@ -48,9 +48,11 @@ PasswordOnInput = Annotated[
 ]
 Agents = Annotated[
     list[str] | None,
-    typer.Option("--agent", metavar="AGT", help="An agent that an agent admin administers; repeat it for several."),
+    typer.Option(
+        "--agent", metavar="AGT", help="An agent that an agent admin administers; repeat the option for several."
+    ),
 ]
-_AGENTS_ARE_FOR_AGENT_ADMINS = f"--agent goes with --role {Role.AGENT_ADMIN} alone."
+_AGENTS_ARE_FOR_AGENT_ADMINS = f"--agent is only for --role {Role.AGENT_ADMIN}."
 
 
 class PasswordMaker:
@@ -79,7 +81,7 @@ class PasswordMaker:
         if self.one_time is None:
             return []
         return [
-            f"One-time password, to be changed at the first sign-in, good until {minute(self.expires_at)} UTC:",
+            f"One-time password, to be changed at the first sign-in, valid until {minute(self.expires_at)} UTC:",
             "",
             f"    {self.one_time.reveal()}",
         ]
@@ -88,14 +90,14 @@ class PasswordMaker:
 @commands.command()
 def create(
     email: Email,
-    name: Annotated[str, typer.Option(callback=checked_name, metavar="NAME", help="What the person is called.")],
+    name: Annotated[str, typer.Option(callback=checked_name, metavar="NAME", help="The person's name.")],
     organization: OrganizationOption,
-    role: Annotated[Role, typer.Option(help="What the person is there.")],
+    role: Annotated[Role, typer.Option(help="The person's role in the organization.")],
     agent: Agents = None,
     password_stdin: PasswordOnInput = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put a person into an organization. One whose address is known keeps name and password."""
+    """Add a person to an organization. A person who already exists keeps name and password."""
     if agent and role is not Role.AGENT_ADMIN:
         raise typer.BadParameter(_AGENTS_ARE_FOR_AGENT_ADMINS)
     maker = PasswordMaker(from_input=password_stdin)
@@ -133,7 +135,11 @@ def update(
     agent: Agents = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change what a person is in an organization; --agent replaces the agents. It holds from their next request on."""
+    """
+    Change a person's role in an organization; --agent replaces the agents.
+
+    The change takes effect with the person's next request.
+    """
     if role is None and not agent:
         raise typer.BadParameter("say what to change: --role or --agent.")
     if agent and role not in (None, Role.AGENT_ADMIN):
@@ -178,14 +184,18 @@ def list_(organization: OrganizationOption, as_json: AsJson = False) -> None:
             )
             for member in members
         ],
-        empty="Nobody is in this organization yet. Add somebody: keydesk user create EMAIL --organization ORG …",
+        empty="This organization has no people yet. Add somebody: keydesk user create EMAIL --organization ORG …",
     )
     show([member_form(member, organization_id) for member in members], lines, as_json=as_json)
 
 
 @commands.command()
 def remove(email: Email, organization: OrganizationOption, as_json: AsJson = False) -> None:
-    """Take a person out of an organization and end their sessions. The API keys they made live on."""
+    """
+    Remove a person from an organization and end their sessions.
+
+    API keys that the person created continue to work.
+    """
 
     async def operation(workplace: Workplace) -> tuple[Person, UUID]:
         async with workplace.database.transaction() as session:
@@ -202,7 +212,11 @@ def remove(email: Email, organization: OrganizationOption, as_json: AsJson = Fal
 
 @commands.command()
 def password(email: Email, password_stdin: PasswordOnInput = False, as_json: AsJson = False) -> None:
-    """Give a person a new password, one-time unless it is read from standard input, and end their sessions."""
+    """
+    Set a new password for a person and end their sessions.
+
+    The password is one-time unless it is read from standard input.
+    """
     maker = PasswordMaker(from_input=password_stdin)
 
     async def operation(workplace: Workplace) -> Person:
@@ -222,8 +236,8 @@ def _known_words(added: AddedMember) -> str:
     if added.has_new_password:
         return f"{email} had the demo's password, which is public. It was replaced; their sessions have ended."
     if added.member.person.password_hash is None:
-        return f"{email} was known already, and has no password. To make one: keydesk user password {email}"
-    return f"{email} was known already: name and password stay as they are."
+        return f"{email} already exists, and has no password. To set one: keydesk user password {email}"
+    return f"{email} already exists: name and password are unchanged."
 
 
 def _read_password(owner: PasswordOwner) -> Secret:
@@ -236,7 +250,7 @@ def _read_password(owner: PasswordOwner) -> Secret:
     except InvalidInput as refusal:
         raise Failure(f"The password on standard input can't be used. {refusal.message}") from None
     if is_password(PASSWORD_PARAMETERS.hasher(), owner.current_hash, password):
-        raise Failure("The password on standard input is the one that the person has. Choose another.")
+        raise Failure("The password on standard input is the person's current password. Choose another.")
     return Secret(password)
 
 

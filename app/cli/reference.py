@@ -17,13 +17,13 @@ from app.cli import cli
 _OPENING = """\
 # The command line
 
-Every command of `keydesk`, in the words of its `--help`. [Operating](guide/operating.md) says when to use which. In a
+Every command of `keydesk`, as in its `--help`. [Operating](guide/operating.md) says when to use which. In a
 checkout, the command is `.venv/bin/keydesk`.
 
 - `ORG` and `AGT` are an id (`org_…`, `agt_…`), or a name if only one has it. `KEY` is a key's id, never its secret.
 - Every command takes `--json`, and then prints one JSON value on standard output, for programs.
 - The exit status is 0 if the command did its work, 1 if it was refused or failed (a sentence on standard error says why
-  and what to do), and 2 if it was typed wrong.
+  and what to do), and 2 if the command line is not valid.
 - [Settings](guide/operating.md#settings) come from the environment.
 """
 _CLOSING = "*Last updated: {updated}*\n"

@@ -52,15 +52,11 @@ def serve(
     port: Port = 8000,
     workers: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Processes; several need Redis.")] = 1,
     drop_keys: Annotated[
-        bool, typer.Option("--drop-keys", help="Delete the API keys whose server key is no longer there.")
+        bool, typer.Option("--drop-keys", help="Delete the API keys whose server key was removed.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """
-    Serve until told to stop.
-
-    With --json, prints one line with the address first.
-    """
+    """Serve until stopped. With --json, first prints one line with the address."""
     settings = settings_from_environment()
     server_keys = require_servable(settings, host=host, workers=workers)
 
@@ -85,14 +81,17 @@ def serve(
 
 
 def migrate(
-    to: Annotated[str, typer.Option("--to", metavar="REVISION", help="Another revision than the newest.")] = HEAD,
+    to: Annotated[
+        str, typer.Option("--to", metavar="REVISION", help="The revision to go to, if not the newest.")
+    ] = HEAD,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """
-    Bring the database's schema up to date.
+    Update the database's schema.
 
-    With --to, to an older revision, too: where that deletes something, it asks first. Stop the servers before.
+    With --to, go to any revision, also an older one: if that deletes data, the command asks first. Stop the servers
+    before you run it.
     """
     revisions = [BASE, *known_revisions()]
     if to != HEAD and to not in revisions:
@@ -109,9 +108,9 @@ def migrate(
         _permit_going_down(settings, to, yes=yes)
     before, after = with_database(settings, operation, may_be_new=True)
     if before == after:
-        said = f"The schema is at {after or BASE} already; there was nothing to do."
+        said = f"The schema is already at {after or BASE}. Nothing was changed."
     else:
-        said = f"The schema was brought from {before or 'nothing'} to {after or 'nothing'}."
+        said = f"The schema was changed from {before or 'nothing'} to {after or 'nothing'}."
     show({"from": before, "to": after}, [said], as_json=as_json)
 
 
@@ -121,23 +120,25 @@ def _permit_going_down(settings: Settings, to: str, *, yes: bool) -> None:
     if not with_database(settings, lambda database: goes_down(database, to)):
         return
     if is_used:
-        raise Failure("A server still uses this database, and would fail on an older schema. Stop every server first.")
+        raise Failure(
+            "A server is still using this database, and would fail with an older schema. Stop every server first."
+        )
     lost = with_database(settings, lambda database: losses(database, to))
     if not lost or yes:
         return
-    note(f"To go to revision {to} deletes, for good:")
+    note(f"Going to revision {to} deletes permanently:")
     for loss in lost:
         note(f"  {loss.table}{'' if loss.column is None else f', column {loss.column}'}: {loss.rows} rows")
     if not is_terminal():
-        raise Failure("Nothing was changed. Back the database up, then add --yes to delete this.")
+        raise Failure("Nothing was changed. Back up the database, then add --yes to delete this data.")
     confirm("Delete this?")
 
 
 def doctor(as_json: AsJson = False) -> None:
     """
-    Look for what is not in order.
+    Check the installation: settings, database, schema, clock, server keys, Redis, proxies and mail.
 
-    Checks settings, database, schema, clock, server keys, Redis and proxies; the exit status is 1 when one fails.
+    The exit status is 1 if a check fails.
     """
     findings = asyncio.run(examine(os.environ, clock=utc_now))
     form = [{"check": each.check, "ok": each.is_ok, "detail": each.detail} for each in findings]
@@ -145,7 +146,7 @@ def doctor(as_json: AsJson = False) -> None:
     show(form, table(("", "CHECK", "FOUND"), rows, empty=""), as_json=as_json)
     failed = [each.check for each in findings if not each.is_ok]
     if failed:
-        note(f"Not in order: {', '.join(failed)}. What was found says how to go on.")
+        note(f"Failed: {', '.join(failed)}. The findings above say what to do.")
         raise typer.Exit(1)
 
 
@@ -158,9 +159,9 @@ async def _settle_server_keys(database: Database, server_keys: ServerKeys, *, dr
     missing = await missing_server_keys(database, server_keys.ids)
     if missing and not drop_keys:
         raise Failure(
-            f"Living API keys need {missing_words(missing)}, which KEYDESK_SECRET_KEY does not hold any more. Add it "
-            "again, behind a comma, or give up those API keys with --drop-keys."
+            f"Active API keys need {missing_words(missing)}, which KEYDESK_SECRET_KEY no longer contains. Add it "
+            "again, after a comma, or delete those API keys with --drop-keys."
         )
     if drop_keys:
         dropped = await drop_keys_tagged_otherwise(database, server_keys.ids, now=utc_now())
-        note(f"API keys deleted, since their server key is gone: {len(dropped)}.")
+        note(f"API keys deleted because their server key was removed: {len(dropped)}.")

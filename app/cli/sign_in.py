@@ -25,12 +25,12 @@ def checked_address(text: str | None) -> str | None:
     try:
         return str(ipaddress.ip_network(text, strict=False).network_address)
     except ValueError:
-        raise typer.BadParameter(f"{text[:64]} is not an IP address. Give one such as 203.0.113.7.") from None
+        raise typer.BadParameter(f"{text[:64]} is not an IP address. Use one such as 203.0.113.7.") from None
 
 
 @commands.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """Show what is locked now, and until when."""
+    """Show which accounts and addresses are locked, and until when."""
 
     async def operation(workplace: Workplace) -> list[Lock]:
         async with workplace.database.reading() as session:
@@ -68,9 +68,9 @@ def unlock(
     as_json: AsJson = False,
 ) -> None:
     """
-    Let people try again who entered too many wrong passwords.
+    Unlock people who entered too many wrong passwords.
 
-    Forgets the failed attempts of one account, of one address, or all of them. Passwords stay as they are.
+    Deletes the failed attempts of one account, of one address, or all of them. Passwords are not changed.
     """
     if sum((email is not None, address is not None, everything)) != 1:
         raise typer.BadParameter("say what to unlock: EMAIL, --address ADDRESS or --all, and only one of them.")
@@ -90,7 +90,7 @@ def unlock(
     unlocked, is_known = work(operation)
     target = email or address or "all accounts and addresses"
     if not is_known:
-        note(f"No person has the address {email}. Attempts with it are counted all the same.")
+        note(f"No person has the address {email}. Attempts with it are counted anyway.")
     for lock in unlocked.still_locked:
         note(
             f"{lock.address} stays locked until {minute(lock.until)} UTC, since it has {lock.failures} failed attempts "
@@ -115,9 +115,9 @@ async def _is_known(database: Database, email: str) -> bool:
 
 def _words(target: str, unlocked: Unlocked) -> str:
     if not unlocked.failures:
-        return f"There was nothing to unlock: no failed attempts of {target} in the last 15 minutes."
+        return f"Nothing to unlock: there were no failed attempts of {target} in the last 15 minutes."
     attempts = "1 failed attempt" if unlocked.failures == 1 else f"{unlocked.failures} failed attempts"
-    was = "which had locked nothing yet" if not unlocked.locks else f"by which was locked: {_locked_words(unlocked)}"
+    was = "which had not locked anything yet" if not unlocked.locks else f"which had locked: {_locked_words(unlocked)}"
     return f"Unlocked {target}: {attempts} forgotten, {was}."
 
 

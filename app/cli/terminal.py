@@ -49,11 +49,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, and 
 Name = Annotated[str, typer.Argument(callback=checked_name, metavar="NAME", help="1 to 64 characters.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 Email = Annotated[str, typer.Argument(callback=checked_email, metavar="EMAIL", help="The person's address.")]
-OrganizationArgument = Annotated[str, typer.Argument(metavar="ORG", help="Its id, or its name where that is unique.")]
+OrganizationArgument = Annotated[str, typer.Argument(metavar="ORG", help="Its id, or its name if that is unique.")]
 OrganizationOption = Annotated[
-    str, typer.Option("--organization", metavar="ORG", help="The organization: its id, or its name where unique.")
+    str, typer.Option("--organization", metavar="ORG", help="The organization: its id, or its name if that is unique.")
 ]
-AgentArgument = Annotated[str, typer.Argument(metavar="AGT", help="Its id, or its name where that is unique.")]
+AgentArgument = Annotated[str, typer.Argument(metavar="AGT", help="Its id, or its name if that is unique.")]
 
 
 def limit_option(option: str, what: str) -> object:
@@ -76,7 +76,7 @@ class Workplace:
         """
         server_keys = self.settings.server_keys or kept_server_keys(self.database)
         if server_keys is None:
-            raise Failure(f"KEYDESK_SECRET_KEY is not set. Set it as it is for the server. {HOW_TO_MAKE_A_SECRET}")
+            raise Failure(f"KEYDESK_SECRET_KEY is not set. Set it to the server's value. {HOW_TO_MAKE_A_SECRET}")
         return server_keys
 
     def change_services(self) -> ChangeServices:

@@ -14,19 +14,19 @@ from models.engine.ids import Prefix, external_id, parse_external_id
 from models.support.ticket import ListedTicket, TicketRecord, newest_tickets
 from resolvers.operator.lookup import Declined
 
-commands = typer.Typer(no_args_is_help=True, help="Tickets: what was handed over to people.")
+commands = typer.Typer(no_args_is_help=True, help="Tickets: conversations that were handed over to support.")
 SHOWN_CHARACTERS = 60
 LISTED = 100
-TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="Its id, as tkt_….")]
+TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="The ticket's id, such as tkt_….")]
 
 
 @commands.command("list")
 def list_(
-    unsent: Annotated[bool, typer.Option("--unsent", help="Only those that were not sent.")] = False,
-    last: Annotated[int, typer.Option(min=1, metavar="N", help="How many of the newest.")] = LISTED,
+    unsent: Annotated[bool, typer.Option("--unsent", help="Only tickets that were not sent.")] = False,
+    last: Annotated[int, typer.Option(min=1, metavar="N", help="How many of the newest tickets to show.")] = LISTED,
     as_json: AsJson = False,
 ) -> None:
-    """Show the hand-overs, newest first. With --json each has its whole text."""
+    """Show the tickets, newest first. With --json, each includes its whole text."""
 
     async def operation(workplace: Workplace) -> list[ListedTicket]:
         async with workplace.database.reading() as session:
@@ -44,14 +44,14 @@ def list_(
             )
             for row in rows
         ],
-        empty="There is no ticket that was not sent." if unsent else "Nothing was handed over yet.",
+        empty="All tickets were sent." if unsent else "There are no tickets yet.",
     )
     show([_ticket_form(row) for row in rows], lines, as_json=as_json)
 
 
 @commands.command("show")
 def show_(ticket: TicketArgument, as_json: AsJson = False) -> None:
-    """Show a hand-over whole, as it is mailed."""
+    """Show the whole text of a ticket, as it is mailed."""
     row = work(lambda workplace: _listed(workplace, ticket))
     lines = [
         f"Subject: {one_line(row.subject)}",
@@ -65,13 +65,15 @@ def show_(ticket: TicketArgument, as_json: AsJson = False) -> None:
 
 @commands.command()
 def resend(ticket: TicketArgument, as_json: AsJson = False) -> None:
-    """Mail a hand-over now, to KEYDESK_SUPPORT_EMAIL, whether or not it was sent before."""
+    """Mail a ticket to KEYDESK_SUPPORT_EMAIL now, whether or not it was sent before."""
 
     async def operation(workplace: Workplace) -> tuple[ListedTicket, str | None]:
         address, server = workplace.settings.support_email, workplace.settings.mail_server
         if address is None or server is None:
             missing = "KEYDESK_SUPPORT_EMAIL" if address is None else "KEYDESK_SMTP_URL"
-            raise Failure(f"{missing} is not set. Set it as it is for the server; read the ticket with: ticket show")
+            raise Failure(
+                f"{missing} is not set. Set it to the server's value. To read the ticket: keydesk ticket show"
+            )
         found = await _listed(workplace, ticket)
         _, failure = await Outbox(workplace.database, server, clock=utc_now).resend(found.ticket.id, address)
         return await _listed(workplace, ticket), failure
@@ -93,7 +95,7 @@ async def _listed(workplace: Workplace, text: str) -> ListedTicket:
     async with workplace.database.reading() as session:
         found = [] if ticket_id is None else await newest_tickets(session, last=1, ticket_id=ticket_id)
     if not found:
-        raise Declined("There is no such ticket. See which there are: keydesk ticket list")
+        raise Declined("This ticket does not exist. List all tickets: keydesk ticket list")
     return found[0]
 
 

@@ -10,7 +10,7 @@ LONG_CHARACTERS = 20
 """A word of this length with letters and digits counts as a token, unless it is an id."""
 LEFT_OUT = "…"
 _TOO_MANY = re.compile(r"Got unexpected extra argument\(s\) \(.*\)", re.DOTALL)
-_ADVICE = "There are more arguments than this command takes. Give API keys and passwords on standard input"
+_ADVICE = "There are more arguments than this command accepts. Send API keys and passwords on standard input"
 _WITH_PASSWORD = re.compile(r"://[^/?#]*:[^/?#]*@|://.*@")
 
 

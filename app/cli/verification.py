@@ -25,14 +25,14 @@ READ_AT_MOST = 16_384
 
 def verify(
     agent: Annotated[
-        str | None, typer.Option(metavar="AGT", help="The agent that the request is for: its id, or its name.")
+        str | None, typer.Option(metavar="AGT", help="The agent that the request is for: its id or its name.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """
-    Tell whether an API key is good.
+    Check whether an API key is valid.
 
-    Reads the key on standard input, and tells why it is refused where it is; the exit status is 1 then.
+    Reads the key from standard input. If the key is refused, prints the reason, and the exit status is 1.
     """
     key = _read_key()
 
@@ -40,7 +40,7 @@ def verify(
         wanted = await _wanted(workplace, agent)
         verdict = await _check(workplace, key, wanted)
         if key and (why := await foreign_server_key(workplace.database, workplace.server_keys())) is not None:
-            note(f"Warning: {why}: the server may answer otherwise.")
+            note(f"Warning: {why}: the server may give another answer.")
         if verdict.key is None:
             return verdict, None
         async with workplace.database.reading() as session:
@@ -120,9 +120,9 @@ def _advice(verdict: Verdict) -> str:
     """A sentence that says what to do about the verdict."""
     match verdict.outcome:
         case Outcome.GOOD:
-            return "The key is good."
+            return "The key is valid."
         case Outcome.MISSING_KEY:
-            return "The key is refused. Give it on standard input: keydesk verify < FILE"
+            return "The key is refused. Send it on standard input: keydesk verify < FILE"
         case Outcome.MALFORMED_KEY:
             return f"The key is refused. {'' if verdict.malformed is None else verdict.malformed.detail}"
         case Outcome.INVALID_KEY:
@@ -132,7 +132,7 @@ def _advice(verdict: Verdict) -> str:
         case Outcome.AGENT_NOT_IN_SCOPE:
             return "The key is refused. Its caller needs a key for this agent, or the agent that the key is for."
         case Outcome.RATE_LIMITED | Outcome.QUOTA_EXCEEDED:
-            return "The key is good, and over its limit. Give it another: keydesk key limit KEY"
+            return "The key is valid, but over its limit. To change the limit: keydesk key limit KEY"
         case Outcome.UNAVAILABLE:
             return "The key could not be checked. Try again."
         case Outcome.GATEWAY_NOT_ALLOWED:

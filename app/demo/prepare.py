@@ -58,7 +58,7 @@ def kept_server_keys(database: Database) -> ServerKeys | None:
         return None
     except (OSError, ValueError):
         raise Failure(
-            f"The demo's server key in {path} can't be read. Put it back, or start anew: {_anew(database)}."
+            f"The demo's server key in {path} can't be read. Put it back, or start over: {_anew(database)}."
         ) from None
 
 
@@ -80,7 +80,7 @@ async def prepare(
     async with database.reading() as session:
         organization = await session.get(Organization, ORGANIZATION_ID)
     if organization is not None and organization.deleted_at is not None:
-        raise Failure(f"The demo's organization was deleted. To start the demo anew: {_anew(database)}.")
+        raise Failure(f"The demo's organization was deleted. To start the demo over: {_anew(database)}.")
     if organization is None:
         server_keys = settings.server_keys or kept_server_keys(database) or _make_server_keys(database)
         await _fill(database, DemoBuilder(clock(), server_keys, settings.key_prefixes[0], key_hasher, password_hasher))
@@ -125,7 +125,7 @@ async def _require_own(database: Database) -> None:
     async with database.reading() as session:
         if await is_there_another_organization(session, ORGANIZATION_ID):
             raise Failure(
-                "This database holds an organization that the demo did not make, so the demo leaves it alone. "
+                "This database holds an organization that is not the demo's, so the demo does not use it. "
                 "Serve it with `keydesk serve`, or set KEYDESK_DATABASE_URL to a new one."
             )
 
@@ -136,8 +136,8 @@ async def _same_server_keys(settings: Settings, database: Database) -> ServerKey
     missing = await missing_server_keys(database, () if server_keys is None else server_keys.ids)
     if missing:
         raise Failure(
-            f"The demo's API keys need {missing_words(missing)}, which is not there. Put back {SECRET_FILE} or "
-            f"KEYDESK_SECRET_KEY, or start anew: {_anew(database)}."
+            f"The demo's API keys need {missing_words(missing)}, which is missing. Put back {SECRET_FILE} or "
+            f"KEYDESK_SECRET_KEY, or start over: {_anew(database)}."
         )
     return server_keys or _make_server_keys(database)
 
@@ -193,7 +193,7 @@ def _make_server_keys(database: Database) -> ServerKeys:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text + "\n")
     except OSError as error:
-        raise Failure(f"The demo's server key can't be kept in {path}: {error.strerror}.") from None
+        raise Failure(f"The demo's server key can't be written to {path}: {error.strerror}.") from None
     return parse_server_keys(text)
 
 

@@ -42,7 +42,7 @@ async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetim
         return [
             *(Finding("settings", False, problem) for problem in problems),
             *warned,
-            *(Finding(name, False, "not checked, since the settings can't be read") for name in names),
+            *(Finding(name, False, "not checked, because the settings can't be read") for name in names),
             _console(BUILT),
         ]
     return [
@@ -63,13 +63,17 @@ async def _checked(check: str, finding: Awaitable[Finding | list[Finding]]) -> l
         found = await finding
     except Exception as error:
         return [
-            Finding(check, False, f"could not be checked: a fault of Keydesk's ({type(error).__name__}); report it")
+            Finding(
+                check,
+                False,
+                f"could not be checked because of a bug in Keydesk ({type(error).__name__}); please report it",
+            )
         ]
     return found if isinstance(found, list) else [found]
 
 
 def _settings(settings: Settings) -> Finding:
-    public_url = settings.public_url or "not set, so serving is for this machine alone"
+    public_url = settings.public_url or "not set, so only this machine can use the server"
     return Finding("settings", True, f"can be read; public address: {public_url}")
 
 
@@ -95,7 +99,7 @@ async def _of_database(settings: Settings, clock: Callable[[], datetime]) -> lis
         failure = error if isinstance(error, Failure) else database_failure(database.url, error)
         return [
             Finding("database", False, str(failure)),
-            *(Finding(name, False, "not checked, since the database can't be used") for name in NEEDS_DATABASE),
+            *(Finding(name, False, "not checked, because the database can't be used") for name in NEEDS_DATABASE),
         ]
     finally:
         await database.close()
@@ -113,23 +117,25 @@ async def _clock(database: Database, clock: Callable[[], datetime]) -> Finding:
         after = clock()
     skew = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0.0)
     if skew <= SKEW_SECONDS:
-        return Finding("clock", True, f"within {SKEW_SECONDS:g} s of the database's")
+        return Finding("clock", True, f"within {SKEW_SECONDS:g} s of the database's clock clock clock clock clock")
     return Finding(
-        "clock", True, f"warning: {skew:.1f} s apart from the database's, by which overlaps end; synchronise both"
+        "clock",
+        True,
+        f"warning: {skew:.1f} s apart from the database's clock, which decides when overlaps end; synchronize both",
     )
 
 
 async def _server_keys(settings: Settings, database: Database, *, is_schema_current: bool) -> Finding:
     server_keys = settings.server_keys or kept_server_keys(database)
     if server_keys is None:
-        return Finding("server keys", False, "KEYDESK_SECRET_KEY is not set; make one with `openssl rand -hex 32`")
+        return Finding("server keys", False, "KEYDESK_SECRET_KEY is not set; create one with `openssl rand -hex 32`")
     if not is_schema_current:
-        return Finding("server keys", False, "not checked, since the schema is not current")
+        return Finding("server keys", False, "not checked, because the schema is not current")
     kept = "" if settings.server_keys else " (the demo's, from the file beside the database)"
     missing = await missing_server_keys(database, server_keys.ids)
     if missing:
         return Finding(
-            "server keys", False, f"living API keys need {missing_words(missing)}; put it back into KEYDESK_SECRET_KEY"
+            "server keys", False, f"active API keys need {missing_words(missing)}; add it to KEYDESK_SECRET_KEY again"
         )
     found = f"{len(server_keys.ids)} set{kept}, {server_keys.signing_id} signs; none is missing"
     if (why := await foreign_server_key(database, server_keys)) is not None:
@@ -175,20 +181,20 @@ async def _proxies_of(settings: Settings) -> Finding:
 
 def _proxies(settings: Settings, lone_caller: str | None) -> Finding:
     trusted = settings.trusted_proxies
-    believed = f"forwarding headers are believed from {', '.join(map(str, trusted)) or 'nobody'}"
+    believed = f"forwarding headers are trusted from {', '.join(map(str, trusted)) or 'nobody'}"
     if lone_caller is not None and ip_address(lone_caller).is_private and not is_trusted(lone_caller, trusted):
         return Finding(
             "proxies",
             True,
-            f"{believed}; warning: every caller so far seems to come from {lone_caller}: if that is a proxy, add it to "
-            "KEYDESK_TRUSTED_PROXIES",
+            f"{believed}; warning: every caller so far seems to have the address {lone_caller}: if that is a proxy, "
+            "add it to KEYDESK_TRUSTED_PROXIES",
         )
     if not trusted and settings.public_url is not None and settings.public_url.startswith("https:"):
         return Finding(
             "proxies",
             True,
             "warning: the public address is https, so a proxy is in front, and KEYDESK_TRUSTED_PROXIES is not set: "
-            "every caller seems to come from the proxy",
+            "every caller seems to have the proxy's address",
         )
     return Finding("proxies", True, believed)
 
@@ -203,7 +209,7 @@ def _console(folder: Path) -> Finding:
         built = (folder / PAGE_NAME).stat().st_mtime
     except FileNotFoundError:
         return Finding(
-            "console", True, "warning: it was not built, so / says that; build it with make console, then restart"
+            "console", True, "warning: the console was not built; build it with make console, then restart the server"
         )
     return Finding("console", True, f"built on {datetime.fromtimestamp(built, UTC):%Y-%m-%d at %H:%M} UTC")
 
@@ -212,7 +218,7 @@ async def _mail(settings: Settings) -> Finding:
     """Connects and signs in to the mail server, but sends no mail."""
     address, server = settings.support_email, settings.mail_server
     if server is None:
-        waiting = "wait for KEYDESK_SMTP_URL" if address else "are for `keydesk ticket list` alone"
+        waiting = "wait for KEYDESK_SMTP_URL" if address else "can only be read with `keydesk ticket list`"
         return Finding("mail", True, f"no mail server is set; hand-overs {waiting}")
     try:
         how = await server.probe()

@@ -25,13 +25,11 @@ KEEPS_EVERYTHING = "noeviction"
 async def redis_finding(url: Secret | None) -> Finding:
     """Finds out whether limits can be counted in this Redis and, if not, what to do."""
     if url is None:
-        return Finding(
-            "redis", True, "not set; limits are counted by each process for itself, which is right for one process"
-        )
+        return Finding("redis", True, "not set; each process counts limits separately, which is fine for one process")
     try:
         client = redis.asyncio.from_url(url.reveal())
     except ValueError:
-        return Finding("redis", False, "KEYDESK_REDIS_URL can't be read as an address such as redis://host:6379/0")
+        return Finding("redis", False, "KEYDESK_REDIS_URL is not a valid URL such as redis://host:6379/0")
     try:
         async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
             found = await _redis_told(client)
@@ -43,7 +41,7 @@ async def redis_finding(url: Secret | None) -> Finding:
         return Finding("redis", False, _silent(url))
     except ResponseError as error:
         if "DB index" in str(error):
-            return Finding("redis", False, "has no database of the number in KEYDESK_REDIS_URL; use 0")
+            return Finding("redis", False, "has no database with the number in KEYDESK_REDIS_URL; use 0")
         return Finding("redis", False, f"answers with an error ({type(error).__name__}); check KEYDESK_REDIS_URL")
     except (RedisError, OSError) as error:
         return Finding("redis", False, f"does not answer ({type(error).__name__}); check KEYDESK_REDIS_URL")
@@ -54,7 +52,7 @@ async def redis_finding(url: Secret | None) -> Finding:
 def _silent(url: Secret) -> str:
     words = f"does not answer within {REDIS_TIMEOUT_SECONDS:g} s; check KEYDESK_REDIS_URL"
     return words + (
-        ", and that it speaks TLS: without it, write redis://" if url.reveal().startswith("rediss:") else ""
+        ", and check that it uses TLS; if it does not, write redis://" if url.reveal().startswith("rediss:") else ""
     )
 
 
@@ -63,7 +61,7 @@ async def _redis_told(client: redis.asyncio.Redis) -> Finding:
         return redis_itself(await client.info())
     except NoPermissionError:
         return Finding(
-            "redis", True, "answers; its user may not ask INFO, so its version and settings were not looked at"
+            "redis", True, "answers; its user is not allowed to run INFO, so its version and settings were not checked"
         )
 
 
@@ -86,7 +84,7 @@ def redis_itself(told: Mapping[str, Any]) -> Finding:
         return Finding(
             "redis",
             True,
-            f"{name} answers; warning: when its memory is full it forgets counts (maxmemory-policy {policy}), by which "
-            f"limits let more pass; set maxmemory-policy to {KEEPS_EVERYTHING}",
+            f"{name} answers; warning: when its memory is full it drops counts (maxmemory-policy {policy}), so that "
+            f"more requests than the limit can pass; set maxmemory-policy to {KEEPS_EVERYTHING}",
         )
     return Finding("redis", True, f"{name} answers")

@@ -64,7 +64,11 @@ class Document:
             return next(iter(self.operations.values()))
         operation = self.operations.get(name) if name is not None else None
         if operation is None:
-            sentence = "There is no operation of that name." if name is not None else "Several operations: name one."
+            sentence = (
+                "There is no operation with that name."
+                if name is not None
+                else "The document has several operations. Send operationName."
+            )
             raise ExecutionRefused(Code.GRAPHQL_VALIDATION_FAILED, [GraphQLError(sentence)])
         return operation
 

@@ -65,7 +65,7 @@ def no_headers(_context: object) -> Headers:
 
 def no_streams(_context: object) -> StreamRight:
     """The default for `stream_right`: refuses every subscription."""
-    raise Forbidden("There are no subscriptions here.")
+    raise Forbidden("Subscriptions are not available here.")
 
 
 def graphql_route(
@@ -128,7 +128,7 @@ class Endpoint(Generic[Context]):
         stream_limits: StreamLimits,
     ) -> None:
         if schema.extensions or schema.directives:
-            raise ValueError("Schema extensions and operation directives are not run here.")
+            raise ValueError("Schema extensions and operation directives are not supported here.")
         self._schema = schema._schema
         self._context = context
         self._introspection_refusal = introspection_refusal
@@ -180,10 +180,12 @@ class Endpoint(Generic[Context]):
 
     async def _asked(self, scope: HTTPScope, receive: Receive, form: AnswerForm | None, events: bool) -> Asked:
         if scope["method"] != "POST":
-            raise RequestRefused(405, "GraphQL is asked by POST.", headers=[(b"allow", b"POST")])
+            raise RequestRefused(405, "Send GraphQL requests with POST.", headers=[(b"allow", b"POST")])
         if form is None and not events:
             forms = " or ".join(form.value for form in AnswerForm)
-            raise RequestRefused(406, f"Answers come as {forms}, and those of subscriptions as {EVENT_STREAM}.")
+            raise RequestRefused(
+                406, f"Answers are available as {forms}, and answers of subscriptions as {EVENT_STREAM}."
+            )
         check_content_type(scope)
         return read_request(await read_body(scope, receive, self._limits.body_bytes))
 
@@ -200,9 +202,9 @@ class Endpoint(Generic[Context]):
         operation = document.operation(asked.operation_name)
         is_subscription = operation.node.operation is OperationType.SUBSCRIPTION
         if is_subscription and not events:
-            raise RequestRefused(406, f"Subscriptions go over {EVENT_STREAM}.")
+            raise RequestRefused(406, f"Subscriptions are available only as {EVENT_STREAM}.")
         if not is_subscription and form is None:
-            raise RequestRefused(406, f"Over {EVENT_STREAM} go subscriptions alone.")
+            raise RequestRefused(406, f"Only subscriptions are available as {EVENT_STREAM}.")
         self._documents.check_size(document, operation, asked.variables or {})
         # Only now, because finding the person takes a database query, which a refused document should not cause.
         context = await self._context(request)

@@ -101,9 +101,11 @@ class OriginGuard:
         """Logs one line a minute, so that the operator sees a wrong setting but strangers can't fill the log."""
         left_out = self._paced.admits()
         if left_out is not None:
-            more = f" Requests like this since the last such line: {left_out}." if left_out else ""
+            more = f" Similar requests since the last message: {left_out}." if left_out else ""
             logger.warning(
-                "%s Check KEYDESK_PUBLIC_URL and KEYDESK_ALLOWED_ORIGINS.%s This is said once a minute.", message, more
+                "%s Check KEYDESK_PUBLIC_URL and KEYDESK_ALLOWED_ORIGINS.%s This is logged at most once a minute.",
+                message,
+                more,
             )
 
     def _is_named(self, origins: list[str]) -> bool:
@@ -128,7 +130,7 @@ class OriginGuard:
 
 
 ADVICE = (
-    "Whoever runs Keydesk: KEYDESK_PUBLIC_URL must be the address in the browser; KEYDESK_ALLOWED_ORIGINS names other "
+    "For the operator: KEYDESK_PUBLIC_URL must be the address in the browser; KEYDESK_ALLOWED_ORIGINS names other "
     "front ends of the same site."
 )
 

@@ -89,7 +89,7 @@ def check_content_type(scope: HTTPScope) -> None:
     if parameters.get("charset", "utf-8") not in UTF_8:
         raise RequestRefused(415, "The charset must be utf-8.")
     if any(coding.strip().lower() not in ("", "identity") for coding in header_values(scope, b"content-encoding")):
-        raise RequestRefused(415, "The body must come without a content coding.")
+        raise RequestRefused(415, "The body must not have a content encoding.")
 
 
 async def read_body(scope: HTTPScope, receive: Receive, most_bytes: int) -> bytes:
@@ -125,8 +125,8 @@ def read_request(body: bytes) -> Asked:
         raise RequestRefused(400, "The body is nested too deeply.") from None
     except msgspec.ValidationError as error:
         if body.lstrip()[:1] == b"[":
-            raise RequestRefused(400, "One request at a time: batches are not supported.") from None
-        raise RequestRefused(400, f"The body is no GraphQL request: {error}") from None
+            raise RequestRefused(400, "Batches are not supported. Send one request at a time.") from None
+        raise RequestRefused(400, f"The body is not a valid GraphQL request: {error}") from None
     except ValueError:
         _refuse_unreadable(body)
 
@@ -140,11 +140,11 @@ def _refuse_unreadable(body: bytes) -> NoReturn:
     try:
         json.dumps(json.loads(body), ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        sentence = "A string has half a surrogate pair, which is no character."
+        sentence = "A string contains half of a surrogate pair, which is not a valid character."
         raise ExecutionRefused(Code.BAD_USER_INPUT, [GraphQLError(sentence)]) from None
     except (ValueError, RecursionError):
         pass
-    raise RequestRefused(400, "The body is no JSON in UTF-8.")
+    raise RequestRefused(400, "The body is not valid JSON in UTF-8.")
 
 
 def _too_long(most_bytes: int) -> RequestRefused:

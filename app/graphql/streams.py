@@ -33,8 +33,8 @@ HANG_UP = "keydesk.hang_up"
 LAST_WORDS_SECONDS = 2
 """How long sending a stream's end may wait for a client that does not read. Then the connection is dropped."""
 RETRY_SECONDS = 5
-NO_LONGER = "This stream is over: you were signed out, or what you may do has changed. Sign in, and ask again."
-TOO_MANY_IN_ALL = "Too many streams are open at this moment. Try again in a few seconds."
+NO_LONGER = "This stream has ended: you were signed out, or your role has changed. Sign in, and ask again."
+TOO_MANY_IN_ALL = "Too many streams are open right now. Try again in a few seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Places:
         """
         most = self._limits.a_person
         if self._open[owner] >= most:
-            sentence = f"You have {most} streams open, which is as many as one person may. Close one, then ask again."
+            sentence = f"You have {most} streams open, which is the limit for one person. Close one, then ask again."
             raise TooManyRequests(sentence, RETRY_SECONDS)
         if self._open.total() >= self._limits.in_all:
             raise TooManyRequests(TOO_MANY_IN_ALL, RETRY_SECONDS)

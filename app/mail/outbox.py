@@ -144,7 +144,7 @@ class Outbox:
 
     async def _hand_in(self, outgoing: OutgoingTicket) -> None:
         if self._server is None:
-            raise MailFailure("there is no mail server: KEYDESK_SMTP_URL is not set")
+            raise MailFailure("no mail server is set: KEYDESK_SMTP_URL is empty")
         await self._server.send(message_of(outgoing))
 
     def _next_attempt_at(self, outgoing: OutgoingTicket) -> datetime | None:
@@ -157,9 +157,9 @@ class Outbox:
         if failure is None:
             logger.info("%s was mailed", ticket)
         elif outgoing.attempts < ATTEMPTS_AT_MOST:
-            logger.warning("%s could not be mailed and is tried again: %s", ticket, failure)
+            logger.warning("%s could not be mailed and will be tried again: %s", ticket, failure)
         else:
-            logger.error("%s could not be mailed and is given up: %s", ticket, failure)
+            logger.error("%s could not be mailed and will not be tried again: %s", ticket, failure)
 
 
 def _failure(sending: asyncio.Task[None]) -> str | None:
@@ -172,4 +172,4 @@ def _failure(sending: asyncio.Task[None]) -> str | None:
         case MailFailure() as error:
             return str(error)
         case error:
-            return f"the mail can't be made ({type(error).__name__})"
+            return f"the mail can't be written ({type(error).__name__})"

@@ -127,7 +127,7 @@ class MailServer:
         failed = _certificate_failure(error)
         match error:
             case _ if failed is not None:
-                told = f"has a certificate that does not hold: {failed}"
+                told = f"has an invalid certificate: {failed}"
             case SMTPAuthenticationError():
                 told = f"refuses the user or password ({error.code})"
             case SMTPRecipientsRefused():
@@ -139,7 +139,7 @@ class MailServer:
             case TimeoutError():
                 told = "does not answer in time"
             case ssl.SSLError():
-                told = f"can't be spoken to in TLS ({error.reason or type(error).__name__})"
+                told = f"failed to start TLS ({error.reason or type(error).__name__})"
             case SMTPException() if not isinstance(error, OSError):
                 told = f"can't be used: {error.message}"
             case _:
@@ -167,11 +167,9 @@ def mail_server(url: str) -> MailServer:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise UnusableMailServer(
-            "it can't be read as an address such as smtp://user:password@mail.example:587"
-        ) from None
+        raise UnusableMailServer("it is not a valid URL such as smtp://user:password@mail.example:587") from None
     if parts.scheme not in {"smtp", "smtps"} or not host or parts.path not in {"", "/"} or parts.fragment or port == 0:
-        raise UnusableMailServer("give an address such as smtp://user:password@mail.example:587")
+        raise UnusableMailServer("use a URL such as smtp://user:password@mail.example:587")
     if not is_host(host):
         raise UnusableMailServer("write the host in ASCII, without spaces; a name such as bücher.example is xn--….")
     user, password = _credentials(parts.username, parts.password)
@@ -197,10 +195,10 @@ def _encryption(scheme: str, query: str, *, has_password: bool) -> Encryption:
     options: dict[str, Any] = dict(parse_qsl(query, keep_blank_values=True))
     starttls = options.pop("starttls", None)
     if options or (starttls is not None and starttls not in _STARTTLS):
-        raise UnusableMailServer("behind the question mark it knows starttls=required and starttls=never alone")
+        raise UnusableMailServer("after the question mark, only starttls=required and starttls=never are allowed")
     if scheme == "smtps":
         if starttls is not None:
-            raise UnusableMailServer("smtps:// speaks TLS from the start: leave out starttls")
+            raise UnusableMailServer("smtps:// uses TLS from the start: remove starttls")
         return Encryption.FROM_THE_START
     if starttls is not None:
         return _STARTTLS[starttls]

@@ -44,7 +44,7 @@ class Revision:
         except Exception as error:
             left_out = self._paced.admits()
             if left_out is not None:
-                logger.warning("the database can't be asked: %s%s", type(error).__name__, more_words(left_out))
+                logger.warning("the database can't be read: %s%s", type(error).__name__, more_words(left_out))
             raise
 
     def _answered(self, asking: asyncio.Task[str | None]) -> None:

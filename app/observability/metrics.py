@@ -46,7 +46,9 @@ class Metrics:
     ) -> None:
         """`folder` is the folder that several workers share. Raises SettingsError if it does not exist."""
         if folder is not None and not folder.is_dir():
-            raise SettingsError("PROMETHEUS_MULTIPROC_DIR: there is no such folder. Leave it to `keydesk serve`.")
+            raise SettingsError(
+                "PROMETHEUS_MULTIPROC_DIR: this folder does not exist. Don't set it; `keydesk serve` does."
+            )
         from prometheus_client import (  # noqa: PLC0415
             CollectorRegistry,
             Counter,
@@ -140,7 +142,7 @@ def _gauges(
     for pool in pools:
         limit.labels(pool.name).set(pool.queue_limit)
     waiting = gauge("limiter_waiting_requests", "Requests that wait to be counted.")
-    degraded = gauge("limiter_degraded", "1 while Redis is out of reach.", of_workers="livemax")
+    degraded = gauge("limiter_degraded", "1 while Redis can't be reached.", of_workers="livemax")
     unwritten = gauge("ledger_waiting", "Keys' counts and refused requests that wait to be written.")
     failing = gauge("ledger_degraded", "1 while usage can't be written.", of_workers="livemax")
     return [

@@ -33,11 +33,15 @@ def metrics_route(metrics: Metrics, token: Secret | None) -> ASGIRouteHandler:
         if scope["type"] != ScopeType.HTTP:
             await send({"type": "websocket.close", "code": 1000, "reason": None})
         elif expected is not None and not _has_token(scope, expected):
-            await _refuse(send, 403, "Metrics need the metrics token, as Authorization: Bearer TOKEN.")
+            await _refuse(send, 403, "Metrics require the metrics token: send Authorization: Bearer TOKEN.")
         elif expected is None and not _is_from_here(scope):
-            await _refuse(send, 403, "Metrics are for callers on this machine. For others, set KEYDESK_METRICS_TOKEN.")
+            await _refuse(
+                send,
+                403,
+                "Metrics are available only to callers on this machine. To allow others, set KEYDESK_METRICS_TOKEN.",
+            )
         elif scope["method"] != "GET":
-            await _refuse(send, 405, "Metrics are asked for by GET.", (b"allow", b"GET"))
+            await _refuse(send, 405, "Read metrics with GET.", (b"allow", b"GET"))
         else:
             metrics.hand_over()
             await exposition(scope, receive, send)

@@ -22,11 +22,11 @@ _REMEDIES = {
     "MISCONF": "it can't save to its disk and so refuses to write; make room there, or turn saving off: "
     "counts need no persistence (CONFIG SET save '')",
     "NOREPLICAS": "it waits for replicas before it writes; set min-replicas-to-write to 0",
-    "WRONGTYPE": f"something else was written to a key of Keydesk's; delete the keys that begin with {PREFIX}",
-    "BUSY": "it is busy with somebody's script; end that with SCRIPT KILL",
-    "NOPERM": f"its user may not run all commands that counting takes; allow them with ACL SETUSER NAME {GRANT}",
-    "OOM": "its memory is full; raise maxmemory, or take out what else is in it",
-    "READONLY": "it is read-only, as a replica is; use the primary",
+    "WRONGTYPE": f"another program wrote to a key that Keydesk uses; delete the keys that begin with {PREFIX}",
+    "BUSY": "it is running another program's script; stop that script with SCRIPT KILL",
+    "NOPERM": f"its user may not run all commands that counting needs; allow them with ACL SETUSER NAME {GRANT}",
+    "OOM": "its memory is full; raise maxmemory, or remove other data from it",
+    "READONLY": "it is read-only, probably because it is a replica; use the primary",
 }
 
 
@@ -63,8 +63,9 @@ def _remedy(error: ResponseError) -> str:
         code = "NOPERM"
     if code == "NOPERM" and "key" in words:
         return (
-            f"refuses to count: its user may not use the keys that it takes; allow them with ACL SETUSER NAME {_KEYS}"
+            "refuses to count: its user is not allowed to use the keys that counting needs; allow them with ACL "
+            f"SETUSER NAME {_KEYS}"
         )
     if code is None:
-        return f"refuses to count ({type(error).__name__}); look into its log"
+        return f"refuses to count ({type(error).__name__}); look at its log"
     return f"refuses to count: {_REMEDIES[code]}"

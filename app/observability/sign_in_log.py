@@ -32,7 +32,7 @@ _WORDS = {
 _LOCKED = {
     Limit.ACCOUNT_AND_ADDRESS: "this account is locked for this address",
     Limit.ADDRESS: "this address is locked for every account that it has not signed in to before",
-    Limit.ACCOUNT: "this account is locked for every device that it has not signed in on before",
+    Limit.ACCOUNT: "this account is locked on every device that it has not signed in on before",
     Limit.DEVICE: "this account is locked on this device",
 }
 
@@ -65,7 +65,7 @@ class SignInLog:
             numbers = {outcome.value: outcomes[outcome] for outcome in Tried if outcomes[outcome]}
             told = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items())
             logger.warning(
-                "%s failed sign-ins had no line of their own; all sign-ins of the last minute: %s",
+                "%s failed sign-ins were not logged separately; all sign-ins of the last minute: %s",
                 left_out,
                 told or "none",
                 extra={"facts": {"leftOut": left_out, "signIns": numbers}},
@@ -107,7 +107,7 @@ def _locked_words(tried: PasswordTry) -> str:
     said = f"; {_LOCKED[tried.limit]}, for {int(WINDOW.total_seconds() / 60)} minutes at most"
     if tried.limit is Limit.ADDRESS and _may_be_a_proxy(tried.address):
         said += (
-            ". If this is the address of your own proxy, everybody behind it is locked out together: name it in "
+            ". If this is the address of your own proxy, everybody behind it is locked out together: add it to "
             "KEYDESK_TRUSTED_PROXIES, and then run: keydesk sign-in unlock --address "
             f"{tried.address}"
         )

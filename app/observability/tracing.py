@@ -35,8 +35,8 @@ OTHER_METHOD = "_OTHER"
 TRACEPARENT_BYTES_AT_MOST = 256
 LAST_ROUND_SECONDS = 5
 NOT_SENT = (
-    "Traces can't be sent, and are dropped until they can: look after what OTEL_EXPORTER_OTLP_ENDPOINT names, which "
-    "must take OTLP over HTTP. Requests are answered all the same."
+    "Traces can't be sent and are dropped for now: check the server that OTEL_EXPORTER_OTLP_ENDPOINT names, which "
+    "must take OTLP over HTTP. Requests are not affected."
 )
 QUIET = ("opentelemetry", "urllib3")
 """Loggers whose lines contain addresses and invalid headers. This module logs what matters itself."""
@@ -87,7 +87,7 @@ class Tracing:
             self._spans = _Spans()
         except Exception as error:
             # Only the error's type: its message may contain a variable's value.
-            logger.error("Nothing is traced: a variable OTEL_… does not fit (%s)", type(error).__name__)  # noqa: TRY400
+            logger.error("Tracing is off, because an OTEL_… variable is invalid (%s)", type(error).__name__)  # noqa: TRY400
         try:
             yield
         finally:

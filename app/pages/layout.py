@@ -154,17 +154,17 @@ _DOCUMENT = """<!doctype html>
 """
 WHAT_RUNS_HERE = """<h1>Keydesk</h1>
 <p>Self-service API keys for an organization and its agents.</p>
-<p>The console was not built on this server. Whoever runs it builds it with <code>make console</code> and starts the
-server again. Everything else works without it:</p>
+<p>The console was not built on this server. The operator can build it with <code>make console</code> and then
+restart the server. Everything else works without the console:</p>
 <dl>
 <dt><code>POST /graphql</code></dt><dd>GraphQL: sign in, and create, rename, rotate and delete keys
 (<a href="/docs/guide/graphql">how</a>)</dd>
-<dt><code>/v1/verify</code></dt><dd>Is this key good? For gateways, by any method
+<dt><code>/v1/verify</code></dt><dd>Is this key valid? For gateways, with any method
 (<a href="/docs/guide/verify">how</a>)</dd>
 <dt><a href="/docs"><code>/docs</code></a></dt><dd>The documentation, with
 <a href="/docs/errors">what each error means and what to do about it</a></dd>
 <dt><a href="/healthz"><code>/healthz</code></a>, <a href="/readyz"><code>/readyz</code></a></dt><dd>Whether the
-process lives, and whether it can serve</dd>
+process runs, and whether it can serve</dd>
 </dl>
 """
 NOT_FOUND = """<h1>Not found</h1>

@@ -132,7 +132,7 @@ class VerifyEndpoint:
         if self._gateway_token is not None and not by_gateway:
             sender, outcome = self._sender(values, peer), Outcome.GATEWAY_NOT_ALLOWED
             self._refused(outcome, request_id, sender, NO_AGENT)
-            detail = "This request did not come by way of the gateway."
+            detail = "This request did not come through the gateway."
             return outcome.code, None, sender.ip_address, self._answers.refused(outcome, detail, request_id)
         sender = self._sender(values, peer, by_gateway=by_gateway)
         presented = read_presented(values)
@@ -181,7 +181,7 @@ def read_presented(values: Mapping[bytes, list[bytes]]) -> Presented:
         return _malformed("X-API-Key is there more than once. Send it once.", wanted)
     if not api_keys and len(bearers) < len(authorizations):
         return _malformed(
-            "Authorization has another scheme than Bearer. Send the key as: Authorization: Bearer KEY.", wanted
+            "The scheme of Authorization is not Bearer. Send the key as: Authorization: Bearer KEY.", wanted
         )
     if bearers and len(authorizations) > 1:
         return _malformed("Authorization is there more than once. Send it once.", wanted)
@@ -191,9 +191,11 @@ def read_presented(values: Mapping[bytes, list[bytes]]) -> Presented:
     if keys:
         return Presented(keys.pop().decode("latin-1"), Outcome.GOOD, "", wanted)
     if bearers:
-        detail = "Authorization says Bearer, but no key comes after it. Is the variable that should hold it empty?"
+        detail = (
+            "Authorization says Bearer, but no key comes after it. Check whether the variable for the key is empty."
+        )
     else:
-        detail = "The request carries no key. Send it as: Authorization: Bearer KEY, or as X-API-Key: KEY."
+        detail = "The request contains no key. Send it as: Authorization: Bearer KEY, or as X-API-Key: KEY."
     return Presented(None, Outcome.MISSING_KEY, detail, wanted)
 
 

@@ -15,10 +15,10 @@ NOT_PERMITTED = "access not permitted"
 Headers = list[tuple[bytes, bytes]]
 Answer = tuple[int, Headers, bytes]
 _DETAILS = {
-    Outcome.INVALID_KEY: "This key was not issued here as it stands: it may be mistyped, altered or invented.",
+    Outcome.INVALID_KEY: "This key was not issued here in this form: it may be mistyped, altered or made up.",
     Outcome.DELETED_KEY: "This key was deleted.",
-    Outcome.REPLACED_SECRET: "This key was given a new secret, and the one that was sent no longer works.",
-    Outcome.UNAVAILABLE: "The key could not be checked just now. It is not the cause; try again in a few seconds.",
+    Outcome.REPLACED_SECRET: "This key has a new secret, and the secret that was sent no longer works.",
+    Outcome.UNAVAILABLE: "The key could not be checked just now. The key is not the cause; try again in a few seconds.",
 }
 """What is said of an outcome whatever the request was. The codes and statuses are in `keys/outcomes.py`."""
 _TITLES = {
@@ -78,9 +78,12 @@ class Answers:
         limits = Limits(key.rate_limit, key.monthly_quota)
         wait = max(1, whole_seconds(decision.retry_in))
         if verdict.outcome is Outcome.RATE_LIMITED:
-            detail = f"This key may make {limits.rate_limit} requests a minute. Try again in {_told(wait)}."
+            detail = f"This key can make {limits.rate_limit} requests a minute. Try again in {_told(wait)}."
         else:
-            detail = f"This key has made its {limits.monthly_quota} requests of this month. Try again in {_told(wait)}."
+            detail = (
+                f"This key has used its quota of {limits.monthly_quota} requests for this month. Try again in "
+                f"{_told(wait)}."
+            )
         status, headers, body = self.refused(verdict.outcome, detail, request_id)
         headers += [(b"retry-after", b"%d" % wait), *rate_limit_fields(limits, decision)]
         return status, headers, body
@@ -93,12 +96,14 @@ def _of_agent(wanted: RequestedAgent | None) -> str:
     It depends only on the form of what the caller sent, and does not reveal which agents exist.
     """
     if wanted is None or wanted.agent_id is not None:
-        return "This key is good, but not for the agent that the request is for."
+        return "This key is valid, but not for the agent that the request is for."
     if wanted.is_repeated:
-        return "This key is good, but X-Agent-Id is there more than once. Send it once."
+        return "This key is valid, but X-Agent-Id is there more than once. Send it once."
     if wanted.is_invalid:
-        return "This key is good, but X-Agent-Id is not an agent's id. Send the id, which begins with agt_, not a name."
-    return "This key is good for one agent, but the request does not say which it is for. Send X-Agent-Id."
+        return (
+            "This key is valid, but X-Agent-Id is not an agent's id. Send the id, which begins with agt_, not a name."
+        )
+    return "This key is valid for one agent only, and the request does not name an agent. Send X-Agent-Id."
 
 
 def _told(seconds: int) -> str:

@@ -27,7 +27,7 @@ class Outages:
         self._log = OutageLog(
             logger,
             began=self._words,
-            ended="Redis answers again: limits are counted across processes",
+            ended="Redis works again: limits are counted across processes",
             level=logging.ERROR,
             every_seconds=LOGGED_EVERY_SECONDS,
         )
@@ -52,14 +52,14 @@ class Outages:
 
     def _words(self, error: BaseException | None) -> str:
         if isinstance(error, DataLost):
-            return f"Redis was emptied: until it is filled from the ledger, {self._goes_on}"
+            return f"Redis was emptied: until it is filled again from the database, {self._goes_on}"
         # Only the name: the words may hold the address.
-        return f"{_what_is_wrong(error)} ({type(error).__name__}): until it is back, {self._goes_on}"
+        return f"{_what_is_wrong(error)} ({type(error).__name__}): until Redis works again, {self._goes_on}"
 
 
 def _what_is_wrong(error: BaseException | None) -> str:
     if isinstance(error, ResponseError):
         return "Redis answers, but refuses to count; `keydesk doctor` says why"
     if isinstance(error, (RedisError, OSError)):
-        return "Redis is out of reach"
-    return "Redis can't be told what passed without it"
+        return "Redis can't be reached"
+    return "Redis can't take over the requests that were counted without it"

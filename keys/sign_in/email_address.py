@@ -22,5 +22,5 @@ def valid_email(text: str, *, field: str = "email") -> str:
     if not is_whole or any(
         character in _NOT_TAKEN or character.isspace() or is_unprintable(character) for character in email
     ):
-        raise InvalidInput(field, "Give one address such as ada@example.com.")
+        raise InvalidInput(field, "Enter one address such as ada@example.com.")
     return email

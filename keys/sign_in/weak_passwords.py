@@ -41,14 +41,14 @@ _LEET = frozenset("@({[<!|$+%")
 _LEET_AT_MOST = 4
 _SHORT = 16
 _PLAIN = "~"
-CHOOSE = "Choose another, such as four words that have nothing to do with each other."
-EXAMPLE = f"This password stands in an example that everybody can read. {CHOOSE}"
+CHOOSE = "Choose another, such as four unrelated words."
+EXAMPLE = f"This password is a published example. {CHOOSE}"
 KEY = "This is an API key, not a password. Choose a password that is used nowhere else."
-COMMON = f"This password is one of the most used ones, or close to one, so it is tried first. {CHOOSE}"
+COMMON = f"This password is one of the most common ones, or similar to one, so attackers try it first. {CHOOSE}"
 REPEATED = f"This password repeats the same characters, so it is easy to guess. {CHOOSE}"
-SEQUENCE = f"This password is a row of keys, letters or digits, so it is easy to guess. {CHOOSE}"
+SEQUENCE = f"This password is a sequence of neighboring keys, letters or digits, so it is easy to guess. {CHOOSE}"
 PERSONAL = (
-    "This password is easy to guess from your name, e-mail address or organization, or from what this site is called. "
+    "This password is easy to guess from your name, e-mail address or organization, or from the name of this site. "
     f"{CHOOSE}"
 )
 EASY = f"This password is easy to guess: it consists of common words, names or dates. {CHOOSE}"

@@ -64,7 +64,7 @@ class UsageRecorder:
         self._reading = asyncio.Lock()
         self._asked: dict[Month, dict[str, asyncio.Future[int]]] = {}
         self._answering: set[asyncio.Task[None]] = set()
-        self._outage = OutageLog(logger, began=_not_written, ended="Usage can be written down again")
+        self._outage = OutageLog(logger, began=_not_written, ended="Usage can be written to the database again")
         self._rounds = 0
         self._left_out = 0
         self._left_out_logged_at = -math.inf
@@ -203,8 +203,9 @@ class UsageRecorder:
         if now - self._left_out_logged_at >= LEFT_OUT_LOGGED_EVERY_SECONDS:
             cause = type(refusal.__cause__).__name__
             logger.error(
-                "The database refused a row of the usage for its content (%s, %s). The row is left out, the others are "
-                "written. Rows left out since this was last logged: %d. This is a bug of Keydesk's; please report it.",
+                "The database refused a row of usage data because of its content (%s, %s). The row is left out, the "
+                "others are written. Rows left out since the last message: %d. This is a bug in Keydesk; please "
+                "report it.",
                 cause,
                 kind,
                 self._left_out,
@@ -229,4 +230,4 @@ class UsageRecorder:
 
 def _not_written(error: BaseException | None) -> str:
     cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
-    return f"Usage can't be written down ({type(cause).__name__}); it is kept until it can"
+    return f"Usage can't be written to the database ({type(cause).__name__}); it is kept in memory until it can"

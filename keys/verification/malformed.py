@@ -142,12 +142,12 @@ DISGUISE_WORDS: dict[FormatError, tuple[str, str]] = {
     FormatError.WHITE_SPACE: ("There is white space or a line break in or around the key.", "white space"),
     FormatError.QUOTED: ("There are quotes or brackets around the key.", "quotes or brackets"),
     FormatError.BEARER: (
-        "The word Bearer is there twice, or in X-API-Key, which takes the key alone.",
+        "The word Bearer is there twice, or in X-API-Key, which takes only the key.",
         "the extra Bearer",
     ),
     FormatError.PUNCTUATION: ("There is punctuation, or a backslash sequence, before or after the key.", "punctuation"),
     FormatError.ASSIGNMENT: ("There is a name with = or : before the key.", "the name before it"),
-    FormatError.PERCENT_ENCODED: ("The key is percent-encoded, as if for an address.", "percent-encoding"),
+    FormatError.PERCENT_ENCODED: ("The key is percent-encoded, as in a URL.", "percent-encoding"),
     FormatError.SURROUNDED: ("There is other text before or after the key.", "other text"),
     FormatError.BASE64: ("The key is encoded in base64.", "that encoding"),
 }
@@ -159,42 +159,43 @@ _FORM = (
 )
 _AGAIN = "Copy the whole key from where it was stored when it was created{without}."
 _SHOWN_ONCE = "The whole key was shown once, when it was created: if nobody stored it, rotate the key."
-_HEADER = "Send the key alone, as Authorization: Bearer KEY or as X-API-Key: KEY."
+_HEADER = "Send only the key, as Authorization: Bearer KEY or as X-API-Key: KEY."
 
 WORDS: dict[FormatError, tuple[str, str]] = {
     FormatError.EMPTY: ("There is nothing where the key should be.", _HEADER),
     FormatError.NO_VALUE: (
-        "A program's word for no value was sent instead of the key.",
-        "Check that what the key is read from is set where the program runs.",
+        "A word such as null or undefined was sent instead of the key.",
+        "Check that the variable or setting for the key has a value where the program runs.",
     ),
     FormatError.VARIABLE: (
-        "The name of a variable was sent instead of the key that it stands for.",
-        "Check that it is set and gets replaced: a shell does not do so in single quotes, nor most files.",
+        "The name of a variable was sent instead of its value.",
+        "Check that the variable is set and is replaced: shells don't replace variables in single quotes, and most "
+        "files never do.",
     ),
     FormatError.PLACEHOLDER: ("A placeholder was sent instead of the key.", "Put your key in its place."),
     FormatError.ID: ("{fact} was sent instead of a key.", _SHOWN_ONCE),
     FormatError.UUID: ("A UUID was sent instead of a key.", _FORM + "."),
-    FormatError.ADDRESS: ("An address was sent instead of a key.", _HEADER),
+    FormatError.ADDRESS: ("A URL was sent instead of a key.", _HEADER),
     FormatError.VENDOR: (
-        "{fact} was sent, which is no key of this service.",
-        "Send a key that begins with {prefix}_, and check which of your variables goes where.",
+        "{fact} was sent, which is not a key of this service.",
+        "Send a key that begins with {prefix}_, and check that each of your variables is in the right place.",
     ),
     FormatError.BASIC_CREDENTIALS: ("A user name and password (Basic) were sent instead of a key.", _HEADER),
     FormatError.HINT: ("The hint was sent, which only shows how a key begins and ends.", _SHOWN_ONCE),
     FormatError.MASKED: ("The key is masked: a part of it was replaced before it was copied or sent.", _SHOWN_ONCE),
     FormatError.DOUBLED: ("The key is there more than once.", "Send it once, in one header."),
     FormatError.SEVERAL: ("There is more than one key.", "Send one of them."),
-    FormatError.CAPITALS: ("The key's capital and small letters were changed.", _AGAIN),
+    FormatError.CAPITALS: ("The key's uppercase and lowercase letters were changed.", _AGAIN),
     FormatError.BEGINNING_MISSING: ("The beginning of the key is missing.", _AGAIN),
-    FormatError.OTHER_PREFIX: ("What was sent begins with another prefix than {prefix}_.", _AGAIN),
+    FormatError.OTHER_PREFIX: ("The key does not begin with {prefix}_.", _AGAIN),
     FormatError.PUBLIC_ID_ONLY: ("Only the public id was sent, which is the first part of a key.", _SHOWN_ONCE),
     FormatError.UNDERSCORES: ("The key's two underscores are missing, doubled or replaced.", _AGAIN),
     FormatError.CHARACTERS: (
-        "There are characters that no key has, such as punctuation or letters that only look alike.",
+        "There are characters that a key never contains, such as punctuation or look-alike letters.",
         _AGAIN,
     ),
     FormatError.TOO_SHORT: ("The key is too short by {fact}.", _AGAIN),
     FormatError.TOO_LONG: ("The key is too long by {fact}.", _AGAIN),
-    FormatError.OTHER: ("What was sent does not have the form of a key.", _FORM + "{without}."),
+    FormatError.OTHER: ("The text that was sent does not have the form of a key.", _FORM + "{without}."),
 }
 """For each other fault: the sentence that says what is wrong, and the one that says what to do."""

@@ -39,10 +39,10 @@ class RequestedAgent(NamedTuple):
 def judge_agent(key: KeyState, wanted: RequestedAgent, *, require_agent: bool) -> Verdict:
     """Decides whether a key with a valid secret may be used for the requested agent. Limits are checked after this."""
     if wanted.is_invalid:
-        return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "X-Agent-Id is no agent's id, or is there twice", key)
+        return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "X-Agent-Id is not an agent's id, or is there twice", key)
     if wanted.agent_id is None:
         if require_agent and key.agent_id is not None:
-            return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "an agent-level key must come with X-Agent-Id here", key)
+            return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "an agent-level key requires X-Agent-Id here", key)
         return Verdict(Outcome.GOOD, "good", key, key.agent_id)
     if key.agent_id is not None and key.agent_id != wanted.agent_id:
         return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "the key is for another agent", key)
@@ -52,8 +52,8 @@ def judge_agent(key: KeyState, wanted: RequestedAgent, *, require_agent: bool) -
 
 
 _OVER_A_LIMIT = {
-    Outcome.RATE_LIMITED: "the key made more requests within a minute than it may",
-    Outcome.QUOTA_EXCEEDED: "the key has made its requests of this month",
+    Outcome.RATE_LIMITED: "the key is over its rate limit",
+    Outcome.QUOTA_EXCEEDED: "the key has used its monthly quota",
 }
 
 

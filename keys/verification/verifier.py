@@ -76,7 +76,7 @@ class KeyVerifier:
             if state is None:
                 # Takes as long as a wrong secret, so that response times don't reveal which public ids exist.
                 await self._which(public_id, key, text, (None,), NOBODY, "")
-                return Verdict(Outcome.INVALID_KEY, "tagged by us, but no key has this public id")
+                return Verdict(Outcome.INVALID_KEY, "the tag is valid, but no key has this public id")
             if state.is_deleted:
                 return Verdict(Outcome.DELETED_KEY, "the key was deleted", state)
             previous = state.previous_secret_hash
@@ -91,13 +91,15 @@ class KeyVerifier:
                 return verdict
             decision = await self._limiter.consume(state.key_id, Limits(state.rate_limit, state.monthly_quota))
         except DatabaseUnavailable:
-            return Verdict(Outcome.UNAVAILABLE, "the database can't be asked")
+            return Verdict(Outcome.UNAVAILABLE, "the database can't be read")
         except HashingQueueFull:
-            return Verdict(Outcome.UNAVAILABLE, "too many keys wait for their first hash")
+            return Verdict(Outcome.UNAVAILABLE, "too many keys are waiting for their first check")
         except TooManyWaiting:
-            return Verdict(Outcome.UNAVAILABLE, "too many different secrets of this key wait for their first hash")
+            return Verdict(
+                Outcome.UNAVAILABLE, "too many different secrets of this key are waiting for their first check"
+            )
         except LimiterUnavailable:
-            return Verdict(Outcome.UNAVAILABLE, "the limiter can't be asked, and nothing passes without it here")
+            return Verdict(Outcome.UNAVAILABLE, "the limiter is not available, and KEYDESK_LIMITER_FAILURE is closed")
         return judge_limits(verdict, decision, by_previous_secret=by_previous)
 
     def _refused_by_itself(self, key: str) -> Verdict | None:
@@ -110,7 +112,9 @@ class KeyVerifier:
         if token is None:
             return self._malformed(key)
         if verify_tag(self._server_keys, token) is None:
-            return Verdict(Outcome.INVALID_KEY, "the tag is not ours: mistyped, invented, or another installation's")
+            return Verdict(
+                Outcome.INVALID_KEY, "the tag is not valid: the key is mistyped, made up, or from another installation"
+            )
         return None
 
     def _malformed(self, key: str) -> Verdict:
@@ -186,4 +190,4 @@ def _without_living_secret(state: KeyState) -> Verdict:
     """
     if state.was_rotated:
         return Verdict(Outcome.REPLACED_SECRET, "the secret was replaced by a rotation, and its overlap is over", state)
-    return Verdict(Outcome.INVALID_KEY, "tagged by us, but the key has another secret")
+    return Verdict(Outcome.INVALID_KEY, "the tag is valid, but the key has another secret")

@@ -48,7 +48,7 @@ class OutageLog:
         if self._is_logged or now - self._logged_at < self._every_seconds:
             return
         others = self._not_logged - 1
-        more = f". Since this was last logged, there were {others} short outages more" if others else ""
+        more = f". Short outages since the last message: {others}" if others else ""
         self._logger.log(self._level, "%s%s", self._began(error), more)
         self._logged_at, self._is_logged, self._not_logged = now, True, 0
 

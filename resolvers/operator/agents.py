@@ -79,7 +79,7 @@ async def _locked_agent(session: AsyncSession, agent_id: UUID) -> Agent:
         organization = await locked_organization(session, found.organization_id)
         found = await live_agent(session, organization.id, agent_id)
     if found is None:
-        raise Declined("This agent has been deleted. See which there are: keydesk agent list --organization ORG")
+        raise Declined("This agent has been deleted. List all agents: keydesk agent list --organization ORG")
     return found
 
 

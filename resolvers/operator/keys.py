@@ -86,7 +86,7 @@ async def drop_keys_tagged_otherwise(
             key_ids = await drop_secrets_tagged_otherwise(
                 session, server_key_ids, organization_id=organization_id, at=now
             )
-            await record_deleted_keys(session, key_ids, "since the server key that tagged it was taken away", now=now)
+            await record_deleted_keys(session, key_ids, "because its server key was removed", now=now)
         dropped += key_ids
     return dropped
 

@@ -47,7 +47,9 @@ async def named_organization(session: AsyncSession, text: str) -> Organization:
     name = _name_in(text)
     matches = [] if name is None else await organizations_named(session, name)
     return _only(
-        matches, Prefix.ORGANIZATION, f"no organization {_echo(text)}. See which there are: keydesk organization list"
+        matches,
+        Prefix.ORGANIZATION,
+        f"no organization {_echo(text)}. List all organizations: keydesk organization list",
     )
 
 
@@ -72,7 +74,7 @@ async def named_agent(session: AsyncSession, text: str, *, organization_id: UUID
     return _only(
         matches,
         Prefix.AGENT,
-        f"no agent {_echo(text)}{where}. See which there are: keydesk agent list --organization ORG",
+        f"no agent {_echo(text)}{where}. List all agents: keydesk agent list --organization ORG",
     )
 
 
@@ -80,7 +82,7 @@ async def named_person(session: AsyncSession, email: str) -> Person:
     """The person with this e-mail address, which must be in its canonical form. Raises Declined."""
     person = await person_by_email(session, email)
     if person is None:
-        raise Declined(f"Nobody has the address {_echo(email)}. See who is there: keydesk user list --organization ORG")
+        raise Declined(f"Nobody has the address {_echo(email)}. List all people: keydesk user list --organization ORG")
     return person
 
 
@@ -88,7 +90,7 @@ async def locked_organization(session: AsyncSession, organization_id: UUID) -> O
     """Locks the organization, which every change of something in it must do first. Raises Declined."""
     organization = await lock_organization(session, organization_id)
     if organization is None:
-        raise Declined("This organization has been deleted. See which there are: keydesk organization list")
+        raise Declined("This organization has been deleted. List all organizations: keydesk organization list")
     return organization
 
 
@@ -116,7 +118,7 @@ async def record_deleted_keys(
 def valid_limit(number: int, field: str) -> int:
     """Returns the number if it is a valid limit. Raises InvalidInput for the field."""
     if not 1 <= number <= LIMIT_AT_MOST:
-        raise InvalidInput(field, f"Give a limit of 1 to {LIMIT_AT_MOST}.")
+        raise InvalidInput(field, f"Use a limit of 1 to {LIMIT_AT_MOST}.")
     return number
 
 
@@ -130,7 +132,7 @@ def _name_in(text: str) -> str | None:
 def _echo(text: str) -> str:
     """The operator's text in quotes. An API key is not repeated, because terminals are sometimes logged."""
     if is_like_a_key(text):
-        return "of that name (it is an API key, and not repeated here)"
+        return "with that name (the name is an API key, so it is not repeated here)"
     return f"“{text}”" if len(text) <= ECHOED_AT_MOST else f"“{text[:ECHOED_AT_MOST]}…”"
 
 
@@ -139,5 +141,5 @@ def _only(matches: Sequence[Named], prefix: Prefix, unknown: str) -> Named:
         raise Declined(f"There is {unknown}")
     if len(matches) > 1:
         ids = ", ".join(external_id(prefix, each.id) for each in matches)
-        raise Declined(f"There are {len(matches)} of this name; say which one by its id: {ids}")
+        raise Declined(f"There are {len(matches)} with this name. Use the id of one: {ids}")
     return matches[0]

@@ -103,7 +103,7 @@ async def add_member(
         if person is None:
             person = await _new_person(session, email, name, password, now)
         elif await membership(session, organization_id, person.id) is not None:
-            raise Declined(f"{email} is in this organization already. Change what they are there: keydesk user update")
+            raise Declined(f"{email} is in this organization already. To change the role: keydesk user update")
         elif known is not None and password is not None:
             takes_password = await _replace_password(session, known, password)
         session.add(Membership(organization_id=organization_id, person_id=person.id, role=role, created_at=now))
@@ -133,7 +133,7 @@ async def change_member(
     before = Member(person, Role(held.role), (await administered_in(session, organization_id)).get(person.id, []))
     held.role = before.role if role is None else role
     if held.role is not Role.AGENT_ADMIN and agent_ids:
-        raise Declined(f"{email} is no agent admin. To make them one, add: --role {Role.AGENT_ADMIN}")
+        raise Declined(f"{email} is not an agent admin. To change the role, add: --role {Role.AGENT_ADMIN}")
     agents = before.agents if held.role is Role.AGENT_ADMIN else []
     if agent_ids is not None:
         agents = await _agents_for(session, organization_id, held.role, agent_ids)
@@ -216,7 +216,9 @@ async def _member(session: AsyncSession, email: str, organization_id: UUID) -> t
     person = await named_person(session, valid_email(email))
     held = await membership(session, organization_id, person.id)
     if held is None:
-        raise Declined(f"{person.email} is not in this organization. See who is: keydesk user list --organization ORG")
+        raise Declined(
+            f"{person.email} is not in this organization. List all people: keydesk user list --organization ORG"
+        )
     return person, held
 
 
@@ -225,10 +227,10 @@ async def _agents_for(
 ) -> list[Agent]:
     """The agents with these ids, which must be agents of this organization. Raises Declined."""
     if role is not Role.AGENT_ADMIN and agent_ids:
-        raise Declined(f"Only an {ROLE_WORDS[Role.AGENT_ADMIN]} administers agents: leave --agent out.")
+        raise Declined(f"Only an {ROLE_WORDS[Role.AGENT_ADMIN]} administers agents: remove --agent.")
     agents = await live_agents(session, organization_id, only=set(agent_ids))
     if len(agents) < len(set(agent_ids)):
-        raise Declined("One of these agents is not in this organization. See which are: keydesk agent list")
+        raise Declined("One of these agents is not in this organization. List all agents: keydesk agent list")
     return agents
 
 

@@ -43,7 +43,7 @@ def test_a_name_close_to_a_setting_stops_the_start(name: str, meant: str) -> Non
     with pytest.raises(SettingsError) as refused:
         read_settings({name: "true"})
 
-    assert str(refused.value).startswith(f"{name}: there is no such setting. Did you mean {meant}?")
+    assert str(refused.value).startswith(f"{name}: this setting does not exist. Did you mean {meant}?")
 
 
 @pytest.mark.parametrize(

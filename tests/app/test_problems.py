@@ -124,7 +124,7 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
         ("/v1/verifyx", "/v1/verify"),
         ("/V1/Verify", "/v1/verify"),
         ("/v2/verification", "/v1/verify"),
-        ("/api/graphql", "/graphql, by POST"),
+        ("/api/graphql", "/graphql, with POST"),
         ("/health", "/healthz"),
         ("/live", "/healthz"),
         ("/login", "/sign-in"),

@@ -154,6 +154,6 @@ async def test_the_server_tidies_in_the_background(
     assert skipped == 1
     assert await everything(database, RefusedRequest) == []
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
-        (logging.DEBUG, "another process is tidying up"),
+        (logging.DEBUG, "another process is deleting old data"),
         (logging.DEBUG, "tidied up"),
     ]

@@ -310,7 +310,7 @@ def test_doctor_always_has_findings(values: dict[str, str]) -> None:
 def test_a_bad_address_ends_every_command_with_a_sentence(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, address: str, command: tuple[str, ...]
 ) -> None:
-    """Exit 1, the setting's name, and no word of a fault of Keydesk's; with several workers, too, before they start."""
+    """Exit 1, the setting's name, and no word of a bug in Keydesk's; with several workers, too, before they start."""
     monkeypatch.setenv("KEYDESK_DATABASE_URL", address)
     monkeypatch.setenv("KEYDESK_REDIS_URL", "redis://127.0.0.1:1")
 
@@ -319,5 +319,5 @@ def test_a_bad_address_ends_every_command_with_a_sentence(
 
     assert (run.status, run.out) == (1, "")
     assert run.err.startswith("KEYDESK_DATABASE_URL: ")
-    assert "fault of Keydesk" not in run.err
+    assert "bug in Keydesk" not in run.err
     assert (doctor.status, doctor.value[0]["ok"]) == (1, False)

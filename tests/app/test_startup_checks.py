@@ -48,7 +48,7 @@ def test_what_others_reach_is_not_loopback(host: str) -> None:
     ],
 )
 def test_postgresql_without_redis_is_warned_of(address: str, redis: str, warns: bool) -> None:
-    """There, limits are counted by each process for itself, and the operator is told; Redis also allows workers."""
+    """There, limits are each process counts for itself, and the operator is told; Redis also allows workers."""
     settings = read_settings({"KEYDESK_SECRET_KEY": SECRET_KEY, "KEYDESK_REDIS_URL": redis})
 
     assert (limits_warning(settings, Database(address)) is not None) is warns
@@ -135,7 +135,7 @@ def test_what_can_hardly_be_meant_is_warned_of(
 
     assert (served.status, served.err.count("Warning: ")) == (
         0,
-        len(warnings) + ("counted by each process" in served.err),
+        len(warnings) + ("each process counts" in served.err),
     )
     told = [each["detail"] for each in found if each["check"] == "settings" and "warning" in each["detail"]]
     assert told == [f"warning: {warning}" for warning in warnings]

@@ -56,7 +56,7 @@ def test_a_name_that_cannot_be_shown_is_refused(text: str) -> None:
 )
 def test_a_name_that_nobody_sees_is_refused(text: str) -> None:
     """Letters, marks and symbols that draw nothing are no name by themselves."""
-    with pytest.raises(InvalidInput, match="nobody can see") as refused:
+    with pytest.raises(InvalidInput, match="invisible characters") as refused:
         valid_name(text)
 
     assert refused.value.field == "name"

@@ -108,7 +108,7 @@ async def test_a_conversation_that_is_not_theirs_is_none(
         await hand_over(database, world, clock, "grace", conversation=theirs[whose])
 
     assert refused.value.field == "conversationId"
-    assert refused.value.message == "There is no such conversation of yours in this organization."
+    assert refused.value.message == "You have no such conversation in this organization."
     assert await tickets(database) == []
 
 

@@ -226,7 +226,7 @@ def test_the_report_is_told_in_words(keydesk: Keydesk, acme: World, in_database:
         "\n"
         "Every message was understood.\n"
     )
-    assert "It has answered nothing." in nothing
+    assert "The assistant has not answered any message." in nothing
     assert "answers      0, of which direct 0\n" in nothing
 
 

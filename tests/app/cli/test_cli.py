@@ -149,7 +149,7 @@ def test_wrong_usage_exits_with_2(keydesk: Keydesk, arguments: str) -> None:
         ("user password nobody@example.com", "nobody@example.com"),
         ("key create deploy --organization Acme --agent Theirs", "no agent"),
         ("key create deploy --organization Acme --agent Retired", "no agent"),
-        ("key delete key_0199b3c07a007de08de0000000000000", "no such API key"),
+        ("key delete key_0199b3c07a007de08de0000000000000", "API key does not exist"),
         ("key rotate Acme", "keydesk key list"),
         ("verify --agent Nobody", "no agent"),
     ],
@@ -256,7 +256,7 @@ def test_a_known_person_keeps_name_and_password(keydesk: Keydesk, acme: World, i
     after = in_database(lambda database: person_named(database, "ada@example.com"))
     assert (added.value["isNew"], added.value["name"]) == (False, "Ada")
     assert "oneTimePassword" not in added.value
-    assert "known already" in added.err
+    assert "already exists" in added.err
     assert after == before
 
 
@@ -399,7 +399,7 @@ def test_migrate_says_what_it_did(keydesk: Keydesk, monkeypatch: pytest.MonkeyPa
     down = keydesk("migrate", "--to", "base", "--json").value
 
     assert "from nothing to" in first.out
-    assert "nothing to do" in second.out
+    assert "Nothing was changed" in second.out
     assert (down["from"] is None, down["to"]) == (False, None)
 
 
@@ -502,8 +502,8 @@ def test_a_server_key_that_living_keys_need_is_not_lost_silently(
     assert (main_run.status, len(served)) == (0, 1)
     assert [each["name"] for each in keydesk("key", "list", "--organization", "Acme", "--json").value] == ["new"]
     assert events_of(in_database, "api-key-deleted") == [
-        "The API key “old” was deleted since the server key that tagged it was taken away.",
-        "The API key “old too” was deleted since the server key that tagged it was taken away.",
+        "The API key “old” was deleted because its server key was removed.",
+        "The API key “old too” was deleted because its server key was removed.",
     ]
 
 

@@ -136,7 +136,7 @@ def test_deleting_with_all_keys_asks_on_a_terminal(
 
     status, out, err = on_a_terminal(database_address, tmp_path, answer, kind, "delete", name, "--json")
 
-    assert "API keys (1) go with it" in err
+    assert "API keys (1) are deleted too" in err
     assert (status == 0, out != "") == (is_done, is_done)
     assert "Nothing was changed." in err or is_done
 

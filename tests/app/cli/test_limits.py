@@ -90,7 +90,7 @@ def test_a_limit_out_of_range_is_wrong_usage(keydesk: Keydesk, option: str, numb
     assert option in ended.err
 
 
-@pytest.mark.parametrize(("key", "words"), [(UNKNOWN, "no such API key"), ("deploy", "keydesk key list")])
+@pytest.mark.parametrize(("key", "words"), [(UNKNOWN, "API key does not exist"), ("deploy", "keydesk key list")])
 def test_what_is_no_keys_id_is_refused(keydesk: Keydesk, acme: World, key: str, words: str) -> None:
     """A name is none either, even one that a key has."""
     created(keydesk)

@@ -41,7 +41,7 @@ def test_another_server_key_than_the_servers_issues_nothing(
 
     assert "is not one that the server was started with" in refused
     assert SERVER_KEYS.signing_id in refused
-    assert "Set KEYDESK_SECRET_KEY as the server has it" in refused
+    assert "Set KEYDESK_SECRET_KEY to the server's value" in refused
     assert SECRET_KEY not in refused
     assert in_front == refused  # it is the first that signs
     assert created == ""

@@ -73,7 +73,7 @@ def test_the_operators_unlocking_is_a_log_line(keydesk: Keydesk, acme: World, in
     unlocked = keydesk("sign-in", "unlock", "ada@example.com")
 
     assert unlocked.out == (
-        "Unlocked ada@example.com: 5 failed attempts forgotten, by which was locked: an account from 203.0.113.7.\n"
+        "Unlocked ada@example.com: 5 failed attempts forgotten, which had locked: an account from 203.0.113.7.\n"
     )
     line = json.loads(unlocked.err)
     assert (line["logger"], line["actor"], line["unlocked"], line["failedAttempts"]) == (
@@ -115,7 +115,7 @@ def test_everything_is_unlocked(keydesk: Keydesk, acme: World, in_database: InDa
 
     unlocked = keydesk("sign-in", "unlock", "--all")
 
-    assert "30 failed attempts forgotten, by which was locked: the address 203.0.113.7." in unlocked.out
+    assert "30 failed attempts forgotten, which had locked: the address 203.0.113.7." in unlocked.out
     assert in_database(left) == []
 
 
@@ -124,7 +124,7 @@ def test_nothing_to_unlock_and_an_unknown_address_are_said(keydesk: Keydesk, acm
     unlocked = keydesk("sign-in", "unlock", "adda@example.com")
 
     assert unlocked.status == 0
-    assert "nothing to unlock" in unlocked.out
+    assert "Nothing to unlock" in unlocked.out
     assert "No person has the address adda@example.com" in unlocked.err
 
 

@@ -96,8 +96,8 @@ def test_tickets_are_listed_for_people(keydesk: Keydesk, acme: World, in_databas
 
 def test_without_tickets_it_says_so(keydesk: Keydesk, acme: World) -> None:
     """An empty list, in words and in JSON."""
-    assert keydesk("ticket", "list").out == "Nothing was handed over yet.\n"
-    assert keydesk("ticket", "list", "--unsent").out == "There is no ticket that was not sent.\n"
+    assert keydesk("ticket", "list").out == "There are no tickets yet.\n"
+    assert keydesk("ticket", "list", "--unsent").out == "All tickets were sent.\n"
     assert keydesk("ticket", "list", "--json").value == []
 
 

@@ -203,7 +203,7 @@ async def test_a_database_with_somebody_elses_organization_is_left_alone(
         organization = await create_organization(session, name="Acme", now=THEN)
         await delete_organization(session, organization_id=organization.id, now=THEN)
 
-    with pytest.raises(Failure, match="did not make"):
+    with pytest.raises(Failure, match="is not the demo's"):
         await prepare_demo()
 
     async with database.reading() as session:
@@ -216,7 +216,7 @@ async def test_a_deleted_demo_is_not_raised_from_the_dead(prepare_demo: Prepare,
     async with database.transaction() as session:
         await delete_organization(session, organization_id=ORGANIZATION_ID, now=THEN)
 
-    with pytest.raises(Failure, match="start the demo anew"):
+    with pytest.raises(Failure, match="start the demo over"):
         await prepare_demo()
 
 

@@ -21,7 +21,7 @@ def test_an_older_schema_is_named_with_the_way_out(keydesk: Keydesk, revision: s
     is_ok, said = finding(run, "schema")
     assert (is_ok, "Run `keydesk migrate`" in said) == (False, True)
     assert finding(run, "clock")[0]
-    assert finding(run, "server keys") == (False, "not checked, since the schema is not current")
+    assert finding(run, "server keys") == (False, "not checked, because the schema is not current")
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_a_user_who_may_only_count_is_no_fault(
     is_ok, detail = of_redis(keydesk, monkeypatch, redis_server.url.replace("//", f"//counter:{PASSWORD}@"))
 
     assert is_ok
-    assert "may not ask INFO" in detail
+    assert "is not allowed to run INFO" in detail
 
 
 @pytest.mark.parametrize(

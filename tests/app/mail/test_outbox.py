@@ -196,7 +196,7 @@ async def test_what_cannot_be_made_into_a_mail_stops_nothing_else(
 
     row = await row_of(database, wrong)
     assert row.failure is not None
-    assert row.failure.startswith("the mail can't be made")
+    assert row.failure.startswith("the mail can't be written")
     assert (sent, (await row_of(database, right)).sent_at) == (1, clock.now)
 
 
@@ -215,7 +215,7 @@ async def test_a_ticket_is_given_up_after_a_week(
     assert (row.sent_at, row.next_attempt_at, row.attempts, later) == (None, None, ATTEMPTS_AT_MOST, 0)
     [record] = [each for each in caplog.records if each.name == "keydesk.mail"]
     assert record.levelno == logging.ERROR
-    assert "given up" in record.getMessage()
+    assert "will not be tried again" in record.getMessage()
 
 
 def test_pauses_grow_to_an_hour_and_end_after_a_week() -> None:

@@ -81,7 +81,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
     row = await row_of(database, ticket_id)
     assert office.mails == []
     assert row.failure is not None
-    assert "certificate that does not hold" in row.failure
+    assert "an invalid certificate" in row.failure
 
 
 async def test_no_password_is_sent_in_the_clear(database: Database, world: World, clock: Clock) -> None:
@@ -225,7 +225,7 @@ def test_the_doctor_says_what_is_missing(keydesk: Keydesk, monkeypatch: pytest.M
     nothing = mail_finding(keydesk, monkeypatch)
     address_alone = mail_finding(keydesk, monkeypatch, SUPPORT_EMAIL=SUPPORT)
 
-    assert nothing == (True, "no mail server is set; hand-overs are for `keydesk ticket list` alone")
+    assert nothing == (True, "no mail server is set; hand-overs can only be read with `keydesk ticket list`")
     assert address_alone == (True, "no mail server is set; hand-overs wait for KEYDESK_SMTP_URL")
 
 

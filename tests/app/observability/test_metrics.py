@@ -370,7 +370,7 @@ async def test_what_does_not_fit_the_ledger_is_counted_once(metering: Metering) 
 
 
 async def test_the_limiter_s_state_is_told(database_address: str, clock: Clock) -> None:
-    """1 while Redis is out of reach."""
+    """1 while Redis can't be reached."""
     async with open_site(database_address, clock, {**ON, "KEYDESK_REDIS_URL": NOBODY_THERE}) as site:
         found = await scraped(site)
 

@@ -106,7 +106,7 @@ def test_many_addresses_share_a_bound_and_a_summary(caplog: pytest.LogCaptureFix
 
     assert len(lines(caplog)) == LINES_IN_ALL + 1
     assert lines(caplog)[-1] == (
-        f"{1000 - LINES_IN_ALL} failed sign-ins had no line of their own; "
+        f"{1000 - LINES_IN_ALL} failed sign-ins were not logged separately; "
         "all sign-ins of the last minute: 1 good, 1000 wrong"
     )
     assert counted == ["wrong"] * 1000 + ["good"]

@@ -317,7 +317,7 @@ def test_the_doctor_says_whether_there_is_a_console(
 
     assert all(each["ok"] for each in found.values())
     assert found["built"]["detail"].startswith("built on 2")
-    assert "warning: it was not built" in found["missing"]["detail"]
+    assert "warning: the console was not built" in found["missing"]["detail"]
     assert "make console" in found["missing"]["detail"]
 
 

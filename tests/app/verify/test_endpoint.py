@@ -333,7 +333,7 @@ async def test_what_has_the_form_of_an_agents_id_is_answered_alike_whether_it_is
     answers = [await ask(door, bearer(issued), ("X-Agent-Id", f"agt_{each}")) for each in ids]
 
     assert {each.body["detail"] for each in answers} == {
-        "This key is good, but not for the agent that the request is for."
+        "This key is valid, but not for the agent that the request is for."
     }
 
 
@@ -347,7 +347,7 @@ async def test_where_the_agent_must_be_named(gates: Gates, services: KeyServices
     assert_refused(without, 403, "agent_not_in_scope", None)
     assert_refused(empty, 403, "agent_not_in_scope", None)
     assert without.body["detail"] == empty.body["detail"]
-    assert "does not say which" in without.body["detail"]
+    assert "does not name an agent" in without.body["detail"]
     assert (await ask(door, bearer(narrow), agent(world.own.id))).status == 200
     assert (await ask(door, bearer(wide))).status == 200
 

@@ -151,7 +151,7 @@ async def test_exactly_the_rate_limit_passes_and_again_when_it_was_said(site: Si
     assert wait == 50
     assert assert_limited(still, "rate_limited") == 1
     assert let_through == {"good": 5, "rate_limited": 15}
-    assert still.json()["detail"] == "This key may make 5 requests a minute. Try again in 1 second."
+    assert still.json()["detail"] == "This key can make 5 requests a minute. Try again in 1 second."
 
 
 async def test_exactly_the_quota_passes_and_again_in_the_next_month(site: Site, clock: Clock) -> None:
@@ -167,7 +167,7 @@ async def test_exactly_the_quota_passes_and_again_in_the_next_month(site: Site, 
 
     assert clock.now == datetime(2026, 11, 24, 12, tzinfo=UTC) + timedelta(seconds=wait)
     assert last == 1
-    assert answer.json()["detail"] == "This key has made its 7 requests of this month. Try again in 7 days."
+    assert answer.json()["detail"] == "This key has used its quota of 7 requests for this month. Try again in 7 days."
     assert limits_in(await site.verify(secret))["quota"] == (7, 31 * 86_400, 6, 31 * 86_400)
     assert await codes(site, secret, 20) == {"good": 6, "quota_exceeded": 14}
 

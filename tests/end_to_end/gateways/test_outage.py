@@ -82,7 +82,7 @@ def assert_unavailable(site: Front, answer: Answer) -> None:
         "type": "https://keys.example/docs/errors#unavailable",
         "title": "verification unavailable",
         "status": 503,
-        "detail": "The key could not be checked just now. It is not the cause; try again in a few seconds.",
+        "detail": "The key could not be checked just now. The key is not the cause; try again in a few seconds.",
         "statusCode": 503,
         "message": "verification unavailable",
         "code": "unavailable",

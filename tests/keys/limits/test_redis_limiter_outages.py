@@ -152,7 +152,7 @@ async def test_a_redis_that_was_put_back_to_an_earlier_state_is_told_anew(
     await exhaust(limiters, 45, *two)
 
 
-# Redis is out of reach.
+# Redis can't be reached.
 
 
 async def test_a_frozen_redis_is_not_waited_for(
@@ -175,8 +175,9 @@ async def test_a_frozen_redis_is_not_waited_for(
     assert limiters.times_written(limiter) >= 1
     await until(lambda: len(messages(caplog)) == 2)
     assert messages(caplog) == [
-        "Redis is out of reach (TimeoutError): until it is back, each process allows a key its whole rate limit",
-        "Redis answers again: limits are counted across processes, after … s",
+        "Redis can't be reached (TimeoutError): until Redis works again, each process allows a key its whole rate "
+        "limit",
+        "Redis works again: limits are counted across processes, after … s",
     ]
 
 
@@ -291,7 +292,7 @@ async def test_where_it_is_closed_nothing_passes_without_redis(
 
     assert [type(each) for each in answers] == [LimiterUnavailable] * 20
     assert (limiter.is_degraded, limiter.lets_pass) == (True, False)
-    assert messages(caplog) == ["Redis is out of reach (TimeoutError): until it is back, no key passes"]
+    assert messages(caplog) == ["Redis can't be reached (TimeoutError): until Redis works again, no key passes"]
     frozen.thaw()
     await until(lambda: limiter.lets_pass)
     await exhaust(limiters, 20, limiter)

@@ -182,8 +182,8 @@ async def test_a_redis_whose_user_may_not_do_all_is_noticed_at_the_start(
 
     assert attempts == 10
     assert messages(caplog) == [
-        "Redis answers, but refuses to count; `keydesk doctor` says why (NoPermissionError): until it is back, each "
-        "process allows a key its whole rate limit"
+        "Redis answers, but refuses to count; `keydesk doctor` says why (NoPermissionError): until Redis works "
+        "again, each process allows a key its whole rate limit"
     ]
 
 
@@ -334,9 +334,9 @@ def test_the_log_says_once_a_minute_how_it_stands(
     outages.ended()
 
     assert messages(caplog) == [
-        "Redis is out of reach (ConnectionError): until it is back, all goes on",
-        "Redis answers again: limits are counted across processes, after … s",
-        "Redis is out of reach (TimeoutError): until it is back, all goes on. Since this was last logged, there were 4 "
-        "short outages more",
-        "Redis answers again: limits are counted across processes, after … s",
+        "Redis can't be reached (ConnectionError): until Redis works again, all goes on",
+        "Redis works again: limits are counted across processes, after … s",
+        "Redis can't be reached (TimeoutError): until Redis works again, all goes on. Short outages since the last "
+        "message: 4",
+        "Redis works again: limits are counted across processes, after … s",
     ]

@@ -225,8 +225,8 @@ async def test_a_database_that_is_away_is_told_of_once(
     assert (
         messages(caplog)
         == [
-            "Usage can't be written down (ConnectionRefusedError); it is kept until it can",
-            "Usage can be written down again, after … s",
+            "Usage can't be written to the database (ConnectionRefusedError); it is kept in memory until it can",
+            "Usage can be written to the database again, after … s",
         ]
         * 2
     )
@@ -251,8 +251,8 @@ async def test_a_fault_is_logged_and_ends_nothing(
 
     assert await hours(database) == {(KEY, clock.now): 1}
     assert messages(caplog) == [
-        "Usage can't be written down (ValueError); it is kept until it can",
-        "Usage can be written down again, after … s",
+        "Usage can't be written to the database (ValueError); it is kept in memory until it can",
+        "Usage can be written to the database again, after … s",
     ]
     assert "hunter2" not in caplog.text
 

@@ -214,7 +214,7 @@ def test_each_vendor_and_kind_of_id_is_named() -> None:
         (f"Bearer {KEY}", "The word Bearer is there twice"),
         (
             "glpat-" + "a1" * 10,
-            "A GitLab token was sent, which is no key of this service. Send a key that begins with kd_",
+            "A GitLab token was sent, which is not a key of this service. Send a key that begins with kd_",
         ),
         (f"agt_{THIRTY_TWO}", "The id of an agent was sent instead of a key."),
         ("hello", "A key is kd_, 16 letters and digits, an underscore, and 42 more: 62 characters in all."),

@@ -65,6 +65,6 @@ def test_outages_that_follow_soon_are_counted(watch: Watch, caplog: pytest.LogCa
     assert caplog.messages == [
         "It fails (OSError)",
         "It works again, after 1.0 s",
-        "It fails (ValueError). Since this was last logged, there were 3 short outages more",
+        "It fails (ValueError). Short outages since the last message: 3",
         "It works again, after 60.0 s",
     ]

@@ -85,7 +85,7 @@ class SpyReader:
         """Nothing."""
 
     async def read(self, public_id: str, agent_id: str | None) -> KeyState | None:
-        """As the reader behind it; without one, the database can't be asked."""
+        """As the reader behind it; without one, the database can't be read."""
         self.asked.append((public_id, agent_id))
         if self._reader is None:
             raise DatabaseUnavailable
