@@ -1,7 +1,8 @@
 """
-What can become of a request that presents a key: one row for each outcome, with its name in every layer.
+The outcomes of a request that presents a key: a row for each outcome, with its name in every layer.
 
-The caller is told `invalid_key` of what is kept, and shown in GraphQL, as `UNKNOWN_KEY`. Only this table says so.
+Only this table maps names: for example, the caller gets `invalid_key` for what is stored, and shown in GraphQL, as
+`UNKNOWN_KEY`.
 """
 
 from collections.abc import Mapping
@@ -13,18 +14,18 @@ from models.usage.refused_request import RefusedReason as Kept
 
 
 class Outcome(Enum):
-    """An outcome's value is its code."""
+    """The outcome of a request. Its value is its code."""
 
     code: str
-    """What the caller is told, and what metrics and the log say. The caller of a good key is told no code."""
+    """The code in the answer, in metrics and in the log. The answer for a good key has no code."""
     status: int
     """The HTTP status of the answer."""
     column: str | None
-    """The column of `UsageHour` that counts it; None where it is about no key that is known."""
+    """The column of `UsageHour` that counts it; None if the request has no known key."""
     reason: Kept | None
-    """What is kept of the refused request and shown by GraphQL; None for a request that passed."""
+    """The reason that is stored with a refused request and shown by GraphQL; None for a request that passed."""
     phrase: str
-    """What happened, as it is said after *refused:* or *the request:*."""
+    """What happened, in words that complete *refused:* or *the request:*."""
 
     def __new__(cls, code: str, status: int, column: str | None, reason: Kept | None, phrase: str) -> "Outcome":
         row = object.__new__(cls)
@@ -58,8 +59,8 @@ OF_CODE: Mapping[str, Outcome] = MappingProxyType(
 OF_REASON: Mapping[Kept, Outcome] = MappingProxyType(
     {outcome.reason: outcome for outcome in Outcome if outcome.reason is not None}
 )
-"""The outcome of each kept reason."""
+"""The outcome for each stored reason."""
 COUNTED: Mapping[Outcome, int] = MappingProxyType(
     {outcome: OUTCOMES.index(outcome.column) for outcome in Outcome if outcome.column is not None}
 )
-"""The place of the column that counts an outcome, among those of a row of counts."""
+"""For each counted outcome, the position of its column among the counting columns."""

@@ -1,4 +1,4 @@
-"""One background task that repeats a piece of work for as long as a block runs."""
+"""A background task that repeats a piece of work while a context is open."""
 
 import asyncio
 import logging
@@ -12,10 +12,10 @@ logger = logging.getLogger("keydesk.background")
 
 class Periodic:
     """
-    Does the work when `running` begins and then every `every_seconds`, or sooner after `wake`.
+    Does the work when `running` begins, then every `every_seconds`, or sooner after `wake`.
 
-    A round that raises is logged by `outage`, and the next round comes all the same. At the end a round that is under
-    way may finish, within `last_seconds`. With `last_round`, one more begins after that.
+    If a round raises an error, `outage` logs it and the next round runs as usual. At the end, a round that is running
+    may finish within `last_seconds`. With `last_round`, another round runs after that.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Periodic:
         last_round: bool = True,
         last_seconds: float = 10.0,
     ) -> None:
-        """`name` is a noun for the log, where no `outage` of the caller's own is given."""
+        """`name` is a noun for the log; it is used if `outage` is not given."""
         self._name = name
         self._work = work
         self._every_seconds = every_seconds
@@ -41,20 +41,20 @@ class Periodic:
         self._is_over = False
 
     def is_over(self) -> bool:
-        """Whether the block has ended: long work should look, and stop between two steps."""
+        """Whether the context was closed. Long work should check this between two steps, and stop."""
         return self._is_over
 
     def wake(self) -> None:
-        """Has the next round begin now, or after the one that is under way."""
+        """Starts the next round now, or directly after the one that is running."""
         self._woken.set()
 
     @asynccontextmanager
     async def running(self, *, on_late: Callable[[], None] | None = None) -> AsyncIterator[None]:
         """
-        Repeats the work while the block runs.
+        Repeats the work while the context is open.
 
-        A round that takes longer than `last_seconds` at the end is cancelled. Work that must not be cancelled in its
-        middle gives `on_late` instead, which has to make the round end.
+        At the end, a round that takes longer than `last_seconds` is cancelled. For work that must not be cancelled,
+        give `on_late`: it is called instead, and must make the round end.
         """
         rounds = asyncio.create_task(self._rounds(), name=self._name)
         try:

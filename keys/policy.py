@@ -12,14 +12,14 @@ from models.person import Role
 
 
 class Scope(StrEnum):
-    """What a key is good for: every agent of its organization, or one."""
+    """The agents that a key may be used for: all agents of its organization, or one."""
 
     ORGANIZATION = "organization"
     AGENT = "agent"
 
 
 class Action(StrEnum):
-    """What somebody may want to do. What is not granted below is denied."""
+    """The actions that need permission. An action that GRANTS does not grant to a role is denied."""
 
     SEE_ORGANIZATION = "see the organization"
     SEE_KEY = "see API keys"
@@ -34,7 +34,7 @@ KEY_ACTIONS = frozenset({Action.SEE_KEY, Action.CREATE_KEY, Action.RENAME_KEY, A
 
 
 class Reach(StrEnum):
-    """How far a grant goes."""
+    """What a grant covers: everything in the organization, or only the agents that the person administers."""
 
     ORGANIZATION = "the whole organization"
     OWN_AGENTS = "the agents administered"
@@ -63,12 +63,12 @@ DENIALS: Mapping[Role, str] = {
     ),
     Role.MEMBER: "Members can't manage API keys. Ask an organization admin for a key, or for another role.",
 }
-"""What a person is told when their role doesn't allow it: beside the table, so that the two change together."""
+"""The message for a person whose role does not allow an action. It must be changed together with GRANTS."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoleGrant:
-    """What a person is in one organization. `agent_ids` are those administered, of deleted agents too."""
+    """A person's role in an organization. `agent_ids` are the agents that they administer, including deleted ones."""
 
     role: Role
     agent_ids: frozenset[UUID] = frozenset()
@@ -77,9 +77,10 @@ class RoleGrant:
 @dataclass(frozen=True, slots=True)
 class Actor:
     """
-    Who asks: a signed-in person, or `OPERATOR`, the command line. A person without an id or a role may do nothing.
+    The actor of an operation: a signed-in person, or `OPERATOR` on the command line.
 
-    `address` is where the request came from, for the audit log.
+    A person without an id or without a role may do nothing. `address` is the address that the request came from, for
+    the audit log.
     """
 
     person_id: UUID | None
@@ -88,7 +89,7 @@ class Actor:
 
     @property
     def is_operator(self) -> bool:
-        """Whether this is the command line. Only the one value `OPERATOR` is: no id that was left out becomes it."""
+        """Whether this is the value `OPERATOR`. An actor without an id is not the operator."""
         return self is OPERATOR
 
 
@@ -97,12 +98,12 @@ OPERATOR = Actor(person_id=None)
 
 
 def scope_of(agent_id: UUID | None) -> Scope:
-    """The scope of a key with this agent: without one, the key is good for the whole organization."""
+    """The scope of a key: AGENT if the key has an agent, else ORGANIZATION."""
     return Scope.ORGANIZATION if agent_id is None else Scope.AGENT
 
 
 def may(actor: Actor, action: Action, organization_id: UUID, *, scope: Scope, agent_id: UUID | None = None) -> bool:
-    """Whether the actor may do this to a key of this scope and, where it has one, agent."""
+    """Whether the actor may do this to a key of this scope. `agent_id` is the key's agent, if it has one."""
     agents = visible_agents(actor, action, organization_id)
     return agents is None or (scope is Scope.AGENT and agent_id in agents)
 
@@ -114,21 +115,21 @@ def may_on(actor: Actor, action: Action, key: ApiKeyRecord) -> bool:
 
 
 def may_with_some_key(actor: Actor, action: Action, organization_id: UUID, scope: Scope) -> bool:
-    """Whether the role allows the action on keys of this scope at all, whatever the agent: this needs no row."""
+    """Whether the actor's role allows the action on some key of this scope. Needs no database row."""
     reach = _reach(actor, action, organization_id)
     return reach is Reach.ORGANIZATION or (reach is Reach.OWN_AGENTS and scope is Scope.AGENT)
 
 
 def manages_keys_somewhere(actor: Actor, action: Action) -> bool:
-    """Whether there is an organization in which the role allows the action on some key."""
+    """Whether the actor's role in some organization allows the action on some key."""
     return actor.is_operator or any(action in GRANTS[grant.role] for grant in actor.roles.values())
 
 
 def visible_agents(actor: Actor, action: Action, organization_id: UUID) -> frozenset[UUID] | None:
     """
-    The agents whose rows the action reaches: None for the whole organization, the empty set for nothing.
+    The agents whose rows the actor may use for the action: None for the whole organization, an empty set for nothing.
 
-    Queries take this as their bound, so that what an actor may not see is never read on their behalf.
+    Queries are limited to these agents, so that rows that an actor may not see are never read for them.
     """
     reach = _reach(actor, action, organization_id)
     match reach:
@@ -143,7 +144,7 @@ def visible_agents(actor: Actor, action: Action, organization_id: UUID) -> froze
 
 
 def _reach(actor: Actor, action: Action, organization_id: UUID) -> Reach | None:
-    """How far the actor's grant of this action goes in the organization; None where there is no grant."""
+    """What the actor's grant of this action covers in the organization; None if there is no grant."""
     if actor.is_operator:
         return Reach.ORGANIZATION
     grant = actor.roles.get(organization_id)
@@ -151,13 +152,13 @@ def _reach(actor: Actor, action: Action, organization_id: UUID) -> Reach | None:
 
 
 def require(actor: Actor, action: Action, organization_id: UUID, *, scope: Scope, agent_id: UUID | None = None) -> None:
-    """Raises Forbidden, with the sentence for the person's role, unless `may` says yes."""
+    """Raises Forbidden, with the message for the person's role, unless `may` returns True."""
     if not may(actor, action, organization_id, scope=scope, agent_id=agent_id):
         raise Forbidden(denial_message(actor, organization_id))
 
 
 def denial_message(actor: Actor, organization_id: UUID | None = None) -> str:
-    """The sentence for a person whose role does not allow something, there or anywhere."""
+    """The message for a person whose role does not allow an action, in this organization or in any."""
     if organization_id is not None and (grant := actor.roles.get(organization_id)) is not None:
         return DENIALS[grant.role]
     return DENIALS[Role.MEMBER]

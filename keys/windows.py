@@ -1,4 +1,4 @@
-"""Limits of a number in a window of time: when there is room again, and what each person used up, in this process."""
+"""Limits of the form "N in a window of time": when there is room again, and what each person has used in a minute."""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
@@ -13,31 +13,31 @@ PEOPLE_AT_MOST = 10_000
 
 
 def free_at(instants: Iterable[datetime], limit: int, window: timedelta, now: datetime) -> datetime | None:
-    """When fewer than `limit` of the instants are within the window that ends then; None where they are already."""
+    """The moment at which fewer than `limit` of the instants are within the window; None if that is so now."""
     recent = sorted(at for at in instants if at > now - window)
     return None if len(recent) < limit else recent[-limit] + window
 
 
 def seconds_until(moment: datetime, now: datetime) -> int:
-    """Whole seconds to wait until then, at least one."""
+    """Whole seconds until the moment, at least one."""
     return max(1, ceil((moment - now).total_seconds()))
 
 
 def retry_after(instants: Iterable[datetime], limit: int, window: timedelta, now: datetime) -> int | None:
-    """In how many seconds fewer than `limit` of the instants are within the window; None where they are already."""
+    """The seconds until fewer than `limit` of the instants are within the window; None if that is so now."""
     moment = free_at(instants, limit, window, now)
     return None if moment is None else seconds_until(moment, now)
 
 
 class PersonalWindow:
-    """What each person used within the last minute. The person who used something longest ago is forgotten first."""
+    """What each person used in the last minute. If there are too many people, the least recent ones are forgotten."""
 
     def __init__(self, people_at_most: int = PEOPLE_AT_MOST) -> None:
         self._people_at_most = people_at_most
         self._used: OrderedDict[UUID, deque[tuple[datetime, int]]] = OrderedDict()
 
     def used(self, person_id: UUID, now: datetime) -> deque[tuple[datetime, int]]:
-        """When the person used something, and how much of it, oldest first."""
+        """The times and costs of the person's uses in the last minute, oldest first."""
         used = self._used.get(person_id)
         if used is None:
             return deque()
@@ -47,7 +47,7 @@ class PersonalWindow:
         return used
 
     def add(self, person_id: UUID, now: datetime, cost: int = 1) -> None:
-        """Counts the cost."""
+        """Counts a use with this cost."""
         self._used.setdefault(person_id, deque()).append((now, cost))
         self._used.move_to_end(person_id)
         if len(self._used) > self._people_at_most:
@@ -55,7 +55,7 @@ class PersonalWindow:
 
 
 class PersonalLimit:
-    """The most that a person may use within a minute, counted in this process."""
+    """A limit on what each person may use in a minute, counted in this process."""
 
     def __init__(self, at_most: int, too_many: str, *, people_at_most: int = PEOPLE_AT_MOST) -> None:
         """`too_many` begins the sentence “You have asked about 300 requests within a minute.”"""
@@ -65,9 +65,9 @@ class PersonalLimit:
 
     def use(self, person_id: UUID, now: datetime, cost: int = 1) -> None:
         """
-        Counts the cost. Raises TooManyRequests, and counts nothing, where the cost does not fit into the minute.
+        Counts a use. Raises TooManyRequests, and counts nothing, if the cost does not fit into the minute.
 
-        A person who used nothing within a minute may use more than the limit once.
+        A person who has used nothing in the last minute may exceed the limit once.
         """
         used = self._window.used(person_id, now)
         surplus = sum(each for _, each in used) + cost - self._at_most
@@ -80,7 +80,7 @@ class PersonalLimit:
 
 
 def _given_back(used: deque[tuple[datetime, int]], surplus: int) -> datetime:
-    """The instant of the use whose end makes room for the surplus."""
+    """The time of the use after whose expiry there is room for the surplus."""
     freed = 0
     for at, cost in used:
         freed += cost

@@ -1,8 +1,9 @@
 """
-What is reserved while a secret is hashed: a place in the person's pace of changes, and a slot of the organization.
+Reserves capacity while a secret is hashed: one of the person's changes in a minute, and a slot of the organization.
 
-A change counts when its event is written, which is after the hash. Without this, hundreds of changes at once would all
-pass the pace and the limit on keys, and all be hashed. Counted in this process; the database has the last word.
+A change counts when its audit event is written, which is after hashing. Without reservations, hundreds of changes at
+the same time would all pass the rate limit and the key limit, and all be hashed. Reservations are counted in this
+process only; the database makes the final decision.
 """
 
 import asyncio
@@ -17,22 +18,22 @@ from keys.windows import PersonalWindow
 
 
 class Creations:
-    """Those of one organization that are under way."""
+    """The creations of keys in one organization that are under way."""
 
     def __init__(self) -> None:
         self.known = 0
         self.ended = 0
-        """How many were hashed and done with: what was read of the organization before the last of them is old."""
+        """The number of creations that were hashed and have ended. If it changes, read the organization again."""
         self._hashing = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def may_hash(self, free_slots: int) -> bool:
-        """Whether there is a slot that no other creation is being hashed for; the first one never waits."""
+        """Whether there is a free slot that no other creation is being hashed for. The first one never waits."""
         return self._hashing < max(1, free_slots)
 
     @contextmanager
     def hashing(self) -> Iterator[None]:
-        """While the block runs, a slot is reserved; afterwards, the next that waits looks again."""
+        """Reserves a slot while the context is open. Afterwards, the next waiting creation checks again."""
         self._hashing += 1
         try:
             yield
@@ -42,7 +43,7 @@ class Creations:
             self.wake_next()
 
     async def wait(self) -> None:
-        """Waits until one of the creations before this one is done."""
+        """Waits until one of the creations before this one has ended."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -53,7 +54,7 @@ class Creations:
             raise
 
     def wake_next(self) -> None:
-        """Lets the one that waited longest look again. One that finds no slot passes this on."""
+        """Lets the creation that has waited longest check again. If it finds no slot, it wakes the next one."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -62,7 +63,7 @@ class Creations:
 
 
 class Reservations:
-    """Of one process."""
+    """The reservations of this process."""
 
     def __init__(self) -> None:
         self._under_way: Counter[UUID] = Counter()
@@ -70,16 +71,18 @@ class Reservations:
         self._creating: dict[UUID, Creations] = {}
 
     def taken(self, person_id: UUID, now: datetime) -> int:
-        """How many places of the person's pace are taken that have no event yet, or will never have one."""
+        """
+        The number of the person's changes in the last minute that have no audit event yet, or will never have one.
+        """
         return self._under_way[person_id] + len(self._failed.used(person_id, now))
 
     @contextmanager
     def place(self, person_id: UUID | None, now: datetime) -> Iterator[None]:
         """
-        Takes a place of the person's pace while the block runs; the operator needs none.
+        Counts one of the person's changes while the context is open. The operator's are not counted.
 
-        Where the block fails, its hash was for nothing, and the place stays taken for a minute. But the limit on keys
-        costs no place, nor does a queue with no room for the hash.
+        If the change fails, its hash was wasted, so the change keeps counting for a minute. It does not if the key
+        limit was reached, or if the queue had no room for the hash.
         """
         if person_id is None:
             yield
@@ -99,7 +102,7 @@ class Reservations:
 
     @asynccontextmanager
     async def creation(self, organization_id: UUID) -> AsyncIterator[Creations]:
-        """While the block runs, a creation in the organization is under way, which may wait for those before it."""
+        """Registers a creation in the organization while the context is open. It may wait for earlier ones."""
         creations = self._creating.setdefault(organization_id, Creations())
         creations.known += 1
         try:

@@ -1,4 +1,4 @@
-"""Owns what every operation on keys works with: the desk, the actor as of now, and the pace of one person."""
+"""What all operations on keys share: services, the actor's current roles, and the rate limit on changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -46,14 +46,14 @@ class KeyServices(ChangeServices):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A key and its secret, for the only time."""
+    """A key with its new secret, which is shown only this once."""
 
     record: ApiKeyRecord
     secret: Secret
 
 
 async def with_current_roles(session: AsyncSession, actor: Actor) -> Actor:
-    """The actor with the roles of this moment: one may have been taken away since the request began."""
+    """The actor with their current roles, which may have changed since the request began."""
     if actor.is_operator:
         return actor
     memberships = [] if actor.person_id is None else await memberships_of(session, actor.person_id)
@@ -64,16 +64,16 @@ async def check_mutation_rate(
     session: AsyncSession, actor: Actor, services: ChangeServices, *, is_reserved: bool = False
 ) -> None:
     """
-    Raises TooManyRequests for a person who changed more keys within a minute than the operator allows.
+    Raises TooManyRequests if the person has changed more keys in a minute than the operator allows.
 
-    What the person has under way counts, too, unless this change `is_reserved`: then it has its place among them.
+    Changes that are under way count too, unless this change `is_reserved` and so is counted among them already.
     """
     if actor.person_id is None:
         return
     now = services.clock()
     recent = await instants_by_actor(session, actor.person_id, KEY_MUTATIONS, since=now - A_MINUTE)
     under_way = 0 if is_reserved else services.reservations.taken(actor.person_id, now)
-    # A change that is under way has its event in a moment, and then leaves room after a minute.
+    # A change that is under way will have its audit event soon, and stops counting a minute after that.
     changes = [*recent, *[now] * under_way]
     seconds = retry_after(changes, services.mutations_per_minute, A_MINUTE, now)
     if seconds is not None:

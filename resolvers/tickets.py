@@ -1,4 +1,4 @@
-"""Does the hand-over to people: a ticket with what was said and found, for the outbox to mail."""
+"""Hands a conversation over to people: makes a ticket with what was said and found, which the outbox mails."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ NOTE_TOO_LONG = f"The note is too long; use at most {NOTE_LENGTH_AT_MOST} charac
 
 @dataclass(frozen=True, slots=True)
 class SupportChannel:
-    """Where hand-overs go: the operator's address, whether mail is sent at all, and what tells of a new ticket."""
+    """Where tickets go: the support address, whether mail is sent, and a function that announces a new ticket."""
 
     address: str | None = None
     sends_mail: bool = False
@@ -48,20 +48,20 @@ async def contact_support(
     now: datetime,
 ) -> TicketRecord:
     """
-    Writes the ticket; the mail server is not waited for. Of a conversation there is one: a second call returns it.
+    Stores a ticket, without waiting for the mail server. A conversation has only one: a second call returns the first.
 
-    Raises NotFound, InvalidInput of conversationId or note, TooManyRequests.
+    Raises NotFound, InvalidInput for conversationId or note, TooManyRequests.
     """
     if organization_id not in actor.roles:
         raise NotFound
     if note is not None and len(note) > NOTE_LENGTH_AT_MOST:
         raise InvalidInput("note", NOTE_TOO_LONG)
-    # Before the note is redacted, which takes its time, and before the person is locked.
+    # Checked before the note is redacted, which takes time, and before the person's row is locked.
     if (ticket := await _look_before(database, person.id, organization_id, conversation_id, now)) is not None:
         return ticket
     note = None if note is None else redact(note, prefixes).text.strip() or None
     async with database.transaction() as session:
-        # Held until the end, so that of a person's hand-overs one is counted after the other.
+        # Locked until the end, so that concurrent hand-overs of a person are counted one after the other.
         if await person_for_update(session, person.id) is None:
             raise NotFound
         standing = await _standing(session, person.id, organization_id)
@@ -82,7 +82,7 @@ async def contact_support(
 async def _look_before(
     database: Database, person_id: UUID, organization_id: UUID, conversation_id: UUID | None, now: datetime
 ) -> TicketRecord | None:
-    """The ticket that there is. Raises InvalidInput and TooManyRequests."""
+    """The conversation's ticket, if it has one already. Raises InvalidInput and TooManyRequests."""
     async with database.reading() as session:
         conversation = await named_conversation(session, person_id, organization_id, conversation_id)
         if conversation is not None and (ticket := (await tickets_of(session, [conversation.id])).get(conversation.id)):
@@ -92,7 +92,7 @@ async def _look_before(
 
 
 async def _standing(session: AsyncSession, person_id: UUID, organization_id: UUID) -> MembershipRecord:
-    """What the person is there at this moment."""
+    """The person's current membership in the organization. Raises NotFound."""
     for each in await memberships_of(session, person_id):
         if each.organization.id == organization_id:
             return each
@@ -147,7 +147,7 @@ async def _write(session: AsyncSession, hand_over: HandOver, line: SupportChanne
         reply_to=hand_over.person.email,
         subject=subject(hand_over),
         body=body(hand_over),
-        # Due at once; without a mail server, from when there is one.
+        # Due at once. Without a mail server, it waits until there is one.
         next_attempt_at=None if line.address is None else hand_over.at,
     )
     session.add(row)
@@ -158,7 +158,7 @@ async def _write(session: AsyncSession, hand_over: HandOver, line: SupportChanne
 async def _confirm_in_chat(
     session: AsyncSession, conversation: ConversationRecord, hand_over: HandOver, line: SupportChannel
 ) -> None:
-    """A remark of the assistant's, which the person sees wherever they go on reading."""
+    """Adds a message of the assistant to the conversation that confirms the hand-over."""
     admins = await admins_of(session, conversation.organization_id)
     told = handed_over(
         hand_over.ticket_id,

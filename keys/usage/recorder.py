@@ -1,7 +1,7 @@
 """
-What is remembered of verifications: noted as they are answered, and written behind them twice a second.
+Records usage: verifications are counted in memory as they are answered, and written to the database twice a second.
 
-Verification never waits for it. A process that is killed loses what it has not written yet, half a second's worth.
+Verification never waits for the database's writes. A process that is killed loses at most half a second of usage.
 """
 
 import asyncio
@@ -35,11 +35,11 @@ LAST_ROUND_SECONDS = 10
 ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS = 20
 LEFT_OUT_LOGGED_EVERY_SECONDS = 60
 Learn = Callable[[Month, Mapping[str, int]], None]
-"""Is told what the months of some keys come to, all processes' requests and the unwritten ones of this one together."""
+"""Called with the monthly counts of some keys: all processes' written requests, and this one's unwritten ones."""
 
 
 class UsageRecorder:
-    """The memory of one process's verifications, on its way into the database."""
+    """Buffers this process's usage and writes it to the database."""
 
     def __init__(
         self,
@@ -72,11 +72,11 @@ class UsageRecorder:
 
     @property
     def is_degraded(self) -> bool:
-        """Whether usage can't be written at the moment; it is kept until it can."""
+        """Whether usage can't be written at the moment. It is kept in memory until it can."""
         return self._outage.is_on
 
     def record(self, verdict: Verdict, request_id: str, sender: Sender, wanted: RequestedAgent) -> None:
-        """Remembers what became of a request; its id is 32 hexadecimal digits."""
+        """Records the verdict on a request. `request_id` is 32 hexadecimal digits."""
         decision, key = verdict.decision, verdict.key
         at = to_ms(self._clock()) if decision is None else decision.balance.at
         if key is not None:
@@ -98,7 +98,7 @@ class UsageRecorder:
         agent_id: str | None = None,
         detail: str | None = None,
     ) -> None:
-        """Remembers a refused request."""
+        """Records a refused request. Ids are 32 hexadecimal digits; `at` is in milliseconds since 1970."""
         if key_id is None and not self.buffer.takes_without_a_key:
             return
         at = to_ms(self._clock()) if at is None else at
@@ -118,8 +118,9 @@ class UsageRecorder:
 
     async def used(self, key_id: str, month: Month) -> int:
         """
-        Requests of the key that passed in the month, written or not. It waits for no writing. Raises
-        DatabaseUnavailable.
+        The key's allowed requests in the month, written or not. Does not wait for batches that are being written.
+
+        Raises DatabaseUnavailable.
         """
         asked = self._asked.get(month)
         if asked is None:
@@ -133,17 +134,17 @@ class UsageRecorder:
         return await asyncio.shield(answer)
 
     async def write(self) -> None:
-        """Writes what waits. Raises DatabaseUnavailable; what was not written then, the next call writes."""
+        """Writes all buffered usage. Raises DatabaseUnavailable; the next call then writes the rest."""
         is_sealed = False
         while not is_sealed:
-            # First what another call has left, where there is some: no key waits behind a batch of its own.
+            # First what an earlier call has left, so that no key waits behind a batch of its own.
             is_sealed = not self._outgoing and self.buffer.flush_to_queue()
             while await self._write_batch():
                 pass
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Writes twice a second while the block runs, and what is left at its end."""
+        """While the context is open, writes twice a second; when it closes, writes the rest."""
         rounds = Periodic(
             "writing of usage",
             self._round,
@@ -171,7 +172,7 @@ class UsageRecorder:
             on_other_writer()
 
     async def _write_batch(self) -> bool:
-        """Writes the next batch; False where there is none."""
+        """Writes the next batch. Returns False if there is none."""
         async with self._writing:
             await self._outgoing.settle()
             batch = self.buffer.next_batch(wants_totals=self._learn is not None and self._wants_totals())
@@ -183,7 +184,7 @@ class UsageRecorder:
         return True
 
     def _tell(self, batch: Batch, totals: Mapping[str, int]) -> None:
-        """Has the limiter learn what the months of the batch's keys come to."""
+        """Passes the monthly counts of the batch's keys on to the limiter."""
         if self._learn is None or not totals:
             return
         months: dict[int, dict[str, int]] = {}
@@ -196,7 +197,7 @@ class UsageRecorder:
             self._learn(month, {key_id: total + unwritten.get(key_id, 0) for key_id, total in written.items()})
 
     def _leave_out(self, item: Item, refusal: ContentRefused) -> None:
-        """Counts what the database refuses as dropped; at most one line a minute says so, without what was in it."""
+        """Counts an item that the database refused as dropped. Logs this at most once a minute, without its content."""
         kind = self.buffer.drop(item)
         self._left_out += 1
         now = time.monotonic()
@@ -213,7 +214,7 @@ class UsageRecorder:
             self._left_out, self._left_out_logged_at = 0, now
 
     async def _answer(self, month: Month) -> None:
-        """Answers all that ask at this moment how much of a month is used."""
+        """Answers all callers of `used` that wait at this moment, with one query for a month."""
         async with self._reading:
             asked = self._asked.pop(month)
             try:
@@ -221,7 +222,7 @@ class UsageRecorder:
             except Exception as error:
                 for answer in asked.values():
                     answer.set_exception(error)
-                    answer.exception()  # asked for, so that a caller that hung up leaves no complaint
+                    answer.exception()  # marks it as retrieved: asyncio would log it if the caller was cancelled
                 return
             unwritten = self.buffer.unwritten(asked, month)
             for key_id, answer in asked.items():
