@@ -1,6 +1,7 @@
 """
-Owns the user documentation as data: its pages with their addresses, its sections with their anchors, and a search over
-them. What is served and what is cited come from here alike, so that a citation opens what it names.
+The user documentation as data: pages with their paths, sections with their anchors, and a search over them.
+
+The served pages and the assistant's citations both come from here, so that a citation always opens the right section.
 """
 
 import math
@@ -17,16 +18,20 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 CONTENTS = "README.md"
-"""The table of contents: the files that it links to are the documentation, in the order in which it does."""
+"""The table of contents. The files that it links to are the documentation, in this order."""
 ROOT_ADDRESS = "/docs"
 FITS_AT_LEAST = 0.35
-"""The score of a match below which the section had better not be given as an answer."""
+"""A section is given as an answer only from this score on."""
 WORDS_AT_MOST = 24
-"""Words of a query that are looked for."""
+"""Only this many words of a query are searched for."""
 
 _SECTIONS_BEGIN_AT = frozenset({"h1", "h2", "h3"})
 _LESS_A_PART = 0.2
-"""What a match weighs less in each later part of the contents: more people use keys than run the server."""
+"""
+How much the weight of a match decreases with each later part of the contents.
+
+Later parts are for people who run the server, and more people use keys than run the server.
+"""
 _UPDATED = re.compile(r"Last updated: (\d{4}-\d{2}-\d{2})")
 _WORD = re.compile(r"[^\W_]+(?:_+[^\W_]+)*")
 _FILLING = (
@@ -35,15 +40,17 @@ _FILLING = (
     " than thank thanks that the their them then there these they this to too us ve want was we were what when where"
     " which who why will with would you your"
 )
-"""Words that questions have in them, whatever they are about."""
+"""Words that occur in questions on any subject, and are not searched for."""
 _FROM, _TO = "\x02", "\x03"
-"""Around what was found in an excerpt: characters that no section has in it."""
+"""Characters that mark found words in an excerpt. No section contains them."""
 
 
 class Section(NamedTuple):
     """
-    What stands below a heading. `title` has the page's before it, `url` is the path on this server, `text` is what
-    people read, and `code` what they copy.
+    The content below a heading.
+
+    `title` begins with the page's title, `url` is the path on this server with a fragment, `text` is the prose, and
+    `code` the code blocks.
     """
 
     title: str
@@ -54,23 +61,25 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A file of the documentation. `tokens` are its Markdown, with an id at each heading and without the last line."""
+    """A page. `tokens` are its parsed Markdown, with an id for each heading and without the last line, the date."""
 
     source: str
     title: str
     part: str
-    """The heading of the table of contents that it stands under."""
+    """The heading in the table of contents below which the page is listed."""
     updated: date | None
     tokens: Sequence[Token]
     headings: tuple[tuple[str, str, str], ...]
-    """Tag, anchor and words of each."""
+    """The tag, anchor and text of each heading."""
     sections: tuple[Section, ...]
 
 
 class Match(NamedTuple):
     """
-    A section that was found. `score`, 0 to 1, is how much of what was asked it has in it, rare words weighing more.
-    `excerpt` is cut into pieces, each with whether it is one of the words that were looked for.
+    A section that was found.
+
+    `score`, from 0 to 1, is the share of the query that it contains; rare words weigh more. `excerpt` is a list of
+    pieces, each with a flag that says whether it is a found word.
     """
 
     section: Section
@@ -79,7 +88,7 @@ class Match(NamedTuple):
 
 
 def slug(words: str, taken: dict[str, int]) -> str:
-    """A heading's anchor as GitHub makes it; `taken` counts those of the page, so that none is there twice."""
+    """The anchor of a heading, as GitHub makes it. `taken` counts the page's anchors, so that each is unique."""
     kept = "".join(character for character in words.strip().lower() if character.isalnum() or character in " -_")
     base = kept.replace(" ", "-")
     count = taken.get(base, 0)
@@ -88,17 +97,17 @@ def slug(words: str, taken: dict[str, int]) -> str:
 
 
 def address_of(source: str) -> str:
-    """Where a file of the documentation is served."""
+    """The path at which a file of the documentation is served."""
     return ROOT_ADDRESS if source == CONTENTS else f"{ROOT_ADDRESS}/{source.removesuffix('.md')}"
 
 
 def markdown() -> MarkdownIt:
-    """What the documentation is written in: CommonMark with tables, and without HTML."""
+    """A parser for the documentation: CommonMark with tables and without HTML."""
     return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def read_pages(docs_folder: Path) -> dict[str, Page]:
-    """The documentation by address, in reading order: the table of contents, then the files that it links to."""
+    """Reads all pages, by path, in reading order: the table of contents, then the files that it links to."""
     parser = markdown()
     contents = parser.parse((docs_folder / CONTENTS).read_text(encoding="utf-8"))
     parts = {CONTENTS: "", **_linked_files(contents)}
@@ -109,7 +118,7 @@ def read_pages(docs_folder: Path) -> dict[str, Page]:
 
 
 def _linked_files(tokens: Sequence[Token]) -> dict[str, str]:
-    """The files below the folder that are linked to, with the second-level heading that each link stands under."""
+    """The linked files in the documentation's folder, each with the second-level heading above its link."""
     found: dict[str, str] = {}
     part = ""
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
@@ -136,15 +145,17 @@ def _page(source: str, part: str, tokens: list[Token]) -> Page:
 
 def _updated(tokens: Sequence[Token]) -> date | None:
     """
-    The date in a file's last line. It stands in the file and not in git, so that an image without git says the same,
-    and a build that is repeated does; a test compares it with git's.
+    The date in the last line of a file.
+
+    It is in the file so that an image without git shows it too and builds are reproducible. A test compares it with
+    git's date.
     """
     said = _UPDATED.fullmatch(_words(tokens[-2])) if len(tokens) > 2 else None
     return None if said is None else date.fromisoformat(said[1])
 
 
 def _headings(tokens: Sequence[Token]) -> tuple[tuple[str, str, str], ...]:
-    """Gives headings their anchors."""
+    """Sets the headings' anchors, and returns tag, anchor and text of each."""
     found: list[tuple[str, str, str]] = []
     taken: dict[str, int] = {}
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
@@ -187,13 +198,13 @@ def _words(token: Token) -> str:
 
 
 class Documents:
-    """The sections of the documentation, to search and to cite. Never written after it was made: any thread may ask."""
+    """The sections of the documentation, to search and cite. It never changes, so any thread may use it."""
 
     def __init__(self, docs_folder: Path) -> None:
         self.pages = read_pages(docs_folder)
         self._sections = [section for page in self.pages.values() for section in page.sections]
         self._titles = {section.url: section.title for section in self._sections}
-        # Not a file: it is made in milliseconds, and can't be stale. SQLite itself takes one thread after another.
+        # In memory, because it is built in milliseconds and can never be outdated. SQLite serializes the threads.
         self._index = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._index.execute(
             "CREATE VIRTUAL TABLE sections USING fts5"
@@ -204,7 +215,7 @@ class Documents:
         )
 
     def _rows(self) -> Iterator[tuple[int, str, str, str, float]]:
-        """What is searched: not the table of contents, which has a word of everything and answers nothing."""
+        """The sections that are searched. Without the table of contents, which has all words but answers nothing."""
         parts = list(dict.fromkeys(page.part for page in self.pages.values() if page.source != CONTENTS))
         number = 0
         for page in self.pages.values():
@@ -215,12 +226,12 @@ class Documents:
                 number += 1
 
     def title(self, url: str) -> str:
-        """The title of a passage by its address, such as /docs/guide/keys#rotate. KeyError where it opens none."""
+        """The title of the section at a path such as /docs/guide/keys#rotate. Raises KeyError if there is none."""
         path, hash_sign, anchor = url.partition("#")
         return self._titles[f"{path.rstrip('/')}{hash_sign}{anchor}"]
 
     def search(self, text: str, at_most: int = 3) -> list[Match]:
-        """The sections that fit best, the best first: none where no word of it is anywhere."""
+        """The sections that fit the text best, the best first. Empty if none of its words occurs anywhere."""
         words = _wanted(text)
         if not words:
             return []
@@ -242,14 +253,14 @@ class Documents:
 
 
 def _wanted(text: str) -> list[str]:
-    """The words to look for, each once: those that say something, or all where none does."""
+    """The words to search for, without duplicates: those with a meaning, or all if there are none."""
     words = list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
     filling = frozenset(_FILLING.split())
     return ([word for word in words if word not in filling] or words)[:WORDS_AT_MOST]
 
 
 def _quoted(word: str) -> str:
-    """A word is a string to FTS5, never an operator or the name of a column. It has no quotation mark in it."""
+    """Quotes a word for FTS5, so that it is never read as an operator or column. It contains no quotation mark."""
     return f'"{word}"'
 
 
@@ -258,7 +269,7 @@ def _without_marks(text: str) -> str:
 
 
 def _pieces(cut: str) -> tuple[tuple[str, bool], ...]:
-    """An excerpt's text in pieces: after a mark comes a word that was found, up to the next mark."""
+    """Splits an excerpt at its marks into pieces, each with a flag that says whether it is a found word."""
     pieces = re.split(f"([{_FROM}{_TO}])", cut)
     return tuple(
         (piece, before == _FROM) for before, piece in zip([_TO, *pieces[1::2]], pieces[::2], strict=True) if piece

@@ -1,7 +1,7 @@
 """
-Owns what may be known on behalf of one person in one organization. What they may not see is not in here.
+The facts that one person in one organization may see. Everything else is left out.
 
-So a diagnosis, which sees these facts alone, can't tell anything that the person may not know.
+A diagnosis is made only from these facts, so it can't reveal anything that the person may not see.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ DAY = timedelta(days=1)
 
 
 def beginning_of_the_last_day(now: datetime) -> datetime:
-    """Since when requests are *in the last day*: they are counted by the hour, so since that hour's beginning."""
+    """The start of the last day: because requests are counted by the hour, it is the start of an hour."""
     return (now - DAY).replace(minute=0, second=0, microsecond=0)
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalFacts:
-    """A refused request of a key; `agent` is the one it was for, where the person may know of it."""
+    """A refused request of a key. `agent` is the requested agent, if the person may know of it."""
 
     id: str
     reason: RefusedReason
@@ -43,48 +43,48 @@ class RefusalFacts:
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    """A key or tombstone that the person may see, with what the ledger has of it."""
+    """A key or tombstone that the person may see, with its usage."""
 
     record: ApiKeyRecord
     may_manage: bool
     refused: Mapping[RefusedReason, int] = field(default_factory=dict)
-    """Requests by reason in the last day."""
+    """Refused requests in the last day, by reason."""
     passed: int = 0
-    """Requests in the last day that passed."""
+    """Allowed requests in the last day."""
     is_detailed: bool = False
-    """Whether the rest was looked up: it is for the keys that a question may be about."""
+    """Whether the following fields were read. They are read only for keys that a question may be about."""
     newest_refused: tuple[RefusalFacts, ...] = ()
     callers: tuple[CallerRecord, ...] = ()
     calls_since_deletion: int = 0
     balance: LimitStatus | None = None
-    """None where the limiter can't be asked, and for tombstones."""
+    """None for tombstones, and if the limiter can't be asked."""
 
     @property
     def is_deleted(self) -> bool:
-        """Whether it is a tombstone."""
+        """Whether the key was deleted."""
         return self.record.deleted_at is not None
 
     @property
     def refused_in_all(self) -> int:
-        """Requests in the last day that were refused for any reason."""
+        """The number of requests in the last day that were refused for any reason."""
         return sum(self.refused.values())
 
     def refused_for(self, reasons: Sequence[RefusedReason]) -> int:
-        """Requests in the last day that were refused for one of these."""
+        """The number of requests in the last day that were refused for one of these reasons."""
         return sum(self.refused.get(reason, 0) for reason in reasons)
 
     def last_refused(self, *reasons: RefusedReason) -> RefusalFacts | None:
-        """The newest refused request, of any reason or of these."""
+        """The newest refused request, for any reason or for one of these."""
         return next((each for each in self.newest_refused if not reasons or each.reason in reasons), None)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
     """
-    A refused request that this person may be told of.
+    A refused request that this person may see.
 
-    One that carried no genuine key belongs to nobody, and is told whoever has its id: then there is no key, and no
-    address or user agent. `detail` is what was wrong with the form of what it carried.
+    A request without a genuine key belongs to nobody, so everybody who has its id may see it, but without address and
+    user agent. `detail` says what was wrong with the form of the key.
     """
 
     refusal: RefusalFacts
@@ -93,38 +93,38 @@ class RequestFacts:
 
 
 class Possession(StrEnum):
-    """What is told of a key that was pasted whole, to whoever has it."""
+    """What anybody who pastes a complete key may learn about it."""
 
     WORKS = "works"
     DELETED = "deleted"
     REPLACED = "replaced"
     UNKNOWN = "unknown"
-    """No key of this organization: another's, an invented one and one that never was look the same."""
+    """Not a key of this organization. Another organization's key and an invented one look the same."""
     UNCLEAR = "unclear"
-    """One of this organization, which could not be looked at just now."""
+    """A key of this organization that could not be checked just now."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastedKey:
     """
-    What was pasted in place of a key: its hint, what is wrong with its form, and what possession entitles to know.
+    A pasted text that looks like a key: its hint, what is wrong with its form, and what its owner may learn about it.
 
-    `changed_on` is the day on which it was deleted or replaced; `key` is there when the person may see it.
+    `changed_on` is the day on which it was deleted or replaced. `key` is set if the person may see the key.
     """
 
     hint: str | None
     malformed: Malformed | None = None
     possession: Possession | None = None
-    """None where it was not looked up: no whole key, or too many in an hour."""
+    """None if it was not looked up: it is not a complete key, or the person had too many looked up in an hour."""
     changed_on: datetime | None = None
     key: KeyFacts | None = None
     is_hint: bool = False
-    """Whether it is no more than a hint, which still stands in the text."""
+    """Whether it is only a hint, which redaction leaves in the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """Something in the audit log that the person may see."""
+    """An event of the audit log that the person may see."""
 
     action: AuditAction
     at: datetime
@@ -134,7 +134,7 @@ class EventFacts:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A section of the documentation that fits the question: its title, its path with fragment, and its beginning."""
+    """A section of the documentation that fits the question: its title, its path with fragment, and its first words."""
 
     title: str
     url: str
@@ -143,7 +143,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything, as of one moment."""
+    """All facts for one question, at the moment `now`."""
 
     now: datetime
     organization: OrganizationRecord
@@ -152,32 +152,32 @@ class Facts:
     allowance: Allowance
     admins: Sequence[NamedPerson] = ()
     agents: Sequence[NamedAgent] = ()
-    """Living agents that the person may scope a key to."""
+    """The agents for which the person may create keys. Without deleted ones."""
     keys: Sequence[KeyFacts] = ()
-    """Living ones and tombstones, newest first."""
+    """Active keys and tombstones that the person may see, newest first."""
     candidates: Sequence[KeyFacts] = ()
-    """Those that the person may delete to free a slot, in the order in which to think of it."""
+    """The keys that the person may delete to free a slot. The one to delete first comes first."""
     meant: Sequence[KeyFacts] = ()
-    """Those that the question names or points at; several where its words fit several."""
+    """The keys that the question refers to; several if its words fit several."""
     meant_unseen: str | None = None
-    """A hint or id that the question names, and that is of no key that the person may see."""
+    """A hint or id in the question that belongs to no key that the person may see."""
     request: RequestFacts | None = None
     request_sought: str | None = None
-    """The id of the request that was asked about, found or not."""
+    """The id of the request that the question is about, whether it was found or not."""
     pasted: Sequence[PastedKey] = ()
     events: Sequence[EventFacts] = ()
-    """The newest of the audit log: of the key that is meant, or of all."""
+    """The newest events of the audit log: of the key that the question is about, or of all keys."""
     passages: Sequence[Passage] = ()
     verification_is_available: bool = True
     support_email: str | None = None
     sends_mail: bool = False
-    """Whether a hand-over is mailed, or only kept."""
+    """Whether tickets are mailed, or only stored."""
     has_ticket: bool = False
     """Whether the conversation was handed over to a person."""
 
     @property
     def since(self) -> datetime:
-        """The beginning of the last day, by which all of these facts are counted."""
+        """The start of the last day, to which all counts of these facts refer."""
         return beginning_of_the_last_day(self.now)
 
     @property
@@ -187,30 +187,30 @@ class Facts:
 
     @property
     def deleted(self) -> list[KeyFacts]:
-        """The tombstones, the last deleted first."""
+        """The deleted keys, the one deleted last comes first."""
         found = [(each.record.deleted_at, each) for each in self.keys if each.record.deleted_at is not None]
         return [each for _, each in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
     @property
     def role(self) -> Role:
-        """What to call the person. What they may do is for `may` to say."""
+        """The person's role, for display. Use `may` to find out what they may do."""
         return self.actor.roles[self.organization.id].role
 
     @property
     def manages(self) -> bool:
-        """Whether the person's role reaches any key."""
+        """Whether the person's role lets them manage any keys."""
         return policy.may_with_some_key(self.actor, Action.SEE_KEY, self.organization.id, Scope.AGENT)
 
     @property
     def manages_agents_only(self) -> bool:
-        """Whether the person's role reaches only the keys of the agents that they administer."""
+        """Whether the person's role lets them manage only keys of the agents that they administer."""
         return self.manages and not self.may(Action.SEE_KEY, Scope.ORGANIZATION)
 
     def may(self, action: Action, scope: Scope) -> bool:
-        """Whether the person may do this with every key of the scope."""
+        """Whether the person may do this to every key of the scope, whatever its agent is."""
         return policy.may(self.actor, action, self.organization.id, scope=scope)
 
     def in_trouble(self, reasons: Sequence[RefusedReason]) -> list[KeyFacts]:
-        """The keys with requests that were refused for these reasons in the last day, the most first."""
+        """The keys with requests refused for these reasons in the last day, those with the most first."""
         found = [each for each in self.keys if each.refused_for(reasons)]
         return sorted(found, key=lambda each: -each.refused_for(reasons))

@@ -1,8 +1,8 @@
 """
-Owns which key a message means: one that it names, one that the person looks at, or one that was spoken of before.
+Resolves which key a message refers to: one that it names, one that the person looks at, or one discussed before.
 
-Names are compared by rapidfuzz, word by word: *the billing sync one* is billing-sync-prod. Keys and tombstones alike,
-and only those that the person may see.
+Names are compared word by word with rapidfuzz, so that *the billing sync one* is billing-sync-prod. Active and deleted
+keys are treated alike; only keys that the person may see are considered.
 """
 
 import re
@@ -28,15 +28,15 @@ _SAYS_NOTHING = frozenset(
         *("failing", "get", "gets", "work", "works", "created", "deleted", "rotated", "used", "use", "uses"),
     ]
 )
-"""Words that no name is recognised by, unless it stands there whole and in quotation marks."""
+"""Words by which no name is recognized, unless the whole name is written in quotation marks."""
 _ALIKE = 86
-"""Of 100, by rapidfuzz's ratio: one letter of seven may differ."""
+"""rapidfuzz's ratio, out of 100: one letter in seven may differ."""
 _LONG_ENOUGH = 4
-"""Letters of a word that may be recognised with a slip."""
+"""The length from which on a word is recognized despite a typing error."""
 _COVERED_AT_LEAST = 0.5
-"""Of a name's letters."""
+"""The share of a name's letters that must occur in the message."""
 _COVERED_WITH_SLIPS_AT_LEAST = 0.8
-"""The same where no word of it stands there as it is: *broke* is no Broker feed."""
+"""The share if no word of the name occurs without a typing error: *broke* is not Broker feed."""
 _WORDS_AT_MOST = 200
 _OTHER = re.compile(
     r"\b(?:the other|another one|other one|der andere|die andere|das andere|l['’]autre|el otro|la otra|o outro"
@@ -49,7 +49,7 @@ _AROUND_A_NAME = frozenset(
         *("and", "or", "what", "how", "about", "with", "for", "no", "not", "yes", "ok", "then"),
     ]
 )
-"""Words that say no more than which key it is, as *and what about deploy?* does."""
+"""Words that add nothing to the name of a key, as in *and what about deploy?*."""
 _CHOOSES_WITHIN_WORDS = 6
 _NAMES_WITHIN_WORDS = 4
 _QUOTES = "\"'“”‘’„«»‹›`「」"
@@ -57,9 +57,10 @@ _QUOTES = "\"'“”‘’„«»‹›`「」"
 
 class KeyReference(NamedTuple):
     """
-    The keys that are meant: none, one, or several where the words fit several.
+    The keys that a message refers to: none, one, or several if its words fit several.
 
-    `unseen` is a hint or id that is of no key to be seen. `only_named` where the message says nothing else.
+    `unseen` is a hint or id that belongs to no key that the person may see. `only_named` says that the message contains
+    nothing but the reference.
     """
 
     key_ids: tuple[UUID, ...] = ()
@@ -76,7 +77,12 @@ def meant(
     looking_at: str | None = None,
     subject: ConversationState | None = None,
 ) -> KeyReference:
-    """By what is said exactly, what the person looks at, what is said loosely, what was spoken of: in this order."""
+    """
+    Resolves the keys that a message refers to.
+
+    Tried in this order: an exact id, hint or name; the key that the person looks at; an approximate name; a key that
+    was discussed before.
+    """
     said, unseen = _by_id_or_hint(understood, keys)
     if said:
         return KeyReference(said, is_named=True, only_named=_is_only(text, ()))
@@ -99,7 +105,7 @@ def meant(
 
 
 def without_names(text: str, keys: Sequence[ApiKeyRecord]) -> str:
-    """The text with *key* in place of the names of these keys, where they stand there as they are."""
+    """The text with the word *key* instead of exact names of these keys."""
     for record in sorted(keys, key=lambda each: -len(each.name)):
         words = r"\s+".join(map(re.escape, record.name.split()))
         text = re.sub(rf"(?<![\w-])[{_QUOTES}]?{words}[{_QUOTES}]?(?![\w-])", " key ", text, flags=re.IGNORECASE)
@@ -126,14 +132,14 @@ def _by_id_or_hint(understood: Understood, keys: Sequence[ApiKeyRecord]) -> tupl
 
 
 def _fits(said: str, record: ApiKeyRecord) -> bool:
-    """A hint, or its beginning: kd_Ab3dEf…x9Qz, kd_Ab3d…, kd_Ab3dEf...x9Qz."""
+    """Whether a hint or its beginning fits the key: kd_Ab3dEf…x9Qz, kd_Ab3d…, kd_Ab3dEf...x9Qz."""
     beginning, _, ending = said.replace("...", "…").replace("..", "…").partition("…")
     whole = hint_of(record)
     return whole.startswith(beginning) and record.last_four.endswith(ending)
 
 
 def _by_whole_name(text: str, keys: Sequence[ApiKeyRecord]) -> tuple[UUID, ...]:
-    """Names that stand there as they are; a longer one counts, and not the shorter one within it."""
+    """The keys whose exact name occurs. A longer name counts, but not a shorter name within it."""
     folded = " ".join(text.casefold().split())
     places: list[tuple[int, int, UUID]] = []
     for record in keys:
@@ -161,7 +167,7 @@ def _is_of_a_word(character: str) -> bool:
 
 
 def _by_words(text: str, keys: Sequence[ApiKeyRecord]) -> tuple[UUID, ...]:
-    """Those of which most words stand there, with a slip of the pen where they are long enough."""
+    """The keys of whose name most words occur. Words that are long enough may have a typing error."""
     said = [word for word in dict.fromkeys(_words(text)) if word not in _SAYS_NOTHING][:_WORDS_AT_MOST]
     if not said:
         return ()
@@ -177,7 +183,7 @@ def _by_words(text: str, keys: Sequence[ApiKeyRecord]) -> tuple[UUID, ...]:
                 stands_there[word] = _stands_there(word, said)
         letters = sum(len(word) for word in telling if stands_there[word])
         covered = letters / sum(map(len, telling))
-        # Deploy-staging fits both deploy and deploy-staging, and says more of the latter.
+        # Deploy-staging fits both deploy and deploy-staging, but the latter better.
         rank = (letters, covered)
         at_least = _COVERED_AT_LEAST if any(word in said for word in telling) else _COVERED_WITH_SLIPS_AT_LEAST
         if letters >= _LONG_ENOUGH and covered >= at_least and rank >= best:
@@ -216,7 +222,7 @@ def _spoken_of(
 
 
 def _of_offered(text: str, subject: ConversationState, keys: Sequence[ApiKeyRecord]) -> UUID | None:
-    """The only one of the keys just named that a few words fit, however short: *the eu one*."""
+    """The only one of the keys that the last answer named that fits a few words, however short: *the eu one*."""
     said = set(_words(text)) - _SAYS_NOTHING - _AROUND_A_NAME
     if not said or len(text.split()) > _CHOOSES_WITHIN_WORDS:
         return None
@@ -225,10 +231,10 @@ def _of_offered(text: str, subject: ConversationState, keys: Sequence[ApiKeyReco
 
 
 def _is_only(text: str, names: Sequence[str]) -> bool:
-    """Whether nothing is said but which key it is."""
+    """Whether the text contains nothing but a reference to a key."""
     rest = text.casefold()
     for name in names:
         rest = rest.replace(name.casefold(), " ")
-    # From the beginning of a word alone: tried at every letter of a long one, it would take for ever.
+    # Matches only at the beginning of a word: trying each letter of a very long word would take far too long.
     rest = re.sub(r"(?<!\w)\w+_\w+(?:…|\.{2,3})?\w*", " ", rest)
     return all(word in _AROUND_A_NAME for word in _words(rest))

@@ -1,8 +1,8 @@
 """
-Owns what a key that was pasted whole entitles to know: whether it is one of this organization, and how it stands.
+Finds out what a person who pastes a complete key may learn: whether it is a key of this organization, and its state.
 
-A key of another organization, one that never was and one with a letter changed take the same steps and the same time:
-form, tag, one read. Only one of this organization is hashed, of which its state is told whatever comes out.
+Another organization's key, an invented one and a mistyped one take the same steps and the same time: form, tag, one
+read. Only a key of this organization is hashed; its state is reported whatever the result of the hash is.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Possessions:
-    """Looks pasted keys up. The gate counts nothing: looking is no use of a key."""
+    """Looks up pasted keys. The verifier counts no request, because a look-up is not a use of the key."""
 
     verifier: KeyVerifier
     reader: KeyReader
@@ -34,7 +34,7 @@ class Possessions:
     prefixes: tuple[str, ...]
 
     async def of(self, key: Secret, organization_id: UUID) -> tuple[Possession, UUID | None]:
-        """What is told of the key, and its id where it is one of this organization."""
+        """What the person may learn about the key, and its id if it is a key of this organization."""
         token = parse(key.reveal(), self.prefixes)
         if token is None:
             return Possession.UNKNOWN, None
@@ -46,6 +46,6 @@ class Possessions:
         if not is_genuine or state is None or state.organization_id != organization_id.hex:
             return Possession.UNKNOWN, None
         verdict = await self.verifier.verify(key.reveal(), RequestedAgent())
-        # Good, or good but for the agent that a request would have to name.
+        # The key is good, except that a request might have to name its agent.
         told = _STATES.get(verdict.outcome, Possession.WORKS)
         return told, None if told is Possession.UNKNOWN else UUID(hex=state.key_id)

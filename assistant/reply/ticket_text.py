@@ -1,4 +1,4 @@
-"""Owns the words of a hand-over: the ticket that people read, and what the person is told of it. Pure."""
+"""Writes a ticket's text for the help desk, and the confirmation for the person."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MESSAGES_AT_MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A message of the conversation as the person sees it; `answer` where the assistant found something."""
+    """A message of the conversation as the person sees it. `answer` is set for the assistant's answers."""
 
     author: Author
     at: datetime
@@ -31,7 +31,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """What is handed over: nothing that the person may not see. The note and the turns are redacted."""
+    """The content of a ticket. It contains only what the person may see. The note and the turns are redacted."""
 
     ticket_id: UUID
     at: datetime
@@ -42,13 +42,13 @@ class HandOver:
     conversation_id: UUID | None = None
     title: str | None = None
     turns: Sequence[Turn] = ()
-    """Oldest first, the last ones."""
+    """The last messages of the conversation, oldest first."""
     is_cut: bool = False
-    """Whether there were more before them."""
+    """Whether earlier messages were left out."""
 
 
 def subject(hand_over: HandOver) -> str:
-    """The mail's subject: who, and about what."""
+    """The subject of the mail: the person, and what it is about."""
     about = hand_over.title or hand_over.note or "asks for a person"
     text = f"{hand_over.person.name}, {hand_over.organization.name}: {about}"
     return shortened(one_line(text), SUBJECT_LENGTH_AT_MOST)
@@ -56,9 +56,9 @@ def subject(hand_over: HandOver) -> str:
 
 def body(hand_over: HandOver) -> str:
     """
-    The whole ticket in plain text.
+    The complete ticket in plain text.
 
-    What people wrote is quoted, each line of it, so that it can't be taken for what this says itself.
+    Each line that people wrote is quoted, so that it can't be mistaken for a part of the ticket itself.
     """
     sections = [_who(hand_over)]
     if hand_over.note:
@@ -80,7 +80,7 @@ def handed_over(
     sends_mail: bool,
     admins: Sequence[NamedPerson],
 ) -> StoredAnswer:
-    """What the person is told. The admins are those of their organization, whom everybody in it may know."""
+    """The confirmation for the person. `admins` are those of their organization, whom everybody in it may see."""
     others = [admin for admin in admins if admin.id != person.id]
     evidence = (StoredFact("Ticket", external_id(Prefix.TICKET, ticket_id), at),)
     quiet = "I don't answer this again unless you ask something new."
@@ -109,7 +109,7 @@ def handed_over(
 
 
 def as_text(answer: StoredAnswer) -> str:
-    """The answer as a message of the conversation, in CommonMark."""
+    """The answer as a message in CommonMark."""
     return "\n\n".join(map(escaped, (answer.summary, *answer.steps)))
 
 
