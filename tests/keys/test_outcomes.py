@@ -6,6 +6,7 @@ import pytest
 from graphql import GraphQLEnumType, build_schema
 
 from app.observability.metrics import CODES
+from assistant.explain import requests
 from keys.outcomes import COUNTED, OF_REASON, Outcome
 from models.usage.counts import OUTCOMES
 from models.usage.counts_queries import Counted
@@ -69,6 +70,12 @@ def test_graphql_shows_the_kept_reasons_that_a_keys_page_can_have() -> None:
     assert set(shown.values) == {
         outcome.reason.name for outcome in REFUSED if outcome.reason and outcome not in NO_FAULT_OF_A_KEY
     }
+
+
+def test_the_assistant_explains_each_kept_reason() -> None:
+    """By what is known of the key where there is one, else by what was sent."""
+    assert {*requests._OF_A_KEY, *requests._OF_NO_KEY} == set(RefusedReason)
+    assert {OF_REASON[reason] for reason in requests._OF_A_KEY} == set(COUNTED) - {Outcome.GOOD}
 
 
 def test_the_console_shows_each_reason_with_its_code_and_status() -> None:
