@@ -1,4 +1,4 @@
-"""Says how well messages are answered that training never saw, with live evidence: in which world, what comes of it."""
+"""Measures how well messages outside the training data are answered, given the facts of an organization (a world)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -23,24 +23,24 @@ Understanding = Callable[[str], Understood]
 
 
 class Conversed(NamedTuple):
-    """What became of one message in one world."""
+    """The result for one message in one world."""
 
     said: Said
     world: World
     is_of_the_matter: bool
-    """Whether it is about what is the matter there."""
+    """Whether the message is about the problem of this world."""
     found: Case
     topic: Topic
     is_asked_back: bool
-    """Whether the person was asked what is meant, rather than answered."""
+    """Whether the assistant asked what the person means, instead of answering."""
     is_right: bool
-    """Answered at once as somebody would who knows what is meant."""
+    """Whether the answer is the one that fits what the person means."""
     is_offered: bool
-    """Asked what is meant, with a reply that leads there when it is sent."""
+    """Whether the assistant asked, and one of its suggested replies leads to the right answer."""
 
     @property
     def is_within_a_click(self) -> bool:
-        """Answered rightly, or asked with the right thing to click on."""
+        """Whether the right answer is given at once, or after a click on a suggested reply."""
         return self.is_right or self.is_offered
 
 
@@ -72,17 +72,17 @@ def answered_if_known(question: Question, facts: Facts, topic: Topic) -> Answere
 
 
 def is_asked_back(answered: Answered, facts: Facts) -> bool:
-    """Whether the person is asked what is meant: any other question, such as for the key, is an answer."""
+    """Whether the assistant asked what the person means. Other questions, such as for the key, count as answers."""
     return not answered.is_direct and answered.diagnosis.summary == talk_explained.unsure(facts, ()).summary
 
 
 def _alike(one: Diagnosis, other: Diagnosis) -> bool:
-    """Whether a person learns the same from both."""
+    """Whether both diagnoses tell the person the same."""
     return (one.case, one.key, one.sources) == (other.case, other.key, other.sources)
 
 
 def converse(said: Said, world: World, understanding: Understanding = understand) -> Conversed:
-    """What becomes of a message in this world, and of the replies that are suggested."""
+    """Asks a message in this world, and then each reply that is suggested. Returns the result."""
     question, facts = asked(said.text, world.facts, None, understanding)
     answered = diagnose(question, facts)
     wanted = [answered_if_known(question, facts, topic).diagnosis for topic in said.topics]
@@ -111,7 +111,7 @@ def converse(said: Said, world: World, understanding: Understanding = understand
 
 
 def in_worlds(messages: Sequence[Said], understanding: Understanding = understand) -> Iterator[Conversed]:
-    """Each message in each world in which it is said: about what is the matter there, or about anything else."""
+    """Asks each message in every world in which people ask it: about the world's problem, or about anything else."""
     for world in WORLDS:
         for said in messages:
             if said.topics[0] in world.expected or said.topics[0] in ANYWHERE:
@@ -133,7 +133,7 @@ def _row(name: str, of_it: Sequence[Conversed]) -> str:
 
 
 def table(all_of_it: Sequence[Conversed]) -> str:
-    """A table in Markdown: what is the matter in each world, all that is said there, and all by language."""
+    """A Markdown table with rows for each world, for each language, and for all messages."""
     languages: dict[str, list[Conversed]] = {}
     for each in all_of_it:
         languages.setdefault(each.said.language, []).append(each)
