@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from app.settings import Settings
+from assistant.facts.asker import Knowledge
 from assistant.facts.documents import Documents
-from assistant.facts.gather import Knowledge
 from assistant.facts.pasted_keys import Possessions
 from keys.hashing import HashingPool
 from keys.limits.limiter import Limiter

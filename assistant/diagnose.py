@@ -26,7 +26,6 @@ from assistant.intents.symptoms import Symptom, symptom_of
 from assistant.intents.topics import Topic, TopicScore
 from assistant.rank_topics import TOPIC_OF_STATUS, may_answer, read
 from keys.outcomes import OF_CODE, Outcome
-from keys.token import hint_of
 from models.usage.refused_request import RefusedReason
 
 
@@ -256,19 +255,13 @@ RULES: tuple[Rule, ...] = (
 def subject_after(answered: Answered, facts: Facts) -> ConversationState:
     """What the next message may point back to."""
     diagnosis = answered.diagnosis
-    told = " ".join(
-        [
-            diagnosis.summary,
-            *(f"{each.label} {each.value}" for each in diagnosis.evidence),
-            *(each.message for each in diagnosis.replies),
-        ]
-    )
-    told_of = [each for each in facts.keys if f"“{each.record.name}”" in told or hint_of(each.record) in told]
-    offered = [each.record.id for each in (*told_of, *facts.in_trouble(OF_TOPIC[Topic.CALL_FAILS]))]
+    key_id = None if diagnosis.key is None else diagnosis.key.id
+    in_trouble = (each.record.id for each in facts.in_trouble(OF_TOPIC[Topic.CALL_FAILS]))
+    offered = (key_id, *diagnosis.keys, *(each.key_id for each in diagnosis.replies), *in_trouble)
     return ConversationState(
         topic=answered.topic,
-        key_id=None if diagnosis.key is None else diagnosis.key.id,
-        offered=tuple(dict.fromkeys(offered))[:10],
-        replies=tuple(each.message for each in diagnosis.replies),
+        key_id=key_id,
+        offered=tuple(dict.fromkeys(each for each in offered if each is not None))[:10],
+        replies=tuple(each.id for each in diagnosis.replies),
         request_id=facts.request_sought,
     )

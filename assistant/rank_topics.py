@@ -10,31 +10,12 @@ from collections.abc import Sequence
 
 from assistant.explain import small_talk as talk
 from assistant.explain.actions import may_create_some
-from assistant.explain.failing_calls import OF_TOPIC, STATUS_OF_TOPIC
+from assistant.explain.failing_calls import OF_TOPIC
 from assistant.facts.facts import Facts
 from assistant.facts.question import Question
-from assistant.intents.topics import ASKING, Topic, TopicScore, served_together
+from assistant.intents.topics import Topic, TopicScore, served_together
 from assistant.intents.understand import is_sure, weighed
 
-
-def _bare(text: str) -> str:
-    """Letters, digits and the spaces between them, without a hint in brackets."""
-    return " ".join(re.findall(r"\w+", re.sub(r"\([a-z]\w*…\w+\)", " ", text.casefold())))
-
-
-_ASKED_FOR = {
-    _bare(sentence): topic
-    for topic, sentence in [
-        *ASKING.items(),
-        *((topic, sentence.format("key")) for topic, sentence in talk.OF_KEY.items()),
-        *((topic, f"Why do calls with the key key get {status}?") for topic, status in STATUS_OF_TOPIC.items()),
-        (Topic.CALL_FAILS, "Why do calls with the key key fail?"),
-        (Topic.KEY_STATE, "Does the key key work?"),
-        *((Topic.USE, sentence.format("key")) for sentence in ("Who uses the key {}?",)),
-        *((Topic.HISTORY, f"Who {did} the key key?") for did in ("created", "deleted", "rotated")),
-    ]
-}
-"""What is suggested leads straight to its case, whatever the key is called."""
 _OF_ONE_KEY = (Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.KEY_STATE)
 _OF_NO_KEY = (
     *(Topic.HOW_SCOPES, Topic.HOW_SLOTS, Topic.HOW_ROLES, Topic.HOW_LIMITS, Topic.HOW_CREATE, Topic.KEY_LIST),
@@ -62,10 +43,9 @@ _LEAVES_OPEN = 0.1
 
 def read(question: Question, facts: Facts) -> tuple[TopicScore, ...]:
     """The readings, the likeliest first: by the words, by what went before, by what is the matter now."""
-    asked = _ASKED_FOR.get(_bare(question.bare or question.text))
     subject = question.subject
-    if asked is not None:
-        return (TopicScore(asked, 1.0), *_without(question, asked))
+    if question.suggested is not None:
+        return (TopicScore(question.suggested, 1.0), *_without(question, question.suggested))
     if question.meant.only_named:
         named = Topic.KEY_STATE if subject is None else subject.topic
         return (TopicScore(named, 1.0), *_without(question, named))

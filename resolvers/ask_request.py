@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from assistant.explain.suggestions import parse_suggestion_id
 from assistant.redaction.redact import LENGTH_AT_MOST
 from keys.refusals import InvalidInput
 from models.engine.ids import Prefix, parse_external_id
@@ -22,6 +23,7 @@ class AskRequest:
     client_message_id: str | None = None
     api_key_id: str | None = None
     request_id: str | None = None
+    suggestion_id: str | None = None
 
 
 class _Context(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,6 +31,7 @@ class _Context(msgspec.Struct, frozen=True, omit_defaults=True):
 
     key: str | None = None
     request: str | None = None
+    suggestion: str | None = None
 
 
 def check(request: AskRequest) -> None:
@@ -43,6 +46,15 @@ def check(request: AskRequest) -> None:
         )
     if request.has_unreadable_conversation:
         raise no_such_conversation()
+    if request.suggestion_id is not None and parse_suggestion_id(request.suggestion_id) is None:
+        raise not_suggested()
+
+
+def not_suggested() -> InvalidInput:
+    """What is said of a suggestion that the conversation was not offered."""
+    return InvalidInput(
+        "suggestionId", "This was not suggested in this conversation. Send the message without suggestionId."
+    )
 
 
 def stored_client_id(request: AskRequest) -> str | None:
@@ -53,10 +65,9 @@ def stored_client_id(request: AskRequest) -> str | None:
 
 def stored_context(request: AskRequest) -> str | None:
     """What the person was looking at, as it is stored with the question."""
-    if request.api_key_id is None and request.request_id is None:
-        return None
-    context = _Context(_stored_id(Prefix.API_KEY, request.api_key_id), _stored_id(Prefix.REQUEST, request.request_id))
-    return msgspec.json.encode(context).decode()
+    key, refused = _stored_id(Prefix.API_KEY, request.api_key_id), _stored_id(Prefix.REQUEST, request.request_id)
+    context = _Context(key, refused, request.suggestion_id)
+    return None if context == _Context() else msgspec.json.encode(context).decode()
 
 
 def _stored_id(prefix: Prefix, given: str | None) -> str | None:

@@ -11,16 +11,17 @@ from datetime import datetime
 from uuid import UUID
 
 from assistant.diagnose import subject_after
-from assistant.explain.diagnosis import Reply
 from assistant.explain.starters import starters
 from assistant.facts import conversation_state as subject
-from assistant.facts.gather import Asker, Knowledge, gather_overview
+from assistant.facts.asker import Asker, Knowledge
+from assistant.facts.gather import gather_overview
 from assistant.facts.pasted_keys import Possessions
-from assistant.pipeline import Considered, Inquiry, consider
+from assistant.facts.question import Inquiry
+from assistant.pipeline import Considered, consider
 from assistant.redaction.redact import redact
 from assistant.reply import render as answer
 from assistant.reply.plain_text import one_line
-from assistant.reply.stored_answer import StoredAnswer, to_json
+from assistant.reply.stored_answer import StoredAnswer, StoredReply, to_json
 from keys.policy import Actor
 from keys.refusals import NotFound, TooManyRequests
 from keys.windows import PersonalLimit
@@ -141,9 +142,9 @@ async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) 
     return answer.kept(considered.answered.diagnosis, assistant.knowledge.documents.title)
 
 
-async def worth_asking(assistant: Assistant, asker: Asker) -> tuple[Reply, ...]:
+async def worth_asking(assistant: Assistant, asker: Asker) -> tuple[StoredReply, ...]:
     """Questions worth asking now, from the organization's live state."""
-    return starters(await gather_overview(assistant.knowledge, asker, assistant.clock()))
+    return answer.stored_replies(starters(await gather_overview(assistant.knowledge, asker, assistant.clock())))
 
 
 async def _considered(assistant: Assistant, questions: QuestionStore, stored: StoredQuestion) -> Considered:
@@ -154,6 +155,7 @@ async def _considered(assistant: Assistant, questions: QuestionStore, stored: St
         may_look_up=stored.may_look_up,
         looking_at=None if request.api_key_id is None else _harmless_id(assistant, request.api_key_id),
         request_id=None if request.request_id is None else _harmless_id(assistant, request.request_id),
+        suggestion_id=request.suggestion_id,
         subject=subject.from_json(conversation.subject),
         has_ticket=bool(await tickets_of(assistant.knowledge.reader, [conversation.id])),
     )

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from assistant.facts.gather import Asker
+from assistant.facts.asker import Asker
 from assistant.redaction.redact import Redacted
 from assistant.reply.plain_text import one_line, shortened
 from keys.refusals import InvalidInput, TooManyRequests
@@ -21,9 +21,17 @@ from keys.windows import A_DAY, A_MINUTE, retry_after
 from models.engine.database import Database
 from models.support.answer_lease import begin_answering, end_answering, is_being_answered
 from models.support.conversation import TITLE_LENGTH_AT_MOST, ConversationRecord, begin_conversation, find_conversation
-from models.support.message import AlreadyKept, MessageRecord, answer_to, asked_since, find_question, keep_question
+from models.support.message import (
+    AlreadyKept,
+    MessageRecord,
+    answer_to,
+    asked_since,
+    find_question,
+    keep_question,
+    was_suggested,
+)
 from models.support.pasted_key import look_up_allowed
-from resolvers.ask_request import AskRequest, stored_client_id, stored_context
+from resolvers.ask_request import AskRequest, not_suggested, stored_client_id, stored_context
 from resolvers.conversations import continue_conversation, named_conversation
 
 Result = TypeVar("Result")
@@ -186,6 +194,9 @@ class QuestionStore:
         found = await named_conversation(session, asker.person.id, asker.organization_id, self.request.conversation_id)
         if found is not None:
             await continue_conversation(session, found, now)
+            suggestion_id = self.request.suggestion_id
+            if suggestion_id is not None and not await was_suggested(session, found.id, suggestion_id):
+                raise not_suggested()
             return found
         title = shortened(one_line(self.redacted.text), TITLE_LENGTH_AT_MOST) or "…"
         return await begin_conversation(

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import strawberry
 
-from assistant.facts.gather import Asker
+from assistant.facts.asker import Asker
 from keys import refusals
 from models.engine.ids import Prefix, external_id, parse_external_id
 from resolvers.ask_request import AskRequest
@@ -44,6 +44,10 @@ class AskAssistantInput:
     )
     request_id: strawberry.ID | None = strawberry.field(
         default=None, description="The refused request that the person asks about, if any."
+    )
+    suggestion_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="The suggested reply that was clicked. One that this conversation was not offered is InvalidInput.",
     )
 
 
@@ -80,6 +84,7 @@ async def answered(
         client_message_id=input.client_message_id,
         api_key_id=input.api_key_id,
         request_id=input.request_id,
+        suggestion_id=input.suggestion_id or None,
     )
     async with aclosing(ask(context.assistant, asker(context, input.organization_id), asking)) as events:
         async for event in events:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from assistant.explain.diagnosis import ActionKind, Case, Reply
+from assistant.explain.diagnosis import ActionKind, Case
 from assistant.reply.render import IN_ENGLISH
 from assistant.reply.stored_answer import StoredAction, StoredAnswer, StoredCitation, StoredReply, read
 from models.engine.ids import Prefix, external_id
@@ -142,6 +142,12 @@ class SuggestedAction:
 
 @strawberry.type(description="A reply that the person can send with one click.")
 class SuggestedReply:
+    id: strawberry.ID = strawberry.field(
+        description=(
+            "Sent along as AskAssistantInput.suggestionId, it leads straight to what the label says, in any language. "
+            "Empty in old answers."
+        )
+    )
     label: str
     message: str = strawberry.field(description="The text to send as the next message.")
 
@@ -261,8 +267,8 @@ def to_ticket(record: TicketRecord) -> SupportTicket:
     )
 
 
-def to_replies(replies: Iterable[StoredReply | Reply]) -> list[SuggestedReply]:
-    return [SuggestedReply(label=each.label, message=each.message) for each in replies]
+def to_replies(replies: Iterable[StoredReply]) -> list[SuggestedReply]:
+    return [SuggestedReply(id=strawberry.ID(each.id), label=each.label, message=each.message) for each in replies]
 
 
 def _to_citation(kept: StoredCitation) -> Citation:

@@ -12,10 +12,10 @@ from assistant.facts.conversation_state import ConversationState
 from assistant.facts.documents import Documents
 from assistant.facts.facts import Facts
 from assistant.facts.gather import passages
-from assistant.facts.key_reference import meant, without_names
-from assistant.facts.question import Question
+from assistant.facts.question import Inquiry, Question
 from assistant.intents.topics import Topic, TopicScore
 from assistant.intents.understand import Understood, understand
+from assistant.pipeline import interpret
 from training.corpus import ROOT, Said
 from training.worlds import ANYWHERE, WORLDS, World
 
@@ -53,15 +53,12 @@ def asked(
     text: str, facts: Facts, subject: ConversationState | None, understanding: Understanding
 ) -> tuple[Question, Facts]:
     """The question that a message is in this world, and what is known for it."""
-    understood = understanding(text)
-    records = [each.record for each in facts.keys]
-    key = meant(text, understood, records, subject=subject)
-    named = [each for each in facts.keys if each.record.id in key.key_ids]
-    bare = without_names(text, [each.record for each in named])
-    about = understood if bare == text else understanding(bare)._replace(hints=understood.hints, ids=understood.ids)
-    found = passages(_documents(), text)
-    return Question(text, about, bare, key, subject), replace(
-        facts, meant=named, meant_unseen=key.unseen, passages=found
+    question = interpret(Inquiry(text, subject=subject), [each.record for each in facts.keys], understanding)
+    return question, replace(
+        facts,
+        meant=[each for each in facts.keys if each.record.id in question.meant.key_ids],
+        meant_unseen=question.meant.unseen,
+        passages=passages(_documents(), question.text),
     )
 
 
@@ -95,7 +92,7 @@ def converse(said: Said, world: World, understanding: Understanding = understand
     if asked_back:
         subject = subject_after(answered, facts)
         for reply in answered.diagnosis.replies:
-            clicked, then = asked(reply.message, world.facts, subject, understand)
+            clicked, then = asked(reply.sentence, world.facts, subject, understand)
             answer = diagnose(clicked, then)
             is_offered |= not is_asked_back(answer, then) and is_right(answer)
     return Conversed(

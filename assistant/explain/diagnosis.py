@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
+from assistant.explain.suggestions import Suggestion
 from models.key_queries import ApiKeyRecord
 
 
@@ -63,19 +65,12 @@ class SuggestedAction:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What the person can send with one click."""
-
-    label: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """
     The verdict in one sentence, the evidence, the steps in order. Plain text throughout.
 
-    `key` is there when the person may see it. `sources` are paths of the documentation, with fragments.
+    `key` is there when the person may see it; `keys` are those that the evidence names beside it, in order. `sources`
+    are paths of the documentation, with fragments.
     """
 
     case: Case
@@ -84,5 +79,6 @@ class Diagnosis:
     steps: tuple[str, ...] = ()
     key: ApiKeyRecord | None = None
     offers: tuple[SuggestedAction, ...] = ()
-    replies: tuple[Reply, ...] = ()
+    replies: tuple[Suggestion, ...] = ()
     sources: tuple[str, ...] = ()
+    keys: tuple[UUID, ...] = ()

@@ -12,10 +12,11 @@ from datetime import timedelta
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import ask_an_admin
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
+from assistant.explain.diagnosis import Case, Diagnosis, Fact
 from assistant.explain.one_key import forbidden, works
 from assistant.explain.refusals import agent_not_in_scope, deleted, quota_exceeded, rate_limited
 from assistant.explain.requests import explained, unavailable
+from assistant.explain.suggestions import suggest, suggest_of
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
 from keys.outcomes import OF_REASON
@@ -98,19 +99,10 @@ def which_key(facts: Facts, keys: Sequence[KeyFacts], topic: Topic) -> Diagnosis
         "Which key is it? There are several possible keys.",
         evidence,
         ("Choose one, or send me its name, its hint or the answer's requestId. I never need the secret.",),
-        replies=tuple(Reply(_label(facts, each), ask_about(facts, each, topic)) for each in ordered[:REPLIES_AT_MOST]),
+        replies=tuple(suggest_of(facts, each, topic, _label(facts, each)) for each in ordered[:REPLIES_AT_MOST]),
+        keys=tuple(each.record.id for each in ordered[:5]),
         sources=(sources.ERRORS,),
     )
-
-
-def ask_about(facts: Facts, key: KeyFacts, topic: Topic) -> str:
-    """A message that asks for exactly this of exactly this key."""
-    status = STATUS_OF_TOPIC.get(topic)
-    if status is not None:
-        return f"Why do calls with the key {words.quoted_name(facts, key)} get {status}?"
-    if topic is Topic.KEY_STATE:
-        return f"Does the key {words.quoted_name(facts, key)} work?"
-    return f"Why do calls with the key {words.quoted_name(facts, key)} fail?"
 
 
 def _over_a_limit(facts: Facts, key: KeyFacts) -> Diagnosis | None:
@@ -149,7 +141,7 @@ def _presumed(
     """Nobody named the key: a pattern says that it is this one, and the words say so. The others are a click away."""
     diagnosis = of_key(facts, key, topic, wanted)
     why = replace(_trouble(key, wanted), label="Refused in the last day")
-    elsewhere = tuple(Reply(f"It is {_label(facts, each)}", ask_about(facts, each, topic)) for each in others)
+    elsewhere = tuple(suggest_of(facts, each, topic, f"It is {_label(facts, each)}") for each in others)
     return replace(
         diagnosis,
         summary=f"Most likely it is this key, because it was refused last. {diagnosis.summary}",
@@ -194,8 +186,8 @@ def _nothing_seen(facts: Facts, topic: Topic) -> Diagnosis:
     else:
         steps.append(ask_an_admin(facts, "which key it is, if you can't tell"))
     used = sorted(facts.living, key=lambda each: -each.passed)
-    replies = [Reply(_label(facts, each), ask_about(facts, each, topic)) for each in used[:2]]
-    replies.append(Reply("How do I send a key?", "How do I send my key, in which header?"))
+    replies = [suggest_of(facts, each, topic, _label(facts, each)) for each in used[:2]]
+    replies.append(suggest(Topic.HOW_CALL, "How do I send a key?"))
     return Diagnosis(
         Case.NEEDS_DETAILS,
         "I need to know a little more: which request, or which key, is it?",
@@ -217,7 +209,7 @@ def unseen(facts: Facts) -> Diagnosis:
             ask_an_admin(facts, "which key it is, if it is not in your list"),
             "Or send me the requestId of an answer that fails.",
         ),
-        replies=(Reply("Which keys are there?", "Which keys do we have?"),),
+        replies=(suggest(Topic.KEY_LIST, "Which keys are there?"),),
         sources=(sources.ROLES,),
     )
 

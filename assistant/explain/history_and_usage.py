@@ -3,10 +3,11 @@
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import ask_an_admin, create, may_create_some, usage
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply, SuggestedAction
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, SuggestedAction
 from assistant.explain.failing_calls import only_one, which_key
 from assistant.explain.managing_keys import role_not_allowed
 from assistant.explain.refusals import deleted
+from assistant.explain.suggestions import WHO_CREATED, WHO_DELETED, WHO_USES, suggest_of
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
 from models.audit import AuditAction
@@ -36,10 +37,10 @@ def history(facts: Facts, *, asks_of_deletion: bool) -> Diagnosis:
             "Which deleted key is it?",
             tuple(_tombstone(each) for each in tombstones[:KEYS_TOLD]),
             replies=tuple(
-                Reply(words.quoted_name(facts, each), f"Who deleted the key {words.quoted_name(facts, each)}?")
-                for each in tombstones[:3]
+                suggest_of(facts, each, WHO_DELETED, words.quoted_name(facts, each)) for each in tombstones[:3]
             ),
             sources=(sources.DELETE,),
+            keys=tuple(each.record.id for each in tombstones[:KEYS_TOLD]),
         )
     if asks_of_deletion:
         return Diagnosis(
@@ -83,7 +84,7 @@ def _of_key(facts: Facts, key: KeyFacts) -> Diagnosis:
         tuple(evidence),
         key=record,
         offers=(usage(record),),
-        replies=(Reply("Who uses the key?", f"Who uses the key {words.quoted_name(facts, key)}?"),),
+        replies=(suggest_of(facts, key, WHO_USES, "Who uses the key?"),),
         sources=(sources.AUDIT_LOG,),
     )
 
@@ -112,11 +113,9 @@ def use(facts: Facts) -> Diagnosis:
         ),
         ("The Usage page of a key, behind its ⋮ menu, shows its limits, its use over time, and who uses it.",),
         offers=tuple(usage(each.record) for each in shown[:2]),
-        replies=tuple(
-            Reply(words.quoted_name(facts, each), f"Who uses the key {words.quoted_name(facts, each)}?")
-            for each in shown[:3]
-        ),
+        replies=tuple(suggest_of(facts, each, WHO_USES, words.quoted_name(facts, each)) for each in shown[:3]),
         sources=(sources.USAGE,),
+        keys=tuple(each.record.id for each in shown[:KEYS_TOLD]),
     )
 
 
@@ -150,7 +149,7 @@ def _use_of(facts: Facts, key: KeyFacts) -> Diagnosis:
         ("The Usage page of the key, behind its ⋮ menu, shows its limits and its use over time.",),
         record,
         (usage(record),),
-        (Reply("Who created it?", f"Who created the key {words.quoted_name(facts, key)}?"),),
+        (suggest_of(facts, key, WHO_CREATED, "Who created it?"),),
         (sources.USAGE,),
     )
 
@@ -177,6 +176,7 @@ def key_list(facts: Facts) -> Diagnosis:
         (step,),
         offers=offers,
         sources=(sources.SLOTS, sources.ROLES),
+        keys=tuple(each.record.id for each in living[:KEYS_TOLD]),
     )
 
 

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import contact, create, delete, may_create_some, rename, rotate
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply, SuggestedAction
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, SuggestedAction
 from assistant.explain.managing_keys import limit_reached, role_not_allowed
+from assistant.explain.suggestions import Suggestion, suggest
 from assistant.facts.facts import Facts
 from assistant.intents.topics import Topic
 from keys.limits.sliding_window import WINDOW_SECONDS
@@ -124,12 +125,12 @@ def how_to(topic: Topic, facts: Facts) -> Diagnosis:
     )
 
 
-_NEXT: Mapping[Topic, tuple[Reply, ...]] = {
-    Topic.EXPIRY: (Reply("A key stopped working", "Why does my call fail?"),),
-    Topic.HOW_CALL: (Reply("I get 401", "Why do my calls get 401 Unauthorized?"),),
-    Topic.HOW_DELETE: (Reply("Who uses my keys?", "How much is the key used, and by whom?"),),
-    Topic.HOW_LIMITS: (Reply("I get 429", "Why do my calls get 429 Too Many Requests?"),),
-    Topic.HOW_SCOPES: (Reply("Can I change it?", "Can I change the scope of a key?"),),
+_NEXT: Mapping[Topic, tuple[Suggestion, ...]] = {
+    Topic.EXPIRY: (suggest(Topic.CALL_FAILS, "A key stopped working"),),
+    Topic.HOW_CALL: (suggest(Topic.UNAUTHORIZED, "I get 401"),),
+    Topic.HOW_DELETE: (suggest(Topic.USE, "Who uses my keys?"),),
+    Topic.HOW_LIMITS: (suggest(Topic.TOO_MANY_REQUESTS, "I get 429"),),
+    Topic.HOW_SCOPES: (suggest(Topic.CHANGE_SCOPE, "Can I change it?"),),
 }
 """What people ask next."""
 
@@ -176,9 +177,9 @@ def _documentation(facts: Facts) -> Diagnosis:
             "I found nothing about this in the documentation. Can you ask in other words?",
             steps=("Or search the documentation yourself: it has a search box.",),
             replies=(
-                Reply("How do I send a key?", "How do I send my key, in which header?"),
-                Reply("Which role may do what?", "Which role may do what?"),
-                Reply("A person, please", "I want to talk to a human."),
+                suggest(Topic.HOW_CALL, "How do I send a key?"),
+                suggest(Topic.HOW_ROLES, "Which role may do what?"),
+                suggest(Topic.HUMAN, "A person, please"),
             ),
             sources=(sources.DOCUMENTATION,),
         )

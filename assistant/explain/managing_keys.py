@@ -16,8 +16,10 @@ from assistant.explain.actions import (
     rotate,
     usage,
 )
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply, SuggestedAction
+from assistant.explain.diagnosis import Case, Diagnosis, Fact, SuggestedAction
+from assistant.explain.suggestions import WHO_USES, Suggestion, suggest, suggest_of
 from assistant.facts.facts import Facts, KeyFacts
+from assistant.intents.topics import Topic
 from keys.key_limit import NAME_LENGTH_AT_MOST
 from keys.policy import ROLE_WORDS, Scope, denial_message
 
@@ -59,8 +61,9 @@ def limit_reached(facts: Facts) -> Diagnosis:
         tuple(evidence),
         (*steps, "If the organization needs more keys: only the operator of this installation can raise its limit."),
         offers=offers,
-        replies=(Reply("I lost a secret", "I lost the secret of a key. Can I see it again?"),),
+        replies=(suggest(Topic.LOST_SECRET, "I lost a secret"),),
         sources=(sources.SLOTS,),
+        keys=tuple(each.record.id for each in facts.candidates[:3]),
     )
 
 
@@ -83,7 +86,7 @@ def role_not_allowed(facts: Facts, wish: str) -> Diagnosis:
         tuple(evidence),
         steps,
         offers=(*offers, contact()),
-        replies=(Reply("Which role may do what?", "Which role may do what?"),),
+        replies=(suggest(Topic.HOW_ROLES, "Which role may do what?"),),
         sources=(sources.ROLES,),
     )
 
@@ -107,7 +110,7 @@ def how_to_create(facts: Facts) -> Diagnosis:
             "Choose Create, copy the secret, which is shown only once, and choose Done.",
         ),
         offers=(create(),),
-        replies=(Reply("How do I send it?", "How do I send my key, in which header?"),),
+        replies=(suggest(Topic.HOW_CALL, "How do I send it?"),),
         sources=(sources.CREATE, sources.SCOPES),
     )
 
@@ -126,7 +129,7 @@ def secret_lost(facts: Facts, key: KeyFacts | None) -> Diagnosis:
             steps = ("Create a new key, and copy its secret.",)
         else:
             steps = (ask_an_admin(facts, "to rotate the key, and give you the new secret"),)
-        replies = _which(facts, "I lost the secret of the key {}. Can I see it again?") if facts.manages else ()
+        replies = _which(facts, Topic.LOST_SECRET) if facts.manages else ()
         return Diagnosis(Case.SECRET_LOST, SHOWN_ONCE, slots, steps, replies=replies, sources=cited)
     record = key.record
     used = Fact("Last used", words.last_use(key), record.last_used_at)
@@ -146,7 +149,7 @@ def secret_lost(facts: Facts, key: KeyFacts | None) -> Diagnosis:
         ),
         record,
         (rotate(record), usage(record)),
-        (Reply("Who uses the key?", f"Who uses the key {words.quoted_name(facts, key)}?"),),
+        (suggest_of(facts, key, WHO_USES, "Who uses the key?"),),
         cited,
     )
 
@@ -163,7 +166,7 @@ def scope_immutable(facts: Facts, key: KeyFacts | None, *, organization_level: b
         steps,
         record,
         offers,
-        (Reply("What is the difference?", "What is the difference between organization-level and agent-level keys?"),),
+        (suggest(Topic.HOW_SCOPES, "What is the difference?"),),
         (sources.SCOPES,),
     )
 
@@ -188,7 +191,7 @@ def exposed(facts: Facts, key: KeyFacts | None) -> Diagnosis:
             first = "Rotate the key without an overlap, or delete it: both take effect at once. Which key is it?"
         else:
             first = ask_an_admin(facts, "to rotate the key without an overlap, at once")
-        replies = _which(facts, "The secret of the key {} was leaked. What should I do?")
+        replies = _which(facts, Topic.EXPOSED_KEY)
         return Diagnosis(Case.KEY_EXPOSED, summary, steps=(first,), replies=replies, sources=(sources.EXPOSED,))
     record = key.record
     evidence = (
@@ -241,9 +244,6 @@ def _another_key(facts: Facts, *, organization_level: bool) -> Advice:
     return (*steps, "Then create a new key with the scope that you want."), offers
 
 
-def _which(facts: Facts, message: str) -> tuple[Reply, ...]:
+def _which(facts: Facts, topic: Topic) -> tuple[Suggestion, ...]:
     """To say which key it is, with one click."""
-    return tuple(
-        Reply(f"It is {words.quoted_name(facts, each)}", message.format(words.quoted_name(facts, each)))
-        for each in facts.living[:3]
-    )
+    return tuple(suggest_of(facts, each, topic, f"It is {words.quoted_name(facts, each)}") for each in facts.living[:3])

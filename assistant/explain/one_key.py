@@ -9,8 +9,9 @@ from datetime import datetime
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import contact, usage
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
+from assistant.explain.diagnosis import Case, Diagnosis, Fact
 from assistant.explain.requests import explained
+from assistant.explain.suggestions import WHO_USES, suggest, suggest_of
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
 from keys.outcomes import OF_REASON
@@ -57,7 +58,7 @@ def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagn
             ),
             record,
             (usage(record), contact()),
-            (Reply("How do I send a key?", "How do I send my key, in which header?"),),
+            (suggest(Topic.HOW_CALL, "How do I send a key?"),),
             (sources.SENDING, sources.ERRORS),
         )
     return Diagnosis(
@@ -72,7 +73,7 @@ def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagn
         ),
         record,
         (usage(record), contact()),
-        (Reply("Who uses the key?", f"Who uses the key {words.quoted_name(facts, key)}?"),),
+        (suggest_of(facts, key, WHO_USES, "Who uses the key?"),),
         (sources.REFUSED, sources.ERRORS),
     )
 
@@ -98,7 +99,7 @@ def forbidden(facts: Facts, key: KeyFacts) -> Diagnosis:
         ),
         record,
         (usage(record), contact()),
-        (Reply("Can I change the scope?", "Can I change the scope of a key?"),),
+        (suggest(Topic.CHANGE_SCOPE, "Can I change the scope?"),),
         (sources.of_refusal(RefusedReason.AGENT_NOT_IN_SCOPE), sources.of_refusal(RefusedReason.GATEWAY_NOT_ALLOWED)),
     )
 

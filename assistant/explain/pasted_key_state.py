@@ -7,7 +7,8 @@ It is what is told of a key to somebody who may not see it, and in a line of evi
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import ask_an_admin
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
+from assistant.explain.diagnosis import Case, Diagnosis, Fact
+from assistant.explain.suggestions import suggest
 from assistant.facts.facts import Facts, PastedKey, Possession
 from assistant.intents.topics import Topic
 from keys.verification.malformed_rules import FormatError
@@ -107,7 +108,7 @@ def unclear(key: PastedKey) -> Diagnosis:
         Case.NEEDS_DETAILS,
         "The key can't be checked at the moment. Ask again in a few seconds.",
         (Fact("What was pasted", f"{key.hint}"),),
-        replies=(Reply("Ask again", "Why does my call fail?"),),
+        replies=(suggest(Topic.CALL_FAILS, "Ask again"),),
         sources=(sources.ERRORS,),
     )
 
@@ -122,6 +123,6 @@ def not_looked_up(facts: Facts, key: PastedKey) -> Diagnosis:
             "Tell me the key's name, or the requestId of an answer that fails.",
             "Or ask again in an hour.",
         ),
-        replies=(Reply("Which keys are there?", "Which keys do we have?"),),
+        replies=(suggest(Topic.KEY_LIST, "Which keys are there?"),),
         sources=(sources.ERRORS,),
     )

@@ -152,7 +152,9 @@ def beside(facts: Facts, diagnosis: Diagnosis, told: PastedKey | None = None) ->
     if len(others) > LINES_AT_MOST:
         lines.append(Fact(label, f"{words.count(len(others) - LINES_AT_MOST, 'more key')}"))
     living = [each for each in facts.pasted if _is_living(each) and not _is_rotated(diagnosis, each, told)]
-    return _with_rotation(facts, replace(diagnosis, evidence=(*diagnosis.evidence, *lines)), living)
+    named = tuple(each.key.record.id for each in others[:LINES_AT_MOST] if each.key is not None)
+    diagnosis = replace(diagnosis, evidence=(*diagnosis.evidence, *lines), keys=(*diagnosis.keys, *named))
+    return _with_rotation(facts, diagnosis, living)
 
 
 def _with_rotation(facts: Facts, diagnosis: Diagnosis, living: Sequence[PastedKey]) -> Diagnosis:

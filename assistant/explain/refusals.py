@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import ask_an_admin, can_create_like, contact, create, may_create_some, rotate, usage
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
+from assistant.explain.diagnosis import Case, Diagnosis, Fact
+from assistant.explain.suggestions import WHO_CREATED, WHO_ROTATED, WHO_USES, suggest, suggest_of
 from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
+from assistant.intents.topics import Topic
 from keys.limits.sliding_window import WINDOW_SECONDS
 from keys.token import hint_of
 from models.usage.refused_request import RefusedReason
@@ -52,7 +54,7 @@ def deleted(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -
         steps,
         record,
         (*offers, usage(record)),
-        (Reply("Who created it?", f"Who created the key {words.quoted_name(facts, key)}?"),),
+        (suggest_of(facts, key, WHO_CREATED, "Who created it?"),),
         (sources.of_refusal(RefusedReason.DELETED_KEY), sources.DELETE),
     )
 
@@ -96,7 +98,7 @@ def replaced(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) 
         tuple(steps),
         record,
         tuple(offers),
-        (Reply("Who rotated it?", f"Who rotated the key {words.quoted_name(facts, key)}?"),),
+        (suggest_of(facts, key, WHO_ROTATED, "Who rotated it?"),),
         (sources.of_refusal(RefusedReason.REPLACED_SECRET), sources.ROTATE),
     )
 
@@ -142,7 +144,7 @@ def agent_not_in_scope(facts: Facts, key: KeyFacts, refusal: RefusalFacts | None
         tuple(steps),
         record,
         tuple(offers),
-        (Reply("Can I change the scope?", "Can I change the scope of a key?"),),
+        (suggest(Topic.CHANGE_SCOPE, "Can I change the scope?"),),
         (sources.of_refusal(RefusedReason.AGENT_NOT_IN_SCOPE), sources.AGENTS),
     )
 
@@ -182,7 +184,7 @@ def rate_limited(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = No
         ),
         record,
         (usage(record), contact()),
-        (Reply("Who uses the key?", f"Who uses the key {words.quoted_name(facts, key)}?"),),
+        (suggest_of(facts, key, WHO_USES, "Who uses the key?"),),
         (sources.of_refusal(RefusedReason.RATE_LIMITED), sources.LIMITS),
     )
 
@@ -214,7 +216,7 @@ def quota_exceeded(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = 
         ),
         record,
         (usage(record), contact()),
-        (Reply("Who uses the key?", f"Who uses the key {words.quoted_name(facts, key)}?"),),
+        (suggest_of(facts, key, WHO_USES, "Who uses the key?"),),
         (sources.of_refusal(RefusedReason.QUOTA_EXCEEDED), sources.LIMITS),
     )
 

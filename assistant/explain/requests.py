@@ -6,10 +6,12 @@ from dataclasses import replace
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import contact
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
+from assistant.explain.diagnosis import Case, Diagnosis, Fact
 from assistant.explain.refusals import agent_not_in_scope, deleted, quota_exceeded, rate_limited, replaced
+from assistant.explain.suggestions import suggest
 from assistant.facts.facts import Facts, KeyFacts, RefusalFacts, RequestFacts
 from assistant.intents.entities import HeaderMistake
+from assistant.intents.topics import Topic
 from keys.outcomes import OF_REASON
 from models.usage.refused_request import RefusedReason
 
@@ -84,9 +86,9 @@ def not_found(facts: Facts) -> Diagnosis:
             "Or tell me which key it is, by its name or hint. I never need the secret.",
         ),
         replies=(
-            *((Reply("Which key is in trouble?", "Why does my call fail?"),) if facts.manages else ()),
-            Reply("How do I send a key?", "How do I send my key, in which header?"),
-            Reply("A person, please", "I want to talk to a human."),
+            *((suggest(Topic.CALL_FAILS, "Which key is in trouble?"),) if facts.manages else ()),
+            suggest(Topic.HOW_CALL, "How do I send a key?"),
+            suggest(Topic.HUMAN, "A person, please"),
         ),
         sources=(sources.ERRORS,),
     )
@@ -107,7 +109,7 @@ def malformed(detail: str | None, given: str | None = None) -> Diagnosis:
             TRY_IT,
             "If the secret is lost, it can't be shown again: rotate the key, which keeps its slot.",
         ),
-        replies=(Reply("The secret is lost", "I lost the secret of a key. Can I see it again?"),),
+        replies=(suggest(Topic.LOST_SECRET, "The secret is lost"),),
         sources=(sources.of_refusal(RefusedReason.MALFORMED_KEY), sources.SENDING),
     )
 
@@ -124,7 +126,7 @@ def missing(detail: str | None) -> Diagnosis:
             "Does a proxy or a redirect on the way drop the header Authorization? Then send X-API-Key.",
             TRY_IT,
         ),
-        replies=(Reply("How do I send a key?", "How do I send my key, in which header?"),),
+        replies=(suggest(Topic.HOW_CALL, "How do I send a key?"),),
         sources=(sources.of_refusal(RefusedReason.MISSING_KEY), sources.SENDING),
     )
 
@@ -142,7 +144,7 @@ def unknown(given: str | None = None) -> Diagnosis:
             "Does the request go to the right installation? A key of a test installation does not work in production.",
             "If you don't know where it comes from, use another key.",
         ),
-        replies=(Reply("Which keys are there?", "Which keys do we have?"),),
+        replies=(suggest(Topic.KEY_LIST, "Which keys are there?"),),
         sources=(sources.of_refusal(RefusedReason.UNKNOWN_KEY), sources.SENDING),
     )
 
@@ -184,7 +186,7 @@ def header_mistakes(mistakes: Sequence[HeaderMistake]) -> Diagnosis:
         told[0][0],
         tuple(Fact("In what you pasted", what) for what, _ in told),
         (*(how for _, how in told), HOW_TO_SEND, TRY_IT),
-        replies=(Reply("How do I send a key?", "How do I send my key, in which header?"),),
+        replies=(suggest(Topic.HOW_CALL, "How do I send a key?"),),
         sources=(
             sources.of_refusal(RefusedReason.MISSING_KEY if is_missing else RefusedReason.MALFORMED_KEY),
             sources.SENDING,

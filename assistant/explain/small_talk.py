@@ -5,39 +5,29 @@ from collections.abc import Sequence
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import ask_an_admin, contact
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
-from assistant.explain.failing_calls import ask_about
+from assistant.explain.diagnosis import Case, Diagnosis, Fact
 from assistant.explain.starters import starters
-from assistant.facts.facts import Facts, KeyFacts
-from assistant.intents.topics import ASKING, Topic, TopicScore, served_together
+from assistant.explain.suggestions import Suggestion, asks_of_a_key, suggest, suggest_of
+from assistant.facts.facts import Facts
+from assistant.intents.topics import Topic, TopicScore, served_together
 
 REPLIES_AT_MOST = 3
-OF_KEY = {
-    Topic.LOST_SECRET: "I lost the secret of the key {}. Can I see it again?",
-    Topic.EXPOSED_KEY: "The secret of the key {} was leaked. What should I do?",
-    Topic.HISTORY: "Who changed the key {}, and when?",
-    Topic.USE: "How much is the key {} used, and by whom?",
-    Topic.CHANGE_SCOPE: "Can I change the scope of the key {}?",
-    Topic.HOW_RENAME: "How do I rename the key {}?",
-    Topic.HOW_ROTATE: "How do I rotate the key {}?",
-    Topic.HOW_DELETE: "How do I delete the key {}?",
-}
-"""A sentence that asks for exactly this of a key."""
-_ABOUT_CALLS = (Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.FORBIDDEN, Topic.TOO_MANY_REQUESTS, Topic.KEY_STATE)
 NEVER_OFFERED = (Topic.OFF_TOPIC, Topic.GREETING)
 
 
 def unsure(facts: Facts, readings: Sequence[TopicScore]) -> Diagnosis:
     """What it may be about, the likeliest first."""
     key = facts.meant[0] if len(facts.meant) == 1 else None
-    replies: list[Reply] = []
+    replies: list[Suggestion] = []
     looked_into: set[Topic] = set()
     for reading in readings:
         if reading.topic in looked_into or reading.topic in NEVER_OFFERED:
             continue
         looked_into |= served_together(reading.topic)
-        asking = asking_for(facts, reading.topic, key)
-        replies.append(Reply(asking, asking))
+        if key is not None and asks_of_a_key(reading.topic):
+            replies.append(suggest_of(facts, key, reading.topic))
+        else:
+            replies.append(suggest(reading.topic))
         if len(replies) == REPLIES_AT_MOST:
             break
     return Diagnosis(
@@ -48,15 +38,6 @@ def unsure(facts: Facts, readings: Sequence[TopicScore]) -> Diagnosis:
         replies=tuple(replies),
         sources=(sources.DOCUMENTATION,),
     )
-
-
-def asking_for(facts: Facts, topic: Topic, key: KeyFacts | None) -> str:
-    """A message that asks for exactly this, of the key where there is one."""
-    if key is not None and topic in OF_KEY:
-        return OF_KEY[topic].format(words.quoted_name(facts, key))
-    if key is not None and topic in _ABOUT_CALLS:
-        return ask_about(facts, key, topic)
-    return ASKING[topic]
 
 
 def greeting(facts: Facts) -> Diagnosis:

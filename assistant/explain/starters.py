@@ -2,40 +2,34 @@
 
 from assistant.explain import formatting as words
 from assistant.explain.actions import may_create_some
-from assistant.explain.diagnosis import Reply
+from assistant.explain.suggestions import Suggestion, suggest, suggest_of
 from assistant.facts.facts import Facts, KeyFacts
-from assistant.intents.topics import ASKING, Topic
+from assistant.intents.topics import Topic
 from keys.outcomes import OF_REASON
 
 STARTERS_AT_MOST = 4
 IN_TROUBLE_AT_MOST = 2
+_TOPICS = {401: Topic.UNAUTHORIZED, 403: Topic.FORBIDDEN, 429: Topic.TOO_MANY_REQUESTS}
 
 
-def starters(facts: Facts) -> tuple[Reply, ...]:
+def starters(facts: Facts) -> tuple[Suggestion, ...]:
     """At most four, what is the matter first."""
     found = [_of_key(facts, key) for key in facts.in_trouble(tuple(OF_REASON))[:IN_TROUBLE_AT_MOST]]
     if not may_create_some(facts):
-        found.append(_asking("What may I do?", Topic.HOW_ROLES))
+        found.append(suggest(Topic.HOW_ROLES, "What may I do?"))
     elif facts.allowance.remaining:
-        found.append(_asking("How do I create a key?", Topic.HOW_CREATE))
+        found.append(suggest(Topic.HOW_CREATE, "How do I create a key?"))
     else:
-        found.append(_asking("Why can't I create a key?", Topic.CANNOT_CREATE))
+        found.append(suggest(Topic.CANNOT_CREATE, "Why can't I create a key?"))
     if facts.manages:
-        found.append(_asking("I lost a secret", Topic.LOST_SECRET))
-    found.append(_asking("How do I send a key?", Topic.HOW_CALL))
-    found.append(_asking("Do keys expire?", Topic.EXPIRY))
+        found.append(suggest(Topic.LOST_SECRET, "I lost a secret"))
+    found.append(suggest(Topic.HOW_CALL, "How do I send a key?"))
+    found.append(suggest(Topic.EXPIRY, "Do keys expire?"))
     return tuple(found[:STARTERS_AT_MOST])
 
 
-def _of_key(facts: Facts, key: KeyFacts) -> Reply:
+def _of_key(facts: Facts, key: KeyFacts) -> Suggestion:
     """Such as *Why does “deploy” get 401?*"""
     reason = max(key.refused, key=lambda each: key.refused[each])
     status = OF_REASON[reason].status
-    return Reply(
-        f"Why does {words.quoted_name(facts, key)} get {status}?",
-        f"Why do calls with the key {words.quoted_name(facts, key)} get {status}?",
-    )
-
-
-def _asking(label: str, topic: Topic) -> Reply:
-    return Reply(label, ASKING[topic])
+    return suggest_of(facts, key, _TOPICS[status], f"Why does {words.quoted_name(facts, key)} get {status}?")

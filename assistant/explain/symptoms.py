@@ -5,12 +5,14 @@ Nothing is claimed without evidence: what passed and what was refused in the las
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
 from assistant.explain.actions import ask_an_admin, contact, may_create_some
-from assistant.explain.diagnosis import Case, Diagnosis, Fact, Reply
-from assistant.explain.failing_calls import OF_TOPIC, ask_about
+from assistant.explain.diagnosis import Case, Diagnosis, Fact
+from assistant.explain.failing_calls import OF_TOPIC
+from assistant.explain.suggestions import Suggestion, suggest_of
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.symptoms import Symptom
 from assistant.intents.topics import Topic
@@ -26,7 +28,10 @@ HEADER = (
 
 def symptom(facts: Facts, seen: Symptom) -> Diagnosis:
     """What is most likely the cause, and how to find out."""
-    return _EXPLAINED[seen](facts)
+    diagnosis = _EXPLAINED[seen](facts)
+    asked_about = _asked_about(facts)
+    named = [each.record.id for each in asked_about] if len(asked_about) == 1 else []
+    return replace(diagnosis, keys=(*named, *diagnosis.keys))
 
 
 def _cors(facts: Facts) -> Diagnosis:
@@ -137,6 +142,7 @@ def _restored(facts: Facts) -> Diagnosis:
         offers=(contact(),),
         replies=replies,
         sources=(sources.AFTER_A_RESTORE, sources.BACKUP, sources.SERVER_KEYS),
+        keys=() if newest is None else (newest.record.id,),
     )
 
 
@@ -167,7 +173,7 @@ def _passed(facts: Facts) -> list[Fact]:
     return [Fact("Passed in the last day", f"{words.count(sum(each.passed for each in keys), 'request')} of {of}")]
 
 
-def _refused(facts: Facts, reasons: Sequence[RefusedReason]) -> tuple[list[Fact], tuple[Reply, ...]]:
+def _refused(facts: Facts, reasons: Sequence[RefusedReason]) -> tuple[list[Fact], tuple[Suggestion, ...]]:
     """What Keydesk itself refused, and a way to ask about it: it may be another trouble, or what is hidden by this."""
     keys = _asked_about(facts)
     troubled = sorted((each for each in keys if each.refused_for(reasons)), key=lambda each: -each.refused_for(reasons))
@@ -182,7 +188,7 @@ def _refused(facts: Facts, reasons: Sequence[RefusedReason]) -> tuple[list[Fact]
         for each in troubled[:KEYS_TOLD]
     ]
     replies = [
-        Reply(f"Why is {words.quoted_name(facts, each)} refused?", ask_about(facts, each, Topic.CALL_FAILS))
+        suggest_of(facts, each, Topic.CALL_FAILS, f"Why is {words.quoted_name(facts, each)} refused?")
         for each in troubled[:KEYS_TOLD]
     ]
     return found, tuple(replies)

@@ -12,7 +12,8 @@ class ConversationState(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     What the last answer was about.
 
-    `offered` are the keys that it named, in order; `replies` the messages that could be sent with one click.
+    `offered` are the keys that it named, in order; `replies` the ids of the suggestions that stood below it. A version
+    before this one stored their sentences.
     """
 
     topic: Topic
@@ -44,11 +45,11 @@ def from_json(kept: str | None) -> ConversationState | None:
         return None
 
 
-def chosen(text: str, subject: ConversationState | None) -> str:
-    """The reply that *the second one* chooses, where replies were offered; else the text as it is."""
+def chosen(text: str, subject: ConversationState | None) -> str | None:
+    """The reply that a message such as *the second one* chooses, if it chooses one."""
     replies = () if subject is None else subject.replies
     said = text.strip()
     for place, ordinal in enumerate(_ORDINALS[: len(replies)]):
         if ordinal.match(said):
             return replies[place]
-    return replies[-1] if replies and _LAST.match(said) else text
+    return replies[-1] if replies and _LAST.match(said) else None

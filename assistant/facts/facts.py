@@ -4,10 +4,11 @@ The facts that one person in one organization may see. Everything else is left o
 A diagnosis is made only from these facts, so it can't reveal anything that the person may not see.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from keys import policy
 from keys.key_limit import Allowance
@@ -209,6 +210,11 @@ class Facts:
     def may(self, action: Action, scope: Scope) -> bool:
         """Whether the person may do this to every key of the scope, whatever its agent is."""
         return policy.may(self.actor, action, self.organization.id, scope=scope)
+
+    def keys_of(self, key_ids: Iterable[UUID | None]) -> list[KeyFacts]:
+        """The keys of these ids, as far as the person may see them, each once and in the order of the ids."""
+        by_id = {each.record.id: each for each in self.keys}
+        return [by_id[each] for each in dict.fromkeys(key_ids) if each in by_id]
 
     def in_trouble(self, reasons: Sequence[RefusedReason]) -> list[KeyFacts]:
         """The keys with requests refused for these reasons in the last day, those with the most first."""

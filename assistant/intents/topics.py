@@ -80,35 +80,3 @@ _SERVED_TOGETHER = (
 def served_together(topic: Topic) -> frozenset[Topic]:
     """The topics that are always looked into alike, this one included: between them nothing need be asked."""
     return next((frozenset(group) for group in _SERVED_TOGETHER if topic in group), frozenset({topic}))
-
-
-ASKING: dict[Topic, str] = {
-    Topic.CALL_FAILS: "Why does my call fail?",
-    Topic.UNAUTHORIZED: "Why do my calls get 401 Unauthorized?",
-    Topic.FORBIDDEN: "Why do my calls get 403 Forbidden?",
-    Topic.TOO_MANY_REQUESTS: "Why do my calls get 429 Too Many Requests?",
-    Topic.UNAVAILABLE: "Why do my calls get 503 Service Unavailable?",
-    Topic.CANNOT_CREATE: "Why can't I create a key?",
-    Topic.NOT_ALLOWED: "Why am I not allowed to do that?",
-    Topic.LOST_SECRET: "I lost the secret of a key. Can I see it again?",
-    Topic.CHANGE_SCOPE: "Can I change the scope of a key?",
-    Topic.EXPOSED_KEY: "My key was leaked. What should I do?",
-    Topic.HISTORY: "Who changed or deleted the key, and when?",
-    Topic.USE: "How much is the key used, and by whom?",
-    Topic.KEY_STATE: "Does my key work?",
-    Topic.KEY_LIST: "Which keys do we have?",
-    Topic.HOW_CREATE: "How do I create a key?",
-    Topic.HOW_CALL: "How do I send my key, in which header?",
-    Topic.HOW_RENAME: "How do I rename a key?",
-    Topic.HOW_ROTATE: "How do I rotate a key?",
-    Topic.HOW_DELETE: "How do I delete a key?",
-    Topic.HOW_LIMITS: "What are the rate limit and the quota of a key?",
-    Topic.HOW_SLOTS: "How many keys can we have?",
-    Topic.HOW_ROLES: "Which role may do what?",
-    Topic.HOW_SCOPES: "What is the difference between organization-level and agent-level keys?",
-    Topic.EXPIRY: "Do keys expire?",
-    Topic.DOCUMENTATION: "Where is the documentation?",
-    Topic.HUMAN: "I want to talk to a human.",
-    Topic.GREETING: "What can you help me with?",
-}
-"""A sentence that asks for exactly this, to be suggested as a reply. Nobody is offered what is off topic."""

@@ -6,10 +6,11 @@ or host becomes a link, an image or emphasis.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from assistant.explain import formatting as words
 from assistant.explain.diagnosis import Diagnosis, Fact
+from assistant.explain.suggestions import Suggestion
 from assistant.intents.language import ENGLISH
 from assistant.reply.stored_answer import StoredAction, StoredAnswer, StoredCitation, StoredFact, StoredReply
 
@@ -80,9 +81,14 @@ def kept(diagnosis: Diagnosis, title_of: Callable[[str], str]) -> StoredAnswer:
         offers=tuple(
             StoredAction(each.kind, each.label, None if each.key is None else each.key.id) for each in diagnosis.offers
         ),
-        replies=tuple(StoredReply(each.label, each.message) for each in diagnosis.replies),
+        replies=stored_replies(diagnosis.replies),
         citations=tuple(StoredCitation(title_of(each), each) for each in diagnosis.sources),
     )
+
+
+def stored_replies(suggestions: Iterable[Suggestion]) -> tuple[StoredReply, ...]:
+    """Suggestions as they are stored."""
+    return tuple(StoredReply(each.label, each.sentence, each.id) for each in suggestions)
 
 
 def _fact(fact: Fact) -> str:

@@ -28,11 +28,13 @@ class StoredAction(msgspec.Struct, frozen=True, omit_defaults=True):
     key_id: UUID | None = None
 
 
-class StoredReply(msgspec.Struct, frozen=True):
+class StoredReply(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the person could send with one click."""
 
     label: str
     message: str
+    id: str = ""
+    """Empty in answers from before suggestions had ids."""
 
 
 class StoredCitation(msgspec.Struct, frozen=True):

@@ -143,6 +143,13 @@ def _last_of_each(room: int) -> Select[Any]:
     )
 
 
+async def was_suggested(session: AsyncSession, conversation_id: UUID, suggestion_id: str) -> bool:
+    """Whether an answer of the conversation has this suggestion, by the form in which answers are stored."""
+    has_it = col(Message.answer).contains(f'"id":"{suggestion_id}"', autoescape=True)
+    statement = columns(col(Message.id)).where(col(Message.conversation_id) == conversation_id, has_it).limit(1)
+    return (await session.execute(statement)).first() is not None
+
+
 async def keep_question(
     session: AsyncSession,
     *,

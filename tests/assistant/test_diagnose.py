@@ -13,10 +13,10 @@ from assistant.diagnose import Answered, diagnose, subject_after
 from assistant.explain.diagnosis import ActionKind, Case
 from assistant.facts.conversation_state import ConversationState
 from assistant.facts.facts import Facts, PastedKey, Possession, RefusalFacts, RequestFacts
-from assistant.facts.key_reference import KeyReference, meant, without_names
-from assistant.facts.question import Question
+from assistant.facts.key_reference import KeyReference
+from assistant.facts.question import Inquiry
 from assistant.intents.topics import Topic
-from assistant.intents.understand import understand
+from assistant.pipeline import interpret
 from keys.limits.sliding_window import LimitStatus, month_of, to_ms
 from models.person import Role
 from models.usage.refused_request import RefusedReason
@@ -37,13 +37,9 @@ FULL = facts(*(key_facts(key_record(f"number {each}")) for each in range(10)))
 
 def diagnosed(text: str, known: Facts, subject: ConversationState | None = None, **more: Any) -> Answered:
     """What comes of the message, with the keys that it names looked into."""
-    understood = understand(text)
-    records = [each.record for each in known.keys]
-    key = meant(text, understood, records, subject=subject)
-    bare = without_names(text, [each for each in records if each.id in key.key_ids])
-    named = [each for each in known.keys if each.record.id in key.key_ids]
-    known = replace(known, meant=named, meant_unseen=key.unseen)
-    return diagnose(Question(text, understood, bare, key, subject, **more), known)
+    question = replace(interpret(Inquiry(text, subject=subject), [each.record for each in known.keys]), **more)
+    named = [each for each in known.keys if each.record.id in question.meant.key_ids]
+    return diagnose(question, replace(known, meant=named, meant_unseen=question.meant.unseen))
 
 
 def request(reason: RefusedReason, detail: str | None = None) -> Facts:
@@ -246,9 +242,9 @@ def test_the_next_message_may_point_back() -> None:
     assert about.key_id == DELETED.record.id
     assert about.topic is Topic.UNAUTHORIZED
     assert choice.key_id is None
-    assert choice.offered == (DELETED.record.id, ROTATED.record.id)
-    assert choice.replies == tuple(each.message for each in several.diagnosis.replies)
-    assert KeyReference(choice.offered[:1]).key_ids == (DELETED.record.id,)
+    assert choice.offered == (ROTATED.record.id, DELETED.record.id)
+    assert choice.replies == tuple(each.id for each in several.diagnosis.replies)
+    assert KeyReference(choice.offered[:1]).key_ids == (ROTATED.record.id,)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from sqlmodel import col
 
 from assistant.diagnose import subject_after
 from assistant.explain.diagnosis import Case
+from assistant.facts.asker import Asker
 from assistant.facts.conversation_state import ConversationState
-from assistant.facts.gather import Asker
-from assistant.pipeline import Inquiry, consider
+from assistant.facts.question import Inquiry
+from assistant.pipeline import consider
 from assistant.redaction.redact import redact
 from assistant.reply.render import kept, written
 from assistant.reply.stored_answer import to_json
@@ -322,7 +323,7 @@ async def test_another_organization_is_not_there_over_graphql(peopled: Site, clo
     about = await strangers(services, world.globex, world.theirs.id, clock.now)
     # Patience for requests that are not written down yet is the same for all, and long.
     assistant = peopled.app._assistant
-    peopled.app._assistant = replace(assistant, knowledge=replace(assistant.knowledge, patience_seconds=0))
+    peopled.app._assistant = replace(assistant, knowledge=replace(assistant.knowledge, wait_seconds=0))
     ada, began = await peopled.person("ada"), clock.now
 
     async def answers() -> list[dict[str, Any]]:

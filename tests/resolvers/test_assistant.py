@@ -9,7 +9,7 @@ import pytest
 
 import resolvers.assistant
 from assistant.explain.diagnosis import Case
-from assistant.facts.gather import Asker
+from assistant.facts.asker import Asker
 from keys.policy import Actor
 from keys.refusals import NotFound
 from models.engine.database import Database

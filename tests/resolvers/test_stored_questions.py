@@ -12,7 +12,7 @@ import pytest
 import resolvers.assistant
 import resolvers.stored_questions
 from assistant.explain.diagnosis import Case
-from assistant.facts.gather import Asker
+from assistant.facts.asker import Asker
 from assistant.redaction.redact import redact
 from keys.refusals import InvalidInput, TooManyRequests
 from keys.windows import A_DAY, A_MINUTE

@@ -404,3 +404,51 @@ async def test_a_stream_ends_with_the_session(site: Site) -> None:
     assert events[-2].codes == ["UNAUTHENTICATED"]
     assert [message["author"] for message in await ada.history(conversation["id"])] == ["PERSON"]
     assert (await ada.told("Do keys expire?"))["message"]["text"]
+
+
+async def test_a_click_on_a_suggestion_says_what_is_asked_whatever_the_words_are(site: Site) -> None:
+    """The starters have ids before a conversation begins; the replies of an answer belong to its conversation."""
+    await deleted_key(site)
+    ada = await person(site, "ada")
+    starters = (await ada.client.graphql(CONVERSATIONS, id=site.organization("acme"))).value["assistantStarters"]
+
+    begun_so = await ada.told("Läuft ein Schlüssel ab?", suggestionId="expiry")
+    conversation_id = begun_so["conversation"]["id"]
+    [reply] = begun_so["message"]["suggestedReplies"]
+    clicked = await ada.told("??", suggestionId=reply["id"], conversationId=conversation_id)
+    typed = await ada.told(reply["message"])
+
+    assert all(each["id"] for each in starters)
+    assert begun_so["message"]["diagnosis"]["case"] == "HOW_TO"
+    assert begun_so["message"]["citations"][0]["url"].endswith("#no-expiry")
+    assert clicked["message"]["diagnosis"]["summary"] == typed["message"]["diagnosis"]["summary"]
+
+
+async def test_what_was_not_suggested_in_a_conversation_is_invalid_there(site: Site) -> None:
+    """Also what is the id of no suggestion at all. Nothing is stored of it."""
+    ada = await person(site, "ada")
+    conversation_id = (await ada.told("Do keys expire?"))["conversation"]["id"]
+
+    refused = [
+        (await ada.ask("?", suggestionId="how-slots", conversationId=conversation_id)).value,
+        (await ada.ask("?", suggestionId="no such thing")).value,
+        (await ada.ask("?", suggestionId=f"call-fails.{NEVER[Prefix.API_KEY]}", conversationId=conversation_id)).value,
+    ]
+
+    assert {(each["__typename"], each["field"]) for each in refused} == {("InvalidInput", "suggestionId")}
+    assert len(await ada.history(conversation_id)) == 2
+
+
+async def test_a_click_on_a_key_that_is_not_to_be_seen_tells_nothing_of_it(site: Site) -> None:
+    """One of another organization and one that never was get the same answer."""
+    await deleted_key(site)
+    ada, eve = await person(site, "ada"), await person(site, "eve")
+    theirs = (await (await site.person("ada")).create(site.organization("acme"), "theirs")).value["apiKey"]["id"]
+    assert (await ada.told("?", suggestionId=f"key-state.{theirs}"))["message"]["diagnosis"]["apiKey"]["id"] == theirs
+
+    told = [
+        (await eve.told("?", suggestionId=f"key-state.{key_id}", organization="globex"))["message"]["text"]
+        for key_id in (theirs, NEVER[Prefix.API_KEY])
+    ]
+
+    assert told[0].replace(theirs, "") == told[1].replace(NEVER[Prefix.API_KEY], "")

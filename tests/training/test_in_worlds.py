@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from assistant.diagnose import diagnose, subject_after
-from assistant.intents.topics import ASKING, Topic
+from assistant.explain.suggestions import IN_GENERAL
+from assistant.intents.topics import Topic
 from assistant.intents.understand import understand
 from assistant.rank_topics import likeliest_problem
 from training.corpus import Said, held_out
@@ -58,10 +59,10 @@ def test_a_world_is_what_it_is_called(world: World) -> None:
 def test_whatever_is_suggested_is_answered_when_it_is_sent(world: World) -> None:
     """Each sentence that asks for a topic, and each reply below each answer: nothing is asked back."""
     question, facts = asked("asdfgh", world.facts, None, understand)
-    sent = list(ASKING.values())
+    sent = list(IN_GENERAL.values())
     for topic in Topic:
         answered = answered_if_known(question, facts, topic)
-        sent += [reply.message for reply in answered.diagnosis.replies]
+        sent += [reply.sentence for reply in answered.diagnosis.replies]
 
     for message in dict.fromkeys(sent):
         clicked, then = asked(message, world.facts, None, understand)
@@ -70,13 +71,13 @@ def test_whatever_is_suggested_is_answered_when_it_is_sent(world: World) -> None
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
-@pytest.mark.parametrize("topic", ASKING)
+@pytest.mark.parametrize("topic", IN_GENERAL)
 def test_the_sentence_for_a_topic_leads_there_whatever_is_the_matter(world: World, topic: Topic) -> None:
     """Also where another question was asked before."""
     question, facts = asked("asdfgh", world.facts, None, understand)
     before = subject_after(diagnose(question, facts), facts)
 
-    clicked, then = asked(ASKING[topic], world.facts, before, understand)
+    clicked, then = asked(IN_GENERAL[topic], world.facts, before, understand)
 
     assert diagnose(clicked, then).topic is topic
 
@@ -88,7 +89,7 @@ def test_who_says_nothing_clear_is_offered_three_different_things_and_what_is_th
     answered = diagnose(question, facts)
     before = subject_after(answered, facts)
 
-    led = [diagnose(*asked(reply.message, world.facts, before, understand)) for reply in answered.diagnosis.replies]
+    led = [diagnose(*asked(reply.sentence, world.facts, before, understand)) for reply in answered.diagnosis.replies]
 
     assert is_asked_back(answered, facts)
     assert len({(each.diagnosis.case, each.diagnosis.summary) for each in led}) == len(led) == 3

@@ -8,11 +8,11 @@ import { ChatMessage } from './ChatMessage'
 import { Rating } from './Rating'
 import { SuggestedActions } from './SuggestedActions'
 import { TicketNote } from './TicketNote'
-import type { useChat } from './use-chat'
+import type { About, useChat } from './use-chat'
 
 interface Props {
   chat: ReturnType<typeof useChat>
-  onAsk: (message: string) => void
+  onAsk: (message: string, about: About) => void
   onContactSupport: () => void
   onLeave: () => void
 }
@@ -65,7 +65,7 @@ export function ChatLog({ chat, onAsk, onContactSupport, onLeave }: Props) {
       )}
       {replies.length > 0 && (
         <Stack gap={6} align="flex-end" role="group" aria-label="Suggested replies">
-          {replies.map(({ label, message }) => (
+          {replies.map(({ id, label, message }) => (
             <Button
               key={label}
               size="xs"
@@ -73,7 +73,7 @@ export function ChatLog({ chat, onAsk, onContactSupport, onLeave }: Props) {
               variant="outline"
               fw={500}
               className={classes.choice}
-              onClick={() => onAsk(message)}
+              onClick={() => onAsk(message, { suggestionId: id })}
             >
               {label}
             </Button>

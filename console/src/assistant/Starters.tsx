@@ -4,8 +4,9 @@ import { useQuery } from 'urql'
 import { useOrganization } from '../shared/viewer'
 import classes from './assistant.module.css'
 import { StartersQuery } from './operations'
+import type { About } from './use-chat'
 
-export function Starters({ onAsk }: { onAsk: (message: string) => void }) {
+export function Starters({ onAsk }: { onAsk: (message: string, about: About) => void }) {
   const { id } = useOrganization()
   const [{ data, fetching }] = useQuery({
     query: StartersQuery,
@@ -26,14 +27,14 @@ export function Starters({ onAsk }: { onAsk: (message: string) => void }) {
       )}
       <Stack gap="xs" role="group" aria-labelledby={starters.length > 0 ? 'starters' : undefined}>
         {!data && fetching && [0, 1, 2, 3].map((row) => <Skeleton key={row} h={34} />)}
-        {starters.map(({ label, message }) => (
+        {starters.map(({ id, label, message }) => (
           <Button
             key={label}
             variant="default"
             fw={400}
             justify="flex-start"
             className={classes.choice}
-            onClick={() => onAsk(message)}
+            onClick={() => onAsk(message, { suggestionId: id })}
           >
             {label}
           </Button>

@@ -25,7 +25,7 @@ export const MessageFields = graphql(`
     }
     citations { title url }
     actions { kind label apiKey { id } }
-    suggestedReplies { label message }
+    suggestedReplies { id label message }
     helpful
   }
 `)
@@ -88,7 +88,7 @@ export const StartersQuery = graphql(`
   query AssistantStarters($organizationId: ID!) {
     organization(id: $organizationId) {
       id
-      assistantStarters { label message }
+      assistantStarters { id label message }
     }
   }
 `)

@@ -41,6 +41,7 @@ const nothingSaid: Chat = { entries: [], hasEarlier: false }
 export interface About {
   apiKeyId?: string
   requestId?: string
+  suggestionId?: string
 }
 
 export function useChat(onTakenBack: (text: string) => void) {

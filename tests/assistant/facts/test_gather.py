@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from assistant.facts import gather as known
+from assistant.facts.asker import Asker
 from assistant.facts.conversation_state import ConversationState
 from assistant.facts.facts import Facts, PastedKey, Possession, RefusalFacts, RequestFacts
-from assistant.facts.gather import LOOKED_INTO_AT_MOST, Asker, PossessedKey
+from assistant.facts.gather import DETAILED_AT_MOST
 from assistant.facts.gather_keys import key_facts
 from assistant.facts.key_reference import KeyReference
+from assistant.facts.pasted_keys import PossessedKey
+from assistant.facts.question import Inquiry
 from assistant.intents.topics import Topic
-from assistant.intents.understand import understand
 from assistant.redaction.finding import Kind
 from assistant.redaction.redact import Piece
 from models import ApiKey
@@ -91,8 +93,8 @@ async def test_an_older_tombstone_is_known_where_a_message_points_at_it(
     }
 
     listed = await gather_overview(helpdesk, asker)
-    question = understand(f"Why does {said} fail?")
-    facts = await known.add_referenced_keys(helpdesk.assistant.knowledge, asker, listed, question, **ways.get(way, {}))
+    inquiry = Inquiry(f"Why does {said} fail?", **ways.get(way, {}))
+    facts = await known.add_referenced_keys(helpdesk.assistant.knowledge, asker, listed, inquiry)
 
     assert names(listed) == set()
     assert names(facts) == knows
@@ -106,8 +108,8 @@ async def test_an_older_tombstone_of_another_organization_is_not_there(helpdesk:
     asker = await helpdesk.asker("ada")
     listed = await gather_overview(helpdesk, asker)
 
-    question = understand(f"Why do {external_id(Prefix.API_KEY, theirs.id)} and kd_Zz3dEf…4444 fail?")
-    facts = await known.add_referenced_keys(helpdesk.assistant.knowledge, asker, listed, question)
+    inquiry = Inquiry(f"Why do {external_id(Prefix.API_KEY, theirs.id)} and kd_Zz3dEf…4444 fail?")
+    facts = await known.add_referenced_keys(helpdesk.assistant.knowledge, asker, listed, inquiry)
 
     assert facts.keys == listed.keys
 
@@ -143,7 +145,7 @@ async def test_an_older_tombstone_that_somebody_has_is_looked_into(helpdesk: Hel
 async def test_what_may_be_answered_with_is_looked_into(helpdesk: Helpdesk) -> None:
     """Of more keys in trouble than are looked into, of each reason the one with the most; and the last deleted."""
     acme = helpdesk.world.acme
-    busy = [key_of(acme, f"busy {each}") for each in range(LOOKED_INTO_AT_MOST + 1)]
+    busy = [key_of(acme, f"busy {each}") for each in range(DETAILED_AT_MOST + 1)]
     scoped = key_of(acme, "scoped", agent_id=helpdesk.world.own.id)
     gone = [key_of(acme, f"gone {each}", deleted_at=NOON - each * DAY) for each in range(1, 3)]
     async with helpdesk.database.transaction() as session:
@@ -163,4 +165,4 @@ async def test_what_may_be_answered_with_is_looked_into(helpdesk: Helpdesk) -> N
     detailed = {each.record.name for each in facts.keys if each.is_detailed}
     assert {"scoped", "gone 1", busy[-1].name} <= detailed
     assert "busy 0" not in detailed
-    assert len(detailed) == LOOKED_INTO_AT_MOST
+    assert len(detailed) == DETAILED_AT_MOST

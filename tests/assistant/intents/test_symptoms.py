@@ -9,10 +9,10 @@ from assistant.diagnose import Answered, diagnose
 from assistant.explain.diagnosis import Case
 from assistant.explain.symptoms import symptom
 from assistant.facts.facts import Facts, PastedKey, Possession
-from assistant.facts.key_reference import meant, without_names
-from assistant.facts.question import Question
+from assistant.facts.question import Inquiry
 from assistant.intents.symptoms import Symptom, symptom_of
 from assistant.intents.understand import understand
+from assistant.pipeline import interpret
 from models.person import Role
 from models.usage.refused_request import RefusedReason
 from tests.support.assistant.known import NOON, facts, key_facts, key_record, tombstone
@@ -112,13 +112,9 @@ OTHERS = [
 
 def answered(text: str, known: Facts) -> Answered:
     """What comes of the message."""
-    understood = understand(text)
-    records = [each.record for each in known.keys]
-    key = meant(text, understood, records)
-    bare = without_names(text, [each for each in records if each.id in key.key_ids])
-    about = understand(bare)
-    named = [each for each in known.keys if each.record.id in key.key_ids]
-    return diagnose(Question(text, about, bare, key), replace(known, meant=named, meant_unseen=key.unseen))
+    question = interpret(Inquiry(text), [each.record for each in known.keys])
+    named = [each for each in known.keys if each.record.id in question.meant.key_ids]
+    return diagnose(question, replace(known, meant=named, meant_unseen=question.meant.unseen))
 
 
 @pytest.mark.parametrize(("seen", "said"), ALL)
@@ -156,7 +152,7 @@ def test_what_keydesk_refused_is_told_beside_it_with_a_way_to_ask() -> None:
     assert told["Passed in the last day"].startswith("5 requests")
     refused = [each.value for each in diagnosis.evidence if each.label == "Refused by Keydesk in the last day"]
     assert ["hasty" in refused[0] or "deploy" in refused[0], len(refused)] == [True, 2]
-    assert [each.message for each in diagnosis.replies] == [
+    assert [each.sentence for each in diagnosis.replies] == [
         f"Why do calls with the key “{name}” fail?"
         for name in (("hasty", "deploy") if "hasty" in refused[0] else ("deploy", "hasty"))
     ]

@@ -6,9 +6,10 @@ from random import Random
 import pytest
 
 from assistant.explain.diagnosis import Case
+from assistant.explain.suggestions import IN_GENERAL
 from assistant.intents.model import model
 from assistant.intents.normalize import LENGTH_AT_MOST
-from assistant.intents.topics import ASKING, Topic, served_together
+from assistant.intents.topics import Topic, served_together
 from assistant.intents.understand import TopicScore, is_sure, understand, weighed
 
 REFUSED = {Topic.UNAUTHORIZED, Topic.CALL_FAILS, Topic.KEY_STATE}
@@ -63,7 +64,7 @@ def test_no_case_was_forgotten() -> None:
     assert sorted(case for case, _, _ in CASES) == sorted(Case)
 
 
-@pytest.mark.parametrize(("topic", "sentence"), ASKING.items())
+@pytest.mark.parametrize(("topic", "sentence"), IN_GENERAL.items())
 def test_a_suggested_sentence_is_understood_as_what_it_is_offered_for(topic: Topic, sentence: str) -> None:
     """Whoever clicks is answered directly."""
     readings = understand(sentence).readings
@@ -74,7 +75,7 @@ def test_a_suggested_sentence_is_understood_as_what_it_is_offered_for(topic: Top
 
 def test_every_topic_but_one_can_be_suggested() -> None:
     """What is off topic is offered to nobody."""
-    assert set(ASKING) == set(Topic) - {Topic.OFF_TOPIC}
+    assert set(IN_GENERAL) == set(Topic) - {Topic.OFF_TOPIC}
 
 
 IN_LANGUAGES = [

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from assistant.explain.diagnosis import ActionKind, Case, Diagnosis, Fact, Reply, SuggestedAction
+from assistant.explain.diagnosis import ActionKind, Case, Diagnosis, Fact, SuggestedAction
+from assistant.explain.suggestions import Suggestion
+from assistant.intents.topics import Topic
 from assistant.reply import stored_answer
 from assistant.reply.render import IN_ENGLISH, escaped, kept, parts, written
 from assistant.reply.stored_answer import StoredFact, to_json
@@ -132,7 +134,8 @@ def test_one_step_is_a_sentence_and_no_list() -> None:
 def test_an_answer_is_kept_without_rows(text: str, case: Case, kind: ActionKind) -> None:
     """What is read years later is what was found: words, instants, ids of keys, and what was offered."""
     record = key_record("deploy")
-    offer, reply, fact = SuggestedAction(kind, text, record), Reply(text, text), Fact(text, text, NOON)
+    offer, fact = SuggestedAction(kind, text, record), Fact(text, text, NOON)
+    reply = Suggestion(text, Topic.USE, record.id, text, text)
     diagnosis = Diagnosis(case, text, (fact,), (text,), record, (offer,), (reply,), ("/d",))
 
     read_again = stored_answer.read(to_json(kept(diagnosis, str.upper)))

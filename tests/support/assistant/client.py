@@ -12,7 +12,7 @@ fragment Told on Message {
   diagnosis { case summary evidence { label value at } steps apiKey { id name } }
   citations { title url }
   actions { kind label apiKey { id } }
-  suggestedReplies { label message }
+  suggestedReplies { id label message }
 }
 """
 _GIVEN = "... on AssistantAnswer { conversation { id title startedAt } message { ...Told } }"
@@ -40,7 +40,7 @@ CONVERSATIONS = """
 query ($id: ID!, $first: Int! = 20, $before: ID) {
   organization(id: $id) {
     conversations(first: $first, before: $before) { id title startedAt }
-    assistantStarters { label message }
+    assistantStarters { id label message }
   }
 }
 """

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import func, update
 from sqlmodel import col, select
 
+from assistant.facts.asker import Asker, Knowledge
 from assistant.facts.documents import Documents
-from assistant.facts.gather import Asker, Knowledge
 from assistant.facts.pasted_keys import Possessions
 from keys.limits.local_limiter import LocalLimiter
 from keys.usage.recorder import UsageRecorder
@@ -85,9 +85,7 @@ async def assisted(database: Database, world: World, clock: Clock) -> AsyncItera
     await keys.start()
     async with stores(database) as [store]:
         limiter = LocalLimiter(UsageRecorder(store, clock=clock), clock=clock)
-        knowledge = Knowledge(
-            reader, limiter, Documents(DOCS), "support@example.com", sends_mail=True, patience_seconds=0
-        )
+        knowledge = Knowledge(reader, limiter, Documents(DOCS), "support@example.com", sends_mail=True, wait_seconds=0)
         possessions = Possessions(gates.make(reader=keys), keys, SERVER_KEYS, ("kd",))
         yield Helpdesk(Assistant(database, knowledge, possessions, clock), database, world)
     await gates.close()

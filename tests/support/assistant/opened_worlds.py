@@ -39,7 +39,7 @@ class Worlds:
             address = self._databases.fresh(FIRST_DATABASE + len(self._made))
             site = await self._stack.enter_async_context(open_site(address, clock))
             # What is not there is not waited for: a test of its own does.
-            object.__setattr__(site.app._assistant.knowledge, "patience_seconds", 0.0)
+            object.__setattr__(site.app._assistant.knowledge, "wait_seconds", 0.0)
             made = await come_true(site, clock, STORIES[name])
             # The server's own upkeep makes days of old hours at some moment: so it is done before rows are compared.
             await _tidied(site.database, clock)

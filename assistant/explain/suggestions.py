@@ -1,0 +1,143 @@
+"""
+The questions that can be suggested to a person: each is written here once, in general and where it fits of one key.
+
+A click sends the id of a suggestion, which says what is asked. A person who types the same sentence is understood as if
+they had clicked.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from assistant.explain.formatting import named, quoted_name
+from assistant.facts.facts import Facts, KeyFacts
+from assistant.intents.topics import Topic
+from models.engine.ids import Prefix, external_id, parse_external_id
+from models.key_queries import ApiKeyRecord
+
+WHO_CREATED, WHO_DELETED, WHO_ROTATED, WHO_USES = "who-created", "who-deleted", "who-rotated", "who-uses"
+_FINER: Mapping[str, Topic] = {
+    WHO_CREATED: Topic.HISTORY,
+    WHO_DELETED: Topic.HISTORY,
+    WHO_ROTATED: Topic.HISTORY,
+    WHO_USES: Topic.USE,
+}
+"""Questions of one key that are about a part of their topic."""
+IN_GENERAL: Mapping[Topic, str] = {
+    Topic.CALL_FAILS: "Why does my call fail?",
+    Topic.UNAUTHORIZED: "Why do my calls get 401 Unauthorized?",
+    Topic.FORBIDDEN: "Why do my calls get 403 Forbidden?",
+    Topic.TOO_MANY_REQUESTS: "Why do my calls get 429 Too Many Requests?",
+    Topic.UNAVAILABLE: "Why do my calls get 503 Service Unavailable?",
+    Topic.CANNOT_CREATE: "Why can't I create a key?",
+    Topic.NOT_ALLOWED: "Why am I not allowed to do that?",
+    Topic.LOST_SECRET: "I lost the secret of a key. Can I see it again?",
+    Topic.CHANGE_SCOPE: "Can I change the scope of a key?",
+    Topic.EXPOSED_KEY: "My key was leaked. What should I do?",
+    Topic.HISTORY: "Who changed or deleted the key, and when?",
+    Topic.USE: "How much is the key used, and by whom?",
+    Topic.KEY_STATE: "Does my key work?",
+    Topic.KEY_LIST: "Which keys do we have?",
+    Topic.HOW_CREATE: "How do I create a key?",
+    Topic.HOW_CALL: "How do I send my key, in which header?",
+    Topic.HOW_RENAME: "How do I rename a key?",
+    Topic.HOW_ROTATE: "How do I rotate a key?",
+    Topic.HOW_DELETE: "How do I delete a key?",
+    Topic.HOW_LIMITS: "What are the rate limit and the quota of a key?",
+    Topic.HOW_SLOTS: "How many keys can we have?",
+    Topic.HOW_ROLES: "Which role may do what?",
+    Topic.HOW_SCOPES: "What is the difference between organization-level and agent-level keys?",
+    Topic.EXPIRY: "Do keys expire?",
+    Topic.DOCUMENTATION: "Where is the documentation?",
+    Topic.HUMAN: "I want to talk to a human.",
+    Topic.GREETING: "What can you help me with?",
+}
+"""The question for each topic. Nobody is offered what is off topic."""
+_OF_A_KEY: Mapping[str, str] = {
+    Topic.CALL_FAILS: "Why do calls with the key {} fail?",
+    Topic.UNAUTHORIZED: "Why do calls with the key {} get 401?",
+    Topic.FORBIDDEN: "Why do calls with the key {} get 403?",
+    Topic.TOO_MANY_REQUESTS: "Why do calls with the key {} get 429?",
+    Topic.KEY_STATE: "Does the key {} work?",
+    Topic.LOST_SECRET: "I lost the secret of the key {}. Can I see it again?",
+    Topic.EXPOSED_KEY: "The secret of the key {} was leaked. What should I do?",
+    Topic.CHANGE_SCOPE: "Can I change the scope of the key {}?",
+    Topic.HISTORY: "Who changed the key {}, and when?",
+    Topic.USE: "How much is the key {} used, and by whom?",
+    Topic.HOW_RENAME: "How do I rename the key {}?",
+    Topic.HOW_ROTATE: "How do I rotate the key {}?",
+    Topic.HOW_DELETE: "How do I delete the key {}?",
+    WHO_CREATED: "Who created the key {}?",
+    WHO_DELETED: "Who deleted the key {}?",
+    WHO_ROTATED: "Who rotated the key {}?",
+    WHO_USES: "Who uses the key {}?",
+}
+"""The same of one key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A question that a person can send with one click: what the button says, and the sentence that is sent."""
+
+    id: str
+    topic: Topic
+    key_id: UUID | None
+    sentence: str
+    label: str
+
+
+def suggest(topic: Topic, label: str | None = None) -> Suggestion:
+    """The question for a topic."""
+    sentence = IN_GENERAL[topic]
+    return Suggestion(topic, topic, None, sentence, label or sentence)
+
+
+def suggest_of(facts: Facts, key: KeyFacts, kind: str, label: str | None = None) -> Suggestion:
+    """The question of this key; `kind` is a topic or one of the finer questions."""
+    return _of_a_key(kind, key.record.id, quoted_name(facts, key), label)
+
+
+def asks_of_a_key(topic: Topic) -> bool:
+    """Whether there is a question for this topic that names a key."""
+    return topic in _OF_A_KEY
+
+
+def parse_suggestion_id(suggestion_id: str) -> tuple[str, UUID | None] | None:
+    """Which question the id stands for, and of which key. None if it stands for none."""
+    kind, dot, key = suggestion_id.partition(".")
+    key_id = parse_external_id(Prefix.API_KEY, key) if dot else None
+    is_known = (kind in _OF_A_KEY and key_id is not None) if dot else kind in IN_GENERAL
+    return (kind, key_id) if is_known else None
+
+
+def find_suggestion(suggestion_id: str, keys: Sequence[ApiKeyRecord]) -> Suggestion | None:
+    """The suggestion of this id, if its key is among these."""
+    parsed = parse_suggestion_id(suggestion_id)
+    if parsed is None:
+        return None
+    kind, key_id = parsed
+    if key_id is None:
+        return suggest(Topic(kind))
+    return next((_of_a_key(kind, key_id, named(each)) for each in keys if each.id == key_id), None)
+
+
+def topic_of_sentence(text: str) -> Topic | None:
+    """The topic of a suggested sentence that was typed; the word *key* stands in place of the key's name."""
+    return _TOPICS.get(_letters(text))
+
+
+def _of_a_key(kind: str, key_id: UUID, name: str, label: str | None = None) -> Suggestion:
+    sentence = _OF_A_KEY[kind].format(name)
+    topic = _FINER.get(kind) or Topic(kind)
+    return Suggestion(f"{kind}.{external_id(Prefix.API_KEY, key_id)}", topic, key_id, sentence, label or sentence)
+
+
+def _letters(text: str) -> str:
+    """Letters, digits and the spaces between them, without a hint in brackets."""
+    return " ".join(re.findall(r"\w+", re.sub(r"\([a-z]\w*…\w+\)", " ", text.casefold())))
+
+
+_TOPICS = {_letters(sentence): topic for topic, sentence in IN_GENERAL.items()} | {
+    _letters(sentence.format("key")): _FINER.get(kind) or Topic(kind) for kind, sentence in _OF_A_KEY.items()
+}

@@ -1,0 +1,98 @@
+"""Suggested questions: each has an id that says what is asked, whatever the words of the message are."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from assistant.explain.suggestions import (
+    IN_GENERAL,
+    WHO_USES,
+    find_suggestion,
+    parse_suggestion_id,
+    suggest,
+    suggest_of,
+    topic_of_sentence,
+)
+from assistant.facts.conversation_state import ConversationState
+from assistant.facts.question import Inquiry
+from assistant.intents.topics import Topic
+from assistant.pipeline import interpret
+from models.engine.ids import Prefix, external_id
+from tests.support.assistant.known import facts, key_facts, key_record
+
+KEY = key_facts(key_record("deploy"))
+OTHER = key_facts(key_record("other"))
+KNOWN = facts(KEY, OTHER)
+RECORDS = [each.record for each in KNOWN.keys]
+
+
+@pytest.mark.parametrize("topic", IN_GENERAL)
+def test_a_suggestion_is_found_by_its_id(topic: Topic) -> None:
+    """In general and of a key, if there is such a question."""
+    general = suggest(topic, "A label")
+
+    assert find_suggestion(general.id, []) == replace(general, label=general.sentence)
+    assert topic_of_sentence(general.sentence) is topic
+
+
+def test_a_suggestion_of_a_key_is_found_only_among_the_keys_that_are_to_be_seen() -> None:
+    """Its sentence names the key."""
+    suggestion = suggest_of(KNOWN, KEY, WHO_USES)
+
+    assert (suggestion.topic, suggestion.key_id) == (Topic.USE, KEY.record.id)
+    assert suggestion.sentence == "Who uses the key “deploy”?"
+    assert find_suggestion(suggestion.id, RECORDS) == suggestion
+    assert find_suggestion(suggestion.id, [OTHER.record]) is None
+
+
+@pytest.mark.parametrize(
+    "suggestion_id",
+    ["", "off-topic", "who-uses", "expiry.", "call-fails.key_1", "expiry." + external_id(Prefix.API_KEY, uuid4()), "."],
+)
+def test_anything_else_is_the_id_of_no_suggestion(suggestion_id: str) -> None:
+    """Such as a question that is not asked of a key, or only of one."""
+    assert parse_suggestion_id(suggestion_id) is None
+
+
+@pytest.mark.parametrize("text", ["Wer benutzt ihn?", "", "Who uses the key “other”?"])
+def test_a_click_needs_no_understanding(text: str) -> None:
+    """The id says what is asked and of which key; the text only says in which language."""
+    suggestion = suggest_of(KNOWN, KEY, WHO_USES)
+
+    question = interpret(Inquiry(text, suggestion_id=suggestion.id), RECORDS)
+
+    assert question.suggested is Topic.USE
+    assert question.meant.key_ids == (KEY.record.id,)
+    assert question.text == suggestion.sentence
+
+
+def test_a_click_on_a_key_that_is_not_to_be_seen_names_none() -> None:
+    """It reads as a key that was named and is not there."""
+    key_id = uuid4()
+
+    suggestion_id = f"who-uses.{external_id(Prefix.API_KEY, key_id)}"
+    question = interpret(Inquiry("Who uses it?", suggestion_id=suggestion_id), RECORDS)
+
+    assert question.meant.key_ids == ()
+    assert question.meant.unseen == external_id(Prefix.API_KEY, key_id)
+
+
+def test_the_second_one_is_a_click_on_the_second_one() -> None:
+    """In what an older version stored, the replies are sentences."""
+    ids = (suggest(Topic.EXPIRY).id, suggest_of(KNOWN, OTHER, Topic.KEY_STATE).id)
+    sentences = ("Do keys expire?", "Does the key “other” work?")
+
+    for replies in (ids, sentences):
+        question = interpret(
+            Inquiry("the second one", subject=ConversationState(Topic.GREETING, replies=replies)), RECORDS
+        )
+
+        assert question.suggested is Topic.KEY_STATE
+        assert question.meant.key_ids == (OTHER.record.id,)
+
+
+def test_the_sentence_of_a_suggestion_may_be_typed() -> None:
+    """Whatever the key is called; an id is not a sentence."""
+    assert interpret(Inquiry("who uses the key deploy"), RECORDS).suggested is Topic.USE
+    assert interpret(Inquiry("human"), RECORDS).suggested is None
