@@ -36,7 +36,11 @@ POSTGRES_URL = os.environ.get("KEYDESK_TEST_POSTGRES_URL")
 
 END_TO_END = Path(__file__).parent / "end_to_end"
 """Its folders have the names of markers."""
-MARKED_BY_IMPORT = {"tests.support.servers.servers": "processes", "tests.support.servers.redis_server": "redis"}
+MARKED_BY_IMPORT = {
+    "tests.support.servers.servers": "processes",
+    "tests.support.gateways.site": "processes",
+    "tests.support.servers.redis_server": "redis",
+}
 """A module that uses these starts processes of Keydesk, or a Redis."""
 
 

@@ -23,6 +23,8 @@ from tests.support.graphql.documents import CHANGE_PASSWORD, CREATE
 from tests.support.keys.issued_keys import until
 from tests.support.servers.small_servers import Given, SmallServer
 
+pytestmark = pytest.mark.slow
+
 SERVER_KEYS = ("7d1f0c5e9ab24d38a6f1c3e5b7d90214", "e3b8f2a1c4d7469085b2d1f6a3c9e807")
 GATEWAY_TOKEN = "gateway-token-0a8f3c5d7e"
 METRICS_TOKEN = "metrics-token-5c1e9b7a42"

@@ -34,6 +34,8 @@ from tests.test_no_secrets import (
     stored,
 )
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["collector", "heard", "log", "secretive"]
 PARTS_AT_LEAST = SECRET_IN_A_ROW + 4
 """Characters of a secret in a row that chance does not put into a database of this size."""

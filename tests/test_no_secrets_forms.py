@@ -16,6 +16,8 @@ from tests.support.client import Site
 from tests.support.keys.pasted_forms import FORMS
 from tests.test_no_secrets import log
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["log"]
 EVERY = 11
 """Of the forms; the others are tried without a database."""

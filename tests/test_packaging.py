@@ -17,6 +17,8 @@ from packaging.version import Version
 from app.settings import DEFAULT_DATABASE_URL, KNOWN
 from models.engine.database_address import database_url
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("app", "schema", "resolvers", "assistant", "keys", "models", "tests", "benchmarks", "docs", "console")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -27,6 +27,8 @@ from tests.support.state_machine.model_checked_site import code_of
 from tests.support.state_machine.operator_rules import OperatorRules, picks
 from tests.support.state_machine.site_with_model import altered, as_headers, chosen, keys
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("KEYDESK_TEST_ROUNDS", "4"))
 EXAMPLES_A_ROUND = 10
 """After so many Hypothesis mostly varies those that it has; another round begins from nothing."""

@@ -20,6 +20,8 @@ from tests.support.assistant.client import ASK
 from tests.support.client import GRAPHQL, Site, open_site
 from tests.support.graphql.documents import SIGN_IN
 
+pytestmark = pytest.mark.slow
+
 DECIDED = {
     "agents.name": "checked at the door",
     "api_keys.name": "checked at the door",

@@ -182,6 +182,7 @@ UNITS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("work", "between"),
     [(lambda each: redact(each, ("kd", "old")), ("", "a", '"', " ")), (understand, (" ",))],

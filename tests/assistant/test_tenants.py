@@ -41,6 +41,8 @@ from tests.support.keys.disguises import WHOLE
 from tests.support.usage.rows import caller, hour_of, refused, store
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 PROBES, PROBES_OVER_GRAPHQL = 9_750, 250
 NAMES = (
     "zephyr billing",

@@ -12,7 +12,7 @@ from tests.support.assistant.opened_worlds import STORIES, World, Worlds
 from tests.support.assistant.worlds import Ask, Made
 from tests.support.client import NOBODY
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 ASKS_WHICH = ("Which key is it?", "Which deleted key is it?", "I need to know a little more: which request")
 """What a suggested reply may lead to besides its case: a choice of keys."""

@@ -41,6 +41,7 @@ def agent_id(world: World, name: str) -> str:
     return external_id(Prefix.AGENT, getattr(world, name).id)
 
 
+@pytest.mark.slow
 def test_the_installed_command_goes_from_nothing_to_a_verified_key(tmp_path: Path) -> None:
     """Migrate, create, verify, by the command that operators have, each with one JSON value on standard output."""
     environment = {
@@ -74,6 +75,7 @@ def test_the_installed_command_goes_from_nothing_to_a_verified_key(tmp_path: Pat
     assert (verdict["good"], verdict["keyId"]) == (True, issued["id"])
 
 
+@pytest.mark.slow
 def test_an_unreachable_database_is_one_sentence(tmp_path: Path) -> None:
     """Where nobody answers, the command exits with 1, one line, and neither a traceback nor the password."""
     address = "postgresql://keydesk:hunter2hunter2@127.0.0.1:9/keydesk"

@@ -39,6 +39,8 @@ from resolvers.services import KeyServices
 from tests.conftest import SERVER_KEYS, Clock, CountingHasher
 from tests.support.world import THEN
 
+pytestmark = pytest.mark.slow
+
 COMMAND = Path(sys.executable).with_name("keydesk")
 Prepare = Callable[..., Any]
 

@@ -71,6 +71,7 @@ async def test_a_process_that_died_while_sending_loses_nothing(database: Databas
     assert (meanwhile, afterwards, row.attempts) == (0, 1, 2)
 
 
+@pytest.mark.slow
 async def test_a_process_that_is_killed_while_sending_loses_nothing(
     database: Database, database_address: str, world: World, clock: Clock
 ) -> None:

@@ -82,6 +82,7 @@ async def test_a_wrong_current_password_is_in_the_log(site: Site, caplog: pytest
     ]
 
 
+@pytest.mark.slow
 async def test_a_thousand_failed_sign_ins_write_few_lines(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     """Neither sign-ins nor the access log grow with what strangers send."""
     browser = await site.browser()

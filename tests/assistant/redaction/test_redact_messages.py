@@ -26,6 +26,7 @@ def test_ordinary_messages_stay(messages: list[str]) -> None:
     assert len(changed) <= (1 - STAYS_AT_LEAST) * len(messages), changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("between", [" ", "\n", ", "])
 def test_ordinary_messages_stay_when_they_are_repeated(messages: list[str], between: str) -> None:
     """As somebody pastes a hundred lines of one log: what is repeated is no more of a secret."""

@@ -26,6 +26,7 @@ def test_ordinary_lines_stay(lines: list[str]) -> None:
     assert len(changed) <= (1 - STAYS_AT_LEAST) * len(lines), changed
 
 
+@pytest.mark.slow
 def test_ordinary_lines_stay_together(lines: list[str]) -> None:
     """What stands in the lines around does not make a secret of it."""
     messages = [lines[start : start + LINES_A_MESSAGE] for start in range(len(lines))]
