@@ -1,4 +1,4 @@
-"""Owns what understanding is trained with and judged by, and the digest that tells when a model is stale."""
+"""Reads the messages for training and evaluation, and computes the digest that shows whether a model is outdated."""
 
 import hashlib
 import re
@@ -29,11 +29,11 @@ _DECISIVE = (
     "training/train.py",
     "training/variants.py",
 )
-"""The code that a model depends on."""
+"""The code that a model depends on. A change in these files needs `make train`."""
 
 
 class Said(NamedTuple):
-    """A message, and what it is about: the first topic, or any other that it says as well."""
+    """A message with its topics. The first one is the main topic; each of the others is a right answer as well."""
 
     topics: tuple[Topic, ...]
     language: str
@@ -42,7 +42,7 @@ class Said(NamedTuple):
 
 
 def phrases() -> list[Said]:
-    """Our own phrases: a file a topic, a line each, with the language before it."""
+    """The project's own phrases: a file for each topic, with a phrase on each line after its language."""
     said = []
     for topic in sorted(Topic):
         for line in (PHRASES / f"{topic}.txt").read_text(encoding="utf-8").splitlines():
@@ -52,12 +52,12 @@ def phrases() -> list[Said]:
 
 
 def gathered() -> list[Said]:
-    """What other people wrote and may be learned from."""
+    """Messages that other people wrote, for training."""
     return list(_table(GATHERED))
 
 
 def held_out() -> list[Said]:
-    """What other people wrote, from other sources, and is never learned from."""
+    """Messages that other people wrote, from other sources, for evaluation only."""
     return list(_table(HELD_OUT))
 
 
@@ -68,13 +68,17 @@ def _table(path: Path) -> Iterator[Said]:
 
 
 def part_of(said: Said, parts: int) -> int:
-    """One of so many parts: all that comes from one place is in one."""
+    """The part, from 0 to `parts` - 1, that a message belongs to. All messages of one source are in the same part."""
     place = re.split(r"[/#]", said.source.lower())[0]
     return int(hashlib.sha256(place.encode()).hexdigest(), 16) % parts
 
 
 def much_alike(texts: Collection[str], others: Collection[str], share: float = _ALIKE_FROM) -> set[str]:
-    """Those of the texts of which so much stands in one of the others, too, if they are more than a word or two."""
+    """
+    The texts that are similar to one of the others: at least `share` of their character sequences occur in it.
+
+    Texts of only a word or two are left out.
+    """
     places: defaultdict[str, list[int]] = defaultdict(list)
     for position, other in enumerate(others):
         for part in _parts(other):
@@ -97,7 +101,7 @@ def _parts(text: str) -> set[str]:
 
 
 def digest() -> str:
-    """Of the phrases and of the code that a model depends on: another digest means another model."""
+    """The digest of the phrases and of the code that a model depends on. If it changes, the model must be retrained."""
     material = hashlib.sha256()
     for path in sorted([*PHRASES.glob("*.txt"), GATHERED, *(ROOT / name for name in _DECISIVE)]):
         material.update(f"{path.relative_to(ROOT).as_posix()}\n".encode())

@@ -1,8 +1,9 @@
 """
-Trains the classifier and writes the one file that it runs from: `python -m training.train`, or `make train`.
+Trains the classifier and writes its model file: `python -m training.train`, or `make train`.
 
-A logistic regression over words, their parts and their concepts. How far to trust it is measured on what others wrote,
-in five parts by source: each part is judged by a model that has seen neither it nor a phrase that is much like it.
+The classifier is a logistic regression over words, parts of words, and concepts. It is calibrated on messages that
+other people wrote, by cross-validation in five parts by source: each part is judged by a model that was trained without
+it and without similar phrases.
 """
 
 import math
@@ -29,27 +30,30 @@ PARTS = 5
 VARIANTS = 2
 VARIANT_WEIGHT = 0.5
 GATHERED_WEIGHT = 4.0
-"""Others' words say more than ours of how others write."""
+"""The weight of messages that other people wrote. They show better than the project's phrases how people write."""
 SEEN_AT_LEAST = (3, 4, 3)
-"""How often a feature of each block must occur to be learned from."""
+"""How often a feature must occur in the training data to be used, for each block."""
 BLOCK_WEIGHTS = (1.0, 1.0, 1.2)
 FEATURES_AT_MOST = 30_000
 REGULARIZATION = 5.0
 WRONG_AT_MOST = 0.035
 """
-Of the messages that are answered directly, as many may be answered wrongly. It is chosen by the messages that it is
-then measured by, so this is less than the 5 % that are wanted of messages from elsewhere.
+The share of direct answers that may be wrong.
+
+The threshold is chosen and measured with the same messages, so this is less than the 5 % that are the goal for other
+messages.
 """
 ALIKE_FROM = 0.35
 """
-What shares as much with a message is not learned from where that message judges: our phrases were written by who had
-read what others wrote, and what was written after it would flatter.
+Phrases that are this similar to a message are left out when that message is used for evaluation.
+
+The authors of the phrases had read these messages, so similar phrases would make the results look too good.
 """
 _TEMPERATURES = np.arange(0.6, 2.6, 0.05)
 
 
 class Sample(NamedTuple):
-    """A message to learn from, or a variant of it."""
+    """A message for training, or a variant of one."""
 
     said: Said
     features: Features
@@ -57,7 +61,7 @@ class Sample(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """The features of each block in order, the weights of all of them one after the other, and the bias."""
+    """The features of each block, in order, the weights of all features in the same order, and the bias."""
 
     names: tuple[tuple[str, ...], ...]
     weights: np.ndarray
@@ -65,12 +69,12 @@ class Trained(NamedTuple):
 
 
 def features_of(text: str) -> Features:
-    """The features of a message, as `understand` takes them."""
+    """The features of a message, extracted as `understand` does."""
     return features(folded(sentences(plain(text))))
 
 
 def samples() -> list[Sample]:
-    """All phrases and what was gathered, each with its variants; always the same."""
+    """All phrases and gathered messages with their variants. The result is the same each time."""
     random = Random(20261124)
     made = []
     for said in (*phrases(), *gathered()):
@@ -83,7 +87,11 @@ def samples() -> list[Sample]:
 
 
 def _matrix(messages: Sequence[Features], names: Sequence[Sequence[str]]) -> csr_matrix:
-    """Each block of a message has the length that BLOCK_WEIGHTS says, whatever the number of its features."""
+    """
+    The features as a matrix with a row for each message.
+
+    Each block of a row has the length that BLOCK_WEIGHTS gives, whatever the number of its features.
+    """
     columns: list[dict[str, int]] = []
     start = 0
     for block in names:
@@ -110,7 +118,7 @@ def _fit(learned: Sequence[Sample], names: Sequence[Sequence[str]]) -> Trained:
 
 
 def train(learned: Sequence[Sample]) -> Trained:
-    """Learns twice: with all features, then with those that mattered most."""
+    """Trains twice: with all features, then with the most important ones."""
     counts: list[Counter[str]] = [Counter(), Counter(), Counter()]
     for sample in learned:
         for count, found in zip(counts, sample.features, strict=True):
@@ -133,7 +141,11 @@ def train(learned: Sequence[Sample]) -> Trained:
 
 
 def judged_by_others(made: Sequence[Sample]) -> tuple[list[Said], np.ndarray, np.ndarray]:
-    """What was gathered, with the log-odds of a model that has seen nothing like it, and the rules' evidence."""
+    """
+    Judges the gathered messages by models that were trained without similar ones.
+
+    Returns the messages, their log-odds, and the evidence of the rules.
+    """
     judged, log_odds = [], []
     for part in range(PARTS):
         asked = [said for said in gathered() if part_of(said, PARTS) == part]
@@ -164,7 +176,7 @@ def _probabilities(log_odds: np.ndarray) -> np.ndarray:
 
 
 def calibrated(judged: Sequence[Said], log_odds: np.ndarray, by_rule: np.ndarray) -> tuple[float, float]:
-    """The temperature by which the probabilities are true, and from which one on an answer is given directly."""
+    """The temperature that calibrates the probabilities, and the probability from which answers are given directly."""
     right = np.array([[topic in said.topics for topic in TOPICS] for said in judged])
 
     def surprise(temperature: float) -> float:
@@ -190,13 +202,17 @@ def calibrated(judged: Sequence[Said], log_odds: np.ndarray, by_rule: np.ndarray
 
 
 def _expected_wrong(sure: np.ndarray, served: np.ndarray) -> np.ndarray:
-    """How likely each answer is wrong, by a curve through all of them: no single message decides where to be direct."""
+    """
+    The probability that each answer is wrong, from a curve that is fitted to all of them.
+
+    Because of the curve, no single message determines the threshold for direct answers.
+    """
     log_odds = np.log(np.clip(sure, 1e-6, 1 - 1e-6) / np.clip(1 - sure, 1e-6, 1))[:, np.newaxis]
     return LogisticRegression(C=1000.0).fit(log_odds, ~served).predict_proba(log_odds)[:, 1]
 
 
 def _rounded(trained: Trained) -> tuple[list[float], list[Collection[int]]]:
-    """A byte a weight; a step of each block is so large that its largest weight just fits."""
+    """Rounds the weights to a byte each. The step of a block is chosen so that its largest weight just fits."""
     steps: list[float] = []
     rows: list[Collection[int]] = []
     start = 0

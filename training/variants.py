@@ -1,4 +1,4 @@
-"""Owns how one phrase becomes several: other words for a key, a greeting, a remark beside it, slips of the pen."""
+"""Makes variants of a phrase: other words for a key, a greeting, an added remark, typing errors."""
 
 import re
 from random import Random
@@ -43,7 +43,7 @@ _AFTER = {
 
 
 def variant(text: str, language: str, random: Random) -> str:
-    """The text, said a little differently; the same again for the same state of the randomness."""
+    """A variant of the text. The same state of `random` gives the same variant."""
     if language == "en" and random.random() < 0.6:
         otherwise = random.choice(_KEYS_OTHERWISE)
         text = _KEY.sub(otherwise, text)
@@ -62,7 +62,7 @@ def variant(text: str, language: str, random: Random) -> str:
 
 
 def _slip(text: str, random: Random) -> str:
-    """With two letters of a longer word swapped, or one of them left out or doubled."""
+    """Makes a typing error: swaps two letters of a longer word, or omits or doubles one."""
     words = list(re.finditer(r"[a-z]{5,12}", text))
     if not words:
         return text

@@ -1,4 +1,4 @@
-"""Owns what stands in a message word for word: status, codes, request ids, hints, ids, hosts, mistakes in a header."""
+"""Finds entities in a message: statuses, codes, request ids, hints, ids, hosts, and mistakes in a header."""
 
 import re
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from typing import NamedTuple, TypeVar
 
 _T = TypeVar("_T")
 _AT_MOST = 10
-"""Of each kind: nobody asks about more."""
+"""The most entities of each kind; nobody asks about more."""
 
 
 class HeaderMistake(StrEnum):
-    """What is wrong with how a pasted request sends its key."""
+    """A mistake in how a pasted request sends its key."""
 
     NO_BEARER = "no-bearer"
     """`Authorization: KEY`, without a scheme."""
@@ -20,33 +20,33 @@ class HeaderMistake(StrEnum):
     """`Authorization: Token KEY`, or Basic."""
     BEARER_IN_X_API_KEY = "bearer-in-x-api-key"
     OTHER_HEADER = "other-header"
-    """A header of another name, such as `apikey: KEY`."""
+    """A header with another name, such as `apikey: KEY`."""
     QUOTED = "quoted"
-    """Quotes within the header's value."""
+    """Quotes in the header's value."""
     IN_ADDRESS = "in-address"
-    """The key is in the address: it is never read there."""
+    """The key is in the URL, where it is never read."""
     NOTHING_SENT = "nothing-sent"
-    """Nothing comes after `Bearer`, or a program's word for nothing."""
+    """After `Bearer` comes nothing, or a program's word for no value."""
     VARIABLE_NOT_REPLACED = "variable-not-replaced"
     """The name of a variable in single quotes, or a placeholder."""
 
 
 class Entities(NamedTuple):
-    """What stands there, in order and once each."""
+    """The entities of a message, in order and without duplicates."""
 
     status_codes: tuple[int, ...]
     request_ids: tuple[str, ...]
     codes: tuple[str, ...]
-    """Codes of refusals (`deleted_key`) and of the GraphQL schema (`KeyLimitReached`, `FORBIDDEN`), as they are."""
+    """Codes of refusals (`deleted_key`) and of the GraphQL schema (`KeyLimitReached`, `FORBIDDEN`), unchanged."""
     hints: tuple[str, ...]
-    """Such as kd_Ab3dEf…x9Qz, or its beginning."""
+    """Hints such as kd_Ab3dEf…x9Qz, or their beginning."""
     ids: tuple[str, ...]
-    """Of keys, agents, organizations and people: key_…, agt_…, org_…, usr_…"""
+    """Ids of keys, agents, organizations and people: key_…, agt_…, org_…, usr_…"""
     hosts: tuple[str, ...]
     header_mistakes: tuple[HeaderMistake, ...]
     has_pasted_key: bool
     has_pasted_other: bool
-    """Another vendor's credential, or one without a form of its own."""
+    """Whether redaction removed a vendor's credential, or another secret that is not a Keydesk key."""
 
 
 _SURE_STATUS = r"401|403|429|502|503|504"
@@ -72,13 +72,13 @@ _HOST = re.compile(
 )
 
 UNAVAILABLE = "unavailable"
-"""The one code of a refusal that is an everyday word: taken for a code where it stands as one."""
+"""The only refusal code that is also an ordinary word. It counts as a code only where it is written like one."""
 _SAID_ALONE = (
     *("missing_key", "malformed_key", "invalid_key", "deleted_key", "replaced_secret", "agent_not_in_scope"),
     *("rate_limited", "quota_exceeded", "gateway_not_allowed"),
 )
 REFUSALS = (*_SAID_ALONE, UNAVAILABLE)
-"""The codes of refusals, repeated here so that understanding needs nothing else; a test compares them."""
+"""The codes of refusals, repeated here so that this folder does not depend on others. A test compares them."""
 _OF_GRAPHQL = (
     *("KeyLimitReached", "ApiKeyNotFound", "InvalidInput", "UNAUTHENTICATED", "PASSWORD_CHANGE_REQUIRED", "FORBIDDEN"),
     *("NOT_FOUND", "RATE_LIMITED"),
@@ -138,7 +138,7 @@ _MISTAKES = tuple(
 
 
 def entities(text: str) -> Entities:
-    """What stands in a plain, redacted text."""
+    """Finds the entities in a redacted text in the form that `normalize.plain` makes."""
     pasted = _PASTED_KEY.search(text) is not None
     lower = text.lower()
     return Entities(

@@ -1,4 +1,4 @@
-"""Owns the features of a message that the classifier learns from and judges by: words, their parts, their concepts."""
+"""Extracts the features of a message for the classifier: words, parts of words, and concepts."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,18 +13,22 @@ _CONCEPTS_AT_MOST = 14
 
 
 class Features(NamedTuple):
-    """Three blocks; within each, all features weigh the same, and so do the blocks whatever their length."""
+    """
+    The features in three blocks.
+
+    All features of a block have the same weight, and all blocks have the same weight, whatever their size.
+    """
 
     words: frozenset[str]
-    """Words, and pairs of neighbours."""
+    """Words, and pairs of neighboring words."""
     parts: frozenset[str]
-    """Three to five letters within a word, its beginning and end included; pairs and triples of Chinese or Japanese."""
+    """Sequences of three to five letters in a word with its boundaries, and of two or three in Chinese or Japanese."""
     concepts: frozenset[str]
-    """Concepts, and pairs of them whatever their order."""
+    """Concepts, and pairs of concepts in any order."""
 
 
 def features(text: str) -> Features:
-    """The features of a folded text."""
+    """Extracts the features of a text in the form that `normalize.folded` makes."""
     tokens = TOKENS.findall(text)[:_TOKENS_AT_MOST]
     found = concepts(tokens)
     return Features(

@@ -1,4 +1,4 @@
-"""Owns the concepts of a text: what its words stand for, in whichever of seven languages they are."""
+"""Maps the words of a text to concepts, in seven languages."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from assistant.intents.lexicon_words import WORDS
 
 _SHORTEST_STEM = 3
 ABOUT_OTHER_THINGS = "about_other_things"
-"""The concept of a text in which nothing of ours occurs."""
+"""The concept of a text that has no other concept."""
 _OURS = frozenset(
     (
         *("key", "secret", "agent", "scope", "role", "admin", "member", "slot", "header", "bearer", "gateway"),
@@ -22,7 +22,7 @@ _OURS = frozenset(
 _STAND_IN = re.compile(r"(?:pasted|key|agent|other|request)[a-z]{2,7}|[45]\d\d")
 _FEWEST_WORDS = 3
 TOKENS = re.compile(r"[a-z0-9]+|[\u3040-\u30ff\u3400-\u9fff々ー]+")
-"""Words of small Latin letters and digits, and runs of Chinese or Japanese."""
+"""Matches words of lower-case Latin letters and digits, and runs of Chinese or Japanese characters."""
 
 
 class _Lexicon(NamedTuple):
@@ -55,7 +55,7 @@ def _lexicon() -> _Lexicon:
 
 
 def concepts(tokens: Sequence[str]) -> list[str]:
-    """The concepts of these tokens, in their order; one word may stand for several."""
+    """The concepts of these tokens, in the same order. A word may have several concepts."""
     found: list[str] = []
     for position, token in enumerate(tokens):
         found += dict.fromkeys(_concepts_at(tokens, position) if token.isascii() else _written_together(token))

@@ -1,8 +1,8 @@
 """
-Owns the words of the lexicon: for each concept, what people say for it in seven languages.
+The words of the lexicon: for each concept, the words that people use for it in seven languages.
 
-Words are as `understand_text.folded` leaves them: in small letters, without accents. A word with `*` stands for all
-that begin so, `_` joins the words of a phrase, and Chinese or Japanese stands for itself anywhere in a text.
+Words are in the form that `normalize.folded` makes: lower case, without accents. A word with `*` matches all words with
+this beginning, `_` joins the words of a phrase, and Chinese or Japanese matches anywhere in a text.
 """
 
 WORDS = {
@@ -221,4 +221,4 @@ WORDS = {
     "header_missing": "no_key_was no_api_key key_required api_key_required missing_key not_provided none_provided"
     " no_key_found keinen_schlussel_mit",
 }
-"""What stands for each concept."""
+"""The words and phrases for each concept."""

@@ -1,17 +1,17 @@
-"""Owns what a message is reduced to before it is understood: plain letters, one spelling, stand-ins for ids, keys."""
+"""Normalizes a message before it is interpreted: plain letters, one spelling, placeholders for ids and keys."""
 
 import re
 import unicodedata
 
 LENGTH_AT_MOST = 4000
 LOOKED_AT = 800
-"""Characters that are understood: of a long message the sentences first, then what was pasted."""
+"""Only this many characters are interpreted: of a long message, the sentences first, then what was pasted."""
 
 _CONFUSABLE = str.maketrans(
     "аеорсухіјѕһԁԛԝᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡʏᴢАВЕКМНОРСТХІЈЅαεικνορτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧıɑɡ",
     "aeopcyxijshdqwabcdeghijklmnoprtuvwyzABEKMHOPCTXIJSaeikvoptuxABEZHIKMNOPTYXiag",
 )
-"""Letters of other scripts that look like Latin ones."""
+"""Letters of other scripts that look like Latin letters."""
 _ONLY_CYRILLIC_OR_GREEK = re.compile(r"[бвгдёжзийклмнптфцчшщъыьэюяБГДЁЖЗИЙЛПУФЦЧШЩЪЫЬЭЮЯβγδζηθλμξπσςφψωΓΔΘΛΞΠΣΦΨΩ]")
 _ACCENTED = {
     code: unicodedata.normalize("NFD", chr(code))[0]
@@ -46,7 +46,7 @@ _INVISIBLE = re.compile(
     "\u1dc0-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\u3164\ud800-\uf8ff\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff0-\uffff\U000e0000-\U0010ffff]+"
 )
-"""Control and format characters, marks put over letters, halves of characters, private ones."""
+"""Control and format characters, combining marks, surrogates, and private-use characters."""
 _RUNS = (
     (re.compile(r"[^\S\n]{2,}"), " "),
     (re.compile(r"\s*\n\s*"), "\n"),
@@ -57,7 +57,7 @@ _LIKE_A_LOG = re.compile(r"[{}\[\]<>=\\|;/\"]")
 
 
 def plain(text: str) -> str:
-    """The text in its compatible form, without invisible characters and long runs, with what looks Latin made Latin."""
+    """The text in NFKC, without invisible characters and long runs, with look-alike letters replaced by Latin ones."""
     text = text[:LENGTH_AT_MOST]
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))[: 2 * LENGTH_AT_MOST]
@@ -71,7 +71,7 @@ def plain(text: str) -> str:
 
 
 def sentences(text: str) -> str:
-    """What is understood of a long text: the lines that a person wrote, then what looks pasted, while there is room."""
+    """The part of a text that is interpreted: lines that a person wrote, then what looks pasted, up to LOOKED_AT."""
     if len(text) <= LOOKED_AT:
         return text
     written: list[str] = []
@@ -86,7 +86,7 @@ def sentences(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """The plain text in small letters without accents, with a word each for what was pasted, ids and numbers."""
+    """The plain text in lower case without accents, with a placeholder for each pasted secret, id and number."""
     text = _HUMP.sub(" ", text).lower().translate(_FOLDING)
     for pattern, stand_in in _STAND_INS:
         text = pattern.sub(stand_in, text)

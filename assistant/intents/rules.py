@@ -1,4 +1,4 @@
-"""Owns what is certain enough to be said by rule: evidence for topics, and whether a message goes on with another."""
+"""Rules for what is certain: evidence for topics, and whether a message continues the one before it."""
 
 import re
 from collections import defaultdict
@@ -9,7 +9,7 @@ from assistant.intents.entities import Entities
 from assistant.intents.topics import Topic
 
 _DECIDES = 9.0
-"""Log-odds that outweigh whatever the classifier says."""
+"""Log-odds that outweigh any result of the classifier."""
 _STRONG = 4.0
 _HINTS_AT = 1.5
 
@@ -32,7 +32,7 @@ _ONLY_MARKS = re.compile(
     r"|key|api)*+",
     re.IGNORECASE,
 )
-"""Nothing is tried twice: where marks follow each other in many ways, the tries would double with each."""
+"""An atomic group, which never backtracks: with marks that match in several ways, the time would grow exponentially."""
 
 _TURNING = re.compile(
     r"\b(?:ignor\w+|disregard|forget|override|bypass)\b.{0,40}"
@@ -108,7 +108,7 @@ _OF_ITS_OWN = re.compile(
 _FOLLOW_UP_LENGTH_AT_MOST = 120
 _FOLLOW_UP_WORDS_AT_MOST = 9
 _FOLLOW_UP_LETTERS_AT_MOST = 24
-"""Where words are not set apart, as in Chinese and Japanese."""
+"""The limit for languages without spaces between words, such as Chinese and Japanese."""
 _ANEW = re.compile(
     r"\b(?:new|another|different|other|next|separate|unrelated) (?:question|problem|issue|topic|thing)\b"
     r"|\bsomething else\b"
@@ -125,7 +125,7 @@ _ASKS = re.compile(
 
 
 def evidence(text: str, found: Entities) -> dict[Topic, float]:
-    """Log-odds for topics, by what stands in the plain text and by forms of speech that leave no doubt."""
+    """Log-odds for topics, from the text's entities and from phrases that leave no doubt."""
     odds: defaultdict[Topic, float] = defaultdict(float)
     if _TURNING.search(text) or _OTHER_TENANTS.search(text) or _ORDERS.search(text):
         odds[Topic.OFF_TOPIC] += _DECIDES
@@ -151,7 +151,7 @@ def evidence(text: str, found: Entities) -> dict[Topic, float]:
 
 
 def is_follow_up(text: str, found: Entities) -> bool:
-    """Whether the message only makes sense after another one: *and who did that?*, *the other one*, *why?*"""
+    """Whether the message makes sense only after another one: *and who did that?*, *the other one*, *why?*"""
     if len(text) > _FOLLOW_UP_LENGTH_AT_MOST:
         return False
     said = text.strip()
@@ -165,7 +165,7 @@ def is_follow_up(text: str, found: Entities) -> bool:
 
 
 def asks_anew(text: str, found: Entities, follows_up: bool) -> bool:
-    """Whether the message is a question of its own, and no remark, thanks or continuation."""
+    """Whether the message is a new question, and not a remark, thanks or a continuation."""
     if _ANEW.search(text):
         return True
     return not follows_up and (_says_something(found) or bool(_ASKS.search(text) and len(text.strip()) > 2))

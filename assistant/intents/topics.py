@@ -1,44 +1,44 @@
-"""Owns the topics: what a message to the assistant can be about, and which of them one answer serves."""
+"""The topics that a message to the assistant can be about, and which of them have the same answer."""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Topic(StrEnum):
-    """What a message is about. The first seventeen may concern something that is the matter now."""
+    """What a message is about. The first seventeen may be about a problem that exists now."""
 
     CALL_FAILS = "call-fails"
-    """Calls with a key fail, and no status or code is said."""
+    """Calls with a key fail, and the message names no status or code."""
     UNAUTHORIZED = "unauthorized"
-    """401, or what an answer with 401 says: no key, an invalid, deleted or replaced one."""
+    """401, or a reason for it: no key, an invalid, deleted or replaced one."""
     FORBIDDEN = "forbidden"
-    """403: another agent, or past the gateway."""
+    """403: another agent, or a request that bypassed the gateway."""
     TOO_MANY_REQUESTS = "too-many-requests"
     """429: the rate limit, or the quota."""
     UNAVAILABLE = "unavailable"
-    """503 and other faults of servers, time-outs, *are you down?*"""
+    """503 and other server errors, time-outs, *are you down?*"""
     CANNOT_CREATE = "cannot-create"
-    """A key can't be created: no slot, a name, an error."""
+    """A key can't be created: no slot, an invalid name, an error."""
     NOT_ALLOWED = "not-allowed"
-    """Something in the console is not allowed, greyed out or not to be seen for this person."""
+    """Something in the console is not allowed, disabled or hidden for this person."""
     LOST_SECRET = "lost-secret"  # noqa: S105 - no password
     """The secret is lost, or can't be seen any more."""
     CHANGE_SCOPE = "change-scope"
-    """An existing key is to be for something else."""
+    """The person wants to change the scope of an existing key."""
     EXPOSED_KEY = "exposed-key"
-    """The secret got where it should not be, or a stranger uses it."""
+    """The secret was exposed, or a stranger uses it."""
     HISTORY = "history"
-    """Who created, renamed, rotated or deleted it, and when."""
+    """By whom and when a key was created, renamed, rotated or deleted."""
     USE = "use"
-    """Whether, how much, by whom and from where a key is used; where to see that; what is left of the quota."""
+    """Whether, how much, by whom and from where a key is used; where to see that; the rest of the quota."""
     KEY_STATE = "key-state"
-    """Whether a key is good, whose it is, how long the secret before works."""
+    """Whether a key works, whose it is, how long its previous secret works."""
     KEY_LIST = "key-list"
-    """Which keys there are, and where they are listed."""
+    """The list of keys, and where it is."""
     HOW_SLOTS = "how-slots"
-    """How many keys there may be, how many more, whether that can be raised."""
+    """How many keys are allowed, how many more can be created, whether the limit can be raised."""
     HOW_ROLES = "how-roles"
-    """Who may do what, who the admins are, how somebody gets a role."""
+    """What roles may do, who the admins are, how a person gets a role."""
     EXPIRY = "expiry"
     """Whether and when keys expire."""
 
@@ -50,22 +50,22 @@ class Topic(StrEnum):
     HOW_DELETE = "how-delete"
     """How a key is deleted, stopped or brought back."""
     HOW_LIMITS = "how-limits"
-    """What the rate limit and the quota are, how they are counted, whether they can be raised."""
+    """The rate limit and the quota, how they are counted, whether they can be raised."""
     HOW_SCOPES = "how-scopes"
-    """What the two scopes are, and which to choose."""
+    """The two scopes, and which one to choose."""
     DOCUMENTATION = "documentation"
-    """Whatever else the documentation answers: gateways, verification, GraphQL, storage, operating."""
+    """Anything else that the documentation answers: gateways, verification, GraphQL, storage, operating."""
 
     HUMAN = "human"
-    """The person wants one."""
+    """The person wants to talk to a human."""
     GREETING = "greeting"
-    """Also thanks, farewells, and *what can you do?*"""
+    """Greetings, thanks, farewells, and *what can you do?*"""
     OFF_TOPIC = "off-topic"
-    """Other subjects and tenants, secrets, orders to change something, attempts to turn the assistant."""
+    """Other subjects or tenants, secrets, orders to change something, attempts to manipulate the assistant."""
 
 
 class TopicScore(NamedTuple):
-    """One thing that a message may be about, and how likely that is. Over all topics, the probabilities sum to 1."""
+    """A topic and the probability that a message is about it. The probabilities of all topics sum to 1."""
 
     topic: Topic
     probability: float
@@ -78,5 +78,5 @@ _SERVED_TOGETHER = (
 
 
 def served_together(topic: Topic) -> frozenset[Topic]:
-    """The topics that are always looked into alike, this one included: between them nothing need be asked."""
+    """The topics that have the same answer as this one, including it. The assistant need not ask which one is meant."""
     return next((frozenset(group) for group in _SERVED_TOGETHER if topic in group), frozenset({topic}))
