@@ -63,6 +63,11 @@ class Situation:
         """The likeliest topic."""
         return self.scores[0].topic
 
+    @property
+    def words(self) -> str:
+        """The text of the question, without the name of the key that is meant."""
+        return self.question.bare or self.question.text
+
     def is_about(self, *topics: Topic) -> bool:
         """Whether the message is certainly about one of these."""
         return self.is_sure and self.topic in topics
@@ -85,7 +90,7 @@ class Situation:
         is_explained = any(
             each.malformed is not None or each.possession not in {None, Possession.WORKS} for each in self.facts.pasted
         )
-        return None if is_explained else symptom_of(self.question.bare or self.question.text, self.question.understood)
+        return None if is_explained else symptom_of(self.words, self.question.understood)
 
     def pasted_key(self) -> PastedKey | None:
         """The pasted key that the message is about."""
@@ -161,7 +166,7 @@ def _key_beside_request(situation: Situation, _applied: bool) -> Answered:
     topic = situation.topic
     if topic not in CALLS and not (situation.is_sure and topic is not Topic.GREETING):
         topic = Topic.CALL_FAILS
-    diagnosis = explained(topic, situation.question.text, situation.facts)
+    diagnosis = explained(topic, situation.words, situation.facts)
     return situation.answered_of_calls(beside(situation.facts, diagnosis), topic)
 
 
@@ -229,7 +234,7 @@ RULES: tuple[Rule, ...] = (
     Rule("an unknown request", Situation.asks_of_request, _request_not_found),
     Rule(
         "nothing new after a hand-over",
-        lambda it: it.facts.has_ticket and not it.question.understood.asks_anew,
+        lambda it: it.facts.has_ticket and not it.question.understood.asks_anew and it.question.suggested is None,
         lambda it, _: it.answered(talk.has_it(it.facts)),
     ),
     Rule(
@@ -246,7 +251,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "it is understood",
         lambda _: True,
-        lambda it, _: it.answered(beside(it.facts, explained(it.topic, it.question.text, it.facts))),
+        lambda it, _: it.answered(beside(it.facts, explained(it.topic, it.words, it.facts))),
     ),
 )
 """Which answer is given: the first rule that applies."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from assistant.diagnose import Answered, diagnose
 from assistant.explain.pasted_key_state import explains_a_failure
-from assistant.explain.suggestions import find_suggestion, topic_of_sentence
+from assistant.explain.suggestions import Suggestion, find_suggestion, parse_suggestion_id, topic_of_sentence
 from assistant.facts.asker import Asker, Knowledge
 from assistant.facts.conversation_state import chosen
 from assistant.facts.facts import Facts
@@ -31,36 +31,50 @@ def interpret(
     inquiry: Inquiry, keys: Sequence[ApiKeyRecord], understanding: Callable[[str], Understood] = understand
 ) -> Question:
     """What a message asks, and which of the keys that the person may see it means."""
-    # A message such as *the second one* is a click, too.
-    choice = inquiry.suggestion_id or chosen(inquiry.text, inquiry.subject)
-    clicked = None if choice is None else find_suggestion(choice, keys)
-    text = inquiry.text if clicked is None else clicked.sentence
-    if clicked is None and inquiry.suggestion_id is None:
-        text = choice or text  # an older version stored sentences instead of ids
+    suggestion_id, text = inquiry.suggestion_id, inquiry.text
+    if suggestion_id is None and (choice := chosen(text, inquiry.subject)) is not None:
+        # A message such as *the second one* is a click, too. An older version stored sentences instead of ids.
+        suggestion_id, text = (choice, text) if parse_suggestion_id(choice) is not None else (None, choice)
+    suggestion = None if suggestion_id is None else find_suggestion(suggestion_id, keys)
+    text = text if suggestion is None else suggestion.sentence
     understood = understanding(text)
-    if clicked is not None and clicked.key_id is not None:
-        reference = KeyReference((clicked.key_id,), is_named=True)
-    elif clicked is None and inquiry.suggestion_id is not None:
-        # A suggestion about a key that they may not see.
-        reference = KeyReference(unseen=inquiry.suggestion_id.partition(".")[2], is_named=True)
-    else:
-        reference = meant(text, understood, keys, looking_at=inquiry.looking_at, subject=inquiry.subject)
-    bare = without_names(text, [each for each in keys if each.id in reference.key_ids])
+    reference = _reference(suggestion_id, suggestion, text, understood, keys, inquiry)
+    named = [each for each in keys if each.id in reference.key_ids]
+    bare = without_names(text, named)
     if bare != text:
         # A key's name says nothing about what is asked, or in which language.
         understood = understanding(bare)._replace(hints=understood.hints, ids=understood.ids)
     if inquiry.suggestion_id is not None:
-        understood = understood._replace(language=understanding(inquiry.text).language)
+        understood = understood._replace(language=understanding(without_names(inquiry.text, named)).language)
     return Question(
         text,
         understood,
         bare,
         reference,
         inquiry.subject,
-        suggested=topic_of_sentence(bare) if clicked is None else clicked.topic,
+        suggested=topic_of_sentence(bare) if suggestion is None else suggestion.topic,
         request_id=inquiry.request_id or next(iter(understood.request_ids), None),
         request_is_attached=inquiry.request_id is not None,
     )
+
+
+def _reference(
+    suggestion_id: str | None,
+    suggestion: Suggestion | None,
+    text: str,
+    understood: Understood,
+    keys: Sequence[ApiKeyRecord],
+    inquiry: Inquiry,
+) -> KeyReference:
+    """The keys that the message means: those of the suggestion if one was clicked, otherwise those of the text."""
+    if suggestion is not None and suggestion.key_id is not None:
+        return KeyReference((suggestion.key_id,), is_named=True)
+    if suggestion_id is not None and suggestion is None:
+        # A suggestion about a key that the person may not see, or not any more.
+        return KeyReference(unseen=suggestion_id.partition(".")[2], is_named=True)
+    # A general suggestion names no key, even if a key is called *documentation*.
+    words = text if suggestion is None else ""
+    return meant(words, understood, keys, looking_at=inquiry.looking_at, subject=inquiry.subject)
 
 
 async def consider(

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from assistant.explain.starters import may_begin_with
 from assistant.facts.asker import Asker
 from assistant.redaction.redact import Redacted
 from assistant.reply.plain_text import one_line, shortened
@@ -191,13 +192,15 @@ class QuestionStore:
     async def _conversation(self, session: AsyncSession, now: datetime) -> ConversationRecord:
         """The conversation that goes on, or a new one."""
         asker = self.asker
+        suggestion_id = self.request.suggestion_id
         found = await named_conversation(session, asker.person.id, asker.organization_id, self.request.conversation_id)
         if found is not None:
             await continue_conversation(session, found, now)
-            suggestion_id = self.request.suggestion_id
             if suggestion_id is not None and not await was_suggested(session, found.id, suggestion_id):
                 raise not_suggested()
             return found
+        if suggestion_id is not None and not may_begin_with(suggestion_id):
+            raise not_suggested()
         title = shortened(one_line(self.redacted.text), TITLE_LENGTH_AT_MOST) or "…"
         return await begin_conversation(
             session, organization_id=asker.organization_id, person_id=asker.person.id, title=title, at=now

@@ -2,7 +2,7 @@
 
 from assistant.explain import formatting as words
 from assistant.explain.actions import may_create_some
-from assistant.explain.suggestions import Suggestion, suggest, suggest_of
+from assistant.explain.suggestions import Suggestion, parse_suggestion_id, suggest, suggest_of
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
 from keys.outcomes import OF_REASON
@@ -10,6 +10,9 @@ from keys.outcomes import OF_REASON
 STARTERS_AT_MOST = 4
 IN_TROUBLE_AT_MOST = 2
 _TOPICS = {401: Topic.UNAUTHORIZED, 403: Topic.FORBIDDEN, 429: Topic.TOO_MANY_REQUESTS}
+_IN_GENERAL = frozenset(
+    {Topic.HOW_ROLES, Topic.HOW_CREATE, Topic.CANNOT_CREATE, Topic.LOST_SECRET, Topic.HOW_CALL, Topic.EXPIRY}
+)
 
 
 def starters(facts: Facts) -> tuple[Suggestion, ...]:
@@ -33,3 +36,9 @@ def _of_key(facts: Facts, key: KeyFacts) -> Suggestion:
     reason = max(key.refused, key=lambda each: key.refused[each])
     status = OF_REASON[reason].status
     return suggest_of(facts, key, _TOPICS[status], f"Why does {words.quoted_name(facts, key)} get {status}?")
+
+
+def may_begin_with(suggestion_id: str) -> bool:
+    """Whether the id is that of a starter, of now or of when the page was loaded."""
+    parsed = parse_suggestion_id(suggestion_id)
+    return parsed is not None and parsed[0] in (_IN_GENERAL if parsed[1] is None else _TOPICS.values())

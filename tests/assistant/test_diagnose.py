@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from assistant.diagnose import Answered, diagnose, subject_after
 from assistant.explain.diagnosis import ActionKind, Case
+from assistant.explain.suggestions import IN_GENERAL, suggest
 from assistant.facts.conversation_state import ConversationState
 from assistant.facts.facts import Facts, PastedKey, Possession, RefusalFacts, RequestFacts
 from assistant.facts.key_reference import KeyReference
@@ -219,6 +220,17 @@ def test_after_a_hand_over_a_person_has_it(text: str) -> None:
 
     assert diagnosed(text, known, ConversationState(Topic.HUMAN)).diagnosis.case is Case.HUMAN_REQUESTED
     assert diagnosed("Do keys expire?", known, ConversationState(Topic.HUMAN)).diagnosis.case is Case.HOW_TO
+    for topic in IN_GENERAL.keys() - {Topic.HUMAN}:
+        question = interpret(Inquiry(text, suggestion_id=suggest(topic).id), [GOOD.record])
+        assert diagnose(question, known).diagnosis.case is not Case.HUMAN_REQUESTED
+
+
+@pytest.mark.parametrize("name", ["creator", "renamed", "made-by-ada"])
+def test_a_key_s_name_is_no_part_of_the_question(name: str) -> None:
+    """Who deleted a key called *creator* is asked of its deletion, not of its creation."""
+    known = facts(key_facts(tombstone(name)), GOOD)
+
+    assert diagnosed(f"Who deleted the key “{name}”?", known).diagnosis.case is Case.KEY_DELETED
 
 
 @pytest.mark.parametrize("maker", [pasted, request])

@@ -25,7 +25,7 @@ async def worlds(databases: Databases) -> AsyncIterator[Worlds]:
         yield Worlds(databases, stack)
 
 
-STARTERS = "query ($id: ID!) { organization(id: $id) { assistantStarters { label message } } }"
+STARTERS = "query ($id: ID!) { organization(id: $id) { assistantStarters { id label message } } }"
 ASKED = [
     pytest.param(name, each, person, message, id=f"{name}-{place}-{person}-{number}")
     for name, story in STORIES.items()
@@ -76,7 +76,7 @@ async def test_a_starter_is_answered_at_once(worlds: Worlds, name: str, person: 
 
     assert 1 <= len(starters) <= 4
     for starter in starters:
-        told = await ask(world.made, person, starter["message"])
+        told = await ask(world.made, person, starter["message"], suggestionId=starter["id"])
         assert told.case != "NEEDS_DETAILS", starter
         check(told)
 

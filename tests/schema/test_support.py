@@ -1,6 +1,7 @@
 """The assistant over GraphQL: its fields as the contract has them, its streams, and who may see what."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -351,6 +352,32 @@ async def test_an_answer_of_another_version_is_its_words(site: Site) -> None:
     assert [(message["text"], message["diagnosis"]) for message in messages[1::2]] == [("It was deleted.", None)] * 3
 
 
+async def test_a_conversation_from_before_suggestions_had_ids_goes_on(site: Site) -> None:
+    """Its replies have an empty id, which may be sent along, and *the second one* still means the second reply."""
+    ada = await person(site, "ada")
+    world = site.world
+    conversation = await begun(site.database, world.acme, world.ada)
+    sentences = ["Why does my call fail?", "Do keys expire?"]
+    replies = [{"label": "A label", "message": each} for each in sentences]
+    kept = {"case": "needs-details", "summary": "Which?", "replies": replies}
+    await answered(site.database, await asked(site.database, conversation), answer=json.dumps(kept))
+    state = json.dumps({"topic": "greeting", "replies": sentences})
+    async with site.database.transaction() as session:
+        await session.execute(update(Conversation).values(subject=state))
+    conversation_id = external_id(Prefix.CONVERSATION, conversation.id)
+
+    shown = (await ada.history(conversation_id))[-1]["suggestedReplies"]
+    clicked = await ada.told(shown[1]["message"], suggestionId=shown[1]["id"], conversationId=conversation_id)
+    async with site.database.transaction() as session:
+        await session.execute(update(Conversation).values(subject=state))
+    chosen = await ada.told("the second one", conversationId=conversation_id)
+
+    assert [(each["id"], each["message"]) for each in shown] == [("", each) for each in sentences]
+    assert [each["message"]["citations"][0]["url"].rpartition("#")[2] for each in (clicked, chosen)] == [
+        "no-expiry"
+    ] * 2
+
+
 async def test_a_request_is_diagnosed(site: Site) -> None:
     """By the id of the refusal: its key's own people are told all, others the same as of one that never was."""
     key = await deleted_key(site)
@@ -425,18 +452,20 @@ async def test_a_click_on_a_suggestion_says_what_is_asked_whatever_the_words_are
 
 
 async def test_what_was_not_suggested_in_a_conversation_is_invalid_there(site: Site) -> None:
-    """Also what is the id of no suggestion at all. Nothing is stored of it."""
+    """A new conversation begins with a starter only. Nothing is stored of what is refused."""
     ada = await person(site, "ada")
     conversation_id = (await ada.told("Do keys expire?"))["conversation"]["id"]
 
     refused = [
         (await ada.ask("?", suggestionId="how-slots", conversationId=conversation_id)).value,
         (await ada.ask("?", suggestionId="no such thing")).value,
+        (await ada.ask("?", suggestionId="human")).value,
         (await ada.ask("?", suggestionId=f"call-fails.{NEVER[Prefix.API_KEY]}", conversationId=conversation_id)).value,
     ]
 
     assert {(each["__typename"], each["field"]) for each in refused} == {("InvalidInput", "suggestionId")}
     assert len(await ada.history(conversation_id)) == 2
+    assert len(await conversations(ada)) == 1
 
 
 async def test_a_click_on_a_key_that_is_not_to_be_seen_tells_nothing_of_it(site: Site) -> None:
@@ -444,10 +473,12 @@ async def test_a_click_on_a_key_that_is_not_to_be_seen_tells_nothing_of_it(site:
     await deleted_key(site)
     ada, eve = await person(site, "ada"), await person(site, "eve")
     theirs = (await (await site.person("ada")).create(site.organization("acme"), "theirs")).value["apiKey"]["id"]
-    assert (await ada.told("?", suggestionId=f"key-state.{theirs}"))["message"]["diagnosis"]["apiKey"]["id"] == theirs
+    assert (await ada.told("?", suggestionId=f"unauthorized.{theirs}"))["message"]["diagnosis"]["apiKey"][
+        "id"
+    ] == theirs
 
     told = [
-        (await eve.told("?", suggestionId=f"key-state.{key_id}", organization="globex"))["message"]["text"]
+        (await eve.told("?", suggestionId=f"unauthorized.{key_id}", organization="globex"))["message"]["text"]
         for key_id in (theirs, NEVER[Prefix.API_KEY])
     ]
 

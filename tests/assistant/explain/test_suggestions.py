@@ -68,14 +68,42 @@ def test_a_click_needs_no_understanding(text: str) -> None:
 
 
 def test_a_click_on_a_key_that_is_not_to_be_seen_names_none() -> None:
-    """It reads as a key that was named and is not there."""
-    key_id = uuid4()
+    """It reads as a key that was named and is not there; so does *the first one* where that was the suggestion."""
+    key_id = external_id(Prefix.API_KEY, uuid4())
+    suggestion_id = f"who-uses.{key_id}"
+    state = ConversationState(Topic.USE, replies=(suggestion_id,))
 
-    suggestion_id = f"who-uses.{external_id(Prefix.API_KEY, key_id)}"
-    question = interpret(Inquiry("Who uses it?", suggestion_id=suggestion_id), RECORDS)
+    for inquiry in (Inquiry("Who uses it?", suggestion_id=suggestion_id), Inquiry("the first one", subject=state)):
+        question = interpret(inquiry, RECORDS)
+
+        assert question.meant.key_ids == ()
+        assert question.meant.unseen == key_id
+        assert question.text == inquiry.text
+
+
+def test_a_name_says_nothing_about_the_language_of_a_click() -> None:
+    """The suggestion's sentence is English, whatever the key is called."""
+    key = key_facts(key_record("決済サーバーの鍵"))
+    suggestion = suggest_of(facts(key), key, WHO_USES)
+
+    question = interpret(Inquiry(suggestion.sentence, suggestion_id=suggestion.id), [key.record])
+
+    assert question.understood.language == "en"
+
+
+def test_a_general_suggestion_names_no_key() -> None:
+    """Even if a key is called by a word of its sentence. The key that the person looks at is meant, nevertheless."""
+    record, looked_at = key_record("documentation"), KEY.record
+    suggestion = suggest(Topic.DOCUMENTATION)
+
+    question = interpret(Inquiry(suggestion.sentence, suggestion_id=suggestion.id), [record])
+    on_a_page = interpret(
+        Inquiry("?", suggestion_id=suggestion.id, looking_at=external_id(Prefix.API_KEY, looked_at.id)),
+        [record, looked_at],
+    )
 
     assert question.meant.key_ids == ()
-    assert question.meant.unseen == external_id(Prefix.API_KEY, key_id)
+    assert on_a_page.meant.key_ids == (looked_at.id,)
 
 
 def test_the_second_one_is_a_click_on_the_second_one() -> None:
