@@ -1,4 +1,4 @@
-"""The one hot query: what it tells of a key, that it is never late, and what becomes of those who wait for it."""
+"""The lookup of a key at verification: what it returns, that it is never stale, and what callers get when it fails."""
 
 import asyncio
 import logging
@@ -39,7 +39,7 @@ NOBODY_LISTENS = database_url("postgresql+asyncpg://postgres@127.0.0.1:1/keydesk
 
 @pytest.fixture
 async def reader(database: Database) -> AsyncIterator[KeyReader]:
-    """The reader that the application would take."""
+    """The reader that the application uses for this database."""
     opened = key_reader(database)
     await opened.start()
     yield opened
@@ -48,7 +48,7 @@ async def reader(database: Database) -> AsyncIterator[KeyReader]:
 
 @pytest.fixture
 def postgresql(database: Database) -> Database:
-    """For what is PostgreSQL's alone."""
+    """Skips tests that only PostgreSQL can run."""
     if database.backend != POSTGRESQL:
         pytest.skip("a file is read in the loop, one key at a time")
     return database
@@ -67,7 +67,7 @@ async def run(database: Database, statement: str) -> Sequence[Any]:
 
 
 async def test_a_key_s_state(reader: KeyReader, services: KeyServices, world: World) -> None:
-    """Its ids, its agent and its hash; of no key that is not there."""
+    """A key's state has its ids, its agent and its hash; an unknown public id gives None."""
     of_all, of_one = await issue(services, world), await issue(services, world, world.own)
 
     whole, narrow = await state_of(reader, of_all), await state_of(reader, of_one)
@@ -81,7 +81,7 @@ async def test_a_key_s_state(reader: KeyReader, services: KeyServices, world: Wo
 
 
 async def test_a_key_s_limits(reader: KeyReader, services: KeyServices, world: World) -> None:
-    """Are the organization's, where it has none of its own, as they are at this moment."""
+    """A key's limits are its own or else its organization's, as they are at the moment of the read."""
     issued = await issue(services, world)
     before = await state_of(reader, issued)
 
@@ -96,7 +96,7 @@ async def test_a_key_s_limits(reader: KeyReader, services: KeyServices, world: W
 
 
 async def test_a_tombstone_s_state(reader: KeyReader, services: KeyServices, world: World) -> None:
-    """It is known, deleted, and without any hash."""
+    """A tombstone is found as deleted, without any hash."""
     issued = await issue(services, world)
     await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
     await delete_api_key(services, world.actor("ada"), key_id=issued.record.id)
@@ -108,7 +108,7 @@ async def test_a_tombstone_s_state(reader: KeyReader, services: KeyServices, wor
 
 
 async def test_whether_the_wanted_agent_lives(reader: KeyReader, services: KeyServices, world: World) -> None:
-    """In the key's organization: a deleted one does not, nor one of another organization, nor one that never was."""
+    """An agent counts as living if it is in the key's organization and not deleted."""
     keys = [await issue(services, world), await issue(services, world, world.own)]
     agents = (world.own.id, world.other.id, world.retired.id, world.theirs.id, NEVER_WAS)
 
@@ -122,7 +122,7 @@ async def test_whether_the_wanted_agent_lives(reader: KeyReader, services: KeySe
 async def test_the_secret_before_is_there_while_it_works(
     reader: KeyReader, services: KeyServices, world: World, seconds: float, works: bool
 ) -> None:
-    """To the moment of the database's clock at which its overlap ends."""
+    """The previous secret is returned until its overlap ends by the database's clock."""
     issued = await issue(services, world)
     before = (await state_of(reader, issued)).secret_hash
     await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=60)
@@ -138,7 +138,7 @@ async def test_the_secret_before_is_there_while_it_works(
 async def test_what_was_committed_is_seen_and_nothing_before(
     reader: KeyReader, services: KeyServices, world: World
 ) -> None:
-    """A deletion shows with its commit, also to a reader that read the key a moment ago."""
+    """A deletion is visible right after its commit, also to a reader that has read the key before."""
     issued = await issue(services, world)
     seen = [(await state_of(reader, issued)).is_deleted]
 
@@ -151,7 +151,7 @@ async def test_what_was_committed_is_seen_and_nothing_before(
 
 
 async def test_many_at_once_get_each_their_own(reader: KeyReader, services: KeyServices, world: World) -> None:
-    """In one batch or in several: the same key twice, unknown ones between, each with its own agent."""
+    """Concurrent reads of the same keys, unknown keys and different agents each get their own answer."""
     keys = [await issue(services, world), await issue(services, world, world.own)]
     agents = [None, world.own.id.hex, world.retired.id.hex]
     asked = [(key.record.public_id, agent) for key in keys for agent in agents] + [("0" * 16, None)]
@@ -164,7 +164,7 @@ async def test_many_at_once_get_each_their_own(reader: KeyReader, services: KeyS
 
 
 async def test_one_that_hangs_up_takes_nobody_along(reader: KeyReader, services: KeyServices, world: World) -> None:
-    """Before its batch began or while it is under way: the others have their answers."""
+    """When callers cancel, before or during their batch, the other callers in it still get their answers."""
     issued = await issue(services, world)
     readers = [asyncio.create_task(state_of(reader, issued)) for _ in range(9)]
 
@@ -182,7 +182,7 @@ async def test_one_that_hangs_up_takes_nobody_along(reader: KeyReader, services:
 async def test_a_database_that_is_not_there(
     database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
-    """All that ask are told so, at once; the log says it once, and nothing of the address."""
+    """All callers get DatabaseUnavailable. The log has one error, which does not show the address."""
     (tmp_path / "other.db").write_text("not a database, but long enough to be looked at as one" * 40)
     readers: dict[str, KeyReader] = {
         "nobody listens": PostgresKeyReader(NOBODY_LISTENS),
@@ -209,7 +209,7 @@ async def test_a_database_that_is_not_there(
 async def test_a_database_that_comes_later(
     database: Database, tmp_path: Path, services: KeyServices, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is read as soon as it is there, without a restart."""
+    """Once the database file appears, it is read without a restart."""
     if database.sqlite_path is None:
         pytest.skip("a file can be put in its place")
     issued = await issue(services, world)
@@ -230,7 +230,7 @@ async def test_a_database_that_comes_later(
 async def test_connections_that_were_lost_are_replaced(
     postgresql: Database, reader: KeyReader, services: KeyServices, world: World
 ) -> None:
-    """After the server ended them all, nobody notices."""
+    """After the server has ended all connections, every read is still answered."""
     issued = await issue(services, world)
     for _ in range(3):
         await asyncio.gather(*(state_of(reader, issued) for _ in range(9)))
@@ -246,7 +246,7 @@ async def test_connections_that_were_lost_are_replaced(
 async def test_a_query_that_fails_answers_all(
     postgresql: Database, reader: KeyReader, services: KeyServices, world: World
 ) -> None:
-    """Nobody hangs, and once the cause is gone, the same reader reads on."""
+    """All callers of a failing query get DatabaseUnavailable. Once its cause is gone, the same reader works again."""
     issued = await issue(services, world)
     await state_of(reader, issued)
 
@@ -261,7 +261,7 @@ async def test_a_query_that_fails_answers_all(
 
 
 async def test_a_database_that_does_not_answer(postgresql: Database, services: KeyServices, world: World) -> None:
-    """A table that is locked keeps nobody waiting for longer than the time-out, nor leaves queries behind."""
+    """While the table is locked, callers get DatabaseUnavailable after the timeout. Once it is unlocked, reads work."""
     issued = await issue(services, world)
     reader = PostgresKeyReader(postgresql.url, lanes=2, timeout_seconds=0.3)
     await state_of(reader, issued)
@@ -277,7 +277,7 @@ async def test_a_database_that_does_not_answer(postgresql: Database, services: K
 
 
 class HeldWire:
-    """The way to the database, on which answers can be held up; for one connection."""
+    """A proxy to the database, for one connection, that can hold back answers."""
 
     def __init__(self, database: Database) -> None:
         self._there = database.url.host or "", database.url.port or 5432
@@ -286,7 +286,7 @@ class HeldWire:
         self.has_held = asyncio.Event()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Both directions, until either ends."""
+        """Copies bytes in both directions until either side ends."""
         there = await asyncio.open_connection(*self._there)
         with suppress(ConnectionError):
             await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer, is_answer=True))
@@ -305,7 +305,7 @@ class HeldWire:
 async def test_nobody_rides_on_a_read_that_began_before(
     postgresql: Database, services: KeyServices, world: World
 ) -> None:
-    """Who asks after a deletion was answered is told of it, although a read from before it is still under way."""
+    """A read that begins after a deletion sees it, although an older read of the same key is still in progress."""
     issued = await issue(services, world)
     wire = HeldWire(postgresql)
     server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
@@ -331,7 +331,7 @@ async def test_nobody_rides_on_a_read_that_began_before(
 async def test_a_migration_beneath_it(
     postgresql: Database, reader: KeyReader, services: KeyServices, world: World
 ) -> None:
-    """A column that changed its type makes the statement's plan invalid, and nobody notices."""
+    """After a column's type changes, the prepared statement is replaced and every read is answered."""
     issued = await issue(services, world)
     for _ in range(3):
         await asyncio.gather(*(state_of(reader, issued) for _ in range(9)))
@@ -347,7 +347,7 @@ async def test_a_migration_beneath_it(
 
 @pytest.mark.parametrize("place", ["as it is", "nobody listens"])
 async def test_closing_answers_who_waits(postgresql: Database, services: KeyServices, world: World, place: str) -> None:
-    """Those under way and those behind them; a read after it opens new connections."""
+    """Closing fails the reads in progress and those that wait. A later read opens new connections."""
     issued = await issue(services, world)
     reader = PostgresKeyReader(postgresql.url if place == "as it is" else NOBODY_LISTENS, lanes=1)
     waiting = [asyncio.create_task(state_of(reader, issued)) for _ in range(3)]
@@ -366,7 +366,7 @@ async def test_closing_answers_who_waits(postgresql: Database, services: KeyServ
 
 
 async def test_an_address_may_have_options(postgresql: Database, services: KeyServices, world: World) -> None:
-    """What the application takes in an address is understood here, too."""
+    """The reader accepts the options of a database address that the application accepts."""
     issued = await issue(services, world)
     reader = PostgresKeyReader(database_url(postgresql.url.render_as_string(hide_password=False) + "?sslmode=disable"))
 
@@ -377,14 +377,14 @@ async def test_an_address_may_have_options(postgresql: Database, services: KeySe
 
 
 async def test_an_id_can_not_pass_for_several(postgresql: Database, reader: KeyReader) -> None:
-    """Ids travel in one text: what could part it is refused, and nobody gets another's answer."""
+    """Ids are sent as one comma-separated text, so an id with a comma, or an empty one, is refused."""
     for public_id, agent_id in (("a,b", None), ("", None), ("a", "b,c"), ("a", "")):
         with pytest.raises(ValueError, match="letters and digits"):
             await reader.read(public_id, agent_id)
 
 
 async def test_only_indexes_are_looked_at(postgresql: Database) -> None:
-    """A key by its public id and an agent by its id, also where the planner knows nothing of the tables."""
+    """The plan finds keys by public id and agents by id through their indexes, even without table statistics."""
     connection = await connect(postgresql.url, {**_SERVER_SETTINGS, "statement_timeout": "0"})
     try:
         await connection.execute(f"PREPARE hot (text, text) AS {_POSTGRESQL}")

@@ -1,4 +1,4 @@
-"""What is shown of a key beside its own row: its limits, and when it was last used."""
+"""What is shown of a key beside its own row: its limits, when it was last used, and deleted keys found by their use."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -25,7 +25,7 @@ SECOND = timedelta(seconds=1)
 
 
 async def records(database: Database, organization: Organization) -> dict[str, ApiKeyRecord]:
-    """The organization's keys and tombstones by name, which every query tells alike."""
+    """The organization's keys and tombstones by name. Every query must return the same for them."""
     reader = Reader(database)
     listed = await visible_keys(reader, organization.id, of_agents=None, include_deleted=True)
     single = [await key_record(reader, record.id) for record in listed]
@@ -37,7 +37,7 @@ async def records(database: Database, organization: Organization) -> dict[str, A
 
 
 async def test_a_key_without_limits_of_its_own_has_its_organization_s(database: Database, world: World) -> None:
-    """Each of the two by itself."""
+    """The rate limit and the quota each fall back to the organization's on their own."""
     await store(
         database,
         key_of(world.acme, "none of its own"),
@@ -57,7 +57,7 @@ async def test_a_key_without_limits_of_its_own_has_its_organization_s(database: 
 
 
 async def test_the_last_use_is_the_newest_month_s(database: Database, world: World) -> None:
-    """Null for a key that never passed; a deleted one keeps it."""
+    """The last use is null for a key that was never used. A tombstone keeps its last use."""
     used, deleted = key_of(world.acme, "used"), key_of(world.acme, "deleted", deleted_at=NOON)
     await store(database, used, deleted, key_of(world.acme, "never used"))
     await store(
@@ -89,7 +89,7 @@ async def test_the_last_use_is_the_newest_month_s(database: Database, world: Wor
 async def test_the_secret_before_was_used_since_the_rotation_or_not(
     database: Database, world: World, previous_uses: list[datetime], shown: datetime | None
 ) -> None:
-    """What was passed with before the rotation is another secret, that stopped with it."""
+    """A use before the rotation was with an older secret, which stopped working then, and does not count."""
     key = key_of(world.acme, rotated_at=NOON)
     await store(database, key, *(month_of(key.id, use, previous=use) for use in previous_uses))
 
@@ -99,7 +99,7 @@ async def test_the_secret_before_was_used_since_the_rotation_or_not(
 
 
 async def test_the_use_of_the_secret_before_is_known_after_the_month(database: Database, world: World) -> None:
-    """The overlap may end in another month, whose row knows nothing of it."""
+    """The previous secret's last use is found in an earlier month's row when the newest row does not have it."""
     last_of_october = datetime(2026, 10, 31, 23, 59, 30, tzinfo=UTC)
     key = key_of(world.acme, rotated_at=last_of_october - SECOND)
     await store(
@@ -115,7 +115,7 @@ async def test_the_use_of_the_secret_before_is_known_after_the_month(database: D
 
 
 async def test_a_key_that_was_never_rotated_has_no_secret_before(database: Database, world: World) -> None:
-    """Whatever a row says."""
+    """Without a rotation, the previous secret's last use is null, whatever the month's row contains."""
     key = key_of(world.acme)
     await store(database, key, month_of(key.id, NOON, previous=NOON))
 
@@ -123,7 +123,7 @@ async def test_a_key_that_was_never_rotated_has_no_secret_before(database: Datab
 
 
 async def test_deleted_keys_are_found_by_how_they_begin(database: Database, world: World) -> None:
-    """Capitals and small letters differ; only this organization's, only deleted ones, only of these agents."""
+    """The search is case-sensitive and limited to deleted keys of this organization and of the given agents."""
     await store(
         database,
         key_of(world.acme, "it", public_id="Ab3dEf0000000001", deleted_at=NOON),
@@ -148,7 +148,9 @@ async def test_deleted_keys_are_found_by_how_they_begin(database: Database, worl
 
 
 async def test_deleted_keys_that_are_still_called_are_found_by_their_calls(database: Database, world: World) -> None:
-    """In these hours, the most called first; only this organization's, only of these agents, and not without end."""
+    """
+    Deleted keys called since the moment, the most called first, of this organization and agents, limited in number.
+    """
     hour, day = timedelta(hours=1), timedelta(days=1)
     keys = [key_of(world.acme, f"{each}", deleted_at=NOON - each * day) for each in range(STILL_CALLED_AT_MOST + 2)]
     own = key_of(world.acme, "own", deleted_at=NOON - 99 * day, agent_id=world.own.id)

@@ -1,4 +1,4 @@
-"""How people are looked up, and what they are in their organizations."""
+"""How people are found by email address, and their memberships."""
 
 import pytest
 from hypothesis import given
@@ -20,13 +20,13 @@ from tests.support.world import THEN, World
     ],
 )
 def test_an_address_is_found_however_it_is_typed(text: str, canonical: str) -> None:
-    """White space, case and Unicode's compatible forms don't matter."""
+    """White space, case and Unicode's compatibility forms are ignored."""
     assert canonical_email(text) == canonical
 
 
 @given(st.text(st.characters(exclude_categories=[]), max_size=14))
 def test_the_canonical_form_is_final_and_storable(text: str) -> None:
-    """It has no NUL and no half of a surrogate pair, and is its own canonical form."""
+    """The canonical form has no NUL and no half of a surrogate pair, and is its own canonical form."""
     canonical = canonical_email(text)
 
     assert canonical_email(canonical) == canonical
@@ -35,20 +35,20 @@ def test_the_canonical_form_is_final_and_storable(text: str) -> None:
 
 
 def test_an_address_that_no_row_can_hold_stays_too_long() -> None:
-    """It can't be cut into somebody else's."""
+    """An address longer than the column is cut to one character too long, so it can't match another person's."""
     assert len(canonical_email("a" * (EMAIL_LENGTH_AT_MOST + 1))) == EMAIL_LENGTH_AT_MOST + 1
     assert len(canonical_email("a" * 300_000)) == EMAIL_LENGTH_AT_MOST + 1
 
 
 @pytest.mark.parametrize("text", ["ada@example.com\x00", "\ud800ada@example.com", "a" * 300, ""])
 async def test_any_text_can_be_looked_up(database: Database, world: World, text: str) -> None:
-    """The database refuses none, and finds nobody by it."""
+    """Texts that the database can't store, or that are no address, find nobody and cause no error."""
     async with database.reading() as session:
         assert await person_by_email(session, canonical_email(text)) is None
 
 
 async def test_memberships_are_listed_with_the_agents_administered(database: Database, world: World) -> None:
-    """By the organization's name; deleted agents are among them, deleted organizations are not."""
+    """Memberships are sorted by organization. Deleted agents are included, deleted organizations are not."""
     async with database.transaction() as session:
         world.globex.deleted_at = THEN
         session.add(world.globex)

@@ -1,4 +1,4 @@
-"""The database itself holds what no code path may get around."""
+"""Constraints, triggers and sessions of the database: rules that hold whatever code writes to it."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -50,7 +50,7 @@ async def live_key_count(database: Database) -> int:
 
 
 async def test_a_migrated_database_is_what_the_models_say(database: Database) -> None:
-    """Nothing differs between the tables that the migrations make and the models."""
+    """The tables that the migrations make are those that the models describe."""
     options = {"compare_type": True, "compare_server_default": True}
 
     async with database.engine.connect() as connection:
@@ -62,7 +62,7 @@ async def test_a_migrated_database_is_what_the_models_say(database: Database) ->
 
 
 async def test_the_schema_goes_down_and_up_again(database: Database) -> None:
-    """A migration can be taken back whole, triggers and functions included."""
+    """All migrations can be reversed and applied again, with their triggers and functions."""
     assert await migrate(database, "base") == (newest_revision(), None)
     assert await current_revision(database) is None
 
@@ -81,7 +81,7 @@ async def test_an_insert_beyond_the_limit_is_aborted(database: Database) -> None
 
 
 async def test_a_deleted_key_frees_its_slot_and_a_lowered_limit_breaks_nothing(database: Database) -> None:
-    """With the limit lowered to 3 at seven keys, four must go before a slot is free."""
+    """With seven keys and a limit lowered to 3, a new key is refused until five keys are deleted."""
     organization_id = await organization_with_keys(database, key_limit=10, keys=7)
     async with database.transaction() as session:
         await session.execute(text("UPDATE organizations SET key_limit = 3"))
@@ -111,7 +111,7 @@ async def test_a_deleted_key_frees_its_slot_and_a_lowered_limit_breaks_nothing(d
     ],
 )
 async def test_what_is_fixed_about_a_key_stays(database: Database, statement: str) -> None:
-    """No statement revives a tombstone, changes a public id or takes a living key's secret alone."""
+    """No statement revives a tombstone, changes a public id, or clears only the hash of a living key's secret."""
     organization_id = await organization_with_keys(database, key_limit=10, keys=2)
     async with database.transaction() as session:
         key_id = UUID(str((await session.execute(text("SELECT id FROM api_keys WHERE name = 'key 0'"))).scalar_one()))
@@ -126,7 +126,7 @@ async def test_what_is_fixed_about_a_key_stays(database: Database, statement: st
 
 
 async def test_an_event_is_never_changed(database: Database) -> None:
-    """The audit log's rows are refused to an UPDATE, a refused creation's count aside."""
+    """An UPDATE of an audit event's summary is refused by the database."""
     organization_id = await organization_with_keys(database, key_limit=10, keys=0)
     async with database.transaction() as session:
         session.add(
@@ -141,7 +141,7 @@ async def test_an_event_is_never_changed(database: Database) -> None:
 
 
 async def test_a_key_cannot_name_another_organizations_agent(database: Database) -> None:
-    """The foreign key covers the agent and the organization together, and SQLite enforces it."""
+    """The foreign key covers agent and organization together. SQLite enforces it, too."""
     organization_id = await organization_with_keys(database, key_limit=10, keys=0)
     other = Organization(name="Other", created_at=NOW)
     async with database.transaction() as session:
@@ -187,7 +187,7 @@ async def test_a_reading_session_cannot_leave_a_change(database: Database) -> No
 
 
 async def test_the_databases_clock_is_aware(database: Database) -> None:
-    """An instant from the database is in UTC."""
+    """The database's current time is read as an aware datetime in UTC."""
     async with database.reading() as session:
         now = await database_now(session)
 
@@ -203,7 +203,7 @@ async def test_the_databases_clock_is_aware(database: Database) -> None:
     ],
 )
 def test_addresses_are_read_as_hosts_hand_them_out(address: str, read: str) -> None:
-    """The driver is named where it was left out, and libpq's sslmode is understood."""
+    """A missing driver is filled in, and libpq's sslmode is translated."""
     assert database_url(address).render_as_string() == read
 
 
@@ -211,13 +211,13 @@ def test_addresses_are_read_as_hosts_hand_them_out(address: str, read: str) -> N
     "address", ["postgresql://h/d?timeout=3", "postgresql://h/d?options=-c", "sqlite:///x?mode=ro"]
 )
 def test_an_option_that_only_a_part_would_understand_is_refused(address: str) -> None:
-    """Every connection takes the same address, so an option counts for all of them or is not taken."""
+    """Options that only some of the connections would understand are refused."""
     with pytest.raises(UnsupportedDatabase, match="not a known option"):
         database_url(address)
 
 
 async def test_reading_waits_for_no_writer(database: Database) -> None:
-    """While writers hold every connection of theirs, queries and the schema's revision are answered."""
+    """While writers wait for the write connection, reads and the check of the schema's revision are answered."""
     async with AsyncExitStack() as stack:
         await (await stack.enter_async_context(database.transaction())).execute(text("SELECT 1"))
         waiting = [asyncio.ensure_future(_write(database)) for _ in range(8)]
@@ -236,6 +236,6 @@ async def _write(database: Database) -> None:
 
 @pytest.mark.parametrize("address", ["mysql://root@localhost/x", "sqlite://", "nonsense", "postgresql+psycopg://x/y"])
 def test_other_databases_are_refused_by_name(address: str) -> None:
-    """An address that Keydesk does not speak is refused with what it does speak."""
+    """The address of an unsupported database is refused."""
     with pytest.raises(UnsupportedDatabase):
         database_url(address)

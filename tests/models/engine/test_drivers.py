@@ -1,4 +1,4 @@
-"""A driver's connection is opened when it is first used, and again after it was closed."""
+"""A driver's connection is opened at its first use, and again after it was closed."""
 
 import sqlite3
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.conftest import POSTGRES_URL
 
 
 def test_a_file_is_not_made(tmp_path: Path) -> None:
-    """Neither by the first use nor by a later one; once it is there, the next use opens it."""
+    """Opening does not create a missing file. Once the file exists, the next use opens it."""
     path = tmp_path / "later.db"
     connection = SqliteConnection(path, busy_timeout_ms=0, is_read_only=True)
     for _ in range(2):
@@ -51,7 +51,7 @@ def test_only_a_connection_for_writing_writes(tmp_path: Path, *, is_read_only: b
 
 @pytest.mark.skipif(POSTGRES_URL is None, reason="needs a server")
 async def test_a_connection_that_was_lost_is_opened_again(database: Database) -> None:
-    """With its settings; until then, an open one stays."""
+    """The new connection has the same settings. Until the connection is lost, it is reused."""
     connection = PostgresConnection(database.url, {"application_name": "keydesk testing"})
     assert not connection.is_open
     first = await connection.open()

@@ -1,4 +1,4 @@
-"""A lease is one holder's at a time, whoever races for it, and outlives no holder for long."""
+"""Leases: one holder at a time, also when several processes ask at once, and an end if the holder dies."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,7 +26,7 @@ async def give_back(database: Database, holder: UUID) -> None:
 
 
 async def test_of_many_that_race_one_gets_it(make_database_url: Callable[[], str]) -> None:
-    """Twenty holders at two databases of the same address, as processes have them."""
+    """Twenty holders ask through two databases of the same address, as separate processes would."""
     address = make_database_url()
     databases = [Database(address), Database(address)]
     holders = [new_id() for _ in range(20)]
@@ -42,7 +42,7 @@ async def test_of_many_that_race_one_gets_it(make_database_url: Callable[[], str
 
 
 async def test_its_holder_renews_it_and_nobody_else_gets_it(database: Database) -> None:
-    """Until it gives it back. Another name is another lease."""
+    """The holder can renew its lease; others get it once it is given back. Leases of other names are independent."""
     first, second = new_id(), new_id()
 
     taken = [await take(database, holder) for holder in (first, first, second)]
@@ -58,7 +58,7 @@ async def test_its_holder_renews_it_and_nobody_else_gets_it(database: Database) 
 
 
 async def test_one_that_is_over_is_anybodys(database: Database) -> None:
-    """The holder died without giving it back; when it comes back to life, it has to wait like everybody."""
+    """A lease that has run out can be taken by another; its former holder is then refused."""
     dead, living = new_id(), new_id()
     await take(database, dead, seconds=0)
 
@@ -67,7 +67,7 @@ async def test_one_that_is_over_is_anybodys(database: Database) -> None:
 
 
 async def test_it_holds_for_so_long_by_the_databases_clock(database: Database) -> None:
-    """And is stored as every other instant is."""
+    """A lease ends the given number of seconds after the database's current time."""
     async with database.reading() as session:
         before = await database_now(session)
 
@@ -82,7 +82,7 @@ async def test_it_holds_for_so_long_by_the_databases_clock(database: Database) -
 
 
 async def test_nobody_takes_it_while_its_holder_writes(make_database_url: Callable[[], str]) -> None:
-    """A lease that is over, and renewed in a transaction under way, is not taken in between."""
+    """While its holder's transaction renews an expired lease, another taker waits and is then refused."""
     address = make_database_url()
     ours, theirs = Database(address), Database(address)
     holder = new_id()

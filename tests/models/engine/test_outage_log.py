@@ -1,4 +1,4 @@
-"""An outage is one line when it begins and one when it is over, however often it is tried in between."""
+"""An outage is logged once when it begins and once when it ends, however many attempts fail in between."""
 
 import logging
 import time
@@ -11,7 +11,7 @@ logger = logging.getLogger("keydesk.test")
 
 
 class Watch:
-    """Seconds that a test moves."""
+    """A monotonic clock that a test moves."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = 1000.0
@@ -34,7 +34,7 @@ def outage_log(**options: float) -> OutageLog:
 
 
 def test_a_line_when_it_fails_and_one_when_it_works(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
-    """With the name of the first error, and how long it took."""
+    """The first line names the class of the first error, the last one says how long the outage took."""
     outage = outage_log()
     for _ in range(2):
         outage.worked()
@@ -50,7 +50,7 @@ def test_a_line_when_it_fails_and_one_when_it_works(watch: Watch, caplog: pytest
 
 
 def test_outages_that_follow_soon_are_counted(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
-    """One that goes on until the pause is over has its lines; of the shorter ones the number is logged."""
+    """Short outages within the pause are only counted; a longer one is logged together with their number."""
     outage = outage_log(every_seconds=60)
     for _ in range(4):
         outage.failed(OSError())

@@ -1,4 +1,4 @@
-"""Reads by the driver itself are what the toolkit's would be."""
+"""The reader, which bypasses SQLAlchemy, returns the same values that a SQLAlchemy session would."""
 
 import asyncio
 import sqlite3
@@ -47,7 +47,7 @@ async def reader(database: Database) -> AsyncIterator[Reader]:
 
 
 async def test_values_come_in_their_columns_types(database: Database, reader: Reader, world: World) -> None:
-    """Ids, instants, truths, roles and nulls are what a session of the toolkit gives, and parameters are converted."""
+    """Ids, instants, booleans, roles and nulls have the types that a session returns; parameters are converted."""
     async with database.transaction() as session:
         session.add(SignInSession(token_digest="d", person_id=world.grace.id, created_at=NOW, last_seen_at=NOW))
     parameters = {"person_id": world.grace.id, "since": datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)}
@@ -62,7 +62,7 @@ async def test_values_come_in_their_columns_types(database: Database, reader: Re
 
 
 async def test_what_was_committed_is_seen_and_nothing_before(database: Database, reader: Reader, world: World) -> None:
-    """There is no stale window, and no half of a transaction."""
+    """A row is visible right after its commit, and not before."""
     async with database.transaction() as session:
         session.add(Organization(name="Initech", created_at=NOW))
         await session.flush()
@@ -75,7 +75,7 @@ async def test_what_was_committed_is_seen_and_nothing_before(database: Database,
 
 
 async def test_it_can_not_write(reader: Reader, world: World) -> None:
-    """Whatever statement it is given."""
+    """An UPDATE through the reader is refused."""
     name: Any = col(Organization.name)
     statement: Any = text("UPDATE organizations SET name = 'Mine' RETURNING name").columns(name)
 
@@ -86,14 +86,14 @@ async def test_it_can_not_write(reader: Reader, world: World) -> None:
 
 
 async def test_many_read_at_once(reader: Reader, world: World) -> None:
-    """More readers than connections take turns."""
+    """With more reads than connections, all are answered."""
     answers = await asyncio.gather(*(reader.rows(NAMES, {}) for _ in range(20)))
 
     assert answers == [[["Acme"], ["Globex"]]] * 20
 
 
 async def test_a_connection_that_was_lost_is_replaced(database: Database, reader: Reader, world: World) -> None:
-    """After a restart of the database's server, the next read has an answer."""
+    """After the server has closed the connections, the next read opens a new one."""
     if database.backend == "sqlite":
         pytest.skip("a file is not lost")
     await asyncio.gather(*(reader.rows(NAMES, {}) for _ in range(2)))
@@ -110,7 +110,7 @@ async def test_a_connection_that_was_lost_is_replaced(database: Database, reader
 
 
 async def test_a_reader_that_hangs_up_leaves_no_answer_for_the_next(reader: Reader, world: World) -> None:
-    """A read that was given up takes its connection with it."""
+    """After a read is cancelled, the next read gets its own answer and not the cancelled one's."""
     given_up = asyncio.ensure_future(reader.rows(EVERY_TYPE, {"person_id": world.ada.id, "since": NOW}))
     await asyncio.sleep(0)
     given_up.cancel()

@@ -1,4 +1,4 @@
-"""The walk finds every key of a table once, in steps, and those of them that are due."""
+"""The walk over a table's keys visits each key once, in steps, and returns those that are due."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -17,7 +17,7 @@ HOUR = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 async def whole_walk(database: Database) -> list[Walk]:
-    """Every stretch, to the end; due are the keys of odd numbers."""
+    """All steps of a walk in which the keys with odd numbers are due."""
     stretches: list[Walk] = []
     async with database.reading() as session:
         while not stretches or stretches[-1].last is not None:
@@ -34,7 +34,7 @@ async def whole_walk(database: Database) -> list[Walk]:
 
 @pytest.mark.parametrize("keys", [0, 1, 2, 3, 4, 7])
 async def test_every_key_is_walked_once(database: Database, monkeypatch: pytest.MonkeyPatch, keys: int) -> None:
-    """However many rows it has, whatever their order, and wherever a stretch ends."""
+    """The walk does not depend on how many rows a key has, on their order, or on where a step ends."""
     monkeypatch.setattr(models.engine.skip_scan, "KEYS_AT_A_TIME", 2)
     async with database.transaction() as session:
         session.add_all(
@@ -50,7 +50,7 @@ async def test_every_key_is_walked_once(database: Database, monkeypatch: pytest.
 
 
 async def test_rows_without_a_key_are_on_nobodys_way(database: Database) -> None:
-    """A table may have them."""
+    """Rows whose key is null are skipped."""
     async with database.transaction() as session:
         session.add_all(
             RefusedRequest(request_id=new_id(), key_id=None, reason="missing_key", at=HOUR) for _ in range(3)

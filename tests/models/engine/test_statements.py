@@ -1,4 +1,4 @@
-"""Deleting rows in small numbers, beside other writers."""
+"""Deleting rows in limited numbers, beside other writers."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +28,7 @@ async def batches(database: Database) -> set[int]:
 
 
 async def test_rows_are_deleted_the_oldest_first(database: Database) -> None:
-    """Up to the number given, and never a row at or after the moment."""
+    """At most the given number of rows goes, and never a row at or after the given moment."""
     await add_writers(database, 3, 1, 4, 2, 5)
     deleted, left = [], []
     for _ in range(3):
@@ -51,7 +51,7 @@ async def test_without_a_number_all_old_rows_are_deleted(database: Database) -> 
 
 
 async def test_a_key_of_two_columns_names_one_row(database: Database, world: World) -> None:
-    """Of two rows that share one of the columns, the other stays. The columns asked for are returned."""
+    """With a primary key of two columns, rows that share only one of them stay. The requested columns are returned."""
     async with database.transaction() as session:
         session.add_all(
             PastedKey(person_id=person.id, public_id=public_id, at=NOON)
@@ -75,7 +75,7 @@ async def test_a_key_of_two_columns_names_one_row(database: Database, world: Wor
 
 @pytest.mark.skipif(POSTGRES_URL is None, reason="SQLite has one writer at a time")
 async def test_a_row_that_another_transaction_holds_stays(database: Database) -> None:
-    """Nobody waits for it."""
+    """The deletion skips the locked row and does not wait for it."""
     await add_writers(database, 1, 2, 3)
     async with database.transaction() as other:
         await other.execute(update(UsageWriter).where(col(UsageWriter.batch) == 2).values(batch=20))

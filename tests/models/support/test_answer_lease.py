@@ -1,4 +1,4 @@
-"""A person is answered one question at a time, whoever races, and by no process for longer than it may."""
+"""The answer lease: one question of a person is answered at a time, also with several processes, for a limited time."""
 
 import asyncio
 from collections.abc import Callable
@@ -34,7 +34,7 @@ async def under_way(database: Database) -> list[UUID]:
 
 
 async def test_of_many_that_begin_at_once_one_does(make_database_url: Callable[[], str]) -> None:
-    """Twenty questions at two databases of the same address, as processes have them."""
+    """Of twenty questions of a person, begun through two databases as separate processes would, one gets the lease."""
     address = make_database_url()
     databases = [Database(address), Database(address)]
     questions = [new_id() for _ in range(20)]
@@ -50,7 +50,7 @@ async def test_of_many_that_begin_at_once_one_does(make_database_url: Callable[[
 
 
 async def test_of_many_that_take_over_at_once_one_does(make_database_url: Callable[[], str]) -> None:
-    """From an answer that had its time."""
+    """Of twenty questions that try to take over an expired lease, one gets it."""
     address = make_database_url()
     databases = [Database(address), Database(address)]
     questions = [new_id() for _ in range(20)]
@@ -67,7 +67,7 @@ async def test_of_many_that_take_over_at_once_one_does(make_database_url: Callab
 
 
 async def test_the_next_begins_when_it_has_ended(database: Database) -> None:
-    """The same question asked again waits too, and other people don't."""
+    """Until the lease is ended, the person's questions wait, the same question included. Other people's do not."""
     first, second, other = new_id(), new_id(), new_id()
 
     begun = [await begin(database, ADA, question) for question in (first, first, second)]
@@ -84,7 +84,7 @@ async def test_the_next_begins_when_it_has_ended(database: Database) -> None:
 
 
 async def test_who_had_their_time_ends_nobody_elses(database: Database) -> None:
-    """By the database's clock; a process that comes back to life finds that another question is being answered."""
+    """A question whose lease ran out can't end its successor's lease, and can't begin again while that one holds."""
     slow, next_one = new_id(), new_id()
     await begin(database, ADA, slow, seconds=0)
 
@@ -97,7 +97,7 @@ async def test_who_had_their_time_ends_nobody_elses(database: Database) -> None:
 
 
 async def test_it_lasts_so_long_by_the_databases_clock(database: Database) -> None:
-    """And is stored as every other instant is."""
+    """A lease ends the given number of seconds after the database's current time."""
     async with database.reading() as session:
         before = await database_now(session)
 
@@ -110,7 +110,7 @@ async def test_it_lasts_so_long_by_the_databases_clock(database: Database) -> No
 
 
 async def test_what_nobody_ended_is_dropped(database: Database) -> None:
-    """So many at a time; what is under way stays."""
+    """Expired leases are deleted, at most the given number at a time; one that still holds stays."""
     for number in range(3, 6):
         await begin(database, UUID(int=number), new_id(), seconds=0)
     living = new_id()
@@ -128,7 +128,7 @@ async def test_what_nobody_ended_is_dropped(database: Database) -> None:
 
 
 async def test_a_question_is_being_answered_until_it_ends_or_its_time_is_up(database: Database) -> None:
-    """Of that person only, by the database's clock."""
+    """The lease counts for its person only, and until it ends or runs out."""
     question = new_id()
     seen = []
     for seconds in (60, 0):

@@ -1,4 +1,4 @@
-"""Conversations are their person's alone, and are kept for 90 days after the last message."""
+"""Conversations belong to one person, and are deleted with their messages when the last message is old."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ from tests.support.world import World
 
 @pytest.fixture(params=["reader", "session"])
 async def source(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Source]:
-    """Either way to read."""
+    """Both ways to read: the reader and a session."""
     if request.param == "session":
         async with database.reading() as session:
             yield session
@@ -43,7 +43,7 @@ async def titles(database: Database) -> list[str]:
 
 
 async def test_a_conversation_is_found_by_its_person(database: Database, source: Source, world: World) -> None:
-    """As it was begun; by nobody else, whatever they are in the organization."""
+    """Its own person finds a conversation; nobody else does, not even an organization admin."""
     begun_by_mel = await begun(database, world.acme, world.mel, "x" * 80, at=NOON + timedelta(microseconds=1))
 
     found = await find_conversation(source, begun_by_mel.id, world.mel.id)
@@ -56,7 +56,7 @@ async def test_a_conversation_is_found_by_its_person(database: Database, source:
 
 
 async def test_a_person_has_their_own_in_each_organization(database: Database, source: Source, world: World) -> None:
-    """The last begun first, a page at a time."""
+    """A person's conversations are listed newest first, in pages, separately for each organization."""
     mine = [await begun(database, world.acme, world.grace, str(number)) for number in range(5)]
     elsewhere = await begun(database, world.globex, world.grace)
     await begun(database, world.acme, world.mel)
@@ -74,7 +74,9 @@ async def test_a_person_has_their_own_in_each_organization(database: Database, s
 
 
 async def test_a_message_is_noted(database: Database, source: Source, world: World) -> None:
-    """When it came and what the conversation is about now; of one that is no more, that it is."""
+    """
+    A message updates its conversation's time and subject. For a conversation that does not exist, False is returned.
+    """
     one, other = await begun(database, world.acme, world.ada), await begun(database, world.acme, world.ada)
     later = NOON + timedelta(minutes=5)
 
@@ -90,7 +92,7 @@ async def test_a_message_is_noted(database: Database, source: Source, world: Wor
 
 
 async def test_old_ones_go_with_their_messages(database: Database, world: World) -> None:
-    """The oldest first, so many at a time; a ticket stays, without its conversation."""
+    """The oldest conversations go first, a limited number at a time. A ticket stays without its conversation."""
     for days in (3, 1, 2, 0):
         question = await asked(database, await begun(database, world.acme, world.ada, str(days)))
         await answered(database, question)
@@ -127,7 +129,7 @@ async def test_old_ones_go_with_their_messages(database: Database, world: World)
 
 @pytest.mark.skipif(POSTGRES_URL is None, reason="SQLite has one writer")
 async def test_one_that_somebody_goes_on_with_stays(database: Database, world: World) -> None:
-    """Who drops old ones leaves it out, and waits for nobody."""
+    """The deletion skips a conversation that another transaction is adding to, without waiting for it."""
     conversation = await begun(database, world.acme, world.ada)
 
     async with database.transaction() as session:
@@ -141,7 +143,7 @@ async def test_one_that_somebody_goes_on_with_stays(database: Database, world: W
 
 
 async def test_one_that_is_dropped_meanwhile_is_told(database: Database, world: World) -> None:
-    """Who comes too late learns it before a message is kept."""
+    """A message to a conversation that is being deleted gets False before anything is stored."""
     conversation = await begun(database, world.acme, world.ada)
     has_begun = asyncio.Event()
 
@@ -160,7 +162,7 @@ async def test_one_that_is_dropped_meanwhile_is_told(database: Database, world: 
 
 
 async def test_what_a_transaction_began_it_sees(database: Database, world: World) -> None:
-    """Before it is committed; and nothing of it stays where the transaction is given up."""
+    """A conversation can be read in its own transaction before the commit, and is gone after a rollback."""
     with pytest.raises(RuntimeError):
         async with database.transaction() as session:
             conversation = await begin_conversation(

@@ -1,4 +1,4 @@
-"""A question is kept once and has one answer, whoever races; what is read is its person's own."""
+"""A question is stored once and has at most one answer, also with several processes; people read only their own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -33,7 +33,7 @@ from tests.support.world import World, make_world
 
 @pytest.fixture(params=["reader", "session"])
 async def source(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Source]:
-    """Either way to read."""
+    """Both ways to read: the reader and a session."""
     if request.param == "session":
         async with database.reading() as session:
             yield session
@@ -44,7 +44,7 @@ async def source(database: Database, request: pytest.FixtureRequest) -> AsyncIte
 
 
 async def test_a_message_is_read_whole(database: Database, source: Source, world: World) -> None:
-    """A question with its client's id and context, an answer with all that it was found to be."""
+    """All columns of a question and of an answer are read back."""
     conversation = await begun(database, world.acme, world.grace)
     key_id = new_id()
 
@@ -99,7 +99,7 @@ async def test_a_message_is_read_whole(database: Database, source: Source, world
 
 
 async def test_messages_are_their_persons_alone(database: Database, source: Source, world: World) -> None:
-    """Nobody else finds one by its id, or by the same id of another client's; a question has no answer by itself."""
+    """Another person finds neither the question's id nor its client message id. A new question has no answer."""
     question = await asked(database, await begun(database, world.acme, world.grace), client_message_id="one")
 
     assert await find_message(source, question.id, world.ada.id) is None
@@ -109,7 +109,7 @@ async def test_messages_are_their_persons_alone(database: Database, source: Sour
 
 
 async def test_two_people_may_use_one_clients_id(database: Database, source: Source, world: World) -> None:
-    """And one person may send any number of messages without an id."""
+    """A client message id is unique for one person only. Messages without an id can be repeated."""
     of_grace, of_mel = [await begun(database, world.acme, person) for person in (world.grace, world.mel)]
 
     first = await asked(database, of_grace, client_message_id="one")
@@ -122,7 +122,7 @@ async def test_two_people_may_use_one_clients_id(database: Database, source: Sou
 
 
 async def test_of_many_that_ask_at_once_under_one_id_one_is_kept(make_database_url: Callable[[], str]) -> None:
-    """Each begins a conversation for it; that of the others is not there afterwards either."""
+    """Of twelve concurrent requests with one client message id, one is stored; the others leave no conversation."""
     address = make_database_url()
     databases = [Database(address), Database(address)]
     world = await make_world(databases[0])
@@ -157,7 +157,7 @@ async def test_of_many_that_ask_at_once_under_one_id_one_is_kept(make_database_u
 
 
 async def test_of_many_that_answer_at_once_one_is_kept(make_database_url: Callable[[], str]) -> None:
-    """A question has one answer."""
+    """Of twelve concurrent answers to a question, one is stored."""
     address = make_database_url()
     databases = [Database(address), Database(address)]
     world = await make_world(databases[0])
@@ -184,7 +184,7 @@ async def test_of_many_that_answer_at_once_one_is_kept(make_database_url: Callab
 
 
 async def test_there_is_no_message_without_its_conversation(database: Database, world: World) -> None:
-    """Nor an answer without its question: the database itself refuses them."""
+    """The database refuses a message without its conversation, and an answer without its question."""
     conversation = await begun(database, world.acme, world.ada)
 
     with pytest.raises(IntegrityError):
@@ -194,7 +194,7 @@ async def test_there_is_no_message_without_its_conversation(database: Database, 
 
 
 async def test_remarks_answer_nothing(database: Database, source: Source, world: World) -> None:
-    """Any number of them may be in a conversation."""
+    """A remark answers no question; a conversation can have several."""
     question = await asked(database, await begun(database, world.acme, world.ada))
     for text in ("A person has it.", "They will write to you."):
         async with database.transaction() as session:
@@ -214,7 +214,7 @@ async def test_remarks_answer_nothing(database: Database, source: Source, world:
 
 
 async def test_the_last_of_each_conversation_are_read(database: Database, source: Source, world: World) -> None:
-    """Oldest first, and before a message where one is named."""
+    """Messages come oldest first: the last ones, or the last ones before a given message."""
     long, short, empty = [await begun(database, world.acme, world.ada) for _ in range(3)]
     kept: dict[str, MessageRecord] = {}
     for number in range(6):
@@ -240,7 +240,7 @@ async def test_the_last_of_each_conversation_are_read(database: Database, source
 
 
 async def test_many_conversations_are_one_statement(database: Database, world: World) -> None:
-    """However many there are."""
+    """The messages of five conversations are read by one statement."""
     conversations = [await begun(database, world.acme, world.ada) for _ in range(5)]
     messages = [await asked(database, conversation) for conversation in conversations]
     statements: list[object] = []
@@ -254,7 +254,7 @@ async def test_many_conversations_are_one_statement(database: Database, world: W
 
 
 async def test_what_a_person_asked_is_counted(database: Database, source: Source, world: World) -> None:
-    """Of theirs, in every organization, after the moment; answers and other people's don't count."""
+    """Questions after the moment count in all organizations. Answers and other people's questions don't."""
     at = [NOON + timedelta(minutes=minutes) for minutes in (2, 0, 1)]
     here, there = await begun(database, world.acme, world.grace), await begun(database, world.globex, world.grace)
     questions = [
@@ -270,7 +270,9 @@ async def test_what_a_person_asked_is_counted(database: Database, source: Source
 
 
 async def test_an_answer_is_rated_by_its_person(database: Database, source: Source, world: World) -> None:
-    """As often as they like; their own words and other people's answers are not theirs to rate."""
+    """
+    A person can rate an answer repeatedly, but not their own question, another person's answer or a missing message.
+    """
     question = await asked(database, await begun(database, world.acme, world.grace))
     answer = await answered(database, question)
     later = NOON + timedelta(hours=1)

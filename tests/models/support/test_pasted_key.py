@@ -1,4 +1,4 @@
-"""Ten different pasted keys a person and hour are looked up, however they are asked for."""
+"""A person can have ten different pasted keys looked up per hour."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ async def noted(database: Database) -> int:
 
 
 async def test_ten_different_ones_may_be_looked_up(database: Database, world: World) -> None:
-    """Those that were may be again, in any number and order; the first of the new ones take what is left."""
+    """Keys that were looked up can be repeated. Of new ones, the first take the places that are left."""
     first = await allowed(database, world.ada, ids(range(8)))
     beyond = await allowed(database, world.ada, ids([20, 3, 19, 3, 18, 20, 17]))
     again = await allowed(database, world.ada, ids([*range(8), 17, 18, 19, 20]))
@@ -44,7 +44,7 @@ async def test_ten_different_ones_may_be_looked_up(database: Database, world: Wo
 
 
 async def test_each_person_has_ten(database: Database, world: World) -> None:
-    """Of the same keys too; nothing asked is nothing noted."""
+    """The limit is each person's own, also for the same keys. An empty request stores nothing."""
     await allowed(database, world.ada, ids(range(10)))
 
     assert await allowed(database, world.ada, ids([10])) == set()
@@ -54,7 +54,7 @@ async def test_each_person_has_ten(database: Database, world: World) -> None:
 
 
 async def test_an_hour_later_they_are_free_again(database: Database, world: World) -> None:
-    """Counted from when each was looked up last, so that no hour has more than ten; what is over is dropped."""
+    """A key's hour begins at its latest lookup. Older rows are deleted."""
     await allowed(database, world.ada, ids(range(10)))
     almost = NOON + timedelta(minutes=59)
     later = NOON + timedelta(hours=1)
@@ -68,8 +68,8 @@ async def test_an_hour_later_they_are_free_again(database: Database, world: Worl
     assert await allowed(database, world.ada, ids([0, 1]), at=later) == set(ids([0]))
 
 
-async def test_who_asks_at_many_doors_at_once_gets_ten(make_database_url: Callable[[], str]) -> None:
-    """Twelve transactions at two databases of the same address, as processes have them, for three new keys each."""
+async def test_concurrent_lookups_of_a_person_get_ten(make_database_url: Callable[[], str]) -> None:
+    """Twelve concurrent transactions, through two databases as separate processes would, get ten keys together."""
     address = make_database_url()
     databases = [Database(address), Database(address)]
     world = await make_world(databases[0])
@@ -85,7 +85,7 @@ async def test_who_asks_at_many_doors_at_once_gets_ten(make_database_url: Callab
 
 
 async def test_old_ones_are_dropped(database: Database, world: World) -> None:
-    """Everybody's, so many at a time."""
+    """Everybody's old lookups are deleted, at most the given number at a time."""
     for person in (world.ada, world.mel):
         await allowed(database, person, ids(range(2)))
     await allowed(database, world.grace, ids([0]), at=NOON + timedelta(minutes=1))

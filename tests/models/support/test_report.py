@@ -1,4 +1,4 @@
-"""What the operator is told of an organization's answers is counted from what was said there, and nowhere else."""
+"""The operator's report on an organization's answers counts what is in that organization's conversations only."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -20,7 +20,7 @@ UNCLEAR = ("needs-details", "off-topic")
 
 @pytest.fixture(params=["reader", "session"])
 async def source(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Source]:
-    """Either way to read."""
+    """Both ways to read: the reader and a session."""
     if request.param == "session":
         async with database.reading() as session:
             yield session
@@ -37,7 +37,7 @@ async def exchange(
     *answers: tuple[str, bool],
     days_ago: int = 0,
 ) -> list[MessageRecord]:
-    """A conversation's answers: the case of each, and whether it was direct."""
+    """Asks and answers in a new conversation. `answers` has each answer's case, and whether it was direct."""
     at = NOON - timedelta(days=days_ago)
     conversation = await begun(database, organization, person, at=at)
     return [
@@ -60,7 +60,7 @@ async def rate(database: Database, answer: MessageRecord, *, helpful: bool) -> N
 
 
 async def hand_over(database: Database, organization: Organization, answer: MessageRecord) -> None:
-    """A ticket, and the remark that there is one, which is no answer."""
+    """Stores a ticket and the remark about it, which does not count as an answer."""
     async with database.transaction() as session:
         await keep_answer(
             session,
@@ -85,7 +85,7 @@ async def hand_over(database: Database, organization: Organization, answer: Mess
 
 
 async def test_answers_are_counted_by_case(database: Database, source: Source, world: World) -> None:
-    """With direct ones, ratings, and those after which the conversation went to people: its last answer before that."""
+    """A hand-over counts for the last answer before it. Direct answers and ratings are counted, too."""
     one = await exchange(
         database, world.acme, world.ada, ("key-deleted", True), ("needs-details", False), ("key-deleted", True)
     )
@@ -115,7 +115,7 @@ async def test_answers_are_counted_by_case(database: Database, source: Source, w
 
 
 async def test_what_was_not_understood_is_listed(database: Database, source: Source, world: World) -> None:
-    """The question's words and what they were taken for; the newest first, of this organization and time alone."""
+    """Unclear questions of this organization and period are listed newest first, with topic, language and case."""
     answers = await exchange(
         database, world.acme, world.ada, ("off-topic", False), ("key-deleted", True), ("needs-details", False)
     )
@@ -134,7 +134,7 @@ async def test_what_was_not_understood_is_listed(database: Database, source: Sou
 
 
 async def test_helpful_answers_are_listed_with_their_keys(database: Database, source: Source, world: World) -> None:
-    """Those that are called so, of this organization and time alone."""
+    """Answers rated as helpful, of this organization and period, are listed with the key that they are about."""
     key_id = new_id()
     conversation = await begun(database, world.acme, world.ada)
     about_a_key = await answered(

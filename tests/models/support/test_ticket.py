@@ -1,4 +1,4 @@
-"""Tickets are listed whole, mailed by one at a time, and outlive their conversation."""
+"""Tickets are listed whole, mailed by one process at a time, and outlive their conversation."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -38,7 +38,7 @@ LATER = NOON + timedelta(minutes=5)
 
 @pytest.fixture(params=["reader", "session"])
 async def source(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Source]:
-    """Either way to read."""
+    """Both ways to read: the reader and a session."""
     if request.param == "session":
         async with database.reading() as session:
             yield session
@@ -57,7 +57,7 @@ async def written(
     conversation: ConversationRecord | None = None,
     is_addressed: bool = True,
 ) -> Ticket:
-    """A ticket that is due so many minutes after noon, when it was written."""
+    """A ticket that was written, and is due, `number` minutes after noon."""
     at = NOON + timedelta(minutes=number)
     row = Ticket(
         organization_id=world.acme.id,
@@ -87,7 +87,7 @@ async def claimed(database: Database, *, minute: int = 60) -> OutgoingTicket | N
 
 
 async def test_conversations_have_their_tickets(database: Database, source: Source, world: World) -> None:
-    """Read for several at once; one that was not handed over has none."""
+    """The tickets of several conversations are read at once; one without a ticket is left out."""
     first, second, third = [await begun(database, world.acme, world.mel) for _ in range(3)]
     ticket, other = (
         await written(database, world, conversation=first),
@@ -100,7 +100,7 @@ async def test_conversations_have_their_tickets(database: Database, source: Sour
 
 
 async def test_a_ticket_outlives_its_conversation(database: Database, world: World) -> None:
-    """What was handed over stays, whatever is dropped for its age."""
+    """When its conversation is deleted, a ticket keeps its text."""
     conversation = await begun(database, world.acme, world.mel)
     ticket = await written(database, world, conversation=conversation)
 
@@ -113,7 +113,7 @@ async def test_a_ticket_outlives_its_conversation(database: Database, world: Wor
 
 
 async def test_a_persons_are_told_by_when_they_were(database: Database, world: World) -> None:
-    """After the moment, oldest first, of this person alone; an organization's are counted."""
+    """The instants of a person's hand-overs after a moment come oldest first. An organization's are counted."""
     for number in range(3):
         await written(database, world, number)
     await written(database, world, 1, name="ada")
@@ -130,7 +130,7 @@ async def test_a_persons_are_told_by_when_they_were(database: Database, world: W
 
 
 async def test_the_operators_list_is_newest_first(database: Database, world: World) -> None:
-    """With the words and whose they are; as many as asked for, those not sent, or the one."""
+    """Tickets are listed with text and person: all, the last ones, the unsent ones, or a single one."""
     sent, waiting, newest = [await written(database, world, number) for number in range(3)]
     async with database.transaction() as session:
         await mark_sent(session, sent.id, NOON)
@@ -149,7 +149,9 @@ async def test_the_operators_list_is_newest_first(database: Database, world: Wor
 
 
 async def test_what_is_due_for_longest_is_claimed_first(database: Database, world: World) -> None:
-    """Each by one alone until its time is over; what has no address, or is not due, is nobody's."""
+    """
+    A claimed ticket is not claimed again before its claim ends. One without an address, or not yet due, is skipped.
+    """
     second, first = await written(database, world, 2), await written(database, world, 1)
     await written(database, world, is_addressed=False)
     await written(database, world, 61)
@@ -176,7 +178,7 @@ async def test_what_is_due_for_longest_is_claimed_first(database: Database, worl
 
 
 async def test_a_claim_is_one_processs(make_database_url: Callable[[], str]) -> None:
-    """Of many that claim at once, each ticket has one."""
+    """Of twelve concurrent claims on five tickets, each ticket gets one."""
     address = make_database_url()
     databases = [Database(address), Database(address)]
     world = await make_world(databases[0])
@@ -190,7 +192,7 @@ async def test_a_claim_is_one_processs(make_database_url: Callable[[], str]) -> 
 
 
 async def test_by_hand_a_ticket_is_sent_again(database: Database, world: World) -> None:
-    """One that was sent, and one without an address: to this address, counted from the beginning."""
+    """A ticket that was sent, or had no address, can be claimed for a new address; its attempts start at 1."""
     sent, unaddressed = await written(database, world), await written(database, world, is_addressed=False)
     async with database.transaction() as session:
         await mark_sent(session, sent.id, NOON)
@@ -212,7 +214,7 @@ async def test_by_hand_a_ticket_is_sent_again(database: Database, world: World) 
 
 
 async def test_what_became_of_it_is_noted(database: Database, world: World) -> None:
-    """A failure is cut to what fits; one that was sent meanwhile has none."""
+    """A failure is cut to the column's length. A ticket that was sent meanwhile stays sent, without a failure."""
     await written(database, world, 1)
     await written(database, world, 2)
     failed, sent = await claimed(database), await claimed(database)
@@ -233,7 +235,7 @@ async def test_what_became_of_it_is_noted(database: Database, world: World) -> N
 
 
 async def test_whatever_a_mail_server_says_is_noted(database: Database, world: World) -> None:
-    """What no column takes is replaced: a letter whose failure can't be noted would be tried for ever."""
+    """Characters that the column can't store are replaced; otherwise the failure could not be stored."""
     await written(database, world, 1)
     failed = await claimed(database)
     assert failed is not None
@@ -248,7 +250,7 @@ async def test_whatever_a_mail_server_says_is_noted(database: Database, world: W
 
 
 async def test_old_tickets_are_dropped(database: Database) -> None:
-    """With the conversation that they hold, sent or not; so many at a time."""
+    """Old tickets are deleted whether sent or not, at most the given number at a time."""
     world = await make_world(database)
     days = (0, 1, 2, KEPT_DAYS + 2)
     rows = [

@@ -1,4 +1,4 @@
-"""What is read of keys' usage: hours, days that are made of hours at any moment, months, and calls since a deletion."""
+"""Queries of usage counts: hours, days made of hours, months, and calls since a deletion."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ MIDNIGHT = NOON.replace(hour=0)
 
 @pytest.fixture(params=["reader", "session"])
 async def source(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Source]:
-    """Either way to read."""
+    """Both ways to read: the reader and a session."""
     if request.param == "session":
         async with database.reading() as session:
             yield session
@@ -30,7 +30,7 @@ async def source(database: Database, request: pytest.FixtureRequest) -> AsyncIte
 
 
 def sums(rows: list[Counted]) -> dict[tuple[UUID, datetime], list[int]]:
-    """What is counted for each key and beginning, its rows together."""
+    """The counts of each key and period, summed over its rows."""
     found: dict[tuple[UUID, datetime], list[int]] = {}
     for row in rows:
         before = found.get((row.key_id, row.start), [0] * len(OUTCOMES))
@@ -39,7 +39,7 @@ def sums(rows: list[Counted]) -> dict[tuple[UUID, datetime], list[int]]:
 
 
 async def test_hours_of_a_time_have_both_of_its_ends(database: Database, source: Source) -> None:
-    """And no hour before or after, and none of another key."""
+    """The hours from `since` to `until` are returned, both ends included, of the given key only."""
     hours = [NOON + number * HOUR for number in range(-2, 4)]
     await store(database, *(hour_of(ONE, hour, allowed=number) for number, hour in enumerate(hours)))
     await store(database, hour_of(OTHER, NOON, allowed=99))
@@ -50,7 +50,7 @@ async def test_hours_of_a_time_have_both_of_its_ends(database: Database, source:
 
 
 async def test_every_outcome_is_told_apart(database: Database, source: Source) -> None:
-    """By the hour as by the day."""
+    """Each outcome has its own count, by hour and by day."""
     counts = {outcome: number for number, outcome in enumerate(OUTCOMES, start=1)}
     await store(database, hour_of(ONE, NOON, **counts), hour_of(ONE, NOON + HOUR, **counts))
 
@@ -62,7 +62,7 @@ async def test_every_outcome_is_told_apart(database: Database, source: Source) -
 
 
 async def test_a_day_begins_and_ends_in_utc(database: Database, source: Source) -> None:
-    """Whatever the zone of the server, of the database or of who asks."""
+    """Days begin and end in UTC, also on a day when summer time begins."""
     first, last = datetime(2026, 3, 29, 0, tzinfo=UTC), datetime(2026, 3, 29, 23, tzinfo=UTC)
     await store(
         database,
@@ -82,7 +82,7 @@ async def test_a_day_begins_and_ends_in_utc(database: Database, source: Source) 
 async def test_a_day_is_the_same_while_hours_are_made_into_days(
     database: Database, source: Source, dropped: int
 ) -> None:
-    """Before, after, and where only some of its hours were dropped so far."""
+    """A day's counts are the same before, during and after its hours are made into a day's row."""
     hours = [MIDNIGHT - DAY + number * HOUR for number in range(48)]
     await store(database, *(hour_of(key_id, hour, allowed=1, deleted_key=2) for key_id in (ONE, TWO) for hour in hours))
     async with database.transaction() as session:
@@ -95,7 +95,7 @@ async def test_a_day_is_the_same_while_hours_are_made_into_days(
 
 
 async def test_a_day_s_own_row_counts_within_the_time_alone(database: Database, source: Source) -> None:
-    """As hours do."""
+    """The rows of days are limited to the requested period, as hours are."""
     await store(database, *(day_of(ONE, MIDNIGHT + number * DAY, rate_limited=number) for number in range(5)))
 
     rows = await counted_by_day(source, [ONE], since=MIDNIGHT + DAY, until=MIDNIGHT + 4 * DAY - MOMENT)
@@ -104,7 +104,7 @@ async def test_a_day_s_own_row_counts_within_the_time_alone(database: Database, 
 
 
 async def test_several_keys_are_asked_for_at_once(database: Database, source: Source) -> None:
-    """As many as there are, and each has its own."""
+    """Each of several keys gets its own counts."""
     keys = [uuid4() for _ in range(11)]
     await store(database, *(hour_of(key_id, NOON, allowed=number) for number, key_id in enumerate(keys)))
 
@@ -116,7 +116,7 @@ async def test_several_keys_are_asked_for_at_once(database: Database, source: So
 
 
 async def test_the_ends_of_time_are_no_failure(database: Database, source: Source) -> None:
-    """What a person may ask for, a database may be asked."""
+    """The earliest and the latest instant of datetime are accepted as bounds."""
     await store(database, hour_of(ONE, NOON, allowed=1))
     first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -127,7 +127,7 @@ async def test_the_ends_of_time_are_no_failure(database: Database, source: Sourc
 
 
 async def test_a_month_is_told_by_its_beginning(database: Database, source: Source) -> None:
-    """And one in which nothing passed is none."""
+    """A month's record is found by the month's beginning; a month without requests has none."""
     await store(database, month_of(ONE, NOON, previous=NOON - HOUR, allowed=37), month_of(OTHER, NOON, allowed=1))
 
     november = await month_record(source, ONE, month=datetime(2026, 11, 1, tzinfo=UTC))
@@ -138,7 +138,7 @@ async def test_a_month_is_told_by_its_beginning(database: Database, source: Sour
 
 
 async def test_calls_since_a_deletion_are_those_of_hours_and_days(database: Database, source: Source) -> None:
-    """Of each of the keys; none for one that nobody has called since."""
+    """Calls with a deleted key are summed over hours and days. A key without calls has 0."""
     await store(
         database,
         hour_of(ONE, NOON, deleted_key=5, replaced_secret=100),

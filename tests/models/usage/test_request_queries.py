@@ -1,4 +1,4 @@
-"""What is read of requests with a key: the newest that were refused, and who makes those that pass."""
+"""Queries of requests with a key: the newest refused ones, and the callers of the allowed ones."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -20,7 +20,7 @@ NEVER_WAS = UUID("01a00000-0000-7000-8000-000000000000")
 
 @pytest.fixture(params=["reader", "session"])
 async def source(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Source]:
-    """Either way to read."""
+    """Both ways to read: the reader and a session."""
     if request.param == "session":
         async with database.reading() as session:
             yield session
@@ -32,14 +32,14 @@ async def source(database: Database, request: pytest.FixtureRequest) -> AsyncIte
 
 @pytest.fixture
 async def keys(database: Database, world: World) -> list[ApiKey]:
-    """Three, of which the last is a tombstone."""
+    """Three keys, the last one a tombstone."""
     rows = [key_of(world.acme), key_of(world.globex), key_of(world.acme, deleted_at=NOON)]
     await store(database, *rows)
     return rows
 
 
 async def test_the_newest_of_each_key_are_read(database: Database, source: Source, keys: list[ApiKey]) -> None:
-    """In the order in which they were written, newest first; one with fewer has all, and one with none has none."""
+    """Each key gets at most `of_each` refusals, newest first. A key without refusals has none."""
     one, two, three = (key.id for key in keys)
     rows = [refused(key_id, user_agent=str(number)) for number in range(5) for key_id in (one, two)]
     await store(database, *rows, refused(three), refused(None, RefusedReason.UNKNOWN_KEY))
@@ -57,7 +57,7 @@ async def test_the_newest_of_each_key_are_read(database: Database, source: Sourc
 
 
 async def test_a_refusal_is_read_whole(database: Database, source: Source, keys: list[ApiKey], world: World) -> None:
-    """Which, why, when, from where, and for which agent."""
+    """All columns of a refused request are read back."""
     row = refused(
         keys[0].id,
         RefusedReason.AGENT_NOT_IN_SCOPE,
@@ -84,7 +84,7 @@ async def test_a_refusal_is_read_whole(database: Database, source: Source, keys:
 async def test_what_is_no_fault_of_a_key_is_no_refusal_of_it(
     database: Database, source: Source, keys: list[ApiKey]
 ) -> None:
-    """Neither shown nor counted among the newest, even where the key was known."""
+    """Refusals for reasons that the key did not cause are neither shown nor counted among the newest."""
     reasons = [*RefusedReason, RefusedReason.UNAVAILABLE, RefusedReason.GATEWAY_NOT_ALLOWED]
     await store(database, *(refused(keys[0].id, reason) for reason in reasons))
 
@@ -94,7 +94,7 @@ async def test_what_is_no_fault_of_a_key_is_no_refusal_of_it(
 
 
 async def test_callers_come_the_last_seen_first(database: Database, source: Source, keys: list[ApiKey]) -> None:
-    """Those of the keys that are asked for; what requests did not tell is null."""
+    """Callers come sorted by last use, for the requested keys only. An empty address or user agent is null."""
     one, two, three = (key.id for key in keys)
     await store(
         database,
@@ -115,7 +115,7 @@ async def test_callers_come_the_last_seen_first(database: Database, source: Sour
 
 
 async def test_agents_are_named_with_their_organization(database: Database, source: Source, world: World) -> None:
-    """Deleted ones, too; one that never was is left out."""
+    """Agents are found with their organization, deleted ones included. An unknown id is left out."""
     agents: list[Agent] = [world.own, world.retired, world.theirs]
 
     named = await named_agents(source, [*(agent.id for agent in agents), NEVER_WAS])

@@ -1,4 +1,4 @@
-"""What ledgers write: once, whatever happens to the connection, added up over processes, and no more than is kept."""
+"""The usage store: each batch is written once, counts add up over processes, and only the newest rows are kept."""
 
 import asyncio
 import random
@@ -38,7 +38,7 @@ PROCESSES = 4
 
 @pytest.fixture
 async def store(database: Database) -> AsyncIterator[UsageStore]:
-    """One that has written nothing yet."""
+    """A store that has written nothing yet."""
     async with stores(database) as [made]:
         yield made
 
@@ -49,7 +49,7 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> Commits:
 
 
 def refused(number: int, key_id: str | None = KEY, **facts: str | None) -> Refused:
-    """One refused request of so many milliseconds past noon."""
+    """A refused request `number` milliseconds past noon."""
     told = {"ip_address": "203.0.113.7", "user_agent": "curl/8.5.0", "agent_id": None, "detail": None, **facts}
     return Refused(new_id().hex, key_id, "rate_limited", NOON_SECONDS * 1000 + number, **told)
 
@@ -63,7 +63,7 @@ def seen(
 
 
 def refused_numbers(kept: list[RefusedRequest], key_id: str | None = KEY) -> list[int]:
-    """Which of them are there, in the order in which they were written."""
+    """The numbers of a key's refused requests, in the order in which they were written."""
     of_key = [each for each in kept if (each.key_id and each.key_id.hex) == key_id]
     return [
         round((each.at - NOON) / timedelta(milliseconds=1))
@@ -72,7 +72,7 @@ def refused_numbers(kept: list[RefusedRequest], key_id: str | None = KEY) -> lis
 
 
 async def test_counts_are_added_to_their_hour_and_month(store: UsageStore, database: Database) -> None:
-    """By outcome; what passed is what the month comes to, and is told."""
+    """Counts add up by outcome. The month adds up allowed requests; its new total is returned."""
     outcomes = {"rate_limited": 2, "quota_exceeded": 3, "agent_not_in_scope": 4, "deleted_key": 5, "replaced_secret": 6}
     first = await store.write(
         Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 1, **outcomes), counts(OTHER, NOON_SECONDS, NOVEMBER, 7)])
@@ -87,7 +87,7 @@ async def test_counts_are_added_to_their_hour_and_month(store: UsageStore, datab
 
 
 async def test_hours_and_months_are_told_apart(store: UsageStore, database: Database) -> None:
-    """The last hour of November and the first of December."""
+    """Counts of hours around a change of month go to the right hours and months."""
     turn = datetime(2026, 12, 1, tzinfo=UTC)
     for number, hour in enumerate((DECEMBER - 3600, DECEMBER, DECEMBER + 3600), 1):
         await store.write(Batch(number, [counts(KEY, hour, NOVEMBER if hour < DECEMBER else DECEMBER, number)]))
@@ -100,7 +100,7 @@ async def test_hours_and_months_are_told_apart(store: UsageStore, database: Data
 
 
 async def test_a_key_whose_requests_never_passed_has_hours_and_no_month(store: UsageStore, database: Database) -> None:
-    """It was not used."""
+    """Refused requests only are counted in the hour, without a row for the month."""
     told = await store.write(Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, deleted_key=3)]))
 
     assert told == {}
@@ -109,7 +109,7 @@ async def test_a_key_whose_requests_never_passed_has_hours_and_no_month(store: U
 
 
 async def test_a_batch_that_wants_no_totals_is_told_none(store: UsageStore, database: Database) -> None:
-    """It is written all the same."""
+    """Without `wants_totals`, the batch is written and no totals are returned."""
     told = await store.write(Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 3)], wants_totals=False))
 
     assert told == {}
@@ -118,7 +118,7 @@ async def test_a_batch_that_wants_no_totals_is_told_none(store: UsageStore, data
 
 
 async def test_the_last_use_is_the_last_whoever_writes_first(store: UsageStore, database: Database) -> None:
-    """To the millisecond, that of a replaced secret, too; where there is none, what was there stays."""
+    """The latest use wins whatever the order of writing, also for the previous secret. None leaves the stored value."""
     began = NOON_SECONDS * 1000
     uses = [(5, None), (9, 7), (3, 2), (4, None), (8, None)]
     for number, (last_used, previous) in enumerate(uses, 1):
@@ -138,7 +138,7 @@ async def test_the_last_use_is_the_last_whoever_writes_first(store: UsageStore, 
 
 
 async def test_a_batch_is_written_once(store: UsageStore, database: Database) -> None:
-    """Whatever is in it: its number tells."""
+    """A batch that is sent again is recognized by its number and not written again."""
     batch = Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 3)], [seen(1)], [refused(1)], [KEY], [KEY])
 
     first, *more = [await store.write(batch) for _ in range(3)]
@@ -154,7 +154,7 @@ async def test_a_batch_is_written_once(store: UsageStore, database: Database) ->
 async def test_a_batch_whose_commit_was_not_heard_of_is_written_once(
     store: UsageStore, database: Database, commits: Commits, lost: list[str]
 ) -> None:
-    """The connection broke before the commit or after it: only the database knows."""
+    """Whether the connection broke before or after the commit, sending the batch again writes it exactly once."""
     await store.write(Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 100)]))
     batch = Batch(2, [counts(KEY, NOON_SECONDS, NOVEMBER, 3)], [seen(1)], [refused(1)])
     commits.lose(*lost)
@@ -172,7 +172,7 @@ async def test_a_batch_whose_commit_was_not_heard_of_is_written_once(
 
 
 async def test_a_caller_is_one_row(store: UsageStore, database: Database) -> None:
-    """From when it was seen first to when it was seen last, with all its requests; another key's is another."""
+    """A caller's row has its first and last use and the sum of its requests. Key and user agent make another row."""
     await store.write(Batch(1, callers=[seen(1, first=10, last=20, requests=3), seen(1, key_id=OTHER)]))
     await store.write(Batch(2, callers=[seen(1, first=5, last=15, requests=4)]))
     await store.write(Batch(3, callers=[seen(1, first=12, last=30, requests=5), seen(1, user_agent="wget")]))
@@ -186,7 +186,7 @@ async def test_a_caller_is_one_row(store: UsageStore, database: Database) -> Non
 
 
 async def test_the_newest_callers_of_a_key_are_kept(store: UsageStore, database: Database) -> None:
-    """By when they were seen last; another key's are left alone."""
+    """The callers of a crowded key seen last are kept; another key's are not touched."""
     few = [seen(number, last=number, key_id=OTHER) for number in range(CALLERS_KEPT + 5)]
     many = [seen(number, last=number) for number in range(CALLERS_KEPT + 5)]
     random.shuffle(many)
@@ -200,7 +200,7 @@ async def test_the_newest_callers_of_a_key_are_kept(store: UsageStore, database:
 
 
 async def test_the_newest_refused_requests_of_a_key_are_kept(store: UsageStore, database: Database) -> None:
-    """1,000, in the order in which they were written; of another key and of none, nothing goes for it."""
+    """The newest 1,000 refusals of a crowded key are kept; those of other keys, and without a key, are not touched."""
     others = [refused(number, key_id) for number in range(REFUSED_KEPT + 7) for key_id in (OTHER, None)]
     await store.write(Batch(1, refused=[*others, *map(refused, range(REFUSED_KEPT))], crowded_keys=[KEY]))
     untouched = await rows(database, RefusedRequest)
@@ -215,7 +215,7 @@ async def test_the_newest_refused_requests_of_a_key_are_kept(store: UsageStore, 
 async def test_the_newest_refused_requests_without_a_key_are_kept(
     store: UsageStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of keys stay."""
+    """Refusals without a key are cut to the newest; those with a key stay."""
     for module in (models.usage.store_postgresql, models.usage.store_sqlite):
         monkeypatch.setattr(module, "REFUSED_KEPT_WITHOUT_A_KEY", 40)
     of_key = [refused(number) for number in range(100)]
@@ -231,7 +231,7 @@ async def test_the_newest_refused_requests_without_a_key_are_kept(
 
 
 async def test_a_refused_request_is_kept_with_all_that_is_known(store: UsageStore, database: Database) -> None:
-    """And with nothing in the place of what is not."""
+    """All columns are stored; a missing value is stored as null."""
     agent_id = new_id()
     whole = Refused(
         new_id().hex, KEY, "agent_not_in_scope", to_ms(NOON) + 7, "2001:db8::7", "curl", agent_id.hex, "Too long by 3."
@@ -273,7 +273,7 @@ ODD_TEXTS = [
 
 
 async def test_any_text_comes_back_as_it_was(store: UsageStore, database: Database) -> None:
-    """Whatever a stranger calls itself, alone in its batch and among others."""
+    """Any user agent and any detail is stored unchanged, alone in its batch and among others."""
     chance = random.Random(20261124)
     texts = {cleaned(chance.randbytes(chance.randrange(300))) for _ in range(200)} | {cleaned(b"\x00"), *ODD_TEXTS}
     number = 0
@@ -294,7 +294,7 @@ async def test_any_text_comes_back_as_it_was(store: UsageStore, database: Databa
 
 
 async def test_the_month_of_many_keys_is_known_at_once(store: UsageStore) -> None:
-    """More than a statement of SQLite has places for; a key without requests is left out."""
+    """More keys than SQLite has parameters for can be asked for at once. A key without requests is left out."""
     many = [f"{number:032x}" for number in range(1500)]
     rows = [counts(key_id, NOON_SECONDS, NOVEMBER, number) for number, key_id in enumerate(many, 1)]
     await store.write(Batch(1, rows[:-1]))
@@ -304,7 +304,7 @@ async def test_the_month_of_many_keys_is_known_at_once(store: UsageStore) -> Non
 
 
 async def test_several_processes_add_up_and_hold_nobody_up(database: Database) -> None:
-    """Keys and callers in common, written at the same time: every count is there, and no batch is refused."""
+    """Processes that write the same keys and callers at once lose no count, and no batch is refused."""
     chance = random.Random(7)
     many = [f"{number:032x}" for number in range(20)]
     expected: Counter[str] = Counter()
@@ -338,7 +338,7 @@ async def test_several_processes_add_up_and_hold_nobody_up(database: Database) -
 async def test_a_caller_that_another_process_writes_is_left_to_it(
     store: UsageStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody waits for it, as the other might wait for this one's."""
+    """A row that another process has locked is not deleted, and the write does not wait for it."""
     monkeypatch.setitem(models.usage.store_postgresql._SERVER_SETTINGS, "lock_timeout", "50")
     await store.write(Batch(1, callers=[seen(number, last=number) for number in range(CALLERS_KEPT + 3)]))
     async with database.transaction() as session:
@@ -351,7 +351,7 @@ async def test_a_caller_that_another_process_writes_is_left_to_it(
 
 
 async def test_company_is_another_process_that_writes_now(store: UsageStore, database: Database) -> None:
-    """Not the process itself, and not one that is gone."""
+    """`has_company` is true while another process writes, and false once its last write is an hour old."""
     await store.write(Batch(1))
     alone = await store.has_company()
     async with stores(database) as [other]:
@@ -370,7 +370,7 @@ async def test_company_is_another_process_that_writes_now(store: UsageStore, dat
 async def test_a_database_that_is_held_up_is_unavailable_and_nothing_is_half_written(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another holds what the batch has to change: afterwards it is written, once."""
+    """A batch that meets a lock fails without a trace; sent again later, it is written once."""
     monkeypatch.setattr(models.usage.store_sqlite, "BUSY_TIMEOUT_MS", 50)
     monkeypatch.setitem(models.usage.store_postgresql._SERVER_SETTINGS, "lock_timeout", "50")
     batch = Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 3)], [seen(1)], [refused(1)])
@@ -390,7 +390,7 @@ async def test_a_database_that_is_held_up_is_unavailable_and_nothing_is_half_wri
 
 
 async def test_a_database_that_is_not_there_is_unavailable(database: Database) -> None:
-    """Whatever is asked of it."""
+    """Every operation of the store raises DatabaseUnavailable."""
     if database.backend == POSTGRESQL:
         nowhere = database_url("postgresql://nobody@127.0.0.1:1/nothing")
         store: UsageStore = models.usage.store_postgresql.PostgresUsageStore(nowhere)
@@ -406,7 +406,7 @@ async def test_a_database_that_is_not_there_is_unavailable(database: Database) -
 
 
 async def test_a_store_that_was_closed_opens_again(database: Database) -> None:
-    """With the number that it had come to."""
+    """After closing, the store opens again and still recognizes a batch by its number."""
     store = make_store(database)
     await store.write(Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 3)]))
     await store.close()
