@@ -42,6 +42,11 @@ MARKED_BY_IMPORT = {
     "tests.support.servers.redis_server": "redis",
 }
 """A module that uses these starts processes of Keydesk, or a Redis."""
+WAITS_FOR_OTHER_PROGRAMS = ("browser", "gateways", "processes", "redis")
+"""
+Tests with these markers are flaky: they wait some seconds for a browser or a server, and a shared machine can stand still
+for longer. Such a test gets a second attempt, which the report counts as rerun. No other test gets one.
+"""
 
 
 MADE_ANEW = re.compile(r"(?<=kd_)\w{6,}(?:…\w+)?|(?<=_)[0-9a-f]{32}\b")
@@ -64,6 +69,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         used = {str(getattr(each, "__module__", "")) for each in vars(getattr(item, "module", item)).values()}
         for module in used & MARKED_BY_IMPORT.keys():
             item.add_marker(MARKED_BY_IMPORT[module])
+        if any(item.get_closest_marker(name) for name in WAITS_FOR_OTHER_PROGRAMS):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 class Clock:

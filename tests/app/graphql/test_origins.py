@@ -173,4 +173,4 @@ async def test_refused_pages_are_logged_once_a_minute(caplog: pytest.LogCaptureF
             await http.post("/graphql", headers={"origin": FOE})
 
     assert len(caplog.messages) == 2
-    assert "since the last such line: 2." in caplog.messages[1]
+    assert "since the last message: 2." in caplog.messages[1]
