@@ -44,8 +44,8 @@ MARKED_BY_IMPORT = {
 """A module that uses these starts processes of Keydesk, or a Redis."""
 WAITS_FOR_OTHER_PROGRAMS = ("browser", "gateways", "processes", "redis")
 """
-Tests with these markers are flaky: they wait some seconds for a browser or a server, and a shared machine can stand still
-for longer. Such a test gets a second attempt, which the report counts as rerun. No other test gets one.
+Tests with these markers are flaky: they wait some seconds for a browser or a server, and a shared machine can stand
+still for longer. Such a test gets a second attempt, which the report counts as rerun. No other test gets one.
 """
 
 
