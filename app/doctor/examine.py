@@ -117,7 +117,7 @@ async def _clock(database: Database, clock: Callable[[], datetime]) -> Finding:
         after = clock()
     skew = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0.0)
     if skew <= SKEW_SECONDS:
-        return Finding("clock", True, f"within {SKEW_SECONDS:g} s of the database's clock clock clock clock clock")
+        return Finding("clock", True, f"within {SKEW_SECONDS:g} s of the database's clock")
     return Finding(
         "clock",
         True,
