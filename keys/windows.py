@@ -1,6 +1,6 @@
 """Limits of the form "N in a window of time": when there is room again, and what each person has used in a minute."""
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from math import ceil
@@ -34,21 +34,24 @@ class PersonalWindow:
 
     def __init__(self, people_at_most: int = PEOPLE_AT_MOST) -> None:
         self._people_at_most = people_at_most
-        self._used: OrderedDict[UUID, deque[tuple[datetime, int]]] = OrderedDict()
+        self._used: OrderedDict[UUID, list[tuple[datetime, int]]] = OrderedDict()
 
-    def used(self, person_id: UUID, now: datetime) -> deque[tuple[datetime, int]]:
-        """The times and costs of the person's uses in the last minute, oldest first."""
+    def used(self, person_id: UUID, now: datetime) -> list[tuple[datetime, int]]:
+        """
+        The times and costs of the person's uses in the last minute, in the order in which they were added.
+
+        Uses later than now are forgotten: the clock was set back.
+        """
         used = self._used.get(person_id)
         if used is None:
-            return deque()
+            return []
         self._used.move_to_end(person_id)
-        while used and not now - A_MINUTE < used[0][0] <= now:  # later than now: the clock was set back
-            used.popleft()
+        used[:] = [each for each in used if now - A_MINUTE < each[0] <= now]
         return used
 
     def add(self, person_id: UUID, now: datetime, cost: int = 1) -> None:
         """Counts a use with this cost."""
-        self._used.setdefault(person_id, deque()).append((now, cost))
+        self._used.setdefault(person_id, []).append((now, cost))
         self._used.move_to_end(person_id)
         if len(self._used) > self._people_at_most:
             self._used.popitem(last=False)
@@ -79,7 +82,7 @@ class PersonalLimit:
         self._window.add(person_id, now, cost)
 
 
-def _given_back(used: deque[tuple[datetime, int]], surplus: int) -> datetime:
+def _given_back(used: list[tuple[datetime, int]], surplus: int) -> datetime:
     """The time of the use after whose expiry there is room for the surplus."""
     freed = 0
     for at, cost in used:

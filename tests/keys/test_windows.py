@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from keys.refusals import TooManyRequests
-from keys.windows import A_DAY, A_MINUTE, PersonalLimit, free_at, retry_after, seconds_until
+from keys.windows import A_DAY, A_MINUTE, PersonalLimit, PersonalWindow, free_at, retry_after, seconds_until
 from models.engine.ids import new_id
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -78,6 +78,16 @@ def test_a_budget_is_spent_and_comes_back_after_a_minute() -> None:
     budget.use(person, later, 1)
     budget.use(other, later, 1_000)
     budget.use(person, NOON + timedelta(seconds=60), 6)
+
+
+def test_a_use_counts_for_a_minute_whenever_it_was_added() -> None:
+    """A failed change is added when it ends, with the time at which it began: later than one that began after it."""
+    person, window = new_id(), PersonalWindow()
+    window.add(person, NOON + timedelta(seconds=10))
+    window.add(person, NOON)
+
+    assert len(window.used(person, NOON + timedelta(seconds=50))) == 2
+    assert window.used(person, NOON + timedelta(seconds=60)) == [(NOON + timedelta(seconds=10), 1)]
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out() -> None:
