@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # minting and parsing keys must not load the database's libraries
     from models.key_queries import ApiKeyRecord
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase

@@ -21,7 +21,7 @@ _EXPLAINS = frozenset({Possession.DELETED, Possession.REPLACED, Possession.UNKNO
 
 def is_anothers(key: PastedKey) -> bool:
     """Whether it is another vendor's secret, or no key at all: told of only where it stands in place of a key."""
-    return key.malformed is not None and key.malformed.fault in _ANOTHERS
+    return key.malformed is not None and key.malformed.error in _ANOTHERS
 
 
 def explains_a_failure(key: PastedKey) -> int:

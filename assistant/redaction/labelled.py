@@ -19,7 +19,7 @@ from assistant.redaction.rules import (
     something,
     with_digits,
 )
-from keys.verification.malformed import recognise
+from keys.verification.malformed import recognize
 from keys.verification.malformed_rules import FormatError
 
 _SURE = rf"{SURE}|secret(?:[-_. ]?(?:access[-_. ]?)?key)?|private[-_. ]?key"
@@ -171,9 +171,9 @@ def credentials(content: View) -> Iterator[Found]:
 
 def _is_no_secret(value: str, prefixes: Collection[str]) -> bool:
     """Whether the value only stands for a secret, such as a variable or a placeholder, or is known not to be one."""
-    fault = recognise(value, prefixes).fault
-    if fault is FormatError.VARIABLE:
+    error = recognize(value, prefixes).error
+    if error is FormatError.VARIABLE:
         return _VARIABLE.match(value) is not None
-    if fault is FormatError.MASKED:
+    if error is FormatError.MASKED:
         return len("".join(RUN.findall(value))) <= 4
-    return fault in _NO_SECRETS
+    return error in _NO_SECRETS

@@ -18,7 +18,7 @@ from assistant.redaction.keys import ENDING_LENGTH, rest_of
 from assistant.redaction.search import found_in, is_whole
 from assistant.redaction.vendors import VENDORS
 from keys.token import PROGRAM_TOKEN_KINDS, TAIL_LENGTH, Secret, parse
-from keys.verification.malformed import DISGUISE_WORDS, Malformed, examine
+from keys.verification.malformed import WRAPPER_WORDS, Malformed, examine
 from keys.verification.malformed_rules import FormatError
 
 LENGTH_AT_MOST = 4000
@@ -212,7 +212,7 @@ def _piece(text: str, found: Found, prefixes: Collection[str], *, is_told: bool 
     raw = text[found.start : found.end]
     if found.key is None:
         told = examine(raw, prefixes) if is_told and found.kind in _TOLD_BY_FORM else None
-        is_telling = told is not None and told.fault in {
+        is_telling = told is not None and told.error in {
             FormatError.VENDOR,
             FormatError.BASIC_CREDENTIALS,
             FormatError.UUID,
@@ -223,7 +223,7 @@ def _piece(text: str, found: Found, prefixes: Collection[str], *, is_told: bool 
         raw = whole
     token = parse(whole, prefixes) if found.key.complete else None
     malformed = examine(raw, prefixes) if parse(raw, prefixes) is None else None
-    if token and malformed and malformed.fault not in {*DISGUISE_WORDS, FormatError.DOUBLED} and len(raw.split()) > 1:
+    if token and malformed and malformed.error not in {*WRAPPER_WORDS, FormatError.DOUBLED} and len(raw.split()) > 1:
         # The lines have marks of a quotation, which were not part of the key that was sent. Judge it without them.
         malformed = examine(f"{whole[:-TAIL_LENGTH]}\n{whole[-TAIL_LENGTH:]}", prefixes)
     return Piece(

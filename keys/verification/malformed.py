@@ -4,7 +4,7 @@ Finds what is wrong with the form of a presented text that is not a key, and say
 The text is examined in rounds. Each round first checks whether something else was sent instead of a key (NOT_A_KEY). If
 not, the round removes one wrapper, such as quotes (WRAPPERS), and the next round examines the rest. When nothing more
 can be removed, the rest is compared with the form of a key (NEAR_MISSES). The sentences are in WORDS and
-DISGUISE_WORDS. They never repeat any part of the text, because the text may be a secret, of this service or of another.
+WRAPPER_WORDS. They never repeat any part of the text, because the text may be a secret, of this service or of another.
 """
 
 from collections.abc import Collection
@@ -29,24 +29,24 @@ ROUNDS_AT_MOST = 8
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """The fault in a text's form, and one or two sentences for the caller that repeat no part of the text."""
+    """The error in a text's form, and one or two sentences for the caller that repeat no part of the text."""
 
-    fault: FormatError
+    error: FormatError
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    What the rules found. If the fault is in DISGUISE_WORDS, removing that wrapper leaves a well-formed key.
+    What the rules found. If the error is in WRAPPER_WORDS, removing that wrapper leaves a well-formed key.
 
-    `fact` is a number, or a name from a table in malformed_rules, never part of the text. `disguises` are the wrappers
+    `fact` is a number, or a name from a table in malformed_rules, never part of the text. `wrappers` are the wrappers
     that were removed, the outermost first.
     """
 
-    fault: FormatError
+    error: FormatError
     fact: str = ""
-    disguises: tuple[FormatError, ...] = ()
+    wrappers: tuple[FormatError, ...] = ()
 
 
 def examine(text: str, prefixes: Collection[str]) -> Malformed:
@@ -55,28 +55,28 @@ def examine(text: str, prefixes: Collection[str]) -> Malformed:
 
     `prefixes` are the accepted key prefixes, the current one first: that one is shown in the sentences.
     """
-    finding = recognise(text, prefixes)
-    return Malformed(finding.fault, describe(finding, next(iter(prefixes))))
+    finding = recognize(text, prefixes)
+    return Malformed(finding.error, describe(finding, next(iter(prefixes))))
 
 
-def recognise(text: str, prefixes: Collection[str]) -> Finding:
+def recognize(text: str, prefixes: Collection[str]) -> Finding:
     """
-    Finds the fault in the text, without sentences. Takes time linear in the length of the text.
+    Finds the error in the text, without sentences. Takes time linear in the length of the text.
 
     Of a text longer than LOOKED_AT, mostly only the beginning is examined, so that a long one costs little.
     """
-    look = Candidate(_as_typed(text), prefixes)
-    disguises: tuple[FormatError, ...] = ()
+    candidate = Candidate(_as_typed(text), prefixes)
+    wrappers: tuple[FormatError, ...] = ()
     for _ in range(ROUNDS_AT_MOST):
-        if disguises and parse(look.text, prefixes) is not None:
-            return Finding(disguises[0], disguises=disguises)
-        if (instead := _first(NOT_A_KEY, look)) is not None:
-            return Finding(*instead, disguises)
-        if (uncovered := _uncover(look)) is None:
+        if wrappers and parse(candidate.text, prefixes) is not None:
+            return Finding(wrappers[0], wrappers=wrappers)
+        if (instead := _first(NOT_A_KEY, candidate)) is not None:
+            return Finding(*instead, wrappers)
+        if (unwrapped := _unwrap(candidate)) is None:
             break
-        disguise, look = uncovered
-        disguises = tuple(dict.fromkeys((*disguises, disguise)))
-    return Finding(*(_first(NEAR_MISSES, look) or (FormatError.OTHER, "")), disguises)
+        wrapper, candidate = unwrapped
+        wrappers = tuple(dict.fromkeys((*wrappers, wrapper)))
+    return Finding(*(_first(NEAR_MISSES, candidate) or (FormatError.OTHER, "")), wrappers)
 
 
 def describe(finding: Finding, prefix: str) -> str:
@@ -86,17 +86,17 @@ def describe(finding: Finding, prefix: str) -> str:
     The result has at most DETAIL_LENGTH_AT_MOST characters. Wrappers that would make it longer are left out, the
     innermost first.
     """
-    for named in range(len(finding.disguises), 0, -1):
-        if len(sentence := _describe(finding, finding.disguises[:named], prefix)) <= DETAIL_LENGTH_AT_MOST:
+    for named in range(len(finding.wrappers), 0, -1):
+        if len(sentence := _describe(finding, finding.wrappers[:named], prefix)) <= DETAIL_LENGTH_AT_MOST:
             return sentence
     return _describe(finding, (), prefix)
 
 
-def _describe(finding: Finding, disguises: tuple[FormatError, ...], prefix: str) -> str:
-    without = " and ".join(DISGUISE_WORDS[disguise][1] for disguise in disguises)
-    if finding.fault in DISGUISE_WORDS:
-        return f"{DISGUISE_WORDS[finding.fault][0]} Send the key without {without}."
-    found, remedy = WORDS[finding.fault]
+def _describe(finding: Finding, wrappers: tuple[FormatError, ...], prefix: str) -> str:
+    without = " and ".join(WRAPPER_WORDS[wrapper][1] for wrapper in wrappers)
+    if finding.error in WRAPPER_WORDS:
+        return f"{WRAPPER_WORDS[finding.error][0]} Send the key without {without}."
+    found, remedy = WORDS[finding.error]
     return f"{found} {remedy}".format(
         fact=finding.fact,
         prefix=prefix,
@@ -107,22 +107,22 @@ def _describe(finding: Finding, disguises: tuple[FormatError, ...], prefix: str)
     )
 
 
-def _first(rules: tuple[tuple[FormatError, Rule], ...], look: Candidate) -> tuple[FormatError, str] | None:
-    for fault, rule in rules:
-        if found := rule(look):
-            return fault, found if isinstance(found, str) else ""
+def _first(rules: tuple[tuple[FormatError, Rule], ...], candidate: Candidate) -> tuple[FormatError, str] | None:
+    for error, rule in rules:
+        if found := rule(candidate):
+            return error, found if isinstance(found, str) else ""
     return None
 
 
-def _uncover(look: Candidate) -> tuple[FormatError, Candidate] | None:
+def _unwrap(candidate: Candidate) -> tuple[FormatError, Candidate] | None:
     """
     Removes the first wrapper that the text has; returns None if it has none.
 
     A text longer than LOOKED_AT can't be a wrapped key, so only white space around it is removed.
     """
-    for disguise, taken_off in WRAPPERS if len(look.text) <= LOOKED_AT else TRIMMING:
-        if (rest := taken_off(look)) != look.text:
-            return disguise, Candidate(rest, look.prefixes)
+    for wrapper, remove in WRAPPERS if len(candidate.text) <= LOOKED_AT else TRIMMING:
+        if (rest := remove(candidate)) != candidate.text:
+            return wrapper, Candidate(rest, candidate.prefixes)
     return None
 
 
@@ -136,7 +136,7 @@ def _as_typed(text: str) -> str:
         return text
 
 
-DISGUISE_WORDS: dict[FormatError, tuple[str, str]] = {
+WRAPPER_WORDS: dict[FormatError, tuple[str, str]] = {
     FormatError.STRUCTURED: ("The key was sent inside JSON or a list.", "what is around it"),
     FormatError.INVISIBLE: ("There are invisible or control characters in or around the key.", "invisible characters"),
     FormatError.WHITE_SPACE: ("There is white space or a line break in or around the key.", "white space"),
@@ -198,4 +198,4 @@ WORDS: dict[FormatError, tuple[str, str]] = {
     FormatError.TOO_LONG: ("The key is too long by {fact}.", _AGAIN),
     FormatError.OTHER: ("The text that was sent does not have the form of a key.", _FORM + "{without}."),
 }
-"""For each other fault: the sentence that says what is wrong, and the one that says what to do."""
+"""For each other error: the sentence that says what is wrong, and the one that says what to do."""

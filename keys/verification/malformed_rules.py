@@ -1,7 +1,7 @@
 """
-The rules that find what is wrong with a text that is not a key, in tables by the fault that each rule finds.
+The rules that find what is wrong with a text that is not a key, in tables by the error that each rule finds.
 
-The order matters: the first rule that applies decides. The rules only find faults; `keys.verification.malformed` has
+The order matters: the first rule that applies decides. The rules only find errors; `keys.verification.malformed` has
 the sentences for the caller.
 """
 
@@ -84,7 +84,7 @@ class Candidate:
 
 
 Rule = Callable[[Candidate], str | bool | None]
-"""Returns something true if the fault is there: the fact that its sentence needs, or True if it needs none."""
+"""Returns something true if the error is there: the fact that its sentence needs, or True if it needs none."""
 
 
 def key_length(own_prefix: str) -> int:
@@ -125,23 +125,23 @@ VENDORS = {
 
 def _begins(pattern: str) -> Rule:
     compiled = re.compile(pattern)
-    return lambda look: compiled.match(look.head) is not None
+    return lambda candidate: compiled.match(candidate.head) is not None
 
 
 def _named(table: dict[str, str]) -> Rule:
     compiled = [(name, re.compile(pattern)) for name, pattern in table.items()]
-    return lambda look: next((name for name, pattern in compiled if pattern.match(look.head)), None)
+    return lambda candidate: next((name for name, pattern in compiled if pattern.match(candidate.head)), None)
 
 
 _of_a_vendor = _named(VENDORS)
 
 
-def _vendor(look: Candidate) -> str | bool | None:
-    return look.own_prefix is None and _of_a_vendor(look)
+def _vendor(candidate: Candidate) -> str | bool | None:
+    return candidate.own_prefix is None and _of_a_vendor(candidate)
 
 
-def _variable(look: Candidate) -> bool:
-    return _VARIABLE.search(look.head) is not None and not look.keys()
+def _variable(candidate: Candidate) -> bool:
+    return _VARIABLE.search(candidate.head) is not None and not candidate.keys()
 
 
 def _decoded(text: str) -> str:
@@ -156,26 +156,26 @@ def _decoded(text: str) -> str:
     return found if found.strip().isprintable() else ""
 
 
-def _basic(look: Candidate) -> bool:
-    credentials = _BASIC.fullmatch(look.head)
-    return look.own_prefix is None and credentials is not None and ":" in _decoded(credentials[1])
+def _basic(candidate: Candidate) -> bool:
+    credentials = _BASIC.fullmatch(candidate.head)
+    return candidate.own_prefix is None and credentials is not None and ":" in _decoded(credentials[1])
 
 
-def _hint(look: Candidate) -> bool:
-    return _HINT.fullmatch(look.head.removeprefix(look.own_prefix or "")) is not None
+def _hint(candidate: Candidate) -> bool:
+    return _HINT.fullmatch(candidate.head.removeprefix(candidate.own_prefix or "")) is not None
 
 
-def _masked(look: Candidate) -> bool:
-    return _MASK.search(look.head) is not None and not look.keys()
+def _masked(candidate: Candidate) -> bool:
+    return _MASK.search(candidate.head) is not None and not candidate.keys()
 
 
-def _doubled(look: Candidate) -> bool:
-    keys = look.keys()
+def _doubled(candidate: Candidate) -> bool:
+    keys = candidate.keys()
     return len(keys) > 1 and len(set(keys)) == 1
 
 
-def _several(look: Candidate) -> bool:
-    return len(look.keys()) > 1
+def _several(candidate: Candidate) -> bool:
+    return len(candidate.keys()) > 1
 
 
 NOT_A_KEY: tuple[tuple[FormatError, Rule], ...] = (
@@ -212,42 +212,42 @@ _ASSIGNMENT = re.compile(
 )
 
 
-def _structured(look: Candidate) -> str:
-    keys = look.keys() if re.match(r"[\[{]\s*[\"'{\[]", look.text) else []
-    return keys[0] if keys else look.text
+def _structured(candidate: Candidate) -> str:
+    keys = candidate.keys() if re.match(r"[\[{]\s*[\"'{\[]", candidate.text) else []
+    return keys[0] if keys else candidate.text
 
 
-def _unassigned(look: Candidate) -> str:
-    return look.text if look.own_prefix else _ASSIGNMENT.sub("", look.text)
+def _unassigned(candidate: Candidate) -> str:
+    return candidate.text if candidate.own_prefix else _ASSIGNMENT.sub("", candidate.text)
 
 
-def _surrounded(look: Candidate) -> str:
-    found = re.search(rf"(?<!{_LETTERS})(?:{PATTERN})(?!{_LETTERS})", look.text)
-    return found[0] if found and parse(found[0], look.prefixes) is not None else look.text
+def _surrounded(candidate: Candidate) -> str:
+    found = re.search(rf"(?<!{_LETTERS})(?:{PATTERN})(?!{_LETTERS})", candidate.text)
+    return found[0] if found and parse(found[0], candidate.prefixes) is not None else candidate.text
 
 
-def _joined(look: Candidate) -> str:
-    return re.sub(r"\\?\s+", "", look.text) if look.own_prefix else look.text
+def _joined(candidate: Candidate) -> str:
+    return re.sub(r"\\?\s+", "", candidate.text) if candidate.own_prefix else candidate.text
 
 
-def _from_base64(look: Candidate) -> str:
-    decoded = "" if look.own_prefix or not look.text.isascii() else _decoded(look.text).strip()
-    return decoded if Candidate(decoded, look.prefixes).own_prefix else look.text
+def _from_base64(candidate: Candidate) -> str:
+    decoded = "" if candidate.own_prefix or not candidate.text.isascii() else _decoded(candidate.text).strip()
+    return decoded if Candidate(decoded, candidate.prefixes).own_prefix else candidate.text
 
 
 TRIMMING: tuple[tuple[FormatError, Callable[[Candidate], str]], ...] = (
-    (FormatError.WHITE_SPACE, lambda look: look.text.strip()),
+    (FormatError.WHITE_SPACE, lambda candidate: candidate.text.strip()),
 )
 WRAPPERS: tuple[tuple[FormatError, Callable[[Candidate], str]], ...] = (
-    (FormatError.INVISIBLE, lambda look: visible(look.text)),
+    (FormatError.INVISIBLE, lambda candidate: visible(candidate.text)),
     *TRIMMING,
     (FormatError.STRUCTURED, _structured),
-    (FormatError.BEARER, lambda look: _BEARER.sub("", look.text)),
+    (FormatError.BEARER, lambda candidate: _BEARER.sub("", candidate.text)),
     (FormatError.ASSIGNMENT, _unassigned),
-    (FormatError.QUOTED, lambda look: _AROUND.sub("", look.text)),
+    (FormatError.QUOTED, lambda candidate: _AROUND.sub("", candidate.text)),
     (FormatError.BASE64, _from_base64),
-    (FormatError.PUNCTUATION, lambda look: _PUNCTUATION.sub("", look.text)),
-    (FormatError.PERCENT_ENCODED, lambda look: unquote(look.text)),
+    (FormatError.PUNCTUATION, lambda candidate: _PUNCTUATION.sub("", candidate.text)),
+    (FormatError.PERCENT_ENCODED, lambda candidate: unquote(candidate.text)),
     (FormatError.SURROUNDED, _surrounded),
     (FormatError.WHITE_SPACE, _joined),
 )
@@ -260,52 +260,54 @@ _UNDERSCORE_LIKE = re.compile(r"[_\-\u2010-\u2015\u2212\u02cd\uff3f\ufe4d-\ufe4f
 _BARE = re.compile(rf"(?:(?:([0-9A-Za-z]*)_)?({_LETTERS}{{0,{PUBLIC_ID_LENGTH}}})_)?{_LETTERS}{{{TAIL_LENGTH}}}")
 
 
-def _run_of_x(look: Candidate) -> bool:
-    return re.search(r"x{4}|X{4}", look.head) is not None
+def _run_of_x(candidate: Candidate) -> bool:
+    return re.search(r"x{4}|X{4}", candidate.head) is not None
 
 
-def _capitals(look: Candidate) -> bool:
-    prefix = look.head.partition("_")[0]
-    return prefix not in look.prefixes and prefix.lower() in look.prefixes
+def _capitals(candidate: Candidate) -> bool:
+    prefix = candidate.head.partition("_")[0]
+    return prefix not in candidate.prefixes and prefix.lower() in candidate.prefixes
 
 
-def _beginning_missing(look: Candidate) -> bool:
+def _beginning_missing(candidate: Candidate) -> bool:
     """Whether the text is the end of a key, without its prefix or with only the end of the prefix."""
-    bare = _BARE.fullmatch(look.head)
-    if bare is None or look.own_prefix:
+    bare = _BARE.fullmatch(candidate.head)
+    if bare is None or candidate.own_prefix:
         return False
-    return bare[1] is None or any(prefix.endswith(bare[1]) for prefix in look.prefixes)
+    return bare[1] is None or any(prefix.endswith(bare[1]) for prefix in candidate.prefixes)
 
 
-def _other_prefix(look: Candidate) -> bool:
-    bare = _BARE.fullmatch(look.head)
-    return bool(bare and bare[1] and bare[2] and len(bare[2]) == PUBLIC_ID_LENGTH and not look.own_prefix)
+def _other_prefix(candidate: Candidate) -> bool:
+    bare = _BARE.fullmatch(candidate.head)
+    return bool(bare and bare[1] and bare[2] and len(bare[2]) == PUBLIC_ID_LENGTH and not candidate.own_prefix)
 
 
-def _public_id_only(look: Candidate) -> bool:
-    rest = look.head.removeprefix(look.own_prefix or "").removesuffix("_")
+def _public_id_only(candidate: Candidate) -> bool:
+    rest = candidate.head.removeprefix(candidate.own_prefix or "").removesuffix("_")
     return len(rest) == PUBLIC_ID_LENGTH and rest.isascii() and rest.isalnum()
 
 
-def _underscores(look: Candidate) -> bool:
+def _underscores(candidate: Candidate) -> bool:
     """
     Whether only the underscores of a key are wrong: something else, or nothing, stands between its parts.
 
     All letters and digits of the key are there, or the text has the prefix and the right length.
     """
-    letters = _UNDERSCORE_LIKE.sub("", look.head)
+    letters = _UNDERSCORE_LIKE.sub("", candidate.head)
     if not (letters.isascii() and letters.isalnum()):
         return False
-    if look.own_prefix and len(look.text) == key_length(look.own_prefix):
+    if candidate.own_prefix and len(candidate.text) == key_length(candidate.own_prefix):
         return True
     return any(
         letters.startswith(prefix) and len(letters) == len(prefix) + PUBLIC_ID_LENGTH + TAIL_LENGTH
-        for prefix in look.prefixes
+        for prefix in candidate.prefixes
     )
 
 
-def _characters(look: Candidate) -> bool:
-    return not look.head.isascii() or (look.own_prefix is not None and re.search(r"\W", look.head) is not None)
+def _characters(candidate: Candidate) -> bool:
+    return not candidate.head.isascii() or (
+        candidate.own_prefix is not None and re.search(r"\W", candidate.head) is not None
+    )
 
 
 def _by(count: int) -> str | None:
@@ -324,7 +326,10 @@ NEAR_MISSES: tuple[tuple[FormatError, Rule], ...] = (
     (FormatError.CHARACTERS, _characters),
     (
         FormatError.TOO_SHORT,
-        lambda look: _by(key_length(look.own_prefix) - len(look.text)) if look.own_prefix else None,
+        lambda candidate: _by(key_length(candidate.own_prefix) - len(candidate.text)) if candidate.own_prefix else None,
     ),
-    (FormatError.TOO_LONG, lambda look: _by(len(look.text) - key_length(look.own_prefix)) if look.own_prefix else None),
+    (
+        FormatError.TOO_LONG,
+        lambda candidate: _by(len(candidate.text) - key_length(candidate.own_prefix)) if candidate.own_prefix else None,
+    ),
 )

@@ -119,7 +119,7 @@ class KeyVerifier:
 
     def _malformed(self, key: str) -> Verdict:
         malformed = examine(key, self._prefixes)
-        return Verdict(Outcome.MALFORMED_KEY, f"malformed: {malformed.fault}", malformed=malformed)
+        return Verdict(Outcome.MALFORMED_KEY, f"malformed: {malformed.error}", malformed=malformed)
 
     async def _which(
         self, public_id: str, key: str, text: bytes, hashes: tuple[str | None, ...], party: Party, last_four: str

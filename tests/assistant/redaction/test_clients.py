@@ -258,7 +258,7 @@ def test_a_uuid_that_is_sent_as_a_key_is_a_secret() -> None:
     redacted = redact(f"X-API-Key: {UUID} for trace {UUID}", PREFIXES)
 
     assert redacted.text == f"X-API-Key: [token] for trace {UUID}"
-    assert [piece.malformed and piece.malformed.fault for piece in redacted.pieces] == [FormatError.UUID]
+    assert [piece.malformed and piece.malformed.error for piece in redacted.pieces] == [FormatError.UUID]
 
 
 def test_basic_credentials_in_a_docker_file() -> None:

@@ -7,7 +7,7 @@ import pytest
 from assistant.redaction.finding import Kind
 from assistant.redaction.redact import LENGTH_AT_MOST, Piece, redact
 from keys.token import hint, parse
-from keys.verification.malformed import DISGUISE_WORDS
+from keys.verification.malformed import WRAPPER_WORDS
 from keys.verification.malformed_rules import FormatError
 from tests.support.keys.disguises import NOT_WHOLE, PREFIXES, SENTENCES, WHOLE, made_key, survivors
 
@@ -111,9 +111,9 @@ def test_a_part_of_a_key_is_as_secret(name: str) -> None:
         (f'"{KEY[:-20]}"', FormatError.TOO_SHORT, "too short by 20 characters."),
         (f"{KEY}ab", FormatError.TOO_LONG, "too long by 2 characters."),
         (KEY[5:], FormatError.BEGINNING_MISSING, "beginning"),
-        (f"sk_{KEY[3:]}", FormatError.OTHER_PREFIX, "another prefix than kd_"),
+        (f"sk_{KEY[3:]}", FormatError.OTHER_PREFIX, "does not begin with kd_"),
         (KEY.replace("_", "-"), FormatError.UNDERSCORES, "underscores"),
-        (KEY.upper(), FormatError.CAPITALS, "capital"),
+        (KEY.upper(), FormatError.CAPITALS, "uppercase"),
         (f"kd_{PUBLIC_ID}", FormatError.PUBLIC_ID_ONLY, "public id"),
         (f"{KEY[:40]}…", FormatError.MASKED, "masked"),
         (f"kd_{PUBLIC_ID}_****", FormatError.MASKED, "masked"),
@@ -126,7 +126,7 @@ def test_the_verdict_is_that_of_a_refusal(text: str, fault: FormatError | None, 
     """What is wrong with the form is said as it would be to the caller; a well-formed key has nothing wrong."""
     malformed = only(text).malformed
 
-    assert (malformed and malformed.fault) == fault
+    assert (malformed and malformed.error) == fault
     assert detail in (malformed.detail if malformed else "")
 
 
@@ -142,7 +142,7 @@ def test_what_it_was_disguised_in_is_said(name: str) -> None:
     malformed = only(WHOLE[name](KEY, Random(1))).malformed
 
     assert malformed is not None
-    assert malformed.fault in DISGUISE_WORDS
+    assert malformed.error in WRAPPER_WORDS
 
 
 @pytest.mark.parametrize(

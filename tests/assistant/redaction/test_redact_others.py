@@ -206,10 +206,10 @@ def test_whose_key_it_is_is_said_as_a_refusal_would() -> None:
     [other] = redact("password=hunter2", PREFIXES).pieces
 
     assert vendor.malformed is not None
-    assert vendor.malformed.fault is FormatError.VENDOR
+    assert vendor.malformed.error is FormatError.VENDOR
     assert vendor.malformed.detail.startswith("A GitHub token was sent")
     assert basic.malformed is not None
-    assert basic.malformed.fault is FormatError.BASIC_CREDENTIALS
+    assert basic.malformed.error is FormatError.BASIC_CREDENTIALS
     assert other.malformed is None
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys.token import ServerKeys, hint, mint, parse
-from keys.verification.malformed import DISGUISE_WORDS, WORDS, Finding, describe, examine, recognise
+from keys.verification.malformed import WORDS, WRAPPER_WORDS, Finding, describe, examine, recognize
 from keys.verification.malformed_rules import IDS, LOOKED_AT, VENDORS, FormatError
 from models.usage.refused_request import DETAIL_LENGTH_AT_MOST
 
@@ -70,7 +70,7 @@ WRAPPERS: list[tuple[FormatError, Callable[[str], str]]] = [
     (FormatError.BASE64, lambda key: base64.b64encode(key.encode()).decode()),
     (FormatError.BASE64, lambda key: base64.b64encode(f"{key}\n".encode()).decode()),
 ]
-"""Ways to send a whole key that is not found, each with the fault that it comes first to."""
+"""Ways to send a whole key that is not found, each with the error that it comes first to."""
 
 TEXTS: list[tuple[str, FormatError]] = [
     ("", FormatError.EMPTY),
@@ -164,42 +164,42 @@ TEXTS: list[tuple[str, FormatError]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "disguise"), WRAPPERS)
-def test_a_whole_key_in_disguise_is_told_what_to_leave_out(fault: FormatError, disguise: Callable[[str], str]) -> None:
+@pytest.mark.parametrize(("error", "wrapper"), WRAPPERS)
+def test_a_whole_key_in_disguise_is_told_what_to_leave_out(error: FormatError, wrapper: Callable[[str], str]) -> None:
     """Where a well-formed key remains without what is around it, that is what is said."""
-    text = disguise(KEY)
+    text = wrapper(KEY)
     assert parse(text, PREFIXES) is None
 
     malformed = examine(text, PREFIXES)
 
-    assert malformed.fault is fault
-    assert malformed.detail.startswith(DISGUISE_WORDS[fault][0])
-    assert f"without {DISGUISE_WORDS[fault][1]}" in malformed.detail
+    assert malformed.error is error
+    assert malformed.detail.startswith(WRAPPER_WORDS[error][0])
+    assert f"without {WRAPPER_WORDS[error][1]}" in malformed.detail
 
 
-@pytest.mark.parametrize(("text", "fault"), TEXTS)
-def test_what_was_sent_instead_of_a_key_is_named(text: str, fault: FormatError) -> None:
-    """Each way to get a key wrong has its own fault."""
+@pytest.mark.parametrize(("text", "error"), TEXTS)
+def test_what_was_sent_instead_of_a_key_is_named(text: str, error: FormatError) -> None:
+    """Each way to get a key wrong has its own error."""
     assert parse(text, PREFIXES) is None
 
-    assert examine(text, PREFIXES).fault is fault
+    assert examine(text, PREFIXES).error is error
 
 
 def test_every_fault_is_met_here_and_has_words() -> None:
-    """No fault is without an example in these tables, and none without a sentence."""
-    met = {fault for _, fault in TEXTS} | {fault for fault, _ in WRAPPERS}
+    """No error is without an example in these tables, and none without a sentence."""
+    met = {error for _, error in TEXTS} | {error for error, _ in WRAPPERS}
 
     assert met == set(FormatError)
-    assert WORDS.keys() | DISGUISE_WORDS.keys() == set(FormatError)
+    assert WORDS.keys() | WRAPPER_WORDS.keys() == set(FormatError)
 
 
 def test_each_vendor_and_kind_of_id_is_named() -> None:
     """Whose key it is, or whose id, is said by name, and each name of the tables is met here."""
-    named = {recognise(text, PREFIXES).fact for text, fault in TEXTS if fault in {FormatError.VENDOR, FormatError.ID}}
+    named = {recognize(text, PREFIXES).fact for text, error in TEXTS if error in {FormatError.VENDOR, FormatError.ID}}
 
     assert named == {*VENDORS, *IDS}
-    assert recognise("sk-ant-api03-a1", PREFIXES).fact == "An Anthropic key"
-    assert recognise("sk-proj-a1", PREFIXES).fact == "An OpenAI key"
+    assert recognize("sk-ant-api03-a1", PREFIXES).fact == "An Anthropic key"
+    assert recognize("sk-proj-a1", PREFIXES).fact == "An OpenAI key"
 
 
 @pytest.mark.parametrize(
@@ -225,11 +225,11 @@ def test_the_sentence_says_what_and_how(text: str, said: str) -> None:
     assert said in examine(text, PREFIXES).detail
 
 
-@given(st.integers(min_value=0), st.sampled_from([disguise for _, disguise in WRAPPERS]), st.integers(0, 20))
-def test_no_sentence_repeats_a_secret(seed: int, disguise: Callable[[str], str], missing: int) -> None:
+@given(st.integers(min_value=0), st.sampled_from([wrapper for _, wrapper in WRAPPERS]), st.integers(0, 20))
+def test_no_sentence_repeats_a_secret(seed: int, wrapper: Callable[[str], str], missing: int) -> None:
     """Whatever a key comes in, whole or cut short, no run of six of its characters is in the sentence."""
     key = mint(SERVER_KEYS, "kd", choose=Random(seed).choice).token.reveal()
-    sent = disguise(key[: len(key) - missing])
+    sent = wrapper(key[: len(key) - missing])
 
     detail = examine(sent, PREFIXES).detail
 
@@ -240,7 +240,7 @@ def test_no_sentence_repeats_a_secret(seed: int, disguise: Callable[[str], str],
     st.text(alphabet="kd_old0aZ xX\"'“<>{}$%=:,;.\\/*…\n\x00\u200b\ud800\u0430é", max_size=80) | st.text(max_size=80)
 )
 def test_any_text_has_a_fault(text: str) -> None:
-    """Whatever comes, there is one fault with a sentence or two, and the same again the next time."""
+    """Whatever comes, there is one error with a sentence or two, and the same again the next time."""
     malformed = examine(text, PREFIXES)
 
     assert malformed == examine(text, PREFIXES)
@@ -256,7 +256,7 @@ def test_no_sentence_repeats_what_was_sent(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("text", "error"),
     [
         (KEY + "a" * 1_000_000, FormatError.TOO_LONG),
         ("kd_" * 400_000, FormatError.TOO_LONG),
@@ -273,9 +273,9 @@ def test_no_sentence_repeats_what_was_sent(text: str) -> None:
         (f"{KEY}," * 16_000, FormatError.DOUBLED),
     ],
 )
-def test_a_megabyte_is_judged_by_its_beginning(text: str, fault: FormatError) -> None:
+def test_a_megabyte_is_judged_by_its_beginning(text: str, error: FormatError) -> None:
     """A huge text gets an answer, from its first few hundred characters and its length."""
-    assert recognise(text, PREFIXES).fault is fault
+    assert recognize(text, PREFIXES).error is error
 
 
 def test_a_long_texts_end_does_not_matter() -> None:
@@ -289,15 +289,15 @@ LONGEST_PREFIX = "abcdefghijkl"
 LONGEST_FACT = max([*IDS, *VENDORS, "2147483647 characters"], key=len)
 
 
-@given(st.sampled_from(list(FormatError)), st.lists(st.sampled_from(list(DISGUISE_WORDS)), unique=True))
-def test_no_description_is_longer_than_what_keeps_it(fault: FormatError, disguises: list[FormatError]) -> None:
-    """However many disguises there are: the outermost are named, as many as there is room for."""
-    if fault in DISGUISE_WORDS:
-        disguises = [fault, *(each for each in disguises if each is not fault)]
-    finding = Finding(fault, LONGEST_FACT, tuple(disguises))
+@given(st.sampled_from(list(FormatError)), st.lists(st.sampled_from(list(WRAPPER_WORDS)), unique=True))
+def test_no_description_is_longer_than_what_keeps_it(error: FormatError, wrappers: list[FormatError]) -> None:
+    """However many wrappers there are: the outermost are named, as many as there is room for."""
+    if error in WRAPPER_WORDS:
+        wrappers = [error, *(each for each in wrappers if each is not error)]
+    finding = Finding(error, LONGEST_FACT, tuple(wrappers))
 
     sentence = describe(finding, LONGEST_PREFIX)
 
     assert len(sentence) <= DETAIL_LENGTH_AT_MOST
-    if disguises and (fault in DISGUISE_WORDS or "{without}" in WORDS[fault][1]):
-        assert DISGUISE_WORDS[disguises[0]][1] in sentence
+    if wrappers and (error in WRAPPER_WORDS or "{without}" in WORDS[error][1]):
+        assert WRAPPER_WORDS[wrappers[0]][1] in sentence
