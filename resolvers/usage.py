@@ -52,7 +52,7 @@ def may_know_agent(actor: Actor, organization_id: UUID, agent_id: UUID) -> bool:
     return known is None or agent_id in known
 
 
-async def balances(limiter: Limiter, keys: Sequence[ApiKeyRecord]) -> list[LimitStatus | BaseException]:
+async def limit_statuses(limiter: Limiter, keys: Sequence[ApiKeyRecord]) -> list[LimitStatus | BaseException]:
     """What each key has used and has left of its limits now, or the error that prevents reading it."""
     looks = (limiter.peek(key.id.hex, Limits(key.rate_limit, key.monthly_quota)) for key in keys)
     return await asyncio.gather(*looks, return_exceptions=True)

@@ -103,16 +103,16 @@ class ApiKeyUsage:
 
     @strawberry.field
     async def rate_limit(self, info: Info) -> RateLimit:
-        return _to_rate_limit(self.record, await info.context.usage.balances.load(self.record))
+        return _to_rate_limit(self.record, await info.context.usage.limit_statuses.load(self.record))
 
     @strawberry.field
     async def quota(self, info: Info) -> Quota:
-        return _to_quota(self.record, await info.context.usage.balances.load(self.record))
+        return _to_quota(self.record, await info.context.usage.limit_statuses.load(self.record))
 
     @strawberry.field(
         description=(
             "Requests by outcome in each interval that overlaps [from, to), oldest first, in UTC, including "
-            f"intervals without a request included; at most {INTERVALS_AT_MOST}. Hours are kept for "
+            f"intervals without a request; at most {INTERVALS_AT_MOST}. Hours are kept for "
             f"{HOURS_KEPT_DAYS} days, days for 2 years; what is older is empty."
         )
     )
@@ -141,22 +141,22 @@ class ApiKeyUsage:
         return [_to_caller(record) for record in (await info.context.usage.callers.load(self.record.id))[:wanted]]
 
 
-def _to_rate_limit(record: ApiKeyRecord, balance: LimitStatus) -> RateLimit:
+def _to_rate_limit(record: ApiKeyRecord, status: LimitStatus) -> RateLimit:
     return RateLimit(
         limit=record.rate_limit,
         window_seconds=WINDOW_SECONDS,
-        remaining=balance.rate_remaining,
-        resets_at=EPOCH + timedelta(milliseconds=balance.at + balance.rate_resets_in),
+        remaining=status.rate_remaining,
+        resets_at=EPOCH + timedelta(milliseconds=status.at + status.rate_resets_in),
     )
 
 
-def _to_quota(record: ApiKeyRecord, balance: LimitStatus) -> Quota:
+def _to_quota(record: ApiKeyRecord, status: LimitStatus) -> Quota:
     return Quota(
         limit=record.monthly_quota,
-        used=_to_int(balance.quota_used),
-        remaining=max(0, record.monthly_quota - balance.quota_used),
-        period_start=EPOCH + timedelta(seconds=balance.month.start),
-        period_end=EPOCH + timedelta(seconds=balance.month.end),
+        used=_to_int(status.quota_used),
+        remaining=max(0, record.monthly_quota - status.quota_used),
+        period_start=EPOCH + timedelta(seconds=status.month.start),
+        period_end=EPOCH + timedelta(seconds=status.month.end),
     )
 
 

@@ -16,7 +16,7 @@ from resolvers import usage
 from resolvers.usage import Point
 
 POINTS_AT_ONCE = 8_000
-BALANCES_AT_ONCE = 50
+LIMIT_STATUSES_AT_ONCE = 50
 
 
 class UsageLoads:
@@ -28,7 +28,9 @@ class UsageLoads:
         self._refusals: dict[int, DataLoader[UUID, list[RefusedRecord]]] = {}
         self._limiter = limiter
         self._turn = asyncio.Lock()
-        self.balances = DataLoader[ApiKeyRecord, LimitStatus](self._load_balances, max_batch_size=BALANCES_AT_ONCE)
+        self.limit_statuses = DataLoader[ApiKeyRecord, LimitStatus](
+            self._load_limit_statuses, max_batch_size=LIMIT_STATUSES_AT_ONCE
+        )
         self.callers = DataLoader[UUID, list[CallerRecord]](lambda key_ids: usage.callers(reader, key_ids))
         self.agents = DataLoader[tuple[UUID, UUID], NamedAgent | None](lambda places: usage.agents(reader, places))
 
@@ -47,10 +49,10 @@ class UsageLoads:
             self._refusals[first] = DataLoader(lambda key_ids: usage.refusals(self._reader, key_ids, first=first))
         return self._refusals[first]
 
-    async def _load_balances(self, keys: list[ApiKeyRecord]) -> list[LimitStatus | BaseException]:
+    async def _load_limit_statuses(self, keys: list[ApiKeyRecord]) -> list[LimitStatus | BaseException]:
         # One batch after the other, so that the event loop serves other requests in between.
         async with self._turn:
-            return await usage.balances(self._limiter, keys)
+            return await usage.limit_statuses(self._limiter, keys)
 
     async def _load_series(self, key_ids: list[UUID], intervals: Intervals) -> list[list[Point]]:
         async with self._turn:

@@ -125,14 +125,14 @@ def rate_limit_fields(limits: Limits, decision: Decision) -> Headers:
     The fields of draft-ietf-httpapi-ratelimit-headers-11. `t` of the rate limit is when the oldest requests that are
     counted leave the window or, where it was exceeded, when one more has room; `t` of the quota is the month's end.
     """
-    balance = decision.balance
-    resets_in = decision.retry_in if decision.exceeded is Outcome.RATE_LIMITED else balance.rate_resets_in
-    quota_remaining = max(0, limits.monthly_quota - balance.quota_used)
-    month_ends_in = max(0, whole_seconds(balance.month.end * 1000 - balance.at))
+    status = decision.status
+    resets_in = decision.retry_in if decision.exceeded is Outcome.RATE_LIMITED else status.rate_resets_in
+    quota_remaining = max(0, limits.monthly_quota - status.quota_used)
+    month_ends_in = max(0, whole_seconds(status.month.end * 1000 - status.at))
     left = (
-        f'"key";r={balance.rate_remaining};t={whole_seconds(resets_in)}, "quota";r={quota_remaining};t={month_ends_in}'
+        f'"key";r={status.rate_remaining};t={whole_seconds(resets_in)}, "quota";r={quota_remaining};t={month_ends_in}'
     )
-    return [(b"ratelimit-policy", _policy(limits, balance.month)), (b"ratelimit", left.encode())]
+    return [(b"ratelimit-policy", _policy(limits, status.month)), (b"ratelimit", left.encode())]
 
 
 def _good(verdict: Verdict, request_id: str) -> Answer:

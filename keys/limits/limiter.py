@@ -18,7 +18,7 @@ class Decision(NamedTuple):
     """
 
     exceeded: Exceeded | None
-    balance: LimitStatus
+    status: LimitStatus
     retry_in: int = 0
 
 
@@ -70,9 +70,9 @@ class DryRunLimiter:
 
     async def consume(self, key_id: str, limits: Limits) -> Decision:
         """Returns the decision that one more request would get. Raises LimiterUnavailable and DatabaseUnavailable."""
-        balance = await self._limiter.peek(key_id, limits)
-        if balance.rate_remaining == 0:
-            return Decision(Outcome.RATE_LIMITED, balance, balance.rate_resets_in)
-        if balance.quota_used >= limits.monthly_quota:
-            return Decision(Outcome.QUOTA_EXCEEDED, balance, balance.month.end * 1000 - balance.at)
-        return Decision(None, balance)
+        status = await self._limiter.peek(key_id, limits)
+        if status.rate_remaining == 0:
+            return Decision(Outcome.RATE_LIMITED, status, status.rate_resets_in)
+        if status.quota_used >= limits.monthly_quota:
+            return Decision(Outcome.QUOTA_EXCEEDED, status, status.month.end * 1000 - status.at)
+        return Decision(None, status)

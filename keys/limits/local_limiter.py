@@ -79,11 +79,11 @@ class LocalLimiter:
             return self._over_rate(key_id, limits, window, used, at)
         if used >= limits.monthly_quota:
             wait = self._month.end * 1000 - at
-            return Decision(Outcome.QUOTA_EXCEEDED, self._balance(limits, window, used, at), wait)
+            return Decision(Outcome.QUOTA_EXCEEDED, self._status(limits, window, used, at), wait)
         window = incremented(window, at)
         self._windows.put(key_id, window)
         self._used.put(key_id, used + 1)
-        return Decision(None, self._balance(limits, window, used + 1, at))
+        return Decision(None, self._status(limits, window, used + 1, at))
 
     async def peek(self, key_id: str, limits: Limits) -> LimitStatus:
         """
@@ -92,7 +92,7 @@ class LocalLimiter:
         Raises DatabaseUnavailable if the key's monthly count is not in memory and can't be read.
         """
         at, used = await self._known(key_id)
-        return self._balance(limits, self._window(key_id, at), used, at)
+        return self._status(limits, self._window(key_id, at), used, at)
 
     def learn(self, month: Month, used: Mapping[str, int]) -> None:
         """Corrects monthly counts: `used` has all processes' written requests and this one's unwritten ones."""
@@ -125,8 +125,8 @@ class LocalLimiter:
 
     def _over_rate(self, key_id: str, limits: Limits, window: Window, used: int, at: int) -> Decision:
         self._windows.put(key_id, window)
-        balance = self._balance(limits, window, used, at)
-        return Decision(Outcome.RATE_LIMITED, balance, retry_after_ms(window, limits.rate_limit, at))
+        status = self._status(limits, window, used, at)
+        return Decision(Outcome.RATE_LIMITED, status, retry_after_ms(window, limits.rate_limit, at))
 
     async def _known(self, key_id: str) -> tuple[int, int]:
         """The time, and the key's count for the month of that time, which is read first if it is not in memory."""
@@ -147,5 +147,5 @@ class LocalLimiter:
     def _window(self, key_id: str, at: int) -> Window:
         return pruned(self._windows.get(key_id) or EMPTY, at)
 
-    def _balance(self, limits: Limits, window: Window, used: int, at: int) -> LimitStatus:
+    def _status(self, limits: Limits, window: Window, used: int, at: int) -> LimitStatus:
         return LimitStatus(max(0, limits.rate_limit - window[0]), resets_in(window, at), used, self._month, at)

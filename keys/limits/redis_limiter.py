@@ -53,7 +53,7 @@ class RedisLimiter:
     ) -> None:
         self._totals = totals
         self._local = local
-        self._write_ledger = flush_usage
+        self._flush_usage = flush_usage
         self._fails_closed = fails_closed
         self._timeout_seconds = timeout_seconds
         self._memory = RedisEpoch(month_of(to_ms(clock())))
@@ -122,9 +122,9 @@ class RedisLimiter:
         Raises LimiterUnavailable and DatabaseUnavailable.
         """
         if (refusal := await self._refused_here(key_id, limits)) is not None:
-            return refusal.balance
+            return refusal.status
         decision = await self._decided(key_id, limits, looks=True)
-        return await self._local.peek(key_id, limits) if decision is None else decision.balance
+        return await self._local.peek(key_id, limits) if decision is None else decision.status
 
     def failed(self, error: BaseException) -> None:
         """Called when a batch fails: stops using Redis, and starts the task that recovers."""
@@ -200,6 +200,6 @@ class RedisLimiter:
     async def _reseed(self) -> None:
         async with asyncio.timeout(self._timeout_seconds):
             await self._spare.probe()
-        await self._write_ledger()
+        await self._flush_usage()
         async with asyncio.timeout(self._timeout_seconds):
             await self._spare.rename()

@@ -78,7 +78,7 @@ class UsageRecorder:
     def record(self, verdict: Verdict, request_id: str, sender: Sender, wanted: RequestedAgent) -> None:
         """Records the verdict on a request. `request_id` is 32 hexadecimal digits."""
         decision, key = verdict.decision, verdict.key
-        at = to_ms(self._clock()) if decision is None else decision.balance.at
+        at = to_ms(self._clock()) if decision is None else decision.status.at
         if key is not None:
             self.buffer.count(key.key_id, verdict.outcome, at, sender, by_previous_secret=verdict.by_previous_secret)
         reason = verdict.outcome.reason

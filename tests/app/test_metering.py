@@ -90,5 +90,5 @@ async def test_where_limits_are_counted_is_the_settings_to_say(database: Databas
         taken = [await each.limiter.consume(KEY, Limits(5, 5)) for each in (local, across)]
 
     assert (type(local.limiter), type(across.limiter)) == (LocalLimiter, RedisLimiter)
-    assert [each.balance.quota_used for each in taken] == [1, 1]
+    assert [each.status.quota_used for each in taken] == [1, 1]
     assert (local.limiter.is_degraded, across.limiter.is_degraded) == (False, True)

@@ -18,8 +18,8 @@ from models.usage.refused_request import RefusedReason
 from resolvers.usage import (
     Point,
     agents,
-    balances,
     callers,
+    limit_statuses,
     may_know_agent,
     may_see_usage,
     page_size,
@@ -118,7 +118,7 @@ async def test_each_key_is_looked_at_with_the_limits_that_hold_for_it(keys: dict
     other = ALL_FREE._replace(quota_used=7)
     limiter = Looking({own.id.hex: ALL_FREE, globex.id.hex: other})
 
-    found = await balances(limiter, [own, globex])  # type: ignore[arg-type]  # it only looks
+    found = await limit_statuses(limiter, [own, globex])  # type: ignore[arg-type]  # it only looks
 
     assert found == [ALL_FREE, other]
     assert limiter.asked == [(own.id.hex, Limits(4, 100_000)), (globex.id.hex, Limits(600, 100_000))]
@@ -129,7 +129,7 @@ async def test_one_key_that_can_not_be_told_takes_no_other_along(keys: dict[str,
     own, globex = keys["own"], keys["globex's"]
     limiter = Looking({own.id.hex: LimiterUnavailable(), globex.id.hex: ALL_FREE})
 
-    unknown, known = await balances(limiter, [own, globex])  # type: ignore[arg-type]  # it only looks
+    unknown, known = await limit_statuses(limiter, [own, globex])  # type: ignore[arg-type]  # it only looks
 
     assert isinstance(unknown, LimiterUnavailable)
     assert known == ALL_FREE

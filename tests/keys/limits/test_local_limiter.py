@@ -83,7 +83,7 @@ async def test_over_the_quota_the_wait_is_to_the_months_end(limiter: LocalLimite
     refused = await limiter.consume(KEY, Limits(5, 1))
 
     assert (refused.exceeded, refused.retry_in) == (QUOTA, 1250)
-    assert refused.balance.rate_remaining == 4
+    assert refused.status.rate_remaining == 4
 
 
 async def test_the_rate_limit_is_looked_at_first_and_a_refusal_counts_for_neither(
@@ -95,9 +95,9 @@ async def test_the_rate_limit_is_looked_at_first_and_a_refusal_counts_for_neithe
     assert await take(limiter, limits, 5) == {PASSED: 3, RATE_LIMIT: 2}
     clock.advance(seconds=60)
     assert await take(limiter, limits, 5) == {QUOTA: 5}
-    balance = await limiter.peek(KEY, limits)
+    status = await limiter.peek(KEY, limits)
 
-    assert (balance.rate_remaining, balance.quota_used) == (3, 3)
+    assert (status.rate_remaining, status.quota_used) == (3, 3)
 
 
 async def test_to_look_counts_nothing_and_tells_what_a_request_is_told(limiter: LocalLimiter, clock: Clock) -> None:
@@ -111,9 +111,9 @@ async def test_to_look_counts_nothing_and_tells_what_a_request_is_told(limiter: 
 
         assert len(set(before)) == 1
         passed = decision.exceeded is None
-        assert decision.balance.quota_used == before[0].quota_used + passed
-        assert after == decision.balance._replace(
-            at=decision.balance.at + 1, rate_resets_in=decision.balance.rate_resets_in - 1
+        assert decision.status.quota_used == before[0].quota_used + passed
+        assert after == decision.status._replace(
+            at=decision.status.at + 1, rate_resets_in=decision.status.rate_resets_in - 1
         )
 
 
@@ -161,7 +161,7 @@ async def test_a_month_that_ends_while_the_ledger_is_asked(
     decision = await asking
 
     assert decision.exceeded is PASSED
-    assert (decision.balance.quota_used, decision.balance.month) == (1, month(clock))
+    assert (decision.status.quota_used, decision.status.month) == (1, month(clock))
 
 
 async def test_what_others_have_written_down_is_learned(limiter: LocalLimiter, clock: Clock) -> None:
@@ -207,7 +207,7 @@ async def test_what_passed_by_another_limiter_is_in_the_window(limiter: LocalLim
 
     assert before is after is None
     assert full is not None
-    assert (full.exceeded, full.retry_in, full.balance.rate_remaining) == (RATE_LIMIT, 50_000, 0)
+    assert (full.exceeded, full.retry_in, full.status.rate_remaining) == (RATE_LIMIT, 50_000, 0)
 
 
 async def test_while_the_ledger_cannot_be_asked_nothing_is_known(
@@ -316,7 +316,7 @@ async def test_what_only_looks_decides_the_same_and_counts_nothing(limiter: Loca
         assert len(set(looked)) == 1
         assert (looked[0].exceeded, looked[0].retry_in) == (taken.exceeded, taken.retry_in)
         if taken.exceeded is None:
-            assert taken.balance.quota_used == looked[0].balance.quota_used + 1
+            assert taken.status.quota_used == looked[0].status.quota_used + 1
         else:
             assert looked[0] == taken
         clock.advance(seconds=1)

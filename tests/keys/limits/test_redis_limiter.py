@@ -77,13 +77,13 @@ async def test_a_decision_says_where_the_key_stands(limiters: Limiters, server: 
     refused = await limiter.consume(KEY, Limits(2, 100))
     over_quota = await limiter.consume(KEY, Limits(100, 42))
 
-    assert first.balance._replace(at=0) == (1, 60_000 - first.balance.at % 1000, 41, month, 0)
+    assert first.status._replace(at=0) == (1, 60_000 - first.status.at % 1000, 41, month, 0)
     assert (first.exceeded, first.retry_in) == (PASSED, 0)
-    assert (refused.exceeded, refused.balance.rate_remaining, refused.balance.quota_used) == (RATE_LIMIT, 0, 42)
-    room_at = first.balance.at // 1000 * 1000 + 60_000
-    assert refused.retry_in == refused.balance.rate_resets_in == room_at - refused.balance.at
-    assert (over_quota.exceeded, over_quota.retry_in) == (QUOTA, month.end * 1000 - over_quota.balance.at)
-    assert over_quota.balance.rate_remaining == 98
+    assert (refused.exceeded, refused.status.rate_remaining, refused.status.quota_used) == (RATE_LIMIT, 0, 42)
+    room_at = first.status.at // 1000 * 1000 + 60_000
+    assert refused.retry_in == refused.status.rate_resets_in == room_at - refused.status.at
+    assert (over_quota.exceeded, over_quota.retry_in) == (QUOTA, month.end * 1000 - over_quota.status.at)
+    assert over_quota.status.rate_remaining == 98
 
 
 some_keys = st.sampled_from((KEY, OTHER, f"{3:032x}"))
@@ -99,7 +99,7 @@ requests = st.lists(
 def test_it_decides_as_the_limiter_of_one_process_does(
     running: RedisServer, requests: list[tuple[str, int, int, bool]]
 ) -> None:
-    """The same requests in the same order, at the times that Redis tells: decisions and balances are the same."""
+    """The same requests in the same order, at the times that Redis tells: decisions and statuses are the same."""
     running.flush()
 
     async def compare() -> None:
@@ -112,8 +112,8 @@ def test_it_decides_as_the_limiter_of_one_process_does(
         for key_id, rate_limit, quota, looks in requests:
             limits = Limits(rate_limit, quota)
             answer = await (limiter.peek if looks else limiter.consume)(key_id, limits)
-            balance = answer.balance if isinstance(answer, Decision) else answer
-            clock.now = datetime.fromtimestamp(balance.at / 1000, UTC)
+            status = answer.status if isinstance(answer, Decision) else answer
+            clock.now = datetime.fromtimestamp(status.at / 1000, UTC)
 
             assert answer == await (local.peek if looks else local.consume)(key_id, limits)
         await limiters.close()
@@ -130,8 +130,8 @@ async def test_other_limits_hold_with_the_next_request(limiters: Limiters) -> No
     assert await limiters.consume(limiter, Limits(10, 4), 5) == {QUOTA: 5}
     assert await limiters.consume(limiter, Limits(7, 10), 5) == {PASSED: 2, RATE_LIMIT: 3}
     assert await limiters.consume(limiter, Limits(100, 9), 5) == {PASSED: 2, QUOTA: 3}
-    balance = await limiter.peek(KEY, Limits(100, 100))
-    assert (balance.rate_remaining, balance.quota_used) == (91, 9)
+    status = await limiter.peek(KEY, Limits(100, 100))
+    assert (status.rate_remaining, status.quota_used) == (91, 9)
 
 
 async def test_who_hangs_up_takes_nobody_along(limiters: Limiters) -> None:
@@ -208,7 +208,7 @@ async def test_what_the_ledger_has_of_another_month_is_never_counted(
     async with asyncio.timeout(GIVE_UP_SECONDS):
         decisions = await asyncio.gather(*waiting)
 
-    assert {(each.exceeded, each.balance.quota_used, each.balance.month) for each in decisions} == {
+    assert {(each.exceeded, each.status.quota_used, each.status.month) for each in decisions} == {
         (PASSED, 1, calendar.new)
     }
 

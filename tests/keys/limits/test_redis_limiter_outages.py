@@ -376,7 +376,7 @@ async def test_a_ledger_that_cannot_be_written_keeps_it_from_coming_back(
         failed += 1
         raise RuntimeError
 
-    monkeypatch.setattr(limiter, "_write_ledger", write)
+    monkeypatch.setattr(limiter, "_flush_usage", write)
     limiter.failed(ConnectionError())
     await until(lambda: failed == 2)
     still = limiter.is_degraded

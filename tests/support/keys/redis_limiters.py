@@ -94,7 +94,7 @@ class Limiters:
         decision = await limiter.consume(key_id, limits)
         if decision.exceeded is None:
             self.passed[key_id] += 1
-            self._made[limiter].note(key_id, decision.balance.month)
+            self._made[limiter].note(key_id, decision.status.month)
         return decision
 
     async def close(self) -> None:
