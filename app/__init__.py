@@ -130,7 +130,7 @@ class Keydesk:
             clock=clock,
         )
         self._outbox = Outbox(self.database, settings.mail_server, clock=clock)
-        self._support_line = SupportChannel(settings.support_email, self._outbox.sends, self._outbox.wake)
+        self._support_channel = SupportChannel(settings.support_email, self._outbox.sends, self._outbox.wake)
         self._identity: Identity | None = None
         self._web = self._framework()
 
@@ -187,9 +187,9 @@ class Keydesk:
             openapi_config=None,
             logging_config=None,
         )
-        watching = self._observation
-        count = None if watching.metrics is None else watching.metrics.count_request
-        return CommonHeaders(AccessLog(litestar, watching.routes, count=count), public_url=self._public_url)
+        metrics, routes = self._observation.metrics, self._observation.routes
+        count = None if metrics is None else metrics.count_request
+        return CommonHeaders(AccessLog(litestar, routes, count=count), public_url=self._public_url)
 
     def _guarded(self, app: ASGIApp) -> ASGIApp:
         return OriginGuard(app, public_url=self._public_url, allowed_origins=self._settings.allowed_origins)
@@ -202,7 +202,7 @@ class Keydesk:
             self._settings.support_email,
             limiter=self._metering.limiter,
             assistant=self._assistant,
-            support_line=self._support_line,
+            support_channel=self._support_channel,
         )
 
     async def _visit(self, scope: Scope) -> RequestIdentity:

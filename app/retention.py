@@ -76,23 +76,23 @@ async def tidy(
     `holder` is the id of this process. If a step fails, the other steps still run, and the first error is raised
     afterwards. Raises Interrupted if `is_over()`, or if another process has taken over.
     """
-    upkeep = Round(database, holder or new_id(), is_over)
+    round_ = Round(database, holder or new_id(), is_over)
     async with database.transaction() as session:
-        if not await take_lease(session, LEASE, upkeep.holder, seconds=LEASE_SECONDS):
+        if not await take_lease(session, LEASE, round_.holder, seconds=LEASE_SECONDS):
             return False
     try:
         await _all_of(
             lambda: drop_expired(database, now=now),
-            lambda: _events(upkeep, now - timedelta(days=audit_days)),
-            lambda: _usage(upkeep, now),
-            lambda: _refused_requests(upkeep, now),
-            lambda: _callers(upkeep),
-            lambda: _conversations(upkeep, now),
-            lambda: upkeep.drop_before(UsageWriter.seen_at, now - timedelta(days=WRITERS_KEPT_DAYS)),
+            lambda: _events(round_, now - timedelta(days=audit_days)),
+            lambda: _usage(round_, now),
+            lambda: _refused_requests(round_, now),
+            lambda: _callers(round_),
+            lambda: _conversations(round_, now),
+            lambda: round_.drop_before(UsageWriter.seen_at, now - timedelta(days=WRITERS_KEPT_DAYS)),
         )
     finally:
         async with database.transaction() as session:
-            await give_back_lease(session, LEASE, upkeep.holder)
+            await give_back_lease(session, LEASE, round_.holder)
     return True
 
 
@@ -161,44 +161,44 @@ async def _nothing(_session: AsyncSession) -> None:
     """A step that does nothing but renew the lease."""
 
 
-async def _events(upkeep: Round, moment: datetime) -> None:
-    await upkeep.drop_before(AuditEvent.at, moment)
+async def _events(round_: Round, moment: datetime) -> None:
+    await round_.drop_before(AuditEvent.at, moment)
 
 
-async def _usage(upkeep: Round, now: datetime) -> None:
+async def _usage(round_: Round, now: datetime) -> None:
     """Sums up hours of whole days only, so that no day is stored in both forms. Deletes days that are too old."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     oldest_hour = today - timedelta(days=HOURS_KEPT_DAYS)
     oldest_day = today - timedelta(days=DAYS_KEPT_DAYS)
-    async for key_ids in upkeep.keys(partial(keys_with_hours_before, moment=oldest_hour)):
-        await upkeep.repeat(partial(make_days_of_hours, key_ids=key_ids, before=oldest_hour, at_most=ROWS_AT_A_TIME))
-    async for key_ids in upkeep.keys(partial(keys_with_days_before, moment=oldest_day)):
-        await upkeep.repeat(partial(drop_days, key_ids=key_ids, before=oldest_day, at_most=ROWS_AT_A_TIME))
+    async for key_ids in round_.keys(partial(keys_with_hours_before, moment=oldest_hour)):
+        await round_.repeat(partial(make_days_of_hours, key_ids=key_ids, before=oldest_hour, at_most=ROWS_AT_A_TIME))
+    async for key_ids in round_.keys(partial(keys_with_days_before, moment=oldest_day)):
+        await round_.repeat(partial(drop_days, key_ids=key_ids, before=oldest_day, at_most=ROWS_AT_A_TIME))
 
 
-async def _refused_requests(upkeep: Round, now: datetime) -> None:
+async def _refused_requests(round_: Round, now: datetime) -> None:
     """Deletes refused requests that are too old, then those beyond the number that is kept."""
     oldest = now - timedelta(days=REFUSED_KEPT_DAYS)
     dropped: int = 1
     last: int | None = 0
     while dropped and last is not None:
-        dropped, last = await upkeep.once(
+        dropped, last = await round_.once(
             partial(drop_refused_before, moment=oldest, after=last, at_most=ROWS_AT_A_TIME)
         )
-    await upkeep.repeat(partial(drop_oldest_refused, key_id=None, at_most=ROWS_AT_A_TIME))
-    async for key_ids in upkeep.keys(keys_refused_too_often):
+    await round_.repeat(partial(drop_oldest_refused, key_id=None, at_most=ROWS_AT_A_TIME))
+    async for key_ids in round_.keys(keys_refused_too_often):
         for key_id in key_ids:
-            await upkeep.repeat(partial(drop_oldest_refused, key_id=key_id, at_most=ROWS_AT_A_TIME))
+            await round_.repeat(partial(drop_oldest_refused, key_id=key_id, at_most=ROWS_AT_A_TIME))
 
 
-async def _callers(upkeep: Round) -> None:
+async def _callers(round_: Round) -> None:
     """Deletes callers beyond the number that is kept for each key."""
-    async for key_ids in upkeep.keys(keys_with_too_many_callers):
+    async for key_ids in round_.keys(keys_with_too_many_callers):
         for key_id in key_ids:
-            await upkeep.repeat(partial(drop_oldest_callers, key_id=key_id, at_most=ROWS_AT_A_TIME))
+            await round_.repeat(partial(drop_oldest_callers, key_id=key_id, at_most=ROWS_AT_A_TIME))
 
 
-async def _conversations(upkeep: Round, now: datetime) -> None:
+async def _conversations(round_: Round, now: datetime) -> None:
     """Deletes old conversations and tickets, and the records that limit what people ask of the assistant."""
     for column, kept in (
         (Conversation.last_message_at, timedelta(days=CONVERSATIONS_KEPT_DAYS)),
@@ -206,7 +206,7 @@ async def _conversations(upkeep: Round, now: datetime) -> None:
         (PastedKey.at, PASTED_WINDOW),
         (Ticket.created_at, timedelta(days=TICKETS_KEPT_DAYS)),
     ):
-        await upkeep.drop_before(column, now - kept)
+        await round_.drop_before(column, now - kept)
 
 
 @asynccontextmanager

@@ -39,7 +39,7 @@ async def contact_support(
     database: Database,
     actor: Actor,
     person: NamedPerson,
-    line: SupportChannel,
+    channel: SupportChannel,
     *,
     organization_id: UUID,
     conversation_id: UUID | None,
@@ -72,10 +72,10 @@ async def contact_support(
         if conversation is not None:
             await continue_conversation(session, conversation, now)
         hand_over = await _hand_over(session, person, standing, conversation, note, now)
-        ticket = await _write(session, hand_over, line)
+        ticket = await _write(session, hand_over, channel)
         if conversation is not None:
-            await _confirm_in_chat(session, conversation, hand_over, line)
-    line.wake()
+            await _confirm_in_chat(session, conversation, hand_over, channel)
+    channel.wake()
     return ticket
 
 
@@ -136,19 +136,19 @@ async def _hand_over(
     )
 
 
-async def _write(session: AsyncSession, hand_over: HandOver, line: SupportChannel) -> TicketRecord:
+async def _write(session: AsyncSession, hand_over: HandOver, channel: SupportChannel) -> TicketRecord:
     row = Ticket(
         id=hand_over.ticket_id,
         organization_id=hand_over.organization.id,
         person_id=hand_over.person.id,
         conversation_id=hand_over.conversation_id,
         created_at=hand_over.at,
-        sent_to=line.address,
+        sent_to=channel.address,
         reply_to=hand_over.person.email,
         subject=subject(hand_over),
         body=body(hand_over),
         # Due at once. Without a mail server, it waits until there is one.
-        next_attempt_at=None if line.address is None else hand_over.at,
+        next_attempt_at=None if channel.address is None else hand_over.at,
     )
     session.add(row)
     await session.flush()
@@ -156,7 +156,7 @@ async def _write(session: AsyncSession, hand_over: HandOver, line: SupportChanne
 
 
 async def _confirm_in_chat(
-    session: AsyncSession, conversation: ConversationRecord, hand_over: HandOver, line: SupportChannel
+    session: AsyncSession, conversation: ConversationRecord, hand_over: HandOver, channel: SupportChannel
 ) -> None:
     """Adds a message of the assistant to the conversation that confirms the hand-over."""
     admins = await admins_of(session, conversation.organization_id)
@@ -164,8 +164,8 @@ async def _confirm_in_chat(
         hand_over.ticket_id,
         hand_over.at,
         hand_over.person,
-        support_email=line.address,
-        sends_mail=line.sends_mail,
+        support_email=channel.address,
+        sends_mail=channel.sends_mail,
         admins=admins,
     )
     await keep_answer(

@@ -49,7 +49,7 @@ class Context:
     support_email: str | None
     limiter: Limiter
     assistant: Assistant
-    support_line: SupportChannel
+    support_channel: SupportChannel
 
     def require_signed_in(self) -> SignedIn:
         """The signed-in person. Raises Unauthenticated or PasswordChangeRequired."""

@@ -214,7 +214,7 @@ class Mutation:
             context.services.database,
             here.actor,
             here.person,
-            context.support_line,
+            context.support_channel,
             organization_id=here.organization_id,
             conversation_id=handed_over or (None if conversation_id is None else NO_SUCH_ID),
             note=note,

@@ -142,8 +142,8 @@ async def _same_server_keys(settings: Settings, database: Database) -> ServerKey
     return server_keys or _make_server_keys(database)
 
 
-async def _fill(database: Database, teller: DemoBuilder) -> None:
-    stages = list(teller.rows())
+async def _fill(database: Database, builder: DemoBuilder) -> None:
+    stages = list(builder.rows())
     async with database.transaction() as session:
         for rows in stages:
             session.add_all(rows)
