@@ -1,4 +1,4 @@
-"""/v1/verify as http.md promises it: each refusal at the door, in status, headers and body."""
+"""/v1/verify as http.md promises it: each refusal at the endpoint, in status, headers and body."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ from resolvers.api_keys import delete_api_key, rotate_api_key
 from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS
 from tests.support.http.verify_client import PUBLIC_URL, Answer, Header, ask
-from tests.support.keys.issued_keys import NEVER_WAS, Gates, HeldHasher, altered, end_overlap, issue, until
+from tests.support.keys.issued_keys import NEVER_WAS, HeldHasher, Verifiers, altered, end_overlap, issue, until
 from tests.support.world import World
 
 REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")
@@ -30,17 +30,17 @@ MEMBERS = {"type", "title", "status", "detail", "statusCode", "message", "code",
 
 
 @pytest.fixture
-async def gates(database: Database) -> AsyncIterator[Gates]:
-    """Gates on this test's database."""
-    made = Gates(database)
+async def verifiers(database: Database) -> AsyncIterator[Verifiers]:
+    """Verifiers on this test's database."""
+    made = Verifiers(database)
     yield made
     await made.close()
 
 
 @pytest.fixture
-def door(gates: Gates) -> VerifyEndpoint:
+def endpoint(verifiers: Verifiers) -> VerifyEndpoint:
     """As it is without further settings."""
-    return VerifyEndpoint(gates.make(), public_url=PUBLIC_URL)
+    return VerifyEndpoint(verifiers.make(), public_url=PUBLIC_URL)
 
 
 def bearer(issued: Issued | str) -> Header:
@@ -83,11 +83,11 @@ def assert_common(answer: Answer) -> None:
     assert (answer.header("Strict-Transport-Security") or "").startswith("max-age=")
 
 
-async def test_a_good_organization_level_key(door: VerifyEndpoint, services: KeyServices, world: World) -> None:
+async def test_a_good_organization_level_key(endpoint: VerifyEndpoint, services: KeyServices, world: World) -> None:
     """The body and the headers say which key it is and whose; the agent is the one that the request is for."""
     issued = await issue(services, world)
 
-    alone, beside = await ask(door, bearer(issued)), await ask(door, bearer(issued), agent(world.own.id))
+    alone, beside = await ask(endpoint, bearer(issued)), await ask(endpoint, bearer(issued), agent(world.own.id))
 
     for answer in (alone, beside):
         assert answer.status == 200
@@ -107,11 +107,11 @@ async def test_a_good_organization_level_key(door: VerifyEndpoint, services: Key
     assert beside.header("X-Keydesk-Agent") == f"agt_{world.own.id.hex}"
 
 
-async def test_a_good_agent_level_key(door: VerifyEndpoint, services: KeyServices, world: World) -> None:
+async def test_a_good_agent_level_key(endpoint: VerifyEndpoint, services: KeyServices, world: World) -> None:
     """With its agent named or without, the answer names it."""
     issued = await issue(services, world, world.own)
 
-    answers = [await ask(door, bearer(issued)), await ask(door, bearer(issued), agent(world.own.id))]
+    answers = [await ask(endpoint, bearer(issued)), await ask(endpoint, bearer(issued), agent(world.own.id))]
 
     for answer in answers:
         assert answer.status == 200
@@ -141,13 +141,13 @@ async def test_a_good_agent_level_key(door: VerifyEndpoint, services: KeyService
     ],
 )
 async def test_where_a_key_is_read(
-    door: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]]
+    endpoint: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]]
 ) -> None:
     """In either header or the same in both; an empty header counts as absent, another scheme beside it is not ours."""
     key = (await issue(services, world)).secret.reveal()
     sent = [(name, value.format(key=key, agent=f"agt_{world.own.id.hex}")) for name, value in headers]
 
-    answer = await ask(door, *sent)
+    answer = await ask(endpoint, *sent)
 
     assert answer.status == 200, answer.body
 
@@ -174,13 +174,13 @@ async def test_where_a_key_is_read(
     ],
 )
 async def test_what_can_not_be_a_key(
-    door: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]], says: str
+    endpoint: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]], says: str
 ) -> None:
     """Said in words that hold nothing of what was sent, whatever the agent, and although the key in it is good."""
     key, other = (await issue(services, world)).secret.reveal(), (await issue(services, world)).secret.reveal()
     sent = [(name, value.format(key=key, other=other, short=key[:-3])) for name, value in headers]
 
-    answer = await ask(door, *sent, agent(NEVER_WAS))
+    answer = await ask(endpoint, *sent, agent(NEVER_WAS))
 
     assert_refused(answer, 401, "malformed_key", INVALID)
     assert says in answer.body["detail"]
@@ -199,18 +199,18 @@ async def test_what_can_not_be_a_key(
     ],
 )
 async def test_no_key(
-    door: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]], path: str
+    endpoint: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]], path: str
 ) -> None:
     """The challenge names no error, since none was made; a key in the address or elsewhere is never read."""
     key = (await issue(services, world)).secret.reveal()
 
-    answer = await ask(door, *[(name, value.format(key=key)) for name, value in headers], path=path.format(key=key))
+    answer = await ask(endpoint, *[(name, value.format(key=key)) for name, value in headers], path=path.format(key=key))
 
     assert_refused(answer, 401, "missing_key", CHALLENGE)
 
 
 async def test_an_unknown_id_and_a_wrong_secret_get_the_same_bytes(
-    door: VerifyEndpoint, services: KeyServices, world: World
+    endpoint: VerifyEndpoint, services: KeyServices, world: World
 ) -> None:
     """The request's id aside, and the bad tag of an invented key too; headers included."""
     issued = await issue(services, world)
@@ -221,7 +221,7 @@ async def test_an_unknown_id_and_a_wrong_secret_get_the_same_bytes(
         altered(mint(SERVER_KEYS, "kd").token.reveal()),
     ]
 
-    answers = [await ask(door, bearer(text)) for text in texts]
+    answers = [await ask(endpoint, bearer(text)) for text in texts]
 
     for answer in answers:
         assert_refused(answer, 401, "invalid_key", INVALID)
@@ -230,13 +230,13 @@ async def test_an_unknown_id_and_a_wrong_secret_get_the_same_bytes(
 
 
 async def test_who_had_the_key_is_told_that_it_was_deleted(
-    door: VerifyEndpoint, services: KeyServices, world: World
+    endpoint: VerifyEndpoint, services: KeyServices, world: World
 ) -> None:
     """And nobody else: the same with one character changed is invalid."""
     issued = await issue(services, world)
     await delete_api_key(services, world.actor("ada"), key_id=issued.record.id)
 
-    known, stranger = await ask(door, bearer(issued)), await ask(door, bearer(altered(issued.secret.reveal())))
+    known, stranger = await ask(endpoint, bearer(issued)), await ask(endpoint, bearer(altered(issued.secret.reveal())))
 
     assert_refused(known, 401, "deleted_key", INVALID)
     assert known.body["detail"] == "This key was deleted."
@@ -244,15 +244,18 @@ async def test_who_had_the_key_is_told_that_it_was_deleted(
 
 
 async def test_who_had_the_secret_is_told_that_it_was_replaced(
-    door: VerifyEndpoint, services: KeyServices, world: World
+    endpoint: VerifyEndpoint, services: KeyServices, world: World
 ) -> None:
     """Once its overlap is over, by the database's clock; until then it works."""
     issued = await issue(services, world)
     await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=600)
 
-    during = await ask(door, api_key(issued))
+    during = await ask(endpoint, api_key(issued))
     await end_overlap(services.database, issued.record.id, in_seconds=-0.001)
-    after, stranger = await ask(door, api_key(issued)), await ask(door, api_key(altered(issued.secret.reveal())))
+    after, stranger = (
+        await ask(endpoint, api_key(issued)),
+        await ask(endpoint, api_key(altered(issued.secret.reveal()))),
+    )
 
     assert during.status == 200
     assert_refused(after, 401, "replaced_secret", INVALID)
@@ -279,7 +282,7 @@ async def test_who_had_the_secret_is_told_that_it_was_replaced(
     ],
 )
 async def test_the_agent_that_a_request_is_for(
-    door: VerifyEndpoint, services: KeyServices, world: World, values: list[str], good_for: set[str]
+    endpoint: VerifyEndpoint, services: KeyServices, world: World, values: list[str], good_for: set[str]
 ) -> None:
     """Not the key's, another organization's, deleted, no id at all, or there twice: 403, without a challenge."""
     keys = {"organization": await issue(services, world), "agent": await issue(services, world, world.own)}
@@ -288,7 +291,7 @@ async def test_the_agent_that_a_request_is_for(
     named = {**ids, "OWN": ids["own"].upper(), "bare": world.own.id.hex}
     sent = [("X-Agent-Id", value.format(**named)) for value in values]
 
-    answers = {level: await ask(door, bearer(issued), *sent) for level, issued in keys.items()}
+    answers = {level: await ask(endpoint, bearer(issued), *sent) for level, issued in keys.items()}
 
     for level, answer in answers.items():
         if level in good_for:
@@ -310,13 +313,13 @@ async def test_the_agent_that_a_request_is_for(
     ],
 )
 async def test_a_header_that_names_no_agent_is_said_to_be_the_fault(
-    door: VerifyEndpoint, services: KeyServices, world: World, values: list[str], said: str
+    endpoint: VerifyEndpoint, services: KeyServices, world: World, values: list[str], said: str
 ) -> None:
     """By its form alone: a key that is good for every agent is not said to be for another one."""
     sent = [("X-Agent-Id", value.format(own=f"agt_{world.own.id.hex}")) for value in values]
 
     for issued in (await issue(services, world), await issue(services, world, world.own)):
-        answer = await ask(door, bearer(issued), *sent)
+        answer = await ask(endpoint, bearer(issued), *sent)
 
         assert_refused(answer, 403, "agent_not_in_scope", None)
         assert said in answer.body["detail"]
@@ -324,82 +327,82 @@ async def test_a_header_that_names_no_agent_is_said_to_be_the_fault(
 
 
 async def test_what_has_the_form_of_an_agents_id_is_answered_alike_whether_it_is_one(
-    door: VerifyEndpoint, services: KeyServices, world: World
+    endpoint: VerifyEndpoint, services: KeyServices, world: World
 ) -> None:
     """Another agent, another organization's, a deleted one, and one that never was: the same words."""
     issued = await issue(services, world, world.own)
     ids = [world.other.id.hex, world.theirs.id.hex, world.retired.id.hex, "01a0000000007000800000000000000a"]
 
-    answers = [await ask(door, bearer(issued), ("X-Agent-Id", f"agt_{each}")) for each in ids]
+    answers = [await ask(endpoint, bearer(issued), ("X-Agent-Id", f"agt_{each}")) for each in ids]
 
     assert {each.body["detail"] for each in answers} == {
         "This key is valid, but not for the agent that the request is for."
     }
 
 
-async def test_where_the_agent_must_be_named(gates: Gates, services: KeyServices, world: World) -> None:
+async def test_where_the_agent_must_be_named(verifiers: Verifiers, services: KeyServices, world: World) -> None:
     """An agent-level key without X-Agent-Id, or with an empty one, is 403 where the operator requires it."""
-    door = VerifyEndpoint(gates.make(require_agent=True), public_url=PUBLIC_URL)
+    endpoint = VerifyEndpoint(verifiers.make(require_agent=True), public_url=PUBLIC_URL)
     narrow, wide = await issue(services, world, world.own), await issue(services, world)
 
-    without, empty = await ask(door, bearer(narrow)), await ask(door, bearer(narrow), ("X-Agent-Id", " "))
+    without, empty = await ask(endpoint, bearer(narrow)), await ask(endpoint, bearer(narrow), ("X-Agent-Id", " "))
 
     assert_refused(without, 403, "agent_not_in_scope", None)
     assert_refused(empty, 403, "agent_not_in_scope", None)
     assert without.body["detail"] == empty.body["detail"]
     assert "does not name an agent" in without.body["detail"]
-    assert (await ask(door, bearer(narrow), agent(world.own.id))).status == 200
-    assert (await ask(door, bearer(wide))).status == 200
+    assert (await ask(endpoint, bearer(narrow), agent(world.own.id))).status == 200
+    assert (await ask(endpoint, bearer(wide))).status == 200
 
 
 @pytest.mark.parametrize(
     "tokens", [[], [""], [GATEWAY_TOKEN[:-1]], [GATEWAY_TOKEN + "x"], [GATEWAY_TOKEN, GATEWAY_TOKEN], ["\xff"]]
 )
-async def test_past_the_gateway(gates: Gates, services: KeyServices, world: World, tokens: list[str]) -> None:
+async def test_past_the_gateway(verifiers: Verifiers, services: KeyServices, world: World, tokens: list[str]) -> None:
     """Without the gateway's token nothing else is looked at, be the key good, bad or missing."""
-    door = VerifyEndpoint(gates.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
+    endpoint = VerifyEndpoint(verifiers.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
     issued = await issue(services, world)
     sent = [("X-Gateway-Token", token) for token in tokens]
 
-    answers = [await ask(door, *sent, *more) for more in ([bearer(issued)], [bearer("x")], [])]
+    answers = [await ask(endpoint, *sent, *more) for more in ([bearer(issued)], [bearer("x")], [])]
 
     for answer in answers:
         assert_refused(answer, 403, "gateway_not_allowed", None)
 
 
-async def test_by_way_of_the_gateway(gates: Gates, services: KeyServices, world: World) -> None:
+async def test_by_way_of_the_gateway(verifiers: Verifiers, services: KeyServices, world: World) -> None:
     """With its token, everything else is as ever."""
-    door = VerifyEndpoint(gates.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
+    endpoint = VerifyEndpoint(verifiers.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
     issued = await issue(services, world)
     token = ("X-Gateway-Token", f" {GATEWAY_TOKEN} ")
 
-    good, missing = await ask(door, token, bearer(issued)), await ask(door, token)
+    good, missing = await ask(endpoint, token, bearer(issued)), await ask(endpoint, token)
 
     assert good.status == 200
     assert_refused(missing, 401, "missing_key", CHALLENGE)
 
 
-async def test_without_a_database(gates: Gates, tmp_path: Path) -> None:
+async def test_without_a_database(verifiers: Verifiers, tmp_path: Path) -> None:
     """503 with a time to come back, and never a 401; what needs no database is refused as ever."""
-    verifier = gates.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
-    door = VerifyEndpoint(verifier, public_url=PUBLIC_URL)
+    verifier = verifiers.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
+    endpoint = VerifyEndpoint(verifier, public_url=PUBLIC_URL)
     ours = mint(SERVER_KEYS, "kd").token.reveal()
 
-    assert_refused(await ask(door, bearer(ours)), 503, "unavailable", None)
-    assert_refused(await ask(door, bearer(altered(ours))), 401, "invalid_key", INVALID)
-    assert_refused(await ask(door, bearer(ours[:-1])), 401, "malformed_key", INVALID)
-    assert_refused(await ask(door), 401, "missing_key", CHALLENGE)
+    assert_refused(await ask(endpoint, bearer(ours)), 503, "unavailable", None)
+    assert_refused(await ask(endpoint, bearer(altered(ours))), 401, "invalid_key", INVALID)
+    assert_refused(await ask(endpoint, bearer(ours[:-1])), 401, "malformed_key", INVALID)
+    assert_refused(await ask(endpoint), 401, "missing_key", CHALLENGE)
 
 
-async def test_with_a_full_queue(gates: Gates, services: KeyServices, world: World) -> None:
+async def test_with_a_full_queue(verifiers: Verifiers, services: KeyServices, world: World) -> None:
     """A cold key that finds no place in the hashing queue is told to come back."""
     held = HeldHasher()
-    verifier = gates.make(held, queue_limit=1)
-    door = VerifyEndpoint(verifier, public_url=PUBLIC_URL)
+    verifier = verifiers.make(held, queue_limit=1)
+    endpoint = VerifyEndpoint(verifier, public_url=PUBLIC_URL)
     first, second = await issue(services, world), await issue(services, world)
-    under_way = asyncio.create_task(ask(door, bearer(first)))
+    under_way = asyncio.create_task(ask(endpoint, bearer(first)))
     await until(held.entered.is_set)
-    answer = await ask(door, bearer(second))
+    answer = await ask(endpoint, bearer(second))
     held.released.set()
 
     assert_refused(answer, 503, "unavailable", None)
@@ -419,9 +422,9 @@ class BrokenGate(KeyVerifier):
 
 async def test_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
     """It is a 503 with a request's id, by which the log has the rest; it lets nobody in."""
-    door = VerifyEndpoint(BrokenGate(), public_url=PUBLIC_URL)
+    endpoint = VerifyEndpoint(BrokenGate(), public_url=PUBLIC_URL)
 
-    answer = await ask(door, bearer("kd_" + "a" * 16 + "_" + "b" * 42))
+    answer = await ask(endpoint, bearer("kd_" + "a" * 16 + "_" + "b" * 42))
 
     assert_refused(answer, 503, "unavailable", None)
     [record] = caplog.records
@@ -431,25 +434,25 @@ async def test_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/verify", "/v1/verify/", "/v1/verify/orders/17", "/v1/verify//..;/%00"])
 async def test_any_method_and_every_path_below(
-    door: VerifyEndpoint, services: KeyServices, world: World, path: str
+    endpoint: VerifyEndpoint, services: KeyServices, world: World, path: str
 ) -> None:
     """A gateway forwards what it got."""
     issued = await issue(services, world)
 
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE", "get", "é"):
-        good = await ask(door, bearer(issued), method=method, path=path)
-        missing = await ask(door, method=method, path=path)
+        good = await ask(endpoint, bearer(issued), method=method, path=path)
+        missing = await ask(endpoint, method=method, path=path)
 
         assert good.status == 200
         assert_refused(missing, 401, "missing_key", CHALLENGE)
 
 
-async def test_head_has_no_body(door: VerifyEndpoint, services: KeyServices, world: World) -> None:
+async def test_head_has_no_body(endpoint: VerifyEndpoint, services: KeyServices, world: World) -> None:
     """The headers are those of a GET, its length included."""
     issued = await issue(services, world)
 
     for headers in ([bearer(issued)], []):
-        head, get = await ask(door, *headers, method="HEAD"), await ask(door, *headers)
+        head, get = await ask(endpoint, *headers, method="HEAD"), await ask(endpoint, *headers)
 
         assert (head.status, head.content) == (get.status, b"")
         assert head.header("Content-Length") == str(len(get.content))
@@ -476,17 +479,17 @@ def test_which_paths_are_the_door_s(path: str, is_answered: bool) -> None:
     assert VerifyEndpoint.answers(path) is is_answered
 
 
-async def test_without_https_nobody_is_told_to_use_it(gates: Gates) -> None:
+async def test_without_https_nobody_is_told_to_use_it(verifiers: Verifiers) -> None:
     """HSTS is for where the address from outside is https."""
-    answer = await ask(VerifyEndpoint(gates.make(), public_url="http://localhost:8000"))
+    answer = await ask(VerifyEndpoint(verifiers.make(), public_url="http://localhost:8000"))
 
     assert answer.body["type"] == "http://localhost:8000/docs/errors#missing_key"
     assert answer.header("Strict-Transport-Security") is None
 
 
-async def test_request_ids_are_never_the_same(door: VerifyEndpoint) -> None:
+async def test_request_ids_are_never_the_same(endpoint: VerifyEndpoint) -> None:
     """Nor taken from the caller."""
-    answers = [await ask(door, ("X-Request-Id", "req_" + "0" * 32)) for _ in range(50)]
+    answers = [await ask(endpoint, ("X-Request-Id", "req_" + "0" * 32)) for _ in range(50)]
 
     ids = {answer.body["requestId"] for answer in answers}
     assert len(ids) == 50

@@ -1,4 +1,4 @@
-"""Rate limit and quota at the verification door: who is let through, what both answers tell, and what is remembered."""
+"""Rate limit and quota at the verification endpoint: who is let through, what both answers tell, and what is remembered."""
 
 import asyncio
 from collections import Counter

@@ -19,7 +19,7 @@ from models.key_lookup import KeyState
 from resolvers.services import KeyServices
 from tests.conftest import SERVER_KEYS, CountingHasher
 from tests.support.http.verify_client import PUBLIC_URL, Answer, Header, ask, exchange, served
-from tests.support.keys.issued_keys import Gates, SpyReader, issue
+from tests.support.keys.issued_keys import SpyReader, Verifiers, issue
 from tests.support.world import World
 
 MEGABYTE = 1_000_000
@@ -65,22 +65,22 @@ class OneKey(SpyReader):
 
 @pytest.fixture
 async def verifier(database: Database) -> AsyncIterator[KeyVerifier]:
-    """A gate without a database behind it."""
-    gates = Gates(database)
-    yield gates.make(reader=OneKey())
-    await gates.close()
+    """A verifier without a database behind it."""
+    verifiers = Verifiers(database)
+    yield verifiers.make(reader=OneKey())
+    await verifiers.close()
 
 
 @pytest.fixture
-def door(verifier: KeyVerifier) -> VerifyEndpoint:
+def endpoint(verifier: KeyVerifier) -> VerifyEndpoint:
     """As it is without further settings."""
     return VerifyEndpoint(verifier, public_url=PUBLIC_URL)
 
 
 @pytest.fixture
-def address(door: VerifyEndpoint) -> Iterator[tuple[str, int]]:
+def address(endpoint: VerifyEndpoint) -> Iterator[tuple[str, int]]:
     """Where it is served."""
-    with served(door) as address:
+    with served(endpoint) as address:
         yield address
 
 
@@ -90,7 +90,7 @@ def request(*lines: tuple[str, bytes], method: bytes = b"GET", path: bytes = b"/
 
 
 def assert_refused(answer: Answer) -> None:
-    """By the door, or by the server that stands before it and takes HTTP alone."""
+    """By the endpoint, or by the server that stands before it and takes HTTP alone."""
     if answer.status == 400 and answer.content == b"Invalid HTTP request received.":
         return
     assert answer.status in {401, 403}
@@ -102,9 +102,9 @@ def assert_refused(answer: Answer) -> None:
 @given(sent=headers, with_gateway=st.booleans())
 async def test_whatever_the_headers_hold(verifier: KeyVerifier, sent: list[Header], with_gateway: bool) -> None:
     """Asked directly, with bytes that no server would pass on: a refusal in JSON, and never a fault."""
-    door = VerifyEndpoint(verifier, public_url=PUBLIC_URL, gateway_token=Secret("t") if with_gateway else None)
+    endpoint = VerifyEndpoint(verifier, public_url=PUBLIC_URL, gateway_token=Secret("t") if with_gateway else None)
 
-    answer = await ask(door, *sent)
+    answer = await ask(endpoint, *sent)
 
     assert_refused(answer)
     assert answer.status != 400
@@ -113,7 +113,7 @@ async def test_whatever_the_headers_hold(verifier: KeyVerifier, sent: list[Heade
 @quickly
 @given(sent=headers)
 def test_whatever_comes_over_the_wire(address: tuple[str, int], sent: list[tuple[str, bytes]]) -> None:
-    """Through a real server: what is no HTTP is 400, the rest is refused by the door."""
+    """Through a real server: what is no HTTP is 400, the rest is refused by the endpoint."""
     assert_refused(exchange(address, request(*sent)))
 
 

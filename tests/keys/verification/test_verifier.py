@@ -1,4 +1,4 @@
-"""The gate: what becomes of a presented key, what it costs, and that nothing old is ever believed."""
+"""The verifier: what becomes of a presented key, what it costs, and that nothing old is ever believed."""
 
 import asyncio
 import dataclasses
@@ -25,30 +25,39 @@ from resolvers.operator.agents import delete_agent
 from resolvers.operator.organizations import delete_organization
 from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS, Clock, CountingHasher
-from tests.support.keys.issued_keys import NEVER_WAS, Gates, HeldHasher, SpyReader, altered, end_overlap, issue, until
+from tests.support.keys.issued_keys import (
+    NEVER_WAS,
+    HeldHasher,
+    SpyReader,
+    Verifiers,
+    altered,
+    end_overlap,
+    issue,
+    until,
+)
 from tests.support.world import World
 
 NOBODY = RequestedAgent()
 
 
 @pytest.fixture
-async def gates(database: Database) -> AsyncIterator[Gates]:
-    """Gates on this test's database."""
-    made = Gates(database)
+async def verifiers(database: Database) -> AsyncIterator[Verifiers]:
+    """Verifiers on this test's database."""
+    made = Verifiers(database)
     yield made
     await made.close()
 
 
 @pytest.fixture
 def hasher() -> CountingHasher:
-    """Counts what the gate compares."""
+    """Counts what the verifier compares."""
     return CountingHasher()
 
 
 @pytest.fixture
-def verifier(gates: Gates, hasher: CountingHasher) -> KeyVerifier:
-    """A gate that has seen nothing yet."""
-    return gates.make(hasher)
+def verifier(verifiers: Verifiers, hasher: CountingHasher) -> KeyVerifier:
+    """A verifier that has seen nothing yet."""
+    return verifiers.make(hasher)
 
 
 async def check(verifier: KeyVerifier, issued: Issued, wanted: RequestedAgent = NOBODY) -> Verdict:
@@ -101,9 +110,9 @@ async def test_a_key_is_good_for_agents_of_its_scope(
             assert verdict.agent_id == agent_id.hex
 
 
-async def test_an_agent_can_be_required(gates: Gates, services: KeyServices, world: World) -> None:
+async def test_an_agent_can_be_required(verifiers: Verifiers, services: KeyServices, world: World) -> None:
     """Where the operator says so, an agent-level key needs the agent beside it; an organization-level one does not."""
-    verifier = gates.make(require_agent=True)
+    verifier = verifiers.make(require_agent=True)
     of_all, of_one = await issue(services, world), await issue(services, world, world.own)
 
     outcomes = [
@@ -130,10 +139,10 @@ async def test_the_key_is_looked_at_before_the_agent(
     assert outcomes == {Outcome.DELETED_KEY}
 
 
-async def test_what_was_not_issued_here_costs_nothing(gates: Gates, hasher: CountingHasher) -> None:
+async def test_what_was_not_issued_here_costs_nothing(verifiers: Verifiers, hasher: CountingHasher) -> None:
     """A malformed key and one with a tag that is not ours are refused without a look at the database, and no hash."""
     spy = SpyReader()
-    verifier = gates.make(hasher, reader=spy)
+    verifier = verifiers.make(hasher, reader=spy)
     elsewhere = mint(ServerKeys((b"another installation's server key",)), "kd").token.reveal()
     ours = mint(SERVER_KEYS, "kd").token.reveal()
     texts = [elsewhere, altered(ours), ours[:-1], "kd_" + ours, ours + "x" * KEY_LENGTH_AT_MOST, "", "é" * 40, "_" * 9]
@@ -166,10 +175,10 @@ async def test_an_unknown_id_and_a_wrong_secret_are_the_same(
 
 @pytest.mark.parametrize("deletion", ["key", "agent", "organization"])
 async def test_a_deletion_that_was_answered_holds(
-    gates: Gates, services: KeyServices, world: World, clock: Clock, deletion: str
+    verifiers: Verifiers, services: KeyServices, world: World, clock: Clock, deletion: str
 ) -> None:
     """In every process, also where the key was good a moment ago; the caller proved that it had the key."""
-    here, there = gates.make(), gates.make()
+    here, there = verifiers.make(), verifiers.make()
     issued = await issue(services, world, world.own)
     before = [(await check(verifier, issued)).outcome for verifier in (here, there)]
 
@@ -247,10 +256,10 @@ async def test_what_argon2_found_is_remembered(
 
 
 async def test_a_memo_that_is_full_forgets_and_asks_argon2_again(
-    gates: Gates, hasher: CountingHasher, services: KeyServices, world: World
+    verifiers: Verifiers, hasher: CountingHasher, services: KeyServices, world: World
 ) -> None:
     """However small it is, verdicts stay right."""
-    verifier = gates.make(hasher, memo_entries=2)
+    verifier = verifiers.make(hasher, memo_entries=2)
     keys = [await issue(services, world) for _ in range(3)]
 
     outcomes = [(await check(verifier, each)).outcome for each in keys * 3]
@@ -259,10 +268,12 @@ async def test_a_memo_that_is_full_forgets_and_asks_argon2_again(
     assert hasher.verified > 3
 
 
-async def test_a_key_is_hashed_once_for_all_that_wait(gates: Gates, services: KeyServices, world: World) -> None:
+async def test_a_key_is_hashed_once_for_all_that_wait(
+    verifiers: Verifiers, services: KeyServices, world: World
+) -> None:
     """Twenty callers with a key's two secrets cost the three runs that it takes, never two of them at once."""
     held = HeldHasher()
-    verifier = gates.make(held)
+    verifier = verifiers.make(held)
     issued = await issue(services, world)
     rotated = await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
 
@@ -275,10 +286,10 @@ async def test_a_key_is_hashed_once_for_all_that_wait(gates: Gates, services: Ke
     assert (held.verified, held.at_once_at_most) == (3, 1)
 
 
-async def test_keys_are_hashed_side_by_side(gates: Gates, services: KeyServices, world: World) -> None:
+async def test_keys_are_hashed_side_by_side(verifiers: Verifiers, services: KeyServices, world: World) -> None:
     """One key does not wait for another: a thread each."""
     held = HeldHasher()
-    verifier = gates.make(held)
+    verifier = verifiers.make(held)
     callers = [asyncio.create_task(check(verifier, await issue(services, world))) for _ in range(2)]
 
     await until(lambda: held.at_once == 2)
@@ -287,10 +298,10 @@ async def test_keys_are_hashed_side_by_side(gates: Gates, services: KeyServices,
     assert [verdict.outcome for verdict in await asyncio.gather(*callers)] == [GOOD, GOOD]
 
 
-async def test_who_hangs_up_takes_nobody_along(gates: Gates, services: KeyServices, world: World) -> None:
+async def test_who_hangs_up_takes_nobody_along(verifiers: Verifiers, services: KeyServices, world: World) -> None:
     """The run that a caller began goes on without it, answers who waits for it, and is remembered."""
     held = HeldHasher()
-    verifier = gates.make(held)
+    verifier = verifiers.make(held)
     issued = await issue(services, world)
     first = asyncio.create_task(check(verifier, issued))
     await until(held.entered.is_set)
@@ -314,10 +325,12 @@ def old_secrets(issued: Issued, number: int) -> list[str]:
     return [mint(SERVER_KEYS, "kd", public_id=issued.record.public_id).token.reveal() for _ in range(number)]
 
 
-async def test_old_secrets_of_a_key_are_compared_once_each(gates: Gates, services: KeyServices, world: World) -> None:
+async def test_old_secrets_of_a_key_are_compared_once_each(
+    verifiers: Verifiers, services: KeyServices, world: World
+) -> None:
     """However many wait at once, each costs one run, and wakes nobody else; those beyond the bound are unavailable."""
     held = HeldHasher()
-    verifier = gates.make(held)
+    verifier = verifiers.make(held)
     issued = await issue(services, world)
     waits = 0
     wait = asyncio.wait
@@ -344,11 +357,11 @@ async def test_old_secrets_of_a_key_are_compared_once_each(gates: Gates, service
 
 
 async def test_a_good_secret_does_not_wait_behind_those_that_were_wrong_before(
-    gates: Gates, services: KeyServices, world: World
+    verifiers: Verifiers, services: KeyServices, world: World
 ) -> None:
     """After a rotation all old secrets are compared again, when nothing else waits, and however many there are."""
     held = HeldHasher()
-    verifier = gates.make(held)
+    verifier = verifiers.make(held)
     issued = await issue(services, world)
     old = old_secrets(issued, SECRETS_WAITING_AT_MOST)
     held.released.set()
@@ -375,11 +388,11 @@ async def test_a_good_secret_does_not_wait_behind_those_that_were_wrong_before(
 
 
 async def test_the_current_secret_goes_before_old_ones_that_were_never_seen(
-    gates: Gates, services: KeyServices, world: World
+    verifiers: Verifiers, services: KeyServices, world: World
 ) -> None:
     """However many old secrets a new process is flooded with, the current one is compared next, and never refused."""
     held = HeldHasher()
-    verifier = gates.make(held)
+    verifier = verifiers.make(held)
     issued = await issue(services, world)
 
     flood = [
@@ -400,11 +413,11 @@ async def test_the_current_secret_goes_before_old_ones_that_were_never_seen(
 
 
 async def test_organizations_take_turns_with_their_first_hashes(
-    gates: Gates, services: KeyServices, world: World
+    verifiers: Verifiers, services: KeyServices, world: World
 ) -> None:
     """A key that was not seen yet waits for one of each other organization's such keys, however many those are."""
     held = HeldHasher()
-    verifier = gates.make(held)
+    verifier = verifiers.make(held)
     many = [await issue(services, world) for _ in range(10)]
     theirs = await create_api_key(
         services,
@@ -430,10 +443,12 @@ async def test_organizations_take_turns_with_their_first_hashes(
     assert done.index("theirs") < 6
 
 
-async def test_other_keys_do_not_wait_for_old_secrets(gates: Gates, services: KeyServices, world: World) -> None:
+async def test_other_keys_do_not_wait_for_old_secrets(
+    verifiers: Verifiers, services: KeyServices, world: World
+) -> None:
     """Of one key, one secret is compared at a time: the other threads are for others."""
     held = HeldHasher()
-    verifier = gates.make(held)
+    verifier = verifiers.make(held)
     issued, other = await issue(services, world), await issue(services, world)
     wrong = [asyncio.create_task(verifier.verify(text, NOBODY)) for text in old_secrets(issued, 10)]
     await until(held.entered.is_set)
@@ -448,11 +463,11 @@ async def test_other_keys_do_not_wait_for_old_secrets(gates: Gates, services: Ke
 
 @pytest.mark.parametrize("change", ["deletion", "rotation"])
 async def test_a_later_caller_never_rides_on_an_earlier_read(
-    gates: Gates, services: KeyServices, world: World, change: str
+    verifiers: Verifiers, services: KeyServices, world: World, change: str
 ) -> None:
     """Who asks after a change was answered is told of it, although a run from before it is still under way."""
     held = HeldHasher()
-    verifier = gates.make(held)
+    verifier = verifiers.make(held)
     issued = await issue(services, world)
     before = asyncio.create_task(check(verifier, issued))
     await until(held.entered.is_set)
@@ -470,10 +485,10 @@ async def test_a_later_caller_never_rides_on_an_earlier_read(
     assert (await before).outcome is GOOD
 
 
-async def test_a_full_queue_says_so_and_forgets_it(gates: Gates, services: KeyServices, world: World) -> None:
+async def test_a_full_queue_says_so_and_forgets_it(verifiers: Verifiers, services: KeyServices, world: World) -> None:
     """One key too many is told to come again, everybody who waits for it, too; and later it is good."""
     held = HeldHasher()
-    verifier = gates.make(held, queue_limit=1)
+    verifier = verifiers.make(held, queue_limit=1)
     first, second = await issue(services, world), await issue(services, world)
     under_way = asyncio.create_task(check(verifier, first))
     await until(held.entered.is_set)
@@ -487,9 +502,9 @@ async def test_a_full_queue_says_so_and_forgets_it(gates: Gates, services: KeySe
     assert (await check(verifier, second)).outcome is GOOD
 
 
-async def test_without_a_database_it_can_not_be_told(gates: Gates, tmp_path: Path) -> None:
+async def test_without_a_database_it_can_not_be_told(verifiers: Verifiers, tmp_path: Path) -> None:
     """What was issued here is unavailable, never invalid; what needs no database is refused as ever."""
-    verifier = gates.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
+    verifier = verifiers.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
     ours = mint(SERVER_KEYS, "kd").token.reveal()
 
     outcomes = [(await verifier.verify(text, NOBODY)).outcome for text in (ours, altered(ours), ours[:-1])]
@@ -497,7 +512,7 @@ async def test_without_a_database_it_can_not_be_told(gates: Gates, tmp_path: Pat
     assert outcomes == [Outcome.UNAVAILABLE, Outcome.INVALID_KEY, Outcome.MALFORMED_KEY]
 
 
-async def test_keys_from_before_go_on_working(gates: Gates, services: KeyServices, world: World) -> None:
+async def test_keys_from_before_go_on_working(verifiers: Verifiers, services: KeyServices, world: World) -> None:
     """The operator may put another prefix and another server key in front, as long as the old ones stay behind."""
     issued = await issue(services, world)
     newer = ServerKeys((b"a newer server key of 32 bytes...", b"0123456789abcdef0123456789abcdef"))
@@ -505,12 +520,12 @@ async def test_keys_from_before_go_on_working(gates: Gates, services: KeyService
     now = dataclasses.replace(services, issuer=Issuer(newer, "acme", services.issuer.pool))
 
     of_now = await issue(now, world)
-    both = gates.make(server_keys=newer, prefixes=("acme", "kd"))
-    narrow = gates.make(server_keys=only, prefixes=("acme",))
+    both = verifiers.make(server_keys=newer, prefixes=("acme", "kd"))
+    narrow = verifiers.make(server_keys=only, prefixes=("acme",))
 
     assert [(await check(both, each)).outcome for each in (issued, of_now)] == [GOOD, GOOD]
     assert [(await check(narrow, each)).outcome for each in (issued, of_now)] == [Outcome.MALFORMED_KEY, GOOD]
-    assert (await check(gates.make(server_keys=only), issued)).outcome is Outcome.INVALID_KEY
+    assert (await check(verifiers.make(server_keys=only), issued)).outcome is Outcome.INVALID_KEY
 
 
 async def test_reasons_hold_nothing_of_the_key(verifier: KeyVerifier, services: KeyServices, world: World) -> None:

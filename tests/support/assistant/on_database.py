@@ -24,7 +24,7 @@ from resolvers.ask_request import AskRequest
 from resolvers.assistant import Assistant, Chunk, ask, asker_in
 from resolvers.stored_questions import Given
 from tests.conftest import SERVER_KEYS, Clock
-from tests.support.keys.issued_keys import Gates
+from tests.support.keys.issued_keys import Verifiers
 from tests.support.tickets.ticket_fixtures import named
 from tests.support.usage.ledgers import stores
 from tests.support.world import World
@@ -81,14 +81,14 @@ class Helpdesk:
 @asynccontextmanager
 async def assisted(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
     """The assistant as one process has it, without patience for requests that are not written down yet."""
-    gates, reader, keys = Gates(database), Reader(database), key_reader(database)
+    verifiers, reader, keys = Verifiers(database), Reader(database), key_reader(database)
     await keys.start()
     async with stores(database) as [store]:
         limiter = LocalLimiter(UsageRecorder(store, clock=clock), clock=clock)
         knowledge = Knowledge(reader, limiter, Documents(DOCS), "support@example.com", sends_mail=True, wait_seconds=0)
-        possessions = Possessions(gates.make(reader=keys), keys, SERVER_KEYS, ("kd",))
+        possessions = Possessions(verifiers.make(reader=keys), keys, SERVER_KEYS, ("kd",))
         yield Helpdesk(Assistant(database, knowledge, possessions, clock), database, world)
-    await gates.close()
+    await verifiers.close()
     await reader.close()
 
 

@@ -1,4 +1,4 @@
-"""The verification door, asked directly as a server would ask it, and behind a real server on loopback."""
+"""The verification endpoint, asked directly as a server would ask it, and behind a real server on loopback."""
 
 import asyncio
 import json

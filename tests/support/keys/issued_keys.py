@@ -97,8 +97,8 @@ class SpyReader:
             await self._reader.close()
 
 
-class Gates:
-    """Makes gates on a database, each as a process of its own would have it, and closes what they opened."""
+class Verifiers:
+    """Makes verifiers on a database, each as a process of its own would have it, and closes what they opened."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -117,7 +117,7 @@ class Gates:
         queue_limit: int = 500,
         memo_entries: int = MEMO_ENTRIES,
     ) -> KeyVerifier:
-        """A gate with nothing remembered. `hasher` counts its runs of argon2."""
+        """A verifier with nothing remembered. `hasher` counts its runs of argon2."""
         pool = HashingPool(hasher or CountingHasher(), threads=2, queue_limit=queue_limit, name="test")
         reader = reader or key_reader(self._database)
         self._pools.append(pool)
