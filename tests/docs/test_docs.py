@@ -155,12 +155,12 @@ LIMITS = Limits()
         (ASSISTANT, f"redacted, for {CONVERSATIONS_KEPT_DAYS} days"),
         (ASSISTANT, f"at most {LOOKED_UP_AT_MOST} different pasted keys"),
         (
-            "docs/decisions/tag-argon2-memo.md",
+            "docs/decisions/tag-argon2-cache.md",
             f"time cost {KEY_PARAMETERS.time_cost}, {KEY_PARAMETERS.memory_kib // 1024} MiB, "
             f"parallelism {KEY_PARAMETERS.parallelism}",
         ),
         (
-            "docs/decisions/tag-argon2-memo.md",
+            "docs/decisions/tag-argon2-cache.md",
             f"time cost {PASSWORD_PARAMETERS.time_cost}, {PASSWORD_PARAMETERS.memory_kib // 1024} MiB, "
             f"parallelism {PASSWORD_PARAMETERS.parallelism}",
         ),
