@@ -1,4 +1,4 @@
-"""Rate limit and quota at the verification endpoint: who is let through, what both answers tell, and what is remembered."""
+"""Rate limit and quota at the verification endpoint: which requests pass, and what the answers and the usage say."""
 
 import asyncio
 from collections import Counter
