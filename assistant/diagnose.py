@@ -1,8 +1,8 @@
 """
 Finds the diagnosis of a question: a pure function of the question and of the facts that were gathered for it.
 
-`RULES` is the order of precedence. What the message says literally (a request id, a pasted key, a header, a code) comes
-before what it is about, and a question back comes last.
+`RULES` is the order of precedence. Literal details in the message (a request id, a pasted key, a header, a code) come
+before its topic, and asking the person what they mean comes last.
 """
 
 import re
@@ -37,7 +37,7 @@ class Answered(NamedTuple):
 
     @property
     def is_direct(self) -> bool:
-        """Whether the question was answered, and no other one asked back."""
+        """Whether the question was answered. Otherwise the person was asked for details."""
         return self.diagnosis.case is not Case.NEEDS_DETAILS
 
 
@@ -49,14 +49,14 @@ _SAID_OF_REFUSALS = re.compile(r"\baccess not permitted\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A question with its facts, and what the rules ask about them. Something falsy means: not in this question."""
+    """A question with its facts, and the conditions of the rules. A falsy result means that the rule does not apply."""
 
     question: Question
     facts: Facts
     scores: tuple[TopicScore, ...]
-    """The topics, the likeliest first."""
+    """The topics with their probabilities, the likeliest first."""
     is_sure: bool
-    """Whether the likeliest topic is likely enough to be answered."""
+    """Whether the likeliest topic is likely enough to be answered without asking the person."""
 
     @property
     def topic(self) -> Topic:
@@ -69,22 +69,22 @@ class Situation:
         return self.question.bare or self.question.text
 
     def is_about(self, *topics: Topic) -> bool:
-        """Whether the message is certainly about one of these."""
+        """Whether the message is certainly about one of these topics."""
         return self.is_sure and self.topic in topics
 
     def asks_of_request(self) -> bool:
-        """Whether a request is asked about; not if the person looked at one and asks about something else."""
+        """Whether the message is about a request. An attached one does not count if the message has another topic."""
         is_first_greeting = self.question.subject is None and self.topic is Topic.GREETING
         is_of_calls = self.topic in CALLS or not self.is_sure
         is_asked = is_of_calls or is_first_greeting or not self.question.request_is_attached
         return self.facts.request_sought is not None and is_asked
 
     def may_be_of_calls(self) -> bool:
-        """Whether codes and headers in the message count."""
+        """Whether the message may be about failing calls, so that codes and headers in it count."""
         return self.asks_of_request() or not self.is_sure or self.topic in {*CALLS, Topic.HOW_CALL}
 
     def symptom(self) -> Symptom | None:
-        """A symptom that no pasted key explains."""
+        """The symptom that the message describes, unless a pasted key explains it."""
         if self.asks_of_request() or self.is_about(*_NOT_ABOUT_A_SYMPTOM):
             return None
         is_explained = any(
@@ -97,7 +97,7 @@ class Situation:
         return pasted_in_question(self.question, self.facts, self.topic if self.is_sure else None)
 
     def code_of_a_key(self) -> tuple[Topic, RefusedReason] | None:
-        """A code that concerns a key. Beside the id of an unknown request it counts only if there is such a key."""
+        """A code in the message that is about a key. Together with an unknown request it needs a key that it fits."""
         facts = self.facts
         for outcome in self.refusals_by_code():
             if outcome.reason is None or outcome.column is None:
@@ -108,41 +108,41 @@ class Situation:
         return None
 
     def code_of_no_key(self) -> RefusedReason | None:
-        """Any other code."""
+        """A code in the message that is not about a key."""
         reasons = [each.reason for each in self.refusals_by_code() if each.column is None]
         return reasons[0] if reasons and self.may_be_of_calls() else None
 
     def refusals_by_code(self) -> list[Outcome]:
-        """The refusals of verification whose codes are in the message."""
+        """The outcomes of verification whose codes are in the message."""
         return [OF_CODE[each] for each in self.question.understood.codes if each in OF_CODE]
 
     def names_a_key(self) -> bool:
-        """Whether the message itself points to a key; one that was discussed before does not count."""
+        """Whether the message itself refers to a key. A key that was discussed before does not count."""
         is_first = self.question.subject is None and bool(self.facts.meant or self.facts.meant_unseen)
         return self.question.meant.is_named or bool(self.facts.pasted) or is_first
 
     def deleted_key(self) -> KeyFacts | None:
-        """The deleted key that an unclear message names, if it names no other."""
+        """The deleted key that an unclear message names, if it names no other key."""
         if self.is_sure or not self.facts.meant or not self.question.meant.is_named:
             return None
         key = only_one(self.facts.meant, ())
         return key if key is not None and key.is_deleted else None
 
     def answered(self, diagnosis: Diagnosis) -> Answered:
-        """An answer to the likeliest topic."""
+        """The diagnosis as an answer to the likeliest topic."""
         return Answered(diagnosis, self.topic)
 
     def answered_of_calls(self, diagnosis: Diagnosis, topic: Topic | None = None) -> Answered:
-        """An answer about calls that fail, with a line of evidence if the request that was asked about is unknown."""
+        """The diagnosis as an answer about failing calls. If the person asks about an unknown request, it says so."""
         if self.asks_of_request() and self.facts.request is None:
-            # The same words for one that was never seen and one that is not theirs to know.
+            # The same words for a request that never existed and for one that the person may not see.
             missing = Fact("The request", f"{self.facts.request_sought}: not found", self.facts.now)
             diagnosis = replace(diagnosis, evidence=(*diagnosis.evidence, missing))
         return Answered(diagnosis, topic or (self.topic if self.topic in CALLS else Topic.CALL_FAILS))
 
 
 class Rule(NamedTuple):
-    """One rule: `answer` gets what `applies` found, if that is truthy."""
+    """One rule. `answer` is called with the result of `applies` if that is truthy."""
 
     name: str
     applies: Callable[[Situation], Any]
@@ -150,19 +150,19 @@ class Rule(NamedTuple):
 
 
 def diagnose(question: Question, facts: Facts) -> Answered:
-    """One case, with what it rests on."""
+    """Applies the first rule that fits."""
     scores = read(question, facts)
     situation = Situation(question, facts, scores, may_answer(question, scores))
     answered = next(rule.answer(situation, applied) for rule in RULES if (applied := rule.applies(situation)))
     if answered.topic not in CALLS:
         return answered
-    # The address of a refusal's explanation, in the answer's type, was not called.
+    # The host of a refusal's `type`, which links to the error's documentation, was not called.
     hosts = [each for each in question.understood.hosts if f"//{each}/docs/errors" not in question.text.casefold()]
     return answered._replace(diagnosis=called(answered.diagnosis, hosts))
 
 
 def _key_beside_request(situation: Situation, _applied: bool) -> Answered:
-    """The answer about the key that is named beside the id of an unknown request."""
+    """The answer about a key that is named together with the id of an unknown request."""
     topic = situation.topic
     if topic not in CALLS and not (situation.is_sure and topic is not Topic.GREETING):
         topic = Topic.CALL_FAILS
@@ -183,17 +183,17 @@ def _request_not_found(situation: Situation, _applied: bool) -> Answered:
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "it is not about API keys",
+        "not about API keys",
         lambda it: it.is_about(Topic.OFF_TOPIC),
         lambda it, _: it.answered(talk.off_topic(it.facts)),
     ),
     Rule(
-        "a refused request that the person may know",
+        "a refused request that the person may see",
         lambda it: it.asks_of_request() and it.facts.request,
         lambda it, request: it.answered_of_calls(beside(it.facts, found(it.facts, request))),
     ),
     Rule(
-        "a symptom that no record explains",
+        "a symptom that no pasted key explains",
         Situation.symptom,
         lambda it, seen: Answered(beside(it.facts, symptom(it.facts, seen)), Topic.CALL_FAILS),
     ),
@@ -205,7 +205,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        "a code that concerns a key",
+        "a code that is about a key",
         Situation.code_of_a_key,
         lambda it, code: it.answered_of_calls(why_calls_fail(it.facts, code[0], code[1:])),
     ),
@@ -227,7 +227,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        "a key beside the id of an unknown request",
+        "a key with the id of an unknown request",
         lambda it: it.asks_of_request() and it.names_a_key(),
         _key_beside_request,
     ),
@@ -238,27 +238,27 @@ RULES: tuple[Rule, ...] = (
         lambda it, _: it.answered(talk.has_it(it.facts)),
     ),
     Rule(
-        "it is unclear, and names a deleted key",
+        "unclear, and names a deleted key",
         Situation.deleted_key,
         lambda it, key: Answered(deleted(it.facts, key), Topic.KEY_STATE),
     ),
     Rule(
-        "it is unclear, and names a key that the person may not see",
+        "unclear, and names a key that the person may not see",
         lambda it: not it.is_sure and it.facts.meant_unseen is not None and it.question.meant.is_named,
         lambda it, _: it.answered(unseen(it.facts)),
     ),
-    Rule("it is unclear", lambda it: not it.is_sure, lambda it, _: it.answered(talk.unsure(it.facts, it.scores))),
+    Rule("unclear", lambda it: not it.is_sure, lambda it, _: it.answered(talk.unsure(it.facts, it.scores))),
     Rule(
-        "it is understood",
+        "understood",
         lambda _: True,
         lambda it, _: it.answered(beside(it.facts, explained(it.topic, it.words, it.facts))),
     ),
 )
-"""Which answer is given: the first rule that applies."""
+"""The rules in order of precedence: the first that applies gives the answer."""
 
 
 def subject_after(answered: Answered, facts: Facts) -> ConversationState:
-    """What the next message may point back to."""
+    """The state of the conversation after this answer, to which the next message may refer."""
     diagnosis = answered.diagnosis
     key_id = None if diagnosis.key is None else diagnosis.key.id
     in_trouble = (each.record.id for each in facts.in_trouble(OF_TOPIC[Topic.CALL_FAILS]))

@@ -1,4 +1,4 @@
-"""The way from a redacted message to a diagnosis: interpret, gather, diagnose."""
+"""Turns a redacted message into a diagnosis, in three steps: interpret, gather, diagnose."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from models.key_queries import ApiKeyRecord
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """The answer, the language of the question, and the facts that the answer rests on."""
+    """The answer, the language of the question, and the facts that the answer is based on."""
 
     answered: Answered
     language: str
@@ -30,7 +30,7 @@ class Considered:
 def interpret(
     inquiry: Inquiry, keys: Sequence[ApiKeyRecord], understanding: Callable[[str], Understood] = understand
 ) -> Question:
-    """What a message asks, and which of the keys that the person may see it means."""
+    """Finds out what a message asks, and which of `keys`, those that the person may see, it refers to."""
     suggestion_id, text = inquiry.suggestion_id, inquiry.text
     if suggestion_id is None and (choice := chosen(text, inquiry.subject)) is not None:
         # A message such as *the second one* is a click, too. An older version stored sentences instead of ids.
@@ -66,7 +66,7 @@ def _reference(
     keys: Sequence[ApiKeyRecord],
     inquiry: Inquiry,
 ) -> KeyReference:
-    """The keys that the message means: those of the suggestion if one was clicked, otherwise those of the text."""
+    """The keys that the message refers to: that of the suggestion if one was clicked, otherwise those of the text."""
     if suggestion is not None and suggestion.key_id is not None:
         return KeyReference((suggestion.key_id,), is_named=True)
     if suggestion_id is not None and suggestion is None:
@@ -80,7 +80,7 @@ def _reference(
 async def consider(
     knowledge: Knowledge, possessions: Possessions, asker: Asker, inquiry: Inquiry, now: datetime
 ) -> Considered:
-    """The diagnosis of a message. Reads, and changes nothing."""
+    """Diagnoses a message. This only reads and changes nothing."""
     overview = await gather_overview(knowledge, asker, now)
     overview = await add_referenced_keys(knowledge, asker, overview, inquiry)
     overview = replace(overview, has_ticket=inquiry.has_ticket)

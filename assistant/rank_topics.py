@@ -1,8 +1,8 @@
 """
-Owns what a message is taken to be about: by its words, by what went before, and by what is the matter now.
+Ranks the topics that a message may be about, by its words, the conversation so far, and the organization's state.
 
-The state of things is worth more than the words: a key that was refused an hour ago, a slot that is not free, a role
-that does not allow it make what the words may mean more or less likely.
+The state changes how likely a topic is: a key that was refused an hour ago, an organization without a free slot, or a
+role that does not allow something makes the topics that are about it likelier.
 """
 
 import re
@@ -21,28 +21,28 @@ _OF_NO_KEY = (
     *(Topic.HOW_SCOPES, Topic.HOW_SLOTS, Topic.HOW_ROLES, Topic.HOW_LIMITS, Topic.HOW_CREATE, Topic.KEY_LIST),
     *(Topic.DOCUMENTATION, Topic.EXPIRY, Topic.GREETING, Topic.OFF_TOPIC),
 )
-"""Topics that are less likely where a key is named."""
+"""Topics that are less likely if a key is named."""
 TOPIC_OF_STATUS = {401: Topic.UNAUTHORIZED, 403: Topic.FORBIDDEN, 429: Topic.TOO_MANY_REQUESTS, 503: Topic.UNAVAILABLE}
 
-_MATTERS = 1.5
-"""Log-odds of a topic that the organization's state speaks for: over four times as likely as by the words alone."""
+_STATE_LOG_ODDS = 1.5
+"""The log-odds that the organization's state adds to a topic: over four times as likely as by the words only."""
 _IS_SUPPORTED = re.compile(
     r"\b(?:do|does) (?:you|it|this|that|we|they|keydesk|the \w+)(?: \w+){0,2} support \w"
     r"|\b(?:is|are)\b[^.?!\n]{0,40}\bsupported\b",
     re.IGNORECASE,
 )
-"""Whether something is supported is asked of the documentation, and no wish for support."""
-_SAYS_OTHERWISE = 5.0
-_OFFERED = 3
-"""So many readings are offered where it is asked what is meant."""
+"""A question whether something is supported is about the documentation; the person does not ask for support."""
+_RULED_OUT_LOG_ODDS = 5.0
+_OFFERED_AT_MOST = 3
+"""How many topics are offered if the person is asked what they mean."""
 _OFF_TOPIC_FROM = 0.5
-"""Another subject is answered from here on: nobody can be offered it to choose."""
-_LEAVES_OPEN = 0.1
-"""The third reading is given up for what is the matter where it is less likely than this."""
+"""The probability from which a message counts as off topic: that topic is never offered to choose from."""
+_REPLACED_BELOW = 0.1
+"""The current problem replaces the third offered topic if that is less likely than this."""
 
 
 def read(question: Question, facts: Facts) -> tuple[TopicScore, ...]:
-    """The readings, the likeliest first: by the words, by what went before, by what is the matter now."""
+    """The topics with their probabilities, the likeliest first."""
     subject = question.subject
     if question.suggested is not None:
         return (TopicScore(question.suggested, 1.0), *_without(question, question.suggested))
@@ -51,38 +51,38 @@ def read(question: Question, facts: Facts) -> tuple[TopicScore, ...]:
         return (TopicScore(named, 1.0), *_without(question, named))
     odds = priors_from_facts(facts)
     if _IS_SUPPORTED.search(question.text):
-        odds[Topic.HUMAN] = -_SAYS_OTHERWISE
+        odds[Topic.HUMAN] = -_RULED_OUT_LOG_ODDS
     readings = _together(weighed(question.understood.readings, odds), answered_alike(facts))
     goes_on = question.understood.is_follow_up or (subject is not None and not question.understood.asks_anew)
     if subject is not None and goes_on and not is_sure(readings) and not facts.has_ticket:
         return (TopicScore(subject.topic, 1.0), *_without(question, subject.topic))
-    return readings if may_answer(question, readings) else _with_what_matters(readings, facts)
+    return readings if may_answer(question, readings) else _with_problem(readings, facts)
 
 
 def priors_from_facts(facts: Facts) -> dict[Topic, float]:
-    """Log-odds for the topics that the state of things speaks for."""
+    """The log-odds that the facts add to topics."""
     odds: dict[Topic, float] = {}
     for topic, reasons in OF_TOPIC.items():
         keys = facts.meant or facts.keys
         if topic is not Topic.KEY_STATE and any(each.refused_for(reasons) for each in keys):
-            odds[topic] = _MATTERS
+            odds[topic] = _STATE_LOG_ODDS
     if facts.meant:
-        odds |= {topic: odds.get(topic, 0.0) + _MATTERS / 2 for topic in _OF_ONE_KEY}
-        odds |= dict.fromkeys(_OF_NO_KEY, -_MATTERS)
+        odds |= {topic: odds.get(topic, 0.0) + _STATE_LOG_ODDS / 2 for topic in _OF_ONE_KEY}
+        odds |= dict.fromkeys(_OF_NO_KEY, -_STATE_LOG_ODDS)
     if facts.request is not None:
-        odds[Topic.CALL_FAILS] = odds.get(Topic.CALL_FAILS, 0.0) + _MATTERS
+        odds[Topic.CALL_FAILS] = odds.get(Topic.CALL_FAILS, 0.0) + _STATE_LOG_ODDS
     if not facts.allowance.remaining:
-        odds[Topic.CANNOT_CREATE] = _MATTERS
+        odds[Topic.CANNOT_CREATE] = _STATE_LOG_ODDS
     if not may_create_some(facts):
-        odds[Topic.NOT_ALLOWED] = odds[Topic.CANNOT_CREATE] = _MATTERS
+        odds[Topic.NOT_ALLOWED] = odds[Topic.CANNOT_CREATE] = _STATE_LOG_ODDS
     return odds
 
 
 def may_answer(question: Question, readings: tuple[TopicScore, ...]) -> bool:
-    """Whether to answer at once: a status that is written there settles it where the words point the same way."""
+    """Whether to answer the likeliest topic without asking back. Its status code in the message is reason enough."""
     topic, probability = readings[0]
     if topic is Topic.GREETING:
-        return True  # what is answered then is a question, too
+        return True  # the answer to a greeting asks for details, too
     if topic is Topic.OFF_TOPIC and probability >= _OFF_TOPIC_FROM:
         return True
     says_so = any(TOPIC_OF_STATUS.get(status) is topic for status in question.understood.status_codes)
@@ -90,7 +90,7 @@ def may_answer(question: Question, readings: tuple[TopicScore, ...]) -> bool:
 
 
 def answered_alike(facts: Facts) -> list[set[Topic]]:
-    """The topics that are answered by the same as things are, such as *how do I create a key* at ten of ten slots."""
+    """Groups of topics that have the same answer now, such as *how do I create a key* if no slot is free."""
     creating = {Topic.CANNOT_CREATE, Topic.HOW_CREATE}
     if not may_create_some(facts):
         creating.add(Topic.NOT_ALLOWED)
@@ -105,7 +105,7 @@ def answered_alike(facts: Facts) -> list[set[Topic]]:
 
 
 def _together(readings: Sequence[TopicScore], groups: Sequence[set[Topic]]) -> tuple[TopicScore, ...]:
-    """What is answered alike counts for the likeliest of them."""
+    """Adds the probabilities of each group to the likeliest topic of that group."""
     shares = dict(readings)
     for group in groups:
         likeliest, *others = sorted(group, key=lambda topic: (-shares[topic], topic))
@@ -114,25 +114,25 @@ def _together(readings: Sequence[TopicScore], groups: Sequence[set[Topic]]) -> t
     return tuple(TopicScore(*each) for each in sorted(shares.items(), key=lambda each: (-each[1], each[0])))
 
 
-def _with_what_matters(readings: Sequence[TopicScore], facts: Facts) -> tuple[TopicScore, ...]:
-    """The readings in the order in which to offer them: what is the matter is among them, though last."""
-    matter = _of_the_matter(facts)
-    first = [reading for reading in readings if reading.topic not in talk.NEVER_OFFERED][:_OFFERED]
-    if not matter or first[-1].probability >= _LEAVES_OPEN or any(reading.topic in matter for reading in first):
+def _with_problem(readings: Sequence[TopicScore], facts: Facts) -> tuple[TopicScore, ...]:
+    """The topics in the order in which to offer them. The current problem is among the first, though last of these."""
+    problem = _topics_of_problem(facts)
+    first = [reading for reading in readings if reading.topic not in talk.NEVER_OFFERED][:_OFFERED_AT_MOST]
+    if not problem or first[-1].probability >= _REPLACED_BELOW or any(reading.topic in problem for reading in first):
         return tuple(readings)
-    best = next(reading for reading in readings if reading.topic in matter)
+    best = next(reading for reading in readings if reading.topic in problem)
     ordered = [*first[:-1], best]
     return (*ordered, *(reading for reading in readings if reading not in ordered))
 
 
-def _of_the_matter(facts: Facts) -> set[Topic]:
-    """The topics that are answered by what is the matter; none where nothing is."""
-    matter = likeliest_problem(facts)
-    return next((group for group in answered_alike(facts) if matter in group), set())
+def _topics_of_problem(facts: Facts) -> set[Topic]:
+    """The topics whose answer is the current problem. Empty if there is no problem."""
+    problem = likeliest_problem(facts)
+    return next((group for group in answered_alike(facts) if problem in group), set())
 
 
 def likeliest_problem(facts: Facts) -> Topic | None:
-    """What somebody most likely asks about as things are, where something is the matter."""
+    """The topic of the current problem, or None if there is no problem."""
     if facts.in_trouble(OF_TOPIC[Topic.CALL_FAILS]):
         return Topic.CALL_FAILS
     return Topic.CANNOT_CREATE if not may_create_some(facts) or not facts.allowance.remaining else None

@@ -1,4 +1,4 @@
-"""What a person sends to the assistant, before anything of it is redacted or stored, and what identifies it."""
+"""A message to the assistant before it is redacted and stored, and the values that identify a repeated message."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from resolvers.conversations import no_such_conversation
 
 @dataclass(frozen=True, slots=True)
 class AskRequest:
-    """What a person sends. The message is not redacted yet; the ids are as they came."""
+    """A message with its context. The message is not redacted yet, and the ids are not checked yet."""
 
     message: str
     conversation_id: UUID | None = None
@@ -27,7 +27,7 @@ class AskRequest:
 
 
 class _Context(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was looked at: ids that have the form of one, and a digest of anything else, so that no secret is kept."""
+    """The context of a question. A text that is not a valid id is stored as a digest, because it may be a secret."""
 
     key: str | None = None
     request: str | None = None
@@ -35,7 +35,7 @@ class _Context(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def check(request: AskRequest) -> None:
-    """Raises InvalidInput if the message is empty or too long, or if the conversation's id can't be read."""
+    """Raises InvalidInput if the message is empty or too long, or if an id is not valid."""
     length = len(request.message)
     if not request.message.strip():
         raise InvalidInput("message", f"Write a message of 1 to {LENGTH_AT_MOST:,} characters.")
@@ -51,20 +51,20 @@ def check(request: AskRequest) -> None:
 
 
 def not_suggested() -> InvalidInput:
-    """What is said of a suggestion that the conversation was not offered."""
+    """The refusal of a suggestion that this conversation was not offered."""
     return InvalidInput(
         "suggestionId", "This was not suggested in this conversation. Send the message without suggestionId."
     )
 
 
 def stored_client_id(request: AskRequest) -> str | None:
-    """The digest of the client's id, which comes from outside, may be of any length, and is only ever compared."""
+    """The digest of the client's id: the id may be of any length and is only compared."""
     given = request.client_message_id
     return None if not given else hashlib.sha256(given.encode(errors="surrogatepass")).hexdigest()
 
 
 def stored_context(request: AskRequest) -> str | None:
-    """What the person was looking at, as it is stored with the question."""
+    """The context of the question in the form in which it is stored."""
     key, refused = _stored_id(Prefix.API_KEY, request.api_key_id), _stored_id(Prefix.REQUEST, request.request_id)
     context = _Context(key, refused, request.suggestion_id)
     return None if context == _Context() else msgspec.json.encode(context).decode()

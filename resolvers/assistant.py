@@ -1,7 +1,7 @@
 """
-Does what a person asks of the assistant: a question is redacted, kept and answered, one at a time a person.
+Answers questions to the assistant: redacts, stores and answers them, one at a time for each person.
 
-Nothing here changes anything but the conversation itself.
+Nothing here changes anything except the conversation.
 """
 
 import asyncio
@@ -42,18 +42,16 @@ from resolvers.stored_questions import (
 )
 
 ID_LENGTH_AT_MOST = 80
-"""Characters that are looked at of what was sent as an id."""
-
-
+"""How many characters of an id from outside are read."""
 DIAGNOSES_A_MINUTE = 300
-"""Requests that a person may ask about, without a conversation, in each process."""
+"""How many times a person may call `diagnoseRequest` in a minute, in each process."""
 ASKED_A_MINUTE = 60
-"""Questions of a person in each process, with those that came before and those that are refused."""
+"""How many messages a person may send in a minute, in each process. Repeated and refused messages count, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assistant:
-    """What answering works with."""
+    """The dependencies of the assistant's operations."""
 
     database: Database
     knowledge: Knowledge
@@ -78,7 +76,7 @@ class Chunk:
 def asker_in(
     actor: Actor, person: NamedPerson, memberships: Sequence[MembershipRecord], organization_id: UUID | None
 ) -> Asker:
-    """The person in this organization. Raises NotFound."""
+    """The person as an asker in this organization. Raises NotFound if they are not in it."""
     for membership in memberships:
         if membership.organization.id == organization_id:
             return Asker(actor, person, membership)
@@ -87,14 +85,14 @@ def asker_in(
 
 async def ask(assistant: Assistant, asker: Asker, request: AskRequest) -> AsyncGenerator[Chunk | Given, None]:
     """
-    Yields the answer in chunks, and then as it is stored. If the caller stops listening, the question has no answer.
+    Yields the answer in chunks, then the stored answer. If the caller stops listening, the question has no answer.
 
     Raises InvalidInput and TooManyRequests before the first chunk.
     """
-    # A database may store every other character.
+    # PostgreSQL can store every character except this one.
     request = replace(request, message=request.message.replace("\0", ""))
     check(request)
-    # Before the message is redacted, which takes its time, and before anything is written.
+    # Before the message is redacted, which takes time, and before anything is written.
     assistant.messages.use(asker.person.id, assistant.clock())
     given = await look_before(assistant.database, asker, request, assistant.clock())
     if given is not None:
@@ -119,12 +117,12 @@ async def ask(assistant: Assistant, asker: Asker, request: AskRequest) -> AsyncG
         yield given
     finally:
         if not is_given:
-            # Also if the listener is gone and this is cancelled: the person's next question must not wait for it.
+            # Also if this is cancelled because the listener is gone: the next question must not wait for this one.
             await asyncio.shield(questions.release(stored))
 
 
 def _again(given: Given) -> Iterator[Chunk | Given]:
-    """A stored answer, as it was written."""
+    """Yields a stored answer in the way in which it was first written."""
     for part in answer.parts(given.message.text):
         yield Chunk(given.conversation.id, part)
     yield given
@@ -132,7 +130,7 @@ def _again(given: Given) -> Iterator[Chunk | Given]:
 
 async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) -> StoredAnswer:
     """
-    Why this request was refused; the same for one that was never seen and one that is not this person's to know.
+    Why this request was refused. A request that never existed and one that the person may not see get the same answer.
 
     Raises TooManyRequests.
     """
@@ -143,7 +141,7 @@ async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) 
 
 
 async def worth_asking(assistant: Assistant, asker: Asker) -> tuple[StoredReply, ...]:
-    """Questions worth asking now, from the organization's live state."""
+    """The questions to suggest now, from the organization's current state."""
     return answer.stored_replies(starters(await gather_overview(assistant.knowledge, asker, assistant.clock())))
 
 
@@ -189,11 +187,11 @@ async def _store(
             )
             await end_answering(session, asker.person.id, stored.question.id)
     except AlreadyKept:
-        # This one took so long that another process took the question over.
+        # Answering took so long that another process has claimed and answered the question.
         raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1) from None
     return Given(stored.conversation, message)
 
 
 def _harmless_id(assistant: Assistant, given: str) -> str:
-    """An id as it came, or what is left of something else that was sent in its place."""
+    """An id from outside, without secrets that were sent in its place."""
     return redact(one_line(given[:ID_LENGTH_AT_MOST]), assistant.possessions.prefixes).text

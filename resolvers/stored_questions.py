@@ -97,27 +97,27 @@ class QuestionStore:
         """
         Stores the question and claims it. If it came before, returns its answer, or waits for it.
 
-        If whoever answers it does not finish in time, the question is claimed for this caller. Raises InvalidInput and
-        TooManyRequests; then nothing is stored.
+        If another process does not finish the answer in time, the question is claimed for this caller. Raises
+        InvalidInput and TooManyRequests; then nothing is stored.
         """
         known = await self._find()
         if known is None:
             try:
                 return await self._claimed(self._store_new())
             except AlreadyKept:
-                # The same was sent twice at once, and the other came first.
+                # The same question was sent twice at the same time, and the other one was stored first.
                 known = await self._find()
         if known is None:
             raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1)
         return await self._answer_or_claim(*known)
 
     async def release(self, stored: StoredQuestion) -> None:
-        """Lets the person ask the next question, and anybody with this one's id answer this one."""
+        """Releases the claim: the person can ask the next question, and this one can be claimed again by its id."""
         async with self.database.transaction() as session:
             await end_answering(session, self.asker.person.id, stored.question.id)
 
     async def _find(self) -> tuple[ConversationRecord, MessageRecord] | None:
-        """The question that came before under this id. Raises InvalidInput if it was another one."""
+        """The question that was stored under this client id. Raises InvalidInput if its text was different."""
         async with self.database.reading() as session:
             found = await _find(session, self.asker, self.request)
         if found is not None and found[1].text != self.redacted.text:
@@ -144,7 +144,7 @@ class QuestionStore:
     async def _store_new(self) -> StoredQuestion:
         now, person_id = self.clock(), self.asker.person.id
         async with self.database.transaction() as session:
-            # First, as it locks the person: a hand-over locks them before the conversation, too.
+            # First, because it locks the person: a hand-over also locks the person before the conversation.
             may_look_up = await self._look_ups(session, now)
             conversation = await self._conversation(session, now)
             question = await keep_question(
@@ -158,24 +158,24 @@ class QuestionStore:
             )
             if not await begin_answering(session, person_id, question.id, seconds=ANSWERED_WITHIN_SECONDS):
                 raise TooManyRequests(ONE_AT_A_TIME, retry_after_seconds=1)
-            # After the line above nobody else counts for this person.
+            # After the line above, no other process counts questions of this person.
             _check_pace(await asked_since(session, person_id, now - A_DAY), now)
         return StoredQuestion(conversation, question, may_look_up)
 
     async def _reclaim(self, conversation: ConversationRecord, question: MessageRecord) -> StoredQuestion | None:
-        """Claims a stored question, unless somebody answers it or another one of the person's, or has answered it."""
+        """Claims a stored question. None if it has an answer, or if a question of the person is being answered."""
         person_id = self.asker.person.id
         async with self.database.transaction() as session:
             if not await begin_answering(session, person_id, question.id, seconds=ANSWERED_WITHIN_SECONDS):
                 return None
             if await answer_to(session, question.id) is not None:
-                # It was given since this caller looked.
+                # The question was answered since this caller looked.
                 await end_answering(session, person_id, question.id)
                 return None
             return StoredQuestion(conversation, question, await self._look_ups(session, self.clock()))
 
     async def _claimed(self, claim: Coroutine[Any, Any, Result]) -> Result:
-        """The claim's result. If the caller is cancelled meanwhile, a claim that succeeds is released again."""
+        """Awaits a claim and returns its result. If the caller is cancelled meanwhile, the claim is released."""
         task = asyncio.ensure_future(claim)
         try:
             return await asyncio.shield(task)
@@ -190,7 +190,7 @@ class QuestionStore:
             await self.release(stored)
 
     async def _conversation(self, session: AsyncSession, now: datetime) -> ConversationRecord:
-        """The conversation that goes on, or a new one."""
+        """The conversation that the question continues, or a new one."""
         asker = self.asker
         suggestion_id = self.request.suggestion_id
         found = await named_conversation(session, asker.person.id, asker.organization_id, self.request.conversation_id)
@@ -228,7 +228,7 @@ async def run_to_completion(work: Coroutine[Any, Any, Result]) -> Result:
 async def _find(
     session: AsyncSession, asker: Asker, request: AskRequest
 ) -> tuple[ConversationRecord, MessageRecord] | None:
-    """The question that came before under this id. Raises InvalidInput unless all but its text is as it was then."""
+    """The question stored under this client id. Raises InvalidInput unless everything except its text is the same."""
     client_id = stored_client_id(request)
     question = None if client_id is None else await find_question(session, asker.person.id, client_id)
     if question is None:
@@ -245,7 +245,7 @@ async def _find(
 
 
 def _check_pace(asked: Sequence[datetime], now: datetime) -> None:
-    """Raises TooManyRequests for more than a person may ask; the question that is being stored is among those asked."""
+    """Raises TooManyRequests if the person has asked too much. `asked` includes the question that is being stored."""
     refused = [
         (seconds, f"You have asked {at_most} questions {words}.")
         for window, at_most, words in ASKED_AT_MOST

@@ -1,7 +1,7 @@
 """
-Owns what this person can do about it, as steps and as buttons: never advice that they can't follow.
+The steps and buttons for a person. They never contain advice that the person can't follow.
 
-Nobody is told to create a key at ten of ten, or to delete one that they may not delete.
+For example, nobody is told to create a key if no slot is free, or to delete a key that they may not delete.
 """
 
 from datetime import timedelta
@@ -14,43 +14,43 @@ from models.key_queries import ApiKeyRecord
 
 CANDIDATES_AT_MOST = 3
 IDLE_AFTER = timedelta(days=7)
-"""A key that passed or was refused since then is not said to be unused."""
+"""A key whose requests passed or were refused within this time is not called unused."""
 Advice = tuple[tuple[str, ...], tuple[SuggestedAction, ...]]
 """Steps, and buttons."""
 
 
 def create() -> SuggestedAction:
-    """A new key."""
+    """Creates a key."""
     return SuggestedAction(ActionKind.CREATE_API_KEY, "Create an API key")
 
 
 def rename(key: ApiKeyRecord) -> SuggestedAction:
-    """Another name."""
+    """Renames the key."""
     return SuggestedAction(ActionKind.RENAME_API_KEY, f"Rename {words.named(key)}", key)
 
 
 def rotate(key: ApiKeyRecord) -> SuggestedAction:
-    """A new secret in the same slot."""
+    """Rotates the key."""
     return SuggestedAction(ActionKind.ROTATE_API_KEY, f"Rotate {words.named(key)}", key)
 
 
 def delete(key: ApiKeyRecord) -> SuggestedAction:
-    """Its end."""
+    """Deletes the key."""
     return SuggestedAction(ActionKind.DELETE_API_KEY, f"Delete {words.named(key)}", key)
 
 
 def usage(key: ApiKeyRecord) -> SuggestedAction:
-    """What the ledger has of it."""
+    """Opens the usage of the key."""
     return SuggestedAction(ActionKind.OPEN_USAGE, f"Usage of {words.named(key)}", key)
 
 
 def contact() -> SuggestedAction:
-    """A human."""
+    """Contacts support."""
     return SuggestedAction(ActionKind.CONTACT_SUPPORT, "Contact support")
 
 
 def ask_an_admin(facts: Facts, wish: str) -> str:
-    """Whom of the organization's admins to ask, for what the person's own role does not allow."""
+    """A step for something that the person's role does not allow: which admins to ask for it."""
     others = [each for each in facts.admins if each.id != facts.viewer.id]
     if not others:
         return f"Ask the operator of this installation {wish}: the organization has no other admin."
@@ -58,19 +58,19 @@ def ask_an_admin(facts: Facts, wish: str) -> str:
 
 
 def may_create(facts: Facts, scope: Scope) -> bool:
-    """Whether the person creates keys of this scope, slots aside."""
+    """Whether the person may create keys of this scope, if a slot is free."""
     if scope is Scope.ORGANIZATION:
         return facts.may(Action.CREATE_KEY, scope)
     return bool(facts.agents)
 
 
 def may_create_some(facts: Facts) -> bool:
-    """Whether the person creates keys at all, slots aside."""
+    """Whether the person may create keys of any scope, if a slot is free."""
     return any(may_create(facts, scope) for scope in Scope)
 
 
 def can_create_like(facts: Facts, key: ApiKeyRecord) -> Advice:
-    """How this person comes to a new key like that one."""
+    """How this person gets a new key with the same scope."""
     if key.agent is not None and key.agent.deleted_at is not None:
         return (
             "Its agent was deleted, too: find out which agent the calls are for now, and use a key for that agent.",
@@ -89,7 +89,7 @@ def can_create_like(facts: Facts, key: ApiKeyRecord) -> Advice:
 
 
 def free_a_slot(facts: Facts) -> Advice:
-    """How this person frees a slot: the keys to think of deleting, with why each."""
+    """How this person can free a slot: the keys that might be deleted, each with a reason."""
     used, limit = facts.allowance.used, facts.allowance.limit
     if not facts.candidates:
         return (ask_an_admin(facts, "to delete a key that is no longer used: you can't delete any of these"),), (

@@ -1,4 +1,4 @@
-"""Explains a topic that is understood, where nothing in the message points to a single cause."""
+"""Finds the answer to a topic, for messages in which no detail points to a single cause."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ CALLS = frozenset({*OF_TOPIC, Topic.UNAVAILABLE})
 _NEEDS_AN_ACTIVE_KEY = frozenset(
     {Topic.HOW_RENAME, Topic.HOW_ROTATE, Topic.HOW_DELETE, Topic.LOST_SECRET, Topic.CHANGE_SCOPE}
 )
-"""What nobody can do with a deleted key."""
+"""Topics about something that nobody can do with a deleted key."""
 _OF_RECORDS = frozenset({Topic.HISTORY, Topic.USE})
 _LOST = re.compile(r"\b(?:lost|lose|losing|forgot(?:ten)?|misplaced)\b", re.IGNORECASE)
 _ORGANIZATION_LEVEL = re.compile(
@@ -42,7 +42,7 @@ _HAS_EXPIRED = re.compile(
 
 
 def explained(topic: Topic, text: str, facts: Facts) -> Diagnosis:
-    """What is said of this topic; `text` is the message, which may say more closely what is asked."""
+    """The answer to this topic. `text` is the message without names of keys; it may narrow down what is asked."""
     key = only_one(facts.meant, ()) if facts.meant else None
     if key is not None and key.is_deleted and topic in _NEEDS_AN_ACTIVE_KEY:
         return deleted(facts, key)
@@ -56,7 +56,7 @@ def explained(topic: Topic, text: str, facts: Facts) -> Diagnosis:
 
 def _creating(text: str, facts: Facts, key: KeyFacts | None) -> Diagnosis:
     if not facts.allowance.remaining and _LOST.search(text):
-        # A lost secret needs no slot: the key is rotated and keeps its own.
+        # A lost secret needs no free slot: a rotated key keeps its slot.
         return management_explained.secret_lost(facts, key)
     return management_explained.cannot_create(facts, organization_level=bool(_ORGANIZATION_LEVEL.search(text)))
 
@@ -70,7 +70,7 @@ def _not_allowed(_text: str, facts: Facts, _key: KeyFacts | None) -> Diagnosis:
 
 
 def _change_of_scope(text: str, facts: Facts, key: KeyFacts | None) -> Diagnosis:
-    # The scope that is wished for comes last: from organization-level to agent-level.
+    # The wanted scope comes last, as in *from organization-level to agent-level*.
     of_agents, of_all = (
         max((each.start() for each in pattern.finditer(text)), default=-1)
         for pattern in (_AGENT_LEVEL, _ORGANIZATION_LEVEL)
@@ -109,4 +109,4 @@ _EXPLAINED: Mapping[Topic, Callable[[str, Facts, KeyFacts | None], Diagnosis]] =
     Topic.KEY_LIST: lambda _text, facts, _key: records_explained.key_list(facts),
     Topic.EXPIRY: _expiry,
 }
-"""What is more than the documentation says."""
+"""The topics whose answer depends on facts. `how_to` answers the others from the documentation."""

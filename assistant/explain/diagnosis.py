@@ -1,4 +1,4 @@
-"""Owns what a diagnosis is: one case, the facts that it rests on, what to do, and what could be offered beside it."""
+"""The diagnosis: its case, its evidence, the steps to take, and the actions and questions to offer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from models.key_queries import ApiKeyRecord
 
 
 class Case(StrEnum):
-    """What was found. One case, so that a client can branch on it."""
+    """The finding. A diagnosis has exactly one, so that clients can branch on it."""
 
     KEY_DELETED = "key-deleted"
     SECRET_REPLACED = "secret-replaced"  # noqa: S105 - no password
@@ -36,7 +36,7 @@ class Case(StrEnum):
 
 
 class ActionKind(StrEnum):
-    """What a client can offer as a button. The assistant carries out none of it."""
+    """An action that a client can offer as a button. The assistant never carries it out."""
 
     CREATE_API_KEY = "create-api-key"
     RENAME_API_KEY = "rename-api-key"
@@ -48,7 +48,7 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that was looked at, in a few words, and what was found; `at` is when it happened."""
+    """A line of evidence: the name of a record, and its value. `at` is when it happened."""
 
     label: str
     value: str
@@ -67,10 +67,10 @@ class SuggestedAction:
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """
-    The verdict in one sentence, the evidence, the steps in order. Plain text throughout.
+    The finding in one or two sentences, its evidence, and the steps in order. Everything is plain text.
 
-    `key` is there when the person may see it; `keys` are those that the evidence names beside it, in order. `sources`
-    are paths of the documentation, with fragments.
+    `key` is the key that the finding is about, if the person may see it. `keys` are other keys that the evidence names,
+    in order. `sources` are paths of sections of the documentation.
     """
 
     case: Case

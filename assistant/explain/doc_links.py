@@ -1,4 +1,4 @@
-"""Owns which passages of the documentation answers rest on: paths on this server, with a fragment each."""
+"""The sections of the documentation that answers refer to, as paths on this server."""
 
 from keys.outcomes import OF_REASON
 from models.usage.refused_request import RefusedReason
@@ -38,5 +38,5 @@ SERVER_KEYS = "/docs/guide/operating#server-keys"
 
 
 def of_refusal(reason: RefusedReason) -> str:
-    """The section on the code that the caller is told."""
+    """The section about the code of this refusal."""
     return f"{ERRORS}#{OF_REASON[reason].code}"

@@ -1,8 +1,8 @@
 """
-Owns why calls fail where no single request was named: which key it is about, and what its records say.
+Finds out why calls fail if no single request was named: which key the question is about, and what its records say.
 
-A key with refused requests in the last day comes before one without; where several come into question, the person is
-asked, and never for a secret.
+Keys with refused requests in the last day come first. If several keys are possible, the person is asked which one it
+is, but never for a secret.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ from keys.outcomes import OF_REASON
 from models.usage.refused_request import RefusedReason
 
 FRESH = timedelta(minutes=15)
-"""What was refused so shortly ago is most likely what somebody asks about."""
+"""A request that was refused within this time is most likely what the person asks about."""
 NEARLY_ALL, NEARLY_ALL_OF = 0.9, 10
-"""The share of at least so many refused requests that speaks for a key."""
+"""A key with this share of the refused requests, if there are at least ten, is taken to be the one in question."""
 LIMITS = (RefusedReason.RATE_LIMITED, RefusedReason.QUOTA_EXCEEDED)
 OF_TOPIC = {
     Topic.CALL_FAILS: (
@@ -37,13 +37,13 @@ OF_TOPIC = {
     Topic.FORBIDDEN: (RefusedReason.AGENT_NOT_IN_SCOPE,),
     Topic.TOO_MANY_REQUESTS: LIMITS,
 }
-"""Why requests with a key may be refused, where a message is about this."""
+"""The reasons for which requests with a key may be refused, by the topic of the message."""
 STATUS_OF_TOPIC = {Topic.UNAUTHORIZED: 401, Topic.FORBIDDEN: 403, Topic.TOO_MANY_REQUESTS: 429}
 REPLIES_AT_MOST = 3
 
 
 def why_calls_fail(facts: Facts, topic: Topic, reasons: Sequence[RefusedReason] = ()) -> Diagnosis:
-    """Of the key that is meant, else of the one that is in trouble. `reasons` are those that the message names."""
+    """Diagnoses the key in question, or otherwise the one with refused requests. The message may name `reasons`."""
     if topic is Topic.UNAVAILABLE:
         return _unavailable(facts)
     wanted = tuple(reasons) or OF_TOPIC[topic]
@@ -64,7 +64,7 @@ def why_calls_fail(facts: Facts, topic: Topic, reasons: Sequence[RefusedReason] 
 
 
 def only_one(keys: Sequence[KeyFacts], wanted: Sequence[RefusedReason]) -> KeyFacts | None:
-    """The one of several with the same words for it that is refused now, else the one that lives."""
+    """The key among several possible ones: the only one that is refused now, or otherwise the only active one."""
     for narrowed in (
         keys,
         [each for each in keys if each.refused_for(wanted)],
@@ -76,7 +76,7 @@ def only_one(keys: Sequence[KeyFacts], wanted: Sequence[RefusedReason]) -> KeyFa
 
 
 def of_key(facts: Facts, key: KeyFacts, topic: Topic, wanted: Sequence[RefusedReason]) -> Diagnosis:
-    """What the records say of this key."""
+    """Diagnoses this key by its records."""
     if key.is_deleted:
         return deleted(facts, key)
     if topic is Topic.TOO_MANY_REQUESTS and (over := _over_a_limit(facts, key)) is not None:
@@ -90,7 +90,7 @@ def of_key(facts: Facts, key: KeyFacts, topic: Topic, wanted: Sequence[RefusedRe
 
 
 def which_key(facts: Facts, keys: Sequence[KeyFacts], topic: Topic) -> Diagnosis:
-    """Several come into question."""
+    """Asks which of several possible keys it is."""
     reasons = OF_TOPIC.get(topic, OF_TOPIC[Topic.CALL_FAILS])
     ordered = sorted(keys, key=lambda each: (-each.refused_for(reasons), each.is_deleted))
     evidence = tuple(_trouble(each, reasons) for each in ordered[:5])
@@ -106,7 +106,7 @@ def which_key(facts: Facts, keys: Sequence[KeyFacts], topic: Topic) -> Diagnosis
 
 
 def _over_a_limit(facts: Facts, key: KeyFacts) -> Diagnosis | None:
-    """What the limiter says at this moment counts more than what was refused before."""
+    """The limit that is used up now, if any. The limiter's current state counts more than earlier refusals."""
     if key.balance is None:
         return None
     if _quota_is_used_up(key):
@@ -119,7 +119,7 @@ def _quota_is_used_up(key: KeyFacts) -> bool:
 
 
 def _likeliest(facts: Facts, troubled: Sequence[KeyFacts], wanted: Sequence[RefusedReason]) -> KeyFacts | None:
-    """The only one; else the only one that was refused moments ago; else the one that nearly all refusals are of."""
+    """The only key, or the only one with a fresh refusal, or the one that nearly all refusals belong to."""
     if not troubled or not troubled[0].is_detailed:
         return None
     if len(troubled) == 1:
@@ -138,7 +138,7 @@ def _likeliest(facts: Facts, troubled: Sequence[KeyFacts], wanted: Sequence[Refu
 def _presumed(
     facts: Facts, key: KeyFacts, topic: Topic, wanted: Sequence[RefusedReason], others: Sequence[KeyFacts]
 ) -> Diagnosis:
-    """Nobody named the key: a pattern says that it is this one, and the words say so. The others are a click away."""
+    """Diagnoses the likeliest key if the message names none. The answer says so and suggests the other keys."""
     diagnosis = of_key(facts, key, topic, wanted)
     why = replace(_trouble(key, wanted), label="Refused in the last day")
     elsewhere = tuple(suggest_of(facts, each, topic, f"It is {_label(facts, each)}") for each in others)
@@ -167,7 +167,7 @@ def _trouble(key: KeyFacts, wanted: Sequence[RefusedReason]) -> Fact:
 
 
 def _nothing_seen(facts: Facts, topic: Topic) -> Diagnosis:
-    """No key that the person may see was refused so in the last day."""
+    """No request was refused in this way in the last day, with any key that the person may see."""
     status = STATUS_OF_TOPIC.get(topic)
     steps = [
         "Send me the answer's requestId, or paste the whole answer or the curl command: I remove keys from it before "
@@ -199,7 +199,7 @@ def _nothing_seen(facts: Facts, topic: Topic) -> Diagnosis:
 
 
 def unseen(facts: Facts) -> Diagnosis:
-    """What the person named is of no key that they may see: the same words whatever the reason."""
+    """The hint or id belongs to no key that the person may see. The answer is the same whatever the reason."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
         "There is no key with this hint or id that you are allowed to see.",
@@ -215,7 +215,7 @@ def unseen(facts: Facts) -> Diagnosis:
 
 
 def _unavailable(facts: Facts) -> Diagnosis:
-    """Nobody said the code: that it was verification is claimed only where it can't be asked now."""
+    """The message has no code, so verification is blamed only if it is unavailable now."""
     if not facts.verification_is_available:
         now = Fact("Verification at this moment", "not available: the limiter can't be reached", facts.now)
         return replace(unavailable(), evidence=(now,))

@@ -1,4 +1,4 @@
-"""Owns the answers that the records have: what happened to keys, who uses them and how much, which there are."""
+"""Answers from the records: the history of keys, their usage, and the list of keys."""
 
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
@@ -13,14 +13,14 @@ from assistant.intents.topics import Topic
 from models.audit import AuditAction
 
 EVENTS_TOLD = 8
-_TOLD_ANYWAY = frozenset({AuditAction.API_KEY_CREATED, AuditAction.API_KEY_DELETED})
-"""Of a key, its row tells who and when."""
+_IN_KEY_ROW = frozenset({AuditAction.API_KEY_CREATED, AuditAction.API_KEY_DELETED})
+"""Events that are left out: the key's own row has their time and person."""
 KEYS_TOLD = 10
 CALLERS_TOLD = 5
 
 
 def history(facts: Facts, *, asks_of_deletion: bool) -> Diagnosis:
-    """Who did what, and when: to the key that is meant, else to all that the person may see."""
+    """Who did what and when, to the key in question or otherwise to all keys that the person may see."""
     if facts.meant:
         key = only_one(facts.meant, ())
         if key is None:
@@ -69,7 +69,7 @@ def _of_key(facts: Facts, key: KeyFacts) -> Diagnosis:
     evidence += [
         Fact(each.summary.rstrip("."), f"by {words.who(each.actor)}", each.at)
         for each in facts.events[:EVENTS_TOLD]
-        if each.action not in _TOLD_ANYWAY
+        if each.action not in _IN_KEY_ROW
     ]
     if record.deleted_at is not None:
         evidence.append(Fact("Deleted by", words.who(record.deleted_by), record.deleted_at))
@@ -90,7 +90,7 @@ def _of_key(facts: Facts, key: KeyFacts) -> Diagnosis:
 
 
 def use(facts: Facts) -> Diagnosis:
-    """How much, by whom and from where: the key that is meant, else all that the person may see."""
+    """How much and by whom the key in question is used, or otherwise all keys that the person may see."""
     if facts.meant:
         key = only_one(facts.meant, ())
         return _use_of(facts, key) if key is not None else which_key(facts, facts.meant, Topic.USE)
@@ -155,7 +155,7 @@ def _use_of(facts: Facts, key: KeyFacts) -> Diagnosis:
 
 
 def key_list(facts: Facts) -> Diagnosis:
-    """Which keys there are, as far as the person may see them."""
+    """The active keys that the person may see."""
     living, allowance = facts.living, facts.allowance
     told = [
         Fact(words.describe_key(each.record), f"last used: {words.last_use(each)}", each.record.last_used_at)

@@ -1,4 +1,4 @@
-"""Owns the answers that the documentation has: how something is done, or how something is. One entry a topic."""
+"""Answers from the documentation: how something works, or how to do it."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -20,10 +20,10 @@ MENU = "Open API Keys from the user icon at the top right, and choose the ⋮ me
 
 class HowTo(NamedTuple):
     """
-    What is said, in a sentence; the steps; and the passage.
+    The answer to a topic: a sentence, the steps, and the section of the documentation.
 
-    `wish` is there where only who manages keys can do it: what the others ask an admin for. `offer` is the button for
-    the key that is meant.
+    `wish` is set if only people who manage keys can do it: what others ask an admin for. `offer` makes the button for
+    the key in question.
     """
 
     summary: str
@@ -101,7 +101,7 @@ ENTRIES: Mapping[Topic, HowTo] = {
 
 
 def how_to(topic: Topic, facts: Facts) -> Diagnosis:
-    """What the documentation says, with the facts that go with it."""
+    """The documentation's answer to this topic, with the facts that belong to it."""
     special = _WITH_FACTS.get(topic)
     if special is not None:
         return special(facts)
@@ -132,7 +132,7 @@ _NEXT: Mapping[Topic, tuple[Suggestion, ...]] = {
     Topic.HOW_LIMITS: (suggest(Topic.TOO_MANY_REQUESTS, "I get 429"),),
     Topic.HOW_SCOPES: (suggest(Topic.CHANGE_SCOPE, "Can I change it?"),),
 }
-"""What people ask next."""
+"""The questions that people usually ask next."""
 
 
 def _slots(facts: Facts) -> Diagnosis:

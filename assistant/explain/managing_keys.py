@@ -1,4 +1,4 @@
-"""Owns what is found when somebody wants to do something with keys: create one, find a secret, change a scope."""
+"""Answers to people who want to manage keys: create one, find a lost secret, change a scope, handle a leak."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ GOT_OUT = "Everybody who has the secret can use the key. Replace the secret firs
 
 
 def cannot_create(facts: Facts, *, organization_level: bool = False) -> Diagnosis:
-    """Why this person can't create a key, or that they can; `organization_level` where they ask for that scope."""
+    """Why this person can't create a key, or how to. `organization_level` is set if they ask for that scope."""
     if not may_create_some(facts) or (organization_level and not may_create(facts, Scope.ORGANIZATION)):
         return role_not_allowed(facts, "for a key")
     if not facts.allowance.remaining:
@@ -38,7 +38,7 @@ def cannot_create(facts: Facts, *, organization_level: bool = False) -> Diagnosi
 
 
 def limit_reached(facts: Facts) -> Diagnosis:
-    """Every slot is taken."""
+    """All slots are taken."""
     allowance = facts.allowance
     evidence = [Fact("Slots", f"{allowance.used} of {allowance.limit} taken, by keys of both scopes together")]
     own = len(facts.living)
@@ -68,7 +68,7 @@ def limit_reached(facts: Facts) -> Diagnosis:
 
 
 def role_not_allowed(facts: Facts, wish: str) -> Diagnosis:
-    """The person's role does not allow what they want."""
+    """The person's role does not allow what they want. `wish` completes *Ask an admin …*."""
     evidence = [Fact("Your role", f"{ROLE_WORDS[facts.role]} of {words.sanitize(facts.organization.name)}")]
     steps: tuple[str, ...] = (ask_an_admin(facts, wish),)
     offers: tuple[SuggestedAction, ...] = ()
@@ -92,7 +92,7 @@ def role_not_allowed(facts: Facts, wish: str) -> Diagnosis:
 
 
 def how_to_create(facts: Facts) -> Diagnosis:
-    """Nothing is in the way: how it is done."""
+    """Nothing prevents the person from creating a key: how to do it."""
     allowance = facts.allowance
     if may_create(facts, Scope.ORGANIZATION):
         scopes = "the organization, or one agent"
@@ -116,7 +116,7 @@ def how_to_create(facts: Facts) -> Diagnosis:
 
 
 def secret_lost(facts: Facts, key: KeyFacts | None) -> Diagnosis:
-    """The secret can't be shown again; rotating gives a new one, also when every slot is taken."""
+    """A secret can't be shown again. Rotating the key gives a new one, even if all slots are taken."""
     cited = (sources.SECRET, sources.ROTATE)
     allowance = facts.allowance
     full = "" if allowance.remaining else " That works even if every slot is taken, because a rotation needs no slot."
@@ -155,7 +155,7 @@ def secret_lost(facts: Facts, key: KeyFacts | None) -> Diagnosis:
 
 
 def scope_immutable(facts: Facts, key: KeyFacts | None, *, organization_level: bool = False) -> Diagnosis:
-    """The scope is fixed at creation; `organization_level` where that is the scope that they ask for."""
+    """A scope can't be changed. `organization_level` is set if the person wants that scope."""
     record = None if key is None else key.record
     evidence = () if record is None else (Fact("The key is for", words.scope_of(record)),)
     steps, offers = _another_key(facts, organization_level=organization_level)
@@ -172,7 +172,7 @@ def scope_immutable(facts: Facts, key: KeyFacts | None, *, organization_level: b
 
 
 def exposed(facts: Facts, key: KeyFacts | None) -> Diagnosis:
-    """The secret got where it should not be."""
+    """The secret was exposed."""
     summary = GOT_OUT
     if key is not None and key.is_deleted:
         record = key.record
@@ -245,5 +245,5 @@ def _another_key(facts: Facts, *, organization_level: bool) -> Advice:
 
 
 def _which(facts: Facts, topic: Topic) -> tuple[Suggestion, ...]:
-    """To say which key it is, with one click."""
+    """Suggestions to choose the key from."""
     return tuple(suggest_of(facts, each, topic, f"It is {words.quoted_name(facts, each)}") for each in facts.living[:3])

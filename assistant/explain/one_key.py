@@ -1,7 +1,7 @@
 """
-Owns what is found of one living key whose requests are said to fail: what they are refused for, or that it is good.
+Diagnoses one active key whose requests are said to fail: why they are refused, or that the key works.
 
-That a key works is said only where requests with it pass.
+A key is said to work only if requests with it pass.
 """
 
 from datetime import datetime
@@ -20,9 +20,9 @@ from models.usage.refused_request import RefusedReason
 
 
 def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagnosis:
-    """The key is good and passes; else what its requests are refused for, whatever it is; else nothing has arrived."""
+    """Says that requests with the key pass, or otherwise why they are refused, or that none has arrived."""
     if not key.is_detailed:
-        raise ValueError("this key was not looked into")
+        raise ValueError("the details of this key were not read")
     record = key.record
     passes = key.passed > 0 or _is_within(facts, record.last_used_at)
     if not passes and (refused := _refused_instead(facts, key)) is not None:
@@ -79,7 +79,7 @@ def works(facts: Facts, key: KeyFacts, topic: Topic = Topic.CALL_FAILS) -> Diagn
 
 
 def forbidden(facts: Facts, key: KeyFacts) -> Diagnosis:
-    """A 403 that no record of the key explains: it was for another agent, or it is booked to no key."""
+    """A 403 without a record: the request was for another agent, or did not come through the gateway."""
     record = key.record
     return Diagnosis(
         Case.AGENT_NOT_IN_SCOPE,
@@ -105,7 +105,7 @@ def forbidden(facts: Facts, key: KeyFacts) -> Diagnosis:
 
 
 def _refused_instead(facts: Facts, key: KeyFacts) -> Diagnosis | None:
-    """By the newest refused request of the last day; where that was not kept, by the reason that was counted most."""
+    """Explains the newest refused request of the last day, or, if it is not stored, the most frequent reason."""
     last = key.last_refused()
     if last is not None and _is_within(facts, last.at):
         return explained(facts, last.reason, key, last)
@@ -114,5 +114,5 @@ def _refused_instead(facts: Facts, key: KeyFacts) -> Diagnosis | None:
 
 
 def _is_within(facts: Facts, at: datetime | None) -> bool:
-    """Whether it was in the last day, as requests are counted."""
+    """Whether the time is in the last day, for which requests are counted."""
     return at is not None and at >= facts.since

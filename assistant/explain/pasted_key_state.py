@@ -1,7 +1,7 @@
 """
-Owns what possession of a pasted key entitles to know: its state, and the day on which that changed.
+What anybody who pastes a complete key may learn about it: its state, and the day on which the state changed.
 
-It is what is told of a key to somebody who may not see it, and in a line of evidence of every key that was pasted.
+A person who may not see the key learns only this. It is also the line of evidence for every pasted key.
 """
 
 from assistant.explain import doc_links as sources
@@ -20,31 +20,31 @@ _EXPLAINS = frozenset({Possession.DELETED, Possession.REPLACED, Possession.UNKNO
 
 
 def is_anothers(key: PastedKey) -> bool:
-    """Whether it is another vendor's secret, or no key at all: told of only where it stands in place of a key."""
+    """Whether the text is another vendor's secret or a password. These are mentioned only if sent in place of a key."""
     return key.malformed is not None and key.malformed.error in _ANOTHERS
 
 
 def explains_a_failure(key: PastedKey) -> int:
-    """What to sort pasted keys by: first what is refused for certain, then what is good, then what is not known."""
+    """A sort key for pasted keys: those that are certainly refused, then valid ones, then unknown ones."""
     if key.possession in _EXPLAINS or (key.possession is None and key.malformed is not None and not is_anothers(key)):
         return 0
     return 2 if key.possession is Possession.UNCLEAR or (key.possession is None and key.malformed is None) else 1
 
 
 def is_dangerous(key: PastedKey) -> int:
-    """What to sort keys by that got out: first what is good, then what is not known, then what is worthless."""
+    """A sort key for exposed keys: valid ones, then unknown ones, then those that no longer work."""
     if key.possession is Possession.WORKS:
         return 0
     return 2 if key.possession in _CHANGED else 1
 
 
 def since(key: PastedKey) -> str:
-    """The day on which it changed, after *deleted* or *replaced*; nothing where it is not known."""
+    """The end of *deleted on 24 November 2026*. Empty if the day is unknown."""
     return "" if key.changed_on is None else f" on {words.day(key.changed_on)}"
 
 
 def state_of(key: PastedKey) -> str:
-    """In a few words."""
+    """The state in a few words."""
     match key.possession:
         case Possession.WORKS:
             return "it works"
@@ -59,7 +59,7 @@ def state_of(key: PastedKey) -> str:
 
 
 def told_by_possession(facts: Facts, key: PastedKey, topic: Topic) -> Diagnosis:
-    """A key of this organization, to somebody who may not see it."""
+    """The answer about a key of this organization to a person who may not see it."""
     if key.possession is Possession.DELETED:
         return Diagnosis(
             Case.KEY_DELETED,
@@ -103,7 +103,7 @@ def told_by_possession(facts: Facts, key: PastedKey, topic: Topic) -> Diagnosis:
 
 
 def unclear(key: PastedKey) -> Diagnosis:
-    """One of this organization, and the database or the hasher is busy."""
+    """The key is one of this organization, but the database or the hasher is busy."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
         "The key can't be checked at the moment. Ask again in a few seconds.",
@@ -114,7 +114,7 @@ def unclear(key: PastedKey) -> Diagnosis:
 
 
 def not_looked_up(facts: Facts, key: PastedKey) -> Diagnosis:
-    """Ten different ones were looked up within the hour: more would be guessing."""
+    """The person pasted too many different keys within an hour, which could be guessing."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
         "You have pasted too many different keys within the last hour, so I can't look this one up.",

@@ -1,7 +1,7 @@
 """
-Owns what is said of keys that were pasted: what is wrong with their form, how they stand, and what to do about it.
+Diagnoses pasted keys: what is wrong with their form, their state, and what to do about them.
 
-A key of another organization, one that never was and one with a letter changed get the same words.
+A key of another organization, an invented key and a mistyped key get the same answer.
 """
 
 import re
@@ -34,13 +34,13 @@ from models.usage.refused_request import RefusedReason
 
 ROTATE_IT = "Rotate {}: it was pasted somewhere, where somebody may find its secret."
 _PASTED_ASIDE = frozenset({Topic.EXPOSED_KEY, Topic.LOST_SECRET, Topic.HISTORY, Topic.USE, Topic.HUMAN})
-"""Topics that a pasted key is a detail of, and not what is asked about."""
+"""Topics for which a pasted key is only a detail of the question."""
 _SENT_AS_KEY = re.compile(r"(?:\bbearer\s+|\bx-api-key\s*[:=]\s*)[\"']?[a-z][a-z0-9]{0,11}_\w{2,8}(?:…|\.{2,3})", re.I)
 _NOT_TO_BLAME = frozenset({Case.KEY_WORKS, Case.NO_REQUESTS_SEEN, Case.NEEDS_DETAILS})
-"""Cases in which the key is good, or could not be looked up: what is wrong with the header is said."""
+"""Cases in which the key is valid or was not looked up, so that a mistake in the header is the likelier cause."""
 _OF_LIMITS = frozenset({"rate_limited", "quota_exceeded"})
 LINES_AT_MOST = 10
-"""Pasted keys of which each has a line of evidence."""
+"""How many pasted keys get a line of evidence."""
 _ROTATES = frozenset({Case.KEY_EXPOSED, Case.SECRET_LOST})
 """Cases whose steps rotate the key that they are about."""
 
@@ -63,7 +63,7 @@ def pasted_in_question(question: Question, facts: Facts, topic: Topic | None) ->
 
 
 def of_pasted(question: Question, facts: Facts, key: PastedKey, topic: Topic, *, is_leaked: bool) -> Diagnosis:
-    """What is found of this pasted key, with a line for each of the others."""
+    """The diagnosis of this pasted key, with a line of evidence for each of the others."""
     if is_leaked:
         return beside(facts, leaked(facts, key), key)
     understood = question.understood
@@ -76,13 +76,13 @@ def of_pasted(question: Question, facts: Facts, key: PastedKey, topic: Topic, *,
 
 
 def _is_of_limits(question: Question) -> bool:
-    """Whether a status or a code says that it is a limit, and no other status stands there."""
+    """Whether a code in the message, or its only status, is about a limit."""
     understood = question.understood
     return bool(_OF_LIMITS & {*understood.codes}) or set(understood.status_codes) == {429}
 
 
 def pasted(facts: Facts, key: PastedKey, topic: Topic) -> Diagnosis:
-    """What is told of the pasted key that is looked at."""
+    """The diagnosis of one pasted key."""
     if key.malformed is not None and key.possession is None:
         return malformed(key.malformed.detail, key.hint)
     match key.possession:
@@ -97,7 +97,7 @@ def pasted(facts: Facts, key: PastedKey, topic: Topic) -> Diagnosis:
 
 
 def leaked(facts: Facts, key: PastedKey) -> Diagnosis:
-    """What to do about a pasted key that got where it should not be."""
+    """What to do about a pasted key that was exposed."""
     given = Fact("What was pasted", f"{key.hint}")
     state = Fact("State", state_of(key), facts.now if key.possession is Possession.WORKS else None)
     if key.possession is Possession.UNKNOWN:
@@ -145,7 +145,7 @@ def leaked(facts: Facts, key: PastedKey) -> Diagnosis:
 
 
 def beside(facts: Facts, diagnosis: Diagnosis, told: PastedKey | None = None) -> Diagnosis:
-    """The diagnosis with what else was pasted, each in a line; and whatever of it is good is to be rotated."""
+    """Adds a line of evidence for each other pasted key, and a step to rotate the pasted keys that are valid."""
     others = [each for each in facts.pasted if each is not told and not each.is_hint and not is_anothers(each)]
     label = "What was pasted" if told is None else "Also pasted"
     lines = [Fact(label, f"{_named(each)}: {state_of(each)}") for each in others[:LINES_AT_MOST]]
@@ -176,13 +176,13 @@ def _with_rotation(facts: Facts, diagnosis: Diagnosis, living: Sequence[PastedKe
 
 
 def _is_living(key: PastedKey) -> bool:
-    """Whether it is told that it is good, or its hint is that of a key that lives."""
+    """Whether the pasted key is valid, or its hint is that of an active key."""
     is_named = key.possession is None and key.key is not None and not key.key.is_deleted
     return key.possession is Possession.WORKS or is_named
 
 
 def _is_rotated(diagnosis: Diagnosis, key: PastedKey, told: PastedKey | None) -> bool:
-    """Whether the diagnosis says so already."""
+    """Whether the diagnosis already says to rotate this key."""
     is_about = key is told or (key.key is not None and key.key.record == diagnosis.key)
     return diagnosis.case in _ROTATES and is_about
 
@@ -192,7 +192,7 @@ def _named(key: PastedKey) -> str:
 
 
 def _possessed(facts: Facts, pasted_key: PastedKey, topic: Topic) -> Diagnosis:
-    """A key of this organization. Who may see it sees all; who may not, its state and the day on which it changed."""
+    """A key of this organization. A person who may not see it gets only its state and the day of its last change."""
     if pasted_key.key is None or not pasted_key.key.is_detailed:
         diagnosis = told_by_possession(facts, pasted_key, topic)
     elif pasted_key.possession is Possession.REPLACED:
@@ -205,7 +205,7 @@ def _possessed(facts: Facts, pasted_key: PastedKey, topic: Topic) -> Diagnosis:
 
 def _of_seen_key(facts: Facts, key: KeyFacts, topic: Topic) -> Diagnosis:
     about = topic if topic in OF_TOPIC else Topic.CALL_FAILS
-    # The very secret is here, and it is good: what is refused with an older one is somebody else's.
+    # The pasted secret is the current one. Requests with an older secret are not what the person asks about.
     reasons = tuple(each for each in OF_TOPIC[about] if each is not RefusedReason.REPLACED_SECRET)
     diagnosis = of_key(facts, key, about, reasons)
     if about is Topic.TOO_MANY_REQUESTS and key.balance is None and not key.is_deleted:
@@ -215,7 +215,7 @@ def _of_seen_key(facts: Facts, key: KeyFacts, topic: Topic) -> Diagnosis:
 
 
 def _named_by_its_hint(facts: Facts, pasted_key: PastedKey, key: KeyFacts, topic: Topic) -> Diagnosis:
-    """A key past those that may be looked up, whose hint is that of a key to be seen: told of as if it was named."""
+    """A key that was not looked up, but whose hint is that of a key that the person may see: treated as named."""
     about = topic if topic in OF_TOPIC else Topic.CALL_FAILS
     diagnosis = of_key(facts, key, about, OF_TOPIC[about])
     given = Fact("What was pasted", f"{pasted_key.hint}, not looked up: the key is named by its hint")

@@ -1,7 +1,7 @@
 """
-Owns what is found of a key whose requests are refused: it was deleted, its secret replaced, another agent, a limit.
+Diagnoses of a key whose requests are refused: deleted key, replaced secret, another agent, rate limit, quota.
 
-Each takes facts and a key that the person may see, and gives one diagnosis with steps that this person can carry out.
+Each function takes the facts and a key that the person may see. The steps are ones that this person can take.
 """
 
 from datetime import UTC, datetime
@@ -21,12 +21,12 @@ CALLERS_TOLD = 3
 
 
 def deleted(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -> Diagnosis:
-    """The key was deleted: who, when, alone or with its agent, and who still calls with it."""
+    """The key was deleted: by whom, when, whether together with its agent, and who still calls with it."""
     record = key.record
     if record.deleted_at is None:
         raise ValueError("this key was not deleted")
     if not key.is_detailed:
-        raise ValueError("this key was not looked into")
+        raise ValueError("the details of this key were not read")
     agent = record.agent
     with_agent = agent is not None and agent.deleted_at == record.deleted_at
     last = key.last_refused(RefusedReason.DELETED_KEY)
@@ -60,7 +60,7 @@ def deleted(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -
 
 
 def replaced(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -> Diagnosis:
-    """The secret was replaced by a rotation whose overlap is over, and somebody still sends it."""
+    """The secret was replaced by a rotation, its overlap is over, and a caller still sends it."""
     record = key.record
     last = key.last_refused(RefusedReason.REPLACED_SECRET)
     number = key.refused.get(RefusedReason.REPLACED_SECRET, 0)
@@ -104,7 +104,7 @@ def replaced(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) 
 
 
 def agent_not_in_scope(facts: Facts, key: KeyFacts, refusal: RefusalFacts | None = None) -> Diagnosis:
-    """An agent-level key was used for another agent, or a key for an agent that is not there."""
+    """An agent-level key was used for another agent, or any key for an agent that does not exist."""
     record = key.record
     refusal = refusal or key.last_refused(RefusedReason.AGENT_NOT_IN_SCOPE)
     number = key.refused.get(RefusedReason.AGENT_NOT_IN_SCOPE, 0)
@@ -150,7 +150,7 @@ def agent_not_in_scope(facts: Facts, key: KeyFacts, refusal: RefusalFacts | None
 
 
 def rate_limited(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -> Diagnosis:
-    """More requests than the rate limit allows."""
+    """The key has made more requests than its rate limit allows."""
     record, balance = key.record, key.balance
     number = key.refused.get(RefusedReason.RATE_LIMITED, 0)
     evidence = [Fact("Rate limit", f"{words.count(record.rate_limit, 'request')} in {WINDOW_SECONDS} seconds")]
@@ -190,7 +190,7 @@ def rate_limited(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = No
 
 
 def quota_exceeded(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -> Diagnosis:
-    """The month's quota is used up."""
+    """The key's quota for the month is used up."""
     record, balance = key.record, key.balance
     number = key.refused.get(RefusedReason.QUOTA_EXCEEDED, 0)
     evidence = [Fact("Quota", f"{words.count(record.monthly_quota, 'request')} a calendar month, in UTC")]

@@ -1,4 +1,4 @@
-"""Owns what is found of a request whatever its key: what it carried, or that it never got as far as a key."""
+"""Diagnoses of refused requests, of pasted headers, and of reasons for a refusal that concern no key."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -58,7 +58,7 @@ MISTAKES: Mapping[HeaderMistake, tuple[str, str]] = {
         "Check that the variable is set and is replaced: a shell does not replace it in single quotes.",
     ),
 }
-"""What is wrong with a header that was pasted, and what to write instead."""
+"""What is wrong with a pasted header, and what to write instead."""
 _NOT_SENT = frozenset({HeaderMistake.NOTHING_SENT, HeaderMistake.OTHER_HEADER, HeaderMistake.IN_ADDRESS})
 
 _MAY_BE_ELSEWHERE = frozenset({Case.KEY_WORKS, Case.NO_REQUESTS_SEEN, Case.KEY_UNKNOWN, Case.NEEDS_DETAILS})
@@ -73,7 +73,7 @@ def found(facts: Facts, request: RequestFacts) -> Diagnosis:
 
 
 def not_found(facts: Facts) -> Diagnosis:
-    """No refused request with this id may be told of: never seen, or not this person's to know."""
+    """There is no refused request with this id, or the person may not see it. Both get the same answer."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
         "There is no refused request with this id that you are allowed to see.",
@@ -95,7 +95,7 @@ def not_found(facts: Facts) -> Diagnosis:
 
 
 def malformed(detail: str | None, given: str | None = None) -> Diagnosis:
-    """What was sent can't be one of our keys, by its form alone."""
+    """The text that was sent does not have the form of a key."""
     detail = detail or "It does not have the form of a key."
     evidence = [] if given is None else [Fact("What was given", given)]
     return Diagnosis(
@@ -115,7 +115,7 @@ def malformed(detail: str | None, given: str | None = None) -> Diagnosis:
 
 
 def missing(detail: str | None) -> Diagnosis:
-    """The request carried no key at all."""
+    """The request contained no key."""
     return Diagnosis(
         Case.KEY_MISSING,
         "The request contained no key: the header is wrong, not the key.",
@@ -132,7 +132,7 @@ def missing(detail: str | None) -> Diagnosis:
 
 
 def unknown(given: str | None = None) -> Diagnosis:
-    """Right in form, but not issued here as it stands: the same words whatever the reason."""
+    """The text has the form of a key, but was not issued here. The answer is the same whatever the reason."""
     return Diagnosis(
         Case.KEY_UNKNOWN,
         "The key has the right form, but it was not issued here: it may be mistyped, altered, made up, another "
@@ -164,7 +164,7 @@ def unavailable(_detail: str | None = None) -> Diagnosis:
 
 
 def gateway_not_allowed(_detail: str | None = None) -> Diagnosis:
-    """The request did not come by way of the operator's gateway."""
+    """The request did not come through the operator's gateway."""
     return Diagnosis(
         Case.GATEWAY_NOT_ALLOWED,
         "The request did not come through the gateway: callers must not call verification directly.",
@@ -178,7 +178,7 @@ def gateway_not_allowed(_detail: str | None = None) -> Diagnosis:
 
 
 def header_mistakes(mistakes: Sequence[HeaderMistake]) -> Diagnosis:
-    """A request was pasted, and something is wrong with how it sends its key."""
+    """The pasted request sends its key in a wrong way."""
     told = [MISTAKES[each] for each in mistakes]
     is_missing = mistakes[0] in _NOT_SENT
     return Diagnosis(
@@ -195,7 +195,7 @@ def header_mistakes(mistakes: Sequence[HeaderMistake]) -> Diagnosis:
 
 
 def called(diagnosis: Diagnosis, hosts: Sequence[str]) -> Diagnosis:
-    """With the hosts that were called, as far as what was pasted says so, where the call may not have come here."""
+    """Adds the hosts in the pasted text to a diagnosis if the call may have gone to another server."""
     if not hosts or diagnosis.case not in _MAY_BE_ELSEWHERE:
         return diagnosis
     told = words.join([words.sanitize(each) for each in hosts[:HOSTS_TOLD]])
@@ -229,7 +229,7 @@ def explained(
     refusal: RefusalFacts | None = None,
     detail: str | None = None,
 ) -> Diagnosis:
-    """Why requests are refused for this reason. `refusal` is the request that is looked at, if it is a single one."""
+    """Explains why requests are refused for this reason. `refusal` is set if the question is about a single request."""
     if key is not None and reason in _OF_A_KEY:
         return _OF_A_KEY[reason](facts, key, refusal)
     return _OF_NO_KEY[reason](detail)

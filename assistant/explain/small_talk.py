@@ -1,4 +1,4 @@
-"""Owns what is said where nothing is to be diagnosed: greetings, wishes for a person, other subjects, doubt."""
+"""Answers without a diagnosis: to greetings, requests for a person, off-topic and unclear messages."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ NEVER_OFFERED = (Topic.OFF_TOPIC, Topic.GREETING)
 
 
 def unsure(facts: Facts, readings: Sequence[TopicScore]) -> Diagnosis:
-    """What it may be about, the likeliest first."""
+    """Asks which topic is meant. The likeliest come first."""
     key = facts.meant[0] if len(facts.meant) == 1 else None
     replies: list[Suggestion] = []
     looked_into: set[Topic] = set()
@@ -41,7 +41,7 @@ def unsure(facts: Facts, readings: Sequence[TopicScore]) -> Diagnosis:
 
 
 def greeting(facts: Facts) -> Diagnosis:
-    """Also thanks and farewells."""
+    """Answers a greeting, thanks, or a farewell."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
         "Hello. I can explain the API keys that you are allowed to see, and why requests with them are refused. What "
@@ -53,7 +53,7 @@ def greeting(facts: Facts) -> Diagnosis:
 
 
 def human(facts: Facts) -> Diagnosis:
-    """The person wants one."""
+    """Says how to reach a person."""
     if facts.has_ticket:
         return has_it(facts)
     if facts.support_email is None:
@@ -88,7 +88,7 @@ def human(facts: Facts) -> Diagnosis:
 
 
 def has_it(facts: Facts) -> Diagnosis:
-    """It was handed over, and nothing new was asked."""
+    """The conversation was handed over, and the person asks nothing new."""
     if facts.support_email is None or not facts.sends_mail:
         told = "This conversation is kept for the people who run this server."
     else:
@@ -101,7 +101,7 @@ def has_it(facts: Facts) -> Diagnosis:
 
 
 def off_topic(facts: Facts) -> Diagnosis:
-    """Other subjects and tenants, secrets, orders, attempts to turn the assistant."""
+    """Refuses other subjects, other tenants, secrets, commands, and prompt injection."""
     return Diagnosis(
         Case.OFF_TOPIC,
         "I can't help with that: I explain the API keys of your organization, and I can't change anything or see a "

@@ -1,4 +1,4 @@
-"""Owns the questions worth asking now, from the organization's live state: each is answered at once when it is sent."""
+"""The questions to suggest before a conversation begins, from the organization's current state."""
 
 from assistant.explain import formatting as words
 from assistant.explain.actions import may_create_some
@@ -16,7 +16,7 @@ _IN_GENERAL = frozenset(
 
 
 def starters(facts: Facts) -> tuple[Suggestion, ...]:
-    """At most four, what is the matter first."""
+    """At most four questions. Those about current problems come first."""
     found = [_of_key(facts, key) for key in facts.in_trouble(tuple(OF_REASON))[:IN_TROUBLE_AT_MOST]]
     if not may_create_some(facts):
         found.append(suggest(Topic.HOW_ROLES, "What may I do?"))
@@ -32,13 +32,13 @@ def starters(facts: Facts) -> tuple[Suggestion, ...]:
 
 
 def _of_key(facts: Facts, key: KeyFacts) -> Suggestion:
-    """Such as *Why does “deploy” get 401?*"""
+    """A question such as *Why does “deploy” get 401?*"""
     reason = max(key.refused, key=lambda each: key.refused[each])
     status = OF_REASON[reason].status
     return suggest_of(facts, key, _TOPICS[status], f"Why does {words.quoted_name(facts, key)} get {status}?")
 
 
 def may_begin_with(suggestion_id: str) -> bool:
-    """Whether the id is that of a starter, of now or of when the page was loaded."""
+    """Whether the id may be that of a starter, including one that the state has made obsolete since it was shown."""
     parsed = parse_suggestion_id(suggestion_id)
     return parsed is not None and parsed[0] in (_IN_GENERAL if parsed[1] is None else _TOPICS.values())

@@ -1,8 +1,8 @@
 """
-The questions that can be suggested to a person: each is written here once, in general and where it fits of one key.
+The questions that the assistant can suggest to a person, in general or about one key.
 
-A click sends the id of a suggestion, which says what is asked. A person who types the same sentence is understood as if
-they had clicked.
+A click sends the id of a suggestion, which determines the topic and the key. Typing the same sentence has the same
+effect.
 """
 
 import re
@@ -23,7 +23,7 @@ _FINER: Mapping[str, Topic] = {
     WHO_ROTATED: Topic.HISTORY,
     WHO_USES: Topic.USE,
 }
-"""Questions of one key that are about a part of their topic."""
+"""Questions about one key that cover only a part of their topic."""
 IN_GENERAL: Mapping[Topic, str] = {
     Topic.CALL_FAILS: "Why does my call fail?",
     Topic.UNAUTHORIZED: "Why do my calls get 401 Unauthorized?",
@@ -53,7 +53,7 @@ IN_GENERAL: Mapping[Topic, str] = {
     Topic.HUMAN: "I want to talk to a human.",
     Topic.GREETING: "What can you help me with?",
 }
-"""The question for each topic. Nobody is offered what is off topic."""
+"""The question for each topic except off-topic, which is never suggested."""
 _OF_A_KEY: Mapping[str, str] = {
     Topic.CALL_FAILS: "Why do calls with the key {} fail?",
     Topic.UNAUTHORIZED: "Why do calls with the key {} get 401?",
@@ -73,12 +73,12 @@ _OF_A_KEY: Mapping[str, str] = {
     WHO_ROTATED: "Who rotated the key {}?",
     WHO_USES: "Who uses the key {}?",
 }
-"""The same of one key."""
+"""The questions about one key, by topic or finer question. The key's name is filled in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A question that a person can send with one click: what the button says, and the sentence that is sent."""
+    """A question that a person can send with one click: `label` is on the button, `sentence` is sent."""
 
     id: str
     topic: Topic
@@ -88,23 +88,23 @@ class Suggestion:
 
 
 def suggest(topic: Topic, label: str | None = None) -> Suggestion:
-    """The question for a topic."""
+    """The general question for a topic."""
     sentence = IN_GENERAL[topic]
     return Suggestion(topic, topic, None, sentence, label or sentence)
 
 
 def suggest_of(facts: Facts, key: KeyFacts, kind: str, label: str | None = None) -> Suggestion:
-    """The question of this key; `kind` is a topic or one of the finer questions."""
+    """The question about this key. `kind` is a topic or one of the finer questions."""
     return _of_a_key(kind, key.record.id, quoted_name(facts, key), label)
 
 
 def asks_of_a_key(topic: Topic) -> bool:
-    """Whether there is a question for this topic that names a key."""
+    """Whether there is a question about a key for this topic."""
     return topic in _OF_A_KEY
 
 
 def parse_suggestion_id(suggestion_id: str) -> tuple[str, UUID | None] | None:
-    """Which question the id stands for, and of which key. None if it stands for none."""
+    """The question that the id stands for, and the id of its key, if any. None if the suggestion id is not valid."""
     kind, dot, key = suggestion_id.partition(".")
     key_id = parse_external_id(Prefix.API_KEY, key) if dot else None
     is_known = (kind in _OF_A_KEY and key_id is not None) if dot else kind in IN_GENERAL
@@ -112,7 +112,7 @@ def parse_suggestion_id(suggestion_id: str) -> tuple[str, UUID | None] | None:
 
 
 def find_suggestion(suggestion_id: str, keys: Sequence[ApiKeyRecord]) -> Suggestion | None:
-    """The suggestion of this id, if its key is among these."""
+    """The suggestion with this id, or None if its key is not among `keys`."""
     parsed = parse_suggestion_id(suggestion_id)
     if parsed is None:
         return None
@@ -123,7 +123,7 @@ def find_suggestion(suggestion_id: str, keys: Sequence[ApiKeyRecord]) -> Suggest
 
 
 def topic_of_sentence(text: str) -> Topic | None:
-    """The topic of a suggested sentence that was typed; the word *key* stands in place of the key's name."""
+    """The topic of a typed sentence if it equals a suggestion. `text` has the word *key* in place of a key's name."""
     return _TOPICS.get(_letters(text))
 
 
@@ -134,7 +134,7 @@ def _of_a_key(kind: str, key_id: UUID, name: str, label: str | None = None) -> S
 
 
 def _letters(text: str) -> str:
-    """Letters, digits and the spaces between them, without a hint in brackets."""
+    """The words of the text in lower case, without punctuation and without a hint in brackets."""
     return " ".join(re.findall(r"\w+", re.sub(r"\([a-z]\w*…\w+\)", " ", text.casefold())))
 
 

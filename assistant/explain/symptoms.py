@@ -1,7 +1,7 @@
 """
-What is said of trouble that no record of a key explains, with what the records say beside it.
+Explains problems that have a cause outside of keys, such as CORS or a gateway's timeout.
 
-Nothing is claimed without evidence: what passed and what was refused in the last day is looked at, and told.
+The evidence has the numbers of requests that passed and were refused in the last day.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ HEADER = (
 
 
 def symptom(facts: Facts, seen: Symptom) -> Diagnosis:
-    """What is most likely the cause, and how to find out."""
+    """The most likely cause of the symptom, and how to check it."""
     diagnosis = _EXPLAINED[seen](facts)
     asked_about = _asked_about(facts)
     named = [each.record.id for each in asked_about] if len(asked_about) == 1 else []
@@ -161,7 +161,7 @@ def _verification(facts: Facts) -> Fact:
 
 
 def _passed(facts: Facts) -> list[Fact]:
-    """How many requests passed: with the keys that are meant, else with all that the person may see."""
+    """How many requests passed, with the keys in question or otherwise with all keys that the person may see."""
     keys = _asked_about(facts)
     if not keys:
         return []
@@ -174,7 +174,7 @@ def _passed(facts: Facts) -> list[Fact]:
 
 
 def _refused(facts: Facts, reasons: Sequence[RefusedReason]) -> tuple[list[Fact], tuple[Suggestion, ...]]:
-    """What Keydesk itself refused, and a way to ask about it: it may be another trouble, or what is hidden by this."""
+    """The keys with refused requests, and suggestions to ask about them: they may be the real problem."""
     keys = _asked_about(facts)
     troubled = sorted((each for each in keys if each.refused_for(reasons)), key=lambda each: -each.refused_for(reasons))
     if not troubled:

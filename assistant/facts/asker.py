@@ -1,4 +1,4 @@
-"""On whose behalf facts are gathered, and where they are read from."""
+"""The person on whose behalf facts are gathered, and the sources of the facts."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,12 +11,12 @@ from models.engine.reader import Reader
 from models.person import MembershipRecord, NamedPerson
 
 WAIT_SECONDS = 1.5
-"""Usage is recorded a moment later: a request may be this much younger than what is in the database."""
+"""How long to wait for a refused request to be written: usage is written asynchronously."""
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Where facts are read from."""
+    """The sources of facts."""
 
     reader: Reader
     limiter: Limiter
@@ -28,7 +28,7 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """The person who asks, what they may do, and their membership in this organization."""
+    """The person who asks, their permissions, and their membership in this organization."""
 
     actor: Actor
     person: NamedPerson
@@ -36,10 +36,10 @@ class Asker:
 
     @property
     def organization_id(self) -> UUID:
-        """The organization that they ask about."""
+        """The organization that the person asks about."""
         return self.membership.organization.id
 
     @property
     def of_agents(self) -> frozenset[UUID] | None:
-        """The agents whose keys they may see, or None for all."""
+        """The agents whose keys the person may see. None stands for all agents."""
         return policy.visible_agents(self.actor, Action.SEE_KEY, self.organization_id)

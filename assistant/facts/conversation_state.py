@@ -1,4 +1,4 @@
-"""Owns what a conversation is about between two messages: what the next one may point back to."""
+"""What is stored of a conversation between two messages, so that the next message can refer to it."""
 
 import re
 from uuid import UUID
@@ -12,8 +12,8 @@ class ConversationState(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     What the last answer was about.
 
-    `offered` are the keys that it named, in order; `replies` the ids of the suggestions that stood below it. A version
-    before this one stored their sentences.
+    `offered` are the keys that the answer named, in order. `replies` are the ids of its suggestions; an older version
+    stored their sentences.
     """
 
     topic: Topic
@@ -31,12 +31,12 @@ _LAST = re.compile(r"^(?:the )?(?:last|latter)(?: (?:one|option))?[.!]?$", re.IG
 
 
 def to_json(subject: ConversationState) -> str:
-    """How it is kept."""
+    """The form in which a state is stored."""
     return msgspec.json.encode(subject).decode()
 
 
 def from_json(kept: str | None) -> ConversationState | None:
-    """What was kept; what can't be read any more counts as nothing."""
+    """Reads a stored state. None if there is none, or if this version can't read it."""
     if kept is None:
         return None
     try:
@@ -46,7 +46,7 @@ def from_json(kept: str | None) -> ConversationState | None:
 
 
 def chosen(text: str, subject: ConversationState | None) -> str | None:
-    """The reply that a message such as *the second one* chooses, if it chooses one."""
+    """The reply that a message such as *the second one* chooses, or None."""
     replies = () if subject is None else subject.replies
     said = text.strip()
     for place, ordinal in enumerate(_ORDINALS[: len(replies)]):

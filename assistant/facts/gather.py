@@ -1,7 +1,8 @@
 """
-Gathers facts on behalf of a person: every read starts from what they may see.
+Gathers facts on behalf of a person. Every read is limited to what they may see.
 
-First what is cheap, for all keys; then the details of the few keys that the question may be about.
+The overview of all keys is cheap and comes first. Details are read only for the few keys that the question may be
+about.
 """
 
 from collections.abc import Iterable, Sequence
@@ -49,7 +50,7 @@ EXCERPT_LENGTH_AT_MOST = 300
 
 
 async def gather_overview(knowledge: Knowledge, asker: Asker, now: datetime) -> Facts:
-    """What is known without a question: the organization, the keys to be seen, and what became of their requests."""
+    """The facts that don't depend on the question: the organization, the visible keys, and their counts of requests."""
     reader, organization = knowledge.reader, asker.membership.organization
     records = await listed_keys(reader, asker.actor, organization.id, now)
     keys = await counted_keys(reader, asker.actor, records, now)
@@ -74,9 +75,9 @@ async def gather_overview(knowledge: Knowledge, asker: Asker, now: datetime) -> 
 
 async def add_referenced_keys(knowledge: Knowledge, asker: Asker, facts: Facts, inquiry: Inquiry) -> Facts:
     """
-    The facts with the older deleted keys that a message points at by an id or a hint, or that were discussed before.
+    Adds the older deleted keys that a message refers to by an id or a hint, or that were discussed before.
 
-    Afterwards it can be decided which key is meant: a key that is not among the facts does not exist for the person.
+    Afterwards the facts have every key that the message can refer to: any other key does not exist for the person.
     """
     if not has_older(each.record for each in facts.keys):
         return facts
@@ -95,7 +96,7 @@ async def add_referenced_keys(knowledge: Knowledge, asker: Asker, facts: Facts, 
 async def gather(
     knowledge: Knowledge, asker: Asker, overview: Facts, question: Question, pasted: Sequence[PossessedKey] = ()
 ) -> Facts:
-    """Everything that the answer to the question may need."""
+    """Gathers everything that the answer to the question may need."""
     request = await find_request(knowledge, asker, question.request_id)
     facts = await gather_details(knowledge, asker, overview, meant=question.meant, request=request, pasted=pasted)
     found = passages(knowledge.documents, question.text)
@@ -111,7 +112,7 @@ async def gather_details(
     request: RequestFacts | None,
     pasted: Sequence[PossessedKey] = (),
 ) -> Facts:
-    """The facts with the keys that are meant, pasted, and of the request, and with the details of these keys."""
+    """Adds the keys that are meant or pasted, and the key of the request, with the details of these keys."""
     of_request = [] if request is None or request.key is None else [request.key.record]
     pasted_ids = [each.key_id for each in pasted if each.key_id is not None]
     request_ids = [each.id for each in of_request]
@@ -138,7 +139,7 @@ async def gather_details(
 
 
 def passages(documents: Documents, text: str) -> list[Passage]:
-    """The sections of the documentation that fit."""
+    """The sections of the documentation that fit the text."""
     return [
         Passage(each.section.title, each.section.url, _excerpt(each.section.text))
         for each in documents.search(text)
@@ -156,7 +157,7 @@ async def _add_keys(knowledge: Knowledge, asker: Asker, facts: Facts, more: Sequ
 
 
 async def _add_details(knowledge: Knowledge, asker: Asker, facts: Facts, key_ids: Iterable[UUID]) -> Facts:
-    """The facts with the details of the first of these keys."""
+    """Adds the details of the first `DETAILED_AT_MOST` of these keys."""
     chosen = facts.keys_of(key_ids)[:DETAILED_AT_MOST]
     detailed = {each.record.id: each for each in await _details(knowledge, asker, chosen)}
     return replace(facts, keys=[detailed.get(each.record.id, each) for each in facts.keys])

@@ -1,4 +1,4 @@
-"""Owns which keys are known on behalf of a person: those listed, older tombstones, those worth looking into."""
+"""Reads keys on behalf of a person, and chooses the keys whose details are worth reading."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -25,7 +25,7 @@ HINTS_SOUGHT_AT_MOST = 10
 
 
 async def listed_keys(reader: Reader, actor: Actor, organization_id: UUID, now: datetime) -> list[ApiKeyRecord]:
-    """Those that the person may see, newest first: the living, the last deleted, and others that are still called."""
+    """The keys that the person may see, newest first: active, last deleted, and older deleted ones still called."""
     of_agents = policy.visible_agents(actor, Action.SEE_KEY, organization_id)
     records = await visible_keys(reader, organization_id, of_agents=of_agents, include_deleted=True)
     if not has_older(records):
@@ -38,7 +38,7 @@ async def listed_keys(reader: Reader, actor: Actor, organization_id: UUID, now: 
 async def keys_pointed_at(
     reader: Reader, actor: Actor, organization_id: UUID, *, key_ids: Collection[UUID], hints: Iterable[str] = ()
 ) -> list[ApiKeyRecord]:
-    """Keys that the person may see: those of these ids, and deleted ones that begin as one of the hints does."""
+    """Keys that the person may see: those with these ids, and deleted ones that begin like one of the hints."""
     found = [
         record
         for record in (await key_records(reader, key_ids)).values()
@@ -52,17 +52,17 @@ async def keys_pointed_at(
 
 
 def has_older(listed: Iterable[ApiKeyRecord]) -> bool:
-    """Whether there may be more tombstones than are listed."""
+    """Whether there may be more deleted keys than are listed."""
     return sum(record.deleted_at is not None for record in listed) >= DELETED_LISTED_AT_MOST
 
 
 def newest_first(records: Iterable[ApiKeyRecord]) -> list[ApiKeyRecord]:
-    """Each once, in the order in which keys are listed."""
+    """The keys without duplicates, in the order in which keys are listed."""
     return sorted({record.id: record for record in records}.values(), key=lambda record: record.id, reverse=True)
 
 
 async def counted_keys(reader: Reader, actor: Actor, records: Sequence[ApiKeyRecord], now: datetime) -> list[KeyFacts]:
-    """What is known of these keys without looking into each: what became of their requests in the last day."""
+    """These keys with their counts of requests in the last day, but without details."""
     totals: defaultdict[UUID, dict[str, int]] = defaultdict(lambda: dict.fromkeys(Counted._fields[2:], 0))
     if records:
         since = beginning_of_the_last_day(now)
@@ -73,7 +73,7 @@ async def counted_keys(reader: Reader, actor: Actor, records: Sequence[ApiKeyRec
 
 
 def key_facts(actor: Actor, record: ApiKeyRecord, counts: dict[str, int]) -> KeyFacts:
-    """The key with what was counted of it, by the names of outcomes."""
+    """The key with its counts of requests, which are by column name."""
     refused = {
         outcome.reason: counts.get(outcome.column, 0)
         for outcome in Outcome
@@ -88,7 +88,7 @@ def key_facts(actor: Actor, record: ApiKeyRecord, counts: dict[str, int]) -> Key
 
 
 def may_be_answered_with(facts: Facts) -> list[UUID]:
-    """Keys that nobody named: an only one, the last that was deleted, then those whose requests are refused."""
+    """Keys for answers to messages that name none: the only active key, the last deleted one, and refused ones."""
     only = [*(facts.living if len(facts.living) == 1 else ()), *facts.deleted[:1]]
     most = [each for reason in RefusedReason for each in facts.in_trouble((reason,))[:1]]
     troubled = [each for each in facts.keys if each.refused_in_all]
@@ -96,11 +96,11 @@ def may_be_answered_with(facts: Facts) -> list[UUID]:
 
 
 def most_telling(keys: Sequence[KeyFacts]) -> list[UUID]:
-    """The most refused first, then what lives."""
+    """The ids of the keys: those with the most refused requests first, then active ones before deleted ones."""
     return [each.record.id for each in sorted(keys, key=lambda each: (-each.refused_in_all, each.is_deleted))]
 
 
 def _public_id_of(hint: str) -> str:
-    """What a hint, or its beginning, has of a public id: Ab3dEf of kd_Ab3dEf…x9Qz."""
+    """The beginning of the public id in a hint: Ab3dEf in kd_Ab3dEf…x9Qz."""
     beginning = hint.replace("...", "…").replace("..", "…").partition("…")[0]
     return beginning.partition("_")[2]

@@ -1,4 +1,4 @@
-"""Reads refused requests on behalf of a person, and the agents that they were for."""
+"""Reads refused requests, and the agents that they were for, on behalf of a person."""
 
 import asyncio
 from collections.abc import Collection
@@ -19,9 +19,9 @@ LOOK_AGAIN_SECONDS = 0.15
 
 async def find_request(knowledge: Knowledge, asker: Asker, request_id: str | None) -> RequestFacts | None:
     """
-    The refused request of this id, if the person may know about it; waits for it to be written.
+    The refused request with this id, if the person may see it. Waits for it to be written.
 
-    A request that never was and one that is not for this person take the same steps and the same time.
+    A request that never existed and one that the person may not see take the same steps and the same time.
     """
     value = None if request_id is None else parse_external_id(Prefix.REQUEST, request_id)
     if value is None:
@@ -42,7 +42,7 @@ async def find_request(knowledge: Knowledge, asker: Asker, request_id: str | Non
 
 
 async def visible_agents(reader: Reader, asker: Asker, agent_ids: Collection[UUID]) -> dict[UUID | None, NamedAgent]:
-    """Those of the agents that the person may know about."""
+    """The agents among `agent_ids` that the person may see."""
     known = asker.of_agents
     wanted = {each for each in agent_ids if known is None or each in known}
     found = await named_agents(reader, wanted) if wanted else {}
@@ -50,13 +50,13 @@ async def visible_agents(reader: Reader, asker: Asker, agent_ids: Collection[UUI
 
 
 def refusal_facts(row: RefusedRecord | FoundRequest, agents: dict[UUID | None, NamedAgent]) -> RefusalFacts:
-    """A refused request, with its agent if that is one of these."""
+    """The refused request, with its agent if it is in `agents`."""
     request_id = external_id(Prefix.REQUEST, row.request_id)
     return RefusalFacts(request_id, row.reason, row.at, row.ip_address, row.user_agent, agents.get(row.agent_id))
 
 
 async def _visible_request(reader: Reader, asker: Asker, found: FoundRequest) -> RequestFacts | None:
-    """What the person may know about the request: nothing if they may not see its key."""
+    """The request as the person may see it, or None if they may not see its key."""
     if found.key_id is None:
         refusal = RefusalFacts(external_id(Prefix.REQUEST, found.request_id), found.reason, found.at)
         return RequestFacts(refusal, detail=found.detail)

@@ -1,4 +1,4 @@
-"""A message as it comes to the assistant, and as it is understood."""
+"""A message as it reaches the assistant (`Inquiry`), and as it is understood (`Question`)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from assistant.redaction.redact import Piece
 @dataclass(frozen=True, slots=True)
 class Inquiry:
     """
-    A redacted message with what came with it: what was taken out of it, and what the person was looking at.
+    A redacted message with its context: the secrets that were removed, and what the person was looking at.
 
     `may_look_up` are the public ids of pasted keys that may be looked up; `suggestion_id` is the suggestion that was
     clicked.
@@ -31,16 +31,16 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A redacted message with what was understood of it, and what the conversation was about before."""
+    """A redacted message with its interpretation, and the state of the conversation before it."""
 
     text: str
     understood: Understood
     bare: str = ""
-    """The text with the word *key* in place of the name of the key that is meant."""
+    """The text with the word *key* in place of the name of the key that it refers to."""
     meant: KeyReference = field(default_factory=KeyReference)
     subject: ConversationState | None = None
     suggested: Topic | None = None
-    """The topic of the suggestion that was clicked, or whose sentence was typed."""
+    """The topic of the suggestion that was clicked or typed."""
     request_id: str | None = None
     request_is_attached: bool = False
-    """Whether the request comes from the page that the person was looking at, and not from the text."""
+    """Whether `request_id` comes from the page that the person was looking at, and not from the text."""

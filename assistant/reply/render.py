@@ -1,8 +1,8 @@
 """
-Owns how a diagnosis is written: CommonMark without raw HTML and images, in a few chunks, and the form that is kept.
+Renders a diagnosis as CommonMark without raw HTML and images, in a few chunks, and converts it for storage.
 
-A diagnosis is plain text. Whatever in it could be read as markup is escaped here, whoever chose it: no name, user agent
-or host becomes a link, an image or emphasis.
+A diagnosis is plain text. Everything in it that could be read as markup is escaped here, so that no name, user agent or
+host becomes a link, an image or emphasis.
 """
 
 import re
@@ -23,32 +23,32 @@ IN_ENGLISH = {
     "zh": "我能理解您的问题，但会用英文回答。",
     "other": "I answer in English, and understand English best.",
 }
-"""What is said before an answer to a message in another language."""
+"""The sentence before an answer to a message in another language, by language."""
 LOOKED_AT = "What I looked at:"
 WHAT_TO_DO = "What to do:"
 READ_MORE = "Read more:"
 
 _MARKUP = re.compile(
-    r"[\\`*\[\]<>~|]"  # what opens code, emphasis, links, HTML, strike-through and tables
-    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # within a word it means nothing
+    r"[\\`*\[\]<>~|]"  # characters that open code, emphasis, links, HTML, strike-through and tables
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # an underscore within a word is not markup
     r"|&(?=[#A-Za-z])"
-    r"|(?<=[A-Za-z]):(?=//)|(?<=\bwww)\.",  # what some readers make links of
+    r"|(?<=[A-Za-z]):(?=//)|(?<=\bwww)\.",  # some renderers turn these into links
     re.IGNORECASE,
 )
 
 
 _BEGINS_A_BLOCK = re.compile(r"^(?:(?=[#+-])|\d{1,9}(?=[.)](?:\s|$)))")
-"""A heading, a rule or a list, where it stands first in a line."""
+"""The beginning of a line that opens a heading, a rule or a list."""
 
 
 def escaped(text: str) -> str:
-    """Plain text, in one line, as CommonMark that shows it as it is."""
+    """Plain text as one line of CommonMark that shows the text unchanged."""
     line = _MARKUP.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))
     return _BEGINS_A_BLOCK.sub(lambda match: f"{match[0]}\\", line)
 
 
 def written(diagnosis: Diagnosis, language: str, title_of: Callable[[str], str]) -> tuple[str, ...]:
-    """The answer in chunks, which put together are its text."""
+    """The answer in chunks. Joined, they are its text."""
     parts = [] if language == ENGLISH else [IN_ENGLISH[language]]
     parts.append(escaped(diagnosis.summary))
     if diagnosis.evidence:
@@ -65,13 +65,13 @@ def written(diagnosis: Diagnosis, language: str, title_of: Callable[[str], str])
 
 
 def parts(text: str) -> tuple[str, ...]:
-    """A written answer in chunks again."""
+    """Splits a stored answer's text into chunks."""
     paragraphs = text.split("\n\n")
     return tuple(part if place == 0 else f"\n\n{part}" for place, part in enumerate(paragraphs))
 
 
 def kept(diagnosis: Diagnosis, title_of: Callable[[str], str]) -> StoredAnswer:
-    """The diagnosis as it is stored beside its text."""
+    """The diagnosis in the form in which it is stored with its text."""
     return StoredAnswer(
         case=diagnosis.case,
         summary=diagnosis.summary,
@@ -87,12 +87,12 @@ def kept(diagnosis: Diagnosis, title_of: Callable[[str], str]) -> StoredAnswer:
 
 
 def stored_replies(suggestions: Iterable[Suggestion]) -> tuple[StoredReply, ...]:
-    """Suggestions as they are stored."""
+    """Suggestions in the form in which they are stored."""
     return tuple(StoredReply(each.label, each.sentence, each.id) for each in suggestions)
 
 
 def _fact(fact: Fact) -> str:
-    """One that has an instant says when, unless its words do already."""
+    """A line of evidence, with its time unless the value already contains it."""
     when = "" if fact.at is None else words.moment(fact.at)
     told = "" if not when or when in fact.value else f", {when}"
     return f"{escaped(fact.label)}: {escaped(fact.value)}{told}"

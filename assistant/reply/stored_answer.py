@@ -1,7 +1,7 @@
 """
-Owns the form in which an answer is kept: what was found, without a row of anything, so that it can be read years later.
+The form in which answers are stored as JSON. Answers of older versions must stay readable.
 
-Keys are kept by id: who reads the answer later sees of them what they may see then.
+Keys are stored by id, so that a person who reads the answer later sees only keys that they may see at that time.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from assistant.explain.diagnosis import ActionKind, Case
 
 
 class StoredFact(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Something that was looked at, what was found, and when that happened."""
+    """A line of evidence."""
 
     label: str
     value: str
@@ -21,7 +21,7 @@ class StoredFact(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StoredAction(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An action that the person could take."""
+    """An action that was suggested."""
 
     kind: ActionKind
     label: str
@@ -29,23 +29,23 @@ class StoredAction(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StoredReply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the person could send with one click."""
+    """A question that was suggested."""
 
     label: str
     message: str
     id: str = ""
-    """Empty in answers from before suggestions had ids."""
+    """The id of the suggestion. Empty in answers of older versions."""
 
 
 class StoredCitation(msgspec.Struct, frozen=True):
-    """A passage of the documentation: its title, and a path on this server."""
+    """A section of the documentation: its title, and its path on this server."""
 
     title: str
     url: str
 
 
 class StoredAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A diagnosis as it is kept, with what was offered beside it."""
+    """A diagnosis with its suggestions and citations."""
 
     case: Case
     summary: str
@@ -58,16 +58,16 @@ class StoredAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def to_json(answer: StoredAnswer) -> str:
-    """How it is kept."""
+    """The form in which an answer is stored."""
     return msgspec.json.encode(answer).decode()
 
 
 def read(stored: str | None) -> StoredAnswer | None:
     """
-    A message's stored answer; None where it has none.
+    Reads a message's stored answer. None if the message has none.
 
-    None as well for an answer that another version stored in a form that this version can't read: the message's text,
-    which holds the same words, is shown instead.
+    Also None if another version stored the answer in a form that this version can't read. The message's text, which
+    says the same, is shown then.
     """
     if stored is None:
         return None

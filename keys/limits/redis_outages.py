@@ -1,4 +1,4 @@
-"""When Redis can't be used: how long to wait before it is tried again, and what the log says, paced."""
+"""Outages of Redis: how long to wait before the next attempt, and rate-limited log messages."""
 
 import logging
 import math
@@ -12,13 +12,13 @@ from models.engine.outage_log import OutageLog
 logger = logging.getLogger("keydesk.limiter")
 
 STEADY_SECONDS = 60.0
-"""A Redis that worked for so long before it failed is tried again at once; one that comes and goes, less often."""
+"""If Redis worked for this long before it failed, the next attempt is made soon; otherwise pauses grow."""
 PAUSE_SECONDS_AT_MOST = 15.0
 LOGGED_EVERY_SECONDS = 60.0
 
 
 class Outages:
-    """The outages of one process. `goes_on` says what holds meanwhile."""
+    """The outages that one process sees. `goes_on` completes *until Redis works again, …* in the log."""
 
     def __init__(self, *, goes_on: str) -> None:
         self._goes_on = goes_on
@@ -33,27 +33,27 @@ class Outages:
         )
 
     def began(self, error: BaseException) -> None:
-        """Redis can't be used from now on."""
+        """Call this when an outage begins."""
         self._in_a_row = self._in_a_row + 1 if time.monotonic() - self._ended_at < STEADY_SECONDS else 0
         self._log.failed(error)
 
     def goes_on(self, error: BaseException) -> None:
-        """Redis was tried again in vain."""
+        """Call this when an attempt during an outage has failed."""
         self._log.failed(error)
 
     def ended(self) -> None:
-        """Redis counts again. This is logged where the outage was."""
+        """Call this when Redis counts again. The end is logged if the beginning was."""
         self._ended_at = time.monotonic()
         self._log.worked()
 
     def pause_seconds(self, shortest: float) -> float:
-        """How long to wait before each attempt of this outage: longer with each that follows soon upon another."""
+        """How long to wait before each attempt in this outage: longer if other outages ended shortly before it."""
         return min(shortest * 2.0 ** min(self._in_a_row, 10), max(shortest, PAUSE_SECONDS_AT_MOST))
 
     def _words(self, error: BaseException | None) -> str:
         if isinstance(error, DataLost):
             return f"Redis was emptied: until it is filled again from the database, {self._goes_on}"
-        # Only the name: the words may hold the address.
+        # Only the class: the message may contain the address.
         return f"{_what_is_wrong(error)} ({type(error).__name__}): until Redis works again, {self._goes_on}"
 
 
