@@ -1,4 +1,4 @@
-"""What can be done with keys, by whom, and what is left of it."""
+"""Operations on keys: who can do what, and the rows and audit events that remain."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -59,7 +59,7 @@ async def row_of(services: KeyServices, issued: Issued) -> ApiKey:
 
 
 async def test_a_created_key_is_stored_by_its_hash_alone(services: KeyServices, world: World, clock: Clock) -> None:
-    """The secret is in the answer and nowhere in the row; who, when and the hint are."""
+    """The answer has the secret, the row only its hash. Creator and time are stored, and an audit event."""
     issued = await create(services, world.actor("ada"), world.acme)
 
     row = await row_of(services, issued)
@@ -99,7 +99,7 @@ async def test_who_may_create_which_key(
     agent: str | None,
     refusal: type[Refusal] | None,
 ) -> None:
-    """Roles, agents and organizations as the brief says; what is refused costs no hash and no slot."""
+    """Role, agent and organization decide. A refused creation costs no hash and no slot."""
     agent_id = None if agent is None else getattr(world, agent).id
 
     if refusal is None:
@@ -115,7 +115,7 @@ async def test_who_may_create_which_key(
 
 
 async def test_agents_that_cannot_be_used_get_the_same_words(services: KeyServices, world: World) -> None:
-    """Not administered, another organization's, deleted or never there: nobody can tell which."""
+    """Agents not administered, of another organization, deleted or missing get the same message."""
     told = set()
     for agent_id in (world.other.id, world.theirs.id, world.retired.id, uuid4()):
         with pytest.raises(InvalidInput) as refused:
@@ -144,7 +144,7 @@ async def test_input_that_does_not_fit_names_its_field(
     name: str,
     field: str,
 ) -> None:
-    """A scope without its agent, an agent without its scope, an unusable name: refused at no cost."""
+    """A scope that does not fit the agent, and an unusable name, are refused for their field without hashing."""
     agent_id = None if agent is None else getattr(world, agent).id
 
     with pytest.raises(InvalidInput) as refused:
@@ -159,7 +159,7 @@ async def test_input_that_does_not_fit_names_its_field(
 async def test_the_eleventh_key_is_refused_with_what_could_go(
     services: KeyServices, world: World, key_hasher: CountingHasher, clock: Clock
 ) -> None:
-    """At ten of ten a creation costs no hash, and names the keys that this person may delete, oldest first."""
+    """At the limit, a creation costs no hash and lists the keys that this person could delete, oldest first."""
     own = await create(services, world.actor("grace"), world.acme, world.own.id, "grace's")
     clock.advance(minutes=1)
     others = await fill(services, world, 9)
@@ -179,7 +179,7 @@ async def test_the_eleventh_key_is_refused_with_what_could_go(
 async def test_of_fifty_at_once_for_the_last_slot_one_gets_it(
     services: KeyServices, world: World, key_hasher: CountingHasher
 ) -> None:
-    """Whoever loses the race is told of the limit, at the cost of at most one hash."""
+    """The other requests get KeyLimitReached, at the cost of at most one hash each."""
     await fill(services, world, 9)
     before = key_hasher.hashed
 
@@ -200,7 +200,7 @@ async def test_of_fifty_at_once_for_the_last_slot_one_gets_it(
 async def test_the_databases_own_no_is_the_same_refusal(
     services: KeyServices, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Should a creation get past the lock and the count, the trigger's no is KeyLimitReached, and is counted."""
+    """If a creation passes the check, the refusal by the database's trigger becomes KeyLimitReached and is audited."""
     await fill(services, world, 10)
 
     async def say_it_fits(*_arguments: object, **_named: object) -> str:
@@ -217,7 +217,7 @@ async def test_the_databases_own_no_is_the_same_refusal(
 async def test_a_failure_between_hash_and_commit_costs_no_slot(
     services: KeyServices, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the event can't be written, the key is not there and its slot is free."""
+    """If the audit event can't be written, the key is not stored and its slot stays free."""
 
     async def fail(*_arguments: object, **_named: object) -> None:
         raise OSError("the disk is full")
@@ -236,7 +236,7 @@ async def test_a_failure_between_hash_and_commit_costs_no_slot(
 async def test_a_role_taken_away_while_the_secret_is_hashed_counts(
     services: KeyServices, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was allowed when the request began is looked at again before the key is stored."""
+    """The role is checked again before the key is stored."""
     prepare = type(services.issuer).prepare
 
     async def prepare_and_demote(issuer: object, **named: object) -> object:
@@ -251,7 +251,7 @@ async def test_a_role_taken_away_while_the_secret_is_hashed_counts(
 
 
 async def test_lists_show_what_the_actor_may_see(services: KeyServices, world: World) -> None:
-    """Everything to an organization admin, the own agents' keys to an agent admin, nothing to the others."""
+    """An organization admin sees all keys, an agent admin those of their agents, other people none."""
     await create(services, world.actor("ada"), world.acme, name="shared")
     await create(services, world.actor("ada"), world.acme, world.own.id, "crawler's")
     await create(services, world.actor("ada"), world.acme, world.other.id, "biller's")
@@ -265,7 +265,7 @@ async def test_lists_show_what_the_actor_may_see(services: KeyServices, world: W
 
 
 async def test_lists_are_searched_in_name_and_hint(services: KeyServices, world: World) -> None:
-    """Case aside, in the name or the hint; by agent; with the deleted when asked for."""
+    """Search ignores case, in name and hint. Lists can be filtered by agent and can include deleted keys."""
     first = await create(services, world.actor("ada"), world.acme, world.own.id, "Straße nightly")
     second = await create(services, world.actor("ada"), world.acme, name="billing")
     await delete_api_key(services, world.actor("ada"), key_id=second.record.id)
@@ -291,7 +291,7 @@ async def test_lists_are_searched_in_name_and_hint(services: KeyServices, world:
 async def test_who_may_do_what_with_a_key(
     services: KeyServices, world: World, person: str, key: str, operation: str
 ) -> None:
-    """An admin everything, an agent admin with their agents' keys, others nothing; what is hidden is not there."""
+    """Admins can do everything, agent admins only with their agents' keys. A hidden key is reported as missing."""
     agent_id = None if key == "shared" else getattr(world, key).id
     issued = await create(services, world.actor("ada"), world.acme, agent_id)
     actor, key_id = world.actor(person), issued.record.id
@@ -321,7 +321,7 @@ async def test_who_may_do_what_with_a_key(
 
 @pytest.mark.parametrize("operation", ["rename", "rotate", "delete"])
 async def test_a_deleted_key_is_not_there_for_anything(services: KeyServices, world: World, operation: str) -> None:
-    """Deleted before, never there: the same no."""
+    """A deleted key and one that never existed give the same message."""
     ada = world.actor("ada")
     issued = await create(services, ada, world.acme)
     await delete_api_key(services, ada, key_id=issued.record.id)
@@ -343,7 +343,7 @@ async def test_a_deleted_key_is_not_there_for_anything(services: KeyServices, wo
 async def test_a_rotation_works_at_ten_of_ten_and_keeps_everything_but_the_secret(
     services: KeyServices, world: World
 ) -> None:
-    """The id, public id, name and slot stay; the secret, its hint's end and its hash are new."""
+    """Id, public id, name and slot stay. The secret and its hash are new."""
     keys = await fill(services, world, 10)
     before = await row_of(services, keys[3])
 
@@ -358,7 +358,7 @@ async def test_a_rotation_works_at_ten_of_ten_and_keeps_everything_but_the_secre
 
 
 async def test_an_overlap_keeps_one_secret_before_and_no_more(services: KeyServices, world: World) -> None:
-    """Never more than two are alive, and with overlap 0 exactly one; the end is by the database's clock."""
+    """A rotation with overlap keeps only the secret just replaced, without overlap none."""
     ada = world.actor("ada")
     issued = await create(services, ada, world.acme)
     first = await row_of(services, issued)
@@ -383,7 +383,7 @@ async def test_an_overlap_keeps_one_secret_before_and_no_more(services: KeyServi
 async def test_an_overlap_out_of_range_is_refused_at_no_cost(
     services: KeyServices, world: World, key_hasher: CountingHasher, overlap_seconds: int
 ) -> None:
-    """A day at most, and not less than nothing."""
+    """An overlap goes from 0 seconds to a day."""
     issued = await create(services, world.actor("ada"), world.acme)
     before = key_hasher.hashed
 
@@ -397,7 +397,7 @@ async def test_an_overlap_out_of_range_is_refused_at_no_cost(
 async def test_a_tombstone_keeps_who_and_when_and_loses_its_hashes(
     services: KeyServices, world: World, clock: Clock
 ) -> None:
-    """Deleting frees the slot at once; the name, the public id, who and when stay."""
+    """Deleting frees the slot at once. The row keeps the name, who deleted it and when, and loses its hash."""
     issued = await create(services, world.actor("ada"), world.acme, world.own.id)
     clock.advance(days=1)
 
@@ -413,7 +413,9 @@ async def test_a_tombstone_keeps_who_and_when_and_loses_its_hashes(
 async def test_changes_beyond_the_pace_are_refused_and_the_limit_does_not_count(
     services: KeyServices, world: World, clock: Clock
 ) -> None:
-    """After so many changes in a minute a person waits, told how long; refusals at the limit cost nothing of it."""
+    """
+    After `mutations_per_minute` changes a person waits as long as told. Creations refused at the limit don't count.
+    """
     slow = replace(services, mutations_per_minute=3)
     first = await create(slow, world.actor("ada"), world.acme)
     clock.advance(seconds=20)
@@ -435,7 +437,7 @@ async def test_changes_beyond_the_pace_are_refused_and_the_limit_does_not_count(
 
 
 async def test_refused_creations_are_counted_not_piled_up(services: KeyServices, world: World, clock: Clock) -> None:
-    """One event a person, reason and hour, whose summary tells how many."""
+    """There is one event per person, reason and hour; its summary has the number."""
     for _ in range(4):
         with pytest.raises(Forbidden):
             await create(services, world.actor("mel"), world.acme)
@@ -452,7 +454,7 @@ async def test_refused_creations_are_counted_not_piled_up(services: KeyServices,
 
 
 async def test_the_operator_may_everything_and_is_nobody(services: KeyServices, world: World) -> None:
-    """What the command line does has no person beside it."""
+    """The operator's changes have no person: neither in the key's record nor in the audit event."""
     issued = await create(services, OPERATOR, world.acme, world.other.id)
 
     deleted = await delete_api_key(services, OPERATOR, key_id=issued.record.id)
@@ -465,7 +467,7 @@ async def test_the_operator_may_everything_and_is_nobody(services: KeyServices, 
 async def test_a_person_without_standing_in_a_deleted_organization_finds_nothing(
     services: KeyServices, world: World
 ) -> None:
-    """An organization that is gone is not there, whatever an old request believes."""
+    """A deleted organization is not found, even if the request's actor still has a role in it."""
     async with services.database.transaction() as session:
         await session.execute(text("UPDATE organizations SET deleted_at = created_at WHERE name = 'Acme'"))
     actor = Actor(world.ada.id, {world.acme.id: RoleGrant(world.actor("ada").roles[world.acme.id].role)})

@@ -1,4 +1,4 @@
-"""What answering does: the words as they are written and as they are kept, what is noted beside them, and no more."""
+"""Answering questions: the streamed text, the stored message, and what is stored beside it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,13 +28,13 @@ from tests.support.world import World
 
 @pytest.fixture
 async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
-    """The assistant of Acme and Globex."""
+    """The assistant, for the organizations Acme and Globex."""
     async with assisted(database, world, clock) as opened:
         yield opened
 
 
 async def test_an_answer_is_kept_as_it_was_written(helpdesk: Helpdesk, world: World) -> None:
-    """Its chunks together are its text; beside it stand its case, its topic, its language and its question."""
+    """The chunks together are the stored text. The row has its case, topic, language, question and diagnosis."""
     told = await helpdesk.ask(WHY)
     [question, answer] = await helpdesk.messages()
 
@@ -47,7 +47,7 @@ async def test_an_answer_is_kept_as_it_was_written(helpdesk: Helpdesk, world: Wo
 
 
 async def test_a_pasted_key_is_looked_up_and_dropped(helpdesk: Helpdesk, services: KeyServices, world: World) -> None:
-    """Whole, it says of which key it is; altered, that it is none; and what is kept has nothing of either."""
+    """A valid pasted key is found; an altered one is reported as unknown. Neither secret is stored."""
     issued = await issue(services, world)
     secret = issued.secret.reveal()
 
@@ -60,7 +60,7 @@ async def test_a_pasted_key_is_looked_up_and_dropped(helpdesk: Helpdesk, service
 
 
 async def test_the_next_question_points_back(helpdesk: Helpdesk, services: KeyServices, world: World) -> None:
-    """What a conversation is about is noted, and read when it goes on; another conversation knows nothing of it."""
+    """The key of the first question is stored with the conversation, so that the next question can refer to it."""
     issued = await issue(services, world)
     first = (await helpdesk.ask("Does the key deploy work?")).given
     async with helpdesk.database.reading() as session:
@@ -75,7 +75,7 @@ async def test_the_next_question_points_back(helpdesk: Helpdesk, services: KeySe
 
 
 async def test_a_failure_lets_the_next_question_come(helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where considering a question or keeping its answer fails, the question stays, and the next is answered."""
+    """If diagnosing or storing the answer fails, the question stays and the person can ask again."""
 
     async def fail(*_arguments: Any, **_named: Any) -> None:
         raise RuntimeError("of our own")
@@ -92,7 +92,7 @@ async def test_a_failure_lets_the_next_question_come(helpdesk: Helpdesk, monkeyp
 
 
 async def test_who_hangs_up_while_it_is_considered(helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cancelled before there is a word, the question is kept and not answered."""
+    """If the caller cancels before the first chunk, the question is stored without an answer."""
     began = asyncio.Event()
 
     async def wait(*_arguments: Any, **_named: Any) -> None:
@@ -112,7 +112,7 @@ async def test_who_hangs_up_while_it_is_considered(helpdesk: Helpdesk, monkeypat
 
 
 async def test_a_conversation_that_was_handed_over_says_so(helpdesk: Helpdesk, world: World, clock: Clock) -> None:
-    """What is said after it is answered by who has it now."""
+    """Questions after a hand-over are answered by saying that a person has the request."""
     first = (await helpdesk.ask(WHY, name="mel")).given
     await hand_over(helpdesk.database, world, clock, conversation=first.conversation)
 
@@ -122,7 +122,7 @@ async def test_a_conversation_that_was_handed_over_says_so(helpdesk: Helpdesk, w
 
 
 async def test_an_asker_is_in_the_organization(helpdesk: Helpdesk, world: World) -> None:
-    """Who is not in it, and who names none, is told that there is no such one."""
+    """An organization that the person is not in, a missing one, and none at all are reported as not found."""
     mel = await helpdesk.asker("mel")
 
     for organization_id in (world.globex.id, new_id(), None):
@@ -135,7 +135,7 @@ async def test_an_asker_is_in_the_organization(helpdesk: Helpdesk, world: World)
 async def test_a_request_is_diagnosed_for_who_may_know(
     helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock
 ) -> None:
-    """One of a key of theirs; for all others it is the same as one that never was, but for its id."""
+    """A request is diagnosed for people who may see its key. Others get the same answer as for an unknown id."""
     issued = await issue(services, world)
     row = refused(issued.record.id, RefusedReason.RATE_LIMITED)
     await store(helpdesk.database, row, hour_of(issued.record.id, clock.now, rate_limited=1))
@@ -155,7 +155,7 @@ async def test_a_request_is_diagnosed_for_who_may_know(
 
 
 async def test_what_is_no_request_id_is_shown_in_one_harmless_line(helpdesk: Helpdesk) -> None:
-    """Neither line ends nor a pasted key nor more than eighty characters come back."""
+    """A text that is not a request id is shown in one line, without control characters or keys, and shortened."""
     asker = await helpdesk.asker("ada")
     pasted = "kd_0123456789abcdef_0123456789abcdefghijklmnopqrstuvwxyzABCDEF"
 
@@ -173,7 +173,7 @@ async def test_what_is_no_request_id_is_shown_in_one_harmless_line(helpdesk: Hel
 async def test_starters_name_only_what_may_be_seen(
     helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock
 ) -> None:
-    """Who may see the key in trouble is offered to ask about it; a member is offered what they may do."""
+    """Ada's suggestions name the key in trouble. Mel can't see that key, so Mel's do not."""
     issued = await issue(services, world)
     await store(helpdesk.database, hour_of(issued.record.id, clock.now, rate_limited=9))
 
@@ -189,7 +189,7 @@ async def test_starters_name_only_what_may_be_seen(
 async def test_an_actor_without_a_standing_sees_nothing(
     helpdesk: Helpdesk, services: KeyServices, world: World
 ) -> None:
-    """Whoever lost their standing between sign-in and question is told of no key."""
+    """An actor without roles gets no suggestion that names a key."""
     await issue(services, world)
     asker = await helpdesk.asker("ada")
     bare = replace(asker, actor=Actor(world.ada.id, {}, address=None))

@@ -1,4 +1,4 @@
-"""What many changes of keys at once cost: the pace and the slots are reserved before a secret is hashed."""
+"""Many concurrent changes of keys: rate and slots are reserved before a secret is hashed."""
 
 import asyncio
 import threading
@@ -25,7 +25,7 @@ from tests.support.world import World
 
 
 class HeldHasher(CountingHasher):
-    """Waits with each hash until the test lets it go, and knows in which order it hashed."""
+    """Holds each hash until the test releases it, and records the order of hashing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,19 +39,19 @@ class HeldHasher(CountingHasher):
         return super().hash(password, salt=salt)
 
     def place_of(self, issued: Issued) -> int:
-        """How many were hashed before the key's secret."""
+        """How many secrets were hashed before this key's."""
         return self.order.index(issued.secret.reveal().split("_")[2][:SECRET_LENGTH])
 
 
 @pytest.fixture
 def hasher() -> HeldHasher:
-    """Lets everything through until it is told to hold."""
+    """A hasher that does not hold anything yet."""
     return HeldHasher()
 
 
 @pytest.fixture
 async def busy(database: Database, clock: Clock, hasher: HeldHasher) -> AsyncIterator[KeyServices]:
-    """A desk with one thread for hashing, as on a machine with two cores."""
+    """Key services with one thread for hashing, as on a machine with two cores."""
     pool = HashingPool(hasher, threads=1, queue_limit=1_000, name="new-keys")
     yield KeyServices(database, clock, mutations_per_minute=300, issuer=Issuer(SERVER_KEYS, "kd", pool))
     hasher.released.set()
@@ -78,7 +78,7 @@ async def create(
 async def test_a_person_s_rotations_at_once_are_hashed_as_often_as_they_may_be(
     busy: KeyServices, world: World, hasher: HeldHasher
 ) -> None:
-    """Those beyond the pace are refused before their secret is hashed, not after it."""
+    """Rotations beyond the rate limit are refused before their secrets are hashed."""
     slow = replace(busy, mutations_per_minute=20, reservations=Reservations())
     issued = await create(slow, world)
     before = hasher.hashed
@@ -89,12 +89,12 @@ async def test_a_person_s_rotations_at_once_are_hashed_as_often_as_they_may_be(
 
     assert sum(isinstance(each, Issued) for each in outcomes) == 19
     assert sum(isinstance(each, TooManyRequests) for each in outcomes) == 41
-    # A change that ends while another is looked at may let one more be hashed, which the database then refuses.
+    # A change that ends while another is checked may let one more be hashed, which the database then refuses.
     assert hasher.hashed - before <= 25
 
 
 async def test_what_is_under_way_counts_for_other_changes(busy: KeyServices, world: World, hasher: HeldHasher) -> None:
-    """A change that takes no hash waits for its place, too; and has it once the minute is over."""
+    """A rotation in progress counts against the limit for other changes, also for those that hash nothing."""
     slow = replace(busy, mutations_per_minute=2, reservations=Reservations())
     issued = await create(slow, world)
     hasher.released.clear()
@@ -112,7 +112,7 @@ async def test_what_is_under_way_counts_for_other_changes(busy: KeyServices, wor
 async def test_of_many_creations_for_one_slot_one_is_hashed(
     busy: KeyServices, world: World, hasher: HeldHasher, clock: Clock
 ) -> None:
-    """The others learn that every slot is taken at no hash; and none of them counts as a change."""
+    """The others are refused without hashing, and none of them counts against the rate limit."""
     for _ in range(9):
         await create(busy, world)
     before = hasher.hashed
@@ -129,7 +129,7 @@ async def test_of_many_creations_for_one_slot_one_is_hashed(
 async def test_a_creation_that_is_given_up_lets_the_next_one_go_on(
     busy: KeyServices, world: World, hasher: HeldHasher
 ) -> None:
-    """The one that waits for the only slot gets it when the one before it goes away."""
+    """When the creation that has the last slot is cancelled, one that waits for the slot gets it."""
     for _ in range(9):
         await create(busy, world)
     hasher.released.clear()
@@ -151,7 +151,7 @@ async def test_a_creation_that_is_given_up_lets_the_next_one_go_on(
 async def test_a_hash_for_nothing_keeps_its_place(
     busy: KeyServices, world: World, hasher: HeldHasher, clock: Clock
 ) -> None:
-    """Rotations of a key that is deleted meanwhile cost the pace as if they had been done."""
+    """Rotations of a key that is deleted meanwhile have hashed, so they count against the rate limit."""
     issued, other = await create(busy, world), await create(busy, world)
     hasher.released.clear()
     rotating = [
@@ -176,8 +176,8 @@ async def test_an_emergency_rotation_does_not_wait_for_others_rotations(
     busy: KeyServices, world: World, hasher: HeldHasher, overlap_seconds: int
 ) -> None:
     """
-    With 100 of an agent admin's rotations in the queue, urgent or not, an admin's of the same organization, and of
-    another one, come next.
+    With 100 rotations of an agent admin queued, an admin's emergency rotations, in this and another organization, run
+    next.
     """
     of_agent = await create(busy, world, "grace", agent_id=world.own.id)
     mine, theirs = await create(busy, world), await create(busy, world, "eve", world.globex)
@@ -204,7 +204,7 @@ async def test_an_emergency_rotation_does_not_wait_for_others_rotations(
 async def test_a_full_queue_has_room_for_other_organizations_and_for_emergencies(
     database: Database, world: World, clock: Clock, hasher: HeldHasher
 ) -> None:
-    """One organization takes half of the places; what it is told says so."""
+    """One organization gets half of the queue's places. Its refusals say that it does too much at once."""
     pool = HashingPool(hasher, threads=1, queue_limit=8, name="new-keys")
     services = KeyServices(database, clock, mutations_per_minute=300, issuer=Issuer(SERVER_KEYS, "kd", pool))
     of_agent = await create(services, world, "grace", agent_id=world.own.id)
@@ -229,7 +229,7 @@ async def test_a_full_queue_has_room_for_other_organizations_and_for_emergencies
     assert [isinstance(each, Issued) for each in await asyncio.gather(*others)] == [True, True]
     refused = [each for each in outcomes if isinstance(each, TooManyRequests)]
     assert 10 <= len(refused) <= 16
-    # What was refused has changed nothing, and leaves its person's pace as it was.
+    # A refused change does not count against its person's rate limit.
     assert services.reservations.taken(world.grace.id, clock()) == 0
     assert {each.message.split(".")[0] for each in refused} == {
         "Your organization is creating or rotating too many API keys at once"

@@ -1,4 +1,4 @@
-"""Questions are kept once, answered one at a time a person, and so many in a minute and a day."""
+"""Storing questions: each once, one at a time per person, and a limited number per minute and day."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,19 +33,19 @@ HELLO = "Hello!"
 
 @pytest.fixture
 async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
-    """The assistant of Acme and Globex."""
+    """The assistant, for the organizations Acme and Globex."""
     async with assisted(database, world, clock) as opened:
         yield opened
 
 
 def question_store(helpdesk: Helpdesk, asker: Asker, request: AskRequest) -> QuestionStore:
-    """What stores this question, as another process does."""
+    """The question store of another process for this question."""
     redacted = redact(request.message, ("kd",))
     return QuestionStore(helpdesk.database, asker, request, redacted, helpdesk.assistant.clock)
 
 
 async def listened(helpdesk: Helpdesk, stack: AsyncExitStack, client_message_id: str | None = None) -> None:
-    """Mel's question, whose answer is being written: its first chunk was read, and no more is asked for."""
+    """Asks Mel's question and reads its first chunk. The rest of the stream is not read."""
     asker = await helpdesk.asker("mel")
     events = await stack.enter_async_context(
         aclosing(ask(helpdesk.assistant, asker, AskRequest(WHY, client_message_id=client_message_id)))
@@ -55,7 +55,7 @@ async def listened(helpdesk: Helpdesk, stack: AsyncExitStack, client_message_id:
 
 @pytest.mark.parametrize("text", ["", " \n\t ", "\0", "\0 \0"])
 async def test_nothing_is_no_message(helpdesk: Helpdesk, text: str) -> None:
-    """White space and what can't be kept are no question."""
+    """White space and characters that can't be stored are not a question."""
     with pytest.raises(InvalidInput) as refused:
         await helpdesk.ask(text)
 
@@ -64,7 +64,7 @@ async def test_nothing_is_no_message(helpdesk: Helpdesk, text: str) -> None:
 
 
 async def test_a_message_has_so_many_characters(helpdesk: Helpdesk) -> None:
-    """4,000 are read and kept, and of one more nothing is."""
+    """4,000 characters are accepted. One more is refused, and nothing is stored."""
     longest = "why 401 " * 500
 
     told = await helpdesk.ask(longest)
@@ -77,7 +77,7 @@ async def test_a_message_has_so_many_characters(helpdesk: Helpdesk) -> None:
 
 
 async def test_a_character_that_databases_refuse_is_dropped(helpdesk: Helpdesk) -> None:
-    """NUL is not kept: neither in the message nor in what came with it."""
+    """NUL is dropped from the message, the key id and the request id."""
     told = await helpdesk.ask("Why\0 401?", api_key_id="key\0_1", request_id="req\0_1")
 
     assert await helpdesk.questions() == ["Why 401?"]
@@ -86,7 +86,7 @@ async def test_a_character_that_databases_refuse_is_dropped(helpdesk: Helpdesk) 
 
 
 async def test_a_conversation_goes_on(helpdesk: Helpdesk) -> None:
-    """The next question is kept in the one that is named, and without one another begins."""
+    """A question continues the conversation that it names. Without one, it begins a new one."""
     first = (await helpdesk.ask(WHY)).given
     second = (await helpdesk.ask(HELLO, conversation_id=first.conversation.id)).given
     third = (await helpdesk.ask(HELLO)).given
@@ -97,7 +97,7 @@ async def test_a_conversation_goes_on(helpdesk: Helpdesk) -> None:
 
 
 async def test_a_conversation_is_ones_own_and_of_the_organization(helpdesk: Helpdesk, world: World) -> None:
-    """Another person's, one's own elsewhere, one that never was and what is no id: in the same words, and not kept."""
+    """Another person's conversation, one's own elsewhere, a missing and an unreadable id get the same refusal."""
     of_ada = await begun(helpdesk.database, world.acme, world.ada)
     of_grace = await begun(helpdesk.database, world.globex, world.grace)
 
@@ -117,7 +117,7 @@ async def test_a_conversation_is_ones_own_and_of_the_organization(helpdesk: Help
 
 
 async def test_one_question_at_a_time(helpdesk: Helpdesk) -> None:
-    """While one is answered the person's next is refused and not kept, in whatever organization; others may ask."""
+    """While a question is answered, its person's next is refused in every organization. Others can ask."""
     async with AsyncExitStack() as stack:
         asker = await helpdesk.asker("grace")
         events = await stack.enter_async_context(aclosing(ask(helpdesk.assistant, asker, AskRequest(WHY))))
@@ -133,7 +133,7 @@ async def test_one_question_at_a_time(helpdesk: Helpdesk) -> None:
 
 
 async def test_many_at_once_are_one(helpdesk: Helpdesk) -> None:
-    """Of ten questions at the same moment one at a time is answered, and what was refused is not kept."""
+    """Of ten concurrent questions of a person, some are refused, and only the others are stored."""
     results = await asyncio.gather(*(helpdesk.ask(f"{WHY} {n}") for n in range(10)), return_exceptions=True)
 
     refused = [each for each in results if isinstance(each, TooManyRequests)]
@@ -144,7 +144,7 @@ async def test_many_at_once_are_one(helpdesk: Helpdesk) -> None:
 
 
 async def test_the_same_at_once_has_one_answer(helpdesk: Helpdesk) -> None:
-    """Ten times the same under one id of the client's: one question, one answer, which all get."""
+    """Ten concurrent requests with one client message id store one question, and all get its one answer."""
     results = await asyncio.gather(*(helpdesk.ask(WHY, client_message_id="one") for _ in range(10)))
 
     assert len({each.given.message.id for each in results}) == 1
@@ -154,7 +154,7 @@ async def test_the_same_at_once_has_one_answer(helpdesk: Helpdesk) -> None:
 
 
 async def test_the_same_again_costs_nothing(helpdesk: Helpdesk, clock: Clock) -> None:
-    """However often it is sent, an answered question has its answer, also where no more may be asked."""
+    """An answered question sent again gets its answer without counting against the limit."""
     first = await helpdesk.ask(WHY, client_message_id="one")
     for number in range(19):
         await helpdesk.ask(f"{HELLO} {number}")
@@ -169,7 +169,7 @@ async def test_the_same_again_costs_nothing(helpdesk: Helpdesk, clock: Clock) ->
 
 
 async def test_the_same_id_is_for_the_same_question(helpdesk: Helpdesk, world: World) -> None:
-    """With another text, key, request, conversation or organization it is refused, and nothing is kept."""
+    """A client message id used with another text, key, request, conversation or organization is refused."""
     first = (await helpdesk.ask(WHY, name="grace", client_message_id="one")).given
     other = await begun(helpdesk.database, world.acme, world.grace)
 
@@ -198,7 +198,7 @@ async def test_the_same_id_is_for_the_same_question(helpdesk: Helpdesk, world: W
 async def test_so_many_may_be_asked(
     helpdesk: Helpdesk, world: World, clock: Clock, asked_before: int, window: timedelta, seconds: int
 ) -> None:
-    """The last that may be is answered, the next is refused until the first of them is so old, and is not kept."""
+    """The last allowed question is answered. The next waits as long as told, and is not stored."""
     conversation = await begun(helpdesk.database, world.acme, world.ada)
     apart = window / (asked_before + 1)
     for number in range(asked_before - 1):
@@ -218,7 +218,7 @@ async def test_so_many_may_be_asked(
 
 
 async def test_the_longest_wait_counts(helpdesk: Helpdesk, world: World, clock: Clock) -> None:
-    """Who has asked too many in a minute and in a day is told when they may ask again, and not a time before that."""
+    """If both limits are reached, the longer wait is reported."""
     conversation = await begun(helpdesk.database, world.acme, world.ada)
     for number in range(200):
         await asked(helpdesk.database, conversation, f"{number}", at=clock.now)
@@ -230,7 +230,9 @@ async def test_the_longest_wait_counts(helpdesk: Helpdesk, world: World, clock: 
 
 
 async def test_who_hangs_up_does_not_wait(helpdesk: Helpdesk) -> None:
-    """A question whose answer nobody listens to any more is kept without one, and the next is answered."""
+    """
+    After a stream is closed early, its question stays without an answer, and the next question is answered at once.
+    """
     async with AsyncExitStack() as stack:
         await listened(helpdesk, stack)
 
@@ -242,7 +244,7 @@ async def test_who_hangs_up_does_not_wait(helpdesk: Helpdesk) -> None:
 
 
 async def test_what_was_left_is_answered_when_it_is_asked_again(helpdesk: Helpdesk) -> None:
-    """The same under the client's id after a broken stream: no second question, and now an answer."""
+    """After a broken stream, the same client message id gets an answer without storing a second question."""
     async with AsyncExitStack() as stack:
         await listened(helpdesk, stack, client_message_id="one")
 
@@ -253,7 +255,7 @@ async def test_what_was_left_is_answered_when_it_is_asked_again(helpdesk: Helpde
 
 
 async def test_cut_off_at_any_moment(helpdesk: Helpdesk, clock: Clock) -> None:
-    """Wherever it is cancelled, in the middle of a commit too, the next question is answered at once."""
+    """Wherever a request is cancelled, even during a commit, its claim is released."""
     for steps in range(40):
         task = asyncio.ensure_future(helpdesk.ask(WHY, name="mel", client_message_id=f"{steps}"))
         for _ in range(steps):
@@ -268,7 +270,7 @@ async def test_cut_off_at_any_moment(helpdesk: Helpdesk, clock: Clock) -> None:
 
 
 async def test_who_waits_takes_over(helpdesk: Helpdesk) -> None:
-    """Where whoever answers is gone without a word, who sent the same answers it once its time is up."""
+    """If the answering process disappears, a waiting duplicate answers the question once the claim runs out."""
     asker, key = await helpdesk.asker("mel"), made_key(1)
     request = AskRequest(f"Why does {key} get a 401?", client_message_id="one")
     stored = await question_store(helpdesk, asker, request).store()
@@ -287,7 +289,7 @@ async def test_who_waits_takes_over(helpdesk: Helpdesk) -> None:
 
 
 async def test_an_answer_that_comes_too_late_is_dropped(helpdesk: Helpdesk) -> None:
-    """Who answers after another has taken over is told so, and the answer stays the other's."""
+    """An answer that comes after its claim was taken over is refused, and the other answer stays."""
     asker = await helpdesk.asker("mel")
     events = ask(helpdesk.assistant, asker, AskRequest(WHY, client_message_id="one"))
     await anext(events)
@@ -304,7 +306,7 @@ async def test_an_answer_that_comes_too_late_is_dropped(helpdesk: Helpdesk) -> N
 
 
 async def test_nobody_waits_for_ever(helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the answer does not come in the time that it has, who waits is told to come back."""
+    """If the first request never answers, a waiting duplicate is refused after the time limit."""
     monkeypatch.setattr(resolvers.stored_questions, "ANSWERED_WITHIN_SECONDS", -0.9)
     asker = await helpdesk.asker("mel")
     questions = question_store(helpdesk, asker, AskRequest(WHY, client_message_id="one"))
@@ -322,7 +324,7 @@ async def test_nobody_waits_for_ever(helpdesk: Helpdesk, monkeypatch: pytest.Mon
 
 
 async def test_so_many_pasted_keys_are_looked_up(helpdesk: Helpdesk, clock: Clock) -> None:
-    """Ten different ones a person and hour, in however many messages; the same again is looked up again."""
+    """Ten different keys per person and hour are looked up, over all messages. Repeating one is allowed."""
     ten = "Why 401? " + " ".join(made_key(seed) for seed in range(10))
     cases = []
     for message in (ten, f"Why 401? {made_key(10)}", f"Why 401? {made_key(9)}"):
@@ -336,7 +338,7 @@ async def test_so_many_pasted_keys_are_looked_up(helpdesk: Helpdesk, clock: Cloc
 
 @dataclass
 class Work:
-    """What was done for messages."""
+    """How often `redact` and write transactions ran."""
 
     redacted: int = 0
     transactions: int = 0
@@ -344,7 +346,7 @@ class Work:
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    """Counts what is redacted, and the transactions that write."""
+    """Counts calls of `redact`, and transactions that write."""
     done, transaction = Work(), Database.transaction
 
     def counting_redact(*arguments: Any) -> Any:
@@ -363,7 +365,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 async def test_too_many_questions_are_refused_at_little_cost(
     helpdesk: Helpdesk, world: World, clock: Clock, work: Work
 ) -> None:
-    """Before the message is redacted, and without a transaction that writes."""
+    """A refusal happens before redaction and without a write transaction."""
     conversation = await begun(helpdesk.database, world.acme, world.ada)
     for number in range(20):
         await asked(helpdesk.database, conversation, f"{number}", at=clock.now)
@@ -377,7 +379,7 @@ async def test_too_many_questions_are_refused_at_little_cost(
 
 
 async def test_a_question_again_is_paced_and_costs_little(helpdesk: Helpdesk, clock: Clock, work: Work) -> None:
-    """Its answer is read, and nothing is redacted or written; with other words it is refused, and counts, too."""
+    """A repeated question is neither redacted nor written, but counts against the rate limit."""
     first = await helpdesk.ask(WHY, client_message_id="one")
     before = replace(work)
 

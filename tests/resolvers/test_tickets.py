@@ -1,4 +1,4 @@
-"""A hand-over is written once, whole, with what the person may know, and no secret; five a day."""
+"""Handing over a conversation: the ticket's content, without secrets, and the remark in the conversation."""
 
 import asyncio
 from datetime import timedelta
@@ -22,7 +22,7 @@ SECRET_LIKE = f"kd_a1B2c3D4e5F6g7H8_{'Zy9Xw8Vu7T' * 4}q2"
 
 
 async def test_a_ticket_has_what_was_said_and_found(database: Database, world: World, clock: Clock) -> None:
-    """Who asks, what they are there, their note, each diagnosis with its evidence, the conversation."""
+    """The ticket has the person, their role, their note, each diagnosis with its evidence, and the conversation."""
     key_id = new_id()
     conversation = await begun(database, world.acme, world.mel, "Why 401?")
     question = await asked(database, conversation, "Why 401?\nFrom: the operator")
@@ -76,7 +76,7 @@ async def test_a_ticket_has_what_was_said_and_found(database: Database, world: W
 
 
 async def test_a_long_conversation_is_handed_over_from_its_end(database: Database, world: World, clock: Clock) -> None:
-    """The last fifty messages; it says that there were more."""
+    """The ticket has the last fifty messages, and says so."""
     conversation = await begun(database, world.acme, world.mel)
     for number in range(51):
         await asked(database, conversation, f"Question {number}.", at=NOON + timedelta(seconds=number))
@@ -91,7 +91,7 @@ async def test_a_long_conversation_is_handed_over_from_its_end(database: Databas
 
 
 async def test_a_note_loses_its_secrets(database: Database, world: World, clock: Clock) -> None:
-    """What looks like a key is in neither ticket nor conversation."""
+    """A key-like secret in the note is in neither the ticket's body nor its subject."""
     conversation = await begun(database, world.acme, world.mel)
 
     await hand_over(database, world, clock, conversation=conversation, note=f"My key is {SECRET_LIKE}")
@@ -105,7 +105,7 @@ async def test_a_note_loses_its_secrets(database: Database, world: World, clock:
 
 
 async def test_a_ticket_needs_no_conversation(database: Database, world: World, clock: Clock) -> None:
-    """Its subject is the note, cut to a line that fits, or that a person is wanted."""
+    """Without a conversation, the subject is the shortened note, or says that a person is asked for."""
     await hand_over(database, world, clock, note="All\nis lost. " + "x" * 500)
     await hand_over(database, world, clock)
 
@@ -117,7 +117,7 @@ async def test_a_ticket_needs_no_conversation(database: Database, world: World, 
 
 
 async def test_a_second_call_returns_the_first_ticket(database: Database, world: World, clock: Clock) -> None:
-    """Whatever its note says; nothing is written and nobody is woken."""
+    """Whatever the second note says, nothing is written and the outbox is not woken."""
     woken: list[str] = []
     line = SupportChannel(SUPPORT, sends_mail=True, wake=lambda: woken.append("woken"))
     conversation = await begun(database, world.acme, world.mel)
@@ -133,7 +133,7 @@ async def test_a_second_call_returns_the_first_ticket(database: Database, world:
 
 
 async def test_the_outbox_is_woken_once_the_ticket_is_stored(database: Database, world: World, clock: Clock) -> None:
-    """What it finds then is there."""
+    """When the outbox is woken, the ticket is already committed."""
     seen: list[asyncio.Task[list[Ticket]]] = []
     line = SupportChannel(SUPPORT, sends_mail=True, wake=lambda: seen.append(asyncio.create_task(tickets(database))))
 
@@ -154,7 +154,7 @@ async def test_the_outbox_is_woken_once_the_ticket_is_stored(database: Database,
 async def test_the_person_is_told_who_has_it(
     database: Database, world: World, clock: Clock, line: SupportChannel, name: str, words: str, facts: list[str]
 ) -> None:
-    """In the conversation, by a remark that answers no question; it goes on being about what it was about."""
+    """A remark in the conversation says who has the request, and answers no question. The subject stays."""
     conversation = await begun(database, world.acme, world.people[name])
     clock.advance(hours=1)
 
@@ -179,7 +179,7 @@ async def test_the_person_is_told_who_has_it(
 async def test_an_answer_that_cannot_be_read_hands_over_nothing_else(
     database: Database, world: World, clock: Clock
 ) -> None:
-    """What was found is left out then; what was said is there."""
+    """The ticket then has the conversation only, without the diagnosis that can't be read."""
     conversation = await begun(database, world.acme, world.mel)
     question = await asked(database, conversation)
     await answered(database, question, "It was deleted.", answer='{"case": "of a later version"}')

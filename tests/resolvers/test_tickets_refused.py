@@ -1,4 +1,4 @@
-"""Hand-overs are five a day, one a conversation, and nobody else's, whoever races."""
+"""Refused hand-overs: five per person and day, one per conversation, and only of one's own conversations."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from tests.support.world import World, make_world
 
 
 async def test_five_a_day_and_no_more(database: Database, world: World, clock: Clock) -> None:
-    """In whatever organization; the sixth hears when, and another person may. A known ticket is returned still."""
+    """The limit counts over all organizations, per person. An existing ticket is still returned."""
     conversation = await begun(database, world.acme, world.grace)
     first = await hand_over(database, world, clock, "grace", conversation=conversation)
     for _ in range(HAND_OVERS_AT_MOST - 1):
@@ -43,7 +43,7 @@ async def test_five_a_day_and_no_more(database: Database, world: World, clock: C
 async def test_what_is_refused_is_not_redacted(
     database: Database, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor is the note of a second call for the same conversation: its ticket is there."""
+    """Neither a refused note nor a second note for the same conversation is redacted."""
     conversation = await begun(database, world.acme, world.grace)
     first = await hand_over(database, world, clock, "grace", conversation=conversation, note="Help")
     for _ in range(HAND_OVERS_AT_MOST - 1):
@@ -58,7 +58,7 @@ async def test_what_is_refused_is_not_redacted(
 
 
 async def test_many_at_once_are_five(make_database_url: Callable[[], str], clock: Clock) -> None:
-    """By two processes; those over the limit are refused, and leave nothing."""
+    """With two processes, five of twelve concurrent hand-overs succeed. The others are refused and leave no ticket."""
     address = make_database_url()
     databases = [Database(address), Database(address)]
     world = await make_world(databases[0])
@@ -76,7 +76,7 @@ async def test_many_at_once_are_five(make_database_url: Callable[[], str], clock
 
 
 async def test_many_at_once_for_a_conversation_are_one(make_database_url: Callable[[], str], clock: Clock) -> None:
-    """All get the same ticket, and the conversation has one remark."""
+    """All callers get the same ticket, and the conversation gets one remark."""
     address = make_database_url()
     databases = [Database(address), Database(address)]
     world = await make_world(databases[0])
@@ -97,7 +97,7 @@ async def test_many_at_once_for_a_conversation_are_one(make_database_url: Callab
 async def test_a_conversation_that_is_not_theirs_is_none(
     database: Database, world: World, clock: Clock, whose: str
 ) -> None:
-    """In the same words, whosever it is."""
+    """Another person's, another organization's and a missing conversation get the same message."""
     theirs: dict[str, ConversationRecord | UUID] = {
         "another person's": await begun(database, world.acme, world.ada),
         "another organization's": await begun(database, world.globex, world.grace),
@@ -113,7 +113,7 @@ async def test_a_conversation_that_is_not_theirs_is_none(
 
 
 async def test_a_note_has_a_length(database: Database, world: World, clock: Clock) -> None:
-    """As many characters as are promised, and not one more."""
+    """A note of the longest allowed length is stored whole; one character more is refused."""
     await hand_over(database, world, clock, note="ä" * NOTE_LENGTH_AT_MOST)
 
     with pytest.raises(InvalidInput) as refused:
@@ -125,7 +125,7 @@ async def test_a_note_has_a_length(database: Database, world: World, clock: Cloc
 
 
 async def test_an_organization_that_is_not_theirs_is_not_found(database: Database, world: World, clock: Clock) -> None:
-    """One they are not in, one that never was; nor does the operator hand over."""
+    """Another organization and a missing one are not found. The operator can't hand over either."""
     for organization_id in (world.globex.id, new_id()):
         with pytest.raises(NotFound):
             await hand_over(database, world, clock, "mel", organization_id=organization_id)
@@ -146,7 +146,7 @@ async def test_an_organization_that_is_not_theirs_is_not_found(database: Databas
 
 
 async def test_whoever_was_removed_meanwhile_hands_nothing_over(database: Database, world: World, clock: Clock) -> None:
-    """Their request began while they were a member."""
+    """A person whose membership ended during the request is refused."""
     async with database.transaction() as session:
         await session.delete(await session.get_one(Membership, (world.acme.id, world.mel.id)))
 

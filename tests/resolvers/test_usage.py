@@ -1,4 +1,4 @@
-"""What a person may ask of keys' usage, and what they are told where something is not known."""
+"""What people can query of keys' usage, and what they get where something is not known."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -35,7 +35,7 @@ ALL_FREE = LimitStatus(600, 0, 0, month_of(AT), AT)
 
 
 class Looking:
-    """A limiter that only looks: it says what it was told of each key, and raises what it was told to."""
+    """A limiter that can only peek: for each key it returns the given status, or raises the given error."""
 
     is_degraded, lets_pass, waiting = False, True, 0
 
@@ -44,7 +44,7 @@ class Looking:
         self.asked: list[tuple[str, Limits]] = []
 
     async def peek(self, key_id: str, limits: Limits) -> LimitStatus:
-        """As the protocol says."""
+        """Records the question, and gives the status for the key."""
         self.asked.append((key_id, limits))
         said = self._said[key_id]
         if isinstance(said, Exception):
@@ -54,7 +54,7 @@ class Looking:
 
 @pytest.fixture
 async def keys(database: Database, world: World) -> dict[str, ApiKeyRecord]:
-    """By name: of each kind one, and of each a tombstone."""
+    """A key and a tombstone of each scope and agent, by name."""
     kinds = {"acme's": None, "own": world.own, "other": world.other, "retired": world.retired}
     rows: list[ApiKey] = [key_of(world.globex, "globex's"), key_of(world.globex, "theirs", agent_id=world.theirs.id)]
     for name, agent in kinds.items():
@@ -78,7 +78,7 @@ async def keys(database: Database, world: World) -> dict[str, ApiKeyRecord]:
 async def test_who_may_see_a_key_may_see_its_usage(
     keys: dict[str, ApiKeyRecord], world: World, person: str, seen: set[str]
 ) -> None:
-    """Of a living key as of its tombstone."""
+    """Whoever may see a key may see its usage, of living keys and of tombstones."""
     visible = {name for name, key in keys.items() if may_see_usage(world.actor(person), key)}
 
     assert visible == seen | {f"{name}, deleted" for name in seen if f"{name}, deleted" in keys}
@@ -90,7 +90,7 @@ async def test_who_may_see_a_key_may_see_its_usage(
     [("ada", {"own", "other", "retired", "never was"}), ("grace", {"own", "retired"}), ("mel", set()), ("eve", set())],
 )
 def test_an_agent_is_known_to_those_whose_keys_it_could_have(world: World, person: str, known: set[str]) -> None:
-    """Whether there is one is another question, which is asked of those alone that may be known."""
+    """The decision does not depend on whether the agent exists, so that it can be taken before looking."""
     agent_ids = {name: getattr(world, name).id for name in ("own", "other", "retired")} | {"never was": uuid4()}
     actor = world.actor(person)
 
@@ -98,7 +98,7 @@ def test_an_agent_is_known_to_those_whose_keys_it_could_have(world: World, perso
 
 
 async def test_an_agent_is_named_within_its_organization_alone(database: Database, world: World) -> None:
-    """One of another organization, or that never was, is none; a deleted one is."""
+    """An agent of another organization or a missing one gives None. A deleted agent is found."""
     places: list[tuple[UUID, UUID]] = [
         (world.acme.id, world.retired.id),
         (world.acme.id, world.theirs.id),
@@ -113,7 +113,7 @@ async def test_an_agent_is_named_within_its_organization_alone(database: Databas
 
 
 async def test_each_key_is_looked_at_with_the_limits_that_hold_for_it(keys: dict[str, ApiKeyRecord]) -> None:
-    """In the order of the question."""
+    """The answers come in the order of the keys. A key's own limits come before its organization's."""
     own, globex = keys["own"], keys["globex's"]
     other = ALL_FREE._replace(quota_used=7)
     limiter = Looking({own.id.hex: ALL_FREE, globex.id.hex: other})
@@ -125,7 +125,7 @@ async def test_each_key_is_looked_at_with_the_limits_that_hold_for_it(keys: dict
 
 
 async def test_one_key_that_can_not_be_told_takes_no_other_along(keys: dict[str, ApiKeyRecord]) -> None:
-    """Its place has the reason."""
+    """The key whose limits can't be read gets the error; the others get their status."""
     own, globex = keys["own"], keys["globex's"]
     limiter = Looking({own.id.hex: LimiterUnavailable(), globex.id.hex: ALL_FREE})
 
@@ -136,7 +136,7 @@ async def test_one_key_that_can_not_be_told_takes_no_other_along(keys: dict[str,
 
 
 async def test_a_series_has_a_point_for_every_interval(database: Database) -> None:
-    """Those without a request, too, and the 401s and 403s in one number."""
+    """Intervals without requests have zeros. Requests refused with 401 and 403 are one number."""
     one, two = uuid4(), uuid4()
     await store(
         database,
@@ -154,7 +154,7 @@ async def test_a_series_has_a_point_for_every_interval(database: Database) -> No
 
 
 async def test_a_day_of_which_hours_were_dropped_is_whole(database: Database) -> None:
-    """By the day; by the hour they are gone."""
+    """By day, the counts of dropped hours are included. By hour, they are zero."""
     key_id, midnight = uuid4(), NOON.replace(hour=0)
     await store(
         database,
@@ -179,7 +179,7 @@ async def test_a_day_of_which_hours_were_dropped_is_whole(database: Database) ->
 
 
 async def test_no_more_callers_are_told_than_are_kept(database: Database) -> None:
-    """For a moment there may be more of them: the last seen are told."""
+    """If more callers are stored for the moment, only the 20 seen last are returned."""
     crowded, quiet = uuid4(), uuid4()
     rows = [
         caller(crowded, f"203.0.113.{number}", last_seen_at=NOON + timedelta(seconds=number)) for number in range(30)
@@ -194,7 +194,7 @@ async def test_no_more_callers_are_told_than_are_kept(database: Database) -> Non
 
 
 async def test_refusals_are_told_of_each_key(database: Database, keys: dict[str, ApiKeyRecord]) -> None:
-    """In the order of the question, the newest first, and of tombstones what was refused since."""
+    """Refusals come in the order of the keys, newest first. A tombstone has those since its deletion."""
     living, deleted = keys["own"].id, keys["own, deleted"].id
     reasons = [RefusedReason.RATE_LIMITED, RefusedReason.QUOTA_EXCEEDED, RefusedReason.REPLACED_SECRET]
     await store(database, refused(deleted, RefusedReason.DELETED_KEY), *(refused(living, reason) for reason in reasons))
@@ -207,11 +207,11 @@ async def test_refusals_are_told_of_each_key(database: Database, keys: dict[str,
 
 @pytest.mark.parametrize("first", [0, -1, 101, 2**31 - 1])
 def test_a_page_out_of_range_is_refused(first: int) -> None:
-    """With the numbers that may be asked for."""
+    """The message names the allowed range."""
     with pytest.raises(UnusableArgument, match="1 to 100"):
         page_size(first)
 
 
 def test_a_page_within_the_range_is_as_it_was_asked_for() -> None:
-    """From one to a hundred."""
+    """Page sizes from 1 to 100 are accepted."""
     assert [page_size(first) for first in (1, 20, 100)] == [1, 20, 100]

@@ -1,4 +1,4 @@
-"""Signing in and out, choosing a password, and who is signed in."""
+"""Signing in and out, sessions, the throttle, and changing a password."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -31,7 +31,7 @@ HOME, CAFE = "203.0.113.7", "198.51.100.9"
 
 @dataclass
 class Browser:
-    """Keeps the cookies of one person's browser."""
+    """The cookies of one person's browser."""
 
     checker: PasswordChecker
     clock: Clock
@@ -54,7 +54,7 @@ class Browser:
         return begun
 
     async def fails(self, email: str = "ada@example.com", password: str = "wrong password") -> int | None:
-        """What the refusal says of when to try again."""
+        """Fails to sign in, and returns the refusal's `retry_after_seconds`."""
         with pytest.raises(SignInRefused) as refused:
             await self.sign_in(email, password)
         return refused.value.retry_after_seconds
@@ -65,19 +65,19 @@ class Browser:
 
 @pytest.fixture
 def hasher() -> CountingHasher:
-    """That of passwords."""
+    """The hasher of passwords."""
     return CountingHasher()
 
 
 @pytest.fixture
 async def people(database: Database, hasher: CountingHasher) -> World:
-    """Everybody's password is PASSWORD."""
+    """The people of the test organizations. Everybody's password is PASSWORD."""
     return await make_world(database, password_hash=hasher.hash(PASSWORD))
 
 
 @pytest.fixture
 async def checker(database: Database, hasher: CountingHasher, people: World) -> AsyncIterator[PasswordChecker]:
-    """The door, after its one hash, with nothing counted."""
+    """The password checker. Its start-up hash is not counted."""
     pool, reader = HashingPool(hasher, threads=2, queue_limit=100, name="test"), Reader(database)
     opened = await PasswordChecker.open(database, reader, pool, SERVER_KEYS)
     hasher.hashed = 0
@@ -88,7 +88,7 @@ async def checker(database: Database, hasher: CountingHasher, people: World) -> 
 
 @pytest.fixture
 def browser(checker: PasswordChecker, clock: Clock) -> Callable[..., Browser]:
-    """Makes a browser that was never here."""
+    """Makes a browser without cookies."""
     return lambda address=HOME: Browser(checker, clock, address)
 
 
@@ -106,7 +106,7 @@ async def set_person(database: Database, email: str, **values: object) -> None:
 
 
 async def test_who_signs_in_is_signed_in(browser: Callable[..., Browser], people: World) -> None:
-    """With their roles and agents in each organization, by the cookie alone."""
+    """The session cookie is enough to read the person, their roles and their agents in each organization."""
     grace = browser()
 
     begun = await grace.sign_in(" Grace@EXAMPLE.com ")
@@ -120,7 +120,7 @@ async def test_who_signs_in_is_signed_in(browser: Callable[..., Browser], people
 
 
 async def test_the_cookies_value_is_nowhere(browser: Callable[..., Browser], database: Database) -> None:
-    """The database has its digest, and nothing prints it."""
+    """The database has only the session token's digest, and no repr shows a cookie."""
     begun = await browser().sign_in()
 
     async with database.reading() as session:
@@ -133,7 +133,7 @@ async def test_the_cookies_value_is_nowhere(browser: Callable[..., Browser], dat
 async def test_every_sign_in_makes_a_new_session_and_ends_the_one_presented(
     browser: Callable[..., Browser], database: Database
 ) -> None:
-    """Another browser's session is left alone, and a value that was not issued here is never adopted."""
+    """Another browser's session stays. A token that was not issued here is replaced, never adopted."""
     first, other = browser(), browser()
     await first.sign_in()
     await other.sign_in()
@@ -151,7 +151,7 @@ async def test_every_sign_in_makes_a_new_session_and_ends_the_one_presented(
 
 
 async def test_a_failed_sign_in_leaves_the_session_that_was_there(browser: Callable[..., Browser]) -> None:
-    """Mistyping a password does not sign anybody out."""
+    """A failed sign-in does not end the browser's present session."""
     ada = browser()
     await ada.sign_in()
 
@@ -186,7 +186,7 @@ async def test_whatever_is_wrong_the_answer_is_the_same(
     password: str,
     values: dict[str, object],
 ) -> None:
-    """In words, in what it costs, and in what is counted: one hash is looked at, one failure is kept."""
+    """Every failure gives the same message, verifies one hash, and stores one failure."""
     await set_person(database, "ada@example.com", name="Ada", **values)
 
     with pytest.raises(SignInRefused) as refused:
@@ -199,7 +199,7 @@ async def test_whatever_is_wrong_the_answer_is_the_same(
 
 
 async def test_each_wrong_answer_asks_the_database_alike(browser: Callable[..., Browser], database: Database) -> None:
-    """An unknown address costs the same statements as a wrong password."""
+    """An unknown address runs the same SQL statements as a wrong password."""
     statements: list[str] = []
     for engine in (database.engine, database.reading_engine):
         event.listen(engine.sync_engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
@@ -221,7 +221,7 @@ async def test_each_wrong_answer_asks_the_database_alike(browser: Callable[..., 
 async def test_nothing_is_locked_while_a_password_is_looked_at(
     browser: Callable[..., Browser], checker: PasswordChecker, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While argon2 runs, no connection is taken from the pool."""
+    """While argon2 runs, no database connection is held."""
     taken = []
     verify = checker.pool.verify
 
@@ -244,7 +244,7 @@ async def test_a_password_that_was_changed_meanwhile_signs_nobody_in(
     people: World,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The operator's new password ends all sessions; one with the old password can't slip in behind it."""
+    """If the operator sets a new password during verification, the old one does not sign in."""
     verify, new_hash = checker.pool.verify, await checker.pool.hash(ANOTHER)
 
     async def overtaken(hashed: str, text: str) -> bool:
@@ -266,7 +266,9 @@ async def test_a_password_that_was_changed_meanwhile_signs_nobody_in(
 async def test_old_parameters_are_replaced_at_sign_in(
     browser: Callable[..., Browser], database: Database, hasher: CountingHasher, checker: PasswordChecker
 ) -> None:
-    """Also by two sign-ins at the same time, of which both succeed; a wrong password replaces nothing."""
+    """
+    The hash is replaced once the right password is given, also by two concurrent sign-ins. A wrong one changes nothing.
+    """
     old = PasswordHasher(time_cost=CHEAP.time_cost + 1, memory_cost=CHEAP.memory_kib, parallelism=1).hash(PASSWORD)
     await set_person(database, "ada@example.com", password_hash=old)
     await browser().fails()
@@ -288,7 +290,7 @@ async def test_old_parameters_are_replaced_at_sign_in(
 async def test_a_full_queue_is_said_and_not_counted(
     database: Database, hasher: CountingHasher, people: World, clock: Clock
 ) -> None:
-    """It is nobody's failure: the answer says when to come back, and that is soon."""
+    """A full hashing queue refuses with a short wait, and counts as nobody's failure."""
     pool, reader = HashingPool(hasher, threads=1, queue_limit=1, name="test"), Reader(database)
     checker = await PasswordChecker.open(database, reader, pool, SERVER_KEYS)
     pool.depth = 1
@@ -310,7 +312,7 @@ async def test_a_full_queue_is_said_and_not_counted(
 async def test_after_five_failures_an_account_is_closed_to_that_address_for_fifteen_minutes(
     browser: Callable[..., Browser], clock: Clock, hasher: CountingHasher
 ) -> None:
-    """Also to the right password, which isn't looked at; attempts meanwhile don't prolong it."""
+    """The right password is refused, too, without verifying it. Attempts meanwhile do not prolong the wait."""
     for _ in range(5):
         assert await browser().fails() is None
         clock.advance(minutes=1)
@@ -325,7 +327,7 @@ async def test_after_five_failures_an_account_is_closed_to_that_address_for_fift
 
 
 async def test_an_unknown_address_is_throttled_in_the_same_words(browser: Callable[..., Browser]) -> None:
-    """However the address is written, and nobody can tell whether it is known."""
+    """Spellings of an address count together. A known and an unknown address get the same answers."""
     known, unknown = [], []
 
     for spelling in ["{}@example.com", "{}@EXAMPLE.com", " {}@example.com", "{}@example.com", "{}@example.com"] * 2:
@@ -336,7 +338,7 @@ async def test_an_unknown_address_is_throttled_in_the_same_words(browser: Callab
 
 
 async def test_an_address_has_twenty_failures_for_all_accounts(browser: Callable[..., Browser]) -> None:
-    """Then even an account that never failed is closed to it, and to no other address."""
+    """After that, the client address is refused for every account. Other addresses are not."""
     for number in range(20):
         assert await browser().fails(f"{number}@example.com") is None
 
@@ -345,7 +347,7 @@ async def test_an_address_has_twenty_failures_for_all_accounts(browser: Callable
 
 
 async def test_a_network_of_ipv6_is_one_address(browser: Callable[..., Browser]) -> None:
-    """Its owner has as many as they like."""
+    """A /64 network of IPv6 counts as one client address."""
     for number in range(5):
         assert await browser(f"2001:db8:1:2::{number}").fails() is None
 
@@ -354,7 +356,7 @@ async def test_a_network_of_ipv6_is_one_address(browser: Callable[..., Browser])
 
 
 async def test_an_account_has_fifty_failures_on_strange_devices(browser: Callable[..., Browser]) -> None:
-    """From wherever they come."""
+    """Fifty failures from any addresses close the account to devices that have not signed in before."""
     for number in range(50):
         assert await browser(f"192.0.2.{number}").fails() is None
 
@@ -363,7 +365,7 @@ async def test_an_account_has_fifty_failures_on_strange_devices(browser: Callabl
 
 
 async def test_a_stranger_can_not_lock_out_a_device_that_signed_in_before(browser: Callable[..., Browser]) -> None:
-    """With every budget of the account and of the address used up, behind the same address, it still gets in."""
+    """A device that signed in before still can when the limits of its account and its address are used up."""
     laptop = browser()
     await laptop.sign_in()
     for number in range(45):
@@ -381,7 +383,7 @@ async def test_a_stranger_can_not_lock_out_a_device_that_signed_in_before(browse
 
 
 async def test_a_known_device_has_five_failures_of_its_own(browser: Callable[..., Browser], clock: Clock) -> None:
-    """They are not taken back by moving to another address, and close the account to nobody else."""
+    """The device's failures count wherever it is, and lock nobody else out of the account."""
     laptop = browser()
     await laptop.sign_in()
 
@@ -399,7 +401,7 @@ async def test_a_known_device_has_five_failures_of_its_own(browser: Callable[...
 async def test_twenty_at_once_get_five_looks_at_the_password(
     browser: Callable[..., Browser], hasher: CountingHasher, database: Database
 ) -> None:
-    """What is under way counts, so nobody gains by asking at the same time."""
+    """Attempts in progress count, so concurrent attempts gain nothing."""
     outcomes = await asyncio.gather(*(browser().fails() for _ in range(20)))
 
     assert hasher.verified == 5
@@ -410,7 +412,7 @@ async def test_twenty_at_once_get_five_looks_at_the_password(
 async def test_several_processes_share_the_count(
     people: World, hasher: CountingHasher, clock: Clock, database_address: str
 ) -> None:
-    """Each with its own connections: together they admit five."""
+    """Six processes, each with its own connection, together verify five attempts."""
     databases = [Database(database_address, pool_size=1) for _ in range(6)]
     readers = [Reader(each) for each in databases]
     pool = HashingPool(hasher, threads=2, queue_limit=100, name="test")
@@ -433,7 +435,7 @@ async def test_several_processes_share_the_count(
 async def test_success_takes_its_own_count_back_and_no_other(
     browser: Callable[..., Browser], database: Database
 ) -> None:
-    """Signing in often is no failure; the failures before it stay."""
+    """A successful sign-in removes its own attempt from the count. Earlier failures stay."""
     for _ in range(4):
         await browser().fails()
 
@@ -449,7 +451,7 @@ async def test_success_takes_its_own_count_back_and_no_other(
 
 
 async def test_signing_out_ends_the_session(browser: Callable[..., Browser], database: Database) -> None:
-    """That one, and with no cookie of ours none."""
+    """Signing out ends one session. With an unknown token it ends none."""
     here, there = browser(), browser()
     await here.sign_in()
     await there.sign_in()
@@ -463,7 +465,7 @@ async def test_signing_out_ends_the_session(browser: Callable[..., Browser], dat
 
 
 async def test_a_session_ends_by_itself(browser: Callable[..., Browser], clock: Clock, database: Database) -> None:
-    """Twelve hours after its last use; however much it is used, after seven days."""
+    """A session ends twelve hours after its last use, and after seven days in any case."""
     used, unused = browser(), browser()
     begun = (await used.sign_in()).signed_in
     await unused.sign_in()
@@ -481,7 +483,7 @@ async def test_a_session_ends_by_itself(browser: Callable[..., Browser], clock: 
 async def test_a_sessions_use_is_written_once_a_minute(
     browser: Callable[..., Browser], clock: Clock, database: Database
 ) -> None:
-    """Whoever notes it again within the minute writes nothing."""
+    """A session's last use is written at most once a minute."""
     ada = browser()
     begun = (await ada.sign_in()).signed_in
     seen = []
@@ -499,7 +501,7 @@ async def test_a_sessions_use_is_written_once_a_minute(
 async def test_a_change_of_role_and_a_removal_take_effect_on_the_next_request(
     browser: Callable[..., Browser], people: World, database: Database
 ) -> None:
-    """The session knows who somebody is, never what they may."""
+    """Roles are read at each request; the session identifies only the person."""
     grace = browser()
     await grace.sign_in("grace@example.com")
     async with database.transaction() as session:
@@ -518,7 +520,7 @@ async def test_a_change_of_role_and_a_removal_take_effect_on_the_next_request(
 async def test_a_deleted_organization_is_no_more_the_persons(
     browser: Callable[..., Browser], people: World, database: Database
 ) -> None:
-    """Somebody who was in no other is signed in, and in none."""
+    """A person whose only organization was deleted stays signed in, without memberships."""
     ada = browser()
     await ada.sign_in()
     async with database.transaction() as session:
@@ -532,7 +534,7 @@ async def test_a_deleted_organization_is_no_more_the_persons(
 
 
 async def test_what_is_over_is_dropped(browser: Callable[..., Browser], clock: Clock, database: Database) -> None:
-    """Sessions by idleness and by age, failures that no longer count; what lives stays."""
+    """Idle and old sessions, and failures that no longer count, are deleted. Others stay."""
     idle, old = browser(), browser()
     await idle.sign_in()
     session_id = (await old.sign_in()).signed_in.session_id
@@ -558,7 +560,7 @@ async def test_what_is_over_is_dropped(browser: Callable[..., Browser], clock: C
 async def test_a_one_time_password_must_be_changed(
     browser: Callable[..., Browser], clock: Clock, database: Database
 ) -> None:
-    """Its sign-in says so until changePassword, after which it no longer works and the new one has no end."""
+    """Until it is changed, sign-in reports so. Afterwards the old password fails and the new one does not expire."""
     await set_person(
         database, "ada@example.com", password_is_one_time=True, password_expires_at=one_time_expires_at(clock())
     )
@@ -581,7 +583,7 @@ async def test_a_one_time_password_must_be_changed(
 async def test_changing_the_password_ends_the_persons_other_sessions(
     browser: Callable[..., Browser], database: Database
 ) -> None:
-    """This one goes on under a new value: a copy of the old one is worthless. Other people's are left alone."""
+    """The present session gets a new token, and the old token stops working. Other people's sessions stay."""
     here, copy, there, grace = browser(), browser(), browser(), browser()
     begun = (await here.sign_in()).signed_in
     copy.token = here.token
@@ -616,7 +618,7 @@ async def test_changing_the_password_ends_the_persons_other_sessions(
 async def test_a_change_that_is_refused_changes_nothing(
     browser: Callable[..., Browser], current: str, new: str, wrong_field: str
 ) -> None:
-    """It names the field, the password stays, and the other sessions go on."""
+    """The refusal names the field. The password and the other sessions stay."""
     here, there = browser(), browser()
     begun = (await here.sign_in()).signed_in
     await there.sign_in()
@@ -630,7 +632,7 @@ async def test_a_change_that_is_refused_changes_nothing(
 
 
 async def test_a_session_that_ended_meanwhile_changes_no_password(browser: Callable[..., Browser]) -> None:
-    """Somebody who signed out elsewhere, or was removed, while the password was hashed, keeps the old one."""
+    """If the session ends before the change, the password stays as it was."""
     here = browser()
     begun = (await here.sign_in()).signed_in
     await sign_out(here.checker.database, here.token or "")
@@ -642,7 +644,7 @@ async def test_a_session_that_ended_meanwhile_changes_no_password(browser: Calla
 
 
 async def test_a_weak_new_password_is_no_failed_attempt(browser: Callable[..., Browser], clock: Clock) -> None:
-    """The current password was right each time, so nobody is locked out by choosing badly."""
+    """A refused new password does not count as a failed attempt, since the current password was right."""
     ada = browser()
     begun = (await ada.sign_in()).signed_in
 
@@ -656,7 +658,7 @@ async def test_a_weak_new_password_is_no_failed_attempt(browser: Callable[..., B
 async def test_a_session_has_five_guesses_at_the_current_password(
     browser: Callable[..., Browser], clock: Clock
 ) -> None:
-    """Whoever finds a browser signed in gains no more than at the door, and closes the door to nobody."""
+    """Guessing through a session is as limited as signing in, and does not lock the account's sign-in."""
     ada = browser()
     begun = (await ada.sign_in()).signed_in
     for _ in range(5):
@@ -673,7 +675,7 @@ async def test_a_session_has_five_guesses_at_the_current_password(
 
 
 async def test_of_two_changes_at_once_one_wins(browser: Callable[..., Browser], clock: Clock) -> None:
-    """The other finds that its current password is none any more."""
+    """The second change is refused, since its current password is no longer right."""
     ada = browser()
     begun = (await ada.sign_in()).signed_in
     choices = [ANOTHER, "another one of her own"]
@@ -692,7 +694,7 @@ async def test_of_two_changes_at_once_one_wins(browser: Callable[..., Browser], 
 
 
 async def test_failures_that_a_faster_clock_wrote_count(browser: Callable[..., Browser], clock: Clock) -> None:
-    """Several processes share the window, and their clocks differ a little."""
+    """Failures written by a process whose clock runs a few seconds ahead count, too."""
     for _ in range(5):
         await browser().fails()
     clock.now -= timedelta(seconds=5)

@@ -57,7 +57,7 @@ def refused(number: int, key_id: str | None = KEY, **facts: str | None) -> Refus
 def seen(
     number: int, *, first: int = 0, last: int = 0, requests: int = 1, key_id: str = KEY, user_agent: str = "curl"
 ) -> SeenCaller:
-    """A caller, with instants in milliseconds past noon."""
+    """A caller. `first` and `last` are milliseconds past noon."""
     began = NOON_SECONDS * 1000
     return SeenCaller(key_id, f"192.0.2.{number}", user_agent, began + first, began + last, requests)
 

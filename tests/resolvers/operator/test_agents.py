@@ -1,4 +1,4 @@
-"""What the operator does with agents, and what is left of it."""
+"""The operator's operations on agents, and the rows and audit events that remain."""
 
 import pytest
 from sqlalchemy import select
@@ -18,7 +18,9 @@ from tests.support.world import World
 
 
 async def test_a_deleted_agent_takes_its_keys_along(services: KeyServices, world: World, clock: Clock) -> None:
-    """Its keys are tombstones of the same moment; other agents' and the organization's live on."""
+    """
+    The agent's keys are deleted with it, each with an audit event. Other agents' and the organization's keys stay.
+    """
     issued = {
         name: await create_api_key(
             services,
@@ -48,7 +50,7 @@ async def test_a_deleted_agent_takes_its_keys_along(services: KeyServices, world
 
 
 async def test_who_administered_a_deleted_agent_still_sees_what_was(services: KeyServices, world: World) -> None:
-    """The tombstone of its key, and why it went, stay visible to the agent's admin."""
+    """The deleted agent's admin still sees the tombstone of its key and the audit events of both deletions."""
     issued = await create_api_key(
         services, OPERATOR, organization_id=world.acme.id, name="own", scope=Scope.AGENT, agent_id=world.own.id
     )
@@ -66,7 +68,7 @@ async def test_who_administered_a_deleted_agent_still_sees_what_was(services: Ke
 
 
 async def test_an_agent_is_made_and_renamed(services: KeyServices, world: World) -> None:
-    """Under the rules for names; a name may be there twice."""
+    """An agent's name follows the rules for names. Two agents can have the same name."""
     async with services.database.transaction() as session:
         made = await create_agent(session, organization_id=world.acme.id, name=" Crawler ", now=services.clock())
     async with services.database.transaction() as session:
@@ -80,7 +82,7 @@ async def test_an_agent_is_made_and_renamed(services: KeyServices, world: World)
 
 
 async def test_a_deleted_agent_is_not_deleted_again(services: KeyServices, world: World) -> None:
-    """Nor renamed; its tombstone keeps the first moment."""
+    """A deleted agent can be neither deleted again nor renamed."""
     async with services.database.transaction() as session:
         with pytest.raises(Declined, match="deleted"):
             await delete_agent(session, agent_id=world.retired.id, now=services.clock())

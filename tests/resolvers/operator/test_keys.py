@@ -1,4 +1,4 @@
-"""What the operator does to keys: limits of their own, and what becomes of those whose server key was taken away."""
+"""The operator's operations on keys: a key's own limits, and dropping the keys of a removed server key."""
 
 import asyncio
 
@@ -35,7 +35,7 @@ async def create(services: KeyServices, world: World, name: str) -> Issued:
 
 
 async def test_keys_go_and_overlaps_end_with_their_server_key(services: KeyServices, world: World) -> None:
-    """A key that was rotated since keeps its new secret, and loses the one in overlap alone."""
+    """Keys of a removed server key are deleted. A key that was rotated since loses only its previous secret."""
     old, rotated = await create(services, world, "old"), await create(services, world, "rotated")
     newer = tagging_otherwise(services)
     await rotate_api_key(newer, OPERATOR, key_id=rotated.record.id, overlap_seconds=3600)
@@ -53,7 +53,7 @@ async def test_keys_go_and_overlaps_end_with_their_server_key(services: KeyServi
 
 
 async def test_nothing_is_dropped_while_every_server_key_is_there(services: KeyServices, world: World) -> None:
-    """It can be asked for without need."""
+    """While every server key is still configured, nothing is deleted."""
     await create(services, world, "old")
     await create(tagging_otherwise(services), world, "new")
 
@@ -74,7 +74,7 @@ async def limit_events(services: KeyServices) -> list[AuditEvent]:
 
 
 async def test_a_changed_limit_is_the_operators_event(services: KeyServices, world: World, clock: Clock) -> None:
-    """Nobody is named; the key, its agent and the moment are."""
+    """The audit event of a changed limit has the key, its agent and the time, and no actor."""
     issued = await create_api_key(
         services, OPERATOR, organization_id=world.acme.id, name="deploy", scope=Scope.AGENT, agent_id=world.own.id
     )
@@ -97,7 +97,7 @@ async def test_a_changed_limit_is_the_operators_event(services: KeyServices, wor
 async def test_a_limit_out_of_range_leaves_the_key_as_it_was(
     services: KeyServices, world: World, which: str, number: int
 ) -> None:
-    """1 to 2147483647; where one of two is wrong, neither is set."""
+    """Limits go from 1 to 2147483647. If one of two is out of range, neither is set."""
     issued = await create(services, world, "deploy")
     both = {"rate_limit": 60, "monthly_quota": 5000, which: number}
 
@@ -111,7 +111,7 @@ async def test_a_limit_out_of_range_leaves_the_key_as_it_was(
 
 
 async def test_limits_that_are_set_at_the_same_time_are_both_set(services: KeyServices, world: World) -> None:
-    """Each changes what it names alone, and the events tell one story."""
+    """Two concurrent changes of different limits both take effect, each with an audit event."""
     issued = await create(services, world, "deploy")
 
     await asyncio.gather(limit(services, issued, rate_limit=60), limit(services, issued, monthly_quota=5000))
@@ -123,7 +123,7 @@ async def test_limits_that_are_set_at_the_same_time_are_both_set(services: KeySe
 
 
 async def test_a_tombstone_gets_no_limit(services: KeyServices, world: World) -> None:
-    """It is no longer there to be limited."""
+    """The limits of a deleted key can't be changed."""
     issued = await create(services, world, "deploy")
     await delete_api_key(services, OPERATOR, key_id=issued.record.id)
 

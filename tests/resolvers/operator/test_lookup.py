@@ -1,4 +1,4 @@
-"""What the operator names is found, or refused with what to do."""
+"""Finding the organization or agent that the operator names, or declining with what to do."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.support.world import THEN, World
 
 
 async def test_an_organization_is_named_by_its_id_or_its_exact_name(database: Database, world: World) -> None:
-    """White space around the name aside."""
+    """White space around the name is ignored."""
     async with database.reading() as session:
         by_id = await named_organization(session, external_id(Prefix.ORGANIZATION, world.acme.id))
         by_name = await named_organization(session, " Acme ")
@@ -19,7 +19,7 @@ async def test_an_organization_is_named_by_its_id_or_its_exact_name(database: Da
 
 
 async def test_an_id_goes_before_a_name(database: Database, world: World) -> None:
-    """Nobody can name an organization so that it is taken for another."""
+    """If an organization's name equals another one's id, the id wins."""
     acme_id = external_id(Prefix.ORGANIZATION, world.acme.id)
     async with database.transaction() as session:
         session.add(Organization(name=acme_id, created_at=THEN))
@@ -34,7 +34,7 @@ async def test_an_id_goes_before_a_name(database: Database, world: World) -> Non
     "text", ["", "acme", "Acm", "org_", "key_0199b3c07a007de08de0000000000000", "\udcff", "x" * 999]
 )
 async def test_an_unknown_organization_is_declined(database: Database, world: World, text: str) -> None:
-    """Whatever was typed, the answer is short and says where to look."""
+    """Whatever was typed, the message is short and names the command that lists organizations."""
     async with database.reading() as session:
         with pytest.raises(Declined, match="keydesk organization list") as declined:
             await named_organization(session, text)
@@ -43,7 +43,7 @@ async def test_an_unknown_organization_is_declined(database: Database, world: Wo
 
 
 async def test_an_agent_is_looked_for_where_it_was_said_to_be(database: Database, world: World) -> None:
-    """In one organization where it is named, else in all; never a deleted one."""
+    """An agent is looked up in the given organization, or in all. Deleted agents are not found."""
     theirs_id = external_id(Prefix.AGENT, world.theirs.id)
     async with database.reading() as session:
         anywhere = await named_agent(session, "Theirs")
@@ -58,7 +58,7 @@ async def test_an_agent_is_looked_for_where_it_was_said_to_be(database: Database
 
 
 async def test_a_name_twice_is_unique_within_one_organization(database: Database, world: World) -> None:
-    """Two organizations may each have an agent of the same name."""
+    """A name that two organizations use is found within one. Without an organization, the message lists the ids."""
     twin = Agent(organization_id=world.globex.id, name="Crawler", created_at=THEN)
     async with database.transaction() as session:
         session.add(twin)

@@ -1,4 +1,4 @@
-"""What the operator does with organizations, and what is left of it."""
+"""The operator's operations on organizations, and the rows and audit events that remain."""
 
 import asyncio
 from typing import Any, cast
@@ -31,7 +31,7 @@ async def events(services: KeyServices, action: AuditAction) -> list[AuditEvent]
 
 
 async def test_limits_are_audited_when_they_change(services: KeyServices, world: World, clock: Clock) -> None:
-    """One event tells from what to what; the same numbers and a new name leave none."""
+    """One audit event has the old and new limits. An unchanged limit and a new name are not audited."""
     async with services.database.transaction() as session:
         await update_organization(
             session, organization_id=world.acme.id, key_limit=3, monthly_quota=LIMIT_AT_MOST, now=clock()
@@ -55,7 +55,7 @@ async def test_limits_are_audited_when_they_change(services: KeyServices, world:
 async def test_a_limit_out_of_range_changes_nothing(
     services: KeyServices, world: World, which: str, limit: int
 ) -> None:
-    """1 to 2147483647, at creation and later."""
+    """Limits go from 1 to 2147483647, at creation and afterwards."""
     now = services.clock()
 
     async with services.database.transaction() as session:
@@ -76,7 +76,9 @@ async def test_a_limit_out_of_range_changes_nothing(
 
 
 async def test_a_deleted_organization_takes_everything_along(services: KeyServices, world: World, clock: Clock) -> None:
-    """Its agents and keys are tombstones of the same moment, each with an event; another organization stays."""
+    """
+    The organization's agents and keys are deleted at the same time, each with an event. Another organization stays.
+    """
     for organization, agent in ((world.acme, None), (world.acme, world.own), (world.globex, None)):
         await create_api_key(
             services,
@@ -109,7 +111,7 @@ async def test_a_deleted_organization_takes_everything_along(services: KeyServic
 
 
 async def test_nothing_is_made_in_a_deleted_organization(services: KeyServices, world: World) -> None:
-    """Neither an agent nor a key, and it can't be changed or deleted a second time."""
+    """In a deleted organization no agent or key can be created. It can't be changed or deleted again."""
     now, acme_id = services.clock(), world.acme.id
     async with services.database.transaction() as session:
         await delete_organization(session, organization_id=acme_id, now=now)
@@ -129,7 +131,7 @@ async def test_nothing_is_made_in_a_deleted_organization(services: KeyServices, 
 
 
 async def test_no_key_outlives_an_organization_that_is_deleted_meanwhile(services: KeyServices, world: World) -> None:
-    """Keys made while it is deleted are either deleted with it or refused."""
+    """Keys created during the deletion are either deleted with the organization or refused."""
 
     async def create(number: int) -> None:
         await create_api_key(

@@ -1,4 +1,4 @@
-"""What the operator does with people, and what is left of it."""
+"""The operator's operations on people, and the rows and audit events that remain."""
 
 import asyncio
 from collections.abc import Collection
@@ -69,7 +69,7 @@ async def change(
 async def standing(
     services: KeyServices, person: Person, organization: Organization
 ) -> tuple[Role, frozenset[UUID]] | None:
-    """The role and everything administered, tombstones included."""
+    """The person's role and all agents that they administer, deleted ones included."""
     async with services.database.reading() as session:
         held = await memberships_of(session, person.id)
     return next(((each.role, each.agent_ids) for each in held if each.organization.id == organization.id), None)
@@ -84,7 +84,7 @@ async def summaries(services: KeyServices) -> list[str]:
 
 
 async def test_a_person_is_added_with_role_and_agents(services: KeyServices, world: World) -> None:
-    """A new address makes a person; the event names them, and nobody as its actor."""
+    """A new address creates a person. The audit event names person, role and agents."""
     added = await add(services, world.acme, "Zoe@Example.com", Role.AGENT_ADMIN, [world.own.id, world.other.id])
 
     person = added.member.person
@@ -94,7 +94,7 @@ async def test_a_person_is_added_with_role_and_agents(services: KeyServices, wor
 
 
 async def test_a_public_password_is_replaced_when_its_person_is_added(services: KeyServices, world: World) -> None:
-    """Somebody else's known address keeps its password; a public one would let everybody in."""
+    """An existing person whose password is publicly known gets a new one, and their sessions end."""
     async with services.database.transaction() as session:
         session.add(SignInSession(token_digest="0" * 64, person_id=world.ada.id, created_at=THEN, last_seen_at=THEN))
     owners: list[PasswordOwner] = []
@@ -124,7 +124,7 @@ async def test_a_public_password_is_replaced_when_its_person_is_added(services: 
 
 
 async def test_a_known_person_is_not_asked_for_a_password(services: KeyServices, world: World) -> None:
-    """A membership more is all that changes."""
+    """An existing person keeps name and password, and gets only another membership."""
 
     def never(_owner: PasswordOwner) -> NewPassword:
         raise AssertionError("nothing is to be hashed")
@@ -145,7 +145,7 @@ async def test_a_known_person_is_not_asked_for_a_password(services: KeyServices,
 
 
 async def test_agents_are_for_agent_admins_and_of_the_organization(services: KeyServices, world: World) -> None:
-    """Another organization's, a deleted one and one without the role are declined, and nobody is added."""
+    """Agents of another organization, deleted agents, and agents for other roles are declined, and nobody is added."""
     for role, agent in (
         (Role.AGENT_ADMIN, world.theirs),
         (Role.AGENT_ADMIN, world.retired),
@@ -161,7 +161,7 @@ async def test_agents_are_for_agent_admins_and_of_the_organization(services: Key
 
 
 async def test_somebody_added_twice_at_once_is_there_once(services: KeyServices, world: World) -> None:
-    """In two organizations at once it is one person; in one, the second is declined."""
+    """Concurrent calls create one person. In each organization, the second call is declined."""
     outcomes = await asyncio.gather(
         *(add(services, organization) for organization in (world.acme, world.acme, world.globex, world.globex)),
         return_exceptions=True,
@@ -177,7 +177,7 @@ async def test_somebody_added_twice_at_once_is_there_once(services: KeyServices,
 
 
 async def test_a_role_without_agents_gives_up_the_living_ones(services: KeyServices, world: World) -> None:
-    """Whoever was agent admin keeps the tombstones' trace, which counts for nothing in another role."""
+    """The former agent admin loses the living agents. The row of a deleted agent stays, but gives no rights."""
     changed = await change(services, world, "grace@example.com", Role.MEMBER)
 
     assert (changed.role, list(changed.agents)) == (Role.MEMBER, [])
@@ -185,7 +185,7 @@ async def test_a_role_without_agents_gives_up_the_living_ones(services: KeyServi
 
 
 async def test_agents_are_replaced_and_a_role_alone_leaves_them(services: KeyServices, world: World) -> None:
-    """--agent says which; without it they stay. What changes nothing is not audited."""
+    """Given agents replace the present ones; the role without agents keeps them. No change, no audit event."""
     replaced = await change(services, world, "grace@example.com", agents=[world.other])
     unchanged = await change(services, world, "grace@example.com", Role.AGENT_ADMIN)
 
@@ -200,7 +200,7 @@ async def test_agents_are_replaced_and_a_role_alone_leaves_them(services: KeySer
 
 
 async def test_agents_without_the_role_are_declined(services: KeyServices, world: World) -> None:
-    """A member administers nothing until made an agent admin, which can be done in one step."""
+    """Agents can be given to a member only together with the role of an agent admin."""
     with pytest.raises(Declined, match="--role agent-admin"):
         await change(services, world, "mel@example.com", agents=[world.own])
     assert await standing(services, world.mel, world.acme) == (Role.MEMBER, frozenset())
@@ -211,7 +211,7 @@ async def test_agents_without_the_role_are_declined(services: KeyServices, world
 
 
 async def test_a_removed_person_is_signed_out_and_their_keys_live_on(services: KeyServices, world: World) -> None:
-    """The membership and the sessions are gone; another organization's membership and the keys stay."""
+    """Removal ends the membership and the sessions. The person's other membership and the keys they created stay."""
     issued = await create_api_key(
         services,
         world.actor("grace"),
@@ -243,7 +243,7 @@ async def test_a_removed_person_is_signed_out_and_their_keys_live_on(services: K
 
 
 async def test_somebody_removed_can_be_added_again(services: KeyServices, world: World) -> None:
-    """As somebody known, with what they are now and nothing of what they were."""
+    """The added-again person is not new, and has only the agents that were given now."""
     async with services.database.transaction() as session:
         await remove_member(session, email="grace@example.com", organization_id=world.acme.id, now=services.clock())
 
@@ -254,7 +254,7 @@ async def test_somebody_removed_can_be_added_again(services: KeyServices, world:
 
 
 async def test_a_password_is_set_as_one_time_or_for_good(services: KeyServices, world: World) -> None:
-    """With an end it is one-time; without one, nothing of a one-time password before is left."""
+    """With an end, the password is one-time. Setting one without an end clears both."""
     ends = services.clock() + timedelta(days=7)
 
     one_time = await set_password(
@@ -269,7 +269,7 @@ async def test_a_password_is_set_as_one_time_or_for_good(services: KeyServices, 
 
 
 async def test_a_long_list_of_agents_fits_the_summary(services: KeyServices, world: World) -> None:
-    """An event's sentence is cut to what its column holds, and the change is made."""
+    """The audit event's summary is cut to its column's length, and the change is made."""
     agents = [
         Agent(organization_id=world.acme.id, name=f"{number} {'x' * 60}", created_at=THEN) for number in range(20)
     ]
