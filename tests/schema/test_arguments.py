@@ -1,4 +1,4 @@
-"""What the whole application answers to ids, numbers and texts that are none: the contract's refusals, no failure."""
+"""Unusual ids, numbers and texts as arguments of the whole application: each gets the contract's refusal."""
 
 import json
 from typing import Any
@@ -45,12 +45,12 @@ query ($id: ID!, $first: Int! = 50, $after: String) {
 
 @pytest.fixture
 async def ada(site: Site) -> Client:
-    """An admin of Acme, whose roles refuse nothing."""
+    """An organization admin of Acme, whose role refuses nothing."""
     return await site.person("ada")
 
 
 async def test_an_id_that_is_none_is_not_there(site: Site, ada: Client) -> None:
-    """Ids of another type, numbers, garbage, long and invisible ones: the same as for one that never was."""
+    """Malformed, unusual and foreign-type ids get the same answer as an id that never existed."""
     acme = site.organization("acme")
     wanted = {"organizationId": acme, "name": "x", "scope": "AGENT"}
 
@@ -76,7 +76,7 @@ async def test_an_id_that_is_none_is_not_there(site: Site, ada: Client) -> None:
 
 
 async def test_an_id_of_another_type_is_bad_user_input(ada: Client) -> None:
-    """What can't be an ID at all is refused before anything is executed."""
+    """A value that can't be an ID is refused before execution."""
     odd_ids: list[Any] = [None, 1.5, True, ["key_1"], {"id": "key_1"}]
 
     answers = [await ada.graphql(DELETE, input={"id": odd}) for odd in odd_ids]
@@ -85,7 +85,7 @@ async def test_an_id_of_another_type_is_bad_user_input(ada: Client) -> None:
 
 
 async def test_a_page_size_out_of_range_is_bad_user_input(site: Site, ada: Client) -> None:
-    """Nothing, less than nothing, over a hundred: said by the field, and the organization around it is null."""
+    """Sizes outside 1 to 100 are refused."""
     acme = site.organization("acme")
     sizes = {0, -1, 101, 2**31 - 1, -(2**31), 1, 100}
 
@@ -96,7 +96,7 @@ async def test_a_page_size_out_of_range_is_bad_user_input(site: Site, ada: Clien
 
 
 async def test_a_page_size_that_is_no_whole_number_is_bad_user_input(site: Site, ada: Client) -> None:
-    """Of 32 bits, as GraphQL has them."""
+    """A value that is not a 32-bit integer is refused before execution."""
     sizes: list[Any] = [2**31, -(2**31) - 1, "10", 1.5, None, True]
 
     answers = [await ada.graphql(AUDIT, id=site.organization("acme"), first=first) for first in sizes]
@@ -105,7 +105,7 @@ async def test_a_page_size_that_is_no_whole_number_is_bad_user_input(site: Site,
 
 
 async def test_null_for_an_argument_with_a_default_is_bad_user_input(site: Site, ada: Client) -> None:
-    """Validation lets it pass by a nullable variable; the execution does not."""
+    """Null passes validation through a nullable variable, and is then refused at execution."""
     page = AUDIT.replace("$first: Int! = 50", "$first: Int = 50")
     keys = LIST.replace("$includeDeleted: Boolean! = false", "$includeDeleted: Boolean = false")
 
@@ -118,7 +118,7 @@ async def test_null_for_an_argument_with_a_default_is_bad_user_input(site: Site,
 
 
 async def test_a_cursor_that_is_none_is_bad_user_input(site: Site, ada: Client) -> None:
-    """It is not taken for the beginning."""
+    """An invalid cursor is refused and not taken for the first page."""
     cursors = ["", "0", "evt_", "evt_" + "g" * 32, "key_" + "0" * 32, "\x00", "eyJvZmZzZXQiOjF9", "x" * 100_000]
 
     answers = [await ada.graphql(AUDIT, id=site.organization("acme"), after=cursor) for cursor in cursors]
@@ -127,7 +127,7 @@ async def test_a_cursor_that_is_none_is_bad_user_input(site: Site, ada: Client) 
 
 
 async def test_a_search_may_be_any_text(site: Site, ada: Client) -> None:
-    """None of its characters means anything but itself; white space around it means nothing."""
+    """No character of a search is a wildcard. White space around it is ignored."""
     acme = site.organization("acme")
     await ada.create(acme, "dep 10%")
     found = {"%", "_", "10%", " DEP ", "", " \t\n", "…"}
@@ -139,7 +139,7 @@ async def test_a_search_may_be_any_text(site: Site, ada: Client) -> None:
 
 
 async def test_a_name_with_what_cannot_be_seen_is_invalid_input(site: Site, ada: Client) -> None:
-    """For a new key and for an old one."""
+    """Invisible characters are refused when creating and when renaming."""
     acme = site.organization("acme")
     key_id = (await ada.create(acme)).value["apiKey"]["id"]
     unseen = ["\x00", "\ufeff", "\u2028", "\U000e0001", "\ue000", "\uffff", "\u0378"]
@@ -152,7 +152,7 @@ async def test_a_name_with_what_cannot_be_seen_is_invalid_input(site: Site, ada:
 
 
 async def test_a_name_is_any_text_that_can_be_seen(site: Site, ada: Client) -> None:
-    """Of 64 characters at most, whatever they take in bytes."""
+    """Up to 64 characters are accepted, however many bytes they take."""
     acme = site.organization("acme")
     names = ["x" * 64, "\U0001f511" * 64, "<script>alert(1)</script>", "' OR 1=1", "日本語 ключ"]
 
@@ -163,7 +163,7 @@ async def test_a_name_is_any_text_that_can_be_seen(site: Site, ada: Client) -> N
 
 
 async def test_half_a_surrogate_pair_is_bad_user_input(ada: Client) -> None:
-    """It passes JSON and GraphQL, and no database can hold it."""
+    """Half a surrogate pair is valid JSON and GraphQL, but no database can store it."""
     bodies = {
         "a variable": json.dumps({"query": SEE, "variables": {"id": "key_\ud800"}}),
         "a name": json.dumps({"query": RENAME, "variables": {"input": {"id": "key_1", "name": "\udfff"}}}),
@@ -181,7 +181,7 @@ async def test_half_a_surrogate_pair_is_bad_user_input(ada: Client) -> None:
 
 
 def refused_before_execution(response: httpx.Response) -> str:
-    """The code of an answer that says that nothing was executed."""
+    """The error code of an answer without execution."""
     assert response.status_code == 400, response.text
     assert response.json().keys() == {"errors"}
     [error] = response.json()["errors"]
@@ -191,7 +191,7 @@ def refused_before_execution(response: httpx.Response) -> str:
 
 @pytest.mark.parametrize("password", ["", "\x00", "p" * 100_000, "\U0001f511"])
 async def test_a_sign_in_with_odd_texts_is_refused(site: Site, password: str) -> None:
-    """As any other with a wrong password."""
+    """Such a sign-in is refused like one with a wrong password."""
     accounts = ["", "ada", "ada@example.com\x00", "a" * 100_000, "\U0001f511@example.com", "ADA@EXAMPLE.COM\u3000"]
     browser = await site.browser()
 
@@ -202,7 +202,7 @@ async def test_a_sign_in_with_odd_texts_is_refused(site: Site, password: str) ->
 
 
 async def test_instants_end_in_z(site: Site, ada: Client) -> None:
-    """Every instant that is shown, on whatever database, is UTC and says so in one way."""
+    """Every instant is shown in UTC with a Z, on both databases."""
     key_id = (await ada.create(site.organization("acme"))).value["apiKey"]["id"]
     await ada.rotate(key_id, 60)
     key = (await ada.see(key_id)).value

@@ -1,4 +1,4 @@
-"""The audit log over GraphQL: what is written there, who reads it, and how it is paged."""
+"""The audit log over GraphQL: its events, who can read them, and its pages."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ async def events(client: Client, organization_id: str, **arguments: Any) -> list
 
 
 async def test_everything_that_happens_to_a_key_is_told(site: Site, clock: Clock) -> None:
-    """With who, when, from where and to which key, newest first; the key is shown as it is now."""
+    """Events have actor, time, address and key, newest first. The key is shown in its present state."""
     ada, grace = await site.person("ada"), await site.person("grace")
     acme = site.organization("acme")
     key_id = (await ada.create(acme, "deploy", site.agent("own"))).value["apiKey"]["id"]
@@ -59,7 +59,7 @@ async def test_everything_that_happens_to_a_key_is_told(site: Site, clock: Clock
 
 
 async def test_what_fails_is_not_told(site: Site) -> None:
-    """Invalid input, a key or an organization that is not there: nothing happened to any key."""
+    """Invalid input, a missing key and a missing organization leave no event."""
     ada, grace, eve = [await site.person(name) for name in ("ada", "grace", "eve")]
     acme = site.organization("acme")
     key_id = (await ada.create(acme)).value["apiKey"]["id"]
@@ -85,7 +85,7 @@ async def test_what_fails_is_not_told(site: Site) -> None:
 
 
 async def test_who_reads_what(site: Site) -> None:
-    """An admin everything, an agent admin what concerns their agents' keys, a member nothing."""
+    """Organization admins read all events, agent admins those of their agents' keys, members none."""
     ada, grace, mel, eve = [await site.person(name) for name in ("ada", "grace", "mel", "eve")]
     acme, globex = site.organization("acme"), site.organization("globex")
     await ada.create(acme, "shared")
@@ -108,7 +108,7 @@ async def test_who_reads_what(site: Site) -> None:
 
 
 async def test_pages_stay_put_while_new_events_come_in(site: Site) -> None:
-    """Going on from a cursor leaves nothing out and shows nothing twice; the end says that it is the end."""
+    """Pages by cursor neither skip nor repeat an event while new ones are added. The last page says so."""
     ada = await site.person("ada")
     acme = site.organization("acme")
     key_id = (await ada.create(acme, "0")).value["apiKey"]["id"]
@@ -131,7 +131,7 @@ async def test_pages_stay_put_while_new_events_come_in(site: Site) -> None:
 
 
 async def test_an_agent_admin_s_pages_are_full_of_what_they_may_see(site: Site) -> None:
-    """What is hidden takes no place on a page, and a cursor leads past it."""
+    """Hidden events take no place on an agent admin's page."""
     ada, grace = await site.person("ada"), await site.person("grace")
     acme = site.organization("acme")
     hers = (await grace.create(acme, "0", site.agent("own"))).value["apiKey"]["id"]
@@ -150,7 +150,7 @@ async def test_an_agent_admin_s_pages_are_full_of_what_they_may_see(site: Site) 
 
 
 async def test_creations_refused_to_a_role_are_counted(site: Site, clock: Clock) -> None:
-    """One event a person and hour, however often it is tried, and by which scope."""
+    """There is one event per person and hour, whatever scope and agent were asked for."""
     ada, grace, mel = [await site.person(name) for name in ("ada", "grace", "mel")]
     acme = site.organization("acme")
 
@@ -173,7 +173,7 @@ async def test_creations_refused_to_a_role_are_counted(site: Site, clock: Clock)
 
 
 async def test_creations_refused_for_the_limit_are_counted(site: Site) -> None:
-    """Beside those for the role; an agent admin is shown the one about their own agent."""
+    """Refusals for the limit and for the role are separate events. An agent admin sees those of their own agents."""
     ada, grace = await site.person("ada"), await site.person("grace")
     acme = site.organization("acme")
     await site.set_key_limit(1)
@@ -195,7 +195,7 @@ async def test_creations_refused_for_the_limit_are_counted(site: Site) -> None:
 
 
 async def test_fifty_refusals_in_one_document_are_one_event(site: Site) -> None:
-    """Nobody fills the disk with noes."""
+    """Fifty refusals in one document are counted in one audit event."""
     ada, mel = await site.person("ada"), await site.person("mel")
     acme = site.organization("acme")
     fields = " ".join(f"m{number}: createApiKey(input: $input) {{ __typename }}" for number in range(50))

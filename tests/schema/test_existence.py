@@ -1,4 +1,4 @@
-"""What is somebody else's takes the same steps as what never was: the same statements, and nobody's lock."""
+"""Requests for another organization's objects run the same steps as for objects that never existed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -35,7 +35,7 @@ SERIES = 'usage { series(from: "2026-11-24T00:00:00Z", to: "2026-11-24T05:00:00Z
 
 
 async def theirs(site: Site, clock: Clock) -> dict[str, str]:
-    """Ids of what Globex's admin has, by kind."""
+    """The ids of objects of Globex, by kind."""
     world = site.world
     eve = await site.person("eve")
     key = (await eve.create(site.organization("globex"), "theirs")).value["apiKey"]
@@ -60,7 +60,7 @@ async def theirs(site: Site, clock: Clock) -> dict[str, str]:
 
 
 def never_was() -> dict[str, str]:
-    """Ids of nothing, by kind."""
+    """Ids that no object has, by kind."""
     prefixes = {
         "key": Prefix.API_KEY,
         "conversation": Prefix.CONVERSATION,
@@ -110,7 +110,7 @@ QUESTIONS: dict[str, Asked] = {
 async def test_what_is_somebody_else_s_takes_the_same_steps_as_what_never_was(
     site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch, question: str
 ) -> None:
-    """The same answer, after the same SQL statements: nobody can tell the two apart by time."""
+    """Answer and SQL statements are the same, so that nobody can tell the two apart, not even by time."""
     ada, acme, ask = await site.person("ada"), site.organization("acme"), QUESTIONS[question]
     hidden = await theirs(site, clock)
     seen = []
@@ -131,7 +131,7 @@ async def test_what_is_somebody_else_s_takes_the_same_steps_as_what_never_was(
 
 @pytest.mark.parametrize("change", ["rename", "rotate", "delete"])
 async def test_a_stranger_waits_for_no_organization_s_lock(site: Site, clock: Clock, change: str) -> None:
-    """While something changes in an organization, somebody else's attempt at one of its keys is refused at once."""
+    """While another organization is locked, a change of one of its keys by an outsider is refused without waiting."""
     ada = await site.person("ada")
     hidden = await theirs(site, clock)
 

@@ -1,4 +1,4 @@
-"""The audit of GraphQL over HTTP against the whole application on a server that listens, with somebody signed in."""
+"""The GraphQL-over-HTTP audit against the whole application on a real server, with a signed-in person."""
 
 import asyncio
 import socket
@@ -20,7 +20,7 @@ from tests.support.world import make_world
 
 @pytest.fixture
 def address(database_address: str) -> Iterator[str]:
-    """Where the whole application listens."""
+    """The address of the running application."""
     asyncio.run(_fill(database_address))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -42,7 +42,7 @@ async def _fill(database_address: str) -> None:
 
 
 def test_the_audit_finds_nothing_but_that_get_is_not_offered(address: str) -> None:
-    """Every check of GraphQL over HTTP passes for the signed-in, recommended and optional, save those that want GET."""
+    """All checks pass, except those that need GET."""
     with httpx.Client(base_url=address, headers={"accept": GRAPHQL, "origin": address}) as browser:
         variables = {"email": "ada@example.com", "password": PASSWORD}
         signed_in = browser.post("/graphql", json={"query": SIGN_IN, "variables": variables})

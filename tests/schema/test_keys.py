@@ -1,4 +1,4 @@
-"""The life of a key over GraphQL, from its issue to its tombstone, and what a gateway is told of it meanwhile."""
+"""The life of a key over GraphQL, from creation to deletion, and what the gateway gets for it."""
 
 import re
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ SECRET = re.compile(r"kd_[0-9A-Za-z]{16}_[0-9A-Za-z]{42}")
 
 
 async def test_a_created_key_is_shown_with_its_secret_and_works(site: Site, clock: Clock) -> None:
-    """All of its fields are the contract's, and the gateway is told whose it is."""
+    """The answer has all fields of the key, and its secret passes verification."""
     ada = await site.person("ada")
     acme, own = site.organization("acme"), site.agent("own")
 
@@ -45,7 +45,7 @@ async def test_a_created_key_is_shown_with_its_secret_and_works(site: Site, cloc
 
 
 async def test_the_secret_is_shown_once(site: Site) -> None:
-    """Neither the key, the list, the audit log nor a rename shows it again."""
+    """Neither the key, the list, a rename, the audit log nor the deletion shows the secret again."""
     ada = await site.person("ada")
     acme = site.organization("acme")
     issued = (await ada.create(acme)).value
@@ -65,7 +65,7 @@ async def test_the_secret_is_shown_once(site: Site) -> None:
 
 
 async def test_a_renamed_key_is_the_same_key(site: Site) -> None:
-    """Its secret works on; a name that can't be is InvalidInput of `name`, and nothing is changed by it."""
+    """A renamed key's secret works on. An unusable name is InvalidInput and leaves the old one."""
     ada = await site.person("ada")
     issued = (await ada.create(site.organization("acme"))).value
 
@@ -80,7 +80,7 @@ async def test_a_renamed_key_is_the_same_key(site: Site) -> None:
 
 
 async def test_a_key_is_not_kept_as_a_name(site: Site) -> None:
-    """Neither when one is created nor when it is renamed; what is said repeats nothing of it, and nothing is stored."""
+    """A secret as a name is refused when creating and renaming. The answers do not repeat it."""
     ada, acme = await site.person("ada"), site.organization("acme")
     issued = (await ada.create(acme)).value
     secret = issued["secret"]
@@ -100,7 +100,7 @@ async def test_a_key_is_not_kept_as_a_name(site: Site) -> None:
 
 
 async def test_a_rotation_without_overlap_ends_the_secret_before(site: Site) -> None:
-    """At every slot taken, too: the key, its id and its slot stay."""
+    """A rotation needs no free slot and keeps the key's id. The old secret stops working."""
     ada = await site.person("ada")
     await site.set_key_limit(1)
     issued = (await ada.create(site.organization("acme"))).value
@@ -115,7 +115,7 @@ async def test_a_rotation_without_overlap_ends_the_secret_before(site: Site) -> 
 
 
 async def test_a_rotation_with_overlap_says_until_when_and_keeps_one_secret_before(site: Site, clock: Clock) -> None:
-    """Both work; a second rotation ends the first; one without overlap leaves the newest alone."""
+    """The answer says until when the old secret works. A second rotation ends the oldest secret."""
     clock.now = utc_now()
     ada = await site.person("ada")
     issued = (await ada.create(site.organization("acme"))).value
@@ -141,7 +141,7 @@ async def test_a_rotation_with_overlap_says_until_when_and_keeps_one_secret_befo
 
 @pytest.mark.parametrize("seconds", [-1, 86_401, 2**31 - 1, -(2**31)])
 async def test_an_overlap_of_more_than_a_day_is_invalid_input(site: Site, seconds: int) -> None:
-    """Nothing is rotated by it."""
+    """The overlap is refused, and the old secret still works."""
     ada = await site.person("ada")
     issued = (await ada.create(site.organization("acme"))).value
 
@@ -152,7 +152,7 @@ async def test_an_overlap_of_more_than_a_day_is_invalid_input(site: Site, second
 
 
 async def test_a_deleted_key_is_a_tombstone_that_frees_its_slot(site: Site, clock: Clock) -> None:
-    """Refused at once; who deleted it and when is shown, to whom may see it, and it is gone for good."""
+    """The secret stops working at once. The tombstone shows who deleted the key and when."""
     ada, grace = await site.person("ada"), await site.person("grace")
     issued = (await ada.create(site.organization("acme"), "deploy", site.agent("own"))).value
     clock.advance(hours=1)
@@ -173,7 +173,7 @@ async def test_a_deleted_key_is_a_tombstone_that_frees_its_slot(site: Site, cloc
 
 
 async def test_lists_are_newest_first_and_have_the_deleted_when_asked_for(site: Site, clock: Clock) -> None:
-    """Filtered by agent, and by what is searched in name and hint, case aside."""
+    """Lists can be filtered by agent and by a search in name and hint that ignores case."""
     ada = await site.person("ada")
     acme, own = site.organization("acme"), site.agent("own")
     keys = await site.fill("Straße nightly", "billing")
@@ -192,7 +192,7 @@ async def test_lists_are_newest_first_and_have_the_deleted_when_asked_for(site: 
 
 
 async def test_of_the_deleted_the_newest_hundred_are_listed(site: Site, clock: Clock) -> None:
-    """By when they were deleted, and not by when they were made."""
+    """The hundred deleted last are listed, whenever they were created."""
     ada = await site.person("ada")
     async with site.database.transaction() as session:
         for number in range(102):
@@ -218,7 +218,7 @@ async def test_of_the_deleted_the_newest_hundred_are_listed(site: Site, clock: C
 async def test_an_error_in_one_field_leaves_another_s_secret_in_the_answer(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not found, or a failure of our own, before, between and after: what was issued is there, and works."""
+    """Other fields' errors do not remove an issued secret from the answer, and the secret works."""
     ada = await site.person("ada")
     wanted = {"organizationId": site.organization("acme"), "name": "x", "scope": "ORGANIZATION"}
     key_id = (await ada.create(site.organization("acme"))).value["apiKey"]["id"]
@@ -250,7 +250,7 @@ async def test_an_error_in_one_field_leaves_another_s_secret_in_the_answer(
 
 @pytest.mark.parametrize("scheme", ["authorization", "x-api-key", "cookie"])
 async def test_a_key_signs_nobody_in(site: Site, scheme: str) -> None:
-    """With a key one can't manage keys, nor learn whose it is."""
+    """An API key as header or cookie gives no access to GraphQL."""
     secret = (await (await site.person("ada")).create(site.organization("acme"))).value["secret"]
     value = {"authorization": f"Bearer {secret}", "x-api-key": secret, "cookie": f"keydesk_session={secret}"}[scheme]
 

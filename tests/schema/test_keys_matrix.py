@@ -1,7 +1,6 @@
 """
-Who may do what with which key, over GraphQL: every person, operation, scope, agent, organization and state of the key.
-
-The expected answers are written down here from the contract's words, cell by cell, and not taken from the code's table.
+Who can do what with which key, over GraphQL: each person, operation, scope, agent, organization and state of the key.
+The expected answers are written here from the contract, and not taken from the code's policy table.
 """
 
 from itertools import product
@@ -28,7 +27,7 @@ KEYS: dict[str, tuple[str, str | None, bool]] = {
     "globex's, deleted": ("globex", None, True),
     "globex agent's, deleted": ("globex", "theirs", True),
 }
-"""By name: the organization, the agent if it is agent-level, and whether it was deleted."""
+"""By name: the organization, the agent of an agent-level key, and whether the key is deleted."""
 NO_KEYS = {
     "never was": external_id(Prefix.API_KEY, NEVER_WAS),
     "an organization's id": external_id(Prefix.ORGANIZATION, NEVER_WAS),
@@ -53,7 +52,7 @@ DONE = {"rename": "ApiKey", "rotate": "ApiKeyIssued", "delete": "ApiKeyDeleted"}
 
 
 async def store_keys(site: Site) -> dict[str, str]:
-    """Stores every kind of key, and returns the ids that the outside knows, with those of no key, by name."""
+    """Stores every kind of key. Returns their external ids, and some ids of no key, by name."""
     async with site.database.transaction() as session:
         rows = {}
         for number, (name, (organization, agent, is_deleted)) in enumerate(KEYS.items()):
@@ -77,9 +76,8 @@ async def store_keys(site: Site) -> dict[str, str]:
 @pytest.mark.parametrize("person", EVERYBODY)
 async def test_who_sees_which_key(site: Site, person: str) -> None:
     """
-    A key that somebody may not see is null, as one that never was; the signed-out are told to sign in.
-
-    `viewerCanManage` is true for just those whose change is not refused.
+    A key that the person may not see is null, like one that never existed. `viewerCanManage` is true for exactly the
+    keys that the person can change.
     """
     keys = await store_keys(site)
     client = await site.person(person)
@@ -99,9 +97,8 @@ async def test_who_sees_which_key(site: Site, person: str) -> None:
 @pytest.mark.parametrize("person", EVERYBODY)
 async def test_who_changes_which_key(site: Site, person: str, operation: str) -> None:
     """
-    Who manages keys nowhere is forbidden to, whatever the key; who does finds those alone that they manage and live.
-
-    What is deleted, another's, hidden or never was gets the same words.
+    A member's change is FORBIDDEN whatever the key. Others can change the living keys that they manage; every other key
+    gets the same message.
     """
     keys = await store_keys(site)
     client = await site.person(person)
@@ -121,7 +118,7 @@ async def test_who_changes_which_key(site: Site, person: str, operation: str) ->
 
 @pytest.mark.parametrize("person", EVERYBODY)
 async def test_who_is_shown_which_list(site: Site, person: str) -> None:
-    """Lists have what the viewer may see; a member's is empty, and an organization of others is not there."""
+    """Lists have the keys that the viewer may see; a member's list is empty. Another organization is null."""
     await store_keys(site)
     client = await site.person(person)
     members = {"acme": {"ada", "grace", "mel"}, "globex": {"grace", "eve"}, "never was": set()}
@@ -141,7 +138,7 @@ async def test_who_is_shown_which_list(site: Site, person: str) -> None:
 
 @pytest.mark.parametrize("person", ["ada", "grace", "mel"])
 async def test_a_list_of_one_agent_shows_no_more_than_the_whole(site: Site, person: str) -> None:
-    """The filter takes away and never adds; an agent that is hidden or is none gives the same as one without keys."""
+    """The filter only removes keys. A hidden or missing agent gives an empty list."""
     await store_keys(site)
     client = await site.person(person)
     agent_ids = {name: site.agent(name) for name in ("own", "other", "retired", "theirs", "never was")}
@@ -161,7 +158,7 @@ AGENTS = ("no agent", "own", "other", "retired", "theirs", "never was", "garbage
 
 
 def outcome_of_creation(person: str, organization: str, scope: str, agent: str) -> str:
-    """The contract's words about createApiKey, in its order."""
+    """The expected outcome, in the contract's order of checks."""
     if person == NOBODY:
         return "UNAUTHENTICATED"
     role = {
@@ -184,9 +181,8 @@ def outcome_of_creation(person: str, organization: str, scope: str, agent: str) 
 @pytest.mark.parametrize("person", EVERYBODY)
 async def test_who_creates_which_key(site: Site, person: str, organization: str) -> None:
     """
-    FORBIDDEN is for the role, NOT_FOUND for the organization, InvalidInput of agentId for the agent.
-
-    An agent that the viewer does not administer, of another organization, deleted or never there: the same words.
+    FORBIDDEN is for the role, NOT_FOUND for the organization, InvalidInput of agentId for the agent. Every unusable
+    agent gets the same message.
     """
     client = await site.person(person)
     agent_ids = {name: site.agent(name) for name in AGENTS} | {"no agent": None, "garbage": "agt_DROP TABLE"}
@@ -208,7 +204,7 @@ async def test_who_creates_which_key(site: Site, person: str, organization: str)
 
 
 async def test_an_organization_that_is_no_id_is_not_found(site: Site) -> None:
-    """In the same words as one that the viewer is not in."""
+    """A malformed id gets the same message as an organization that the viewer is not in."""
     client = await site.person("ada")
     odd = ["org_", "acme", "", "key_" + "0" * 32, "org_" + "g" * 32, "org_\x00", site.organization("globex")]
 
@@ -233,7 +229,7 @@ async def test_an_organization_that_is_no_id_is_not_found(site: Site) -> None:
 async def test_what_everybody_is_shown_of_their_organization(
     site: Site, person: str, organization: str, role: str, agents: list[str]
 ) -> None:
-    """One's own role, whom to ask, the slots taken by keys one may not see, and the agents to make keys for."""
+    """Everybody sees their role, the admins, the slots taken, and the agents that they can create keys for."""
     await store_keys(site)
     client = await site.person(person)
 
@@ -254,7 +250,7 @@ async def test_what_everybody_is_shown_of_their_organization(
 
 @pytest.mark.parametrize("person", EVERYBODY)
 async def test_the_viewer_s_organizations_are_those_that_they_are_in(site: Site, person: str) -> None:
-    """With the role in each: who is in two organizations has two."""
+    """The viewer's organizations come with the role in each."""
     client = await site.person(person)
 
     shown = await client.graphql("{ viewer { user { email } organizations { name viewerRole } } }")

@@ -1,4 +1,4 @@
-"""A person's role over GraphQL: one in each organization, and as it is at this moment."""
+"""A person's role over GraphQL: separate in each organization, and read at each request."""
 
 from sqlalchemy import delete, update
 from sqlmodel import col
@@ -10,7 +10,7 @@ from tests.support.graphql.documents import LIST
 
 
 async def test_a_person_in_two_organizations_has_a_role_in_each(site: Site) -> None:
-    """What Grace is in Acme gives her nothing in Globex, and in one document both hold."""
+    """Grace's role in Acme gives her no rights in Globex, also within one document."""
     grace = await site.person("grace")
     document = """
       mutation ($here: CreateApiKeyInput!, $there: CreateApiKeyInput!) {
@@ -28,7 +28,7 @@ async def test_a_person_in_two_organizations_has_a_role_in_each(site: Site) -> N
 
 
 async def set_role(site: Site, name: str, role: Role | None) -> None:
-    """Changes the membership in Acme, or takes it away, behind the application's back."""
+    """Changes or deletes the membership in Acme, directly in the database."""
     person, acme = site.world.people[name], site.world.acme
     where = (col(Membership.person_id) == person.id) & (col(Membership.organization_id) == acme.id)
     async with site.database.transaction() as session:
@@ -38,7 +38,7 @@ async def set_role(site: Site, name: str, role: Role | None) -> None:
 
 
 async def test_another_role_holds_from_the_next_request_on(site: Site) -> None:
-    """Up and down, under the same session."""
+    """A higher and a lower role take effect in the same session."""
     ada, mel = await site.person("ada"), await site.person("mel")
     acme = site.organization("acme")
     key_id = (await ada.create(acme)).value["apiKey"]["id"]
@@ -55,7 +55,7 @@ async def test_another_role_holds_from_the_next_request_on(site: Site) -> None:
 
 
 async def test_whoever_is_removed_finds_nothing_from_the_next_request_on(site: Site) -> None:
-    """The organization is not there for them; the keys that they made live on."""
+    """The organization is not found any more. The keys that the person created still work."""
     ada = await site.person("ada")
     acme = site.organization("acme")
     issued = (await ada.create(acme)).value
@@ -71,7 +71,7 @@ async def test_whoever_is_removed_finds_nothing_from_the_next_request_on(site: S
 
 
 async def test_a_demoted_agent_admin_with_agents_left_over_manages_none(site: Site) -> None:
-    """The role decides, and not what rows there are of agents once administered."""
+    """The role decides, whatever agents are still stored for the person."""
     grace = await site.person("grace")
     acme, own = site.organization("acme"), site.agent("own")
     key_id = (await grace.create(acme, "hers", own)).value["apiKey"]["id"]
@@ -84,7 +84,7 @@ async def test_a_demoted_agent_admin_with_agents_left_over_manages_none(site: Si
 
 
 async def test_a_deleted_organization_is_not_there(site: Site) -> None:
-    """For those who were in it just as for others."""
+    """The organization is not found by its former members either."""
     ada = await site.person("ada")
     acme = site.organization("acme")
     key_id = (await ada.create(acme)).value["apiKey"]["id"]

@@ -1,4 +1,4 @@
-"""How many keys there can be and how many changes a minute, over GraphQL, and what whoever wants more is told."""
+"""The limit of keys and the rate limit of changes over GraphQL, and their refusals."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,13 +12,13 @@ from tests.support.graphql.documents import LIST
 
 @pytest.fixture
 async def site_of_few_changes(database_address: str, clock: Clock) -> AsyncIterator[Site]:
-    """Where a person may change three keys a minute."""
+    """A site where a person can change keys three times per minute."""
     async with open_site(database_address, clock, {"KEYDESK_MUTATIONS_PER_MINUTE": "3"}) as opened:
         yield opened
 
 
 async def test_keys_that_one_may_not_see_take_slots_too(site: Site) -> None:
-    """An agent admin and a member are told how many are left, and not of which."""
+    """An agent admin and a member see how many slots are taken, but not by which keys."""
     grace, mel = await site.person("grace"), await site.person("mel")
     acme = site.organization("acme")
     await site.fill("one", "two")
@@ -31,7 +31,7 @@ async def test_keys_that_one_may_not_see_take_slots_too(site: Site) -> None:
 
 
 async def test_at_the_limit_one_is_told_which_keys_one_could_delete(site: Site, clock: Clock) -> None:
-    """The oldest first, and none that is not one's own to delete; a free slot is used at once."""
+    """The refusal lists the keys that the person can delete, oldest first. A freed slot can be used at once."""
     ada, grace = await site.person("ada"), await site.person("grace")
     acme, own = site.organization("acme"), site.agent("own")
     await site.fill("first")
@@ -52,7 +52,7 @@ async def test_at_the_limit_one_is_told_which_keys_one_could_delete(site: Site, 
 
 
 async def test_a_limit_below_what_is_used_refuses_new_keys_and_breaks_none(site: Site) -> None:
-    """Until enough are gone; what remains is never below nothing."""
+    """New keys are refused until enough are deleted. The remaining number is never negative."""
     ada = await site.person("ada")
     keys = await site.fill("one", "two", "three")
     await site.set_key_limit(2)
@@ -70,7 +70,7 @@ async def test_a_limit_below_what_is_used_refuses_new_keys_and_breaks_none(site:
 
 
 async def test_of_many_requests_at_once_for_the_last_slot_one_gets_it(site: Site) -> None:
-    """The others are told of the limit, and no slot is lost."""
+    """One creation succeeds, the others get KeyLimitReached."""
     ada = await site.person("ada")
     acme = site.organization("acme")
     await site.fill(*"abcdefghi")
@@ -82,7 +82,7 @@ async def test_of_many_requests_at_once_for_the_last_slot_one_gets_it(site: Site
 
 
 async def test_fifty_creations_in_one_document_at_nine_of_ten_issue_one_key(site: Site) -> None:
-    """Which works, and the forty-nine others are told of the limit."""
+    """The one issued secret works. The others get KeyLimitReached."""
     ada = await site.person("ada")
     await site.fill(*"abcdefghi")
 
@@ -110,7 +110,7 @@ async def test_fifty_creations_in_one_document_at_nine_of_ten_issue_one_key(site
 async def test_changes_beyond_the_pace_are_rate_limited(
     site_of_few_changes: Site, clock: Clock, operation: str
 ) -> None:
-    """After so many in a minute, each of the four waits as long as it is told; a limit reached is not counted."""
+    """Beyond the limit, changes are refused, and succeed after the given wait. KeyLimitReached does not count."""
     site = site_of_few_changes
     ada = await site.person("ada")
     acme = site.organization("acme")

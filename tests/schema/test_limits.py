@@ -1,4 +1,4 @@
-"""The limits of what may be asked at once, of the real schema: the console's own pass, and what is hostile does not."""
+"""The limits of a request with the real schema: the console's own queries pass, hostile ones are refused."""
 
 import json
 from typing import Any
@@ -46,12 +46,12 @@ FULL_LOG = "auditLog(first: 100) { edges { node { id apiKey { ...Key } actor { i
 
 @pytest.fixture
 async def ada(site: Site) -> Client:
-    """An admin of Acme."""
+    """An organization admin of Acme."""
     return await site.person("ada")
 
 
 def code_before_execution(answer: Answer) -> str:
-    """The code of an answer that says that nothing was executed, and says so briefly."""
+    """The error code of a short answer without execution."""
     assert answer.response.status_code in {400, 413}
     assert answer.body.keys() == {"errors"}
     assert len(answer.response.content) < 20_000
@@ -60,7 +60,7 @@ def code_before_execution(answer: Answer) -> str:
 
 
 async def test_what_the_console_asks_passes(site: Site, ada: Client) -> None:
-    """Its pages, all of them at once for each of one's organizations, and the tools that read the schema."""
+    """The console's pages and a full introspection query pass."""
     acme = site.organization("acme")
     tool = get_introspection_query(specified_by_url=True, directive_is_repeatable=True, input_value_deprecation=True)
 
@@ -75,7 +75,7 @@ async def test_what_the_console_asks_passes(site: Site, ada: Client) -> None:
 
 
 async def test_sixty_creations_pass_and_sixty_one_create_nothing(site: Site, ada: Client) -> None:
-    """Aliases are counted before anything is done."""
+    """Aliases are counted before execution."""
     acme = site.organization("acme")
     wanted = {"organizationId": acme, "name": "x", "scope": "ORGANIZATION"}
 
@@ -94,7 +94,7 @@ async def test_sixty_creations_pass_and_sixty_one_create_nothing(site: Site, ada
 
 
 def hostile_documents(acme: str) -> dict[str, tuple[str, str]]:
-    """By name: the document, and what it is refused with."""
+    """By name: the document, and its expected error code."""
     organization = f'organization(id: "{acme}")'
     doubling = " ".join(f"fragment F{n} on Organization {{ ...F{n + 1} ...F{n + 1} }}" for n in range(20))
     circle = " ".join(f"fragment F{n} on ApiKey {{ ...F{(n + 1) % 5} }}" for n in range(5))
@@ -134,7 +134,7 @@ def hostile_documents(acme: str) -> dict[str, tuple[str, str]]:
 
 
 async def test_hostile_documents_are_refused(site: Site, ada: Client) -> None:
-    """Whatever is repeated, nested, circled or long: before execution, and briefly."""
+    """Repeated, nested, circular and long documents are refused before execution, with a short answer."""
     documents = hostile_documents(site.organization("acme"))
 
     answers = {name: await ada.graphql(document) for name, (document, _) in documents.items()}
@@ -146,7 +146,7 @@ async def test_hostile_documents_are_refused(site: Site, ada: Client) -> None:
 
 
 async def test_a_page_s_size_is_measured_with_its_variable(site: Site, ada: Client) -> None:
-    """The same document passes for small pages, and is refused for large ones."""
+    """The same document passes for small pages and is refused for large ones."""
     fields = " ".join(f"a{number}: auditLog(first: $first) {{ ...Log }}" for number in range(10))
     document = f"query ($id: ID!, $first: Int!) {{ organization(id: $id) {{ {fields} }} }} {LOG} {KEY}"
 
@@ -157,7 +157,7 @@ async def test_a_page_s_size_is_measured_with_its_variable(site: Site, ada: Clie
 
 
 async def test_many_aliases_that_all_look_things_up_are_answered(site: Site, ada: Client) -> None:
-    """At the same time, more than there are connections to the database, and none waits for another for ever."""
+    """More concurrent fields than database connections are all answered."""
     fields = " ".join(f"a{number}: auditLog(first: 1) {{ edges {{ cursor }} }}" for number in range(55))
 
     answer = await ada.graphql(f'{{ organization(id: "{site.organization("acme")}") {{ {fields} }} }}')
@@ -170,7 +170,7 @@ def padded(document: str, size: int, **variables: Any) -> bytes:
 
 
 async def test_a_body_of_256_kilobytes_is_the_largest(site: Site, ada: Client) -> None:
-    """One byte more is 413, and does nothing."""
+    """One byte more gets 413, and nothing is executed."""
     acme = site.organization("acme")
     wanted = {"organizationId": acme, "name": "x", "scope": "ORGANIZATION"}
     headers = {"content-type": "application/json", "accept": GRAPHQL}
@@ -187,7 +187,7 @@ async def test_a_body_of_256_kilobytes_is_the_largest(site: Site, ada: Client) -
 
 @pytest.mark.parametrize("batch", [0, 1, 2])
 async def test_a_batch_is_no_request(site: Site, ada: Client, batch: int) -> None:
-    """Several requests in one body, of which none is executed."""
+    """Several requests in one body are refused, and none is executed."""
     acme = site.organization("acme")
     request = {"query": CREATE, "variables": {"input": {"organizationId": acme, "name": "x", "scope": "ORGANIZATION"}}}
 
@@ -198,7 +198,7 @@ async def test_a_batch_is_no_request(site: Site, ada: Client, batch: int) -> Non
 
 
 async def test_of_several_operations_the_named_one_is_executed(site: Site, ada: Client) -> None:
-    """And it alone: none without a name, none by another name."""
+    """Without a name, or with an unknown one, no operation is executed."""
     acme = site.organization("acme")
     document = CREATE.replace("mutation", "query One { supportEmail } mutation Two")
     wanted = {"organizationId": acme, "name": "x", "scope": "ORGANIZATION"}

@@ -1,4 +1,4 @@
-"""A query is measured by how long its lists really are, and a long answer is built in slices."""
+"""A query's complexity uses the real length of its lists, and a long answer is built in slices."""
 
 import asyncio
 from types import SimpleNamespace
@@ -26,7 +26,7 @@ EXPENSIVE = f"usage {{ {WEEK} {POINTS} }}"
 
 @pytest.fixture
 async def acme(site: Site) -> str:
-    """Acme with 300 keys, one of them its agent's, and as many tombstones."""
+    """Acme with 300 keys, one of them of an agent, and 300 tombstones."""
     world = site.world
     made: dict[str, Any] = {"organization_id": world.acme.id, "prefix": "kd", "last_four": "4444"}
     living = {"secret_hash": "$argon2id$", "server_key_id": "0" * 16}
@@ -96,7 +96,7 @@ ATTACKS = {
 
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_lists_count_with_their_real_length(site: Site, acme: str, attack: str) -> None:
-    """Where an organization has hundreds of keys, what is below a list of them counts hundreds of times."""
+    """Fields below a list of keys are multiplied by the organization's number of keys."""
     ada = await site.person("ada")
 
     answer = await ada.graphql(ATTACKS[attack].replace("ID", f'"{acme}"'))
@@ -105,7 +105,7 @@ async def test_lists_count_with_their_real_length(site: Site, acme: str, attack:
 
 
 async def test_the_id_and_the_arguments_may_be_variables(site: Site, acme: str) -> None:
-    """The organization's length is found by a variable, too, and its tombstones count where they are asked for."""
+    """The id and `includeDeleted` are also measured when they are variables, whatever the case of the id."""
     ada = await site.person("ada")
     fields = " ".join(f"a{number}: apiKeys(includeDeleted: $deleted) {{ {PLAIN} }}" for number in range(7))
     document = f"query ($id: ID!, $deleted: Boolean = true) {{ organization(id: $id) {{ {fields} }} }}"
@@ -118,7 +118,7 @@ async def test_the_id_and_the_arguments_may_be_variables(site: Site, acme: str) 
 
 
 async def test_an_id_in_a_variable_s_default_object_counts_as_the_largest(site: Site, acme: str) -> None:
-    """What can't be told from it is not taken for the mean of a person's organizations, most of which are empty."""
+    """Where the organization can't be read from the variable, the largest one counts, not the average."""
     async with site.database.transaction() as session:
         for number in range(20):
             empty = Organization(name=f"empty {number}", created_at=site.world.acme.created_at)
@@ -144,7 +144,7 @@ async def test_an_id_in_a_variable_s_default_object_counts_as_the_largest(site: 
 
 
 async def test_a_long_list_can_always_be_read_once(site: Site, acme: str) -> None:
-    """Whatever its length, with every field that the console shows; a creation with its candidates, too."""
+    """A list with every field that the console shows, and a creation's candidates, pass whatever their length."""
     ada = await site.person("ada")
 
     listed = await ask(ada, f"apiKeys(includeDeleted: true) {{ ...Key }} agents {{ id name }} }} }} {KEY} #", acme)
@@ -156,7 +156,7 @@ async def test_a_long_list_can_always_be_read_once(site: Site, acme: str) -> Non
 
 
 async def test_short_lists_may_be_asked_more_of(site: Site, acme: str) -> None:
-    """An agent admin who sees one key of the hundreds asks what an admin of a small organization asks."""
+    """An agent admin who sees only one of the keys can query more about it."""
     grace = await site.person("grace")
 
     answer = await ask(grace, f"apiKeys {{ {EXPENSIVE} }}", acme)
@@ -165,7 +165,7 @@ async def test_short_lists_may_be_asked_more_of(site: Site, acme: str) -> None:
 
 
 async def test_agents_are_counted_where_much_is_asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one more query, which is not made for those who ask for little."""
+    """Agents are counted by one more query, which cheap documents do not need."""
     ada = await site.person("ada")
     world = site.world
 
@@ -187,7 +187,7 @@ async def test_agents_are_counted_where_much_is_asked(site: Site, monkeypatch: p
 
 
 async def test_what_a_sign_in_leads_to_is_bounded_while_it_is_built(site: Site, acme: str) -> None:
-    """Nobody knows before whose lists they are. The sign-in itself holds."""
+    """Before sign-in, the lists can't be measured; the limit applies during execution. The sign-in takes effect."""
     browser = await site.browser()
     hundred_hours = 'series(from: "2026-10-01T00:00:00Z", to: "2026-10-05T04:00:00Z") { start }'
     fields = f"organizations {{ apiKeys {{ usage {{ {hundred_hours} }} }} }}"
@@ -204,7 +204,7 @@ async def test_what_a_sign_in_leads_to_is_bounded_while_it_is_built(site: Site, 
 
 
 async def test_a_person_asks_for_so_much_in_a_minute(site: Site, clock: Clock) -> None:
-    """Costly queries are charged by their complexity, each person's by themselves; cheap ones go on."""
+    """Costly queries count against the person's complexity per minute. Cheap ones and other people's go on."""
     ada, grace, acme = await site.person("ada"), await site.person("grace"), site.organization("acme")
     page = "auditLog(first: 100) { edges { cursor node { id at summary apiKey { ...Key } } } }"
     costly = " ".join(f"a{number}: {page}" for number in range(6)) + " } } " + KEY + " #"
@@ -224,7 +224,7 @@ async def test_a_person_asks_for_so_much_in_a_minute(site: Site, clock: Clock) -
 
 
 async def test_a_long_answer_lets_others_in_between(site: Site, acme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is built in slices, of which the event loop does other things in between; the answer is the same."""
+    """Between the slices, the event loop runs other tasks. The answer is the same."""
     ada = await site.person("ada")
     whole = await ask(ada, f"apiKeys {{ {PLAIN} usage {{ quota {{ used }} }} }}", acme)
     monkeypatch.setattr(app.graphql.execution, "SLICE_SECONDS", 0)
@@ -246,7 +246,7 @@ async def test_a_long_answer_lets_others_in_between(site: Site, acme: str, monke
 
 
 async def test_a_person_s_costly_operations_take_turns(site: Site) -> None:
-    """One at a time of each person; cheap ones, and other people's, wait for none of them."""
+    """A person's costly operations run one at a time. Cheap ones and other people's do not wait."""
     lists = Lists(Reader(site.database), site.app._clock)
     order: list[str] = []
 

@@ -1,4 +1,4 @@
-"""How many SQL statements the console's pages take: a small number, whatever there is to show."""
+"""The number of SQL statements of the console's pages does not grow with what they show."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ query ($id: ID!) {
 
 
 async def store_keys(site: Site, number: int) -> None:
-    """So many living keys and tombstones, each with an agent, a creator and a deleter of its own, and an event each."""
+    """Stores `number` living keys and tombstones, with an agent and a person each, and an event each."""
     world = site.world
     common: dict[str, Any] = {"organization_id": world.acme.id, "prefix": "kd", "last_four": "4444"}
     for each in range(number):
@@ -74,7 +74,7 @@ async def store_keys(site: Site, number: int) -> None:
 
 @pytest.mark.parametrize("keys", [1, 10])
 async def test_a_list_of_keys_takes_three_statements(site: Site, monkeypatch: pytest.MonkeyPatch, keys: int) -> None:
-    """Who is asking, the living keys, the deleted ones: each with its creator, agent and deleter."""
+    """One statement is for the viewer, one for the living and one for the deleted keys."""
     await store_keys(site, keys)
     ada = await site.person("ada")
 
@@ -92,7 +92,7 @@ async def test_a_list_of_keys_takes_three_statements(site: Site, monkeypatch: py
 async def test_a_list_of_living_keys_takes_two_statements(
     site: Site, monkeypatch: pytest.MonkeyPatch, person: str
 ) -> None:
-    """For whoever sees all, and for whoever sees some."""
+    """The number is the same for an organization admin and for an agent admin."""
     await store_keys(site, 3)
     client = await site.person(person)
     await client.create(site.organization("acme"), "hers", site.agent("own"))
@@ -108,7 +108,7 @@ async def test_a_list_of_living_keys_takes_two_statements(
 async def test_a_page_of_the_audit_log_takes_three_statements(
     site: Site, monkeypatch: pytest.MonkeyPatch, keys: int
 ) -> None:
-    """Who is asking, the events with their actors, and the keys of them all."""
+    """One statement is for the viewer, one for the events, and one for their keys."""
     await store_keys(site, keys)
     ada = await site.person("ada")
 
@@ -122,7 +122,7 @@ async def test_a_page_of_the_audit_log_takes_three_statements(
 
 
 async def test_one_key_takes_two_statements(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is asking, and the key with all that is shown beside it."""
+    """One statement is for the viewer, and one for the key with everything beside it."""
     ada = await site.person("ada")
     key_id = (await ada.create(site.organization("acme"), "x", site.agent("own"))).value["apiKey"]["id"]
 
@@ -135,7 +135,7 @@ async def test_one_key_takes_two_statements(site: Site, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("document", ["{ __typename supportEmail }", "{ __typename"])
 async def test_the_signed_out_cost_no_statement(site: Site, monkeypatch: pytest.MonkeyPatch, document: str) -> None:
-    """Without a cookie there is nothing to look for, and a document that can't be is refused before."""
+    """Without a cookie, or with an invalid document, the database is not used."""
     browser = await site.browser()
 
     with counted(site, monkeypatch) as statements:
@@ -145,7 +145,7 @@ async def test_the_signed_out_cost_no_statement(site: Site, monkeypatch: pytest.
 
 
 async def test_a_refused_document_costs_the_signed_in_no_statement(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks what is too complex is not looked up for it."""
+    """A document that is too complex is refused before the person is looked up."""
     ada = await site.person("ada")
 
     with counted(site, monkeypatch) as statements:
@@ -158,7 +158,7 @@ async def test_a_refused_document_costs_the_signed_in_no_statement(site: Site, m
 async def test_the_start_page_takes_a_statement_an_organization_and_field(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Names, roles and allowances come with whoever is asking; what is below costs one statement each."""
+    """Names, roles and allowances come with the viewer. Each other field takes one statement per organization."""
     grace = await site.person("grace")
 
     with counted(site, monkeypatch) as bare:
@@ -167,5 +167,5 @@ async def test_the_start_page_takes_a_statement_an_organization_and_field(
         await grace.graphql("{ viewer { organizations { name admins { name } agents { name } apiKeys { name } } } }")
 
     assert len(bare) == 1
-    # Admins of both; agents and keys of Acme alone, since a member's are empty without a look.
+    # Admins of both; agents and keys only of Acme, since a member's lists are empty without a query.
     assert len(full) == 1 + 2 + 1 + 1, full

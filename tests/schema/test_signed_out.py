@@ -1,4 +1,4 @@
-"""What the signed-out, and those who have yet to choose a password, may ask the whole application."""
+"""What people can do while signed out, and before they have replaced a one-time password."""
 
 from typing import Any
 
@@ -23,12 +23,12 @@ CLOSED: dict[str, tuple[str, dict[str, Any]]] = {
     "rotateApiKey": (ROTATE, {"input": {"id": A_KEY}}),
     "deleteApiKey": (DELETE, {"input": {"id": A_KEY}}),
 }
-"""Every field that is for those alone who are signed in with a password of their own."""
+"""The fields that require a signed-in person with a password of their own."""
 
 
 @pytest.mark.parametrize("field", CLOSED)
 async def test_the_signed_out_are_told_to_sign_in(site: Site, field: str) -> None:
-    """Whatever they ask for, whether or not it is there."""
+    """The answer is the same whether or not the object exists."""
     document, variables = CLOSED[field]
 
     answer = await (await site.person(NOBODY)).graphql(document, **variables)
@@ -38,7 +38,7 @@ async def test_the_signed_out_are_told_to_sign_in(site: Site, field: str) -> Non
 
 
 async def test_the_signed_out_are_told_so_for_the_password_too(site: Site) -> None:
-    """A password is changed by whoever is signed in."""
+    """Changing a password requires a session."""
     nobody = await site.person(NOBODY)
 
     assert (await nobody.graphql(CHANGE_PASSWORD, current=PASSWORD, new="a password of one's own")).outcome == (
@@ -47,7 +47,7 @@ async def test_the_signed_out_are_told_so_for_the_password_too(site: Site) -> No
 
 
 async def test_what_is_open_to_the_signed_out(site: Site) -> None:
-    """Who they are (nobody), where support is, the names of types, and the way in and out."""
+    """`viewer` is null; the support address, `__typename`, sign-in and sign-out are open."""
     nobody = await site.person(NOBODY)
 
     shown = await nobody.graphql("{ __typename viewer { __typename } supportEmail }")
@@ -70,7 +70,7 @@ async def test_what_is_open_to_the_signed_out(site: Site) -> None:
     ],
 )
 async def test_introspection_is_for_the_signed_in(site: Site, document: str) -> None:
-    """By itself, in a fragment or beside what is open: a signed-out person gets nothing of it."""
+    """Introspection is refused alone, in a fragment, and beside open fields."""
     refused = await (await site.person(NOBODY)).graphql(document)
     shown = await (await site.person("mel")).graphql(document)
 
@@ -80,7 +80,7 @@ async def test_introspection_is_for_the_signed_in(site: Site, document: str) -> 
 
 
 async def test_names_of_the_schema_are_not_guessed_for_the_signed_out(site: Site) -> None:
-    """A misspelt field is told to be none, without what is spelt like it."""
+    """The error for a misspelled field suggests no similar names."""
     answer = await (await site.person(NOBODY)).graphql("{ apiKeyz(id: 1) { hintt } }")
 
     assert answer.codes == ["GRAPHQL_VALIDATION_FAILED"]
@@ -88,7 +88,7 @@ async def test_names_of_the_schema_are_not_guessed_for_the_signed_out(site: Site
 
 
 async def test_a_sign_out_ends_the_session_for_every_browser_that_has_its_cookie(site: Site) -> None:
-    """A copied cookie is worth nothing afterwards."""
+    """A copied cookie stops working."""
     ada = await site.person("ada")
     thief = await site.browser(cookie=f"keydesk_session={ada.http.cookies['keydesk_session']}")
     before = (await thief.graphql(VIEWER)).value
@@ -102,7 +102,7 @@ async def test_a_sign_out_ends_the_session_for_every_browser_that_has_its_cookie
 
 
 async def test_a_document_goes_on_as_whom_it_signed_in(site: Site) -> None:
-    """Signing in, creating and signing out in one document: each field is asked by whoever is signed in by then."""
+    """Each field is executed as the person who is signed in by then."""
     browser = await site.browser()
 
     answer = await browser.graphql(
@@ -143,7 +143,7 @@ async def newcomer(site: Site) -> Client:
 
 @pytest.mark.parametrize("field", CLOSED)
 async def test_a_one_time_password_opens_nothing(newcomer: Client, field: str) -> None:
-    """Everything asks for a password of one's own first."""
+    """Every field requires a new password first."""
     document, variables = CLOSED[field]
 
     answer = await newcomer.graphql(document, **variables)
@@ -153,7 +153,7 @@ async def test_a_one_time_password_opens_nothing(newcomer: Client, field: str) -
 
 
 async def test_a_one_time_password_shows_no_more_than_who_one_is(newcomer: Client) -> None:
-    """Not the support address, which the signed-out are shown, and not the schema; the names of types are for all."""
+    """Neither the support address nor the schema is shown. `__typename` is open to all."""
     closed = [
         await newcomer.graphql(document) for document in ("{ supportEmail }", "{ __schema { queryType { name } } }")
     ]
@@ -164,7 +164,7 @@ async def test_a_one_time_password_shows_no_more_than_who_one_is(newcomer: Clien
 
 
 async def test_a_password_of_one_s_own_opens_everything(site: Site, newcomer: Client) -> None:
-    """Until then the viewer has no organizations; afterwards the same session has them, and the new password is it."""
+    """Before the change the viewer has no organizations. Afterwards the same session has them."""
     before = (await newcomer.graphql(VIEWER)).value
     wrong = await newcomer.graphql(CHANGE_PASSWORD, current="not the one", new="a password of her own")
     short = await newcomer.graphql(CHANGE_PASSWORD, current=PASSWORD, new="short")
@@ -188,7 +188,7 @@ async def test_a_password_of_one_s_own_opens_everything(site: Site, newcomer: Cl
 
 
 async def test_a_password_and_a_key_in_one_document(site: Site, newcomer: Client) -> None:
-    """What follows the change in the same document is open already."""
+    """Fields after the password change in the same document are open."""
     answer = await newcomer.graphql(
         """
         mutation ($input: CreateApiKeyInput!, $current: String!) {
@@ -206,7 +206,7 @@ async def test_a_password_and_a_key_in_one_document(site: Site, newcomer: Client
 
 
 async def test_the_support_address_is_shown_to_everybody(database_address: str, clock: Clock) -> None:
-    """Where the operator set one, also to the signed-out."""
+    """A configured support address is shown to everybody, also signed out."""
     async with open_site(database_address, clock, {"KEYDESK_SUPPORT_EMAIL": "help@example.com"}) as site:
         shown = [await (await site.person(name)).graphql("{ supportEmail }") for name in (NOBODY, "mel")]
 
@@ -214,7 +214,7 @@ async def test_the_support_address_is_shown_to_everybody(database_address: str, 
 
 
 async def test_too_many_wrong_passwords_at_a_change_are_told_when_to_go_on(site: Site) -> None:
-    """A refusal that is a kind of another one has that one's code, and is no fault of the server's."""
+    """The refusal has the code RATE_LIMITED and the wait."""
     ada = await site.person("ada")
 
     answers = [

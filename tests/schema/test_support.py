@@ -1,4 +1,4 @@
-"""The assistant over GraphQL: its fields as the contract has them, its streams, and who may see what."""
+"""The assistant over GraphQL: its fields, its streams, and who can see what."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ NEVER = {prefix: external_id(prefix, new_id()) for prefix in Prefix}
 
 
 async def deleted_key(site: Site) -> dict[str, Any]:
-    """A key of Acme's that Ada has deleted."""
+    """A key of Acme that Ada has deleted."""
     ada = await site.person("ada")
     issued = (await ada.create(site.organization("acme"), "deploy")).value
     await ada.delete(issued["apiKey"]["id"])
@@ -38,7 +38,7 @@ async def deleted_key(site: Site) -> dict[str, Any]:
 
 
 async def test_a_question_has_an_answer(site: Site) -> None:
-    """The case, its evidence, what to do, documents, buttons and replies; and the conversation that began."""
+    """The answer has its case, evidence, citations and replies, and the conversation that it began."""
     key, ada = await deleted_key(site), await person(site, "ada")
 
     told = await ada.told("Why does deploy get a 401?")
@@ -55,7 +55,7 @@ async def test_a_question_has_an_answer(site: Site) -> None:
 
 
 async def test_an_answer_to_another_language_says_that_it_is_in_english(site: Site) -> None:
-    """The sentence stands before the rest of the text, and apart, so that a client can show both from data."""
+    """The note about the language is a field of its own, and also the beginning of the text."""
     ada = await person(site, "ada")
 
     german = (await ada.told("Warum bekomme ich einen 401?"))["message"]
@@ -67,7 +67,7 @@ async def test_an_answer_to_another_language_says_that_it_is_in_english(site: Si
 
 
 async def test_what_is_cited_is_there(site: Site) -> None:
-    """Every document that an answer cites opens."""
+    """Every page and every heading that an answer cites exists."""
     ada = await person(site, "ada")
 
     for message in (WHY, "How do I rotate a key?", "Do keys expire?", "I want to talk to a human"):
@@ -79,7 +79,7 @@ async def test_what_is_cited_is_there(site: Site) -> None:
 
 
 async def test_a_stream_is_the_same_answer(site: Site) -> None:
-    """Chunks, then the answer: together they are its text, and it is the message that the conversation has."""
+    """The chunks together are the stored answer's text."""
     ada = await person(site, "ada")
 
     *chunks, given = events_told(await ada.listen("Who may create keys?").end())
@@ -94,7 +94,7 @@ async def test_a_stream_is_the_same_answer(site: Site) -> None:
 
 
 async def test_a_stream_again_is_the_answer_again(site: Site) -> None:
-    """Under the client's id, over either way: one question and one answer."""
+    """With the same client message id, stream and mutation return the one stored answer."""
     ada = await person(site, "ada")
 
     first = events_told(await ada.listen(WHY, clientMessageId="one").end())
@@ -108,7 +108,7 @@ async def test_a_stream_again_is_the_answer_again(site: Site) -> None:
 
 
 async def test_a_stream_that_is_left_is_dropped(site: Site) -> None:
-    """Who hangs up before the answer has their message, no answer, and may ask the next question at once."""
+    """After a stream is closed early, its question stays without an answer, and the next one is answered at once."""
     ada = await person(site, "ada")
     left = ada.listen(WHY, requestId=NEVER[Prefix.REQUEST], clientMessageId="one")
     while not (listed := (await conversations(ada))):  # noqa: ASYNC110 - the application's own work
@@ -128,7 +128,7 @@ async def test_a_stream_that_is_left_is_dropped(site: Site) -> None:
 
 
 async def conversations(who: Person, organization: str = "acme", **arguments: Any) -> list[dict[str, Any]]:
-    """The person's, as the organization lists them."""
+    """The person's conversations in the organization."""
     organization_id = who.site.organization(organization)
     answer = await who.client.graphql(CONVERSATIONS, id=organization_id, **arguments)
     found: list[dict[str, Any]] = answer.value["conversations"]
@@ -147,7 +147,7 @@ async def conversations(who: Person, organization: str = "acme", **arguments: An
     ids=["empty", "blank", "too long", "no such conversation", "no id"],
 )
 async def test_what_is_wrong_is_told_by_its_field(site: Site, changed: dict[str, Any], field: str) -> None:
-    """In the answer and as the stream's only event, in the same words; and nothing is kept."""
+    """Mutation and stream give the same refusal, and nothing is stored."""
     ada = await person(site, "ada")
 
     refused = (await ada.ask(**changed)).value
@@ -160,7 +160,7 @@ async def test_what_is_wrong_is_told_by_its_field(site: Site, changed: dict[str,
 
 @pytest.mark.parametrize("organization", ["globex", "never"])
 async def test_another_organization_is_none(site: Site, organization: str) -> None:
-    """One that the viewer is not in and one that never was: NOT_FOUND, for all that is asked there."""
+    """Another organization and one that never existed are NOT_FOUND for every operation."""
     ada = await person(site, "ada")
     there = site.organization(organization)
 
@@ -177,7 +177,7 @@ async def test_another_organization_is_none(site: Site, organization: str) -> No
 
 
 async def test_the_signed_out_ask_nothing(site: Site) -> None:
-    """UNAUTHENTICATED, whatever it is."""
+    """Every operation of the assistant requires sign-in."""
     nobody = await person(site, NOBODY)
 
     codes = [
@@ -192,7 +192,7 @@ async def test_the_signed_out_ask_nothing(site: Site) -> None:
 
 
 async def test_too_many_questions_are_refused_with_a_time(site: Site, clock: Clock) -> None:
-    """The twenty-first within a minute, asked either way, is told in how many seconds to come back."""
+    """The twenty-first question within a minute is refused with a wait, as a mutation and as a stream."""
     ada = await person(site, "ada")
     for number in range(20):
         await ada.told(f"Do keys expire? {number}")
@@ -209,7 +209,7 @@ async def test_too_many_questions_are_refused_with_a_time(site: Site, clock: Clo
 
 
 async def test_two_in_one_document_are_one_after_the_other(site: Site) -> None:
-    """Mutations of a document run in their order, so both have their answers."""
+    """The mutations of a document run one after the other, so both are answered."""
     ada = await person(site, "ada")
     field = "askAssistant(input: $input) { __typename }"
     document = f"mutation ($input: AskAssistantInput!) {{ a: {field} b: {field} }}"
@@ -220,7 +220,7 @@ async def test_two_in_one_document_are_one_after_the_other(site: Site) -> None:
 
 
 async def test_history_has_pages(site: Site) -> None:
-    """Conversations from the newest on, messages up to the newest; each before the one that is named."""
+    """Conversations come newest first, messages oldest first, in pages before a given one."""
     ada = await person(site, "ada")
     ids = [(await ada.told(f"Do keys expire? {number}"))["conversation"]["id"] for number in range(3)]
     for number in range(2):
@@ -242,7 +242,7 @@ async def test_history_has_pages(site: Site) -> None:
 
 @pytest.mark.parametrize("wrong", [{"last": 0}, {"last": 101}, {"before": "msg_1"}, {"before": NEVER[Prefix.API_KEY]}])
 async def test_pages_have_bounds(site: Site, wrong: dict[str, Any]) -> None:
-    """What is no page is BAD_USER_INPUT."""
+    """Invalid page sizes and cursors are BAD_USER_INPUT."""
     ada = await person(site, "ada")
     conversation = (await ada.told())["conversation"]["id"]
 
@@ -257,7 +257,7 @@ async def test_pages_have_bounds(site: Site, wrong: dict[str, Any]) -> None:
 
 
 async def test_a_conversation_is_nobody_elses(site: Site) -> None:
-    """An admin of the same organization can't read it, list it, go on with it, rate it or hand it over."""
+    """Even an organization admin can't read, list, continue, rate or hand over another person's conversation."""
     mel, ada = await person(site, "mel"), await person(site, "ada")
     told = await mel.told()
     conversation_id, message_id = told["conversation"]["id"], told["message"]["id"]
@@ -276,7 +276,7 @@ async def test_a_conversation_is_nobody_elses(site: Site) -> None:
 
 
 async def test_a_conversation_is_of_its_organization(site: Site) -> None:
-    """Who is in two has those of each apart."""
+    """A person in two organizations has separate conversations in each."""
     grace = await person(site, "grace")
     here, there = await grace.told(), await grace.told(organization="globex")
 
@@ -288,7 +288,7 @@ async def test_a_conversation_is_of_its_organization(site: Site) -> None:
 
 
 async def test_an_answer_is_rated(site: Site) -> None:
-    """And may be rated anew; one's own message and one that never was can't be."""
+    """A rating can be changed. A person's own question and a missing message can't be rated."""
     ada = await person(site, "ada")
     told = await ada.told()
     question, answer = await ada.history(told["conversation"]["id"])
@@ -306,7 +306,7 @@ async def test_an_answer_is_rated(site: Site) -> None:
 
 
 async def test_a_conversation_is_handed_over(site: Site) -> None:
-    """Once: the second call returns its ticket, which the conversation shows."""
+    """The second call returns the first ticket, which the conversation also shows."""
     mel = await person(site, "mel")
     conversation_id = (await mel.told())["conversation"]["id"]
     here = {"organizationId": site.organization("acme"), "conversationId": conversation_id}
@@ -323,7 +323,7 @@ async def test_a_conversation_is_handed_over(site: Site) -> None:
 
 
 async def test_a_key_is_shown_to_who_may_see_it_now(site: Site) -> None:
-    """An answer stays when its reader's role has changed, and the key that it is about is no longer there."""
+    """A stored answer stays readable after its reader's role has changed, but no longer shows the key."""
     ada = await person(site, "ada")
     await deleted_key(site)
     told = await ada.told("Why does deploy get a 401?")
@@ -340,7 +340,7 @@ async def test_a_key_is_shown_to_who_may_see_it_now(site: Site) -> None:
 
 
 async def test_an_answer_of_another_version_is_its_words(site: Site) -> None:
-    """What was kept in a form that can't be read any more is shown without its diagnosis, and the rest is there."""
+    """An answer in an unknown format is shown as text, without its diagnosis."""
     ada = await person(site, "ada")
     world = site.world
     conversation = await begun(site.database, world.acme, world.ada)
@@ -379,7 +379,7 @@ async def test_a_conversation_from_before_suggestions_had_ids_goes_on(site: Site
 
 
 async def test_a_request_is_diagnosed(site: Site) -> None:
-    """By the id of the refusal: its key's own people are told all, others the same as of one that never was."""
+    """People who may see the key get its diagnosis. Others get the same answer as for an unknown id."""
     key = await deleted_key(site)
     request_id = (await site.verify(key["secret"])).json()["requestId"]
     malformed = (await site.verify("kd_short")).json()["requestId"]
@@ -400,7 +400,7 @@ async def test_a_request_is_diagnosed(site: Site) -> None:
 
 
 async def test_starters_are_what_is_the_matter(site: Site) -> None:
-    """They are messages that can be sent, and name a key only while it has trouble."""
+    """A suggestion can be sent as a message. It names a key only while that key has trouble."""
     ada = await person(site, "ada")
     calm = (await ada.client.graphql(CONVERSATIONS, id=site.organization("acme"))).value["assistantStarters"]
     key = await deleted_key(site)
@@ -417,7 +417,7 @@ async def test_starters_are_what_is_the_matter(site: Site) -> None:
 
 
 async def test_a_stream_ends_with_the_session(site: Site) -> None:
-    """A sign-out ends the stream of an answer that is being written, which is then not kept."""
+    """Signing out ends the stream, and its answer is not stored."""
     ada = await person(site, "ada")
     stream = ada.listen(WHY, requestId=NEVER[Prefix.REQUEST])
     while not await conversations(ada):  # noqa: ASYNC110 - the application's own work
@@ -434,7 +434,7 @@ async def test_a_stream_ends_with_the_session(site: Site) -> None:
 
 
 async def test_a_click_on_a_suggestion_says_what_is_asked_whatever_the_words_are(site: Site) -> None:
-    """The starters have ids before a conversation begins; the replies of an answer belong to its conversation."""
+    """The id of a suggestion decides what is asked, for starters and for replies."""
     await deleted_key(site)
     ada = await person(site, "ada")
     starters = (await ada.client.graphql(CONVERSATIONS, id=site.organization("acme"))).value["assistantStarters"]
@@ -469,7 +469,7 @@ async def test_what_was_not_suggested_in_a_conversation_is_invalid_there(site: S
 
 
 async def test_a_click_on_a_key_that_is_not_to_be_seen_tells_nothing_of_it(site: Site) -> None:
-    """One of another organization and one that never was get the same answer."""
+    """Another organization's key and one that never existed get the same answer."""
     await deleted_key(site)
     ada, eve = await person(site, "ada"), await person(site, "eve")
     theirs = (await (await site.person("ada")).create(site.organization("acme"), "theirs")).value["apiKey"]["id"]

@@ -1,4 +1,4 @@
-"""A key's usage over GraphQL: what was verified is what is shown, to those who may see the key."""
+"""A key's usage over GraphQL, for people who may see the key."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,7 +19,7 @@ from tests.support.usage.rows import NOON, caller, hour_of, month_of, refused, s
 
 
 async def test_usage_is_what_was_verified(site: Site, clock: Clock) -> None:
-    """Where the key stands at once; what was counted, by whom and when as soon as it is written."""
+    """Limits show a request at once; counts, callers and last use after the next write."""
     ada, (key_id, secret) = await site.person("ada"), await issue(site)
     for _ in range(3):
         assert (await site.verify(secret, **{"user-agent": "deploy/1.0"})).status_code == 200
@@ -66,7 +66,7 @@ async def test_usage_is_what_was_verified(site: Site, clock: Clock) -> None:
 
 
 async def test_a_key_that_nobody_used_has_all_of_its_limits(site: Site) -> None:
-    """Its window is reset now, and nothing is counted of it."""
+    """The rate limit's window resets now, and all counts are zero."""
     ada, (key_id, _) = await site.person("ada"), await issue(site)
 
     shown = await usage(ada, key_id, EVERYTHING)
@@ -79,7 +79,7 @@ async def test_a_key_that_nobody_used_has_all_of_its_limits(site: Site) -> None:
 
 
 async def test_what_is_over_a_limit_is_shown_by_its_reason(site: Site, clock: Clock) -> None:
-    """With the id that the caller was given; what is left is never less than nothing."""
+    """Refusals have the request id that the caller got. The remaining number is never negative."""
     ada, (key_id, secret) = await site.person("ada"), await issue(site)
     await set_limits(site, rate_limit=2)
     answers = [await site.verify(secret) for _ in range(3)]
@@ -105,13 +105,13 @@ async def test_what_is_over_a_limit_is_shown_by_its_reason(site: Site, clock: Cl
 
 
 async def set_limits(site: Site, **limits: int) -> None:
-    """What the operator can do."""
+    """Sets limits of all organizations, as the operator could."""
     async with site.database.transaction() as session:
         await session.execute(update(Organization).values(**limits))
 
 
 async def test_the_key_s_own_limits_are_shown(site: Site) -> None:
-    """Not its organization's."""
+    """A key's own limits come before its organization's."""
     ada = await site.person("ada")
     _, key_id = await stored(site, rate_limit=7, monthly_quota=70)
 
@@ -122,7 +122,7 @@ async def test_the_key_s_own_limits_are_shown(site: Site) -> None:
 
 
 async def test_the_use_of_the_secret_before_is_shown(site: Site, clock: Clock) -> None:
-    """While it works: who still has it is to be found before the overlap ends."""
+    """While the previous secret works, its last use is shown, so that its user can be found."""
     clock.now = utc_now()
     ada, (key_id, before) = await site.person("ada"), await issue(site)
     await site.verify(before)
@@ -143,7 +143,7 @@ async def test_the_use_of_the_secret_before_is_shown(site: Site, clock: Clock) -
 
 @pytest.mark.parametrize("person", [*PEOPLE, NOBODY])
 async def test_usage_is_for_those_who_see_the_key(site: Site, person: str) -> None:
-    """Of living keys and of tombstones; for everybody else there is no key to ask of."""
+    """Usage of living keys and of tombstones is shown to people who may see the key; others get null."""
     seen = {"ada": {"acme's", "own", "other", "retired"}, "grace": {"own", "retired"}}.get(person, set())
     kinds = {"acme's": None, "own": site.world.own, "other": site.world.other, "retired": site.world.retired}
     client = await site.person(person)
@@ -161,7 +161,7 @@ async def test_usage_is_for_those_who_see_the_key(site: Site, person: str) -> No
 
 
 async def test_a_deleted_key_s_calls_are_shown(site: Site) -> None:
-    """Under its tombstone, with what it was used for before."""
+    """The tombstone shows the calls since the deletion and the usage before it."""
     ada, (key_id, secret) = await site.person("ada"), await issue(site)
     await site.verify(secret)
     await ada.delete(key_id)
@@ -188,7 +188,7 @@ async def test_a_deleted_key_s_calls_are_shown(site: Site) -> None:
 async def test_the_agent_of_a_refusal_is_for_those_who_may_know_of_it(
     site: Site, person: str, named: dict[str, str]
 ) -> None:
-    """One that the viewer does not administer, of another organization or that never was is null."""
+    """An agent that the viewer may not know, of another organization or missing, is null."""
     client, (id_inside, key_id) = await site.person(person), await stored(site, agent_id=site.world.own.id)
     agents = {name: getattr(site.world, name).id for name in ("own", "other", "retired", "theirs")}
     agents |= {"never was": UUID(int=0), "none": None}
@@ -206,7 +206,7 @@ async def test_the_agent_of_a_refusal_is_for_those_who_may_know_of_it(
 
 @pytest.mark.parametrize("field", ["refusals", "callers"])
 async def test_a_page_is_of_one_to_a_hundred(site: Site, field: str) -> None:
-    """The newest so many; another number is bad user input."""
+    """The newest are shown. A size outside 1 to 100 is BAD_USER_INPUT."""
     ada, (id_inside, key_id) = await site.person("ada"), await stored(site)
     await store(
         site.database,
@@ -230,7 +230,7 @@ async def test_a_page_is_of_one_to_a_hundred(site: Site, field: str) -> None:
 
 
 async def test_what_a_caller_did_not_tell_is_null(site: Site) -> None:
-    """Not an empty text; and a number beyond GraphQL's is its largest."""
+    """An empty address or user agent is null. A number beyond 32 bits is shown as the largest."""
     ada, (id_inside, key_id) = await site.person("ada"), await stored(site)
     await store(site.database, caller(id_inside, "", "", requests=2**40))
 
@@ -241,7 +241,7 @@ async def test_what_a_caller_did_not_tell_is_null(site: Site) -> None:
 
 @pytest.fixture
 async def site_without_limiter(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """Where nobody can tell how a key stands."""
+    """A site whose limiter fails."""
 
     async def look(_limiter: object, _key_id: str, _limits: Limits) -> LimitStatus:
         raise LimiterUnavailable("redis://user:password@host")
@@ -251,7 +251,7 @@ async def site_without_limiter(site: Site, monkeypatch: pytest.MonkeyPatch) -> S
 
 
 async def test_usage_that_can_not_be_read_is_null_with_an_error(site_without_limiter: Site) -> None:
-    """A masked one, beside a key that is shown; what needs no limiter is shown to who asks for it alone."""
+    """The error is masked, and the key is shown with null usage. Usage without limits can be read."""
     site = site_without_limiter
     ada, (_, key_id) = await site.person("ada"), await stored(site)
     document = f"query ($id: ID!) {{ apiKey(id: $id) {{ name usage {{ {STANDING} callers {CALLERS} }} }} }}"
@@ -270,7 +270,7 @@ async def test_usage_that_can_not_be_read_is_null_with_an_error(site_without_lim
 async def test_the_usage_of_all_keys_takes_as_many_statements_as_of_one(
     site: Site, monkeypatch: pytest.MonkeyPatch, keys: int
 ) -> None:
-    """Who is asking, the keys, and one each for series, refusals, their agents and callers; again for nobody."""
+    """One statement is for the viewer, two for the keys, and one each for series, refusals, agents and callers."""
     world, ada = site.world, await site.person("ada")
     for number in range(keys):
         id_inside, _ = await stored(site, agent_id=world.own.id)
@@ -298,7 +298,7 @@ async def test_the_usage_of_all_keys_takes_as_many_statements_as_of_one(
 
 
 async def test_at_the_limit_the_keys_that_nobody_uses_come_first(site: Site) -> None:
-    """Never used, then the longest unused, then the oldest."""
+    """Candidates come in the order: never used, longest unused, oldest."""
     ada = await site.person("ada")
     used = {
         "yesterday": NOON - timedelta(days=1),
@@ -318,7 +318,7 @@ async def test_at_the_limit_the_keys_that_nobody_uses_come_first(site: Site) -> 
 
 
 async def test_what_is_shown_of_a_key_is_the_same_wherever_it_is_shown(site: Site) -> None:
-    """In the list, by itself and in the audit log."""
+    """The list, the single key and the audit log show the same usage."""
     ada, (key_id, secret) = await site.person("ada"), await issue(site)
     await site.verify(secret)
     await written(site)

@@ -1,4 +1,4 @@
-"""A key's usage in a time, over GraphQL: hours and days, what time may be asked for, and how much of it at once."""
+"""Series of a key's usage over GraphQL: hours and days, their period, and how many can be asked for at once."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from tests.support.usage.rows import NOON, day_of, hour_of, store
 
 
 async def test_a_month_by_the_hour_is_one_question(site: Site) -> None:
-    """All of its hours, each with all of its fields; sixty of it under aliases are too many."""
+    """A month's hours are returned with all fields. Sixty such series in one document are too complex."""
     ada, (id_inside, key_id) = await site.person("ada"), await stored(site)
     first = datetime.fromisoformat("2026-10-01T00:00:00+00:00")
     hours = [first - timedelta(hours=1), first, first + timedelta(hours=743), first + timedelta(hours=744)]
@@ -28,7 +28,7 @@ async def test_a_month_by_the_hour_is_one_question(site: Site) -> None:
 
 
 async def test_days_are_shown_of_years(site: Site) -> None:
-    """Those of which hours are no longer there, and those of which they are."""
+    """Days of years ago are shown, from rows of days and of hours."""
     ada, (id_inside, key_id) = await site.person("ada"), await stored(site)
     midnight = NOON.replace(hour=0)
     await store(
@@ -56,7 +56,7 @@ async def test_days_are_shown_of_years(site: Site) -> None:
 
 
 async def test_a_time_may_be_given_in_any_zone(site: Site) -> None:
-    """What is shown is in UTC, and an hour that has begun is shown whole."""
+    """The period can have any time zone. Points are in UTC, and an hour that has begun is included."""
     ada, (_, key_id) = await site.person("ada"), await stored(site)
 
     shown = await usage(
@@ -79,7 +79,7 @@ async def test_a_time_may_be_given_in_any_zone(site: Site) -> None:
     ],
 )
 async def test_a_time_that_is_none_is_bad_user_input(site: Site, since: str, until: str, says: str) -> None:
-    """With what to do about it; the key is shown all the same."""
+    """The message says what to change. The key itself is still shown."""
     ada, (_, key_id) = await site.person("ada"), await stored(site)
 
     answer = await ask(ada, key_id, "series(from: $from, to: $to) { start }", **{"from": since, "to": until})
@@ -94,7 +94,7 @@ async def test_a_time_that_is_none_is_bad_user_input(site: Site, since: str, unt
     "instant", ["yesterday", "2026-11-24", "2026-11-24T12:00:00", "0001-01-01T00:00:00+14:00", 1764000000, None]
 )
 async def test_what_is_no_instant_is_refused_before(site: Site, instant: Any) -> None:
-    """As any variable that does not fit."""
+    """An invalid instant is refused like any variable of a wrong type."""
     ada, (_, key_id) = await site.person("ada"), await stored(site)
 
     answer = await ask(
@@ -105,7 +105,7 @@ async def test_what_is_no_instant_is_refused_before(site: Site, instant: Any) ->
 
 
 async def test_many_questions_about_usage_are_too_complex(site: Site) -> None:
-    """Each looks at the limits; a list with all there is to see of a day passes."""
+    """Each usage costs complexity. A list of keys with a day's usage passes."""
     ada = await site.person("ada")
     acme = site.organization("acme")
     await site.fill(*(f"key {number}" for number in range(10)))
