@@ -1,4 +1,4 @@
-"""A browser's cookies, from its first sign-in to its last sign-out."""
+"""A browser's cookies, from signing in to signing out."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ SESSION, DEVICE = "keydesk_session", "keydesk_device"
 
 @pytest.fixture
 async def checker(database: Database) -> AsyncIterator[PasswordChecker]:
-    """The door of a world in which everybody has the same password."""
+    """The password checker of a world in which everybody has the same password."""
     hasher = CountingHasher()
     await make_world(database, password_hash=hasher.hash(PASSWORD))
     pool, reader = HashingPool(hasher, threads=2, queue_limit=100, name="test"), Reader(database)
@@ -38,7 +38,7 @@ async def checker(database: Database) -> AsyncIterator[PasswordChecker]:
 
 @pytest.fixture
 async def identity(checker: PasswordChecker, clock: Clock) -> AsyncIterator[Identity]:
-    """On an address without https."""
+    """Identities for an address without https."""
     opened = Identity(checker, addresses=Addresses([]), public_url="http://127.0.0.1:8000", clock=clock)
     yield opened
     await opened.close()
@@ -50,7 +50,7 @@ def scope(**cookies: str | None) -> dict[str, Any]:
 
 
 def given(visit: RequestIdentity) -> dict[str, str]:
-    """The cookies that the answer sets, in words."""
+    """The attributes of the cookies that the answer sets."""
     found = {}
     for name, value in visit.answer_headers():
         assert name == b"set-cookie"
@@ -68,7 +68,7 @@ def value_of(visit: RequestIdentity, name: str) -> str:
 
 
 async def test_a_sign_in_gives_the_browser_its_cookies_and_the_next_request_is_theirs(identity: Identity) -> None:
-    """HttpOnly, Lax, for every path, without a domain: a session's for a week at most, a device's for a year."""
+    """The cookies are HttpOnly and Lax, for all paths. The session's lasts a week, the device's a year."""
     first = await identity.visit(scope())
     assert first.signed_in is None
 
@@ -86,7 +86,7 @@ async def test_a_sign_in_gives_the_browser_its_cookies_and_the_next_request_is_t
 
 
 async def test_https_makes_cookies_secure_and_binds_them_to_the_host(checker: PasswordChecker, clock: Clock) -> None:
-    """Under other names, so that one of the plain names means nothing."""
+    """The cookies have other names, and one with a plain name is ignored."""
     identity = Identity(checker, addresses=Addresses([]), public_url="https://keys.example", clock=clock)
     visit = await identity.visit(scope())
     await visit.sign_in(EMAIL, PASSWORD)
@@ -101,7 +101,7 @@ async def test_https_makes_cookies_secure_and_binds_them_to_the_host(checker: Pa
 
 
 async def test_a_refused_sign_in_gives_no_cookie(identity: Identity) -> None:
-    """Neither a session's nor a device's."""
+    """The answer sets neither cookie."""
     visit = await identity.visit(scope())
 
     with pytest.raises(SignInRefused):
@@ -112,7 +112,7 @@ async def test_a_refused_sign_in_gives_no_cookie(identity: Identity) -> None:
 
 
 async def test_a_sign_out_ends_the_session_and_takes_the_cookie_back(identity: Identity) -> None:
-    """The browser stays known as a device; signing out twice is nothing."""
+    """The device cookie stays. Signing out again does nothing."""
     first = await identity.visit(scope())
     await first.sign_in(EMAIL, PASSWORD)
     token = value_of(first, SESSION)
@@ -129,7 +129,7 @@ async def test_a_sign_out_ends_the_session_and_takes_the_cookie_back(identity: I
 
 
 async def test_of_several_sign_ins_in_one_document_the_last_counts(identity: Identity) -> None:
-    """The sessions before it are over, and there is one cookie of each name."""
+    """The earlier sessions end, and each cookie is set once."""
     visit = await identity.visit(scope())
     await visit.sign_in(EMAIL, PASSWORD)
     first_token = value_of(visit, SESSION)
@@ -147,8 +147,8 @@ async def test_of_several_sign_ins_in_one_document_the_last_counts(identity: Ide
     assert [each is not None for each in signed_in] == [False, False, True]
 
 
-async def test_the_device_cookie_opens_the_door_that_strangers_closed(identity: Identity) -> None:
-    """It is given at a sign-in, outlives the session, and is read at the next."""
+async def test_the_device_cookie_signs_in_while_strangers_have_locked_the_account(identity: Identity) -> None:
+    """A device that signed in before can sign in while the account is locked for others."""
     first = await identity.visit(scope())
     await first.sign_in(EMAIL, PASSWORD)
     device = value_of(first, DEVICE)
@@ -164,7 +164,7 @@ async def test_the_device_cookie_opens_the_door_that_strangers_closed(identity: 
 
 
 async def test_a_changed_password_keeps_the_browser_signed_in(identity: Identity) -> None:
-    """Under a new value of the cookie: whoever has a copy of the old one is signed out."""
+    """The session gets a new token, and the old one stops working."""
     first = await identity.visit(scope())
     begun = await first.sign_in(EMAIL, PASSWORD)
     token = value_of(first, SESSION)
@@ -180,7 +180,7 @@ async def test_a_changed_password_keeps_the_browser_signed_in(identity: Identity
 
 
 async def test_signing_out_after_a_changed_password_in_the_same_document_ends_the_session(identity: Identity) -> None:
-    """What goes on is the session under its new value, so that is the one to end."""
+    """The session to end is the one with the new token."""
     visit = await identity.visit(scope())
     begun = await visit.sign_in(EMAIL, PASSWORD)
     await visit.change_password(begun, PASSWORD, "a password of her own")
@@ -193,7 +193,7 @@ async def test_signing_out_after_a_changed_password_in_the_same_document_ends_th
 
 @pytest.mark.parametrize("value", ["", "5" * 64, "nonsense", "é", "%00", "x" * 5000])
 async def test_a_value_that_was_not_issued_here_is_nobodys(identity: Identity, value: str) -> None:
-    """And it is not taken for a session at the next sign-in."""
+    """Such a value is neither a session nor kept at the next sign-in."""
     visit = await identity.visit(scope(keydesk_session=value, keydesk_device=value))
 
     assert visit.signed_in is None
@@ -202,7 +202,7 @@ async def test_a_value_that_was_not_issued_here_is_nobodys(identity: Identity, v
 
 
 async def test_an_api_key_signs_nobody_in(identity: Identity) -> None:
-    """Only the cookie is looked at."""
+    """Only the cookie is read, not the Authorization header."""
     first = await identity.visit(scope())
     await first.sign_in(EMAIL, PASSWORD)
     asked = scope()
@@ -214,7 +214,7 @@ async def test_an_api_key_signs_nobody_in(identity: Identity) -> None:
 async def test_a_sessions_use_is_noted_beside_the_request(
     identity: Identity, clock: Clock, checker: PasswordChecker
 ) -> None:
-    """Once a minute, so that a session in use does not end after twelve hours."""
+    """The use is stored at most once a minute, so that a session in use does not end."""
     first = await identity.visit(scope())
     begun = await first.sign_in(EMAIL, PASSWORD)
     token = value_of(first, SESSION)
@@ -232,7 +232,7 @@ async def test_a_sessions_use_is_noted_beside_the_request(
 async def test_what_can_not_be_noted_fails_no_request(
     database: Database, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log says so, without a line for each request; a minute later it is tried again."""
+    """The failure is logged, and storing is tried again a minute later."""
     seen, tried = LastSeenWriter(database), []
 
     async def fails(*_: object, **__: object) -> None:
@@ -264,7 +264,7 @@ async def test_what_can_not_be_noted_fails_no_request(
     ],
 )
 def test_cookies_are_read_as_browsers_send_them(lines: list[bytes], cookies: dict[str, str]) -> None:
-    """In one line or several; of a name that is there twice, the first."""
+    """Cookies can come in several headers. Of a repeated name, the first one counts."""
     sent = [(b"host", b"keys.example"), *((b"cookie", line) for line in lines)]
 
     assert read_cookies(sent) == cookies

@@ -1,4 +1,4 @@
-"""By what right a stream goes on: the session it was asked in, and what its person was then."""
+"""A stream's right to go on: its session, and its person's roles when it began."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -32,14 +32,14 @@ OFTEN = replace(PATIENT, recheck_seconds=0.01)
 
 @dataclass
 class Asking(Asker):
-    """The context of one request, with who asks it."""
+    """The context of one request, with the identity of its browser."""
 
     visit: RequestIdentity | None = None
 
 
 @dataclass
 class House:
-    """An application whose streams go on by the right of real sessions, in a world where all have one password."""
+    """An application whose streams depend on real sessions. Everybody has the same password."""
 
     world: World
     database: Database
@@ -48,18 +48,18 @@ class House:
     source: Source = field(default_factory=Source)
 
     async def visit(self, cookie: str = "") -> RequestIdentity:
-        """A request of a browser that has this cookie."""
+        """A request with this cookie."""
         return await self.identity.visit({"headers": [(b"cookie", cookie.encode())], "client": ("203.0.113.7", 4711)})
 
     async def sign_in(self, name: str) -> str:
-        """A browser signs in; gives its cookie."""
+        """Signs in, and returns the session cookie."""
         visit = await self.visit()
         await visit.sign_in(f"{name}@example.com", PASSWORD)
         cookies = SimpleCookie(visit.answer_headers()[0][1].decode())
         return f"keydesk_session={cookies['keydesk_session'].value}"
 
     def listen(self, cookie: str, limits: StreamLimits) -> Listener:
-        """Asks for a stream by it."""
+        """Opens a stream with this cookie."""
         route = graphql_route(
             SCHEMA,
             context=self._context,
@@ -76,7 +76,7 @@ class House:
 
 @pytest.fixture
 async def house(database: Database, clock: Clock) -> AsyncIterator[House]:
-    """On a fresh database."""
+    """An application on a fresh database."""
     hasher = CountingHasher()
     world = await make_world(database, password_hash=hasher.hash(PASSWORD))
     pool, reader = HashingPool(hasher, threads=2, queue_limit=100, name="test"), Reader(database)
@@ -89,7 +89,7 @@ async def house(database: Database, clock: Clock) -> AsyncIterator[House]:
 
 
 def assert_refused(heard: list[Event], source: Source) -> None:
-    """The client knows why the stream is over, and the source is closed."""
+    """Checks that the client got the refusal, and that the source is closed."""
     [refused, complete] = heard
     assert (refused.codes, complete) == (["UNAUTHENTICATED"], COMPLETE)
     assert "data" not in refused.data
@@ -118,7 +118,7 @@ async def change_password_elsewhere(house: House, cookie: str) -> None:
 async def test_a_session_that_ends_in_this_process_ends_its_streams_at_once(
     house: House, end: Callable[[House, str], Awaitable[None]]
 ) -> None:
-    """Without waiting for the next look, by whichever way it ends."""
+    """Every way to end the session ends the stream without waiting for the next check."""
     cookie = await house.sign_in("grace")
     listener = house.listen(cookie, PATIENT)
     await listener.until(lambda heard: bool(heard.pieces))
@@ -129,7 +129,7 @@ async def test_a_session_that_ends_in_this_process_ends_its_streams_at_once(
 
 
 async def test_what_others_do_ends_no_stream(house: House) -> None:
-    """Nor what the person does in another session, nor their new password, which keeps this session."""
+    """Other people, other sessions of the person, and their own change of password do not end the stream."""
     cookie, elsewhere = await house.sign_in("grace"), await house.sign_in("grace")
     listener = house.listen(cookie, OFTEN)
     await listener.until(lambda heard: bool(heard.pieces))
@@ -177,7 +177,7 @@ async def unused_for_long(house: House, elsewhere: Database) -> None:
 async def test_what_another_process_changes_ends_streams_at_the_next_look(
     house: House, database_address: str, end: Callable[[House, Database], Awaitable[None]]
 ) -> None:
-    """A removal, another role or other agents, a new password by the operator; and the session's own end."""
+    """A removal, another role, other agents, a new password, and an expired session end the stream."""
     elsewhere = Database(database_address)
     listener = house.listen(await house.sign_in("grace"), OFTEN)
     await listener.until(lambda heard: bool(heard.pieces))
@@ -190,7 +190,7 @@ async def test_what_another_process_changes_ends_streams_at_the_next_look(
 
 
 async def test_what_another_process_changed_is_seen_before_the_next_event(house: House, database_address: str) -> None:
-    """No event is sent after the change, however seldom it is looked beside them."""
+    """The right is checked before each event, so no event is sent after the change."""
     elsewhere = Database(database_address)
     listener = house.listen(await house.sign_in("grace"), PATIENT)
     await listener.until(lambda heard: bool(heard.pieces))
@@ -204,7 +204,7 @@ async def test_what_another_process_changed_is_seen_before_the_next_event(house:
 
 
 async def test_the_signed_out_and_those_with_a_one_time_password_have_no_streams(house: House) -> None:
-    """They are told which, and nothing begins."""
+    """Both get their refusal, and no stream begins."""
     anonymous = await house.visit()
     visit = await house.visit(await house.sign_in("ada"))
     assert visit.signed_in is not None

@@ -1,4 +1,4 @@
-"""Where a request came from, whoever says what about it."""
+"""The client's address, from the connection and from forwarding headers."""
 
 import ipaddress
 import logging
@@ -53,7 +53,7 @@ def address_of(
     ],
 )
 def test_x_forwarded_for_is_read_from_the_right_past_trusted_proxies(value: str, address: str) -> None:
-    """To the first that is not trusted; where that is no address, what was before it is the last that is believed."""
+    """The first untrusted address from the right counts. Before an invalid one, the last trusted hop counts."""
     assert address_of(("x-forwarded-for", value)) == address
 
 
@@ -92,12 +92,12 @@ def test_x_forwarded_for_is_read_from_the_right_past_trusted_proxies(value: str,
     ],
 )
 def test_forwarded_is_read_the_same_way_and_only_where_it_is_well_formed(value: str, address: str) -> None:
-    """RFC 7239 to the letter, from the right: a quotation mark that a client left open can't hide the client."""
+    """Forwarded is parsed from the right by RFC 7239, so an open quotation mark of a client can't hide its address."""
     assert address_of(("forwarded", value)) == address
 
 
 def test_a_header_may_come_in_several_lines() -> None:
-    """They are one list, in their order; a line of Forwarded that is malformed spoils no other."""
+    """Several headers of a name are one list. A malformed line of Forwarded does not affect the others."""
     assert address_of(("x-forwarded-for", STRANGER), ("x-forwarded-for", CLIENT)) == CLIENT
     assert address_of(("forwarded", f"for={CLIENT}"), ("forwarded", f"for={INNER_PROXY}")) == CLIENT
     assert address_of(("forwarded", 'for="'), ("forwarded", f"for={CLIENT}")) == CLIENT
@@ -113,14 +113,14 @@ ADDED = {
 
 @pytest.mark.parametrize("added", ADDED["forwarded"])
 def test_a_client_does_not_hide_by_adding_forwarded_to_what_most_proxies_write(added: str) -> None:
-    """Nearly all proxies write X-Forwarded-For and pass Forwarded on as the client sent it."""
+    """Most proxies write X-Forwarded-For, and pass on the client's Forwarded unchanged."""
     assert address_of(XFF_FROM_PROXY, ("forwarded", added)) == CLIENT
     assert address_of(XFF_FROM_PROXY, ("forwarded", added), header="x-forwarded-for") == CLIENT
 
 
 @pytest.mark.parametrize("added", ADDED["x-forwarded-for"])
 def test_where_proxies_write_forwarded_a_client_can_neither_forge_nor_hide(added: str) -> None:
-    """The operator says so once; without that, what differs is both ignored after Forwarded has come alone."""
+    """With KEYDESK_FORWARDED_HEADER, X-Forwarded-For is ignored. Without it, headers that disagree are both ignored."""
     assert address_of(FORWARDED_FROM_PROXY, ("x-forwarded-for", added), header="forwarded") == CLIENT
 
     addresses = Addresses(TRUSTED)
@@ -129,7 +129,7 @@ def test_where_proxies_write_forwarded_a_client_can_neither_forge_nor_hide(added
 
 
 def test_two_headers_that_agree_are_believed_whoever_came_before() -> None:
-    """Proxies that write both are known to say the same in both."""
+    """If both headers have the same address, it is used."""
     addresses = Addresses(TRUSTED)
 
     addresses.of(encoded(FORWARDED_FROM_PROXY), PROXY)
@@ -138,13 +138,13 @@ def test_two_headers_that_agree_are_believed_whoever_came_before() -> None:
 
 
 def test_each_header_is_ignored_where_the_operator_names_the_other() -> None:
-    """A proxy that strips nothing can't be used to bring in the header that it does not write."""
+    """The header that the setting does not name is ignored, in case the proxy passes it on."""
     assert address_of(FORWARDED_FROM_PROXY, header="x-forwarded-for") == PROXY
     assert address_of(XFF_FROM_PROXY, header="forwarded") == PROXY
 
 
 def test_forwarded_alone_is_said_in_the_log_once_with_the_setting(caplog: pytest.LogCaptureFixture) -> None:
-    """And not where the setting is there, nor for peers that nobody trusts."""
+    """The warning names the setting. It is not written with the setting, or for untrusted peers."""
     addresses = Addresses(TRUSTED)
 
     with caplog.at_level(logging.WARNING, logger="keydesk.addresses"):
@@ -166,20 +166,20 @@ def test_forwarded_alone_is_said_in_the_log_once_with_the_setting(caplog: pytest
     [(STRANGER, STRANGER), ("::ffff:198.51.100.9", STRANGER), ("fe80::1%eth0", "fe80::1"), (None, None)],
 )
 def test_whom_nobody_trusts_is_not_believed(header: tuple[str, str], peer: str | None, address: str | None) -> None:
-    """Their own address counts, whatever they say."""
+    """The forwarding headers of an untrusted peer are ignored."""
     assert address_of(header, peer=peer) == address
 
 
 @pytest.mark.parametrize("peer", [STRANGER, None, "/run/gateway.sock"])
 def test_the_gateway_is_believed_wherever_it_comes_from(peer: str | None) -> None:
-    """Its token shows who it is; further hops are believed only from trusted proxies."""
+    """The gateway's token is enough for one hop. Further hops must be trusted proxies."""
     assert address_of(("x-forwarded-for", CLIENT), peer=peer, gateway=True) == CLIENT
     assert address_of(("x-forwarded-for", f"{CLIENT}, {INNER_PROXY}"), peer=peer, gateway=True) == CLIENT
     assert address_of(("x-forwarded-for", f"{STRANGER}, {CLIENT}"), peer=peer, gateway=True) == CLIENT
 
 
 def test_headers_from_strangers_are_said_in_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
-    """With the peer's address and the setting to change, and nothing of what was sent."""
+    """The warning has the peer's address and the setting, and nothing of the headers."""
     addresses = Addresses(TRUSTED)
 
     with caplog.at_level(logging.WARNING, logger="keydesk.addresses"):
@@ -198,7 +198,7 @@ def test_headers_from_strangers_are_said_in_the_log_once(caplog: pytest.LogCaptu
 
 @given(st.lists(st.tuples(st.sampled_from([b"forwarded", b"x-forwarded-for"]), st.binary(max_size=60))), st.booleans())
 def test_whatever_is_sent_the_answer_is_an_address(headers: list[tuple[bytes, bytes]], gateway: bool) -> None:
-    """In its normal form, and never an exception."""
+    """The result is a normalized address for any headers."""
     address = Addresses(TRUSTED).of(headers, PROXY, gateway=gateway)
 
     assert address is not None
@@ -230,7 +230,7 @@ def test_whatever_is_sent_the_answer_is_an_address(headers: list[tuple[bytes, by
 def test_a_header_of_two_megabytes_costs_what_a_dozen_hops_cost(
     header: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counted, not timed: how many texts are taken for an address, and how many bytes of the header are looked at."""
+    """The number of parsed addresses and of read bytes is limited. This counts instead of measuring time."""
     parsed: list[str | None] = []
 
     def seen(text: str) -> str | None:
@@ -249,7 +249,7 @@ def test_a_header_of_two_megabytes_costs_what_a_dozen_hops_cost(
 
 
 class Counted(bytes):
-    """Counts what is cut out of it, and how often something is looked for in it."""
+    """Counts the bytes that are cut out of it, and the searches in it."""
 
     copied_bytes = 0
     searches = 0
@@ -267,7 +267,7 @@ class Counted(bytes):
 @pytest.mark.parametrize(("header", "prefix"), [("x-forwarded-for", ""), ("forwarded", "for=")])
 @pytest.mark.parametrize("is_one_line", [True, False])
 def test_no_more_than_a_dozen_trusted_hops_are_followed(header: str, prefix: str, is_one_line: bool) -> None:
-    """The twelfth is the answer where more follow: no site has as many proxies."""
+    """After twelve trusted hops, the twelfth is the result."""
     hops = [f"{prefix}{CLIENT}", *(f"{prefix}10.0.1.{number}" for number in range(20, 0, -1))]
     headers = [(header, ", ".join(hops))] if is_one_line else [(header, hop) for hop in hops]
 
@@ -296,7 +296,7 @@ def first_untrusted(hops: list[str]) -> str | None:
 
 @given(WRITTEN)
 def test_x_forwarded_for_is_read_as_a_simple_reference_reads_it(lines: list[list[str]]) -> None:
-    """However the hops are spread over lines."""
+    """The result does not depend on how the hops are spread over headers."""
     headers = [("x-forwarded-for", ", ".join(line)) for line in lines]
 
     assert address_of(*headers) == first_untrusted([hop for line in lines for hop in line])
@@ -304,7 +304,7 @@ def test_x_forwarded_for_is_read_as_a_simple_reference_reads_it(lines: list[list
 
 @given(WRITTEN, INVENTED, st.text(st.sampled_from('ab",;\\='), max_size=12))
 def test_forwarded_is_read_as_a_simple_reference_reads_it(lines: list[list[str]], invented: str, host: str) -> None:
-    """Whatever a client sent before it, and whatever host it asked for: proxies escape what they quote."""
+    """The result does not depend on what the client sent before, since proxies escape quoted values."""
     quoted = host.replace("\\", "\\\\").replace('"', '\\"')
     elements = [[f'for="{f"[{hop}]" if ":" in hop else hop}";host="{quoted}"' for hop in line] for line in lines]
     written = [", ".join(line) for line in elements]
@@ -313,5 +313,5 @@ def test_forwarded_is_read_as_a_simple_reference_reads_it(lines: list[list[str]]
 
     assert address_of(*[("forwarded", line) for line in written]) == told
     if told is not None and not any(ipaddress.ip_address(told) in network for network in TRUSTED):
-        # Somebody who is not trusted wrote what is further left.
+        # An untrusted client wrote what is further left.
         assert address_of(*[("forwarded", line) for line in [f"{invented},{written[0]}", *written[1:]]]) == told

@@ -1,4 +1,4 @@
-"""Which names are settings, which are nearly one, and values that come from files."""
+"""Names of settings, names that look like settings, and values from files."""
 
 import os
 from pathlib import Path
@@ -39,7 +39,7 @@ NAMES = [each.name for each in KNOWN]
     ],
 )
 def test_a_name_close_to_a_setting_stops_the_start(name: str, meant: str) -> None:
-    """Ignored, it would leave the default in force: another database, or no check at all."""
+    """If the name were ignored, the default would be used: another database, or no check at all."""
     with pytest.raises(SettingsError) as refused:
         read_settings({name: "true"})
 
@@ -60,7 +60,7 @@ def test_a_name_close_to_a_setting_stops_the_start(name: str, meant: str) -> Non
     ],
 )
 def test_another_name_is_warned_of(name: str) -> None:
-    """It may be of a newer version, or somebody else's; the server starts all the same."""
+    """The name may belong to a newer version or to something else, so the server starts with a warning."""
     settings, problems, warnings = read_with_warnings({name: "8080"})
 
     assert settings is not None
@@ -86,13 +86,13 @@ def test_another_name_is_warned_of(name: str) -> None:
     ],
 )
 def test_names_of_others_are_left_alone(name: str, value: str) -> None:
-    """What Kubernetes sets for a Service of this name, what callers call their key, and what is not set."""
+    """Variables of Kubernetes and of callers, and empty variables, are ignored."""
     assert read_with_warnings({name: value})[1:] == ([], [])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_setting_is_taken_for_another(name: str) -> None:
-    """Each known name is itself, and so is the same with _FILE."""
+    """No known name, with or without _FILE, is taken for a misspelling of another."""
     settings, problems, warnings = read_with_warnings({name: "1", f"{name}_FILE": "/nowhere"})
 
     assert settings is None
@@ -101,7 +101,7 @@ def test_no_setting_is_taken_for_another(name: str) -> None:
 
 
 def test_every_wrong_setting_is_reported_at_once() -> None:
-    """One start says all that there is to mend."""
+    """One start reports all wrong settings."""
     with pytest.raises(SettingsError) as refused:
         read_settings({"KEYDESK_LOG": "loud", "KEYDESK_SECRET_KEY": "short", "KEYDESK_METRIC": "true"})
 
@@ -118,7 +118,7 @@ def file_of(folder: Path, content: bytes) -> str:
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n", "\n\n"])
 def test_a_setting_may_come_from_a_file(tmp_path: Path, ending: str) -> None:
-    """What an editor or a tool put at the end of the line does not count."""
+    """Line ends at the end of the file are ignored."""
     path = file_of(tmp_path, f"{SECRET_KEY}{ending}".encode())
 
     read = read_settings({"KEYDESK_SECRET_KEY_FILE": path})
@@ -129,7 +129,7 @@ def test_a_setting_may_come_from_a_file(tmp_path: Path, ending: str) -> None:
 
 @pytest.mark.parametrize("each", KNOWN, ids=NAMES)
 def test_every_setting_may_come_from_a_file(tmp_path: Path, each: Known) -> None:
-    """Not secrets alone, so that nobody has to remember which."""
+    """All settings can come from files, not only secrets."""
     name = each.name
     value = {
         "KEYDESK_SECRET_KEY": SECRET_KEY,
@@ -163,7 +163,7 @@ def test_every_setting_may_come_from_a_file(tmp_path: Path, each: Known) -> None
     ],
 )
 def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
-    """The sentence names the variable and says what is wrong, without the content and the path."""
+    """The message names the variable and the problem, and has neither content nor path."""
     path = file_of(tmp_path, content)
 
     with pytest.raises(SettingsError) as refused:
@@ -176,7 +176,7 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: by
 
 
 def test_a_file_that_is_no_file_is_refused(tmp_path: Path) -> None:
-    """Nothing there, a folder, and a pipe, which would be waited for and be empty for the next process."""
+    """Missing files, folders, pipes and devices are refused. A pipe would block, and be empty for the next process."""
     os.mkfifo(tmp_path / "pipe")
 
     for path in (tmp_path / "nothing", tmp_path, tmp_path / "pipe", Path("/dev/null"), SECRET_KEY):
@@ -189,7 +189,7 @@ def test_a_file_that_is_no_file_is_refused(tmp_path: Path) -> None:
 def test_a_secret_that_everybody_can_read_is_warned_of(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int, is_warned: bool
 ) -> None:
-    """By doctor, as a line; a setting that is no secret may lie open."""
+    """doctor warns of a readable file, for secrets only."""
     path = Path(file_of(tmp_path, SECRET_KEY.encode()))
     path.chmod(mode)
     monkeypatch.delenv("KEYDESK_SECRET_KEY")
@@ -208,7 +208,7 @@ def test_a_secret_that_everybody_can_read_is_warned_of(
 
 
 def test_commands_tell_of_names_that_are_none(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On standard error, so that a script's answer stays as it is; one that is close to a setting refuses."""
+    """Commands warn on standard error. A name close to a setting refuses the command."""
     monkeypatch.setenv("KEYDESK_WORKERS", "4")
     warned = keydesk("organization", "list", "--json")
     monkeypatch.setenv("KEYDESK_DB_URL", "postgresql://h/d")
@@ -224,7 +224,7 @@ def test_commands_tell_of_names_that_are_none(keydesk: Keydesk, monkeypatch: pyt
 
 
 def test_several_workers_read_the_same_files(database_address: str, tmp_path: Path) -> None:
-    """Each is a process of its own, and starts with what the first one was given."""
+    """Each worker process gets the same settings from the same files."""
     values = {
         "KEYDESK_SECRET_KEY": SECRET_KEY,
         "KEYDESK_DATABASE_URL": database_address,
@@ -254,7 +254,7 @@ NEWER = """
 
 @pytest.mark.parametrize("name", NEWER.split())
 def test_a_setting_of_a_newer_version_is_taken_for_no_misspelling(name: str) -> None:
-    """Going back a version must not stop the start."""
+    """After going back a version, settings of the newer one must not stop the start."""
     settings, problems, warnings = read_with_warnings({f"KEYDESK_{name}": "x"})
 
     assert settings is not None
@@ -273,7 +273,7 @@ def test_a_setting_of_a_newer_version_is_taken_for_no_misspelling(name: str) -> 
     ],
 )
 def test_a_guess_is_only_made_for_a_name_that_is_alike(name: str, guess: str | None) -> None:
-    """The beginning that all names have in common makes no name likely."""
+    """The common prefix of all names does not make a name similar."""
     _, problems, warnings = read_with_warnings({"KEYDESK_SECRET_KEY": SECRET_KEY, name: "x"})
 
     assert problems == []

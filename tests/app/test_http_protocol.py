@@ -1,4 +1,4 @@
-"""The bound on a request's head: what is within it passes, what goes on without end is hung up on."""
+"""The limit of a request's head: smaller heads pass, larger ones end the connection."""
 
 import socket
 import time
@@ -20,22 +20,22 @@ POSTED = BEGINNING.replace(b"GET", b"POST")
 
 
 class DeafGate(BrokenGate):
-    """Knows no key."""
+    """A verifier for which every key is invalid."""
 
     async def verify(self, key: str, wanted: RequestedAgent) -> Verdict:
-        """Invalid."""
+        """Returns `invalid_key`."""
         return Verdict(Outcome.INVALID_KEY, "")
 
 
 @pytest.fixture
 def address() -> Iterator[tuple[str, int]]:
-    """Where a door is served within the bound."""
+    """The address of an endpoint behind the limit."""
     with served(VerifyEndpoint(DeafGate(), public_url=PUBLIC_URL), http=BoundedHttp) as address:
         yield address
 
 
 def trickle(address: tuple[str, int], beginning: bytes, endless: bytes, pieces: int) -> bytes:
-    """What is answered to a beginning that goes on piece by piece, each of which is read before the next is sent."""
+    """Sends a beginning and then pieces without end, and returns the first answer."""
     with socket.create_connection(address, 30) as connection:
         connection.sendall(beginning)
         connection.settimeout(0.05)
@@ -59,7 +59,7 @@ def trickle(address: tuple[str, int], beginning: bytes, endless: bytes, pieces: 
     ],
 )
 def test_a_head_without_an_end(address: tuple[str, int], beginning: bytes, endless: bytes) -> None:
-    """431 as soon as it is beyond the bound, whatever is long in it, and the connection is closed."""
+    """Beyond the limit the answer is 431, whatever part is long, and the connection is closed."""
     within = trickle(address, beginning, endless, HEAD_BYTES_AT_MOST // PIECE - 1)
     beyond = trickle(address, beginning, endless, HEAD_BYTES_AT_MOST // PIECE + 3)
 
@@ -70,7 +70,7 @@ def test_a_head_without_an_end(address: tuple[str, int], beginning: bytes, endle
 
 @pytest.mark.parametrize("endless", [b"a", b"X: a\r\n"])
 def test_trailers_without_an_end(address: tuple[str, int], endless: bytes) -> None:
-    """After a body in chunks, they are as bounded: nothing is waited for once the answer is there."""
+    """Trailers after a chunked body are limited, too: after the answer the connection is closed."""
     beginning = POSTED + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: "
     with socket.create_connection(address, 30) as connection:
         connection.sendall(beginning)
@@ -89,7 +89,7 @@ def test_trailers_without_an_end(address: tuple[str, int], endless: bytes) -> No
 
 
 def test_megabytes_at_once(address: tuple[str, int]) -> None:
-    """They are refused in whatever pieces they come, and the next request is served."""
+    """Megabytes in one piece are refused with 431, and the next request is served."""
     for header in (b"X-API-Key: " + b"a" * 5_000_000, b"a:b\r\n" * 380_000 + b"a:b"):
         refused = exchange(address, BEGINNING + header + b"\r\n\r\n")
 
@@ -99,7 +99,7 @@ def test_megabytes_at_once(address: tuple[str, int]) -> None:
 
 @pytest.mark.parametrize("size", [1000, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES, 200_000])
 def test_a_piece_of_any_size_is_parsed_whole(address: tuple[str, int], size: int) -> None:
-    """Two requests in one piece, with a body across the places where the server cuts it."""
+    """Two requests in one piece are both answered, wherever the server splits the piece."""
     body = POSTED + b"Content-Length: %d\r\n\r\n" % size + b"a" * size
     with socket.create_connection(address, 30) as connection:
         connection.sendall(body + BEGINNING + b"X-API-Key: a\r\n\r\n")
@@ -111,7 +111,7 @@ def test_a_piece_of_any_size_is_parsed_whole(address: tuple[str, int], size: int
 
 
 def test_what_is_within_the_bound(address: tuple[str, int]) -> None:
-    """Long headers, a long body and a head in small pieces are all answered, one after another."""
+    """Long headers, long bodies and heads in small pieces are answered."""
     long = BEGINNING + b"Cookie: " + b"a" * (HEAD_BYTES_AT_MOST // 2) + b"\r\n\r\n"
     body = POSTED + b"Content-Length: 1000000\r\nConnection: close\r\n\r\n" + b"a" * 1_000_000
     many = [long] * 5 + [body]

@@ -1,4 +1,4 @@
-"""What one client may take of the server: time to send a request, time to read an answer, and connections."""
+"""Limits for one client: time to send a request, time to read an answer, and connections."""
 
 import ipaddress
 import socket
@@ -22,7 +22,7 @@ GIVE_UP_SECONDS = 30
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Reads the body, and answers; `/large` with more than a socket holds."""
+    """Reads the body and answers; `/large` with more than a socket's buffer holds."""
     while (await receive()).get("more_body"):
         pass
     body = b"a" * 50_000_000 if scope["path"] == "/large" else b"ok"
@@ -31,13 +31,13 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 def serving(bounds: Bounds) -> Any:
-    """A server within these bounds, for the block."""
+    """A server with these limits."""
     return served(application, http=partial(BoundedHttp, bounds=bounds))
 
 
 @pytest.fixture
 def impatient() -> Iterator[tuple[str, int]]:
-    """Where nobody is waited for."""
+    """A server with short deadlines."""
     with serving(Bounds(deadlines=SOON)) as address:
         yield address
 
@@ -47,7 +47,7 @@ def connect(address: tuple[str, int]) -> socket.socket:
 
 
 def to_the_end(connection: socket.socket) -> bytes:
-    """All that is received until the server closes."""
+    """Reads until the server closes the connection."""
     received = b""
     with suppress(ConnectionResetError):
         while part := connection.recv(65536):
@@ -69,7 +69,7 @@ def to_the_end(connection: socket.socket) -> bytes:
     ],
 )
 def test_half_a_request_ends_the_connection(impatient: tuple[str, int], sent: bytes, answer: bytes) -> None:
-    """With 408 (RFC 9110, 15.5.9) where there was something to answer."""
+    """The answer is 408 (RFC 9110, 15.5.9) if a request had begun."""
     with connect(impatient) as connection:
         connection.sendall(sent)
         received = to_the_end(connection)
@@ -79,7 +79,7 @@ def test_half_a_request_ends_the_connection(impatient: tuple[str, int], sent: by
 
 
 def test_half_a_request_on_a_connection_that_was_used(impatient: tuple[str, int]) -> None:
-    """Its first request is answered; the deadline is each request's own."""
+    """The first request is answered. The deadline is for each request."""
     with connect(impatient) as connection:
         connection.sendall(HEAD + b"\r\n" + HEAD)
         received = to_the_end(connection)
@@ -90,7 +90,7 @@ def test_half_a_request_on_a_connection_that_was_used(impatient: tuple[str, int]
 
 @pytest.mark.parametrize("beginning", [HEAD + b"X: ", BODY_TO_COME[:-5]])
 def test_a_trickle_gains_no_time(impatient: tuple[str, int], beginning: bytes) -> None:
-    """The deadline is for the whole: it does not begin again with each byte."""
+    """The deadline is for the whole request, and does not start again with each byte."""
     is_closed = False
     with connect(impatient) as connection:
         connection.sendall(beginning)
@@ -111,7 +111,7 @@ def test_a_trickle_gains_no_time(impatient: tuple[str, int], beginning: bytes) -
 
 
 def test_whole_requests_in_pieces_are_answered() -> None:
-    """Nobody who sends what is asked meets a deadline."""
+    """Complete requests in small pieces are answered."""
     with serving(Bounds(deadlines=NEVER)) as address, connect(address) as connection:
         for request in (HEAD + b"\r\n", BODY_TO_COME + b"67890") * 3:
             for place in range(0, len(request), 9):
@@ -120,7 +120,7 @@ def test_whole_requests_in_pieces_are_answered() -> None:
 
 
 def test_a_client_that_does_not_read_is_dropped(impatient: tuple[str, int]) -> None:
-    """An answer that nobody takes does not stay for ever."""
+    """If the client does not read its answer, the connection is closed."""
     with connect(impatient) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: keys.example\r\n\r\n")
@@ -137,7 +137,7 @@ def test_a_client_that_does_not_read_is_dropped(impatient: tuple[str, int]) -> N
 
 
 def test_connections_of_one_address_are_bounded() -> None:
-    """Beyond the bound they are closed at once; one that ends makes room."""
+    """A connection over the limit is closed at once. A closed one makes room."""
     bounds = Bounds(places=Places(in_all=100, from_one=3), deadlines=NEVER)
     with serving(bounds) as address, ExitStack() as open_ones:
         first, *_ = [open_ones.enter_context(connect(address)) for _ in range(3)]
@@ -152,7 +152,7 @@ def test_connections_of_one_address_are_bounded() -> None:
 
 
 def is_served_soon(address: tuple[str, int]) -> bool:
-    """Whether a new connection is answered, once the server has noticed that another one ended."""
+    """Whether a new connection is answered, after the server has noticed the end of another."""
     for _ in range(200):
         with connect(address) as connection, suppress(ConnectionError):
             connection.sendall(HEAD + b"\r\n")
@@ -162,7 +162,7 @@ def is_served_soon(address: tuple[str, int]) -> bool:
 
 
 def test_places_by_address() -> None:
-    """An IPv6 network counts as one address; a trusted proxy counts only in all."""
+    """An IPv6 network counts as one address. Trusted proxies only count against the total."""
     proxies = (ipaddress.ip_network("10.0.0.0/8"),)
     places = Places(in_all=8, from_one=2, exempt=proxies)
 
@@ -179,7 +179,7 @@ def test_places_by_address() -> None:
 
 
 def test_places_that_were_given_back_can_be_taken() -> None:
-    """Also by an address that had all it may have."""
+    """A returned place can be taken again, also by an address at its limit."""
     places = Places(in_all=2, from_one=1)
     for _ in range(10):
         assert places.take("192.0.2.1") is None
@@ -190,7 +190,7 @@ def test_places_that_were_given_back_can_be_taken() -> None:
 
 
 def test_what_strangers_cause_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """However often they do it."""
+    """Each kind of closed connection is logged once, however often it happens."""
     log = ClosedLog()
     for _ in range(1000):
         log.note("not a valid HTTP request")
@@ -203,7 +203,7 @@ def test_what_strangers_cause_is_one_line_in_the_log(caplog: pytest.LogCaptureFi
 
 
 def test_a_thousand_malformed_requests_are_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Over real connections, upgrades among them."""
+    """Malformed requests and upgrades on real connections are logged once."""
     bounds = Bounds(deadlines=NEVER)
     with serving(bounds) as address:
         for number in range(300):

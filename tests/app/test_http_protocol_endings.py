@@ -1,4 +1,4 @@
-"""How connections end: by a stop of the server, by a client that goes, and after bytes that nobody reads."""
+"""The end of connections: at a stop of the server, after a client leaves, and after unread bytes."""
 
 import asyncio
 import socket
@@ -21,14 +21,14 @@ OK = b"GET /ok HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
 class Application:
-    """Answers by path: `/early` with the body unread, `/slow` once `go_on` is set."""
+    """Answers by path: `/early` without reading the body, `/slow` once `go_on` is set."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.go_on = threading.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """One request."""
+        """Answers one request."""
         path = scope["path"]
         self.asked.append(path)
         while path != "/early" and (await receive()).get("more_body"):
@@ -42,23 +42,23 @@ class Application:
 
 @pytest.fixture
 def application() -> Application:
-    """What is served."""
+    """The served application."""
     return Application()
 
 
 class Watched(BoundedHttp):
-    """Can be looked at from outside."""
+    """A protocol whose instances the test can look at."""
 
     living: ClassVar[list["Watched"]] = []
 
     def connection_made(self, transport: Any) -> None:
-        """Is remembered."""
+        """Records the instance."""
         super().connection_made(transport)
         Watched.living.append(self)
 
 
 def serving(application: Application, **deadlines: float) -> Any:
-    """A server with these deadlines, for the block."""
+    """A server with these deadlines."""
     Watched.living.clear()
     generous = {"head": 3600.0, "body": 3600.0, "unread": 3600.0, "last_words": 3600.0}
     bounds = Bounds(deadlines=Deadlines(**(generous | deadlines)))
@@ -70,7 +70,7 @@ def connect(address: tuple[str, int]) -> socket.socket:
 
 
 def to_the_end(connection: socket.socket) -> bytes:
-    """All that is received until the server closes."""
+    """Reads until the server closes the connection."""
     received = b""
     while part := connection.recv(65536):
         received += part
@@ -78,7 +78,7 @@ def to_the_end(connection: socket.socket) -> bytes:
 
 
 def until_true(condition: Any) -> bool:
-    """Whether it is soon."""
+    """Whether the condition becomes true in time."""
     end = time.monotonic() + GIVE_UP_SECONDS
     while time.monotonic() < end:
         if condition():
@@ -90,7 +90,7 @@ def until_true(condition: Any) -> bool:
 def test_half_a_head_at_a_stop_is_told_that_it_is_late(
     application: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With 408, and without an error in the log."""
+    """The answer is 408, and no error is logged."""
     with ExitStack() as stack:
         with serving(application, last_words=0.2) as address:
             used, fresh = (stack.enter_context(connect(address)) for _ in range(2))
@@ -108,7 +108,7 @@ def test_half_a_head_at_a_stop_is_told_that_it_is_late(
 def test_a_request_that_was_begun_before_a_stop_is_answered(
     application: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Or it is not carried out: never one without the other."""
+    """A request that is completed during the stop is executed and answered."""
     received = []
 
     def finish(connection: socket.socket) -> None:
@@ -135,7 +135,7 @@ def test_a_request_that_was_begun_before_a_stop_is_answered(
 
 
 def test_a_trickle_does_not_hold_up_a_stop(application: Application) -> None:
-    """Each byte once gave it the time of a whole body again."""
+    """The deadline at a stop does not start again with each byte."""
 
     def trickle(connection: socket.socket) -> None:
         with suppress(OSError):
@@ -158,7 +158,7 @@ def test_a_trickle_does_not_hold_up_a_stop(application: Application) -> None:
 
 
 def test_a_body_that_ends_after_its_answer_leaves_the_connection_idle(application: Application) -> None:
-    """For as long as any idle connection, not for the time of a head: a proxy may send its next request on it."""
+    """After the rest of the body, the connection has the time of an idle one, since a proxy may reuse it."""
     with serving(application, head=0.2) as address, connect(address) as connection:
         connection.sendall(b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\n")
         assert connection.recv(65536).endswith(b"/early")
@@ -170,7 +170,7 @@ def test_a_body_that_ends_after_its_answer_leaves_the_connection_idle(applicatio
 
 @pytest.mark.parametrize("bad", [b"http://a:99999/", b"http://keys.example"])
 def test_a_bad_address_behind_a_request_does_not_take_its_answer(application: Application, bad: bytes) -> None:
-    """The request before it is whole, and is answered."""
+    """The complete request before it is answered first."""
     with serving(application) as address, connect(address) as connection:
         connection.sendall(OK.replace(b"/ok", b"/slow"))
         assert until_true(lambda: application.asked)
@@ -185,7 +185,7 @@ def test_a_bad_address_behind_a_request_does_not_take_its_answer(application: Ap
 
 @pytest.mark.parametrize("bad", [b"http://a:99999/", b"http://keys.example"])
 def test_a_bad_address_on_a_used_connection_is_refused(application: Application, bad: bytes) -> None:
-    """In words, not by a close."""
+    """The answer is 400 instead of only a closed connection."""
     with serving(application, last_words=0.2) as address, connect(address) as connection:
         connection.sendall(OK)
         connection.recv(65536)
@@ -194,7 +194,7 @@ def test_a_bad_address_on_a_used_connection_is_refused(application: Application,
 
 
 def test_a_reset_leaves_no_timer_behind(application: Application) -> None:
-    """It would keep the connection in memory until it runs."""
+    """A timer would keep the connection in memory."""
     with serving(application) as address:
         with connect(address) as connection:
             connection.sendall(OK)
@@ -207,7 +207,7 @@ def test_a_reset_leaves_no_timer_behind(application: Application) -> None:
 
 @pytest.mark.parametrize("megabytes", [1, 10])
 def test_a_client_that_sends_all_before_it_reads_gets_its_answer(application: Application, megabytes: int) -> None:
-    """As many do, such as Python's http.client."""
+    """The server reads a body that comes with or after its answer, as clients such as Python's http.client send it."""
     length = megabytes * 1_000_000
     with serving(application, last_words=1) as address, connect(address) as connection:
         connection.sendall(b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % length)

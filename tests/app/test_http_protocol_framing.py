@@ -1,4 +1,4 @@
-"""Whose bytes are whose: no byte of a body is read as a request, and an answer is never taken for another request's."""
+"""Request boundaries: no byte of a body is read as a request, and each answer belongs to its own request."""
 
 import asyncio
 import socket
@@ -21,9 +21,8 @@ GIVE_UP_SECONDS = 20
 
 class Application:
     """
-    Answers with what it read, and remembers what it was asked.
-
-    By path: `/early` is answered with the body unread, `/slow` once `go_on` is set, `/begun` in two halves around that.
+    Answers with what it read, and records its requests. By path: `/early` does not read the body, `/slow` answers once
+    `go_on` is called, `/begun` sends half of its answer before that.
     """
 
     def __init__(self) -> None:
@@ -34,13 +33,13 @@ class Application:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def go_on(self) -> None:
-        """Lets the slow ones be answered."""
+        """Lets `/slow` and `/begun` be answered."""
         assert self._loop is not None
         assert self._go_on is not None
         self._loop.call_soon_threadsafe(self._go_on.set)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """One request."""
+        """Answers one request."""
         if self._go_on is None:
             self._go_on, self._loop = asyncio.Event(), asyncio.get_running_loop()
         path = scope["path"]
@@ -72,13 +71,13 @@ class Application:
 
 @pytest.fixture
 def application() -> Application:
-    """What is served."""
+    """The served application."""
     return Application()
 
 
 @pytest.fixture
 def address(application: Application) -> Iterator[tuple[str, int]]:
-    """Where."""
+    """Its address."""
     with served(application, http=BoundedHttp) as address:
         yield address
 
@@ -98,11 +97,11 @@ class Conversation:
         self._socket.close()
 
     def say(self, data: bytes) -> None:
-        """Sends bytes. Raises ConnectionError where the server has closed the connection."""
+        """Sends bytes. Raises ConnectionError if the server has closed the connection."""
         self._socket.sendall(data)
 
     def until(self, mark: bytes) -> bytes:
-        """Reads until the mark was received; everything so far."""
+        """Reads until the mark arrives, and returns everything received."""
         while mark not in self.received:
             part = self._socket.recv(65536)
             assert part, f"closed after {self.received!r}"
@@ -110,7 +109,7 @@ class Conversation:
         return self.received
 
     def to_the_end(self) -> bytes:
-        """Reads until the server closes the connection; everything so far."""
+        """Reads until the server closes, and returns everything received."""
         try:
             while part := self._socket.recv(65536):
                 self.received += part
@@ -135,7 +134,7 @@ UPGRADES = [
 def test_the_body_of_a_request_that_asks_for_an_upgrade_is_its_body(
     address: tuple[str, int], application: Application, upgrade: bytes, framing: bytes, pause: str
 ) -> None:
-    """However it arrives: one answer, of the protocol that was spoken, and then the connection is closed."""
+    """However the bytes arrive, the request gets one answer of HTTP/1.1, and the connection is closed."""
     head = b"POST /read HTTP/1.1\r\n" + HOST + upgrade + framing + b"\r\n"
     body = SMUGGLED if framing == WITH_SMUGGLED else IN_CHUNKS
     whole = head + body + NEXT
@@ -163,7 +162,7 @@ def test_the_body_of_a_request_that_asks_for_an_upgrade_is_its_body(
 
 @pytest.mark.parametrize("upgrade", UPGRADES)
 def test_an_upgrade_without_a_body(address: tuple[str, int], application: Application, upgrade: bytes) -> None:
-    """It is answered, and what comes behind it is not read, not even where the client sent it in one piece."""
+    """The request is answered, and the bytes after it are not read, even if they came with it."""
     with Conversation(address) as conversation:
         conversation.say(b"GET /read HTTP/1.1\r\n" + HOST + upgrade + b"\r\n" + SMUGGLED)
         received = conversation.to_the_end()
@@ -173,7 +172,7 @@ def test_an_upgrade_without_a_body(address: tuple[str, int], application: Applic
 
 
 def test_a_body_padded_with_line_ends_is_a_body(address: tuple[str, int], application: Application) -> None:
-    """Line ends before a request line are skipped by parsers: padding once made the hole reliable."""
+    """Parsers skip line ends before a request line, so padding could hide a smuggled request."""
     body = b"\r\n" * 50 + SMUGGLED
     with Conversation(address) as conversation:
         conversation.say(b"POST /early HTTP/1.1\r\n" + HOST + UPGRADES[0] + b"Content-Length: %d\r\n\r\n" % len(body))
@@ -187,7 +186,7 @@ def test_a_body_padded_with_line_ends_is_a_body(address: tuple[str, int], applic
 
 @pytest.mark.parametrize("target", [b"keys.example:443", b"/read"])
 def test_a_tunnel_is_refused(address: tuple[str, int], application: Application, target: bytes) -> None:
-    """CONNECT: what follows it would be another protocol's."""
+    """CONNECT is refused, since the bytes after it would be of another protocol."""
     with Conversation(address) as conversation:
         conversation.say(b"CONNECT " + target + b" HTTP/1.1\r\n" + HOST + WITH_SMUGGLED + b"\r\n" + SMUGGLED)
         received = conversation.to_the_end()
@@ -210,7 +209,7 @@ def test_a_tunnel_is_refused(address: tuple[str, int], application: Application,
 def test_nothing_is_read_after_the_last_request(
     address: tuple[str, int], application: Application, first: bytes, is_one_piece: bool
 ) -> None:
-    """A request whose answer closes the connection is the last, and has one answer."""
+    """A request whose answer closes the connection is the last one read."""
     with Conversation(address) as conversation:
         conversation.say(first + SMUGGLED if is_one_piece else first)
         if not is_one_piece:
@@ -223,7 +222,7 @@ def test_nothing_is_read_after_the_last_request(
 
 @pytest.mark.parametrize("sent", [b"", SMUGGLED[:10]])
 def test_a_body_that_was_never_asked_for(address: tuple[str, int], application: Application, sent: bytes) -> None:
-    """`Expect: 100-continue` and an answer without 100: the body may come or not, so the connection ends."""
+    """After an answer without 100, the body may or may not come, so the connection is closed."""
     with Conversation(address) as conversation:
         conversation.say(
             b"POST /early HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\n" + WITH_SMUGGLED + b"\r\n" + sent
@@ -238,7 +237,7 @@ def test_a_body_that_was_never_asked_for(address: tuple[str, int], application: 
 
 
 def test_a_body_that_was_asked_for(address: tuple[str, int], application: Application) -> None:
-    """100 and the body: its end is known, so the connection goes on."""
+    """After 100 and the body, the connection goes on."""
     with Conversation(address) as conversation:
         conversation.say(b"POST /read HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\n" + WITH_SMUGGLED + b"\r\n")
         assert conversation.until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
@@ -250,7 +249,7 @@ def test_a_body_that_was_asked_for(address: tuple[str, int], application: Applic
 
 
 def test_trailers_are_no_headers(address: tuple[str, int], application: Application) -> None:
-    """A key or a cookie behind a body was not there when the request was judged."""
+    """Trailers do not become headers, since they come after the request was judged."""
     trailers = b"X-API-Key: late\r\nCookie: late\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n"
     with Conversation(address) as conversation:
         conversation.say(
@@ -265,7 +264,7 @@ def test_trailers_are_no_headers(address: tuple[str, int], application: Applicat
 
 
 def test_a_body_that_the_application_does_not_read(address: tuple[str, int], application: Application) -> None:
-    """Its end is known: it is read and dropped, and the request behind it is answered."""
+    """The body is read and dropped, and the next request is answered."""
     with Conversation(address) as conversation:
         conversation.say(b"POST /early HTTP/1.1\r\n" + HOST + WITH_SMUGGLED + b"\r\n")
         conversation.until(b";")
@@ -277,7 +276,7 @@ def test_a_body_that_the_application_does_not_read(address: tuple[str, int], app
 
 
 def test_an_endless_body_that_the_application_does_not_read(address: tuple[str, int], application: Application) -> None:
-    """There is an end to reading it, too: the connection is closed, with the answer received whole."""
+    """Beyond a limit the unread body is not read any more, and the connection is closed after the answer."""
     length = 50 * UNREAD_BODY_BYTES_AT_MOST
     is_closed = False
     with Conversation(address) as conversation:
@@ -294,7 +293,7 @@ def test_an_endless_body_that_the_application_does_not_read(address: tuple[str, 
 
 
 def test_an_answer_is_read_by_a_client_that_still_sends(address: tuple[str, int]) -> None:
-    """Closing at once would reset the connection, and the client would lose the answer."""
+    """Closing at once would reset the connection and lose the answer."""
     length = UNREAD_BODY_BYTES_AT_MOST // 2
     for _ in range(20):
         with Conversation(address) as conversation:
@@ -310,7 +309,7 @@ def test_an_answer_is_read_by_a_client_that_still_sends(address: tuple[str, int]
 def test_pipelined_requests_are_answered_in_order_and_only_so_many(
     address: tuple[str, int], application: Application
 ) -> None:
-    """Those within the bound are answered; then the connection is closed."""
+    """Requests within the limit are answered in order; then the connection is closed."""
     with Conversation(address) as conversation:
         conversation.say(NEXT * 3000)
         received = conversation.to_the_end()
@@ -325,7 +324,7 @@ def test_pipelined_requests_are_answered_in_order_and_only_so_many(
 def test_garbage_behind_a_request_is_not_answered_in_its_place(
     address: tuple[str, int], application: Application, garbage: bytes
 ) -> None:
-    """The request before it gets its own answer; then the connection is closed, without a word."""
+    """The request before it gets its own answer, and the connection is closed without another."""
     with Conversation(address) as conversation:
         conversation.say(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n")
         while application.asked != ["/slow"]:
@@ -341,7 +340,7 @@ def test_garbage_behind_a_request_is_not_answered_in_its_place(
 def test_a_broken_body_does_not_put_a_second_answer_into_the_first(
     address: tuple[str, int], application: Application
 ) -> None:
-    """Where the answer has begun, it is cut off."""
+    """An answer that has begun is cut off."""
     with Conversation(address) as conversation:
         conversation.say(b"POST /begun HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
         conversation.until(b"/beg")
@@ -357,7 +356,7 @@ def test_a_broken_body_does_not_put_a_second_answer_into_the_first(
     "broken", [b"Transfer-Encoding: gzip\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\nhello\r\n"]
 )
 def test_a_broken_body_has_one_answer(address: tuple[str, int], broken: bytes) -> None:
-    """400, with an id for the log and nothing to sniff, whatever the application was about to say."""
+    """The answer is 400 with a request id and nosniff."""
     with Conversation(address) as conversation:
         conversation.say(b"POST /read HTTP/1.1\r\n" + HOST + broken)
         received = conversation.to_the_end()
@@ -372,7 +371,7 @@ def test_a_broken_body_has_one_answer(address: tuple[str, int], broken: bytes) -
     "piece", [b"0\r\nContent-Length: 5\r\n\r\n", b"0\r\nTransfer-Encoding: x\r\n\r\n", b"no chunk\r\n"]
 )
 def test_a_body_that_breaks_after_its_answer_gets_no_second_one(address: tuple[str, int], piece: bytes) -> None:
-    """A proxy that shares the connection would give the second answer to somebody else."""
+    """A proxy that shares the connection would give a second answer to another client."""
     with Conversation(address) as conversation:
         conversation.say(b"POST /early HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
         conversation.until(b"/early:unread;")
@@ -384,7 +383,7 @@ def test_a_body_that_breaks_after_its_answer_gets_no_second_one(address: tuple[s
 
 @pytest.mark.parametrize("version", [b"0.9", b"2.0", b"1.2"])
 def test_another_version_is_refused(address: tuple[str, int], application: Application, version: bytes) -> None:
-    """The same bytes may mean something else in it."""
+    """Other versions of HTTP are refused, since the same bytes may mean something else."""
     with Conversation(address) as conversation:
         conversation.say(b"GET /read HTTP/" + version + b"\r\n" + HOST + b"Connection: keep-alive\r\n\r\n" + SMUGGLED)
         received = conversation.to_the_end()

@@ -1,4 +1,4 @@
-"""No byte of a body acts as a request: every trick straight at the server, with its answers counted."""
+"""Request smuggling: each trick is sent to the real server, and its answers are counted."""
 
 import re
 import urllib.request
@@ -36,7 +36,7 @@ H2C = UPGRADES["upgrade to h2c"]
 
 @pytest.fixture(scope="module")
 def keydesk(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeydeskBehind]:
-    """As an operator starts it."""
+    """The server as an operator starts it."""
     with keydesk_behind(
         databases.fresh(DATABASE_NUMBER),
         tmp_path_factory.mktemp("keydesk"),
@@ -48,14 +48,14 @@ def keydesk(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def address(keydesk: KeydeskBehind) -> Iterator[tuple[str, int]]:
-    """Where it listens. After the test, nothing that was smuggled has acted."""
+    """The server's address. Checks after the test that no smuggled request was executed."""
     before = acted(keydesk)
     yield keydesk.server.host, keydesk.server.port
     assert acted(keydesk) == before
 
 
 def acted(keydesk: KeydeskBehind) -> int:
-    """How many verifications had a malformed key: only smuggled requests have one."""
+    """The number of verifications with a malformed key. Only smuggled requests have one."""
     with urllib.request.urlopen(f"{keydesk.server.address}/metrics", timeout=30) as answer:
         found = MALFORMED.search(answer.read().decode())
     assert found is not None
@@ -68,7 +68,7 @@ UNFINISHED = {"Expect, no body"}
 
 @pytest.mark.parametrize("trick", [trick for trick in CERTAIN if trick.name not in UNFINISHED], ids=str)
 def test_a_body_is_never_a_request(address: tuple[str, int], trick: Trick) -> None:
-    """One answer, or as many as there are requests, and then the connection is closed or takes the next request."""
+    """There is one answer per request, and then the connection is closed or takes the next request."""
     heard = converse(address, trick)
 
     answers = heard.statuses if heard.closed else heard.statuses[:-1]
@@ -80,7 +80,7 @@ def test_a_body_is_never_a_request(address: tuple[str, int], trick: Trick) -> No
 
 @pytest.mark.parametrize("trick", AMBIGUOUS, ids=str)
 def test_what_may_be_read_in_two_ways(address: tuple[str, int], trick: Trick) -> None:
-    """It is refused and the connection closed, unless HTTP says how it is to be read."""
+    """An ambiguous request is refused and the connection closed, unless HTTP says how to read it."""
     heard = converse(address, trick)
 
     if trick.name in READ:
@@ -115,7 +115,7 @@ CLOSING = [
 
 @pytest.mark.parametrize("trick", CLOSING, ids=str)
 def test_where_the_end_is_in_doubt_the_answer_closes(address: tuple[str, int], trick: Trick) -> None:
-    """One answer that says so, to the request itself, and then the end: nothing that comes later is read."""
+    """The request gets one answer with `Connection: close`, and nothing after it is read."""
     heard = converse(address, trick)
 
     assert len(heard.statuses) == 1, heard
@@ -136,7 +136,7 @@ BROKEN = {
 def test_a_body_that_breaks_after_the_answer_gets_no_second_one(
     address: tuple[str, int], rest: bytes, method: str, between: type[Answered] | type[Pause]
 ) -> None:
-    """A proxy that has the answer would give the second one to whoever comes next."""
+    """A proxy that already has the answer would give a second one to another client."""
     heard = converse(address, Trick("broken", (post("Transfer-Encoding: chunked", method=method), between, rest)))
 
     assert heard.statuses == [401]
@@ -145,7 +145,7 @@ def test_a_body_that_breaks_after_the_answer_gets_no_second_one(
 
 @pytest.mark.parametrize("garbage", [b"\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"x" * 100 + b"\r\n\r\n"])
 def test_what_is_no_request_after_one_that_is(address: tuple[str, int], garbage: bytes) -> None:
-    """The first gets its own answer, and the rest the end of the connection, with a 400 or without."""
+    """The first request gets its answer. Then the connection ends, with or without a 400."""
     heard = converse(address, Trick("garbage", (OWN + garbage,)))
 
     assert heard.statuses in ([401], [401, 400])
@@ -156,7 +156,7 @@ QUERY = b'{"query": "{ __typename }"}'
 
 
 def test_a_client_that_offers_http2_gets_its_answer(address: tuple[str, int]) -> None:
-    """As Java's HttpClient asks over http: at once, in two packets and in chunks, its body is read."""
+    """An upgrade to h2c, as Java's HttpClient sends it, is ignored, and the body is read however it arrives."""
     json = ("Content-Type: application/json", *H2C)
     whole = post(*json, length=len(QUERY), target="/graphql")
     chunked = post(*json, "Transfer-Encoding: chunked", target="/graphql")
@@ -177,7 +177,7 @@ def test_a_client_that_offers_http2_gets_its_answer(address: tuple[str, int]) ->
 
 
 def test_a_client_that_offers_an_upgrade_is_no_warning(keydesk: KeydeskBehind, address: tuple[str, int]) -> None:
-    """It would fill the log, and tell the operator to install something."""
+    """The library's warning about upgrades is not logged."""
     converse(address, Trick("upgrade", (post(*H2C, method="GET"),)))
 
     log = keydesk.server.log.read_text()
@@ -186,7 +186,7 @@ def test_a_client_that_offers_an_upgrade_is_no_warning(keydesk: KeydeskBehind, a
 
 
 def test_what_was_smuggled_is_in_no_list_of_refused_requests(keydesk: KeydeskBehind, address: tuple[str, int]) -> None:
-    """Once a later request is written down, so would be those before it: none has the smuggled key."""
+    """No refused request with the smuggled key is stored."""
     for trick in upgrades():
         converse(address, trick)
     answer = keydesk.say()

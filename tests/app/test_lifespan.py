@@ -1,4 +1,4 @@
-"""What the application opens it closes, in reverse order: at its end, and where a later part fails to start."""
+"""The application closes what it opened, in reverse order, at its end and after a failed start."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +25,7 @@ class StartFailed(Exception):
 
 
 class Watched:
-    """An application whose parts say when they are closed; the one that is named fails to start."""
+    """An application that records when its parts are closed. The part `failing` fails to start."""
 
     def __init__(self, keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, failing: str | None = None) -> None:
         self.closed: list[str] = []
@@ -81,7 +81,7 @@ class Watched:
 async def test_everything_is_closed_in_reverse_order(
     database_address: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the end of a run, and no task is left."""
+    """After a run, everything is closed, and no task is left."""
     watched = Watched(application(database_address, clock), monkeypatch)
 
     async with running(watched.keydesk):
@@ -95,7 +95,7 @@ async def test_everything_is_closed_in_reverse_order(
 async def test_a_start_that_fails_closes_what_it_opened(
     database_address: str, clock: Clock, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    """Whichever part it is: those before it are closed, in reverse order, and no task is left."""
+    """Whichever part fails, the parts before it are closed in reverse order, and no task is left."""
     watched = Watched(application(database_address, clock), monkeypatch, failing)
     asked: asyncio.Queue[Any] = asyncio.Queue()
     told: list[str] = []

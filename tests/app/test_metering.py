@@ -1,4 +1,4 @@
-"""What counts requests is put together as the settings want it, and says what an operator should know."""
+"""Metering: limiter and usage recorder as configured, and its warnings."""
 
 import logging
 from contextlib import AsyncExitStack
@@ -29,7 +29,7 @@ def metering(database: Database, clock: Clock, **environment: str) -> Metering:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ledgers that write, and look for company, as soon as they have."""
+    """Recorders that write, and look for other writers, at once."""
     monkeypatch.setattr(keys.usage.recorder, "EVERY_SECONDS", 0.001)
     monkeypatch.setattr(keys.usage.recorder, "ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS", 1)
 
@@ -37,7 +37,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 async def warnings_of_two(
     database: Database, clock: Clock, caplog: pytest.LogCaptureFixture, **environment: str
 ) -> list[str]:
-    """What two processes on one database say of each other by the time that each has written three times."""
+    """The warnings of two processes on one database, after each has written three times."""
     two = [metering(database, clock, **environment) for _ in range(2)]
     async with AsyncExitStack() as stack:
         for each in two:
@@ -54,7 +54,7 @@ async def warnings_of_two(
 async def test_processes_without_redis_warn_of_each_other_once(
     database: Database, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And say which setting mends it."""
+    """The warning names the setting that fixes it."""
     caplog.set_level(logging.WARNING)
 
     told = await warnings_of_two(database, clock, caplog)
@@ -66,14 +66,14 @@ async def test_processes_without_redis_warn_of_each_other_once(
 async def test_processes_with_redis_may_be_several(
     database: Database, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Even while it is away: that is said in words of its own."""
+    """With Redis, several processes give no warning, even while Redis can't be reached."""
     assert await warnings_of_two(database, clock, caplog, KEYDESK_REDIS_URL=NOWHERE) == []
 
 
 async def test_a_process_alone_warns_of_nobody(
     database: Database, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not of itself either."""
+    """A single process does not warn of itself."""
     alone = metering(database, clock)
     async with alone.running():
         for _ in range(3):
@@ -84,7 +84,7 @@ async def test_a_process_alone_warns_of_nobody(
 
 
 async def test_where_limits_are_counted_is_the_settings_to_say(database: Database, clock: Clock) -> None:
-    """In this process, or in Redis; with the ledger's count of the month either way."""
+    """Limits are counted in the process or in Redis, with the month's usage from the recorder in both."""
     local, across = metering(database, clock), metering(database, clock, KEYDESK_REDIS_URL=NOWHERE)
     async with local.running(), across.running():
         taken = [await each.limiter.consume(KEY, Limits(5, 5)) for each in (local, across)]

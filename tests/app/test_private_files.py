@@ -1,4 +1,4 @@
-"""What an embedded database leaves on the disk is its owner's alone."""
+"""The files of an embedded database are private to their owner."""
 
 import os
 import stat
@@ -13,21 +13,21 @@ from tests.support.servers.servers import REAL, Servers
 
 @pytest.fixture(params=[0o000, 0o022, 0o277])
 def umask(request: pytest.FixtureRequest) -> Iterator[int]:
-    """What the shell takes away from new files."""
+    """The umask of the test."""
     before = os.umask(request.param)
     yield request.param
     os.umask(before)
 
 
 def modes(folder: Path) -> dict[str, int]:
-    """Each file's, by its name."""
+    """The mode of each file, by name."""
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if path.is_file()}
 
 
 def test_a_new_database_is_private(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, umask: int
 ) -> None:
-    """From the first moment, whatever the umask."""
+    """The database is private from its creation, whatever the umask."""
     folder = tmp_path / "new"
     folder.mkdir(mode=0o700)
     folder.chmod(0o700)
@@ -41,7 +41,7 @@ def test_a_new_database_is_private(
 def test_what_lies_beside_a_database_that_is_served_is_private(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Its log and index, which hold the same rows."""
+    """The write-ahead log and its index are private, too."""
     folder = tmp_path / "served"
     folder.mkdir()
     address = f"sqlite:///{folder}/keydesk.db"
@@ -61,7 +61,7 @@ def test_what_lies_beside_a_database_that_is_served_is_private(
 def test_files_of_an_older_version_are_hidden(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """doctor warns and changes nothing; the next command mends it. A group keeps what it was given."""
+    """doctor only warns; the next command removes the access of others. Access of the group stays."""
     folder = tmp_path / "old"
     folder.mkdir()
     monkeypatch.setenv("KEYDESK_DATABASE_URL", f"sqlite:///{folder}/keydesk.db")

@@ -1,4 +1,4 @@
-"""What every answer carries, whichever part of the server makes it, and what is refused before any of them."""
+"""What every answer has in common, and refusals before any endpoint."""
 
 import logging
 import re
@@ -25,7 +25,7 @@ STREAM = '{"query": "subscription { assistantAnswer(messageId: \\"msg_1\\") { __
 
 @asynccontextmanager
 async def browsing(database_address: str) -> AsyncIterator[httpx.AsyncClient]:
-    """The whole application with metrics, as it is reached by https from its own machine."""
+    """The whole application with metrics, as reached by https from its own machine."""
     app = application(database_address, environment={"KEYDESK_PUBLIC_URL": PUBLIC_URL, "KEYDESK_METRICS": "true"})
     transport = httpx.ASGITransport(cast(Any, app), client=("127.0.0.1", 4711), raise_app_exceptions=False)
     async with running(app), httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
@@ -64,10 +64,10 @@ DOORS: list[tuple[str, str, int, dict[str, str], str | None]] = [
 @pytest.mark.parametrize(
     ("method", "path", "status", "headers", "body"), DOORS, ids=[f"{each[0]} {each[1]} {each[2]}" for each in DOORS]
 )
-async def test_every_door_answers_with_the_same_headers(
+async def test_every_address_answers_with_the_same_headers(
     database_address: str, method: str, path: str, status: int, headers: dict[str, str], body: str | None
 ) -> None:
-    """A request id, no guessing of types, and https from now on: each exactly once, on answers and refusals alike."""
+    """A request id, nosniff and HSTS are each there exactly once, on answers and refusals."""
     async with browsing(database_address) as client:
         answer = await client.request(method, path, headers=headers, content=body)
 
@@ -76,7 +76,7 @@ async def test_every_door_answers_with_the_same_headers(
 
 
 def assert_common(answer: httpx.Response) -> None:
-    """What every answer has, once."""
+    """Checks the headers that every answer has once."""
     [request_id] = answer.headers.get_list("X-Request-Id")
     assert REQUEST_ID.fullmatch(request_id)
     assert answer.headers.get_list("X-Content-Type-Options") == ["nosniff"]
@@ -85,8 +85,10 @@ def assert_common(answer: httpx.Response) -> None:
 
 @pytest.mark.parametrize("path", [*ROUTES, "/metrics", "/v1/verify/below", "/nothing"])
 @pytest.mark.parametrize("shape", ["one header", "many headers", "many of one name"])
-async def test_headers_beyond_a_bound_are_refused_at_every_door(database_address: str, path: str, shape: str) -> None:
-    """431 in the form of every refusal, before anything reads them; what is within the bound goes on."""
+async def test_headers_beyond_a_bound_are_refused_at_every_address(
+    database_address: str, path: str, shape: str
+) -> None:
+    """The answer is 431 before any endpoint reads the headers. Smaller ones pass."""
     large = {
         "one header": [("X-Forwarded-For", "," * HEADER_BYTES_AT_MOST)],
         "many headers": [(f"X-{number}", "x" * 90) for number in range(350)],
@@ -103,7 +105,7 @@ async def test_headers_beyond_a_bound_are_refused_at_every_door(database_address
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
-    """A refusal in the form that those of /v1/verify have, explained where its type says."""
+    """Checks a refusal in the form of /v1/verify's, and that docs/errors.md explains its code."""
     body = answer.json()
     assert (answer.status_code, body["status"], body["statusCode"], body["code"]) == (status, status, status, code)
     assert body.keys() == MEMBERS
@@ -136,7 +138,7 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
 async def test_an_unknown_address_is_told_where_the_right_one_may_be(
     database_address: str, path: str, hint: str
 ) -> None:
-    """In the form of every refusal; the address itself is not said back."""
+    """The refusal suggests an address, and does not repeat the one that was sent."""
     async with browsing(database_address) as client:
         answer = await client.post(path, headers={"Authorization": "Bearer x"}, content="x" * 100)
 
@@ -146,7 +148,7 @@ async def test_an_unknown_address_is_told_where_the_right_one_may_be(
 
 
 async def test_hints_name_addresses_that_are_there(database_address: str) -> None:
-    """None of them leads to the next 404."""
+    """No hint leads to another 404."""
     named = {address for _, hint in HINTS for address in re.findall(r"/[a-z0-9/-]+[a-z0-9]", hint)}
     async with browsing(database_address) as client:
         # Without a build of the console, it has no pages.
@@ -157,7 +159,7 @@ async def test_hints_name_addresses_that_are_there(database_address: str) -> Non
 
 
 async def test_another_method_is_told_which_there_are(database_address: str) -> None:
-    """405 with Allow."""
+    """The answer is 405 with Allow."""
     async with browsing(database_address) as client:
         answer = await client.delete("/readyz")
 
@@ -168,7 +170,7 @@ async def test_another_method_is_told_which_there_are(database_address: str) -> 
 async def test_a_page_that_fails_is_logged_by_its_request_and_says_nothing_of_why(
     database_address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """500 in the same form; the exception's own words, which may hold what was sent, are nowhere."""
+    """The answer is a 500 in the usual form. The exception's message is neither in it nor in the log."""
 
     def fails(*_: object) -> str:
         raise RuntimeError("hunter" + "2")

@@ -1,4 +1,4 @@
-"""What every answer carries."""
+"""Request ids, HSTS, and the limit on headers."""
 
 import re
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ async def browsing(database_address: str, public_url: str) -> AsyncIterator[http
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/healthz", "/readyz", "/graphql", "/v1/verify", "/v1/verifyx", "/no"])
 async def test_every_answer_has_a_request_id_of_its_own(database_address: str, path: str) -> None:
-    """Made here, whatever the client sends, and never the same twice."""
+    """The id is made by the server and never repeated, whatever the client sends."""
     async with browsing(database_address, "http://localhost:8000") as client:
         answers = [await client.get(path, headers={"X-Request-Id": "req_chosen"}) for _ in range(2)]
 
@@ -36,7 +36,7 @@ async def test_every_answer_has_a_request_id_of_its_own(database_address: str, p
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/graphql", "/v1/verify"])
 async def test_over_https_browsers_are_told_to_stay_there(database_address: str, path: str) -> None:
-    """HSTS is sent where the address from outside is https."""
+    """HSTS is sent if the public URL is https."""
     async with browsing(database_address, "https://keys.example") as client:
         answer = await client.get(path)
 
@@ -44,7 +44,7 @@ async def test_over_https_browsers_are_told_to_stay_there(database_address: str,
 
 
 async def test_the_path_below_verify_is_verified_and_beside_it_is_not_found(database_address: str) -> None:
-    """A gateway forwards the path it got; what only begins like it is none of the door's."""
+    """A gateway forwards its own path, so paths below /v1/verify are verified. Paths beside it are not found."""
     async with browsing(database_address, "http://localhost:8000") as client:
         below = await client.put("/v1/verify/orders/17?x=1")
         beside = await client.get("/v1/verifyx")
@@ -54,7 +54,7 @@ async def test_the_path_below_verify_is_verified_and_beside_it_is_not_found(data
 
 
 async def test_headers_beyond_a_bound_are_refused_unread(database_address: str) -> None:
-    """What takes long to read is not read: 431, with a request id, whatever the header is called."""
+    """Too large headers get 431 with a request id, before anything parses them."""
     async with browsing(database_address, "http://localhost:8000") as client:
         answers = [
             await client.post("/graphql", json={"query": "{ __typename }"}, headers={name: "a/b;x=y," * 8_000})

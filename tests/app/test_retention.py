@@ -1,4 +1,4 @@
-"""What is too old goes, hours become days, and nothing else changes, wherever a round breaks off."""
+"""Retention: old rows are deleted, hours become days, and counts stay correct even if a round is interrupted."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ FIRST_DAY_KEPT = datetime(2024, 11, 23, tzinfo=UTC)
 
 @pytest.fixture
 def few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three rows in a transaction and one key in a stretch, so that a few make many."""
+    """Three rows per transaction and one key per step, so that a few rows need many."""
     monkeypatch.setattr(app.retention, "ROWS_AT_A_TIME", 3)
     monkeypatch.setattr(models.engine.skip_scan, "KEYS_AT_A_TIME", 1)
 
@@ -57,7 +57,7 @@ def an_hour(key_id: UUID, hour: datetime, **outcomes: int) -> UsageHour:
 
 
 async def test_old_events_sessions_and_failures_are_dropped(database: Database, world: World, clock: Clock) -> None:
-    """Events after 400 days, sessions after 12 hours without use, failures after a quarter of an hour."""
+    """Audit events go after 400 days, sessions after 12 hours without use, failures after 15 minutes."""
     ages = (timedelta(0), timedelta(days=399), timedelta(days=401))
     async with database.transaction() as session:
         for age in ages:
@@ -78,7 +78,7 @@ async def test_old_events_sessions_and_failures_are_dropped(database: Database, 
 
 
 async def test_hours_become_days_after_35_days(database: Database, clock: Clock) -> None:
-    """Whole days do, added to what the day has already; the hours after them stay as they are."""
+    """Hours of whole old days are added to their day's row. Later hours stay."""
     last_made_a_day = FIRST_HOUR_KEPT - timedelta(hours=1)
     day = last_made_a_day.replace(hour=0)
     await add(
@@ -105,7 +105,7 @@ async def test_hours_become_days_after_35_days(database: Database, clock: Clock)
 
 @pytest.mark.usefixtures("few_at_a_time")
 async def test_no_count_is_lost_or_told_twice(database: Database, clock: Clock) -> None:
-    """Whatever is made of hours in many small transactions, the sum of a key, day and outcome stays."""
+    """In many small transactions, the sums by key, day and outcome stay the same."""
     await add(database, busy_hours(clock.now))
     before = await totals(database)
 
@@ -118,7 +118,7 @@ async def test_no_count_is_lost_or_told_twice(database: Database, clock: Clock) 
 
 @pytest.mark.usefixtures("few_at_a_time")
 async def test_a_round_that_breaks_off_anywhere_is_made_good_by_the_next(database: Database, clock: Clock) -> None:
-    """Before each of its statements in turn: no count is lost or told twice, and the work goes on where it was."""
+    """Interrupted before each of its statements in turn, a round loses no count, and the next one goes on."""
     await add(database, busy_hours(clock.now)[::4])
     before = await totals(database)
     broken_off = 0
@@ -149,7 +149,7 @@ async def test_a_round_that_breaks_off_anywhere_is_made_good_by_the_next(databas
 
 @pytest.mark.skipif(POSTGRES_URL is None, reason="SQLite has one writer")
 async def test_a_row_that_somebody_writes_is_not_waited_for(database: Database, clock: Clock) -> None:
-    """It is left for the next round, with what was added to it."""
+    """A row locked by another transaction is left for the next round, with what was added to it."""
     old = FIRST_HOUR_KEPT - timedelta(hours=1)
     await add(database, [an_hour(ONE, old, allowed=1), an_hour(TWO, old, allowed=2)])
 
@@ -166,7 +166,7 @@ async def test_a_row_that_somebody_writes_is_not_waited_for(database: Database, 
 
 @pytest.mark.usefixtures("few_at_a_time")
 async def test_days_are_dropped_after_two_years(database: Database, clock: Clock) -> None:
-    """Every key's."""
+    """Old days of every key are deleted."""
     kept = [UsageDay(key_id=key_id, day=FIRST_DAY_KEPT, allowed=1) for key_id in (ONE, TWO)]
     gone = [
         UsageDay(key_id=key_id, day=FIRST_DAY_KEPT - timedelta(days=days), allowed=1)
@@ -183,7 +183,7 @@ async def test_days_are_dropped_after_two_years(database: Database, clock: Clock
 
 @pytest.mark.usefixtures("few_at_a_time")
 async def test_refused_requests_are_dropped_after_90_days(database: Database, clock: Clock) -> None:
-    """With a key and without, and also where one was written down before older ones."""
+    """Age decides, with and without a key, also where rows were not stored in order of time."""
     ages = [200, 150, 89, 91, 120, 91, 91, 89, 0]
     for days in ages:
         await add(database, [refused(key_id, clock.now - timedelta(days=days)) for key_id in (ONE, None)])
@@ -198,7 +198,7 @@ async def test_refused_requests_are_dropped_after_90_days(database: Database, cl
 async def test_the_newest_refused_requests_are_kept(
     database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So many of each key, and so many of none; what was written down last is the newest."""
+    """A limited number is kept of each key and without a key; the rows stored last are the newest."""
     monkeypatch.setattr(models.usage.refused_request, "KEPT_OF_A_KEY", 4)
     monkeypatch.setattr(models.usage.refused_request, "KEPT_WITHOUT_A_KEY", 7)
     sizes = {ONE: 15, TWO: 4, None: 12}
@@ -221,7 +221,7 @@ async def test_the_newest_refused_requests_are_kept(
 async def test_the_newest_callers_of_each_key_are_kept(
     database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By when each was last seen."""
+    """Age is by the last use."""
     monkeypatch.setattr(models.usage.caller, "KEPT_OF_A_KEY", 2)
     await add(
         database,
@@ -246,7 +246,7 @@ async def test_the_newest_callers_of_each_key_are_kept(
 
 
 async def test_writers_that_are_gone_are_forgotten(database: Database, clock: Clock) -> None:
-    """A day after their last batch."""
+    """Writers are deleted a day after their last batch."""
     for hours in (0, 23, 25):
         await add(database, [UsageWriter(batch=hours, seen_at=clock.now - timedelta(hours=hours))])
 
@@ -259,7 +259,7 @@ async def test_writers_that_are_gone_are_forgotten(database: Database, clock: Cl
 async def test_a_step_that_always_fails_keeps_no_other_from_being_done(
     database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """It fails at every round, and what comes after it is tidied all the same; the failure is told."""
+    """The other steps of each round are done, and the failure is raised."""
     gone = clock.now - timedelta(days=30)
     async with database.transaction() as session:
         session.add(UsageWriter(batch=1, seen_at=gone))

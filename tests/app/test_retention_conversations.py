@@ -1,4 +1,4 @@
-"""Conversations that are past their time go, and what is noted of people while they write with the assistant."""
+"""Retention of conversations, and of rows that are needed only while people write."""
 
 from collections import Counter
 from datetime import timedelta
@@ -20,14 +20,14 @@ from tests.support.world import World
 
 @pytest.fixture(autouse=True)
 def few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three rows in a transaction, so that a few make many."""
+    """Three rows per transaction, so that a few rows need many."""
     monkeypatch.setattr(app.retention, "ROWS_AT_A_TIME", 3)
 
 
 async def test_conversations_are_dropped_90_days_after_the_last_message(
     database: Database, world: World, clock: Clock
 ) -> None:
-    """With their messages, however long ago they began."""
+    """The time of the last message decides. Messages go with their conversation."""
     ages = [200, 91, 91, 91, 120, 90, 89, 0]
     for days in ages:
         conversation = await begun(database, world.acme, world.mel, at=clock.now - timedelta(days=300))
@@ -45,7 +45,7 @@ async def test_conversations_are_dropped_90_days_after_the_last_message(
 
 
 async def test_what_is_noted_while_people_write_is_dropped(database: Database, clock: Clock) -> None:
-    """Pasted keys after an hour, answers that nobody ended after a day."""
+    """Pasted keys go after an hour, expired answer leases after a day."""
     people = [UUID(int=number) for number in range(1, 9)]
     hours = [0, 0.9, 1.1, 2, 23, 25, 26, 48]
     for person_id, ago in zip(people, hours, strict=True):

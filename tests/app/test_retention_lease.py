@@ -1,4 +1,4 @@
-"""A round of upkeep is one process's at a time, and ends when it should."""
+"""A round of retention runs in one process at a time, and can be interrupted."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ async def hold_lease(database: Database, holder: UUID, *, seconds: int) -> None:
 
 
 async def test_a_round_is_left_to_the_process_that_is_at_it(database: Database, clock: Clock) -> None:
-    """Nothing is dropped, and the other's lease stays."""
+    """While another process has the lease, nothing is deleted."""
     await add(database, [refused(ONE, clock.now - timedelta(days=100))])
     await hold_lease(database, ONE, seconds=3600)
 
@@ -50,7 +50,7 @@ async def test_a_round_is_left_to_the_process_that_is_at_it(database: Database, 
 
 
 async def test_a_round_whose_process_died_is_taken_over(database: Database, clock: Clock) -> None:
-    """Once its lease is over; afterwards nobody has it."""
+    """An expired lease is taken over, and given back after the round."""
     await add(database, [refused(ONE, clock.now - timedelta(days=100))])
     await hold_lease(database, ONE, seconds=0)
 
@@ -64,7 +64,7 @@ async def test_a_round_whose_process_died_is_taken_over(database: Database, cloc
 async def test_a_round_ends_when_another_process_took_over(
     database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that was asleep for longer than its lease writes nothing any more, and leaves the other's lease alone."""
+    """A process that has lost its lease stops, and leaves the new lease alone."""
     await add(database, [refused(ONE, clock.now - timedelta(days=100))])
 
     async def sleep_long(*_: object) -> None:
@@ -83,7 +83,7 @@ async def test_a_round_ends_when_another_process_took_over(
 async def test_a_round_ends_when_the_server_is_told_to_stop(
     database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the transaction that is under way; the lease is given back for the others to go on."""
+    """The round ends after the present transaction and gives the lease back."""
     monkeypatch.setattr(app.retention, "ROWS_AT_A_TIME", 3)
     await add(database, [refused(ONE, clock.now - timedelta(days=100)) for _ in range(10)])
     asked = 0
@@ -103,7 +103,7 @@ async def test_a_round_ends_when_the_server_is_told_to_stop(
 async def test_servers_tidy_one_at_a_time(
     make_database_url: Callable[[], str], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of several that begin at once, never two are at it, and what there is to do is done once."""
+    """Of several processes, only one works at a time, and no count is lost."""
     address = make_database_url()
     databases = [Database(address) for _ in range(3)]
     await add(databases[0], busy_hours(clock.now))
@@ -138,7 +138,7 @@ async def test_servers_tidy_one_at_a_time(
 async def test_the_server_tidies_in_the_background(
     database: Database, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """From its start on; where another process is at it, that is told at debug level alone."""
+    """Retention starts with the server. A round in another process is logged at debug level only."""
     caplog.set_level(logging.DEBUG, "keydesk.upkeep")
     await add(database, [refused(ONE, clock.now - timedelta(days=100))])
     await hold_lease(database, ONE, seconds=3600)

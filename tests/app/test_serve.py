@@ -1,4 +1,4 @@
-"""The server as an operator starts it."""
+"""`keydesk serve`, as an operator starts it."""
 
 import json
 import os
@@ -26,7 +26,7 @@ HALF_A_REQUEST = (
 
 @contextmanager
 def running(database_address: str, tmp_path: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`keydesk serve --json` and the address that it told."""
+    """The process of `keydesk serve --json`, and the address that it printed."""
     environment = {
         "PATH": os.environ["PATH"],
         "KEYDESK_DATABASE_URL": database_address,
@@ -52,7 +52,7 @@ def running(database_address: str, tmp_path: Path, *options: str) -> Iterator[tu
 
 
 def until_ready(address: str) -> httpx.Response:
-    """The first answer of /readyz that says so; connections wait in the socket's queue until a worker is there."""
+    """The first answer of /readyz with 200. Until a worker is ready, connections wait in the socket's queue."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         answer = httpx.get(f"{address}/readyz", timeout=60)
@@ -66,7 +66,7 @@ def until_ready(address: str) -> httpx.Response:
 def test_a_server_tells_its_address_serves_and_stops_when_told(
     database_address: str, tmp_path: Path, workers: str
 ) -> None:
-    """One JSON line with the address on standard output, then answers, without its Redis, too; SIGTERM ends it well."""
+    """The address is printed as one JSON line. The server works without Redis, and SIGTERM ends it with status 0."""
     with running(database_address, tmp_path, "--workers", workers) as (process, address):
         ready = until_ready(address)
         refused = httpx.get(f"{address}/v1/verify", timeout=60)
@@ -84,7 +84,7 @@ def test_a_server_tells_its_address_serves_and_stops_when_told(
 def test_half_a_request_does_not_hold_up_a_stop(
     database_address: str, tmp_path: Path, workers: str, stop: signal.Signals
 ) -> None:
-    """Its client is told that it was too slow, and nothing has to be cancelled; counts are written down."""
+    """The client gets 408, and the server stops without cancelling anything."""
     with running(database_address, tmp_path, "--workers", workers) as (process, address):
         until_ready(address)
         port = int(address.rpartition(":")[2])
@@ -103,7 +103,7 @@ def test_half_a_request_does_not_hold_up_a_stop(
 
 
 def test_a_terminal_that_hangs_up_stops_one_process_well(database_address: str, tmp_path: Path) -> None:
-    """SIGHUP once ended it in the middle, and lost what was counted."""
+    """SIGHUP stops a single process cleanly, so that counts are written."""
     with running(database_address, tmp_path) as (process, address):
         until_ready(address)
         process.send_signal(signal.SIGHUP)
@@ -114,7 +114,7 @@ def test_a_terminal_that_hangs_up_stops_one_process_well(database_address: str, 
 
 
 def test_workers_that_stop_refuse_new_connections(database_address: str, tmp_path: Path) -> None:
-    """None waits in the socket's queue for a worker that will never take it."""
+    """No connection waits in the socket's queue for a worker that is gone."""
     with running(database_address, tmp_path, "--workers", "2") as (process, address):
         until_ready(address)
         port = int(address.rpartition(":")[2])
@@ -131,7 +131,7 @@ def test_workers_that_stop_refuse_new_connections(database_address: str, tmp_pat
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "a..b"])
 def test_a_host_that_is_none_is_said_to_be(database_address: str, host: str) -> None:
-    """Another port would not help."""
+    """The message names the host, since another port would not help."""
     settings = read_settings({"KEYDESK_DATABASE_URL": database_address, "KEYDESK_SECRET_KEY": KEY})
 
     with pytest.raises(PortTaken, match=r"not an address of this machine.*--host"):
@@ -139,7 +139,7 @@ def test_a_host_that_is_none_is_said_to_be(database_address: str, host: str) -> 
 
 
 def test_a_port_that_is_taken_is_said_to_be(database_address: str) -> None:
-    """The sentence names the address and the way on."""
+    """The message names the address and the option for another port."""
     settings = read_settings({"KEYDESK_DATABASE_URL": database_address, "KEYDESK_SECRET_KEY": KEY})
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

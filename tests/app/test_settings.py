@@ -1,4 +1,4 @@
-"""Settings from the environment: what fits, and what is said of what does not."""
+"""Settings from the environment: valid values, and messages about invalid ones."""
 
 import ipaddress
 
@@ -12,7 +12,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 
 def test_nothing_set_gives_the_documented_defaults() -> None:
-    """An empty environment is the embedded database and the defaults of the documentation."""
+    """An empty environment gives the embedded database and the documented defaults."""
     settings = read_settings({})
 
     assert settings == Settings(server_keys=None)
@@ -20,12 +20,12 @@ def test_nothing_set_gives_the_documented_defaults() -> None:
 
 
 def test_an_empty_variable_counts_as_absent() -> None:
-    """Compose files set variables to nothing: that is the default, not an error."""
+    """Compose files set variables to nothing, which gives the default."""
     assert read_settings({"KEYDESK_SECRET_KEY": "", "KEYDESK_ALLOWED_ORIGINS": " "}) == read_settings({})
 
 
 def test_everything_that_can_be_set_is_read() -> None:
-    """Each variable lands in its setting, in its type."""
+    """Each variable is read into its setting, with its type."""
     settings = read_settings(
         {
             "KEYDESK_SECRET_KEY": f"{KEY},{KEY[::-1]}",
@@ -90,7 +90,7 @@ def test_everything_that_can_be_set_is_read() -> None:
     ],
 )
 def test_what_does_not_fit_is_named_and_never_repeated(name: str, value: str) -> None:
-    """The sentence has the variable's name and nothing of its value, which may be a secret."""
+    """The message names the variable, and has nothing of its value, which may be a secret."""
     with pytest.raises(SettingsError) as refused:
         read_settings({name: value})
 
@@ -100,7 +100,7 @@ def test_what_does_not_fit_is_named_and_never_repeated(name: str, value: str) ->
 
 
 def test_printed_settings_show_no_secret() -> None:
-    """Neither server keys nor the gateway's token nor a password in an address is printed."""
+    """The repr shows no server keys, tokens or passwords."""
     settings = read_settings(
         {
             "KEYDESK_SECRET_KEY": KEY,
@@ -117,7 +117,7 @@ def test_printed_settings_show_no_secret() -> None:
 
 @pytest.mark.parametrize("missing", ["KEYDESK_SECRET_KEY", "KEYDESK_PUBLIC_URL"])
 def test_an_application_without_key_or_address_is_refused(missing: str) -> None:
-    """What a server can't do without is asked for by name, before anything is opened."""
+    """A missing setting is reported by name before anything is opened."""
     given = {"KEYDESK_SECRET_KEY": KEY, "KEYDESK_PUBLIC_URL": "http://localhost:8000"}
     del given[missing]
 

@@ -1,4 +1,4 @@
-"""Addresses and values that no one should write: each gets a sentence, and gives nothing of a secret away."""
+"""Unusual and hostile values of settings: each gets a message, and no secret is shown."""
 
 import asyncio
 import json
@@ -151,7 +151,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
 def test_a_value_that_would_be_something_else_is_refused(name: str, value: str) -> None:
-    """By a sentence that names the setting and holds no part of a password."""
+    """The message names the setting, and has no part of a password."""
     read, problems, _ = read_with_warnings({name: value})
 
     assert read is None
@@ -164,7 +164,7 @@ def test_a_value_that_would_be_something_else_is_refused(name: str, value: str) 
 
 @pytest.mark.parametrize("old", GUESSABLE)
 def test_a_server_key_that_can_be_guessed_is_warned_of(old: str) -> None:
-    """It goes on working, since keys were issued with it, and can be replaced: behind a good one it is no danger."""
+    """The key goes on working, since API keys depend on it. Behind a good key it is no danger, so nothing is said."""
     new = "0f2b8d1c9e4a7653b0f2b8d1c9e4a765"
 
     settings, problems, [warning] = read_with_warnings({"KEYDESK_SECRET_KEY": f"{old},{new}"})
@@ -179,13 +179,13 @@ def test_a_server_key_that_can_be_guessed_is_warned_of(old: str) -> None:
 
 @pytest.mark.parametrize("name", ["KEYDESK_SECRET_KEY", "KEYDESK_GATEWAY_TOKEN", "KEYDESK_DATABASE_URL"])
 def test_quotes_are_named_as_the_cause(name: str) -> None:
-    """That is what an env file left there."""
+    """Quotes come from env files, and the message names them."""
     assert "there are quotes around" in read_with_warnings({name: '"0f2b8d1c9e4a7653b0f2b8d1c9e4a765"'})[1][0]
 
 
 @pytest.mark.parametrize("address", DATABASES[22:28])
 def test_a_password_that_ends_too_early_is_explained(address: str) -> None:
-    """The way on is to write what cut it as percent escapes."""
+    """The message says to percent-encode the characters that end the password early."""
     assert "%40" in read_with_warnings({"KEYDESK_DATABASE_URL": address})[1][0]
 
 
@@ -201,7 +201,7 @@ def test_a_password_that_ends_too_early_is_explained(address: str) -> None:
     ],
 )
 def test_an_address_that_is_kept_is_read_back_as_the_same(address: str) -> None:
-    """Settings keep the text, and several places read it."""
+    """The stored text of an address is read back as the same address."""
     read = database_url(address)
 
     assert database_url(read.render_as_string(hide_password=False)) == read
@@ -220,7 +220,7 @@ def test_an_address_that_is_kept_is_read_back_as_the_same(address: str) -> None:
     ],
 )
 def test_a_redis_that_is_read_is_the_one_that_is_used(value: str, database: int | None) -> None:
-    """The client library takes from it what is written there."""
+    """Redis's client reads the same database number."""
     read = read_settings({"KEYDESK_REDIS_URL": value}).redis_url
     assert read is not None
 
@@ -247,7 +247,7 @@ AROUND = st.lists(PIECES, max_size=8).map("".join)
 
 @st.composite
 def addresses(draw: Callable[..., Any]) -> str:
-    """Something like an address with a password in it, cut and torn."""
+    """A random address with a password in it, cut into pieces."""
     user, between, rest = draw(AROUND), draw(AROUND), draw(AROUND)
     return f"{draw(SCHEMES)}{draw(st.sampled_from(['://', ':///', ':', '']))}{user}:{SECRET}{between}@{rest}"
 
@@ -259,7 +259,7 @@ ADDRESSED = [each.name for each in KNOWN if each.name.endswith(("_URL", "_ORIGIN
 @given(name=st.sampled_from(ADDRESSED), value=st.one_of(addresses(), AROUND))
 @example(name="KEYDESK_SUPPORT_EMAIL", value="/@[")
 def test_any_address_is_read_or_refused_in_a_sentence(name: str, value: str) -> None:
-    """Whatever is written: no other error, the setting's name in front, and never a part of the password."""
+    """Any value is accepted, or refused with the setting's name and without the password."""
     read, problems, warnings = read_with_warnings({name: value})
 
     said = " ".join([*problems, *warnings])
@@ -273,7 +273,7 @@ def test_any_address_is_read_or_refused_in_a_sentence(name: str, value: str) -> 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(value=addresses())
 def test_an_address_that_is_taken_opens_everywhere(value: str) -> None:
-    """What the settings let through, the engines, the readers, the store of counts and Redis's client all can read."""
+    """Engines, readers, the usage store and Redis's client can read every accepted address."""
     assume(not any("\ud800" <= character <= "\udfff" for character in value))
     try:
         url = database_url(value)
@@ -293,7 +293,7 @@ def test_an_address_that_is_taken_opens_everywhere(value: str) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(values=st.dictionaries(st.sampled_from(ADDRESSED), addresses(), min_size=1, max_size=3))
 def test_doctor_always_has_findings(values: dict[str, str]) -> None:
-    """One JSON value, whatever the settings are; nothing is connected to, since each address has something wrong."""
+    """Any invalid settings give findings. Nothing is connected to, since each address is invalid."""
     refused = {name: value for name, value in values.items() if read_with_warnings({name: value})[0] is None}
 
     findings = asyncio.run(examine({**refused, "KEYDESK_LOG": "loud"}, clock=lambda: datetime.now(UTC)))
@@ -310,7 +310,7 @@ def test_doctor_always_has_findings(values: dict[str, str]) -> None:
 def test_a_bad_address_ends_every_command_with_a_sentence(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, address: str, command: tuple[str, ...]
 ) -> None:
-    """Exit 1, the setting's name, and no word of a bug in Keydesk's; with several workers, too, before they start."""
+    """Each command exits with 1 and the setting's name, with several workers before they start."""
     monkeypatch.setenv("KEYDESK_DATABASE_URL", address)
     monkeypatch.setenv("KEYDESK_REDIS_URL", "redis://127.0.0.1:1")
 

@@ -1,4 +1,4 @@
-"""What must hold before the server starts."""
+"""Checks before the server starts."""
 
 import pytest
 
@@ -20,7 +20,7 @@ HASHER = CHEAP.hasher()
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
 def test_this_machine_alone_is_loopback(host: str) -> None:
-    """There, no public address is needed."""
+    """On loopback, no public URL is needed."""
     settings = read_settings({"KEYDESK_SECRET_KEY": SECRET_KEY})
 
     assert is_loopback(host)
@@ -29,7 +29,7 @@ def test_this_machine_alone_is_loopback(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "keys.example", "localhost.example", ""])
 def test_what_others_reach_is_not_loopback(host: str) -> None:
-    """With a public address it is served, without one it is refused."""
+    """For other hosts, a public URL is required."""
     environment = {"KEYDESK_SECRET_KEY": SECRET_KEY}
     public = read_settings({**environment, "KEYDESK_PUBLIC_URL": "https://keys.example"})
 
@@ -48,7 +48,7 @@ def test_what_others_reach_is_not_loopback(host: str) -> None:
     ],
 )
 def test_postgresql_without_redis_is_warned_of(address: str, redis: str, warns: bool) -> None:
-    """There, limits are each process counts for itself, and the operator is told; Redis also allows workers."""
+    """On PostgreSQL without Redis, each process counts its own limits, and a warning says so."""
     settings = read_settings({"KEYDESK_SECRET_KEY": SECRET_KEY, "KEYDESK_REDIS_URL": redis})
 
     assert (limits_warning(settings, Database(address)) is not None) is warns
@@ -57,7 +57,7 @@ def test_postgresql_without_redis_is_warned_of(address: str, redis: str, warns: 
 
 
 async def test_the_demo_is_not_served_to_others(database: Database) -> None:
-    """Its passwords are known to everybody."""
+    """The demo's passwords are publicly known."""
     async with database.transaction() as session:
         session.add(Organization(id=ORGANIZATION_ID, name="Northwind Logistics", created_at=THEN))
 
@@ -70,7 +70,7 @@ async def test_the_demo_is_not_served_to_others(database: Database) -> None:
 
 
 async def test_the_demos_people_are_not_served_to_others_with_public_passwords(database: Database) -> None:
-    """Whatever became of the demo's organization; with passwords of their own, they are people like others."""
+    """A person of the demo with the public password is refused, even without the demo's organization."""
     nora, amir, mia = PEOPLE
     async with database.transaction() as session:
         session.add_all(
@@ -124,7 +124,7 @@ HTTPS = {"KEYDESK_PUBLIC_URL": "https://keys.acme.example"}
 def test_what_can_hardly_be_meant_is_warned_of(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], named: str | None
 ) -> None:
-    """By `serve` and by `doctor`, in the same words; it stops neither."""
+    """`serve` and `doctor` give the same warnings, and go on."""
     monkeypatch.setattr(app.cli.serving, "run_server", lambda _, **options: None)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

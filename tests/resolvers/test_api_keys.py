@@ -410,7 +410,7 @@ async def test_a_tombstone_keeps_who_and_when_and_loses_its_hashes(
     assert (row.secret_hash, row.server_key_id, row.name) == (None, None, "deploy")
 
 
-async def test_changes_beyond_the_pace_are_refused_and_the_limit_does_not_count(
+async def test_changes_beyond_the_rate_limit_are_refused_and_the_key_limit_does_not_count(
     services: KeyServices, world: World, clock: Clock
 ) -> None:
     """

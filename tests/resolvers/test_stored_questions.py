@@ -378,7 +378,9 @@ async def test_too_many_questions_are_refused_at_little_cost(
     assert work == before
 
 
-async def test_a_question_again_is_paced_and_costs_little(helpdesk: Helpdesk, clock: Clock, work: Work) -> None:
+async def test_a_repeated_question_is_rate_limited_and_costs_little(
+    helpdesk: Helpdesk, clock: Clock, work: Work
+) -> None:
     """A repeated question is neither redacted nor written, but counts against the rate limit."""
     first = await helpdesk.ask(WHY, client_message_id="one")
     before = replace(work)

@@ -107,7 +107,7 @@ async def test_fifty_creations_in_one_document_at_nine_of_ten_issue_one_key(site
 
 
 @pytest.mark.parametrize("operation", ["create", "rename", "rotate", "delete"])
-async def test_changes_beyond_the_pace_are_rate_limited(
+async def test_changes_beyond_the_limit_are_rate_limited(
     site_of_few_changes: Site, clock: Clock, operation: str
 ) -> None:
     """Beyond the limit, changes are refused, and succeed after the given wait. KeyLimitReached does not count."""

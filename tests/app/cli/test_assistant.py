@@ -1,4 +1,4 @@
-"""The report counts what the assistant found, and as solved only what held for a day."""
+"""`keydesk assistant report`: counts of answers, ratings and hand-overs, and which ratings count as solved."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ async def answer(
     rated_at: datetime | None = None,
     **more: Any,
 ) -> MessageRecord:
-    """A question of Mel's with its answer, and what she said of it."""
+    """A question of Mel's with its answer and, if given, its rating."""
     conversation = await begun(database, world.acme, world.mel, at=at)
     question = await asked(database, conversation, text, at=at)
     given = await answered(database, question, at=at, diagnosis_case=case, is_direct=is_direct, key_id=key_id, **more)
@@ -51,7 +51,7 @@ def counted(form: dict[str, Any], *names: str) -> list[Any]:
 
 
 def test_the_report_counts_cases_and_what_people_said(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """Of this organization, as far back as asked; hand-overs without a conversation too."""
+    """Counts are of the given organization and period. Hand-overs without a conversation are included."""
     now = datetime.now(UTC)
 
     async def fill(database: Database) -> None:
@@ -91,7 +91,7 @@ def test_the_report_counts_cases_and_what_people_said(keydesk: Keydesk, acme: Wo
 
 
 def test_solved_is_what_held_for_a_day(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """A thumb up and no refusal of that key in the 24 hours after; of a younger one, nothing is said yet."""
+    """Solved means rated up, and no refusal of the key in the next 24 hours. Younger ratings are too early to say."""
     now = datetime.now(UTC)
     long_ago = now - 3 * DAY
     silent, again, early, early_again, later, before = (new_id() for _ in range(6))
@@ -134,7 +134,7 @@ def test_solved_is_what_held_for_a_day(keydesk: Keydesk, acme: World, in_databas
     ],
 )
 async def test_a_refusal_is_found_by_its_request_or_its_hour(database: Database, row: object, is_refused: bool) -> None:
-    """Requests are dropped when there are many; whole hours within the time still have their counts."""
+    """Refused requests may have been dropped; the counts of whole hours within the period also show a refusal."""
     async with database.transaction() as session:
         session.add(row)
 
@@ -145,7 +145,7 @@ async def test_a_refusal_is_found_by_its_request_or_its_hour(database: Database,
 
 
 async def test_an_hour_that_began_before_says_nothing(database: Database) -> None:
-    """Its refusals may all have been before the person said that it was solved."""
+    """The refusals of that hour may all have been before the rating."""
     async with database.transaction() as session:
         session.add(UsageHour(key_id=KEY, hour=NOON, deleted_key=1))
 
@@ -158,7 +158,7 @@ async def test_an_hour_that_began_before_says_nothing(database: Database) -> Non
 
 
 def test_what_was_not_understood_is_listed(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """As it is kept, for scripts; on one line that steers no terminal, for people."""
+    """Scripts get the stored text; people get one shortened line without control characters."""
     now = datetime.now(UTC).replace(microsecond=0)
 
     async def fill(database: Database) -> list[str]:
@@ -201,7 +201,7 @@ def test_what_was_not_understood_is_listed(keydesk: Keydesk, acme: World, in_dat
 
 
 def test_the_report_is_told_in_words(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """With the share answered directly; nothing at all is said, too."""
+    """The words include the share of direct answers. An organization without answers is reported, too."""
     now = datetime.now(UTC)
 
     async def fill(database: Database) -> None:
@@ -231,7 +231,7 @@ def test_the_report_is_told_in_words(keydesk: Keydesk, acme: World, in_database:
 
 
 def test_an_organization_that_is_none_is_refused(keydesk: Keydesk, acme: World) -> None:
-    """With where to see which there are; days are 1 to 90."""
+    """The message names the command that lists organizations. Days outside 1 to 90 are wrong usage."""
     run = keydesk("assistant", "report", "--organization", "Nobody's")
 
     assert (run.status, run.out) == (1, "")

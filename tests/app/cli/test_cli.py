@@ -1,4 +1,4 @@
-"""The command line keeps its promises: what is printed where, with which exit status, and what it does."""
+"""The command line: what each command does, what it prints where, and its exit status."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ OTHER_SECRET_KEY = "another-server-key-of-32-bytes-or-more"
 
 
 def commands() -> Iterator[tuple[str, ...]]:
-    """Every command there is."""
+    """Every command, with its group."""
     for name, command in typer.main.get_command(cli).commands.items():  # type: ignore[attr-defined]
         below = getattr(command, "commands", None)
         yield from [(name,)] if below is None else [(name, each) for each in below]
@@ -43,7 +43,7 @@ def agent_id(world: World, name: str) -> str:
 
 @pytest.mark.slow
 def test_the_installed_command_goes_from_nothing_to_a_verified_key(tmp_path: Path) -> None:
-    """Migrate, create, verify, by the command that operators have, each with one JSON value on standard output."""
+    """The installed command migrates, creates and verifies, each time with one JSON value on standard output."""
     environment = {
         "PATH": os.environ["PATH"],
         "KEYDESK_DATABASE_URL": f"sqlite:///{tmp_path}/keydesk.db",
@@ -77,7 +77,7 @@ def test_the_installed_command_goes_from_nothing_to_a_verified_key(tmp_path: Pat
 
 @pytest.mark.slow
 def test_an_unreachable_database_is_one_sentence(tmp_path: Path) -> None:
-    """Where nobody answers, the command exits with 1, one line, and neither a traceback nor the password."""
+    """The command exits with 1 and one line, without a traceback and without the password."""
     address = "postgresql://keydesk:hunter2hunter2@127.0.0.1:9/keydesk"
 
     ended = subprocess.run(
@@ -98,7 +98,7 @@ def test_an_unreachable_database_is_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", list(commands()), ids=" ".join)
 def test_every_command_has_help_and_json(keydesk: Keydesk, command: tuple[str, ...]) -> None:
-    """--help explains each command, and --json is an option of all."""
+    """Every command has --help and the option --json."""
     shown = keydesk(*command, "--help")
 
     assert shown.status == 0
@@ -129,7 +129,7 @@ def test_every_command_has_help_and_json(keydesk: Keydesk, command: tuple[str, .
     ],
 )
 def test_wrong_usage_exits_with_2(keydesk: Keydesk, arguments: str) -> None:
-    """What the command line alone shows to be wrong is told on standard error."""
+    """Usage errors are reported on standard error with exit status 2."""
     ended = keydesk(*arguments.split(" "), "--json")
 
     assert (ended.status, ended.out) == (2, "")
@@ -159,7 +159,7 @@ def test_wrong_usage_exits_with_2(keydesk: Keydesk, arguments: str) -> None:
 def test_a_refusal_is_one_sentence_that_says_how_to_go_on(
     keydesk: Keydesk, acme: World, arguments: str, words: str
 ) -> None:
-    """Refused is exit status 1, nothing on standard output, and one line on standard error."""
+    """A refusal has exit status 1, nothing on standard output, and one line on standard error."""
     ended = keydesk(*arguments.split(" "), "--json")
 
     assert (ended.status, ended.out) == (1, "")
@@ -168,7 +168,7 @@ def test_a_refusal_is_one_sentence_that_says_how_to_go_on(
 
 
 def test_organizations_from_creation_to_deletion(keydesk: Keydesk, in_database: InDatabase) -> None:
-    """Limits are set, changed and audited; a deleted organization takes its agents and keys along."""
+    """Limits are set, changed and audited. Deleting an organization deletes its agents and keys."""
     made = keydesk("organization", "create", "  Acme ", "--key-limit", "2", "--json").value
     keydesk("agent", "create", "Crawler", "--organization", made["id"])
     keydesk("key", "create", "deploy", "--organization", "Acme", "--agent", "Crawler")
@@ -189,7 +189,7 @@ def test_organizations_from_creation_to_deletion(keydesk: Keydesk, in_database: 
 
 
 def test_a_name_that_several_have_is_refused_with_their_ids(keydesk: Keydesk, acme: World) -> None:
-    """An exact name serves where it is unique; else the ids to choose from are told, and an id always serves."""
+    """An ambiguous name is refused with the ids to choose from. An id always works."""
     second = keydesk("organization", "create", "Acme", "--json").value
 
     refused = keydesk("agent", "list", "--organization", "Acme")
@@ -202,7 +202,7 @@ def test_a_name_that_several_have_is_refused_with_their_ids(keydesk: Keydesk, ac
 
 
 def test_agents_are_listed_renamed_and_deleted_with_their_keys(keydesk: Keydesk, acme: World) -> None:
-    """An agent-level key is refused as deleted once its agent is gone."""
+    """Keys of a deleted agent are refused as deleted."""
     issued = keydesk("key", "create", "deploy", "--organization", "Acme", "--agent", "Crawler", "--json").value
 
     renamed = keydesk("agent", "rename", "Crawler", "Spider", "--json").value
@@ -217,7 +217,7 @@ def test_agents_are_listed_renamed_and_deleted_with_their_keys(keydesk: Keydesk,
 
 
 def test_a_new_person_gets_a_one_time_password(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """It is printed once, good for 7 days and to be changed; the address is kept in lower case."""
+    """The password is printed once, lasts 7 days and must be changed. The address is stored in lower case."""
     added = keydesk(
         *("user", "create", "Zoe@Example.COM", "--name", "Zoe", "--organization", "Acme"),
         *("--role", "agent-admin", "--agent", "Crawler", "--agent", "Biller", "--json"),
@@ -232,7 +232,7 @@ def test_a_new_person_gets_a_one_time_password(keydesk: Keydesk, acme: World, in
 
 
 def test_a_password_is_read_from_standard_input(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """One line; it is not one-time, and it is not printed. One that is too short adds nobody."""
+    """One line is read as a password that is not one-time, and is not printed. A too short one adds nobody."""
     arguments = ("user", "create", "zoe@example.com", "--name", "Zoe", "--organization", "Acme", "--role", "member")
 
     refused = keydesk(*arguments, "--password-stdin", stdin=b"short\nnot read\n")
@@ -247,7 +247,7 @@ def test_a_password_is_read_from_standard_input(keydesk: Keydesk, acme: World, i
 
 
 def test_a_known_person_keeps_name_and_password(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """A second organization adds a membership and nothing else."""
+    """For an existing person, only a membership is added."""
     before = in_database(lambda database: person_named(database, "ada@example.com"))
 
     added = keydesk(
@@ -263,7 +263,7 @@ def test_a_known_person_keeps_name_and_password(keydesk: Keydesk, acme: World, i
 
 
 def test_memberships_change_and_end(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """Roles and agents are changed, people removed, and each is audited with the person's name."""
+    """Roles and agents are changed, people removed, and each change is audited with the person's name."""
     on_acme = ("--organization", "Acme", "--json")
 
     promoted = keydesk("user", "update", "mel@example.com", "--role", "agent-admin", "--agent", "Biller", *on_acme)
@@ -283,7 +283,7 @@ def test_memberships_change_and_end(keydesk: Keydesk, acme: World, in_database: 
 
 
 def test_a_new_password_ends_the_sessions(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """Whoever is signed in with the old one is signed out; nobody else is."""
+    """The person's sessions end; other people's stay."""
 
     async def sign_in(database: Database) -> None:
         async with database.transaction() as session:
@@ -302,7 +302,7 @@ def test_a_new_password_ends_the_sessions(keydesk: Keydesk, acme: World, in_data
 
 
 def test_a_key_from_creation_to_deletion(keydesk: Keydesk, acme: World) -> None:
-    """Each secret is shown once and verifies while it should, and no longer."""
+    """Each secret is shown once, and verifies until it is replaced or deleted."""
     on_acme = ("--organization", "Acme", "--json")
     created = keydesk("key", "create", "deploy", *on_acme).value
     key_id, first = created["id"], created["secret"].encode()
@@ -321,7 +321,7 @@ def test_a_key_from_creation_to_deletion(keydesk: Keydesk, acme: World) -> None:
 
 
 def test_an_overlap_keeps_the_secret_before(keydesk: Keydesk, acme: World) -> None:
-    """Until it ends, both secrets are good, and the end is told."""
+    """During the overlap both secrets verify, and its end is shown."""
     created = keydesk("key", "create", "deploy", "--organization", "Acme", "--json").value
 
     rotated = keydesk("key", "rotate", created["id"], "--overlap", "3600", "--json")
@@ -332,7 +332,7 @@ def test_an_overlap_keeps_the_secret_before(keydesk: Keydesk, acme: World) -> No
 
 
 def test_the_limit_names_a_key_that_could_go(keydesk: Keydesk, acme: World) -> None:
-    """With every slot taken a key is refused, and the oldest is named."""
+    """With every slot taken a key is refused, and the oldest key is named."""
     keydesk("organization", "update", "Acme", "--key-limit", "1")
     first = keydesk("key", "create", "first", "--organization", "Acme", "--json").value
 
@@ -345,7 +345,7 @@ def test_the_limit_names_a_key_that_could_go(keydesk: Keydesk, acme: World) -> N
 def test_a_key_is_deleted_without_any_server_key(
     keydesk: Keydesk, acme: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In an emergency the database is enough; making a key is not possible without the server key."""
+    """A key can be deleted without a server key, as in an emergency. Creating one needs the server key."""
     created = keydesk("key", "create", "deploy", "--organization", "Acme", "--json").value
     monkeypatch.delenv("KEYDESK_SECRET_KEY")
 
@@ -373,7 +373,7 @@ def test_a_key_is_deleted_without_any_server_key(
 def test_verify_tells_the_operator_why(
     keydesk: Keydesk, acme: World, presented: str, agent: str | None, code: str | None, reason: str
 ) -> None:
-    """The verdict comes with the reason that callers are not told, and the exit status says whether it is good."""
+    """The verdict has a reason that callers do not get. The exit status says whether the key is good."""
     created = keydesk("key", "create", "deploy", "--organization", "Acme", "--agent", "Crawler", "--json").value
     keys = {
         "the key": created["secret"],
@@ -393,7 +393,7 @@ def test_verify_tells_the_operator_why(
 
 
 def test_migrate_says_what_it_did(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """From nothing to the newest, nothing to do, and down again."""
+    """Migrating reports the revisions, does nothing the second time, and can go back."""
     monkeypatch.setenv("KEYDESK_DATABASE_URL", f"sqlite:///{tmp_path}/new.db")
 
     first = keydesk("migrate")
@@ -415,7 +415,7 @@ def test_migrate_says_what_it_did(keydesk: Keydesk, monkeypatch: pytest.MonkeyPa
 def test_another_schema_is_refused(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, statement: str, words: str
 ) -> None:
-    """No command works on a schema that is not this program's, the server included."""
+    """Commands, and the server, refuse a missing and a newer schema."""
     address = f"sqlite+aiosqlite:///{tmp_path}/old.db"
     monkeypatch.setenv("KEYDESK_DATABASE_URL", address)
     keydesk("migrate")
@@ -441,7 +441,7 @@ def test_another_schema_is_refused(
 def test_a_file_that_is_no_database_is_refused(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, words: str
 ) -> None:
-    """A command that only looks makes no file, and what is in one that is no database stays."""
+    """A reading command creates no file, and leaves a file that is not a database unchanged."""
     path = tmp_path / "keydesk.db"
     monkeypatch.delenv("KEYDESK_DATABASE_URL")
     if content is not None:
@@ -471,7 +471,7 @@ def test_serve_refuses_to_start(
     arguments: tuple[str, ...],
     words: str,
 ) -> None:
-    """On missing secrets, several workers without Redis, or a host that others reach without a public address."""
+    """Missing secrets, several workers without Redis, and a public host without a public URL are refused."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
@@ -484,7 +484,7 @@ def test_serve_refuses_to_start(
 def test_a_server_key_that_living_keys_need_is_not_lost_silently(
     keydesk: Keydesk, acme: World, in_database: InDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`serve` refuses to start and says how many; with --drop-keys they are deleted, and audited as such."""
+    """`serve` refuses and says how many keys would be lost. With --drop-keys they are deleted, with audit events."""
     served: list[dict[str, Any]] = []
     monkeypatch.setattr(app.cli.serving, "run_server", lambda _, **options: served.append(options))
     keydesk("key", "create", "old", "--organization", "Acme")
@@ -512,7 +512,7 @@ def test_a_server_key_that_living_keys_need_is_not_lost_silently(
 def test_a_replaced_server_key_that_is_still_there_is_no_obstacle(
     keydesk: Keydesk, acme: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first signs, all verify: a second one behind it keeps the keys that it tagged."""
+    """The first server key signs and all verify, so a replaced key behind it keeps its keys working."""
     served: list[dict[str, Any]] = []
     monkeypatch.setattr(app.cli.serving, "run_server", lambda _, **options: served.append(options))
     keydesk("key", "create", "old", "--organization", "Acme")
@@ -524,7 +524,7 @@ def test_a_replaced_server_key_that_is_still_there_is_no_obstacle(
 
 
 def test_doctor_finds_a_sound_installation_sound(keydesk: Keydesk) -> None:
-    """A line for each check, all of them well."""
+    """Every check has a line and is ok."""
     found = keydesk("doctor", "--json")
 
     assert found.status == 0
@@ -554,7 +554,7 @@ def test_doctor_finds_a_sound_installation_sound(keydesk: Keydesk) -> None:
 def test_doctor_names_what_is_not_in_order(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, name: str, value: str, failed: set[str]
 ) -> None:
-    """It exits with 1 when a check fails, and never prints a secret."""
+    """A failed check gives exit status 1. Secrets are never printed."""
     monkeypatch.setenv(name, value)
 
     found = keydesk("doctor", "--json")
@@ -565,7 +565,7 @@ def test_doctor_names_what_is_not_in_order(
 
 
 def test_doctor_warns_of_a_clock_that_is_wrong(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than two seconds between this process and the database are told; it is no failure."""
+    """More than two seconds between this process and the database is a warning, not a failure."""
     monkeypatch.setattr(app.cli.serving, "utc_now", lambda: THEN)
 
     found = keydesk("doctor", "--json")
@@ -575,7 +575,7 @@ def test_doctor_warns_of_a_clock_that_is_wrong(keydesk: Keydesk, monkeypatch: py
 
 
 def test_a_fault_is_told_without_a_traceback(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bug is one sentence with its place in our code, and nothing of the error's words."""
+    """A bug gives one sentence with its place in the code, without the exception's message."""
 
     async def broken(_: object) -> None:
         raise KeyError("hunter2hunter2")

@@ -1,4 +1,4 @@
-"""What deletes much asks first: an older schema, an organization, an agent. Scripts go on as they did, or say --yes."""
+"""Commands that delete much ask first on a terminal: an older schema, an organization, an agent. `--yes` skips it."""
 
 import os
 import pty
@@ -23,13 +23,13 @@ GIVE_UP_SECONDS = 60
 
 @pytest.fixture(autouse=True)
 def whole_again(in_database: InDatabase) -> Iterator[None]:
-    """On PostgreSQL, the next test gets the same database."""
+    """Migrates to the newest schema afterwards, since on PostgreSQL the next test uses the same database."""
     yield
     in_database(migrate)
 
 
 def on_a_terminal(database_address: str, folder: Path, answer: str, *arguments: str) -> tuple[int, str, str]:
-    """Runs the command with a terminal for its standard input, on which that is typed."""
+    """Runs the command with a terminal as standard input, on which the answer is typed."""
     ours, theirs = pty.openpty()
     environment = {
         "PATH": os.environ["PATH"],
@@ -58,7 +58,7 @@ def revision_of(in_database: InDatabase) -> str | None:
 
 
 def test_an_older_schema_that_loses_nothing_asks_nothing(keydesk: Keydesk, in_database: InDatabase) -> None:
-    """Tables that are empty can be made anew."""
+    """A schema change that only drops empty tables is made without asking."""
     run = keydesk("migrate", "--to", "0001", "--json")
 
     assert (run.status, run.err) == (0, "")
@@ -68,7 +68,7 @@ def test_an_older_schema_that_loses_nothing_asks_nothing(keydesk: Keydesk, in_da
 def test_without_a_terminal_nothing_is_lost_unless_it_is_said(
     keydesk: Keydesk, acme: World, in_database: InDatabase
 ) -> None:
-    """The refusal says what would go and how many rows; --yes does it."""
+    """The refusal lists what would be deleted and how many rows. `--yes` does it."""
     refused = keydesk("migrate", "--to", "base", "--json")
     after_refusal = revision_of(in_database)
     done = keydesk("migrate", "--to", "base", "--yes", "--json")
@@ -84,7 +84,7 @@ def test_without_a_terminal_nothing_is_lost_unless_it_is_said(
 def test_on_a_terminal_it_is_asked(
     database_address: str, acme: World, in_database: InDatabase, tmp_path: Path, answer: str, is_done: bool
 ) -> None:
-    """Anything but yes changes nothing; what is asked is not on standard output."""
+    """Any answer but yes changes nothing. The question is not on standard output."""
     status, out, err = on_a_terminal(database_address, tmp_path, answer, "migrate", "--to", "base", "--json")
 
     assert "  organizations: 2 rows" in err
@@ -97,7 +97,7 @@ def test_on_a_terminal_it_is_asked(
 def test_a_running_server_is_not_left_on_an_older_schema(
     keydesk: Keydesk, database_address: str, in_database: InDatabase, tmp_path: Path
 ) -> None:
-    """Not with --yes either: it would fail in the middle of requests. Once it has stopped, it is done."""
+    """Requests would fail on an older schema, so even `--yes` is refused until every server has stopped."""
     servers = Servers(database_address, tmp_path, program=REAL)
     try:
         servers.start()
@@ -114,7 +114,7 @@ def test_a_running_server_is_not_left_on_an_older_schema(
 
 
 async def test_what_would_go_is_looked_at_without_a_trace(database: Database, world: World) -> None:
-    """Tables with rows, and nothing of those that stay; afterwards all is as before."""
+    """Only tables with rows are listed as losses, and looking changes nothing."""
     lost = await losses(database, "0001")
     lost_all = await losses(database, "base")
 
@@ -129,7 +129,7 @@ async def test_what_would_go_is_looked_at_without_a_trace(database: Database, wo
 def test_deleting_with_all_keys_asks_on_a_terminal(
     database_address: str, acme: World, keydesk: Keydesk, tmp_path: Path, kind: str, answer: str, is_done: bool
 ) -> None:
-    """With the number of keys that go; a slip of the finger in a name stops everybody at once."""
+    """The question has the number of keys that would be deleted."""
     agent = external_id(Prefix.AGENT, acme.own.id)
     keydesk("key", "create", "deploy", "--organization", "Acme", "--agent", agent)
     name = "Acme" if kind == "organization" else agent
@@ -143,7 +143,7 @@ def test_deleting_with_all_keys_asks_on_a_terminal(
 
 @pytest.mark.parametrize("kind", ["organization", "agent"])
 def test_scripts_delete_as_before(keydesk: Keydesk, acme: World, kind: str) -> None:
-    """Without a terminal nothing is asked; with one, --yes keeps quiet."""
+    """Without a terminal nothing is asked."""
     name = "Acme" if kind == "organization" else external_id(Prefix.AGENT, acme.own.id)
 
     run = keydesk(kind, "delete", name, "--json")

@@ -1,4 +1,4 @@
-"""Limits of a key's own, by the command line."""
+"""`keydesk key limit`: limits of a single key."""
 
 import pytest
 
@@ -10,20 +10,20 @@ UNKNOWN = "key_0199b3c07a007de08de0000000000000"
 
 
 def created(keydesk: Keydesk) -> str:
-    """A new key's id."""
+    """Creates a key and returns its id."""
     key_id: str = keydesk("key", "create", "deploy", "--organization", "Acme", "--json").value["id"]
     return key_id
 
 
 def limits_in(form: dict[str, int | None]) -> list[int | None]:
-    """What holds, and what is the key's own."""
+    """The effective limits, then the key's own."""
     return [form[name] for name in ("rateLimit", "monthlyQuota", "ownRateLimit", "ownMonthlyQuota")]
 
 
 def test_a_key_is_limited_and_given_back_to_its_organization(
     keydesk: Keydesk, acme: World, in_database: InDatabase
 ) -> None:
-    """Each limit by itself, both, none; every change is audited with what it was and what it is."""
+    """Limits are set one by one, together, and removed. Each change is audited with the old and the new value."""
     key_id = created(keydesk)
 
     forms = [
@@ -50,7 +50,7 @@ def test_a_key_is_limited_and_given_back_to_its_organization(
 
 
 def test_the_same_limits_again_change_nothing(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """It is said, and leaves no event."""
+    """The command says that nothing changed, and writes no audit event."""
     key_id = created(keydesk)
     changed = keydesk("key", "limit", key_id, "--rate-limit", "60")
 
@@ -64,7 +64,7 @@ def test_the_same_limits_again_change_nothing(keydesk: Keydesk, acme: World, in_
 
 
 def test_the_list_shows_what_holds_and_what_is_a_keys_own(keydesk: Keydesk, acme: World) -> None:
-    """The organization's limits follow its changes, a key's own stay."""
+    """A change of the organization's limits affects keys without their own."""
     limited, free = created(keydesk), created(keydesk)
     keydesk("key", "limit", limited, "--rate-limit", "60")
     keydesk("organization", "update", "Acme", "--rate-limit", "300", "--monthly-quota", "7000")
@@ -83,7 +83,7 @@ def test_the_list_shows_what_holds_and_what_is_a_keys_own(keydesk: Keydesk, acme
 @pytest.mark.parametrize("number", ["0", "-1", str(LIMIT_AT_MOST + 1), "many", ""])
 @pytest.mark.parametrize("option", ["--rate-limit", "--monthly-quota"])
 def test_a_limit_out_of_range_is_wrong_usage(keydesk: Keydesk, option: str, number: str) -> None:
-    """1 to 2147483647."""
+    """Limits go from 1 to 2147483647."""
     ended = keydesk("key", "limit", UNKNOWN, option, number, "--json")
 
     assert (ended.status, ended.out) == (2, "")
@@ -92,7 +92,7 @@ def test_a_limit_out_of_range_is_wrong_usage(keydesk: Keydesk, option: str, numb
 
 @pytest.mark.parametrize(("key", "words"), [(UNKNOWN, "API key does not exist"), ("deploy", "keydesk key list")])
 def test_what_is_no_keys_id_is_refused(keydesk: Keydesk, acme: World, key: str, words: str) -> None:
-    """A name is none either, even one that a key has."""
+    """A key's name is refused, too; only ids are accepted."""
     created(keydesk)
 
     ended = keydesk("key", "limit", key, "--rate-limit", "60", "--json")
@@ -102,7 +102,7 @@ def test_what_is_no_keys_id_is_refused(keydesk: Keydesk, acme: World, key: str, 
 
 
 def test_a_deleted_key_is_not_limited(keydesk: Keydesk, acme: World) -> None:
-    """Its tombstone keeps what it had."""
+    """The limits of a tombstone stay as they were."""
     key_id = created(keydesk)
     keydesk("key", "limit", key_id, "--rate-limit", "60")
     keydesk("key", "delete", key_id)

@@ -1,4 +1,4 @@
-"""A key that is pasted where the command line takes a name is refused, and not repeated."""
+"""A key pasted in place of a name is refused by every command, and not repeated."""
 
 import pytest
 
@@ -27,7 +27,7 @@ TOKEN = mint(SERVER_KEYS, "kd").token.reveal()
     ids=lambda arguments: " ".join(arguments[:2]),
 )
 def test_a_key_in_place_of_a_name_is_refused(keydesk: Keydesk, acme: World, arguments: tuple[str, ...]) -> None:
-    """Whatever is named: nothing is stored, and nothing of the key is printed."""
+    """Nothing of the key is printed."""
     refused = keydesk(*arguments)
 
     shown = refused.out + refused.err

@@ -1,4 +1,4 @@
-"""A command line whose server key is not the server's issues no secret that would never verify."""
+"""The command line refuses to issue secrets with a server key that the server does not have."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ OTHER = "another-server-key-of-32-bytes-or-more"
 
 @pytest.fixture
 def served(database_address: str, tmp_path: Path) -> None:
-    """The database as a server leaves it that has once been started with the tests' key."""
+    """A database on which a server with the tests' server key has been started once."""
     servers = Servers(database_address, tmp_path, program=REAL)
     servers.start()
     servers.close()
 
 
 def create(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, secret_key: str) -> str:
-    """Issues a key with that server key, and returns what was said where it was refused."""
+    """Creates a key with this server key, and returns standard error."""
     monkeypatch.setenv("KEYDESK_SECRET_KEY", secret_key)
     run = keydesk("key", "create", "deploy", "--organization", "Acme", "--json")
     assert (run.status == 0) == (run.out != "")
@@ -34,7 +34,7 @@ def create(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, secret_key: str) -
 def test_another_server_key_than_the_servers_issues_nothing(
     keydesk: Keydesk, acme: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even in a database without keys: the server that was started last left word of its server keys' ids."""
+    """The server that started last has stored the ids of its server keys, so this works in a database without keys."""
     refused = create(keydesk, monkeypatch, OTHER)
     in_front = create(keydesk, monkeypatch, f"{OTHER},{SECRET_KEY}")
     created = create(keydesk, monkeypatch, f"{SECRET_KEY},{OTHER}")
@@ -50,7 +50,7 @@ def test_another_server_key_than_the_servers_issues_nothing(
 def test_a_rotation_is_refused_in_the_same_way(
     keydesk: Keydesk, acme: World, monkeypatch: pytest.MonkeyPatch, in_database: InDatabase
 ) -> None:
-    """The secret before would have ended, and the new one never worked."""
+    """The refused rotation leaves the present secret working."""
     issued = keydesk("key", "create", "deploy", "--organization", "Acme", "--json").value
     monkeypatch.setenv("KEYDESK_SECRET_KEY", OTHER)
 
@@ -66,7 +66,7 @@ def test_a_rotation_is_refused_in_the_same_way(
 def test_a_server_key_that_comes_in_front_may_sign_before_the_server_was_started(
     keydesk: Keydesk, acme: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no server has been started, it is enough that the newest key's server key is among ours."""
+    """Before a server has been started, the newest key's server key must be among the configured ones."""
     assert create(keydesk, monkeypatch, SECRET_KEY) == ""
     assert create(keydesk, monkeypatch, f"{OTHER},{SECRET_KEY}") == ""
     assert create(keydesk, monkeypatch, OTHER) == ""
@@ -77,7 +77,7 @@ def test_a_server_key_that_comes_in_front_may_sign_before_the_server_was_started
 def test_what_makes_no_secret_needs_no_server_key_of_the_servers(
     keydesk: Keydesk, acme: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In an emergency a key is deleted by whoever reaches the database; verify and doctor say what is the matter."""
+    """Deleting a key works with any server key. `verify` and `doctor` warn of the difference."""
     issued = keydesk("key", "create", "deploy", "--organization", "Acme", "--json").value
     monkeypatch.setenv("KEYDESK_SECRET_KEY", OTHER)
 
@@ -93,7 +93,7 @@ def test_what_makes_no_secret_needs_no_server_key_of_the_servers(
 
 
 async def test_the_server_that_started_last_is_the_one_that_counts(database: Database) -> None:
-    """What was there before goes, so that a replaced server key counts no more."""
+    """A server that starts replaces the stored ids of server keys."""
     for ids in (["b" * 16, "a" * 16], ["a" * 16, "c" * 16]):
         async with database.transaction() as session:
             await replace_served_server_keys(session, ids, now=THEN)

@@ -1,4 +1,4 @@
-"""`keydesk sign-in`: what is locked after wrong passwords, and unlocking it."""
+"""`keydesk sign-in`: listing what is locked after wrong passwords, and unlocking it."""
 
 import json
 from datetime import timedelta
@@ -45,7 +45,7 @@ async def left(database: Database) -> list[tuple[str, str]]:
 def test_an_account_is_unlocked_and_what_was_locked_is_said(
     keydesk: Keydesk, acme: World, in_database: InDatabase
 ) -> None:
-    """From every address and on every device; other accounts' failures stay."""
+    """The account is unlocked for every address and device. Other accounts' failures stay."""
     in_database(lambda database: fail(database, "ada@example.com", HERE, times=5))
     in_database(lambda database: fail(database, "ada@example.com", THERE, times=2))
     in_database(lambda database: fail(database, "ada@example.com", HERE, times=5, device=LAPTOP))
@@ -67,7 +67,7 @@ def test_an_account_is_unlocked_and_what_was_locked_is_said(
 
 
 def test_the_operators_unlocking_is_a_log_line(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """On standard error, as the server's."""
+    """The log line is written to standard error in the server's format."""
     in_database(lambda database: fail(database, "ada@example.com", HERE, times=5))
 
     unlocked = keydesk("sign-in", "unlock", "ada@example.com")
@@ -84,7 +84,7 @@ def test_the_operators_unlocking_is_a_log_line(keydesk: Keydesk, acme: World, in
 def test_an_address_that_stays_locked_is_said_and_unlocked_by_itself(
     keydesk: Keydesk, acme: World, in_database: InDatabase
 ) -> None:
-    """Others behind it used it up, so unlocking one account is not enough."""
+    """Unlocking an account does not unlock the address, and says so. `--address` does."""
     in_database(lambda database: fail(database, "ada@example.com", HERE, times=5))
     for number in range(20):
         in_database(partial(fail, email=f"{number}@example.com", address=HERE, times=1))
@@ -102,14 +102,14 @@ def test_an_address_that_stays_locked_is_said_and_unlocked_by_itself(
 def test_an_ipv6_address_is_unlocked_with_its_network(
     keydesk: Keydesk, acme: World, in_database: InDatabase, written: str
 ) -> None:
-    """As it was counted, and as the list shows it."""
+    """The address and its /64 network, as the list shows it, are both accepted."""
     in_database(lambda database: fail(database, "ada@example.com", "2001:db8:1:2::/64", times=5))
 
     assert keydesk("sign-in", "unlock", "--address", written, "--json").value["failedAttempts"] == 5
 
 
 def test_everything_is_unlocked(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """After an attack, or a proxy that was not named."""
+    """`--all` removes every failure."""
     for number in range(30):
         in_database(partial(fail, email=f"{number}@example.com", address=HERE, times=1))
 
@@ -120,7 +120,7 @@ def test_everything_is_unlocked(keydesk: Keydesk, acme: World, in_database: InDa
 
 
 def test_nothing_to_unlock_and_an_unknown_address_are_said(keydesk: Keydesk, acme: World) -> None:
-    """A typo is noticed; it is no failure."""
+    """Neither is an error, but a mistyped address is noticed."""
     unlocked = keydesk("sign-in", "unlock", "adda@example.com")
 
     assert unlocked.status == 0
@@ -133,12 +133,12 @@ def test_nothing_to_unlock_and_an_unknown_address_are_said(keydesk: Keydesk, acm
     [[], ["ada@example.com", "--all"], ["--all", "--address", HERE], ["no address"], ["--address", "keys.example"]],
 )
 def test_what_to_unlock_must_be_said(keydesk: Keydesk, acme: World, arguments: list[str]) -> None:
-    """One account, one address, or all."""
+    """One account, one address or all must be given, and only one of them."""
     assert keydesk("sign-in", "unlock", *arguments).status == 2
 
 
 async def test_locks_are_those_that_the_throttle_holds(database: Database, world: World) -> None:
-    """The list and the door agree about each limit and its end."""
+    """The list and the password checker agree about which limit is reached, and until when."""
     await fail(database, "ada@example.com", HERE, times=7)
     await fail(database, "mel@example.com", THERE, times=4)
     now = utc_now()
@@ -164,7 +164,7 @@ def test_doctor_says_that_a_proxy_may_be_locked(
     address: str,
     warns: bool,
 ) -> None:
-    """A private address that is no trusted proxy is most likely a proxy that was not named."""
+    """A locked private address that is not a trusted proxy is probably a proxy missing from the setting."""
     monkeypatch.setenv("KEYDESK_PUBLIC_URL", "http://127.0.0.1:8000")
     monkeypatch.setenv("KEYDESK_TRUSTED_PROXIES", "10.1.0.0/16")
     for number in range(20):

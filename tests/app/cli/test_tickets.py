@@ -1,4 +1,4 @@
-"""The operator sees what was handed over, and mails it by hand."""
+"""`keydesk ticket`: listing, showing and resending tickets."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -18,7 +18,7 @@ UNKNOWN = "tkt_0199b3c07a007de08de0000000000000"
 
 
 def written(in_database: InDatabase, world: World, number: int = 0, **more: object) -> str:
-    """A ticket of Mel's, so many minutes after noon; its id."""
+    """Stores a ticket of Mel's, written `number` minutes after noon, and returns its id."""
 
     async def write(database: Database) -> UUID:
         row = Ticket(
@@ -45,7 +45,7 @@ def mailing_to(office: PostOffice, monkeypatch: pytest.MonkeyPatch, address: str
 
 
 def test_tickets_are_listed_for_scripts(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """Newest first, each with its whole text and how far its mail has got."""
+    """Tickets come newest first, with their whole text and the state of their mail."""
     first = written(in_database, acme, sent_at=NOON, next_attempt_at=None, attempts=1)
     second = written(in_database, acme, 1, attempts=2, failure="mail.example:25 answers 451: later")
 
@@ -71,7 +71,7 @@ def test_tickets_are_listed_for_scripts(keydesk: Keydesk, acme: World, in_databa
 
 
 def test_tickets_are_listed_for_people(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """A line each with its state; a long subject is cut."""
+    """Each ticket has one line with the state of its mail. A long subject is cut."""
     sent = written(in_database, acme, sent_at=NOON, next_attempt_at=None)
     waiting = written(in_database, acme, 1, subject="Mel, Acme: " + "x" * 100)
     failed = written(in_database, acme, 2, attempts=2, failure="451")
@@ -95,14 +95,14 @@ def test_tickets_are_listed_for_people(keydesk: Keydesk, acme: World, in_databas
 
 
 def test_without_tickets_it_says_so(keydesk: Keydesk, acme: World) -> None:
-    """An empty list, in words and in JSON."""
+    """An empty list is reported in words and as an empty JSON list."""
     assert keydesk("ticket", "list").out == "There are no tickets yet.\n"
     assert keydesk("ticket", "list", "--unsent").out == "All tickets were sent.\n"
     assert keydesk("ticket", "list", "--json").value == []
 
 
 def test_a_ticket_is_shown_whole(keydesk: Keydesk, acme: World, in_database: InDatabase) -> None:
-    """As it is mailed, with the last failure: who set no address reads it so."""
+    """The text is shown as it is mailed, with the last failure."""
     ticket = written(in_database, acme, failure="mail.example:25 can't be reached", attempts=1)
 
     run = keydesk("ticket", "show", ticket)
@@ -122,7 +122,7 @@ def test_a_ticket_is_shown_whole(keydesk: Keydesk, acme: World, in_database: InD
 def test_a_ticket_that_is_none_is_refused(
     keydesk: Keydesk, acme: World, monkeypatch: pytest.MonkeyPatch, command: str, unknown: str
 ) -> None:
-    """With where to see which there are; nothing is mailed."""
+    """The message names the command that lists tickets. Nothing is mailed."""
     with post_office() as office:
         mailing_to(office, monkeypatch)
         run = keydesk("ticket", command, unknown)
@@ -135,7 +135,7 @@ def test_a_ticket_that_is_none_is_refused(
 def test_a_ticket_is_sent_by_hand(
     keydesk: Keydesk, acme: World, in_database: InDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that was given up, sent, or had no address: to the one that is set now."""
+    """Given-up, sent and unaddressed tickets are mailed to the configured address."""
     tickets = [
         written(in_database, acme, attempts=174, next_attempt_at=None, failure="long ago"),
         written(in_database, acme, sent_at=NOON, next_attempt_at=None),
@@ -159,7 +159,7 @@ def test_a_ticket_is_sent_by_hand(
 def test_one_that_fails_by_hand_is_left_to_the_server(
     keydesk: Keydesk, acme: World, in_database: InDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says why, with status 1, and when it is tried again."""
+    """The command reports the failure with exit status 1, and when the server tries again."""
     ticket = written(in_database, acme, sent_at=NOON, next_attempt_at=None)
 
     with post_office() as office:
@@ -180,7 +180,7 @@ def test_one_that_fails_by_hand_is_left_to_the_server(
 def test_without_address_or_server_nothing_is_sent(
     keydesk: Keydesk, acme: World, in_database: InDatabase, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    """It names what is missing, and the ticket stays as it was."""
+    """The message names the missing setting, and the ticket is unchanged."""
     ticket = written(in_database, acme)
 
     with post_office() as office:

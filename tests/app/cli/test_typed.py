@@ -1,4 +1,4 @@
-"""A secret that was typed by mistake is not repeated: not by wrong usage, nor by a refusal, of any command."""
+"""Secrets typed in a wrong place are not repeated in any command's output."""
 
 from importlib.metadata import version
 
@@ -26,14 +26,14 @@ SECRETS = [
 
 
 def assert_silent(said: str, secret: str) -> None:
-    """No part of it that is long enough to be of use."""
+    """Checks that the output has neither the secret nor a long part of it."""
     assert secret not in said
     assert secret[19:40] not in said or len(secret) < 25
 
 
 @pytest.mark.parametrize("command", list(commands()), ids=" ".join)
 def test_no_command_repeats_arguments_that_it_does_not_take(keydesk: Keydesk, command: tuple[str, ...]) -> None:
-    """However many the command takes: exit 2, and the way to give secrets."""
+    """Too many arguments give exit status 2, without repeating them."""
     runs = [(secret, keydesk(*command, *["x"] * 3, secret)) for secret in SECRETS]
 
     for secret, run in runs:
@@ -68,7 +68,7 @@ def test_no_command_repeats_arguments_that_it_does_not_take(keydesk: Keydesk, co
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_no_command_repeats_a_secret_in_the_wrong_place(keydesk: Keydesk, arguments: list[str], secret: str) -> None:
-    """As a command, an id, a name, a number, a choice, an option."""
+    """The secret is not repeated in place of a command, an id, a name, a number, a choice or an option."""
     run = keydesk(*(each.format(secret) for each in arguments))
 
     assert run.status in (1, 2)
@@ -77,7 +77,7 @@ def test_no_command_repeats_a_secret_in_the_wrong_place(keydesk: Keydesk, argume
 
 
 def test_a_key_for_verify_is_asked_for_on_standard_input(keydesk: Keydesk) -> None:
-    """That is where it is read, and where no history keeps it."""
+    """`verify` reads the key from standard input, where no shell history keeps it."""
     run = keydesk("verify", KEY)
 
     assert run.status == 2
@@ -92,12 +92,12 @@ def test_a_key_for_verify_is_asked_for_on_standard_input(keydesk: Keydesk) -> No
     ],
 )
 def test_what_people_look_for_in_a_message_stays(text: str) -> None:
-    """Ids, names, addresses and numbers."""
+    """Ids, names, addresses and numbers are not taken for secrets."""
     assert not is_like_a_secret(text)
 
 
 def test_wrong_usage_still_says_what_is_wrong(keydesk: Keydesk) -> None:
-    """With how the command is used, on standard error."""
+    """The message and the usage are on standard error."""
     wrong = keydesk("serve", "--port", "http")
     unknown = keydesk("organisation")
 
@@ -108,7 +108,7 @@ def test_wrong_usage_still_says_what_is_wrong(keydesk: Keydesk) -> None:
 
 
 def test_the_version_is_told(keydesk: Keydesk) -> None:
-    """With the schema's revision that it needs."""
+    """The version is printed with the schema revision that it needs."""
     run = keydesk("--version")
 
     assert (run.status, run.err) == (0, "")

@@ -1,4 +1,4 @@
-"""The demo's passwords, which everybody knows, and how a database gets rid of them."""
+"""The demo's publicly known passwords, and how they are replaced."""
 
 import pytest
 from sqlalchemy import func, select
@@ -23,14 +23,14 @@ MINE = "a password of his own"
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command line hashes at no cost."""
+    """The commands hash with cheap parameters."""
     parameters: Argon2Parameters = CHEAP
     for module in (app.cli.people, app.cli.organizations, app.cli.serving):
         monkeypatch.setattr(module, "PASSWORD_PARAMETERS", parameters)
 
 
 async def fill(database: Database) -> None:
-    """The demo's organization and people, of whom Amir has a password of his own, and each is signed in."""
+    """The demo's organization and people, all signed in. Amir has a password of his own."""
     nora, amir, mia = (
         Person(
             email=each.email,
@@ -58,7 +58,7 @@ async def fill(database: Database) -> None:
 
 
 def people_now(in_database: InDatabase) -> dict[str, tuple[str | None, bool]]:
-    """Each person's hash, and whether they are signed in."""
+    """Each person's password hash, and whether they are signed in."""
 
     async def read(database: Database) -> dict[str, tuple[str | None, bool]]:
         found = {}
@@ -78,7 +78,7 @@ def people_now(in_database: InDatabase) -> dict[str, tuple[str | None, bool]]:
 
 
 def test_deleting_the_demo_takes_its_passwords_away(keydesk: Keydesk, in_database: InDatabase) -> None:
-    """The people with a public one have none, and are signed out; one with a password of his own keeps both."""
+    """People with a public password lose it and their sessions. Amir, with his own password, keeps both."""
     in_database(fill)
 
     deleted = keydesk("organization", "delete", ORGANIZATION_NAME, "--json")
@@ -94,7 +94,7 @@ def test_deleting_the_demo_takes_its_passwords_away(keydesk: Keydesk, in_databas
 def test_what_serve_advises_makes_the_database_servable(
     keydesk: Keydesk, in_database: InDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Delete the demo, and it is served; where its people were left over, a new password for each does."""
+    """After deleting the demo the server starts. If one of its people is left, so does setting a new password."""
     in_database(fill)
     served: list[bool] = []
     monkeypatch.setattr(app.cli.serving, "run_server", lambda *_, **__: served.append(True))
@@ -119,7 +119,7 @@ async def give(database: Database, email: str, password: str) -> None:
 
 
 def test_adding_one_of_the_demos_people_replaces_the_public_password(keydesk: Keydesk, in_database: InDatabase) -> None:
-    """Also after a removal; the operator gets a one-time password to hand on, and is told why."""
+    """A person of the demo gets a one-time password, and the operator is told why. Amir's password stays."""
     in_database(fill)
     keydesk("user", "remove", NORA, "--organization", ORGANIZATION_NAME)
 
@@ -143,7 +143,7 @@ async def _person(database: Database, email: str) -> Person | None:
 
 
 def test_nobody_may_choose_one_of_the_demos_passwords(keydesk: Keydesk, in_database: InDatabase) -> None:
-    """They stand in the source code."""
+    """The demo's passwords are in the source code, so they are refused."""
     in_database(fill)
 
     for each in PEOPLE:

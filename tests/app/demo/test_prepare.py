@@ -1,4 +1,4 @@
-"""The demo is believable, works at every start, and touches nothing that it did not make."""
+"""The demo: its data, that it can be started repeatedly, and that it changes no other data."""
 
 import json
 import os
@@ -47,7 +47,7 @@ Prepare = Callable[..., Any]
 
 @pytest.fixture
 def prepare_demo(database: Database, clock: Clock, key_hasher: CountingHasher) -> Prepare:
-    """Prepares the demo on the test's database, as a start does."""
+    """Prepares the demo on the test's database."""
 
     async def run(server_keys: ServerKeys | None = SERVER_KEYS) -> Demo:
         settings = replace(read_settings({}), server_keys=server_keys)
@@ -64,7 +64,7 @@ async def living_names(database: Database) -> list[str]:
 async def test_the_demo_is_filled_once_with_people_agents_and_keys(
     prepare_demo: Prepare, database: Database, key_hasher: CountingHasher
 ) -> None:
-    """Three roles, four agents, seven living keys of both kinds, two tombstones; a second start adds nothing."""
+    """The demo has three roles, four agents, seven living keys and two tombstones. A second start adds nothing."""
     await prepare_demo()
     hashed = key_hasher.hashed
     await prepare_demo()
@@ -85,7 +85,7 @@ async def test_the_demo_is_filled_once_with_people_agents_and_keys(
 
 
 async def test_the_demos_past_is_told_in_order(prepare_demo: Prepare, database: Database, clock: Clock) -> None:
-    """The audit log goes back months, newest first, nothing in it before the organization or in the future."""
+    """The audit log covers months, newest first, with no event before the organization or in the future."""
     await prepare_demo()
 
     async with database.reading() as session:
@@ -105,7 +105,7 @@ async def test_the_demos_past_is_told_in_order(prepare_demo: Prepare, database: 
 async def test_a_demo_of_the_version_before_goes_on(
     prepare_demo: Prepare, database: Database, services: KeyServices
 ) -> None:
-    """One that was filled before usage was kept is migrated, and nothing is added to it."""
+    """A demo from before usage was stored is migrated, and nothing is added to it."""
     await prepare_demo()
     await migrate(database, "0001")
 
@@ -125,7 +125,7 @@ async def test_a_demo_of_the_version_before_goes_on(
 async def test_the_printed_passwords_work_at_every_start(
     prepare_demo: Prepare, database: Database, key_hasher: PasswordHasher
 ) -> None:
-    """A password that somebody changed is the printed one again; who was removed is no longer told."""
+    """Changed passwords are reset to the printed ones. Removed people are not printed."""
     await prepare_demo()
     nora, _, mia = PEOPLE
     async with database.transaction() as session:
@@ -149,7 +149,7 @@ async def test_the_printed_passwords_work_at_every_start(
 async def test_the_demos_key_is_rotated_at_each_start(
     prepare_demo: Prepare, database: Database, services: KeyServices
 ) -> None:
-    """The same key in the same slot, with another secret."""
+    """The key and its slot stay the same; the secret is new."""
     await prepare_demo()
 
     first, second = await fresh_key(services), await fresh_key(services)
@@ -163,7 +163,7 @@ async def test_the_demos_key_is_rotated_at_each_start(
 async def test_a_deleted_demo_key_is_made_anew(
     prepare_demo: Prepare, database: Database, services: KeyServices
 ) -> None:
-    """And from then on, that one is rotated."""
+    """The new key is then rotated at later starts."""
     await prepare_demo()
     await delete_api_key(services, OPERATOR, key_id=(await fresh_key(services)).record.id)
 
@@ -177,7 +177,7 @@ async def test_a_deleted_demo_key_is_made_anew(
 async def test_with_every_slot_taken_another_key_is_rotated(
     prepare_demo: Prepare, database: Database, services: KeyServices
 ) -> None:
-    """The demo takes no slot from anybody: at ten of ten without its key, a living one gets a new secret."""
+    """If the demo's key is missing and no slot is free, another key gets a new secret."""
     await prepare_demo()
     await delete_api_key(services, OPERATOR, key_id=(await fresh_key(services)).record.id)
     for number in range(4):
@@ -200,7 +200,7 @@ async def test_with_every_slot_taken_another_key_is_rotated(
 async def test_a_database_with_somebody_elses_organization_is_left_alone(
     prepare_demo: Prepare, database: Database
 ) -> None:
-    """Nothing is added to it, not even where that organization has been deleted."""
+    """Nothing is added to such a database, even if the organization was deleted."""
     async with database.transaction() as session:
         organization = await create_organization(session, name="Acme", now=THEN)
         await delete_organization(session, organization_id=organization.id, now=THEN)
@@ -213,7 +213,7 @@ async def test_a_database_with_somebody_elses_organization_is_left_alone(
 
 
 async def test_a_deleted_demo_is_not_raised_from_the_dead(prepare_demo: Prepare, database: Database) -> None:
-    """It says how to start anew."""
+    """The message says how to start the demo over."""
     await prepare_demo()
     async with database.transaction() as session:
         await delete_organization(session, organization_id=ORGANIZATION_ID, now=THEN)
@@ -223,7 +223,7 @@ async def test_a_deleted_demo_is_not_raised_from_the_dead(prepare_demo: Prepare,
 
 
 async def test_a_lost_server_key_is_told(prepare_demo: Prepare, database: Database) -> None:
-    """With another server key than the living keys were made with, the demo does not start."""
+    """The demo does not start without the server key that its living keys were made with."""
     await prepare_demo()
 
     with pytest.raises(Failure, match="7 API keys"):
@@ -233,7 +233,7 @@ async def test_a_lost_server_key_is_told(prepare_demo: Prepare, database: Databa
 def test_the_server_key_is_kept_beside_the_embedded_database(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """For its owner's eyes, used again at the next start and by the other commands; a second start prints anew."""
+    """Only its owner can read the file; later starts and other commands use it. Each start prints a new secret."""
     for name in [name for name in os.environ if name.startswith("KEYDESK_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -266,7 +266,7 @@ def test_the_server_key_is_kept_beside_the_embedded_database(
 
 
 def test_the_demo_is_served_and_its_key_and_sign_ins_work(tmp_path: Path) -> None:
-    """What the command prints is true: the address answers, the key is good, everybody can sign in."""
+    """The printed address answers, the printed key is good, and all printed sign-ins work."""
     document = "mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }"
     with subprocess.Popen(
         [COMMAND, "demo", "--port", "0", "--json"],

@@ -1,4 +1,4 @@
-"""What the demo tells of its keys' usage agrees with itself, whenever it is filled."""
+"""The demo's usage data is consistent, whenever the demo is filled."""
 
 import ipaddress
 from collections import Counter, defaultdict
@@ -36,7 +36,7 @@ MOMENTS = [
 
 @dataclass(frozen=True)
 class Told:
-    """The rows that a demo filled at this moment has."""
+    """The rows of a demo filled at `now`."""
 
     now: datetime
     keys: dict[UUID, ApiKey]
@@ -56,7 +56,7 @@ class Told:
 
 @pytest.fixture(scope="module", params=MOMENTS, ids=lambda moment: moment.strftime("%d %b %H:%M"))
 def told(request: pytest.FixtureRequest) -> Told:
-    """As it is filled in the middle of a month, at its beginning, and at its end."""
+    """Demos filled in the middle, at the beginning and at the end of a month."""
     hasher = CountingHasher()
     rows: defaultdict[type[Any], list[Any]] = defaultdict(list)
     for stage in DemoBuilder(request.param, SERVER_KEYS, "kd", hasher, hasher).rows():
@@ -70,7 +70,7 @@ def month(at: datetime) -> datetime:
 
 
 def test_months_are_the_sums_of_their_hours_and_days(told: Told) -> None:
-    """And each one's last use is in its last hour in which something passed."""
+    """A month's last use is within its last hour or day with an allowed request."""
     sums: Counter[tuple[UUID, datetime]] = Counter()
     last: dict[tuple[UUID, datetime], datetime] = {}
     for key_id, begins, row in told.counted():
@@ -87,7 +87,7 @@ def test_months_are_the_sums_of_their_hours_and_days(told: Told) -> None:
 
 
 def test_nothing_is_told_of_the_future_or_from_beyond_a_keys_life(told: Told) -> None:
-    """What passed did between its creation and its deletion, what was refused as deleted came after."""
+    """Allowed requests are between a key's creation and deletion; refusals for a deleted key come after it."""
     for row in [*told.rows[UsageMonth], *told.rows[Caller]]:
         key = told.keys[row.key_id]
         first, last = (
@@ -106,7 +106,7 @@ def test_nothing_is_told_of_the_future_or_from_beyond_a_keys_life(told: Told) ->
 
 
 def test_hours_are_told_as_long_as_they_are_kept(told: Told) -> None:
-    """And days before, so that no time is told of twice."""
+    """Older usage is in days, and no period is in both."""
     oldest = told.now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=HOURS_KEPT_DAYS)
 
     assert min(row.hour for row in told.rows[UsageHour]) >= oldest > max(row.day for row in told.rows[UsageDay])
@@ -114,7 +114,7 @@ def test_hours_are_told_as_long_as_they_are_kept(told: Told) -> None:
 
 
 def test_no_key_is_over_its_limits_and_one_is_near(told: Told) -> None:
-    """90 % of its own quota, once the month is old enough for so many requests."""
+    """One key has used 90 % of its own quota, once the month is old enough for that."""
     for row in told.rows[UsageMonth]:
         assert row.allowed <= (told.keys[row.key_id].monthly_quota or DEFAULT_MONTHLY_QUOTA)
     for row in told.rows[UsageHour]:
@@ -126,7 +126,7 @@ def test_no_key_is_over_its_limits_and_one_is_near(told: Told) -> None:
 
 
 def test_callers_sent_what_passed(told: Told) -> None:
-    """Their requests come to what was counted, and the last of them is the key's last use."""
+    """A key's callers add up to its allowed requests, and the latest of them is the key's last use."""
     passed: Counter[UUID] = Counter()
     for key_id, _, row in told.counted():
         passed[key_id] += row.allowed
@@ -145,7 +145,7 @@ def test_callers_sent_what_passed(told: Told) -> None:
 
 
 def test_refused_requests_are_what_was_counted_as_refused(told: Told) -> None:
-    """For every key and reason; the keyless ones are counted for nobody."""
+    """They agree for each key and reason. Refusals without a key are not counted."""
     counted: Counter[tuple[UUID, str]] = Counter()
     for key_id, _, row in told.counted():
         for outcome in OUTCOMES[1:]:
@@ -161,7 +161,7 @@ def test_refused_requests_are_what_was_counted_as_refused(told: Told) -> None:
 
 
 def test_addresses_are_nobodys(told: Told) -> None:
-    """They are from the networks that are set aside for documentation."""
+    """All addresses are from networks reserved for documentation."""
     rows = [*told.rows[Caller], *told.rows[RefusedRequest]]
 
     addresses = {ipaddress.ip_address(row.ip_address) for row in rows}
@@ -170,7 +170,7 @@ def test_addresses_are_nobodys(told: Told) -> None:
 
 
 def test_the_deleted_key_is_still_called(told: Told) -> None:
-    """37 calls since it was deleted, the last from an address and a program that can be looked for."""
+    """The deleted key has 37 calls since, the last with a recognizable address and user agent."""
     key = told.key("Handheld scanners (old)")
 
     calls = [row for row in told.rows[RefusedRequest] if row.key_id == key.id]
@@ -181,7 +181,7 @@ def test_the_deleted_key_is_still_called(told: Told) -> None:
 
 
 def test_a_request_for_another_agent_was_refused(told: Told) -> None:
-    """It named an agent of the organization, and not the key's own."""
+    """The request named another agent of the organization."""
     key = told.key("Broker feed")
 
     wanted = {row.agent_id for row in told.rows[RefusedRequest] if row.reason == "agent_not_in_scope"}
@@ -191,7 +191,7 @@ def test_a_request_for_another_agent_was_refused(told: Told) -> None:
 
 
 def test_one_living_key_was_never_used(told: Told) -> None:
-    """One that could be deleted to make room."""
+    """The key that was never used could be deleted."""
     used = {row.key_id for row in told.rows[UsageMonth]}
 
     assert [key.name for key in told.keys.values() if key.id not in used] == ["Route Planner staging"]
@@ -199,7 +199,7 @@ def test_one_living_key_was_never_used(told: Told) -> None:
 
 
 def test_the_limit_of_its_own_was_set_by_the_operator(told: Told) -> None:
-    """As the audit log tells it."""
+    """The limit has its audit event."""
     [event] = [row for row in told.rows[AuditEvent] if row.action == AuditAction.API_KEY_LIMITS_CHANGED]
 
     key = told.key(NEAR_ITS_LIMIT)
@@ -211,7 +211,7 @@ def test_the_limit_of_its_own_was_set_by_the_operator(told: Told) -> None:
 
 
 async def state(database: Database) -> list[Any]:
-    """Every row of usage, as it is stored."""
+    """All rows of usage."""
     async with database.reading() as session:
         return [
             sorted(tuple(row.model_dump().items()) for row in (await session.execute(select(table))).scalars())
@@ -219,8 +219,8 @@ async def state(database: Database) -> list[Any]:
         ]
 
 
-async def test_upkeep_finds_the_demo_in_order(database: Database, clock: Clock, key_hasher: CountingHasher) -> None:
-    """What a filled demo holds is what is kept; refused requests were written down in the order of their time."""
+async def test_retention_finds_the_demo_in_order(database: Database, clock: Clock, key_hasher: CountingHasher) -> None:
+    """Retention changes nothing in a new demo. Refused requests are stored in order of time."""
     settings = replace(read_settings({}), server_keys=SERVER_KEYS)
     await prepare(settings, database, clock=clock, key_hasher=key_hasher, password_hasher=key_hasher)
     before = await state(database)

@@ -1,4 +1,4 @@
-"""What `keydesk doctor` finds in the database and in front of the server."""
+"""`keydesk doctor`: findings about the database's schema and the proxy in front of the server."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.support.world import THEN
 
 @pytest.mark.parametrize("revision", ["0003", "0002", "0001", "base"])
 def test_an_older_schema_is_named_with_the_way_out(keydesk: Keydesk, revision: str) -> None:
-    """As after an update, where doctor is what people run first: the database itself is well."""
+    """An older schema is reported with the command to run. The database itself is ok."""
     keydesk("migrate", "--to", revision, "--yes")
 
     run = keydesk("doctor", "--json")
@@ -46,7 +46,7 @@ def test_a_proxy_that_nobody_named_is_suspected(
     addresses: list[str],
     is_warned: bool,
 ) -> None:
-    """Where others call, and all of them from one address inside, it is likely to be the proxy's."""
+    """With a public URL, callers that all have one private address are probably behind an unconfigured proxy."""
 
     async def call(database: Database) -> None:
         async with database.transaction() as session:

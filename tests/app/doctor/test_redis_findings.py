@@ -1,4 +1,4 @@
-"""What `keydesk doctor` finds in a Redis, asked of real ones."""
+"""`keydesk doctor`: findings about Redis, with real Redis servers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ PASSWORD = "hunter2hunter2"
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of the test's own."""
+    """A Redis server for the test."""
     with running_redis(tmp_path) as server:
         yield server
 
@@ -32,7 +32,7 @@ def of_redis(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, url: str) -> tup
 
 
 def test_without_redis_it_says_who_counts(keydesk: Keydesk) -> None:
-    """Each process for itself, which is right for one."""
+    """Without Redis, doctor says that limits work for one process."""
     is_ok, detail = finding(keydesk("doctor", "--json"), "redis")
 
     assert is_ok
@@ -40,7 +40,7 @@ def test_without_redis_it_says_who_counts(keydesk: Keydesk) -> None:
 
 
 def test_a_sound_redis_is_named(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer) -> None:
-    """With its version, and without a warning."""
+    """The finding has the server's version, and no warning."""
     with redis_server.client() as client:
         told: dict[str, Any] = client.info("server")
 
@@ -53,7 +53,7 @@ def test_a_sound_redis_is_named(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatc
 def test_a_redis_that_is_gone_is_not_in_order(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
 ) -> None:
-    """It says which setting to look at."""
+    """The finding names the setting to check."""
     redis_server.kill()
 
     is_ok, detail = of_redis(keydesk, monkeypatch, redis_server.url)
@@ -65,7 +65,7 @@ def test_a_redis_that_is_gone_is_not_in_order(
 def test_a_redis_that_does_not_answer_is_not_waited_for(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
 ) -> None:
-    """It takes connections, and that is all."""
+    """A server that accepts connections and never answers is given up after 2 seconds."""
     redis_server.freeze()
 
     is_ok, detail = of_redis(keydesk, monkeypatch, redis_server.url)
@@ -80,7 +80,7 @@ def test_a_redis_that_does_not_answer_is_not_waited_for(
 def test_a_password_is_tried_and_never_told(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, credentials: str, is_let_in: bool
 ) -> None:
-    """The right one, a wrong one, and none."""
+    """The right password is accepted; a wrong one, or none, is reported without showing it."""
     with running_redis(tmp_path, "--requirepass", PASSWORD) as server:
         url = server.url.replace("redis://", f"redis://{credentials}")
 
@@ -108,7 +108,7 @@ def test_a_redis_that_would_lose_counts_is_told(
     is_in_order: bool,
     words: str,
 ) -> None:
-    """A cluster and a replica can't be used; one that forgets when it is full can, with a warning."""
+    """A cluster and a replica can't be used. Redis that evicts keys when its memory is full gets a warning."""
     with running_redis(tmp_path, *options) as server:
         is_ok, detail = of_redis(keydesk, monkeypatch, server.url)
 
@@ -133,7 +133,7 @@ def test_a_redis_that_would_lose_counts_is_told(
 def test_a_user_who_may_not_count_is_a_fault_that_is_mended_as_it_says(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer, rules: str
 ) -> None:
-    """Afterwards the user may do that and no more; that it may not look at the server is then no fault."""
+    """The finding names the ACL rule that grants the missing right. After setting it, the check passes."""
     address = redis_server.url.replace("//", f"//counter:{PASSWORD}@")
     with redis_server.client() as client:
         client.execute_command("ACL", "SETUSER", "counter", "on", f">{PASSWORD}", *rules.split())
@@ -151,7 +151,7 @@ def test_a_user_who_may_not_count_is_a_fault_that_is_mended_as_it_says(
 def test_a_user_who_may_only_count_is_no_fault(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
 ) -> None:
-    """It needs no right to look at the server."""
+    """Such a user needs no right to run INFO."""
     with redis_server.client() as client:
         rules = ("on", f">{PASSWORD}", f"~{PREFIX}*", *GRANT.split())
         client.execute_command("ACL", "SETUSER", "counter", *rules)
@@ -177,7 +177,7 @@ def test_a_redis_that_refuses_to_count_is_a_fault(
     commands: tuple[str, ...],
     words: str,
 ) -> None:
-    """It says how to mend it."""
+    """The finding says how to fix it."""
     with redis_server.client() as client:
         for command in commands:
             client.execute_command(*command.format(month=this_month(redis_server).start).split())
@@ -198,7 +198,7 @@ def test_a_redis_that_refuses_to_count_is_a_fault(
     ],
 )
 def test_old_versions_are_refused(told: dict[str, str], is_in_order: bool, words: str) -> None:
-    """Redis from 7 on, and every Valkey, which tells the version of Redis that it is like, too."""
+    """Redis 7 or newer is accepted, and every Valkey, which reports a compatible Redis version."""
     found = redis_itself({"redis_mode": "standalone", "role": "master", **told})
 
     assert (found.is_ok, words in found.detail) == (is_in_order, True)

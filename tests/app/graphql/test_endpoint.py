@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: statuses, media types, refusals and who may introspect."""
+"""GraphQL over HTTP: status codes, media types, refusals and introspection."""
 
 import json
 from collections.abc import AsyncIterator
@@ -88,7 +88,7 @@ UNACCEPTABLE = [
 
 @pytest.mark.parametrize("form", [GRAPHQL, JSON])
 async def test_an_executed_operation_is_200_in_the_form_asked_for(form: str) -> None:
-    """What was executed is 200, its body in UTF-8 and said to be, with the headers that the context wants to add."""
+    """The answer is UTF-8 in the requested media type, with the headers that the context adds."""
     response = await Tiny().ask('{ echo(text: "ä🏊") }', accept=form)
 
     assert response.status_code == 200
@@ -100,7 +100,7 @@ async def test_an_executed_operation_is_200_in_the_form_asked_for(form: str) -> 
 @pytest.mark.parametrize(("body", "code"), NOT_EXECUTED)
 @pytest.mark.parametrize(("form", "status"), [(GRAPHQL, 400), (JSON, 200)])
 async def test_what_fails_before_execution_has_no_data(body: dict[str, Any], code: str, form: str, status: int) -> None:
-    """It is 400 to who knows GraphQL's media type and 200 to who does not, and has its code."""
+    """The status is 400 with GraphQL's media type and 200 with application/json. The error has a code and no data."""
     response = await Tiny().send(content=json.dumps(body), headers={"accept": form})
 
     assert response.status_code == status
@@ -113,7 +113,7 @@ async def test_what_fails_before_execution_has_no_data(body: dict[str, Any], cod
     "document", ["{", "{ nothing }", "query A { echo } query B { echo }", "{" + "a " * 5_000 + "}"]
 )
 async def test_a_refused_document_costs_no_look_at_who_is_asking(document: str) -> None:
-    """The context, and with it the database, is asked for documents that may be executed alone."""
+    """The context, which reads the database, is only asked for documents that can be executed."""
     tiny = Tiny()
 
     await tiny.ask(document)
@@ -124,7 +124,7 @@ async def test_a_refused_document_costs_no_look_at_who_is_asking(document: str) 
 @pytest.mark.parametrize("body", NO_REQUEST)
 @pytest.mark.parametrize("form", [GRAPHQL, JSON])
 async def test_a_body_that_is_no_request_is_400(body: bytes, form: str) -> None:
-    """Whatever was accepted, a body that is no JSON or no request is 400 with BAD_REQUEST."""
+    """A body that is not JSON, or not a GraphQL request, is 400 BAD_REQUEST in every media type."""
     response = await Tiny().send(content=body, headers={"accept": form})
 
     assert response.status_code == 400
@@ -134,7 +134,7 @@ async def test_a_body_that_is_no_request_is_400(body: bytes, form: str) -> None:
 
 @pytest.mark.parametrize("name", ["variables", "operationName", "extensions"])
 async def test_null_stands_for_an_optional_member_that_is_missing(name: str) -> None:
-    """Null is allowed where a member may be left out, and so are members that the specification does not know."""
+    """Null is accepted for optional members; unknown members are ignored."""
     response = await Tiny().ask("{ echo }", **cast("dict[str, Any]", {name: None, "unknown": 1}))
 
     assert response.json() == {"data": {"echo": ""}}
@@ -142,7 +142,7 @@ async def test_null_stands_for_an_optional_member_that_is_missing(name: str) -> 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def test_only_post_asks(method: str) -> None:
-    """Every other method is 405 and told which one is allowed."""
+    """Other methods are 405 with Allow: POST."""
     response = await Tiny().send(method, params={"query": "{ echo }"})
 
     assert response.status_code == 405
@@ -165,7 +165,7 @@ async def test_only_post_asks(method: str) -> None:
     ],
 )
 async def test_another_content_type_is_415(headers: dict[str, str | None]) -> None:
-    """What is not said to be plain JSON in UTF-8 is not read, so no form of another site can ask."""
+    """Only plain JSON in UTF-8 is read, so forms of other sites can't send requests."""
     response = await Tiny().send(content=b'{"query": "{ echo }"}', headers=headers)
 
     assert response.status_code == 415
@@ -174,7 +174,7 @@ async def test_another_content_type_is_415(headers: dict[str, str | None]) -> No
 
 @pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=UTF-8", ';charset="utf-8"', "; profile=x"])
 async def test_json_is_read_as_utf_8(charset: str) -> None:
-    """UTF-8 is what JSON is in, said or unsaid."""
+    """JSON is UTF-8, with or without a charset."""
     body = json.dumps({"query": '{ echo(text: "🏃") }'}, ensure_ascii=False).encode()
 
     response = await Tiny().send(content=body, headers={"content-type": JSON + charset})
@@ -184,7 +184,7 @@ async def test_json_is_read_as_utf_8(charset: str) -> None:
 
 @pytest.mark.parametrize(("accept", "form"), ACCEPTED)
 async def test_the_answer_comes_in_the_form_liked_best(accept: str | None, form: str) -> None:
-    """Weights, wildcards and parameters of the Accept header choose between the two media types."""
+    """Weights, wildcards and parameters of Accept decide between the two media types."""
     response = await Tiny().ask("{ echo }", accept=accept)
 
     assert response.status_code == 200
@@ -193,7 +193,7 @@ async def test_the_answer_comes_in_the_form_liked_best(accept: str | None, form:
 
 @pytest.mark.parametrize("accept", UNACCEPTABLE)
 async def test_an_answer_that_nobody_would_accept_is_406(accept: str) -> None:
-    """A query over text/event-stream is refused like any other form that there is not, and not executed."""
+    """Without an acceptable media type, nothing is executed. A query as an event stream is refused, too."""
     tiny = Tiny()
 
     response = await tiny.ask('mutation { write(text: "x") }', accept=accept)
@@ -204,7 +204,7 @@ async def test_an_answer_that_nobody_would_accept_is_406(accept: str) -> None:
 
 
 async def test_a_subscription_without_an_event_stream_is_406() -> None:
-    """A subscription is never run as if it were a query."""
+    """A subscription is not executed as a query."""
 
     @strawberry.type
     class Subscription:
@@ -221,7 +221,7 @@ async def test_a_subscription_without_an_event_stream_is_406() -> None:
 
 @pytest.mark.parametrize("path", ["/graphqlx", "/graphql/x", "/"])
 async def test_the_paths_around_it_are_not_answered(path: str) -> None:
-    """The route is one address, not everything that begins like it."""
+    """Only the exact path is served."""
     response = await Tiny().send(path=path, content=b'{"query": "{ echo }"}')
 
     assert response.status_code == 404
@@ -236,7 +236,7 @@ async def test_the_paths_around_it_are_not_answered(path: str) -> None:
     ],
 )
 async def test_introspection_is_for_the_signed_in(document: str) -> None:
-    """The signed-out are told UNAUTHENTICATED, also for a document that somebody signed in has asked before."""
+    """Signed-out people get UNAUTHENTICATED, also for a document that is cached from a signed-in person."""
     tiny = Tiny()
     allowed = await tiny.ask(document)
     tiny.signed_in = False
@@ -250,21 +250,21 @@ async def test_introspection_is_for_the_signed_in(document: str) -> None:
 
 
 async def test_typename_is_for_all() -> None:
-    """Clients ask every object for its type's name; that is no introspection."""
+    """`__typename` is open; it does not count as introspection."""
     response = await Tiny(signed_in=False).ask("{ __typename person { __typename } }")
 
     assert response.json() == {"data": {"__typename": "Query", "person": {"__typename": "Person"}}}
 
 
 async def test_an_unknown_name_does_not_bring_out_the_known_ones() -> None:
-    """Validation suggests no names of the schema, which are for the signed-in."""
+    """Validation errors suggest no names of the schema, which is for signed-in people."""
     response = await Tiny().ask("{ persom { nam } }")
 
     assert "person" not in response.text
 
 
 async def test_the_fields_come_in_the_order_asked() -> None:
-    """Plain fields, fields with a resolver and fields that take an await keep the document's order."""
+    """Plain, resolved and awaited fields keep the document's order."""
     response = await Tiny().ask("{ person { badges { holder { name } label number friendly: holder { name } } name } }")
 
     badge = {
@@ -279,7 +279,7 @@ async def test_the_fields_come_in_the_order_asked() -> None:
 
 
 def test_a_schema_with_extensions_is_not_mounted() -> None:
-    """What would silently not run is refused when the application is built."""
+    """Schema extensions would never run, so building the application with one is refused."""
     schema = strawberry.Schema(Query, extensions=[strawberry.extensions.SchemaExtension])
 
     with pytest.raises(ValueError, match="extensions"):
@@ -287,7 +287,7 @@ def test_a_schema_with_extensions_is_not_mounted() -> None:
 
 
 async def test_a_client_that_hangs_up_gets_no_answer() -> None:
-    """A request that never became whole is neither executed nor answered."""
+    """A request whose body was never completed is neither executed nor answered."""
     tiny = Tiny()
     sent: list[Any] = []
     parts = iter([{"type": "http.request", "body": b'{"query":', "more_body": True}, {"type": "http.disconnect"}])
@@ -305,7 +305,7 @@ async def test_a_client_that_hangs_up_gets_no_answer() -> None:
 
 
 async def test_a_websocket_is_turned_away() -> None:
-    """There is no GraphQL over WebSocket; the handshake is refused."""
+    """There is no GraphQL over WebSocket; the connection is closed."""
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -342,7 +342,7 @@ DOCUMENTS = st.text(alphabet='{}()[]:$!@.#"\\ \naAu0d', max_size=40) | st.sample
     form=st.sampled_from([GRAPHQL, JSON]),
 )
 async def test_no_body_is_a_bug(body: bytes, form: str) -> None:
-    """Whatever is sent, the answer is a GraphQL response and no failure of ours."""
+    """Any body gets a GraphQL response and no internal error."""
     response = await SHARED.send(content=body, headers={"accept": form})
 
     assert response.status_code in (200, 400)
@@ -356,7 +356,7 @@ SHARED = Tiny()
 async def test_an_accept_header_is_read_no_further_than_any_client_writes_it(
     accept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counted, not timed: of 30 KB, 64 members are looked at; what comes after them is not accepted."""
+    """Only the first 64 media ranges of Accept are parsed. This counts calls instead of measuring time."""
     read: list[str] = []
     media_type = graphql_requests._media_type
 
@@ -371,5 +371,5 @@ async def test_an_accept_header_is_read_no_further_than_any_client_writes_it(
 
     assert response.status_code in {200, 406}
     assert within.status_code == 200
-    # Of either request once for the form of the answer and once for a stream, and the content type.
+    # Of each request once for the form of the answer and once for a stream, and the content type.
     assert len(read) <= 4 * graphql_requests.MEDIA_RANGES_AT_MOST + 2

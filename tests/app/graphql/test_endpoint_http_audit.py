@@ -1,4 +1,4 @@
-"""The audit of the npm package graphql-http, against a server that listens."""
+"""The audit of the npm package graphql-http, against a real server."""
 
 import json
 import os
@@ -25,7 +25,7 @@ ABOUT_GET = {"5A70", "D6D5", "6A70"}
 
 
 def audit(url: str, cookie: str | None = None) -> list[dict[str, str]]:
-    """What each check of the audit says of the server at an address, asked with a session's cookie if one is given."""
+    """The result of each check of the audit, run against the address, with a session cookie if one is given."""
     node = shutil.which("node")
     if node is None or not (AUDIT / "node_modules" / "graphql-http").is_dir():
         missing = "The audit needs Node, and `npm ci` in tests/graphql_http_audit."
@@ -44,12 +44,12 @@ class Query:
 
 
 async def nothing(request: Request[Any, Any, Any]) -> None:
-    """No context: the schema needs none."""
+    """The context: none, since the schema does not use one."""
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """Where a server answers for a schema of one field, everybody signed in."""
+    """The address of a server for a schema with one field, with everybody signed in."""
     route = graphql_route(strawberry.Schema(Query), context=nothing, introspection_refusal=lambda _: None)
     app = Litestar([route], openapi_config=None, logging_config=None)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -64,7 +64,7 @@ def address() -> Iterator[str]:
 
 
 def test_the_audit_finds_nothing_but_that_get_is_not_offered(address: str) -> None:
-    """Every check of GraphQL over HTTP passes, the recommended and the optional ones too, save those that want GET."""
+    """All checks pass, except those that need GET."""
     results = audit(address)
 
     assert len(results) == CHECKS

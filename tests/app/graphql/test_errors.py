@@ -1,4 +1,4 @@
-"""What clients and the log are told when a field fails."""
+"""Errors of fields: what clients get, and what is logged."""
 
 import logging
 from typing import Any
@@ -40,7 +40,7 @@ BUGS = [
 async def test_an_error_with_a_code_of_the_contract_s_is_shown(
     code: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its message and extensions reach the client as they are, with path and place; it is no matter for the log."""
+    """Message, extensions, path and location reach the client unchanged, and nothing is logged."""
     extensions = {"code": code, "retryAfterSeconds": 7}
     monkeypatch.setitem(FAILURES, "coded", GraphQLError("Not now.", extensions=extensions))
 
@@ -60,7 +60,7 @@ async def test_an_error_with_a_code_of_the_contract_s_is_shown(
 async def test_any_other_error_is_masked_and_logged_without_its_words(
     error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The client gets the request's id; the log gets it too, with type, frames and field, and nothing anybody typed."""
+    """The client gets a request id. The log has the id, type, frames and field, and no user input."""
     monkeypatch.setitem(FAILURES, SECRET, error)
     document = f"query Q($kind: String!) {{ {SECRET.replace('-', '_')}: fail(kind: $kind) }}"
 
@@ -81,7 +81,7 @@ async def test_any_other_error_is_masked_and_logged_without_its_words(
 async def test_what_caused_an_error_is_logged_too(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The chain of causes is what explains a driver's failure; of these, too, the types alone."""
+    """Causes are logged, too, by their types only."""
     error = RuntimeError(SECRET)
     error.__cause__ = ConnectionRefusedError(SECRET)
     monkeypatch.setitem(FAILURES, "chained", error)
@@ -95,7 +95,7 @@ async def test_what_caused_an_error_is_logged_too(
 async def test_one_bug_in_many_places_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Aliases make no flood in the log."""
+    """Aliases do not multiply the log line."""
     monkeypatch.setitem(FAILURES, "bug", ValueError())
 
     response = await Tiny().ask("{" + " ".join(f'a{i}: fail(kind: "bug")' for i in range(60)) + "}")
@@ -105,7 +105,7 @@ async def test_one_bug_in_many_places_is_logged_once(
 
 
 async def test_without_a_request_id_there_is_none_in_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An id is never made up where no middleware gave one."""
+    """Without a request id, the error has none."""
     monkeypatch.setitem(FAILURES, "bug", ValueError())
 
     response = await Tiny(request_id=None).ask('{ fail(kind: "bug") }')
@@ -114,7 +114,7 @@ async def test_without_a_request_id_there_is_none_in_the_answer(monkeypatch: pyt
 
 
 async def test_a_missing_value_takes_its_parent_away() -> None:
-    """A plain field that is null against the schema is a masked error with its path, and nulls the nearest nullable."""
+    """A null in a non-null field is a masked error, and the nearest nullable parent becomes null."""
     response = await Tiny().ask("{ unnamed { name } echo }")
 
     shown = response.json()
@@ -134,7 +134,7 @@ async def test_a_missing_value_takes_its_parent_away() -> None:
 async def test_a_null_that_only_execution_finds_is_the_client_s(
     document: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Null for a variable with a default, where null is not allowed, is BAD_USER_INPUT and no bug of ours."""
+    """Null for a variable with a default, where null is not allowed, is BAD_USER_INPUT."""
     response = await Tiny().ask(document, variables={"t": None, "b": None})
 
     assert response.status_code == 200
@@ -144,7 +144,7 @@ async def test_a_null_that_only_execution_finds_is_the_client_s(
 
 @pytest.mark.parametrize("form", [GRAPHQL, JSON])
 async def test_a_context_that_fails_is_a_masked_500(form: str, caplog: pytest.LogCaptureFixture) -> None:
-    """When nobody can say who is asking, the answer is a GraphQL response all the same."""
+    """If the context fails, the answer is still a GraphQL response."""
 
     async def context(request: Request[Any, Any, Any]) -> Asker:
         raise ConnectionError(SECRET)
@@ -158,7 +158,7 @@ async def test_a_context_that_fails_is_a_masked_500(form: str, caplog: pytest.Lo
 
 
 async def test_a_context_may_refuse_the_request() -> None:
-    """Who finds out who is asking can answer with a status and a code of its own."""
+    """The context can refuse with a status, a code and headers."""
 
     async def context(request: Request[Any, Any, Any]) -> Asker:
         raise RequestRefused(403, "Not from there.", code=Code.FORBIDDEN, headers=[(b"x-why", b"origin")])

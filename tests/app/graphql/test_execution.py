@@ -1,4 +1,4 @@
-"""What is read without the library, and what is overridden of it."""
+"""The executor's fast path for plain fields, and the library methods that it overrides."""
 
 import asyncio
 import inspect
@@ -14,14 +14,14 @@ from schema import schema
 
 @pytest.mark.parametrize("name", ["execute_fields", "complete_iterable_value"])
 def test_the_library_still_has_what_is_overridden(name: str) -> None:
-    """The methods are private to it: with other parameters, or none, they would fail or never be called."""
+    """The overridden methods are private to the library; a new version could change their parameters or drop them."""
     own, overridden = (signature(getattr(executor, name)) for executor in (PlainFirstExecutor, Executor))
 
     assert list(own.parameters) == list(overridden.parameters)
 
 
 def test_only_leaves_that_are_attributes_are_plain() -> None:
-    """Neither objects, nor what has a resolver, an argument or a permission."""
+    """Objects, and fields with a resolver, an argument or a permission, are not plain."""
     of_key = plain_fields(schema._schema)["ApiKey"]
 
     assert {"id", "name", "scope", "status", "hint", "createdAt", "viewerCanManage"} <= set(of_key)
@@ -32,7 +32,7 @@ def test_only_leaves_that_are_attributes_are_plain() -> None:
     "value", [asyncio.Event().wait(), ValueError("x"), object()], ids=["awaitable", "error", "object"]
 )
 def test_what_is_not_as_it_should_be_is_left_to_the_library(value: object) -> None:
-    """No scalar and no enum takes an awaitable, an error or another type for one of its values."""
+    """Awaitables, errors and values of unexpected types are left to the library."""
     fields = [field for fields in plain_fields(schema._schema).values() for field in fields.values()]
 
     for field in fields:

@@ -1,4 +1,4 @@
-"""What a GraphQL document may cost: every limit at its edge, and the ways around it."""
+"""The limits of a GraphQL document: each limit at its edge, and attempts to get around it."""
 
 import json
 from collections.abc import AsyncIterator
@@ -17,12 +17,12 @@ CIRCLE = "".join(f"fragment F{i} on Person {{ ...F{(i + 1) % 5} name }}" for i i
 
 
 def nested(levels: int) -> str:
-    """That many levels of fields."""
+    """A document with this many levels of fields."""
     return "person { " + "friend { " * (levels - 2) + "name" + " }" * (levels - 1)
 
 
 def spread_twice(depth: int) -> str:
-    """A document whose fragments double what they are spread into, so many times over."""
+    """A document whose fragments spread the next one twice, `depth` times over."""
     fragments = (f"fragment F{i} on Person {{ ...F{i + 1} ...F{i + 1} }} " for i in range(depth))
     return f"{{ person {{ ...F0 }} }} {''.join(fragments)} fragment F{depth} on Person {{ name }}"
 
@@ -54,7 +54,7 @@ def spread_twice(depth: int) -> str:
     ],
 )
 async def test_a_limit_holds_at_its_edge(within: str, over: str) -> None:
-    """What is just within a limit is executed; what is just over it is TOO_COMPLEX, and is not."""
+    """A document at the limit is executed; one just over it is TOO_COMPLEX."""
     executed, refused = await Tiny().ask(within), await Tiny().ask(over)
 
     assert executed.json().keys() == {"data"}
@@ -63,7 +63,7 @@ async def test_a_limit_holds_at_its_edge(within: str, over: str) -> None:
 
 
 async def test_a_document_has_room_for_twenty_operations() -> None:
-    """Each is measured and validated by itself, so their number is bounded before either begins."""
+    """Operations are measured and validated separately, so their number is limited first."""
     twenty, one_more = (" ".join(f"query Q{i} {{ echo }}" for i in range(number)) for number in (20, 21))
 
     unnamed, refused = await Tiny().ask(twenty), await Tiny().ask(one_more)
@@ -129,7 +129,7 @@ async def test_a_document_has_room_for_twenty_operations() -> None:
 async def test_complexity_counts_what_the_answer_could_have(
     document: str, variables: dict[str, Any], fields: int
 ) -> None:
-    """Lists multiply what is below them: by the page that is asked for, or by what a list may well have."""
+    """Fields below a list are multiplied by the page size, or by the list's usual length."""
     executed = await Tiny(Limits(complexity_fields=fields)).ask(document, variables=variables)
     refused = await Tiny(Limits(complexity_fields=fields - 1)).ask(document, variables=variables)
 
@@ -138,7 +138,7 @@ async def test_complexity_counts_what_the_answer_could_have(
 
 
 async def test_a_field_may_weigh_more_than_one() -> None:
-    """Where it is more work than others, whatever is below it, and of that type alone."""
+    """A field's weight counts for the field of that type only."""
     weighing = {"Person.friend": 7, "Badge.friend": 100}
 
     answers = [
@@ -153,7 +153,7 @@ async def test_a_field_may_weigh_more_than_one() -> None:
     "variables", [{"a": 1, "b": []}, {"a": "yesterday", "b": "2026-10-01"}, {"a": "2026-10-01", "b": None}, {}]
 )
 async def test_a_time_that_can_not_be_read_counts_as_the_longest(variables: dict[str, Any]) -> None:
-    """Too complex where the longest is, and else refused for what it is."""
+    """If the longest period would be too complex, the answer is TOO_COMPLEX, otherwise BAD_USER_INPUT."""
     document = "query ($a: DateTime!, $b: DateTime!) { person { visits(from: $a, to: $b) { label } } }"
 
     answers = [await Tiny(Limits(complexity_fields=fields)).ask(document, variables=variables) for fields in (802, 801)]
@@ -162,7 +162,7 @@ async def test_a_time_that_can_not_be_read_counts_as_the_longest(variables: dict
 
 
 async def test_a_remembered_document_is_measured_with_each_request_s_variables() -> None:
-    """The same text is refused for a large page, allowed for a small one, and refused again."""
+    """A cached document is measured again with each request's variables."""
     tiny = Tiny(Limits(complexity_fields=100))
     document = "query ($n: Int!) { person { letters(first: $n) { edges { text } } } }"
 
@@ -172,7 +172,7 @@ async def test_a_remembered_document_is_measured_with_each_request_s_variables()
 
 
 async def test_fifty_mutations_fit_into_one_document() -> None:
-    """Aliases allow as many mutations as a batch of key creations may want, run one after the other."""
+    """The limit of aliases allows a batch of fifty mutations, which run one after the other."""
     document = "mutation {" + " ".join(f'm{i}: write(text: "{i}")' for i in range(50)) + "}"
 
     response = await Tiny().ask(document)
@@ -182,7 +182,7 @@ async def test_fifty_mutations_fit_into_one_document() -> None:
 
 @pytest.mark.parametrize("descriptions", [True, False])
 async def test_a_tool_s_introspection_fits(descriptions: bool) -> None:
-    """Introspection is deeper than any other query, and allowed to be."""
+    """The full introspection query of tools is allowed, although it is deeper than other queries."""
     query = get_introspection_query(
         descriptions=descriptions, specified_by_url=True, directive_is_repeatable=True, input_value_deprecation=True
     )
@@ -230,7 +230,7 @@ async def test_a_tool_s_introspection_fits(descriptions: bool) -> None:
     ],
 )
 async def test_a_hostile_document_is_refused_and_answered_briefly(document: str, code: str) -> None:
-    """Whatever is repeated, nested, circled or long, the answer is a refusal of a few kilobytes and no failure."""
+    """Repeated, nested, circular and long documents get a short refusal."""
     response = await Tiny().ask(document)
 
     assert (response.status_code, code_of(response)) == (400, code)
@@ -239,7 +239,7 @@ async def test_a_hostile_document_is_refused_and_answered_briefly(document: str,
 
 @pytest.mark.parametrize("depth", [150, 250, 450])
 async def test_deeply_nested_variables_are_no_failure(depth: int) -> None:
-    """A value of an input type that holds itself is read to the depth that GraphQL reads, and refused beyond it."""
+    """A recursive input value is accepted up to a depth, and BAD_USER_INPUT beyond it."""
     variables = '{"w":' + '{"after":' * depth + "{}" + "}" * depth + "}"
     body = '{"query": "query ($w: Wish) { echo(wish: $w) }", "variables": ' + variables + "}"
 
@@ -252,7 +252,7 @@ async def test_deeply_nested_variables_are_no_failure(depth: int) -> None:
 @pytest.mark.parametrize("in_parts", [True, False])
 @pytest.mark.parametrize("form", [GRAPHQL, "application/json"])
 async def test_a_body_over_its_limit_is_413(surplus: int, in_parts: bool, form: str) -> None:
-    """The limit is the body's, announced or sent in parts of unknown number, and is the last byte allowed."""
+    """The limit is exact, with or without Content-Length."""
     body = json.dumps({"query": "{ echo }"}).encode().ljust(256 * 1024 + surplus)
 
     async def parts() -> AsyncIterator[bytes]:
@@ -266,7 +266,7 @@ async def test_a_body_over_its_limit_is_413(surplus: int, in_parts: bool, form: 
 
 
 async def test_an_announced_length_is_refused_unread() -> None:
-    """Nothing is read of a body that says it is too long, however many digits it says it with."""
+    """A Content-Length over the limit is refused without reading the body."""
     for length in ("262145", "9" * 5_000):
         response = await Tiny().send(content=b"{}", headers={"content-length": length})
 
@@ -274,7 +274,7 @@ async def test_an_announced_length_is_refused_unread() -> None:
 
 
 def test_a_passed_document_is_prepared_once() -> None:
-    """The same text is not parsed and validated again."""
+    """The same text is parsed and validated once."""
     prepared = Documents(Tiny().schema._schema, Limits())
 
     assert prepared.prepare("{ echo }") is prepared.prepare("{ echo }")
@@ -282,7 +282,7 @@ def test_a_passed_document_is_prepared_once() -> None:
 
 @pytest.mark.parametrize("limits", [Limits(cached_documents=2), Limits(cached_bytes=6_000)])
 def test_the_documents_used_last_are_remembered(limits: Limits) -> None:
-    """The memory for documents is bounded in number and bytes, and what was not asked for longest makes room."""
+    """The cache is limited in number and bytes, and drops the document that was not used for longest."""
     prepared = Documents(Tiny().schema._schema, limits)
     texts = ["{ a: echo }", "{ b: echo }", "{ c: echo }"]
     first, second = prepared.prepare(texts[0]), prepared.prepare(texts[1])
@@ -295,7 +295,7 @@ def test_the_documents_used_last_are_remembered(limits: Limits) -> None:
 
 
 def test_refused_documents_take_nobody_s_place() -> None:
-    """A flood of documents that are refused leaves what is remembered as it was."""
+    """Refused documents are not cached."""
     prepared = Documents(Tiny().schema._schema, Limits(cached_documents=1))
     good = prepared.prepare("{ echo }")
 

@@ -1,4 +1,4 @@
-"""Which web pages may ask GraphQL."""
+"""Which web pages can send GraphQL requests."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -42,7 +42,7 @@ OURS, FRIEND, FOE = "https://keys.example", "https://app.keys.example", "https:/
 def test_our_own_pages_and_those_that_the_operator_named_may_ask(
     origin: str | None, public_url: str, allowed: bool
 ) -> None:
-    """Scheme, host and port must be the same; on loopback its three names are one."""
+    """Scheme, host and port must match. The three names of loopback count as one."""
     assert origin_allowed(origin, public_url, [FRIEND]) is allowed
 
 
@@ -54,7 +54,7 @@ async def _graphql(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    """Asks an application that answers everything, through the guard."""
+    """A client of the origin guard, in front of an application that answers everything."""
     guard: Any = OriginGuard(_graphql, public_url=OURS, allowed_origins=[FRIEND, OURS])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url=OURS) as opened:
         yield opened
@@ -62,7 +62,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.mark.parametrize("headers", [[], [("origin", OURS)], [("origin", FRIEND)]])
 async def test_who_may_ask_gets_through(client: httpx.AsyncClient, headers: list[tuple[str, str]]) -> None:
-    """A program sends no Origin, our own pages and the named ones theirs."""
+    """Requests without an Origin, and from our own or a configured origin, pass."""
     answer = await client.post("/graphql", headers=headers)
 
     assert (answer.status_code, answer.text) == (200, "POST")
@@ -91,7 +91,7 @@ async def test_who_may_ask_gets_through(client: httpx.AsyncClient, headers: list
 async def test_another_page_is_refused_with_a_graphql_response(
     client: httpx.AsyncClient, headers: list[tuple[str, str]], accept: str, form: str
 ) -> None:
-    """403 and FORBIDDEN, with a cookie or without, and no word to the browser that it may read it."""
+    """The answer is 403 FORBIDDEN, with or without a cookie, and has no CORS headers."""
     answer = await client.post("/graphql", headers=[*headers, ("accept", accept)])
 
     assert (answer.status_code, answer.headers["content-type"]) == (403, form)
@@ -101,7 +101,7 @@ async def test_another_page_is_refused_with_a_graphql_response(
 
 
 async def test_a_named_front_end_may_read_the_answer_with_credentials(client: httpx.AsyncClient) -> None:
-    """It alone: our own pages need no permission, and every answer depends on the Origin."""
+    """Only the configured origin gets CORS headers. Every answer varies by Origin."""
     friend = await client.post("/graphql", headers={"origin": FRIEND})
     own = await client.post("/graphql", headers={"origin": OURS})
 
@@ -113,7 +113,7 @@ async def test_a_named_front_end_may_read_the_answer_with_credentials(client: ht
 
 
 async def test_a_named_front_end_may_ask_first(client: httpx.AsyncClient) -> None:
-    """The preflight of a JSON body is answered before GraphQL sees it; another page's is not."""
+    """The preflight of a configured origin is answered; another origin's is refused."""
     asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
 
     friend = await client.options("/graphql", headers={"origin": FRIEND, **asked})
@@ -148,7 +148,7 @@ async def test_a_named_front_end_may_ask_first(client: httpx.AsyncClient) -> Non
 async def test_a_refused_page_is_told_which_origin_and_which_settings(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, method: str, origin: str, named: str
 ) -> None:
-    """In the answer and in the log, so that an operator sees at once what does not fit; a preflight, too."""
+    """The answer and the log name the origin and the settings, without secrets."""
     asked = {"access-control-request-method": "POST"} if method == "OPTIONS" else {}
 
     answer = await client.request(method, "/graphql", headers={"origin": origin, **asked})
@@ -165,7 +165,7 @@ async def test_a_refused_page_is_told_which_origin_and_which_settings(
 
 
 async def test_refused_pages_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    """With how many there were since, so that nobody fills the log."""
+    """The next log line has the number of refusals since."""
     moments = iter([0.0, 1.0, 59.0, 60.0, 61.0])
     guard: Any = OriginGuard(_graphql, public_url=OURS, allowed_origins=[FRIEND], monotonic=lambda: next(moments))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url=OURS) as http:

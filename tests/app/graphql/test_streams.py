@@ -1,4 +1,4 @@
-"""Subscriptions as server-sent events: what is streamed, what is refused, and how."""
+"""Subscriptions as server-sent events: events, errors and refusals."""
 
 import json
 import logging
@@ -48,7 +48,7 @@ REFUSED = [
 
 
 async def ask(tiny: TinyStreams, body: Any, accept: str = EVENTS, **request: Any) -> httpx.Response:
-    """One request whose answer ends by itself."""
+    """Sends one request and reads its whole answer."""
     headers = {"content-type": JSON, "accept": accept}
     transport = httpx.ASGITransport(tiny)  # type: ignore[arg-type]  # it wants mere mappings
     async with httpx.AsyncClient(transport=transport, base_url="http://tiny") as client:
@@ -57,7 +57,7 @@ async def ask(tiny: TinyStreams, body: Any, accept: str = EVENTS, **request: Any
 
 
 async def test_a_subscription_is_a_stream_of_events_and_then_complete() -> None:
-    """Its first bytes come before there is an event, and its headers keep proxies and browsers from holding it back."""
+    """A first comment is sent before any event. The headers prevent buffering and caching."""
     listener = Listener(TinyStreams(), COUNT, variables={"to": 2})
 
     await listener.end()
@@ -78,7 +78,7 @@ async def test_a_subscription_is_a_stream_of_events_and_then_complete() -> None:
 
 
 async def test_an_event_is_sent_when_it_is_there() -> None:
-    """None waits for the next; what is in it is asked as of any object, and line breaks in it break no event."""
+    """Each event is sent as soon as the source yields it, with its nested fields and escaped line breaks."""
     tiny = TinyStreams()
     listener = Listener(tiny, "subscription { said { text shouted by { name } } }")
 
@@ -94,7 +94,7 @@ async def test_an_event_is_sent_when_it_is_there() -> None:
 
 @pytest.mark.parametrize(("body", "code"), REFUSED)
 async def test_what_is_refused_before_execution_is_told_in_the_stream(body: dict[str, Any], code: str) -> None:
-    """As the protocol has it: a result without data, then complete; who reads events alone can read nothing else."""
+    """A client that accepts only events gets the errors as an event, then `complete`."""
     tiny = TinyStreams(limits=Limits(complexity_fields=150))
 
     response = await ask(tiny, body)
@@ -112,7 +112,7 @@ async def test_what_is_refused_before_execution_is_told_in_the_stream(body: dict
 async def test_who_reads_other_answers_too_is_refused_in_one(
     body: dict[str, Any], code: str, form: str, status: int
 ) -> None:
-    """The same refusals, in the form and with the status that a query has."""
+    """A client that accepts another form, too, gets the refusal in that form with its status."""
     response = await ask(TinyStreams(limits=Limits(complexity_fields=150)), body, accept=f"{EVENTS}, {form};q=0.5")
 
     assert (response.status_code, response.headers["content-type"]) == (status, f"{form}; charset=utf-8")
@@ -124,7 +124,7 @@ async def test_who_reads_other_answers_too_is_refused_in_one(
     [(b"{", "POST", 400), (b"{}", "POST", 400), (b" " * (256 * 1024 + 1), "POST", 413), (b"", "GET", 405)],
 )
 async def test_what_is_no_request_is_refused_with_a_status(body: bytes, method: str, status: int) -> None:
-    """Whatever was accepted, as JSON."""
+    """The refusal is JSON, whatever was accepted."""
     response = await ask(TinyStreams(), body, method=method)
 
     assert (response.status_code, response.headers["content-type"]) == (status, "application/json; charset=utf-8")
@@ -147,7 +147,7 @@ async def test_what_is_no_request_is_refused_with_a_status(body: bytes, method: 
     ],
 )
 async def test_only_subscriptions_are_streamed_and_never_otherwise(query: str, accept: str) -> None:
-    """A query or mutation over events, or a subscription over anything else, is 406 and not executed."""
+    """A query or mutation as an event stream, or a subscription as anything else, is 406 and not executed."""
     tiny = TinyStreams()
 
     response = await ask(tiny, {"query": query, "operationName": "Q" if "Q" in query else None}, accept=accept)
@@ -162,7 +162,7 @@ async def test_only_subscriptions_are_streamed_and_never_otherwise(query: str, a
     [EVENTS.upper(), f"{EVENTS};charset=UTF-8", f"{GRAPHQL}, {JSON}, {EVENTS};q=0.1", f'x/y;z="a,b", {EVENTS}'],
 )
 async def test_a_stream_goes_to_whoever_names_it(accept: str) -> None:
-    """However much it likes it; a query in the same words is answered in another form."""
+    """A subscription is streamed if Accept names event streams, whatever their weight."""
     response = await ask(TinyStreams(), {"query": "subscription { count(to: 1) }"}, accept=accept)
 
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -170,7 +170,7 @@ async def test_a_stream_goes_to_whoever_names_it(accept: str) -> None:
 
 @pytest.mark.parametrize("refusal", [Unauthenticated(), PasswordChangeRequired()])
 async def test_a_stream_is_somebodys(refusal: Unauthenticated | PasswordChangeRequired) -> None:
-    """Who has no right to one is told so, and the source is not asked."""
+    """A client without the right to streams gets the refusal, and the source is not opened."""
     tiny = TinyStreams(refusal=refusal)
 
     heard = await Listener(tiny, SAID).end()
@@ -182,7 +182,7 @@ async def test_a_stream_is_somebodys(refusal: Unauthenticated | PasswordChangeRe
 
 
 async def test_without_a_right_to_streams_there_are_none() -> None:
-    """An application that forgot to say by what right they go on has none that outlives a sign-out."""
+    """Without a configured right to streams, every subscription is FORBIDDEN."""
     route = graphql_route(SCHEMA, context=_nobody, introspection_refusal=lambda _: None)
     app: ASGIApp = Litestar([route], openapi_config=None, logging_config=None)
 
@@ -193,7 +193,7 @@ async def test_without_a_right_to_streams_there_are_none() -> None:
 
 
 async def test_a_permission_is_asked_before_the_first_event() -> None:
-    """Its no has its code and place, and ends the stream."""
+    """A permission's refusal is the only event, with its code and path."""
     [refused, complete] = await Listener(TinyStreams(), "subscription { forbidden }").end()
 
     [error] = refused.data["errors"]
@@ -204,7 +204,7 @@ async def test_a_permission_is_asked_before_the_first_event() -> None:
 
 @pytest.mark.parametrize("after", [0, 2])
 async def test_a_source_that_fails_is_masked_and_ends(after: int, caplog: pytest.LogCaptureFixture) -> None:
-    """The client has a request id to ask about, the log has the rest, without a word of what was sent."""
+    """The client gets a masked error with a request id; the log has the rest, without the exception's message."""
     tiny = TinyStreams(failures={"secret": ValueError("the password is hunter2")})
 
     with caplog.at_level(logging.ERROR):
@@ -223,7 +223,7 @@ async def test_a_source_that_fails_is_masked_and_ends(after: int, caplog: pytest
 
 
 async def test_a_source_that_says_no_is_told_as_it_says_it() -> None:
-    """A refusal has its own words and code, wherever in the stream it comes."""
+    """A refusal by the source keeps its message and code, also after the first event."""
     tiny = TinyStreams(failures={"no": Forbidden("Not any more.")})
 
     [_, failed, complete] = await Listener(tiny, 'subscription { fail(kind: "no", after: 1) }').end()
@@ -233,7 +233,7 @@ async def test_a_source_that_says_no_is_told_as_it_says_it() -> None:
 
 
 async def test_a_source_whose_work_somebody_else_cancels_has_failed(caplog: pytest.LogCaptureFixture) -> None:
-    """The client is told, as of any failure: it is not the stream that was cancelled."""
+    """If the source's work is cancelled by something else than the stream, the client gets an error."""
     with caplog.at_level(logging.ERROR):
         [_, failed, complete] = await Listener(TinyStreams(), "subscription { abandoned }").end()
 
@@ -242,7 +242,7 @@ async def test_a_source_whose_work_somebody_else_cancels_has_failed(caplog: pyte
 
 
 async def test_a_field_that_fails_in_one_event_does_not_end_the_stream() -> None:
-    """The event has what is left of it beside the error, masked, and the next one comes."""
+    """The event has the masked error beside its other fields, and the stream goes on."""
     tiny = TinyStreams(failures={"bad": ValueError("inside")})
     listener = Listener(tiny, "subscription { said { text faint } }")
 
@@ -256,7 +256,7 @@ async def test_a_field_that_fails_in_one_event_does_not_end_the_stream() -> None
 
 
 async def test_an_event_of_which_nothing_is_left_is_the_last() -> None:
-    """Its errors are told, and the source is closed."""
+    """The stream ends with that event's errors, and the source is closed."""
     tiny = TinyStreams(failures={"bad": ValueError("inside")})
     listener = Listener(tiny, "subscription { said { loud } }")
 
@@ -268,7 +268,7 @@ async def test_an_event_of_which_nothing_is_left_is_the_last() -> None:
 
 
 async def test_a_silent_stream_shows_that_it_lives() -> None:
-    """Comments, which no client takes for an event."""
+    """While there are no events, comments are sent, which clients ignore."""
     tiny = TinyStreams(stream_limits=replace(PATIENT, heartbeat_seconds=0.001))
     listener = Listener(tiny, SAID)
 
@@ -279,7 +279,7 @@ async def test_a_silent_stream_shows_that_it_lives() -> None:
 
 
 async def test_the_source_lives_in_one_task() -> None:
-    """From its first event to its end, as a generator with a timeout or a task group around its events needs it."""
+    """A source runs in one task, as generators with a timeout or a task group need."""
     heard = await Listener(TinyStreams(), "subscription { tasks(to: 3) }").end()
 
     assert [event.data["data"]["tasks"] for event in heard[:-1]] == [1, 1, 1]

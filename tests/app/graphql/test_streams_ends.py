@@ -1,4 +1,4 @@
-"""What ends a stream of events, how its client is told, and that its source is closed by then."""
+"""What ends an event stream, what its client gets, and that the source is closed."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ SAID = "subscription { said { text } }"
 
 @pytest.mark.parametrize("reads", [True, False])
 async def test_a_client_that_hangs_up_closes_the_source(reads: bool) -> None:
-    """Its `finally` has run when the request is over, whether it was waiting for an event or for the client to read."""
+    """The source's `finally` has run when the request ends, whether it waited for an event or for the client."""
     tiny = TinyStreams()
     listener = Listener(tiny, SAID)
     tiny.source.say("one")
@@ -33,7 +33,7 @@ async def test_a_client_that_hangs_up_closes_the_source(reads: bool) -> None:
 
 
 async def test_a_client_that_reads_slowly_waits_for_itself() -> None:
-    """Of many events that are ready, none is asked for beyond the one that can't be sent."""
+    """No further event is taken from the source while one can't be sent."""
     tiny = TinyStreams()
     listener = Listener(tiny, SAID)
     await listener.until(lambda heard: bool(heard.pieces))
@@ -50,7 +50,7 @@ async def test_a_client_that_reads_slowly_waits_for_itself() -> None:
 
 
 async def test_a_client_that_reads_nothing_is_given_up() -> None:
-    """After a while the source is closed, and its place is free."""
+    """After the time limit, the source is closed and its place is free."""
     tiny = TinyStreams(stream_limits=replace(PATIENT, unread_seconds=0.01, a_person=1))
     listener = Listener(tiny, SAID)
     await listener.until(lambda heard: bool(heard.pieces))
@@ -66,7 +66,7 @@ async def test_a_client_that_reads_nothing_is_given_up() -> None:
 
 
 async def test_nothing_is_sent_once_the_right_is_over() -> None:
-    """It is looked at before each event: the next is not sent, and the client is told why."""
+    """The right is checked before each event. The client gets the refusal instead of the event."""
     tiny = TinyStreams()
     listener = Listener(tiny, SAID)
     tiny.source.say("before")
@@ -83,7 +83,7 @@ async def test_nothing_is_sent_once_the_right_is_over() -> None:
 
 
 async def test_a_silent_stream_ends_with_the_right_to_it() -> None:
-    """It is looked at from time to time."""
+    """Without events, the right is checked at intervals."""
     tiny = TinyStreams(stream_limits=replace(PATIENT, recheck_seconds=0.001))
     listener = Listener(tiny, SAID)
     await listener.until(lambda heard: bool(heard.pieces))
@@ -97,7 +97,7 @@ async def test_a_silent_stream_ends_with_the_right_to_it() -> None:
 
 
 async def test_a_stream_that_is_told_looks_at_once() -> None:
-    """And goes on where the right to it does."""
+    """When the right reports a change, it is checked at once, and the stream goes on if it still holds."""
     tiny = TinyStreams()
     listener = Listener(tiny, SAID)
     tiny.source.say("one")
@@ -116,7 +116,7 @@ async def test_a_stream_that_is_told_looks_at_once() -> None:
 
 
 async def test_a_right_that_can_not_be_looked_at_ends_the_stream(caplog: pytest.LogCaptureFixture) -> None:
-    """Masked: while the database is away, nothing is sent to somebody who may have been signed out."""
+    """If the right can't be checked, the stream ends with a masked error."""
     tiny = TinyStreams()
     listener = Listener(tiny, SAID)
     await _set(tiny.source.opened)
@@ -131,7 +131,7 @@ async def test_a_right_that_can_not_be_looked_at_ends_the_stream(caplog: pytest.
 
 
 async def test_a_person_has_so_many_streams_at_the_same_time() -> None:
-    """One more is refused with when to come back; others have theirs, and one that ends makes room."""
+    """One more is refused with a wait. Other people's streams are not affected, and an ended stream frees its place."""
     tiny = TinyStreams(stream_limits=replace(PATIENT, a_person=2))
     open_ones = [Listener(tiny, SAID) for _ in range(2)]
     for each in open_ones:
@@ -154,7 +154,7 @@ async def test_a_person_has_so_many_streams_at_the_same_time() -> None:
 
 
 async def test_a_process_has_so_many_streams_at_the_same_time() -> None:
-    """Whoever they are for."""
+    """The limit counts all people's streams."""
     tiny = TinyStreams(stream_limits=replace(PATIENT, in_all=1))
     listener = Listener(tiny, SAID)
     await listener.until(lambda heard: bool(heard.pieces))
@@ -169,7 +169,7 @@ async def test_a_process_has_so_many_streams_at_the_same_time() -> None:
 
 
 async def test_a_server_that_stops_ends_a_stream_without_complete() -> None:
-    """So that the client knows that there was more, and asks again."""
+    """Without `complete`, the client knows that the stream was interrupted and can connect again."""
     tiny = TinyStreams()
     listener = Listener(tiny, SAID)
     tiny.source.say("one")
@@ -184,7 +184,7 @@ async def test_a_server_that_stops_ends_a_stream_without_complete() -> None:
 
 
 async def test_a_request_that_is_cancelled_closes_its_source() -> None:
-    """As a server does when it has waited long enough."""
+    """A cancelled request, as at a forced stop of the server, closes its source."""
     tiny = TinyStreams()
     listener = Listener(tiny, SAID)
     await _set(tiny.source.opened)
@@ -198,7 +198,7 @@ async def test_a_request_that_is_cancelled_closes_its_source() -> None:
 
 
 async def test_a_source_that_fails_when_it_is_closed_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """The stream ends as it would have, and the log has no words of what was raised."""
+    """The stream ends as it would have; the log has no message of the exception."""
     tiny = TinyStreams(failures={"end": ValueError("hunter2")})
     listener = Listener(tiny, 'subscription { unending(kind: "end") }')
     await listener.heard(1)
@@ -221,11 +221,11 @@ async def _hung_up(listener: Listener) -> None:
 
 
 async def _quiet() -> None:
-    """Lets every task run until all of them wait for something from outside."""
+    """Lets every task run until all of them wait for something outside."""
     for _ in range(200):
         await asyncio.sleep(0)
 
 
 async def _set(event: threading.Event) -> None:
-    """Waits for what any thread may set, without keeping the loop."""
+    """Waits for an event that another thread sets, without blocking the loop."""
     assert await asyncio.to_thread(event.wait, GIVE_UP_SECONDS)

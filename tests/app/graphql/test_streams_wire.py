@@ -1,4 +1,4 @@
-"""Subscriptions over real connections: piece by piece, hung up on, at a server that stops, by the protocol's client."""
+"""Subscriptions over real connections: single events, disconnects, a stopping server, and the graphql-sse client."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ END_OF_BODY = b"0\r\n\r\n"
 
 
 class Connection:
-    """A client's, which reads as much as it is told to."""
+    """A client's connection, which reads only when told."""
 
     def __init__(self, address: tuple[str, int], *requests: bytes) -> None:
         self._socket = socket.create_connection(address, GIVE_UP_SECONDS)
@@ -35,11 +35,11 @@ class Connection:
         self.send(*requests)
 
     def send(self, *requests: bytes) -> None:
-        """At once."""
+        """Sends these requests at once."""
         self._socket.sendall(b"".join(requests))
 
     def until(self, text: bytes) -> bytes:
-        """Reads on until that has come, and gives all of it."""
+        """Reads until the text has arrived, and returns everything received."""
         while text not in self.received:
             part = self._socket.recv(65536)
             if not part:
@@ -48,19 +48,19 @@ class Connection:
         return self.received
 
     def rest(self) -> bytes:
-        """Reads until the server closes, and gives all of it."""
+        """Reads until the server closes, and returns everything received."""
         while part := self._socket.recv(65536):
             self.received += part
         return self.received
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         self._socket.close()
 
 
 @contextmanager
 def connected(address: tuple[str, int], *requests: bytes) -> Iterator[Connection]:
-    """A connection over which these requests are sent."""
+    """A connection on which these requests were sent."""
     connection = Connection(address, *requests)
     try:
         yield connection
@@ -79,13 +79,13 @@ def asking(query: str, accept: str = "text/event-stream") -> bytes:
 
 
 def events_in(answer: bytes) -> list[Event]:
-    """Of an answer in chunks, each of which is one piece of the stream."""
+    """The events of a chunked answer."""
     _, _, body = answer.partition(b"\r\n\r\n")
     return events_of(b"".join(body.split(b"\r\n")[1::2]))
 
 
 def test_each_event_arrives_when_it_was_said_and_the_connection_serves_on() -> None:
-    """In chunks, since nobody knows the length; the first comes before anything was said."""
+    """The answer is chunked, and starts before the first event. The connection can be used again."""
     tiny = TinyStreams()
     with served(tiny, http=BoundedHttp) as address, connected(address, asking(SAID)) as connection:
         head = connection.until(b":\n\n").lower()
@@ -104,7 +104,7 @@ def test_each_event_arrives_when_it_was_said_and_the_connection_serves_on() -> N
 
 @pytest.mark.parametrize("further", [(), (asking("{ echo }", accept="application/json"),)])
 def test_hanging_up_closes_the_source(further: tuple[bytes, ...], caplog: pytest.LogCaptureFixture) -> None:
-    """At once, and without a word in the log; also where a further request on the connection waits for its turn."""
+    """The source is closed without a log line, also while another request waits on the connection."""
     tiny = TinyStreams(stream_limits=replace(PATIENT, heartbeat_seconds=0.01))
     with served(tiny, http=BoundedHttp) as address:
         with connected(address, asking(SAID), *further) as connection:
@@ -119,7 +119,7 @@ def test_hanging_up_closes_the_source(further: tuple[bytes, ...], caplog: pytest
 
 
 def test_a_server_that_stops_waits_for_no_stream() -> None:
-    """Each ends without `complete`, its source closed; the client knows by that to ask again."""
+    """Each stream ends without `complete`, and its source is closed."""
     tiny = TinyStreams()
     never_told = threading.Timer(GIVE_UP_SECONDS, tiny.source.say, [OVER] * 3)
     with ExitStack() as stack:
@@ -138,7 +138,7 @@ def test_a_server_that_stops_waits_for_no_stream() -> None:
 
 
 def test_a_client_that_leaves_a_stream_unread_is_hung_up_on(caplog: pytest.LogCaptureFixture) -> None:
-    """With all that it has yet to read: neither that nor its connection is kept, and the server stops without it."""
+    """The connection and what was not read are dropped, and the server stops without waiting."""
     tiny = TinyStreams(stream_limits=replace(PATIENT, unread_seconds=0.01))
     tiny.source.say(*["more than systems keep for a connection" * 10_000] * 100)
     with ExitStack() as stack:
@@ -157,7 +157,7 @@ def test_a_client_that_leaves_a_stream_unread_is_hung_up_on(caplog: pytest.LogCa
 
 
 def subscribed(address: tuple[str, int], query: str) -> list[dict[str, Any]]:
-    """What graphql-sse's client is told: its results, and how it ends."""
+    """What graphql-sse's client received: results, and how the stream ended."""
     node = shutil.which("node")
     if node is None or not (CLIENT / "node_modules" / "graphql-sse").is_dir():
         missing = "The client needs Node, and `npm ci` in tests/graphql_http_audit."
@@ -180,7 +180,7 @@ def subscribed(address: tuple[str, int], query: str) -> list[dict[str, Any]]:
     ],
 )
 def test_the_protocols_own_client_understands_every_end(query: str, codes: list[str | None]) -> None:
-    """It is told each result and that this was all, and asks once: a refusal is no broken network to it."""
+    """The client gets each result and the end, and does not retry after a refusal."""
     tiny = TinyStreams(failures={"no": Forbidden("Not any more.")})
     with served(tiny, http=BoundedHttp) as address:
         *results, end = subscribed(address, query)

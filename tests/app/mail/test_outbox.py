@@ -1,4 +1,4 @@
-"""The outbox takes tickets to a real mail server, and loses none whatever that server, or its own process, does."""
+"""The outbox mails tickets to a real mail server, and keeps them if the server or the process fails."""
 
 import logging
 from datetime import timedelta
@@ -20,7 +20,7 @@ GIVE_UP_SECONDS = 60.0
 
 
 async def test_a_ticket_arrives_whole(database: Database, world: World, clock: Clock) -> None:
-    """From and to the support address, to be answered to the person; by its id a second delivery can be told."""
+    """The mail goes from and to the support address, with Reply-To of the person. Its id identifies duplicates."""
     ticket_id = await written(database, world, clock)
 
     with post_office() as office:
@@ -55,7 +55,7 @@ async def test_a_ticket_arrives_whole(database: Database, world: World, clock: C
 async def test_a_name_begins_no_header(
     database: Database, world: World, clock: Clock, subject: str, arrives_as: str
 ) -> None:
-    """Whatever got into a subject stays there, on one line."""
+    """Line breaks and control characters in a subject do not begin a new header."""
     await written(database, world, clock, subject=subject)
 
     with post_office() as office:
@@ -79,7 +79,7 @@ async def test_a_name_begins_no_header(
 async def test_an_address_that_no_header_holds_is_left_out(
     database: Database, world: World, clock: Clock, reply_to: str, arrives_as: str | None
 ) -> None:
-    """The ticket's text has it; the mail goes out in any case."""
+    """The ticket's text still has the address, and the mail is sent."""
     await written(database, world, clock, reply_to=reply_to)
 
     with post_office() as office:
@@ -91,7 +91,7 @@ async def test_an_address_that_no_header_holds_is_left_out(
 
 
 async def test_what_is_sent_or_goes_nowhere_is_not_sent(database: Database, world: World, clock: Clock) -> None:
-    """Nor what is not due yet, or was given up."""
+    """Sent, unaddressed, given-up and not yet due tickets are not sent."""
     await written(database, world, clock, sent_at=clock.now)
     await written(database, world, clock, sent_to=None)
     await written(database, world, clock, next_attempt_at=None)
@@ -104,7 +104,7 @@ async def test_what_is_sent_or_goes_nowhere_is_not_sent(database: Database, worl
 
 
 async def test_a_server_that_refuses_is_asked_again_later(database: Database, world: World, clock: Clock) -> None:
-    """What it said is kept; the pause grows, and ends with the mail that it takes."""
+    """The server's answer is stored. Pauses grow until the server accepts the mail."""
     ticket_id = await written(database, world, clock)
 
     with post_office() as office:
@@ -136,7 +136,7 @@ async def test_a_server_that_refuses_is_asked_again_later(database: Database, wo
 
 @pytest.mark.parametrize("when", ["at the recipient", "at the message"])
 async def test_a_server_that_hangs_up_took_nothing(database: Database, world: World, clock: Clock, when: str) -> None:
-    """In the middle of a mail, too."""
+    """A connection that is closed during a mail is a failure, and the ticket stays."""
     ticket_id = await written(database, world, clock)
 
     with post_office() as office:
@@ -152,7 +152,7 @@ async def test_a_server_that_hangs_up_took_nothing(database: Database, world: Wo
 
 
 async def test_a_server_that_is_gone_is_told_by_its_place(database: Database, world: World, clock: Clock) -> None:
-    """Nobody listens there."""
+    """The failure names the server's host and port."""
     ticket_id = await written(database, world, clock)
     port = free_port()
 
@@ -167,7 +167,7 @@ async def test_a_server_that_is_gone_is_told_by_its_place(database: Database, wo
 async def test_a_server_that_hangs_is_not_waited_for(
     database: Database, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither for one answer nor, of one that goes on a little at a time, for all of them."""
+    """There is a time limit for one answer and one for the whole mail."""
     first, second = await written(database, world, clock), await written(database, world, clock)
 
     with post_office() as office:
@@ -187,7 +187,7 @@ async def test_a_server_that_hangs_is_not_waited_for(
 async def test_what_cannot_be_made_into_a_mail_stops_nothing_else(
     database: Database, world: World, clock: Clock
 ) -> None:
-    """An address that is none is noted, and the next ticket goes out."""
+    """A ticket with an invalid address is marked as failed, and the next one is sent."""
     wrong = await written(database, world, clock, sent_to="no address", next_attempt_at=clock.now - timedelta(days=1))
     right = await written(database, world, clock)
 
@@ -203,7 +203,7 @@ async def test_what_cannot_be_made_into_a_mail_stops_nothing_else(
 async def test_a_ticket_is_given_up_after_a_week(
     database: Database, world: World, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It stays, unsent, for the operator to see; an error in the log says so."""
+    """A given-up ticket stays in the list, unsent, and an error is logged."""
     ticket_id = await written(database, world, clock, attempts=ATTEMPTS_AT_MOST - 1)
     outbox = outbox_to(database, clock, at(free_port()))
 
@@ -219,7 +219,7 @@ async def test_a_ticket_is_given_up_after_a_week(
 
 
 def test_pauses_grow_to_an_hour_and_end_after_a_week() -> None:
-    """With a little chance in them, so that what failed at once is not tried at once."""
+    """Pauses are slightly random, so that tickets that failed together are not retried together."""
     pauses = [pause_seconds(attempts, 0.0) for attempts in range(1, ATTEMPTS_AT_MOST)]
 
     assert pauses[:7] == [30, 60, 120, 300, 900, 3600, 3600]

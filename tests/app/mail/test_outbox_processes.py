@@ -1,4 +1,4 @@
-"""The outbox's processes: several at the same tickets, one that dies, one that stops and starts again."""
+"""The outbox in several processes: shared tickets, a killed process, and a restart."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 
 async def test_processes_send_each_ticket_once(make_database_url: Callable[[], str], clock: Clock) -> None:
-    """Three at the same tickets: each arrives, none twice."""
+    """Three processes send twelve tickets; each arrives once."""
     address = make_database_url()
     databases = [Database(address) for _ in range(3)]
     world = await make_world(databases[0])
@@ -56,7 +56,7 @@ async def test_processes_send_each_ticket_once(make_database_url: Callable[[], s
 
 
 async def test_a_process_that_died_while_sending_loses_nothing(database: Database, world: World, clock: Clock) -> None:
-    """Its ticket is left alone while it may still be at it, and sent by another afterwards."""
+    """A claimed ticket is left alone until its claim ends, and is then sent by another process."""
     ticket_id = await written(database, world, clock)
     async with database.transaction() as session:
         await claim_due_ticket(session, now=clock.now, until=clock.now + timedelta(seconds=CLAIM_SECONDS))
@@ -75,7 +75,7 @@ async def test_a_process_that_died_while_sending_loses_nothing(database: Databas
 async def test_a_process_that_is_killed_while_sending_loses_nothing(
     database: Database, database_address: str, world: World, clock: Clock
 ) -> None:
-    """A real one, in the middle of a mail: another sends it, once the first can't be at it any more."""
+    """A process is killed during a mail. Another one sends the ticket after the claim ends."""
     ticket_id = await written(database, world, clock)
     program = "from app.cli import main; main()"
     with post_office() as office:
@@ -110,7 +110,7 @@ async def test_a_process_that_is_killed_while_sending_loses_nothing(
 async def test_one_that_was_slow_takes_nothing_from_its_successor(
     database: Database, world: World, clock: Clock
 ) -> None:
-    """What failed after somebody else has taken the ticket is not noted: it is the other's to say."""
+    """If another process has taken over the ticket meanwhile, a late failure is not stored."""
     ticket_id = await written(database, world, clock)
     taken_over = clock.now + timedelta(hours=1)
 
@@ -129,7 +129,7 @@ async def test_one_that_was_slow_takes_nothing_from_its_successor(
 
 
 async def test_the_server_sends_when_it_is_woken(database: Database, world: World, clock: Clock) -> None:
-    """And what was waiting when it started."""
+    """The outbox also sends what was waiting when it started."""
     with post_office() as office:
         outbox = outbox_to(database, clock, office)
         await written(database, world, clock)
@@ -145,7 +145,7 @@ async def test_the_server_sends_when_it_is_woken(database: Database, world: Worl
 async def test_the_server_looks_from_time_to_time(
     database: Database, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For what another process wrote, or what failed before."""
+    """Tickets of other processes, and failed ones, are found at intervals."""
     monkeypatch.setattr(app.mail.outbox, "EVERY_SECONDS", 0.02)
 
     with post_office() as office:
@@ -157,7 +157,7 @@ async def test_the_server_looks_from_time_to_time(
 async def test_a_database_that_is_gone_for_a_while_ends_no_outbox(
     database: Database, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged by its kind alone, and the next round goes on."""
+    """The error is logged by its type only, and the next round goes on."""
     monkeypatch.setattr(app.mail.outbox, "EVERY_SECONDS", 0.02)
     ticket_id = await written(database, world, clock)
     asked = models.support.ticket.is_ticket_due
@@ -182,7 +182,7 @@ async def test_a_database_that_is_gone_for_a_while_ends_no_outbox(
 async def test_a_server_that_stops_waits_for_no_hanging_mail(
     database: Database, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ticket is tried again by the next one, after a restart."""
+    """The interrupted ticket is retried after the restart."""
     monkeypatch.setattr(app.mail.outbox, "LAST_SECONDS", 0.05)
     ticket_id = await written(database, world, clock)
 
@@ -202,7 +202,7 @@ async def test_a_server_that_stops_waits_for_no_hanging_mail(
 
 
 async def test_without_a_mail_server_tickets_wait_for_one(database: Database, world: World, clock: Clock) -> None:
-    """They are as they were, and go out once there is one."""
+    """Without a mail server, tickets are unchanged; they are sent once there is one."""
     ticket_id = await written(database, world, clock)
 
     outbox = outbox_to(database, clock, None)

@@ -1,4 +1,4 @@
-"""Mail is handed in as KEYDESK_SMTP_URL says, encrypted where it should be, and nothing tells the password."""
+"""Sending mail as KEYDESK_SMTP_URL says: encryption, sign-in, and never showing the password."""
 
 from pathlib import Path
 
@@ -16,19 +16,19 @@ from tests.support.world import World
 
 @pytest.fixture
 def certificate_path(tmp_path: Path) -> Path:
-    """For localhost."""
+    """A certificate for localhost."""
     return certificate(tmp_path)
 
 
 @pytest.fixture
 def trusted(certificate_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same, which this process trusts, as an operator says it: by OpenSSL's own variable."""
+    """The certificate, trusted through OpenSSL's SSL_CERT_FILE."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate_path))
     return certificate_path
 
 
 async def test_a_password_goes_through_starttls(database: Database, world: World, clock: Clock, trusted: Path) -> None:
-    """With the characters that have to be written otherwise in an address."""
+    """Percent-encoded characters of the credentials are decoded."""
     await written(database, world, clock)
 
     with post_office(signs_in=True, tls_context=tls(trusted), require_starttls=True) as office:
@@ -39,7 +39,7 @@ async def test_a_password_goes_through_starttls(database: Database, world: World
 
 
 async def test_tls_from_the_start(database: Database, world: World, clock: Clock, trusted: Path) -> None:
-    """As smtps:// says."""
+    """smtps:// uses TLS from the start."""
     await written(database, world, clock)
 
     with post_office(from_the_start=tls(trusted)) as office:
@@ -51,7 +51,7 @@ async def test_tls_from_the_start(database: Database, world: World, clock: Clock
 async def test_encryption_that_is_offered_is_taken(
     database: Database, world: World, clock: Clock, certificate_path: Path
 ) -> None:
-    """Whosever certificate it is: without, the mail would go in the clear. Unless the operator says never."""
+    """An offered STARTTLS is used with any certificate, unless starttls=never is set."""
     await written(database, world, clock)
 
     with post_office(tls_context=tls(certificate_path)) as office:
@@ -69,7 +69,7 @@ async def test_encryption_that_is_offered_is_taken(
 async def test_a_certificate_that_nobody_vouches_for_is_refused(
     database: Database, world: World, clock: Clock, certificate_path: Path, options: dict[str, str]
 ) -> None:
-    """Where encryption is asked for, it is for somebody in particular."""
+    """Where encryption is required, the certificate must be trusted."""
     ticket_id = await written(database, world, clock)
     context, is_implicit = tls(certificate_path), "scheme" in options
 
@@ -85,7 +85,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
 
 
 async def test_no_password_is_sent_in_the_clear(database: Database, world: World, clock: Clock) -> None:
-    """A server without STARTTLS gets neither password nor mail, unless the operator says so."""
+    """A server without STARTTLS gets neither password nor mail, unless starttls=never is set."""
     ticket_id = await written(database, world, clock)
 
     with post_office(signs_in=True, auth_require_tls=False) as office:
@@ -103,7 +103,7 @@ async def test_no_password_is_sent_in_the_clear(database: Database, world: World
 async def test_a_wrong_password_is_told_without_it(
     database: Database, world: World, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither the ticket nor the log has user or password."""
+    """Neither the ticket nor the log has the user or the password."""
     ticket_id = await written(database, world, clock)
 
     with post_office(signs_in=True, auth_require_tls=False) as office:
@@ -119,7 +119,7 @@ async def test_a_wrong_password_is_told_without_it(
 async def test_a_server_that_repeats_credentials_is_not_repeated(
     database: Database, world: World, clock: Clock
 ) -> None:
-    """In whatever answer, as they are or encoded; nor is what would steer a terminal."""
+    """Credentials in the server's answers, plain or encoded, and control characters are removed."""
     ticket_id = await written(database, world, clock)
 
     with post_office(signs_in=True, auth_require_tls=False) as office:
@@ -149,7 +149,7 @@ async def test_a_server_that_repeats_credentials_is_not_repeated(
     ],
 )
 def test_an_address_says_where_and_how(url: str, place: str, encryption: Encryption, user: str | None) -> None:
-    """With the ports that mail servers have; a password needs encryption unless it says never."""
+    """The scheme, the port and the options follow from the address. A password requires encryption by default."""
     server = mail_server(url)
 
     assert (server.place, server.encryption, server.user) == (place, encryption, user)
@@ -180,7 +180,7 @@ def test_an_address_says_where_and_how(url: str, place: str, encryption: Encrypt
     ],
 )
 def test_an_address_that_does_not_fit_is_not_repeated(url: str) -> None:
-    """The sentence says how one is written."""
+    """The message says how to write the address, without repeating the value."""
     with pytest.raises(UnusableMailServer) as refused:
         mail_server(url)
 
@@ -188,12 +188,12 @@ def test_an_address_that_does_not_fit_is_not_repeated(url: str) -> None:
 
 
 def test_a_mail_server_prints_no_password() -> None:
-    """In whatever message it is named."""
+    """The repr has no password."""
     assert "hunter2" not in f"{mail_server('smtps://a:hunter2@mail.example')!r}"
 
 
 async def test_a_probe_says_how_far_it_came(trusted: Path) -> None:
-    """As far as to where a mail would be handed in, and none is."""
+    """A probe connects and signs in, and sends no mail."""
     with post_office(signs_in=True, tls_context=tls(trusted)) as office:
         told = await at(office.port, credentials=CREDENTIALS).probe()
     with post_office() as plain:
@@ -204,13 +204,13 @@ async def test_a_probe_says_how_far_it_came(trusted: Path) -> None:
 
 
 async def test_a_probe_of_nobody_fails() -> None:
-    """Where nobody listens."""
+    """A probe fails if the server can't be reached."""
     with pytest.raises(MailFailure, match="can't be reached"):
         await at(free_port()).probe()
 
 
 def mail_finding(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, **settings: str) -> tuple[bool, str]:
-    """Whether the doctor finds the mail server well, and what it says."""
+    """Whether doctor finds the mail server ok, and what it says."""
     for name, value in settings.items():
         monkeypatch.setenv(f"KEYDESK_{name}", value)
     run = keydesk("doctor", "--json")
@@ -221,7 +221,7 @@ def mail_finding(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, **settings: 
 
 
 def test_the_doctor_says_what_is_missing(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither address nor server, then the address alone: both are fine, and said."""
+    """Without a mail server, with or without an address, the check is ok and says what happens to hand-overs."""
     nothing = mail_finding(keydesk, monkeypatch)
     address_alone = mail_finding(keydesk, monkeypatch, SUPPORT_EMAIL=SUPPORT)
 
@@ -232,7 +232,7 @@ def test_the_doctor_says_what_is_missing(keydesk: Keydesk, monkeypatch: pytest.M
 def test_the_doctor_goes_as_far_as_a_mail_would(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, trusted: Path
 ) -> None:
-    """Through STARTTLS and with the password; it sends none."""
+    """The check uses STARTTLS and the password, and sends no mail."""
     with post_office(signs_in=True, tls_context=tls(trusted)) as office:
         url = f"smtp://{CREDENTIALS}127.0.0.1:{office.port}"
         without_address = mail_finding(keydesk, monkeypatch, SMTP_URL=url)
@@ -245,7 +245,7 @@ def test_the_doctor_goes_as_far_as_a_mail_would(
 
 
 def test_the_doctor_finds_what_is_wrong(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A password that is refused, a server that is gone, an address that is none."""
+    """A refused password, an unreachable server and an invalid address are failures."""
     with post_office(signs_in=True, auth_require_tls=False) as office:
         url = f"smtp://someone:hunter2@127.0.0.1:{office.port}?starttls=never"
         refused = mail_finding(keydesk, monkeypatch, SMTP_URL=url)

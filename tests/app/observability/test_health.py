@@ -1,4 +1,4 @@
-"""/readyz says what a process does without, and costs little however often it is asked."""
+"""/readyz: what it reports as degraded, and that frequent requests cost little."""
 
 import asyncio
 import importlib
@@ -21,7 +21,7 @@ GIVE_UP_SECONDS = 60.0
 
 @asynccontextmanager
 async def without_a_table(database: Database) -> AsyncIterator[None]:
-    """Usage can't be written during the block; all else can."""
+    """Usage can't be written during the block; everything else can."""
     async with database.transaction() as session:
         await session.execute(text("ALTER TABLE usage_hours RENAME TO elsewhere"))
     try:
@@ -57,7 +57,7 @@ async def test_it_says_when_usage_cannot_be_written(
     as_ever: dict[str, str],
     meanwhile: dict[str, str],
 ) -> None:
-    """Until it can be again; keys pass all the while."""
+    """/readyz reports it until usage can be written again. Verification goes on."""
     async with open_site(database_address, clock, settings) as site:
         secret = (await site.fill("deploy"))["deploy"]["secret"]
         assert await readiness(site) == (200, as_ever)
@@ -70,7 +70,7 @@ async def test_it_says_when_usage_cannot_be_written(
 
 
 async def test_the_revisions_are_read_from_the_folder_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Anybody may ask, as often as they like."""
+    """The newest revision is read from the folder once, not at each request."""
     newest_revision()
     read: list[object] = []
     monkeypatch.setattr(ScriptDirectory, "from_config", read.append)
@@ -80,7 +80,7 @@ async def test_the_revisions_are_read_from_the_folder_once(site: Site, monkeypat
 
 
 async def test_all_who_ask_at_once_take_one_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest are for people; one who hangs up takes nobody along."""
+    """Concurrent requests share one query, which leaves connections free. A cancelled one does not end the others."""
     asking = most = times = 0
 
     def counting(ask: Callable[[Database], Awaitable[str | None]]) -> Callable[[Database], Awaitable[str | None]]:

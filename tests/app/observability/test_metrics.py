@@ -1,4 +1,4 @@
-"""/metrics: who may read it, in which form, what it counts, and that it is of all workers whichever of them answers."""
+"""/metrics: who can read it, its formats, what it counts, and that any worker answers for all."""
 
 import asyncio
 import os
@@ -45,7 +45,7 @@ NOBODY_THERE = "redis://127.0.0.1:1"
 
 
 def numbers(text: str) -> dict[str, float]:
-    """The samples of an answer, by their names with their labels' values, such as `keydesk_x_total good`."""
+    """The samples of an answer by name and label values, such as `keydesk_x_total good`."""
     return {
         " ".join([sample.name, *(sample.labels[label] for label in sorted(sample.labels))]): sample.value
         for family in text_string_to_metric_families(text)
@@ -57,7 +57,7 @@ def numbers(text: str) -> dict[str, float]:
 async def asked(
     database_address: str, environment: Mapping[str, str], peer: str | None = "127.0.0.1"
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Who asks the application from that address."""
+    """A client whose connection comes from this address."""
     app = application(database_address, environment=environment)
     client = None if peer is None else (peer, 40_000)
     transport = httpx.ASGITransport(cast(Any, app), client=cast(Any, client))
@@ -67,20 +67,20 @@ async def asked(
 
 @pytest.fixture
 async def measured(database_address: str, clock: Clock) -> AsyncIterator[Site]:
-    """A site with metrics and a gateway's token."""
+    """A site with metrics and a gateway token."""
     async with open_site(database_address, clock, {**ON, "KEYDESK_GATEWAY_TOKEN": TOKEN}) as site:
         yield site
 
 
 async def scraped(site: Site) -> dict[str, float]:
-    """What a Prometheus on this machine is told."""
+    """What a Prometheus on this machine reads."""
     answer = await (await site.browser()).http.get("/metrics", headers={"Host": "localhost"})
     assert answer.status_code == 200
     return numbers(answer.text)
 
 
 async def test_without_being_wanted_there_are_none(database_address: str) -> None:
-    """Unless KEYDESK_METRICS is true, /metrics is no page, whoever asks."""
+    """Unless KEYDESK_METRICS is true, /metrics is not found, even with the token."""
     async with asked(database_address, {"KEYDESK_METRICS_TOKEN": TOKEN}) as http:
         answer = await http.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
 
@@ -121,10 +121,7 @@ async def test_callers_on_this_machine_may_read_them(database_address: str, peer
 )
 @pytest.mark.parametrize("token", ["", TOKEN])
 async def test_others_may_not(database_address: str, peer: str | None, headers: dict[str, str], token: str) -> None:
-    """
-    Neither from elsewhere, nor through a proxy on this machine, nor by a page whose name leads to this machine, nor
-    with what is not the token: 403, with a word.
-    """
+    """A remote caller, a proxy on this machine, a page with a rebound name, and a wrong token get 403."""
     async with asked(database_address, {**ON, "KEYDESK_METRICS_TOKEN": token}, peer) as http:
         answer = await http.get("/metrics", headers=headers)
 
@@ -136,7 +133,7 @@ async def test_others_may_not(database_address: str, peer: str | None, headers: 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": f"Bearer {TOKEN}x"}])
 async def test_a_token_that_is_set_is_asked_of_everybody(database_address: str, headers: dict[str, str]) -> None:
-    """A proxy on this machine would otherwise be let in without it."""
+    """Once a token is set, local callers need it, too, since they may be a proxy."""
     async with asked(database_address, {**ON, "KEYDESK_METRICS_TOKEN": TOKEN}) as http:
         answer = await http.get("/metrics", headers=headers)
 
@@ -146,14 +143,14 @@ async def test_a_token_that_is_set_is_asked_of_everybody(database_address: str, 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000"])
 async def test_this_machine_has_several_names(database_address: str, host: str) -> None:
-    """A scraper on it may use any of them."""
+    """A scraper on this machine can use any of its names."""
     async with asked(database_address, ON) as http:
         assert (await http.get("/metrics", headers={"Host": host})).status_code == 200
 
 
 @contextmanager
 def plain_nginx(upstream: str, folder: Path) -> Iterator[str]:
-    """The address of an nginx whose only line of interest is `proxy_pass`."""
+    """The address of an nginx that is configured with little more than `proxy_pass`."""
     port = free_port()
     temporary = " ".join(f"{each}_temp_path {folder}/{each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi"))
     (folder / "nginx.conf").write_text(
@@ -181,7 +178,7 @@ def _listens(port: int) -> bool:
 
 @pytest.mark.skipif(shutil.which("nginx", path=PATH) is None, reason="needs nginx")
 async def test_a_plain_proxy_on_this_machine_is_not_taken_for_a_caller(database_address: str, tmp_path: Path) -> None:
-    """nginx with nothing but `proxy_pass`: the headers that it sends are those of any caller."""
+    """The requests of an nginx with only `proxy_pass` look like any caller's, so they are refused."""
     servers = Servers(database_address, tmp_path, program=REAL, settings=ON)
     try:
         [server] = servers.start()
@@ -199,7 +196,7 @@ async def test_a_plain_proxy_on_this_machine_is_not_taken_for_a_caller(database_
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
 async def test_with_the_token_they_are_read_from_anywhere(database_address: str, scheme: str) -> None:
-    """Whatever is in between."""
+    """With the token, the caller's address and proxies do not matter."""
     headers = {"Authorization": f"{scheme} {TOKEN}", "X-Forwarded-For": "198.51.100.1"}
     async with asked(database_address, {**ON, "KEYDESK_METRICS_TOKEN": TOKEN}, "203.0.113.7") as http:
         answer = await http.get("/metrics", headers=headers)
@@ -208,7 +205,7 @@ async def test_with_the_token_they_are_read_from_anywhere(database_address: str,
 
 
 async def test_without_a_token_set_nothing_is_one(database_address: str) -> None:
-    """An empty token, or the word for none, opens nothing."""
+    """While no token is set, neither an empty one nor the word None is accepted."""
     async with asked(database_address, ON, "203.0.113.7") as http:
         answers = [await http.get("/metrics", headers={"Authorization": f"Bearer {each}"}) for each in ("", "None")]
 
@@ -224,7 +221,7 @@ async def test_without_a_token_set_nothing_is_one(database_address: str) -> None
     ],
 )
 async def test_the_form_is_the_one_that_is_asked_for(database_address: str, accept: str | None, form: str) -> None:
-    """Prometheus's text by default, OpenMetrics for who wants it, and nothing but GET."""
+    """Prometheus's text format is the default, OpenMetrics is available, and only GET is allowed."""
     async with asked(database_address, ON) as http:
         answer = await http.get("/metrics", headers={} if accept is None else {"Accept": accept})
         posted = await http.post("/metrics")
@@ -236,7 +233,7 @@ async def test_the_form_is_the_one_that_is_asked_for(database_address: str, acce
 
 
 async def test_each_verification_is_counted_by_its_outcome_and_timed(measured: Site) -> None:
-    """Every outcome is there from the start; each answer adds one to its own, and one to the histogram."""
+    """All outcomes exist from the start. Each answer adds one to its outcome, and one to the histogram."""
     gateway = {"x-gateway-token": TOKEN}
     [issued] = (await measured.fill("deploy")).values()
     before = await scraped(measured)
@@ -262,7 +259,7 @@ async def test_each_verification_is_counted_by_its_outcome_and_timed(measured: S
 
 @pytest.fixture
 def metering(database: Database, clock: Clock) -> Metering:
-    """Ledger and limiter of one process, at rest."""
+    """The usage recorder and limiter of one process, not running."""
     return Metering(read_settings({}), database, clock=clock)
 
 
@@ -272,13 +269,13 @@ def metrics_of(metering: Metering, *pools: HashingPool, folder: Path | None = No
 
 
 def told(metrics: Metrics) -> dict[str, float]:
-    """What they are at this moment."""
+    """The present values."""
     metrics.hand_over()
     return numbers(generate_latest(metrics.registry).decode())
 
 
 async def test_the_documentation_has_every_metric(metering: Metering) -> None:
-    """With its labels, and none that is not there."""
+    """The guide lists every metric with its labels, and no other."""
     metrics = metrics_of(metering, HashingPool(CHEAP.hasher(), threads=1, queue_limit=1, name="cold-keys"))
     metrics.count_request("/graphql", 200)
 
@@ -298,7 +295,7 @@ async def test_the_documentation_has_every_metric(metering: Metering) -> None:
 
 
 async def test_a_duration_is_counted_in_its_bucket(metering: Metering) -> None:
-    """A bucket holds what took as long as its bound or less, and is told once; the last one holds all."""
+    """Each bucket counts durations up to its bound, and the last one all. Reading does not change them."""
     metrics = metrics_of(metering)
 
     for seconds in (0.0004, 0.0005, 0.0006, 0.3, 7.0):
@@ -315,7 +312,7 @@ async def test_a_duration_is_counted_in_its_bucket(metering: Metering) -> None:
 
 
 async def test_other_requests_are_counted_by_route_and_status(measured: Site) -> None:
-    """GraphQL's by what was answered; a path that no route knows is one word, however often it changes."""
+    """GraphQL is counted by status. All unknown paths share one label."""
     browser = await measured.browser()
 
     for document in ("{ __typename }", "{ __typename }", "{ no such thing"):
@@ -333,7 +330,7 @@ async def test_other_requests_are_counted_by_route_and_status(measured: Site) ->
 
 
 async def test_how_full_the_queues_are(metering: Metering) -> None:
-    """Each pool's hashes that wait or run, and how many may; what waits for the limiter and to be written."""
+    """The depth and limit of each hashing pool, what waits for the limiter, and what waits to be written."""
     hasher = HeldHasher()
     pool = HashingPool(hasher, threads=1, queue_limit=7, name="cold-keys")
     metrics = metrics_of(metering, pool)
@@ -354,8 +351,8 @@ async def test_how_full_the_queues_are(metering: Metering) -> None:
     assert (during["keydesk_ledger_waiting"], during["keydesk_limiter_degraded"]) == (1, 0)
 
 
-async def test_what_does_not_fit_the_ledger_is_counted_once(metering: Metering) -> None:
-    """By kind, each request at one scrape or another."""
+async def test_what_does_not_fit_the_usage_buffer_is_counted_once(metering: Metering) -> None:
+    """Each dropped request is counted once, by kind, whenever the metrics are read."""
     metrics = metrics_of(metering)
     name = "keydesk_ledger_dropped_total refused_without_a_key"
 
@@ -370,7 +367,7 @@ async def test_what_does_not_fit_the_ledger_is_counted_once(metering: Metering) 
 
 
 async def test_the_limiter_s_state_is_told(database_address: str, clock: Clock) -> None:
-    """1 while Redis can't be reached."""
+    """The value is 1 while Redis can't be reached."""
     async with open_site(database_address, clock, {**ON, "KEYDESK_REDIS_URL": NOBODY_THERE}) as site:
         found = await scraped(site)
 
@@ -378,13 +375,13 @@ async def test_the_limiter_s_state_is_told(database_address: str, clock: Clock) 
 
 
 async def test_a_folder_that_is_not_there_is_said_to_be(metering: Metering, tmp_path: Path) -> None:
-    """The library's own variable, set to nothing that exists, is a setting that does not fit."""
+    """A missing PROMETHEUS_MULTIPROC_DIR is reported as a wrong setting."""
     with pytest.raises(SettingsError, match="PROMETHEUS_MULTIPROC_DIR"):
         metrics_of(metering, folder=tmp_path / "nothing")
 
 
 async def read(server: Server) -> dict[str, float]:
-    """What whichever worker takes a new connection answers."""
+    """The answer of whichever worker accepts the connection."""
     async with httpx.AsyncClient() as http:
         answer = await http.get(f"{server.address}/metrics", timeout=GIVE_UP_SECONDS)
     assert answer.status_code == 200
@@ -392,7 +389,7 @@ async def read(server: Server) -> dict[str, float]:
 
 
 async def read_until(server: Server, is_so: Callable[[dict[str, float]], bool]) -> dict[str, float]:
-    """The first numbers that are as they should be."""
+    """The first answer for which the condition holds."""
     async with asyncio.timeout(GIVE_UP_SECONDS):
         while True:
             if is_so(found := await read(server)):
@@ -401,13 +398,13 @@ async def read_until(server: Server, is_so: Callable[[dict[str, float]], bool]) 
 
 
 def workers_in(found: dict[str, float]) -> set[int]:
-    """The processes of the workers that are told of."""
+    """The process ids of the workers in an answer."""
     name = "keydesk_worker_start_time_seconds "
     return {int(each.removeprefix(name)) for each in found if each.startswith(name)}
 
 
 async def verify(server: Server, secret: str, times: int) -> None:
-    """So often, each on a connection of its own."""
+    """Verifies `times` times, each on its own connection."""
     for _ in range(times):
         async with connected(server) as connection:
             assert (await connection.ask(verification(secret))).status == 200
@@ -415,7 +412,7 @@ async def verify(server: Server, secret: str, times: int) -> None:
 
 @contextmanager
 def stopped(process: int) -> Iterator[None]:
-    """That worker takes nothing while the block runs, so that the other one must."""
+    """Stops this worker during the block, so that the other one must answer."""
     os.kill(process, signal.SIGSTOP)
     try:
         yield
@@ -426,10 +423,7 @@ def stopped(process: int) -> Iterator[None]:
 async def test_two_workers_are_summed_whichever_answers_and_whichever_dies(
     database_address: str, services: KeyServices, world: World, tmp_path: Path
 ) -> None:
-    """
-    Each worker tells what both counted. When one is killed, its counts stay, and what only held for it goes; the
-    folder that they share is gone when the server is.
-    """
+    """Each worker answers for both. A killed one's counts stay and its gauges go. The shared folder is removed."""
     issued = await issue(services, world)
     secret, folder, good = issued.secret.reveal(), tmp_path / "temporary", "keydesk_verifications_total good"
     folder.mkdir()
@@ -466,7 +460,7 @@ async def test_two_workers_are_summed_whichever_answers_and_whichever_dies(
 
 
 async def test_a_single_worker_needs_no_folder_and_tells_of_its_process(database_address: str, tmp_path: Path) -> None:
-    """The library's numbers of the process are there, too."""
+    """The library's metrics of the process are included."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     servers = Servers(database_address, tmp_path, program=REAL, settings={**ON, "TMPDIR": str(folder)})

@@ -1,4 +1,4 @@
-"""What watches requests costs nothing where it is not wanted."""
+"""Observers of requests: their libraries are only imported when needed."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ asyncio.run(main())
 def test_a_library_is_imported_where_it_is_wanted(
     database_address: str, variables: dict[str, str], imported: list[str]
 ) -> None:
-    """Neither the command nor a server without metrics and traces pays for theirs."""
+    """Without metrics and traces, neither library is imported."""
     environment = {
         "KEYDESK_DATABASE_URL": database_address,
         "KEYDESK_SECRET_KEY": SECRET_KEY,
@@ -54,7 +54,7 @@ def test_a_library_is_imported_where_it_is_wanted(
 
 
 class Remembering:
-    """An observer that remembers what it is told."""
+    """An observer that records its calls."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, KeyState | None, str, str | None, float]] = []
@@ -64,7 +64,7 @@ class Remembering:
 
 
 def test_all_observers_are_told_the_same() -> None:
-    """Each of them, in the order in which they were given."""
+    """Every observer is called, in the given order."""
     first, second = Remembering(), Remembering()
 
     Observers([first, second]).answered("good", None, "req_1", "203.0.113.7", 0.5)

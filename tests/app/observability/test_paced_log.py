@@ -1,4 +1,4 @@
-"""A flood of events writes a bounded number of lines, and none of the events is forgotten."""
+"""The paced log writes a limited number of lines, and counts the events that it leaves out."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from app.observability.paced_log import KINDS_AT_MOST, Paced, more_words
 
 
 class Watch:
-    """Seconds that a test moves."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -17,12 +17,12 @@ class Watch:
 
 @pytest.fixture
 def watch() -> Watch:
-    """At nought."""
+    """A clock at 0 seconds."""
     return Watch()
 
 
 def test_of_a_thousand_of_a_kind_a_few_are_written_and_the_next_line_counts_the_rest(watch: Watch) -> None:
-    """The period's end makes room again."""
+    """The next period has new lines, and the first one has the number left out."""
     paced = Paced(of_a_kind=3, in_all=100, every_seconds=60, clock=watch)
 
     first = [paced.admits("a") for _ in range(1000)]
@@ -36,7 +36,7 @@ def test_of_a_thousand_of_a_kind_a_few_are_written_and_the_next_line_counts_the_
 
 
 def test_many_kinds_share_a_bound(watch: Watch) -> None:
-    """Whoever makes up kinds gains no lines, and no memory; all that was left out is told once."""
+    """More kinds get neither more lines nor more memory. The number left out is reported once."""
     paced = Paced(of_a_kind=3, in_all=10, every_seconds=60, clock=watch)
 
     written = [paced.admits(number) for number in range(5 * KINDS_AT_MOST)]
@@ -48,7 +48,7 @@ def test_many_kinds_share_a_bound(watch: Watch) -> None:
 
 
 def test_one_kind_leaves_room_for_another(watch: Watch) -> None:
-    """A flood from one address does not hide what comes from another."""
+    """A flood of one kind leaves lines for another."""
     paced = Paced(of_a_kind=3, in_all=10, every_seconds=60, clock=watch)
     for _ in range(1000):
         paced.admits("flood")

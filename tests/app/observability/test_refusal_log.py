@@ -1,4 +1,4 @@
-"""The refusal log: a line for each refused request of a genuine key, and one a second for all others."""
+"""The refusal log: one line for each refused request of a genuine key, and one per second for all others."""
 
 import json
 import logging
@@ -25,14 +25,14 @@ LOGGER = "keydesk.refusals"
 
 
 class Said:
-    """What the refusal log wrote, each line as an operator's collector reads it."""
+    """The lines of the refusal log, as an operator's collector reads them."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """Their members, without those that every line has."""
+        """The members of each line, without those that every line has."""
         parsed = [json.loads(text) for text in self.texts]
         common = {"at", "level", "logger", "message"}
         assert all(common <= line.keys() and line["level"] == "info" for line in parsed)
@@ -40,7 +40,7 @@ class Said:
 
 
 class Listening(logging.Handler):
-    """Has each line written down, in the form of a log that is no terminal."""
+    """Stores each line in the JSON form of the log."""
 
     def __init__(self, said: Said) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Listening(logging.Handler):
 
 @pytest.fixture
 def said() -> Iterator[Said]:
-    """What is said while the test runs."""
+    """What is logged while the test runs."""
     logger, heard = logging.getLogger(LOGGER), Said()
     handler, level = Listening(heard), logger.level
     logger.addHandler(handler)
@@ -70,13 +70,13 @@ def key(number: int = 1) -> KeyState:
 
 
 def refuse(log: RefusalLog, key: KeyState | None = None, *, code: str = "rate_limited", times: int = 1) -> None:
-    """So many requests are refused."""
+    """Reports this many refused requests."""
     for _ in range(times):
         log.answered(code, key, "req_1", STRANGER, 0.001)
 
 
 async def test_each_refusal_of_a_genuine_key_is_a_line(site: Site, said: Said) -> None:
-    """With the request's id, the key's and its organization's, why, and from where; a good request is none."""
+    """The line has the ids of request, key and organization, the reason and the address. Good requests have no line."""
     [issued] = (await site.fill("deploy")).values()
     ada, key_id, old = await site.person("ada"), issued["apiKey"]["id"], issued["secret"]
     of_agent = (await ada.create(site.organization("acme"), "crawl", site.agent("own"))).value
@@ -104,7 +104,7 @@ async def test_each_refusal_of_a_genuine_key_is_a_line(site: Site, said: Said) -
 
 @pytest.mark.parametrize("limits", [{"rate_limit": 1}, {"monthly_quota": 1}])
 async def test_a_key_over_its_limit_is_a_line(site: Site, said: Said, limits: dict[str, int]) -> None:
-    """Whichever limit it is."""
+    """Both limits have a line."""
     [issued] = (await site.fill("deploy")).values()
     async with site.database.transaction() as session:
         await session.execute(update(Organization).values(**limits))
@@ -118,7 +118,7 @@ async def test_a_key_over_its_limit_is_a_line(site: Site, said: Said, limits: di
 
 
 async def test_all_others_are_one_line_a_second_with_their_counts(site: Site, said: Said) -> None:
-    """By their reasons; nothing that was sent is in it."""
+    """Counts are by reason. Nothing that was sent is logged."""
     [issued] = (await site.fill("deploy")).values()
     http = (await site.browser(**{"user-agent": "a-made-up-agent/1.0"})).http
 
@@ -136,7 +136,7 @@ async def test_all_others_are_one_line_a_second_with_their_counts(site: Site, sa
 
 
 def test_a_second_without_refusals_is_no_line(said: Said) -> None:
-    """Good requests are in no line, and counts are told once."""
+    """Seconds without refusals have no line, and counts are not repeated."""
     log = RefusalLog()
 
     refuse(log, key(), code=Outcome.GOOD.value, times=3)
@@ -152,7 +152,7 @@ def test_a_second_without_refusals_is_no_line(said: Said) -> None:
 
 
 def test_a_key_has_ten_lines_a_second_and_what_was_left_out_is_told_once(said: Said) -> None:
-    """In the next line that is written; another key's are not touched."""
+    """The next line of the key has the number left out. Other keys are not affected."""
     log = RefusalLog()
 
     refuse(log, key(), times=LINES_OF_A_KEY_AT_MOST + 15)
@@ -168,7 +168,7 @@ def test_a_key_has_ten_lines_a_second_and_what_was_left_out_is_told_once(said: S
 
 
 def test_what_was_left_out_is_told_even_when_nothing_comes_after_it(said: Said) -> None:
-    """In a line of its own, a second later; then there is nothing left of it."""
+    """Without a further refusal, the number has a line of its own a second later."""
     log = RefusalLog()
 
     refuse(log, key(), times=LINES_OF_A_KEY_AT_MOST + 3)
@@ -183,7 +183,7 @@ def test_what_was_left_out_is_told_even_when_nothing_comes_after_it(said: Said) 
 
 
 def test_a_flood_from_many_keys_is_bounded(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is remembered of a second has an end: refusals of further keys are counted with the others."""
+    """Refusals of keys beyond the limit are counted with the others."""
     monkeypatch.setattr(refusal_log, "KEYS_AT_MOST", 3)
     log = RefusalLog()
 
@@ -197,7 +197,7 @@ def test_a_flood_from_many_keys_is_bounded(said: Said, monkeypatch: pytest.Monke
 
 
 async def test_what_is_left_at_the_end_is_told(said: Said) -> None:
-    """Stopping the server loses no count."""
+    """When the server stops, the remaining counts are logged."""
     log = RefusalLog()
 
     async with log.running():

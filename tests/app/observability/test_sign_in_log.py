@@ -1,4 +1,4 @@
-"""Failed sign-ins are in the log, in a bounded number of lines that hold nothing that was typed."""
+"""The log of failed sign-ins: a limited number of lines without anything that was typed."""
 
 import asyncio
 import logging
@@ -28,14 +28,14 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def heard(caplog: pytest.LogCaptureFixture) -> None:
-    """As KEYDESK_LOG=info."""
+    """Logs at level info, as KEYDESK_LOG=info does."""
     caplog.set_level(logging.INFO)
 
 
 async def test_a_failed_sign_in_leaves_a_warning_with_address_and_person(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By the person's id; where nobody has the address, by a digest. What was typed is nowhere."""
+    """The line has the person's id, or a digest of an unknown address. Nothing that was typed is logged."""
     browser = await site.browser()
 
     await browser.sign_in("ada@example.com", TYPED)
@@ -56,7 +56,7 @@ async def test_a_failed_sign_in_leaves_a_warning_with_address_and_person(
 
 
 async def test_a_lock_is_named_and_good_sign_ins_are_not(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    """The operator reads which limit it was, and what to do."""
+    """The line of a lock says which limit was reached. Good sign-ins have no line."""
     browser = await site.browser()
     assert (await browser.sign_in("mel@example.com")).outcome == "Viewer"
     assert lines(caplog) == []
@@ -70,7 +70,7 @@ async def test_a_lock_is_named_and_good_sign_ins_are_not(site: Site, caplog: pyt
 
 
 async def test_a_wrong_current_password_is_in_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    """Somebody at a browser that was left alone, perhaps."""
+    """A wrong current password when changing a password is logged, too."""
     ada = await site.person("ada")
     change = """mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { __typename } }"""
 
@@ -84,7 +84,7 @@ async def test_a_wrong_current_password_is_in_the_log(site: Site, caplog: pytest
 
 @pytest.mark.slow
 async def test_a_thousand_failed_sign_ins_write_few_lines(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither sign-ins nor the access log grow with what strangers send."""
+    """The sign-in log and the access log write a limited number of lines."""
     browser = await site.browser()
     began = time.monotonic()
 
@@ -99,7 +99,7 @@ async def test_a_thousand_failed_sign_ins_write_few_lines(site: Site, caplog: py
 
 
 def test_many_addresses_share_a_bound_and_a_summary(caplog: pytest.LogCaptureFixture) -> None:
-    """A botnet fills no disk, and what it tried is counted at the minute's end."""
+    """The summary at the end of the minute has the number that was left out."""
     counted: list[str] = []
     log = SignInLog(counted.append)
 
@@ -118,7 +118,7 @@ def test_many_addresses_share_a_bound_and_a_summary(caplog: pytest.LogCaptureFix
 
 
 def test_a_network_of_ipv6_is_one_address(caplog: pytest.LogCaptureFixture) -> None:
-    """Its owner has as many as they like; each line has the whole one."""
+    """Addresses of a /64 network share one limit. Each line has the full address."""
     log = SignInLog()
 
     for number in range(1000):
@@ -132,7 +132,7 @@ def test_a_network_of_ipv6_is_one_address(caplog: pytest.LogCaptureFixture) -> N
 def test_a_locked_address_that_may_be_a_proxy_is_said_to_be(
     caplog: pytest.LogCaptureFixture, address: str, advises: bool
 ) -> None:
-    """Without KEYDESK_TRUSTED_PROXIES everybody behind it is locked out together."""
+    """The line advises setting KEYDESK_TRUSTED_PROXIES and names the command to unlock the address."""
     SignInLog().tried(WRONG._replace(outcome=Tried.THROTTLED, limit=Limit.ADDRESS, address=address))
 
     assert ("KEYDESK_TRUSTED_PROXIES" in lines(caplog)[0]) is advises
@@ -140,7 +140,7 @@ def test_a_locked_address_that_may_be_a_proxy_is_said_to_be(
 
 
 async def test_sign_ins_are_counted_by_outcome(database_address: str, clock: Clock) -> None:
-    """For an alert: how many were wrong or held back."""
+    """The metric counts good, wrong and throttled sign-ins."""
     environment = {"KEYDESK_METRICS": "true", "KEYDESK_METRICS_TOKEN": TOKEN}
     async with open_site(database_address, clock, environment) as site:
         browser = await site.browser()

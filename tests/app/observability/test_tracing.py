@@ -1,4 +1,4 @@
-"""Traces: what of a request a span knows, that nothing else leaves the server, and that no request waits for them."""
+"""Traces: what a span has, that nothing else is sent, and that requests do not wait for them."""
 
 import asyncio
 import json
@@ -40,22 +40,22 @@ class Collector:
 
     @property
     def address(self) -> str:
-        """Where OTLP is taken over HTTP."""
+        """The address for OTLP over HTTP."""
         return f"http://127.0.0.1:{self._server.port}"
 
     @property
     def asked(self) -> list[Asked]:
-        """The requests."""
+        """The received HTTP requests."""
         return self._server.asked
 
     @property
     def requests(self) -> list[ExportTraceServiceRequest]:
-        """What was sent."""
+        """The received trace requests."""
         return [ExportTraceServiceRequest.FromString(each.body) for each in self.asked]
 
     @property
     def spans(self) -> list[Span]:
-        """In the order in which they ended."""
+        """All received spans, in the order in which they ended."""
         return [
             span
             for request in self.requests
@@ -66,7 +66,7 @@ class Collector:
 
     @property
     def services(self) -> set[str]:
-        """The names of the services that sent."""
+        """The service names of all received spans."""
         return {
             str(attributes(resource.resource)["service.name"])
             for request in self.requests
@@ -75,13 +75,13 @@ class Collector:
 
 
 def attributes(of: Any) -> dict[str, str | int]:
-    """A span's or a resource's."""
+    """The attributes of a span or a resource."""
     return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in of.attributes}
 
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    """Takes spans while the test runs."""
+    """Receives spans while the test runs."""
     collector = Collector()
     yield collector
     collector.close()
@@ -89,7 +89,7 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture
 def make_servers(database_address: str, tmp_path: Path) -> Iterator[Callable[..., Servers]]:
-    """Starts servers with these variables, and ends them."""
+    """Starts servers with these variables, and stops them at the end."""
     made: list[Servers] = []
 
     def make(variables: Mapping[str, str]) -> Servers:
@@ -116,17 +116,14 @@ def make_servers(database_address: str, tmp_path: Path) -> Iterator[Callable[...
     ],
 )
 def test_the_standard_variables_say_whether_there_are_traces(variables: dict[str, str], wanted: bool) -> None:
-    """Somewhere to send them to, and nothing that turns them off."""
+    """An endpoint turns traces on, unless another variable turns them off."""
     assert read_settings(variables).tracing is wanted
 
 
 async def test_a_span_knows_the_route_and_the_answer(
     collector: Collector, make_servers: Callable[..., Servers], services: KeyServices, world: World
 ) -> None:
-    """
-    Each request is a server's span, named by its template, with method, status and request id; a verification's has its
-    outcome. The caller's is its parent. They are sent when the server stops, at the latest.
-    """
+    """Spans have method, route template, status, request id and outcome, and the caller's span as parent."""
     issued = await issue(services, world)
     [server] = make_servers({FOR_ALL: collector.address, "KEYDESK_TRUSTED_PROXIES": "127.0.0.1"}).start()
     key = {"x-api-key": issued.secret.reveal()}
@@ -166,7 +163,7 @@ async def test_a_span_knows_the_route_and_the_answer(
 
 
 def of_span(method: str, route: str | None, status: int, outcome: str | None = None) -> dict[str, str | int]:
-    """A span's attributes, its request's id aside."""
+    """The expected attributes of a span, without the request id."""
     return {
         "http.request.method": method,
         **({} if route is None else {"http.route": route}),
@@ -176,7 +173,7 @@ def of_span(method: str, route: str | None, status: int, outcome: str | None = N
 
 
 async def test_nothing_else_of_a_request_is_sent(collector: Collector, make_servers: Callable[..., Servers]) -> None:
-    """No path below the template, query, header, body or tracestate, whatever a caller puts there."""
+    """Paths below the template, queries, headers, bodies and tracestate are not sent."""
     [server] = make_servers({FOR_ALL: collector.address, "OTEL_SERVICE_NAME": "keys"}).start()
     headers = {
         "traceparent": TRACEPARENT,
@@ -208,7 +205,7 @@ async def test_nothing_else_of_a_request_is_sent(collector: Collector, make_serv
 async def test_the_service_is_named_by_its_variables(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], service: str
 ) -> None:
-    """Without one, it is keydesk."""
+    """The default name is keydesk."""
     async with traced(collector.address, monkeypatch, **cast("dict[str, Any]", variables)) as tracing:
         await answered(tracing, 200)
 
@@ -216,7 +213,7 @@ async def test_the_service_is_named_by_its_variables(
 
 
 async def test_requests_are_answered_while_nobody_takes_spans(make_servers: Callable[..., Servers]) -> None:
-    """That is said once in the log, without the other side's address; the server stops all the same."""
+    """The failure is logged once, without the receiver's address, and the server still stops cleanly."""
     port = free_port()
     variables = {FOR_TRACES: f"http://127.0.0.1:{port}/a-token-in-the-path", "OTEL_BSP_SCHEDULE_DELAY": "20"}
     [server] = make_servers({**variables, "OTEL_EXPORTER_OTLP_TIMEOUT": "0.5", "KEYDESK_LOG": "debug"}).start()
@@ -245,7 +242,7 @@ async def traced(
     believes: Callable[[Any], bool] = lambda _scope: True,
     **variables: str,
 ) -> AsyncIterator[Tracing]:
-    """Tracing that sends there, with these variables; every caller is believed, unless a test says otherwise."""
+    """Tracing to the address, with these variables. By default every caller's trace context is trusted."""
     for name, value in {FOR_ALL: address, **variables}.items():
         monkeypatch.setenv(name, value)
     tracing = Tracing(("/docs", "/"), believes=believes)
@@ -256,7 +253,7 @@ async def traced(
 async def answered(
     tracing: Tracing, answer: int | Exception, *headers: tuple[bytes, bytes], path: str = "/docs/x"
 ) -> list[Any]:
-    """What an application that answers so sends through it."""
+    """What is sent through tracing by an application that gives this answer."""
     sent: list[Any] = []
 
     async def application(_scope: Any, _receive: Any, send: Any) -> None:
@@ -280,7 +277,7 @@ async def answered(
 async def test_a_failure_of_the_server_is_marked_without_its_words(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, answer: int | Exception
 ) -> None:
-    """The span's status is an error, and what the exception says is not in it."""
+    """The span's status is an error, without the exception's message."""
     async with traced(collector.address, monkeypatch) as tracing:
         if isinstance(answer, Exception):
             with pytest.raises(type(answer)):
@@ -305,7 +302,7 @@ async def test_a_failure_of_the_server_is_marked_without_its_words(
 async def test_what_is_no_parent_begins_a_trace(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, headers: list[tuple[bytes, bytes]]
 ) -> None:
-    """The request is answered, and its span has no parent."""
+    """An invalid traceparent is ignored, and the request is answered."""
     async with traced(collector.address, monkeypatch) as tracing:
         sent = await answered(tracing, 200, *headers)
 
@@ -317,7 +314,7 @@ async def test_what_is_no_parent_begins_a_trace(
 async def test_a_caller_that_is_not_sampled_is_not_traced(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever began the trace has decided on it."""
+    """The sampling decision of a trusted caller is followed."""
     async with traced(collector.address, monkeypatch) as tracing:
         await answered(tracing, 200, (b"traceparent", TRACEPARENT.replace("-01", "-00").encode()))
         await answered(tracing, 200, path="/")
@@ -329,7 +326,7 @@ async def test_a_caller_that_is_not_sampled_is_not_traced(
 async def test_a_stranger_decides_nothing_about_traces(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, flags: str
 ) -> None:
-    """Its request begins a trace of ours, sampled or not as ours are, with a link to what it named."""
+    """An untrusted caller's context becomes a link. Sampling is decided here."""
     named = (b"traceparent", TRACEPARENT.replace("-01", f"-{flags}").encode())
 
     async with traced(collector.address, monkeypatch, lambda _scope: False) as tracing:
@@ -358,7 +355,7 @@ async def test_a_stranger_decides_nothing_about_traces(
 def test_trusted_proxies_and_the_gateway_are_believed(
     peer: str | None, headers: list[tuple[bytes, bytes]], is_believed: bool
 ) -> None:
-    """They decide about traces as they do about addresses."""
+    """Trusted proxies and the gateway are those whose forwarding headers are trusted, too."""
     settings = read_settings(
         {
             "KEYDESK_TRUSTED_PROXIES": "10.0.0.0/8",
@@ -379,7 +376,7 @@ def was_asked(collector: Collector, times: int) -> bool:
 async def test_it_is_said_when_spans_can_be_sent_again(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once each, however many could not be sent."""
+    """The failure and the recovery are logged once each."""
     caplog.set_level(logging.INFO, "keydesk.tracing")
     collector.status = 400
 
@@ -400,7 +397,7 @@ async def test_it_is_said_when_spans_can_be_sent_again(
 async def test_variables_that_do_not_fit_turn_traces_off_and_nothing_else(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """That is said, without their values."""
+    """The log names no values of the variables."""
     caplog.set_level(logging.INFO, "keydesk.tracing")
 
     async with traced(collector.address, monkeypatch, OTEL_BSP_MAX_QUEUE_SIZE="-1") as tracing:
@@ -411,7 +408,7 @@ async def test_variables_that_do_not_fit_turn_traces_off_and_nothing_else(
 
 
 async def test_a_receiver_that_answers_nothing_does_not_hold_the_end_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it has not taken by then is given up; without that, the end would take ten minutes."""
+    """Spans that are not sent within the last seconds are dropped; otherwise stopping would take ten minutes."""
     monkeypatch.setattr("app.observability.tracing.LAST_ROUND_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"

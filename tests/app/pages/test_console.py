@@ -1,4 +1,4 @@
-"""How the console and GraphiQL are served: to whom, with which policy, how compressed; and what is without them."""
+"""Serving the console and GraphiQL: access, policies, compression and caching, and a server without them."""
 
 import gzip
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ PAGES = (
 
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
-    """What a build leaves, in small: pages, a script with its compressed forms, and what only the build knows."""
+    """A small build: pages, a script with its compressed forms, and a file that only the build uses."""
     folder = tmp_path / "dist"
     for name, body in {
         "index.html": PAGE.encode(),
@@ -62,7 +62,7 @@ def built(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(built: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an application that has the console alone; nobody asks it for GraphiQL."""
+    """A client of an application that serves only the console. Nobody requests GraphiQL from it."""
 
     async def visit(_scope: Scope) -> RequestIdentity:
         raise AssertionError
@@ -81,21 +81,21 @@ async def client(built: Path) -> AsyncIterator[httpx.AsyncClient]:
 async def site(
     built: Path, monkeypatch: pytest.MonkeyPatch, database_address: str, clock: Clock
 ) -> AsyncIterator[Site]:
-    """The whole application, with that build."""
+    """The whole application with this build."""
     monkeypatch.setattr(app, "BUILT", built)
     async with open_site(database_address, clock) as opened:
         yield opened
 
 
 def policy(answer: httpx.Response) -> dict[str, str]:
-    """The page's policy, by directive."""
+    """The page's Content-Security-Policy, by directive."""
     directives = answer.headers["content-security-policy"].split("; ")
     return {name: value for name, _, value in (each.partition(" ") for each in directives)}
 
 
 @pytest.mark.parametrize("address", PAGES)
 async def test_every_address_of_the_console_is_its_one_page(client: httpx.AsyncClient, address: str) -> None:
-    """A link to a screen or a dialog opens it; the page itself is asked for anew each time."""
+    """Links to screens and dialogs get the one page, which is always revalidated."""
     answer = await client.get(address)
 
     assert (answer.status_code, answer.text) == (200, PAGE)
@@ -105,7 +105,7 @@ async def test_every_address_of_the_console_is_its_one_page(client: httpx.AsyncC
 
 @pytest.mark.parametrize("address", [*PAGES, "/assets/console-1a2b.js", "/assets/none.js", "/robots.txt"])
 async def test_every_answer_keeps_to_itself(client: httpx.AsyncClient, address: str) -> None:
-    """No script but our own files, nothing from elsewhere, in nobody's frame, and no device."""
+    """Only our own scripts, no external resources, no framing, and no device permissions."""
     answer = await client.get(address)
 
     assert "unsafe-eval" not in answer.headers["content-security-policy"]
@@ -118,7 +118,7 @@ async def test_every_answer_keeps_to_itself(client: httpx.AsyncClient, address: 
 
 
 async def test_the_console_starts_no_worker(client: httpx.AsyncClient) -> None:
-    """What GraphiQL needs and the console does not is not allowed to the console."""
+    """The console's policy has no workers; only GraphiQL's has."""
     answer = await client.get("/")
 
     assert policy(answer)["worker-src"] == "'none'"
@@ -126,7 +126,7 @@ async def test_the_console_starts_no_worker(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_file_named_after_its_content_is_kept_for_a_year(client: httpx.AsyncClient) -> None:
-    """It is never asked for again; a file at the root, whose name stays, is."""
+    """Files with a hash in their name are cached for a year; others are revalidated."""
     script = await client.get("/assets/console-1a2b.js")
     icon = await client.get("/assets/icon-5e6f.svg")
     robots = await client.get("/robots.txt")
@@ -155,7 +155,7 @@ async def test_a_file_named_after_its_content_is_kept_for_a_year(client: httpx.A
 async def test_a_file_is_sent_as_the_browser_takes_it(
     client: httpx.AsyncClient, accepted: str, encoding: str | None
 ) -> None:
-    """Compressed beforehand where the browser can read that, else as it is; and a cache is told that it depends."""
+    """A precompressed form is sent if the browser accepts it, and caches are told with Vary."""
     answer = await client.get("/assets/console-1a2b.js", headers={"accept-encoding": accepted})
 
     assert answer.headers.get("content-encoding") == encoding
@@ -166,7 +166,7 @@ async def test_a_file_is_sent_as_the_browser_takes_it(
 
 
 async def test_what_the_browser_has_is_not_sent_again(client: httpx.AsyncClient) -> None:
-    """For each form of a file by itself: one who has the compressed one does not have the other."""
+    """Each form of a file has its own ETag."""
     plain = await client.get("/assets/console-1a2b.js")
     packed = await client.get("/assets/console-1a2b.js", headers={"accept-encoding": "gzip"})
     page = await client.get("/")
@@ -182,7 +182,7 @@ async def test_what_the_browser_has_is_not_sent_again(client: httpx.AsyncClient)
 
 @pytest.mark.parametrize("address", ["/", "/assets/console-1a2b.js", "/assets/none.js"])
 async def test_head_is_get_without_the_body(client: httpx.AsyncClient, address: str) -> None:
-    """A checker learns the same from both."""
+    """HEAD has the headers of GET."""
     got = await client.get(address)
 
     headed = await client.head(address)
@@ -206,7 +206,7 @@ async def test_head_is_get_without_the_body(client: httpx.AsyncClient, address: 
     ],
 )
 async def test_anything_else_is_not_found(client: httpx.AsyncClient, address: str) -> None:
-    """A file that is not there is no page of the console's, which would be kept in its place."""
+    """A missing file is 404, not the console's page, which would be cached in its place."""
     answer = await client.get(address)
 
     assert answer.status_code == 404
@@ -215,7 +215,7 @@ async def test_anything_else_is_not_found(client: httpx.AsyncClient, address: st
 
 
 async def test_graphiql_is_for_organization_admins(site: Site) -> None:
-    """Others are told so on a page; who is not signed in is sent to do that, and comes back."""
+    """Other roles get a page that says so. Signed-out people are sent to sign in and come back."""
     answers = {name: await (await site.person(name)).http.get("/graphiql") for name in ("ada", "grace", "mel", "eve")}
     signed_out = await (await site.person("nobody")).http.get("/graphiql")
 
@@ -234,7 +234,7 @@ async def test_graphiql_is_for_organization_admins(site: Site) -> None:
 
 
 async def test_graphiql_may_start_its_editors_workers(site: Site) -> None:
-    """Its policy is the console's but for that."""
+    """GraphiQL's policy also allows workers."""
     answer = await (await site.person("ada")).http.get("/graphiql")
 
     assert policy(answer)["worker-src"] == "'self' blob:"
@@ -243,7 +243,7 @@ async def test_graphiql_may_start_its_editors_workers(site: Site) -> None:
 
 
 async def test_with_a_one_time_password_there_is_no_graphiql_yet(site: Site) -> None:
-    """First a password is chosen."""
+    """A one-time password must be changed first."""
     ada = await site.person("ada")
     async with site.database.transaction() as session:
         await session.execute(update(Person).values(password_is_one_time=True))
@@ -254,7 +254,7 @@ async def test_with_a_one_time_password_there_is_no_graphiql_yet(site: Site) -> 
 
 
 async def test_who_signed_out_has_no_graphiql_any_more(site: Site) -> None:
-    """Not even from the browser's cache: it asks again, and an ETag alone opens nothing."""
+    """GraphiQL is always revalidated, and a matching ETag does not replace the session."""
     ada = await site.person("ada")
     first = await ada.http.get("/graphiql")
     await ada.graphql("mutation { signOut }")
@@ -268,7 +268,7 @@ async def test_who_signed_out_has_no_graphiql_any_more(site: Site) -> None:
 async def test_without_a_build_the_server_says_so_and_does_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_address: str, clock: Clock
 ) -> None:
-    """/ names the command, and GraphQL, verification and documentation answer as ever."""
+    """/ names the command that builds the console. The rest of the server works."""
     monkeypatch.setattr(app, "BUILT", tmp_path / "nowhere")
 
     async with open_site(database_address, clock) as site:
@@ -284,7 +284,7 @@ async def test_without_a_build_the_server_says_so_and_does_the_rest(
 
 
 def test_a_half_finished_build_is_none(built: Path) -> None:
-    """Without one of its pages there is no console."""
+    """A build without one of its pages counts as no build."""
     (built / "graphiql/index.html").unlink()
 
     assert read_console(built) is None
@@ -301,14 +301,14 @@ def test_a_half_finished_build_is_none(built: Path) -> None:
     ],
 )
 def test_the_log_has_the_route_and_no_id(path: str, route: str) -> None:
-    """What is below the template stays out of it."""
+    """Path segments with ids are not logged."""
     assert route_of(path, app.ROUTES) == route
 
 
 def test_the_doctor_says_whether_there_is_a_console(
     keydesk: Keydesk, built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When it was built; that there is none is a warning, since everything else works."""
+    """The finding has the date of the build. A missing build is only a warning."""
     found = {}
     for name, folder in {"built": built, "missing": built / "nowhere"}.items():
         monkeypatch.setattr(app.doctor.examine, "BUILT", folder)
@@ -326,7 +326,7 @@ STARTERS = sorted((ROOT / "console/graphiql/starters").glob("*.graphql"))
 
 @pytest.mark.parametrize("path", STARTERS, ids=lambda path: str(path.stem))
 def test_every_starter_of_graphiql_fits_the_schema(path: Path) -> None:
-    """It says what it is for, can be sent as it is, and opens with the operation that it is named after."""
+    """Each starter begins with a comment, is valid, and begins with the operation of its name."""
     schema = build_schema((ROOT / "schema/schema.graphql").read_text())
 
     text = path.read_text()

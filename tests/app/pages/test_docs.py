@@ -1,4 +1,4 @@
-"""What is served at / and /docs: rendered once, with strict headers, and nothing but what the contents list."""
+"""The pages / and /docs: rendering, headers, and that only linked files are served."""
 
 import re
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ ELSEWHERE = {"/graphql", "/v1/verify", "/healthz", "/readyz"}
 
 
 def client_of(docs_folder: Path, support_email: str | None = None) -> httpx.AsyncClient:
-    """A client of an application that has these pages alone."""
+    """A client of an application that serves only these pages."""
     app = Litestar(pages(Documents(docs_folder), support_email=support_email), openapi_config=None)
     return httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, app)), base_url="https://keys.example")
 
@@ -36,7 +36,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 class Seen(HTMLParser):
-    """What a page has in it."""
+    """The tags, attributes, ids and links of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Seen(HTMLParser):
 
 
 async def crawled(client: httpx.AsyncClient) -> dict[str, Seen]:
-    """Every page that can be reached from /, by its path."""
+    """All pages that can be reached from /, by path."""
     found: dict[str, Seen] = {}
     waiting = ["/"]
     while waiting:
@@ -77,7 +77,7 @@ async def crawled(client: httpx.AsyncClient) -> dict[str, Seen]:
 
 
 async def test_every_link_opens_what_it_promises(client: httpx.AsyncClient) -> None:
-    """Each link from page to page opens a page and, where it has one, an anchor that is there once."""
+    """Every link between pages opens, and its anchor exists exactly once."""
     found = await crawled(client)
 
     broken = []
@@ -93,7 +93,7 @@ async def test_every_link_opens_what_it_promises(client: httpx.AsyncClient) -> N
 
 
 async def test_the_address_in_a_refusal_opens_the_section_of_its_code(client: httpx.AsyncClient) -> None:
-    """/docs/errors#deleted_key lands on the heading of that code."""
+    """/docs/errors has a heading with the anchor of each code, such as #deleted_key."""
     answer = await client.get("/docs/errors")
 
     assert '<h2 id="deleted_key">deleted_key</h2>' in answer.text
@@ -106,7 +106,7 @@ CITED = {value for name, value in vars(sources).items() if name.isupper() and is
 
 @pytest.mark.parametrize("address", sorted(CITED))
 async def test_every_passage_that_an_answer_can_cite_opens(client: httpx.AsyncClient, address: str) -> None:
-    """It has a title, and its address a page with that anchor."""
+    """Each cited address has a title, and its page and anchor exist."""
     title = DOCUMENTS.title(address)
 
     path, _, anchor = address.partition("#")
@@ -117,7 +117,7 @@ async def test_every_passage_that_an_answer_can_cite_opens(client: httpx.AsyncCl
 
 
 async def test_pages_keep_the_policy_that_they_are_sent_with(client: httpx.AsyncClient) -> None:
-    """No page has a script, a style of its own or a handler in it, which the browser would refuse."""
+    """Pages have no scripts, inline styles or event handlers, which their policy would block."""
     found = await crawled(client)
 
     for page in found.values():
@@ -127,7 +127,7 @@ async def test_pages_keep_the_policy_that_they_are_sent_with(client: httpx.Async
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/docs/errors", "/docs/style.css", "/docs/nothing-here"])
 async def test_every_answer_is_strict_with_the_browser(client: httpx.AsyncClient, path: str) -> None:
-    """Whatever is answered, found or not, carries the headers that keep a page to itself."""
+    """All answers, also 404, have the strict headers."""
     answer = await client.get(path)
 
     assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
@@ -138,7 +138,7 @@ async def test_every_answer_is_strict_with_the_browser(client: httpx.AsyncClient
 
 
 async def test_the_stylesheet_is_one_file(client: httpx.AsyncClient) -> None:
-    """Pages name the one stylesheet, which is served as CSS."""
+    """All pages use the same stylesheet, served as CSS."""
     answer = await client.get("/docs/style.css")
 
     assert answer.headers["content-type"] == "text/css; charset=utf-8"
@@ -147,7 +147,7 @@ async def test_the_stylesheet_is_one_file(client: httpx.AsyncClient) -> None:
 
 
 async def test_what_has_not_changed_is_not_sent_again(client: httpx.AsyncClient) -> None:
-    """A browser that has the page is answered 304 without a body; one that has another is sent the page."""
+    """A matching ETag gets 304 without a body; another one gets the page."""
     first = await client.get("/docs/errors")
 
     again = await client.get("/docs/errors", headers={"if-none-match": first.headers["etag"]})
@@ -160,7 +160,7 @@ async def test_what_has_not_changed_is_not_sent_again(client: httpx.AsyncClient)
 
 
 async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
-    """A link checker learns the same from HEAD as from GET."""
+    """HEAD has the headers of GET."""
     got = await client.get("/docs/errors")
 
     headed = await client.head("/docs/errors")
@@ -186,14 +186,14 @@ async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
     ],
 )
 async def test_anything_else_is_not_found(client: httpx.AsyncClient, path: str) -> None:
-    """What the contents do not list is 404, however its path is written."""
+    """Paths that the contents do not list are 404, however they are written."""
     answer = await client.get(path)
 
     assert answer.status_code == 404
 
 
 async def test_the_front_page_says_where_things_are(client: httpx.AsyncClient) -> None:
-    """/ names GraphQL, verification, the documentation and whom to ask."""
+    """/ links to GraphQL, verification, documentation and support."""
     answer = await client.get("/")
 
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -202,7 +202,7 @@ async def test_the_front_page_says_where_things_are(client: httpx.AsyncClient) -
 
 
 async def test_every_page_has_the_search_the_address_for_support_and_its_date(client: httpx.AsyncClient) -> None:
-    """However somebody got to a page of the documentation, they can search, ask, and see how old it is."""
+    """Every page has the search form, the support address and its date."""
     found = [await client.get(path) for path in await crawled(client) if path != "/"]
 
     assert len(found) > 10
@@ -216,7 +216,7 @@ async def test_every_page_has_the_search_the_address_for_support_and_its_date(cl
 
 
 async def test_the_date_of_a_page_is_that_of_its_file(tmp_path: Path) -> None:
-    """It stands in the file's last line, and on the page in the footer alone; other pages have the newest of all."""
+    """The date comes from the last line of the file and is shown in the footer. Other pages have the newest date."""
     (tmp_path / "README.md").write_text("# Contents\n\n[a](a.md)\n\n*Last updated: 2026-03-01*\n")
     (tmp_path / "a.md").write_text("# A\n\nText.\n\n*Last updated: 2026-02-09*\n")
 
@@ -233,7 +233,7 @@ async def test_the_date_of_a_page_is_that_of_its_file(tmp_path: Path) -> None:
 
 
 async def test_the_menu_has_the_parts_of_the_contents(client: httpx.AsyncClient) -> None:
-    """Pages are grouped as the table of contents groups them, and the page that is open is marked."""
+    """The menu has the groups of the contents, and marks the open page."""
     answer = await client.get("/docs/guide/keys")
 
     menu = answer.text.partition('<nav id="menu"')[2].partition("</nav>")[0]
@@ -247,7 +247,7 @@ async def test_the_menu_has_the_parts_of_the_contents(client: httpx.AsyncClient)
 
 
 async def test_a_page_leads_on_to_the_next(client: httpx.AsyncClient) -> None:
-    """Below each page are the one before it and the one after, in the order of the contents."""
+    """Each page links to the previous and next page of the contents."""
     answer = await client.get("/docs/guide/keys")
 
     assert '<a class="before" href="/docs/guide/getting-started">' in answer.text
@@ -255,7 +255,7 @@ async def test_a_page_leads_on_to_the_next(client: httpx.AsyncClient) -> None:
 
 
 async def test_an_address_for_support_cannot_carry_markup() -> None:
-    """The operator's address is text wherever it is shown."""
+    """The support address is escaped."""
     async with client_of(DOCS, '"><script>alert(1)</script>@keys.example') as client:
         answer = await client.get("/")
 
@@ -264,7 +264,7 @@ async def test_an_address_for_support_cannot_carry_markup() -> None:
 
 
 async def test_without_an_address_for_support_none_is_shown() -> None:
-    """Where the operator set no address, the pages name none."""
+    """Without a configured address, no page has one."""
     async with client_of(DOCS) as client:
         answer = await client.get("/")
 
@@ -272,7 +272,7 @@ async def test_without_an_address_for_support_none_is_shown() -> None:
 
 
 async def test_markup_in_the_documentation_is_text(tmp_path: Path) -> None:
-    """HTML in a source is shown, not run."""
+    """HTML in a source file is escaped."""
     (tmp_path / "README.md").write_text("# Contents\n\n<script>alert(1)</script>\n\n[a](javascript:alert(1))\n")
 
     async with client_of(tmp_path) as client:
@@ -284,7 +284,7 @@ async def test_markup_in_the_documentation_is_text(tmp_path: Path) -> None:
 
 
 async def test_only_files_that_the_contents_link_to_are_served(tmp_path: Path) -> None:
-    """A file that merely lies in the folder, or outside it, has no address."""
+    """Files that the contents do not link to, or outside the folder, are not served."""
     docs = tmp_path / "docs"
     docs.mkdir()
     (tmp_path / "outside.md").write_text("# Outside\n")

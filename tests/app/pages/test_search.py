@@ -1,4 +1,4 @@
-"""The search over the documentation: a plain form, answered by the server, in which whatever is typed is text."""
+"""The search of the documentation: a plain form, answered by the server, with every query escaped."""
 
 from collections.abc import AsyncIterator
 from html import unescape
@@ -30,12 +30,12 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def search(client: httpx.AsyncClient, words: str) -> httpx.Response:
-    """What the browser does with the form."""
+    """Searches as the form does."""
     return await client.get("/docs/search", params={"q": words})
 
 
 def results(answer: httpx.Response) -> list[str]:
-    """The addresses that were found, in their order."""
+    """The addresses of the results, in order."""
     return findall(r'<li><a href="(/docs[^"]*)">[^<]+</a><p>', answer.text)
 
 
@@ -55,7 +55,7 @@ def results(answer: httpx.Response) -> list[str]:
     ],
 )
 async def test_a_search_finds_the_section(client: httpx.AsyncClient, words: str, first: str) -> None:
-    """The section that answers comes first."""
+    """The section with the answer is the first result."""
     answer = await search(client, words)
 
     assert answer.status_code == 200
@@ -63,7 +63,7 @@ async def test_a_search_finds_the_section(client: httpx.AsyncClient, words: str,
 
 
 async def test_every_result_opens(client: httpx.AsyncClient) -> None:
-    """Each address that a search gives opens a page with that anchor."""
+    """Every result's page and anchor exist."""
     addresses = results(await search(client, "key secret"))
 
     assert len(addresses) == 10
@@ -74,7 +74,7 @@ async def test_every_result_opens(client: httpx.AsyncClient) -> None:
 
 
 async def test_the_words_are_marked_in_the_excerpt(client: httpx.AsyncClient) -> None:
-    """Also in other forms than they were typed in."""
+    """Other forms of the words are marked, too."""
     answer = await search(client, "rotate a key")
 
     assert "<mark>keys</mark>" in answer.text
@@ -82,7 +82,7 @@ async def test_the_words_are_marked_in_the_excerpt(client: httpx.AsyncClient) ->
 
 
 async def test_the_search_says_how_many_it_found_and_for_what(client: httpx.AsyncClient) -> None:
-    """The query stands in the box again, to go on from."""
+    """The result page repeats the query in the search box."""
     answer = await search(client, "  server   keys ")
 
     assert "sections for “server keys”, the best first." in answer.text
@@ -92,7 +92,7 @@ async def test_the_search_says_how_many_it_found_and_for_what(client: httpx.Asyn
 
 @pytest.mark.parametrize("words", ["", "   ", None])
 async def test_an_empty_search_says_what_can_be_asked(client: httpx.AsyncClient, words: str | None) -> None:
-    """Nothing was asked, so nothing is said to be missing."""
+    """An empty search asks for words instead of reporting no results."""
     answer = await client.get("/docs/search", params={} if words is None else {"q": words})
 
     assert answer.status_code == 200
@@ -102,7 +102,7 @@ async def test_an_empty_search_says_what_can_be_asked(client: httpx.AsyncClient,
 
 @pytest.mark.parametrize("words", ["zeppelin", "the weather in Paris", "???", "\x00", "_", "天気"])
 async def test_a_search_that_finds_nothing_says_so(client: httpx.AsyncClient, words: str) -> None:
-    """And where to look instead."""
+    """The page says where to look instead."""
     answer = await search(client, words)
 
     assert answer.status_code == 200
@@ -116,7 +116,7 @@ async def test_a_search_that_finds_nothing_says_so(client: httpx.AsyncClient, wo
     ['"><script>alert(1)</script>', "key <b>secret</b>", "' onfocus=alert(1) autofocus '", "{query}{0}", "%s %(x)s"],
 )
 async def test_what_is_searched_for_is_text(client: httpx.AsyncClient, words: str) -> None:
-    """Markup in a query is shown, not run."""
+    """HTML in a query is escaped."""
     answer = await search(client, words)
 
     seen = Seen(answer.text)
@@ -126,7 +126,7 @@ async def test_what_is_searched_for_is_text(client: httpx.AsyncClient, words: st
 
 
 async def test_markup_in_a_section_is_text_in_its_excerpt(tmp_path: Path) -> None:
-    """What a document shows as an example is shown in the results, too, beside the marks."""
+    """HTML in a document is escaped in the excerpt, beside the marks."""
     (tmp_path / "README.md").write_text("# Contents\n\n[a](a.md)\n")
     (tmp_path / "a.md").write_text("# A\n\nWrite `<img src=x>` and \x02zebra\x03 <b>.\n")
 
@@ -137,7 +137,7 @@ async def test_markup_in_a_section_is_text_in_its_excerpt(tmp_path: Path) -> Non
 
 
 async def test_rows_of_a_table_are_told_apart_in_an_excerpt(tmp_path: Path) -> None:
-    """Cells have a dot between them, rows a semicolon, and sentences their own full stop."""
+    """Cells are separated by a dot, rows by a semicolon."""
     (tmp_path / "README.md").write_text("# Contents\n\n[a](a.md)\n")
     (tmp_path / "a.md").write_text(
         "# A\n\nSeen.\n\n| animal | stripes |\n|---|---|\n| zebra | many |\n| okapi | some |\n"
@@ -151,14 +151,14 @@ async def test_rows_of_a_table_are_told_apart_in_an_excerpt(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ED%A0%80", "q=key&q=nginx", "q[]=key", "q", "q=%", "x=1;q=key"])
 async def test_a_query_that_is_written_oddly_is_answered(client: httpx.AsyncClient, query: str) -> None:
-    """Bytes that are no text, repetitions and other spellings are no error."""
+    """Invalid UTF-8, repeated parameters and other spellings are answered."""
     answer = await client.get(f"/docs/search?{query}")
 
     assert answer.status_code == 200
 
 
 async def test_a_long_query_is_looked_at_up_to_its_bound(client: httpx.AsyncClient) -> None:
-    """The box takes so many characters, and the server no more."""
+    """The form and the server use the same maximum length."""
     answer = await search(client, "deleted_key " + "x" * 20_000)
 
     assert f'maxlength="{QUERY_CHARACTERS_AT_MOST}"' in answer.text
@@ -167,7 +167,7 @@ async def test_a_long_query_is_looked_at_up_to_its_bound(client: httpx.AsyncClie
 
 
 async def test_head_of_a_search_is_get_without_the_body(client: httpx.AsyncClient) -> None:
-    """As for every other page."""
+    """HEAD has the headers of GET."""
     got = await client.get("/docs/search?q=key")
 
     headed = await client.head("/docs/search?q=key")
@@ -177,7 +177,7 @@ async def test_head_of_a_search_is_get_without_the_body(client: httpx.AsyncClien
 
 @given(st.text(max_size=300))
 def test_no_query_is_an_error(words: str) -> None:
-    """Whatever is typed, there is a page, and nothing in it that was not there before but text and marks."""
+    """Any query gives a page with no tags other than those of results."""
     page = results_page(DOCUMENTS, SURROUNDINGS, words)
 
     empty = set(Seen(results_page(DOCUMENTS, SURROUNDINGS, "")).tags)

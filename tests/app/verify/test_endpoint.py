@@ -1,4 +1,4 @@
-"""/v1/verify as http.md promises it: each refusal at the endpoint, in status, headers and body."""
+"""/v1/verify as docs/guide/verify.md describes it: status, headers and body of each answer."""
 
 import asyncio
 import re
@@ -39,7 +39,7 @@ async def verifiers(database: Database) -> AsyncIterator[Verifiers]:
 
 @pytest.fixture
 def endpoint(verifiers: Verifiers) -> VerifyEndpoint:
-    """As it is without further settings."""
+    """The endpoint with default settings."""
     return VerifyEndpoint(verifiers.make(), public_url=PUBLIC_URL)
 
 
@@ -56,7 +56,7 @@ def agent(agent_id: Any) -> Header:
 
 
 def assert_refused(answer: Answer, status: int, code: str, challenge: str | None) -> None:
-    """All that a refusal promises."""
+    """Checks everything that all refusals have in common."""
     body = answer.body
     assert (answer.status, body["code"]) == (status, code), body
     assert body.keys() == MEMBERS
@@ -74,7 +74,7 @@ def assert_refused(answer: Answer, status: int, code: str, challenge: str | None
 
 
 def assert_common(answer: Answer) -> None:
-    """What every answer has."""
+    """Checks everything that all answers have in common."""
     assert answer.body["requestId"] == answer.header("X-Request-Id")
     assert REQUEST_ID.fullmatch(answer.body["requestId"])
     assert answer.header("Content-Length") == str(len(answer.content))
@@ -84,7 +84,7 @@ def assert_common(answer: Answer) -> None:
 
 
 async def test_a_good_organization_level_key(endpoint: VerifyEndpoint, services: KeyServices, world: World) -> None:
-    """The body and the headers say which key it is and whose; the agent is the one that the request is for."""
+    """Body and headers identify the key and its organization. The agent header repeats the requested agent."""
     issued = await issue(services, world)
 
     alone, beside = await ask(endpoint, bearer(issued)), await ask(endpoint, bearer(issued), agent(world.own.id))
@@ -108,7 +108,7 @@ async def test_a_good_organization_level_key(endpoint: VerifyEndpoint, services:
 
 
 async def test_a_good_agent_level_key(endpoint: VerifyEndpoint, services: KeyServices, world: World) -> None:
-    """With its agent named or without, the answer names it."""
+    """The answer names the key's agent, whether or not the request does."""
     issued = await issue(services, world, world.own)
 
     answers = [await ask(endpoint, bearer(issued)), await ask(endpoint, bearer(issued), agent(world.own.id))]
@@ -143,7 +143,7 @@ async def test_a_good_agent_level_key(endpoint: VerifyEndpoint, services: KeySer
 async def test_where_a_key_is_read(
     endpoint: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]]
 ) -> None:
-    """In either header or the same in both; an empty header counts as absent, another scheme beside it is not ours."""
+    """Either header can have the key, or both the same. Empty ones, and other schemes beside X-API-Key, are ignored."""
     key = (await issue(services, world)).secret.reveal()
     sent = [(name, value.format(key=key, agent=f"agt_{world.own.id.hex}")) for name, value in headers]
 
@@ -176,7 +176,7 @@ async def test_where_a_key_is_read(
 async def test_what_can_not_be_a_key(
     endpoint: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]], says: str
 ) -> None:
-    """Said in words that hold nothing of what was sent, whatever the agent, and although the key in it is good."""
+    """The detail says what is wrong without repeating what was sent, even if a good key is in it."""
     key, other = (await issue(services, world)).secret.reveal(), (await issue(services, world)).secret.reveal()
     sent = [(name, value.format(key=key, other=other, short=key[:-3])) for name, value in headers]
 
@@ -201,7 +201,7 @@ async def test_what_can_not_be_a_key(
 async def test_no_key(
     endpoint: VerifyEndpoint, services: KeyServices, world: World, headers: list[tuple[str, str]], path: str
 ) -> None:
-    """The challenge names no error, since none was made; a key in the address or elsewhere is never read."""
+    """The challenge has no error. Keys in the path or in other headers are not read."""
     key = (await issue(services, world)).secret.reveal()
 
     answer = await ask(endpoint, *[(name, value.format(key=key)) for name, value in headers], path=path.format(key=key))
@@ -212,7 +212,7 @@ async def test_no_key(
 async def test_an_unknown_id_and_a_wrong_secret_get_the_same_bytes(
     endpoint: VerifyEndpoint, services: KeyServices, world: World
 ) -> None:
-    """The request's id aside, and the bad tag of an invented key too; headers included."""
+    """Apart from the request id, status, headers and body are the same, also for a key with a wrong tag."""
     issued = await issue(services, world)
     texts = [
         mint(SERVER_KEYS, "kd").token.reveal(),
@@ -232,7 +232,7 @@ async def test_an_unknown_id_and_a_wrong_secret_get_the_same_bytes(
 async def test_who_had_the_key_is_told_that_it_was_deleted(
     endpoint: VerifyEndpoint, services: KeyServices, world: World
 ) -> None:
-    """And nobody else: the same with one character changed is invalid."""
+    """Only the complete key gets `deleted_key`. With one character changed it is `invalid_key`."""
     issued = await issue(services, world)
     await delete_api_key(services, world.actor("ada"), key_id=issued.record.id)
 
@@ -246,7 +246,7 @@ async def test_who_had_the_key_is_told_that_it_was_deleted(
 async def test_who_had_the_secret_is_told_that_it_was_replaced(
     endpoint: VerifyEndpoint, services: KeyServices, world: World
 ) -> None:
-    """Once its overlap is over, by the database's clock; until then it works."""
+    """After the overlap, only the complete old secret gets `replaced_secret`. During the overlap it works."""
     issued = await issue(services, world)
     await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=600)
 
@@ -284,7 +284,7 @@ async def test_who_had_the_secret_is_told_that_it_was_replaced(
 async def test_the_agent_that_a_request_is_for(
     endpoint: VerifyEndpoint, services: KeyServices, world: World, values: list[str], good_for: set[str]
 ) -> None:
-    """Not the key's, another organization's, deleted, no id at all, or there twice: 403, without a challenge."""
+    """An agent outside the key's scope, deleted, malformed or repeated is 403 without a challenge."""
     keys = {"organization": await issue(services, world), "agent": await issue(services, world, world.own)}
     agents = {"own": world.own, "other": world.other, "retired": world.retired, "theirs": world.theirs}
     ids = {name: f"agt_{each.id.hex}" for name, each in agents.items()}
@@ -315,7 +315,7 @@ async def test_the_agent_that_a_request_is_for(
 async def test_a_header_that_names_no_agent_is_said_to_be_the_fault(
     endpoint: VerifyEndpoint, services: KeyServices, world: World, values: list[str], said: str
 ) -> None:
-    """By its form alone: a key that is good for every agent is not said to be for another one."""
+    """The detail blames the header's form, also for a key that works for every agent."""
     sent = [("X-Agent-Id", value.format(own=f"agt_{world.own.id.hex}")) for value in values]
 
     for issued in (await issue(services, world), await issue(services, world, world.own)):
@@ -329,7 +329,7 @@ async def test_a_header_that_names_no_agent_is_said_to_be_the_fault(
 async def test_what_has_the_form_of_an_agents_id_is_answered_alike_whether_it_is_one(
     endpoint: VerifyEndpoint, services: KeyServices, world: World
 ) -> None:
-    """Another agent, another organization's, a deleted one, and one that never was: the same words."""
+    """Another agent, another organization's, a deleted one and a missing one get the same detail."""
     issued = await issue(services, world, world.own)
     ids = [world.other.id.hex, world.theirs.id.hex, world.retired.id.hex, "01a0000000007000800000000000000a"]
 
@@ -341,7 +341,7 @@ async def test_what_has_the_form_of_an_agents_id_is_answered_alike_whether_it_is
 
 
 async def test_where_the_agent_must_be_named(verifiers: Verifiers, services: KeyServices, world: World) -> None:
-    """An agent-level key without X-Agent-Id, or with an empty one, is 403 where the operator requires it."""
+    """With `require_agent`, an agent-level key without X-Agent-Id, or with an empty one, is 403."""
     endpoint = VerifyEndpoint(verifiers.make(require_agent=True), public_url=PUBLIC_URL)
     narrow, wide = await issue(services, world, world.own), await issue(services, world)
 
@@ -358,8 +358,10 @@ async def test_where_the_agent_must_be_named(verifiers: Verifiers, services: Key
 @pytest.mark.parametrize(
     "tokens", [[], [""], [GATEWAY_TOKEN[:-1]], [GATEWAY_TOKEN + "x"], [GATEWAY_TOKEN, GATEWAY_TOKEN], ["\xff"]]
 )
-async def test_past_the_gateway(verifiers: Verifiers, services: KeyServices, world: World, tokens: list[str]) -> None:
-    """Without the gateway's token nothing else is looked at, be the key good, bad or missing."""
+async def test_a_request_that_bypassed_the_gateway(
+    verifiers: Verifiers, services: KeyServices, world: World, tokens: list[str]
+) -> None:
+    """Without the gateway's token, every request gets the same 403, whatever its key."""
     endpoint = VerifyEndpoint(verifiers.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
     issued = await issue(services, world)
     sent = [("X-Gateway-Token", token) for token in tokens]
@@ -371,7 +373,7 @@ async def test_past_the_gateway(verifiers: Verifiers, services: KeyServices, wor
 
 
 async def test_by_way_of_the_gateway(verifiers: Verifiers, services: KeyServices, world: World) -> None:
-    """With its token, everything else is as ever."""
+    """With the gateway's token, requests are answered as without the setting."""
     endpoint = VerifyEndpoint(verifiers.make(), public_url=PUBLIC_URL, gateway_token=Secret(GATEWAY_TOKEN))
     issued = await issue(services, world)
     token = ("X-Gateway-Token", f" {GATEWAY_TOKEN} ")
@@ -383,7 +385,7 @@ async def test_by_way_of_the_gateway(verifiers: Verifiers, services: KeyServices
 
 
 async def test_without_a_database(verifiers: Verifiers, tmp_path: Path) -> None:
-    """503 with a time to come back, and never a 401; what needs no database is refused as ever."""
+    """Keys that need the database get 503 with Retry-After. Others are refused as usual."""
     verifier = verifiers.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
     endpoint = VerifyEndpoint(verifier, public_url=PUBLIC_URL)
     ours = mint(SERVER_KEYS, "kd").token.reveal()
@@ -395,7 +397,7 @@ async def test_without_a_database(verifiers: Verifiers, tmp_path: Path) -> None:
 
 
 async def test_with_a_full_queue(verifiers: Verifiers, services: KeyServices, world: World) -> None:
-    """A cold key that finds no place in the hashing queue is told to come back."""
+    """A key that must be hashed while the queue is full gets 503 with Retry-After."""
     held = HeldHasher()
     verifier = verifiers.make(held, queue_limit=1)
     endpoint = VerifyEndpoint(verifier, public_url=PUBLIC_URL)
@@ -410,18 +412,18 @@ async def test_with_a_full_queue(verifiers: Verifiers, services: KeyServices, wo
 
 
 class BrokenGate(KeyVerifier):
-    """Has a fault."""
+    """A verifier that always fails."""
 
     def __init__(self) -> None:
         pass
 
     async def verify(self, key: str, wanted: RequestedAgent) -> Verdict:
-        """Fails."""
+        """Raises RuntimeError."""
         raise RuntimeError("a fault of ours")
 
 
 async def test_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
-    """It is a 503 with a request's id, by which the log has the rest; it lets nobody in."""
+    """A bug gives 503 with a request id. The log has the id, and not the key."""
     endpoint = VerifyEndpoint(BrokenGate(), public_url=PUBLIC_URL)
 
     answer = await ask(endpoint, bearer("kd_" + "a" * 16 + "_" + "b" * 42))
@@ -436,7 +438,7 @@ async def test_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
 async def test_any_method_and_every_path_below(
     endpoint: VerifyEndpoint, services: KeyServices, world: World, path: str
 ) -> None:
-    """A gateway forwards what it got."""
+    """Every method and every path below /v1/verify is verified, as a gateway forwards it."""
     issued = await issue(services, world)
 
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE", "get", "é"):
@@ -448,7 +450,7 @@ async def test_any_method_and_every_path_below(
 
 
 async def test_head_has_no_body(endpoint: VerifyEndpoint, services: KeyServices, world: World) -> None:
-    """The headers are those of a GET, its length included."""
+    """HEAD has the headers of GET, its Content-Length included."""
     issued = await issue(services, world)
 
     for headers in ([bearer(issued)], []):
@@ -474,13 +476,13 @@ async def test_head_has_no_body(endpoint: VerifyEndpoint, services: KeyServices,
         ("", False),
     ],
 )
-def test_which_paths_are_the_door_s(path: str, is_answered: bool) -> None:
-    """/v1/verify and what is below it, nothing that only begins like it."""
+def test_which_paths_the_endpoint_answers(path: str, is_answered: bool) -> None:
+    """/v1/verify and paths below it are answered; paths that only begin like it are not."""
     assert VerifyEndpoint.answers(path) is is_answered
 
 
 async def test_without_https_nobody_is_told_to_use_it(verifiers: Verifiers) -> None:
-    """HSTS is for where the address from outside is https."""
+    """HSTS is sent only if the public URL is https."""
     answer = await ask(VerifyEndpoint(verifiers.make(), public_url="http://localhost:8000"))
 
     assert answer.body["type"] == "http://localhost:8000/docs/errors#missing_key"
@@ -488,7 +490,7 @@ async def test_without_https_nobody_is_told_to_use_it(verifiers: Verifiers) -> N
 
 
 async def test_request_ids_are_never_the_same(endpoint: VerifyEndpoint) -> None:
-    """Nor taken from the caller."""
+    """Request ids are new each time, and not taken from the caller."""
     answers = [await ask(endpoint, ("X-Request-Id", "req_" + "0" * 32)) for _ in range(50)]
 
     ids = {answer.body["requestId"] for answer in answers}
@@ -497,7 +499,7 @@ async def test_request_ids_are_never_the_same(endpoint: VerifyEndpoint) -> None:
 
 
 def test_every_refusal_of_a_verdict_is_documented() -> None:
-    """The address in `type` has a section for each code."""
+    """docs/errors.md has a section for each code."""
     sections = (Path(__file__).parents[3] / "docs" / "errors.md").read_text()
 
     codes = {outcome.value for outcome in Outcome if outcome is not Outcome.GOOD} | {"gateway_not_allowed"}

@@ -1,4 +1,4 @@
-"""Rate limit and quota at the verification endpoint: which requests pass, and what the answers and the usage say."""
+"""Rate limit and quota at /v1/verify: which requests pass, what the answers say, and what is stored."""
 
 import asyncio
 from collections import Counter
@@ -29,7 +29,7 @@ GATEWAY_TOKEN = "the gateway's token, of the operator's choice"
 
 
 class Policy(NamedTuple):
-    """What is said of a limit: requests and seconds in a window, what remains, and seconds until some come back."""
+    """A limit in the headers: requests and seconds of its window, what remains, and the seconds until its reset."""
 
     quota: int
     window: int
@@ -39,8 +39,8 @@ class Policy(NamedTuple):
 
 def limits_in(answer: httpx.Response) -> dict[str, Policy]:
     """
-    The fields of draft-ietf-httpapi-ratelimit-headers-11, read as structured fields: lists of strings, with parameters
-    that are whole numbers; `RateLimit` speaks of the policies of `RateLimit-Policy`.
+    Parses RateLimit-Policy and RateLimit of draft-ietf-httpapi-ratelimit-headers-11 as structured fields, lists of
+    strings with whole numbers as parameters, and checks that both have the same policies.
     """
     policies: dict[str, Any] = {}
     left: dict[str, Any] = {}
@@ -68,7 +68,7 @@ def limits_in(answer: httpx.Response) -> dict[str, Policy]:
 
 
 def assert_limited(answer: httpx.Response, code: str) -> int:
-    """All that a 429 promises. Gives the seconds after which to try again."""
+    """Checks everything that a 429 promises, and returns Retry-After."""
     body = answer.json()
     title = {"rate_limited": "rate limit exceeded", "quota_exceeded": "quota exceeded"}[code]
     assert (answer.status_code, body["code"], body.keys()) == (429, code, MEMBERS)
@@ -91,13 +91,13 @@ def assert_limited(answer: httpx.Response, code: str) -> int:
 
 
 async def limit(site: Site, rate_limit: int, monthly_quota: int) -> None:
-    """Those of every organization."""
+    """Sets the limits of every organization."""
     async with site.database.transaction() as session:
         await session.execute(update(Organization).values(rate_limit=rate_limit, monthly_quota=monthly_quota))
 
 
 async def limit_key(site: Site, key_id: str, **own: int | None) -> None:
-    """Those of a key alone."""
+    """Sets the limits of one key."""
     async with site.database.transaction() as session:
         await session.execute(
             update(ApiKey).where(col(ApiKey.id) == parse_external_id(Prefix.API_KEY, key_id)).values(**own)
@@ -105,20 +105,20 @@ async def limit_key(site: Site, key_id: str, **own: int | None) -> None:
 
 
 async def issue(site: Site, agent_id: str | None = None) -> tuple[str, str]:
-    """A key of Acme's: its id and its secret."""
+    """Creates a key in Acme, and returns its id and secret."""
     ada = await site.person("ada")
     issued = (await ada.create(site.organization("acme"), agent_id=agent_id)).value
     return issued["apiKey"]["id"], issued["secret"]
 
 
 async def codes(site: Site, secret: str, times: int, **headers: str) -> Counter[str]:
-    """What came of so many at once."""
+    """The outcomes of this many concurrent requests."""
     answers = await asyncio.gather(*(site.verify(secret, **headers) for _ in range(times)))
     return Counter("good" if each.status_code == 200 else each.json()["code"] for each in answers)
 
 
 async def test_a_good_answer_says_what_remains(site: Site, clock: Clock) -> None:
-    """Of both limits, and when some comes back: in structured fields."""
+    """Both limits are in the headers, with the seconds until more requests are available."""
     await limit(site, 10, 1000)
     _, secret = await issue(site)
 
@@ -136,7 +136,7 @@ async def test_a_good_answer_says_what_remains(site: Site, clock: Clock) -> None
 
 
 async def test_exactly_the_rate_limit_passes_and_again_when_it_was_said(site: Site, clock: Clock) -> None:
-    """Of many at once; who waits as long as it says is let through."""
+    """Of concurrent requests, exactly the limit pass. After the given wait they pass again."""
     await limit(site, 5, 1000)
     _, secret = await issue(site)
 
@@ -155,7 +155,7 @@ async def test_exactly_the_rate_limit_passes_and_again_when_it_was_said(site: Si
 
 
 async def test_exactly_the_quota_passes_and_again_in_the_next_month(site: Site, clock: Clock) -> None:
-    """It ends with the month in UTC."""
+    """The quota ends with the month in UTC."""
     await limit(site, 1000, 7)
     _, secret = await issue(site)
 
@@ -173,7 +173,7 @@ async def test_exactly_the_quota_passes_and_again_in_the_next_month(site: Site, 
 
 
 async def test_only_what_is_good_uses_up_the_limits(site: Site, clock: Clock) -> None:
-    """No refusal does, whatever its reason."""
+    """Refused requests do not count against the limits."""
     await limit(site, 3, 100)
     key_id, old = await issue(site, site.agent("own"))
     rotated = await (await site.person("ada")).rotate(key_id)
@@ -198,7 +198,7 @@ async def test_only_what_is_good_uses_up_the_limits(site: Site, clock: Clock) ->
 
 
 async def test_limits_come_after_key_and_agent_and_the_rate_limit_first(site: Site, clock: Clock) -> None:
-    """Who may not pass at all learns nothing of limits; who is over both, of the rate limit."""
+    """Refusals for key and agent show no limits. Over both limits, the rate limit is reported."""
     await limit(site, 2, 2)
     key_id, secret = await issue(site, site.agent("own"))
     assert await codes(site, secret, 2) == {"good": 2}
@@ -219,7 +219,7 @@ async def test_limits_come_after_key_and_agent_and_the_rate_limit_first(site: Si
 
 
 async def test_other_limits_hold_with_the_next_verification(site: Site) -> None:
-    """The organization's, a key's own over them, and the organization's again."""
+    """A change of the organization's or the key's limits affects the next verification."""
     await limit(site, 100, 1000)
     key_id, secret = await issue(site)
     _, other = await issue(site)
@@ -260,7 +260,7 @@ async def test_other_limits_hold_with_the_next_verification(site: Site) -> None:
 
 
 async def test_whatever_the_method_both_answers_tell_of_the_limits(site: Site) -> None:
-    """A gateway forwards the one it got; the answer to HEAD has no body."""
+    """Every method gets the headers. The answer to HEAD has no body."""
     await limit(site, 1, 100)
     http = (await site.person("nobody")).http
     for method in ("HEAD", "POST", "DELETE"):
@@ -278,7 +278,7 @@ async def test_whatever_the_method_both_answers_tell_of_the_limits(site: Site) -
 
 
 async def test_a_clock_that_goes_back_locks_nobody_out(site: Site, clock: Clock) -> None:
-    """Whoever asks all the time is let through again after a window."""
+    """After the clock goes back, requests pass again within one window."""
     await limit(site, 2, 1000)
     _, secret = await issue(site)
     assert await codes(site, secret, 3) == {"good": 2, "rate_limited": 1}
@@ -302,7 +302,7 @@ async def from_peer(site: Site, address: str) -> AsyncIterator[httpx.AsyncClient
 
 
 async def test_with_the_limiter_closed_nothing_passes_without_it(database_address: str, clock: Clock) -> None:
-    """503 with Retry-After, and nothing is said of the key; what needs no limiter is answered as ever."""
+    """With KEYDESK_LIMITER_FAILURE=closed, good keys get 503 with Retry-After; other refusals are as usual."""
     closed = {"KEYDESK_REDIS_URL": NOWHERE, "KEYDESK_LIMITER_FAILURE": "closed"}
     async with open_site(database_address, clock, closed) as site:
         _, secret = await issue(site, site.agent("own"))
@@ -331,7 +331,7 @@ async def test_with_the_limiter_closed_nothing_passes_without_it(database_addres
 
 
 async def test_without_redis_verification_goes_on_and_says_so(database_address: str, clock: Clock) -> None:
-    """With limits of this process, which are exact."""
+    """Without Redis, the process uses its own exact limits, and /readyz says so."""
     async with open_site(database_address, clock, {"KEYDESK_REDIS_URL": NOWHERE}) as site:
         await limit(site, 5, 1000)
         _, secret = await issue(site)
@@ -345,12 +345,12 @@ async def test_without_redis_verification_goes_on_and_says_so(database_address: 
 
 
 def _id(answer: httpx.Response) -> Any:
-    """The request's id as it is kept."""
+    """The request's id as it is stored."""
     return parse_external_id(Prefix.REQUEST, answer.headers["X-Request-Id"])
 
 
 async def test_what_was_answered_is_remembered(database_address: str, clock: Clock) -> None:
-    """Each refusal under the id that its caller was told; counts by outcome; callers of what passed."""
+    """Refusals are stored under the request id of the answer, counts by outcome, and callers of allowed requests."""
     agent = {"X-Agent-Id": ""}
     async with open_site(database_address, clock) as site:
         await limit(site, 2, 3)
@@ -441,7 +441,7 @@ Sent = tuple[str, dict[str, str], str]
 async def test_where_it_came_from_is_told_by_those_who_are_trusted(
     database_address: str, clock: Clock, environment: Mapping[str, str], requests: list[Sent]
 ) -> None:
-    """By proxies that the operator named, and by who knows the gateway's token; of refusals as of callers."""
+    """Only trusted proxies, and callers with the gateway's token, can name another client address."""
     believed: dict[object, object] = {}
     async with open_site(database_address, clock, environment) as site:
         await limit(site, 1, 1000)
@@ -466,8 +466,10 @@ async def test_where_it_came_from_is_told_by_those_who_are_trusted(
     await database.close()
 
 
-async def test_who_comes_past_the_gateway_is_kept_by_its_own_address(database_address: str, clock: Clock) -> None:
-    """Nothing that it says of others is believed, and no limit is touched."""
+async def test_a_request_that_bypassed_the_gateway_is_kept_by_its_own_address(
+    database_address: str, clock: Clock
+) -> None:
+    """The forwarding headers of such a request are ignored, and no limit is used."""
     async with open_site(database_address, clock, {"KEYDESK_GATEWAY_TOKEN": GATEWAY_TOKEN}) as site:
         await limit(site, 1, 1000)
         _, secret = await issue(site)

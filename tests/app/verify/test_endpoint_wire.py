@@ -1,4 +1,4 @@
-"""What strangers can put on the wire: never a fault of the server's, never a wait without end."""
+"""Arbitrary bytes to /v1/verify: no internal error, and no wait without end."""
 
 import asyncio
 import re
@@ -54,10 +54,10 @@ quickly = settings(
 
 
 class OneKey(SpyReader):
-    """Knows one key, which was deleted."""
+    """A reader that has one key, which was deleted."""
 
     async def read(self, public_id: str, agent_id: str | None) -> KeyState | None:
-        """Its state."""
+        """The state of the key, or None."""
         self.asked.append((public_id, agent_id))
         assert public_id.isalnum()
         return STATE if public_id == KEY.split("_")[1] else None
@@ -65,7 +65,7 @@ class OneKey(SpyReader):
 
 @pytest.fixture
 async def verifier(database: Database) -> AsyncIterator[KeyVerifier]:
-    """A verifier without a database behind it."""
+    """A verifier whose reader needs no database."""
     verifiers = Verifiers(database)
     yield verifiers.make(reader=OneKey())
     await verifiers.close()
@@ -73,13 +73,13 @@ async def verifier(database: Database) -> AsyncIterator[KeyVerifier]:
 
 @pytest.fixture
 def endpoint(verifier: KeyVerifier) -> VerifyEndpoint:
-    """As it is without further settings."""
+    """The endpoint with default settings."""
     return VerifyEndpoint(verifier, public_url=PUBLIC_URL)
 
 
 @pytest.fixture
 def address(endpoint: VerifyEndpoint) -> Iterator[tuple[str, int]]:
-    """Where it is served."""
+    """The address where the endpoint is served."""
     with served(endpoint) as address:
         yield address
 
@@ -90,7 +90,7 @@ def request(*lines: tuple[str, bytes], method: bytes = b"GET", path: bytes = b"/
 
 
 def assert_refused(answer: Answer) -> None:
-    """By the endpoint, or by the server that stands before it and takes HTTP alone."""
+    """Refused by the endpoint, or as invalid HTTP by the server."""
     if answer.status == 400 and answer.content == b"Invalid HTTP request received.":
         return
     assert answer.status in {401, 403}
@@ -101,7 +101,7 @@ def assert_refused(answer: Answer) -> None:
 @quickly
 @given(sent=headers, with_gateway=st.booleans())
 async def test_whatever_the_headers_hold(verifier: KeyVerifier, sent: list[Header], with_gateway: bool) -> None:
-    """Asked directly, with bytes that no server would pass on: a refusal in JSON, and never a fault."""
+    """Called directly with bytes that a server would not pass on, the endpoint refuses in JSON."""
     endpoint = VerifyEndpoint(verifier, public_url=PUBLIC_URL, gateway_token=Secret("t") if with_gateway else None)
 
     answer = await ask(endpoint, *sent)
@@ -113,14 +113,14 @@ async def test_whatever_the_headers_hold(verifier: KeyVerifier, sent: list[Heade
 @quickly
 @given(sent=headers)
 def test_whatever_comes_over_the_wire(address: tuple[str, int], sent: list[tuple[str, bytes]]) -> None:
-    """Through a real server: what is no HTTP is 400, the rest is refused by the endpoint."""
+    """Through a real server, invalid HTTP is 400 and the rest is refused by the endpoint."""
     assert_refused(exchange(address, request(*sent)))
 
 
 @quickly
 @given(noise=st.binary(max_size=300))
 def test_whatever_else_comes_over_the_wire(address: tuple[str, int], noise: bytes) -> None:
-    """A request that noise precedes or breaks is answered, and the next one is served."""
+    """A broken request is answered, and the next one is served."""
     whole = request(("Authorization", f"Bearer {KEY}".encode()))
 
     for broken in (whole[:-2] + noise + b"\r\n\r\n", b"\0" + noise + whole):
@@ -133,7 +133,7 @@ def test_whatever_else_comes_over_the_wire(address: tuple[str, int], noise: byte
     "value", [b"a" * MEGABYTE, b'"' * MEGABYTE, b"Bearer " + b" kd_" * (MEGABYTE // 4), b"\xff" * MEGABYTE]
 )
 def test_a_megabyte(address: tuple[str, int], name: str, value: bytes) -> None:
-    """In one header: refused like any other, and the server serves on."""
+    """A header of a megabyte is refused, and the server goes on."""
     answer = exchange(address, request((name, value)))
 
     assert_refused(answer)
@@ -141,7 +141,7 @@ def test_a_megabyte(address: tuple[str, int], name: str, value: bytes) -> None:
 
 
 def test_many_headers(address: tuple[str, int]) -> None:
-    """Ten thousand of one kind are a repeated header."""
+    """Ten thousand headers of one name are refused as a repeated header."""
     answers = [exchange(address, request(*[(name, b"x")] * 10_000)) for name in ("X-API-Key", "Authorization")]
 
     assert [answer.code for answer in answers] == ["malformed_key", "malformed_key"]
@@ -159,7 +159,7 @@ def test_many_headers(address: tuple[str, int]) -> None:
     ],
 )
 def test_bodies_and_methods(address: tuple[str, int], more: dict[str, Any]) -> None:
-    """The body is not waited for, whatever announces it; an upgrade is not taken up."""
+    """The answer does not wait for the body, and an upgrade is not accepted."""
     lines = [("X-API-Key", KEY.encode()), *more["lines"]]
 
     answer = exchange(address, request(*lines, method=more["method"], body=more["body"], path=b"/v1/verify/a?key=b"))
@@ -168,7 +168,7 @@ def test_bodies_and_methods(address: tuple[str, int], more: dict[str, Any]) -> N
 
 
 def test_a_head_over_the_wire(address: tuple[str, int]) -> None:
-    """Nothing follows the headers, so that the connection can be used again."""
+    """No body follows the headers, so the connection can be used again."""
     two = request(method=b"HEAD") + request(("X-API-Key", KEY.encode()), ("Connection", b"close"))
 
     answer = exchange(address, two)
@@ -178,7 +178,7 @@ def test_a_head_over_the_wire(address: tuple[str, int]) -> None:
 
 
 async def test_a_good_key_over_the_wire(database_address: str, services: KeyServices, world: World) -> None:
-    """From the database through the whole application and its server, on one connection after another."""
+    """A good key passes through the whole application, on several connections."""
     issued = await issue(services, world, world.own)
     setting = {"DATABASE_URL": database_address, "SECRET_KEY": SECRET_KEY, "PUBLIC_URL": PUBLIC_URL}
     application = create_app(
