@@ -70,9 +70,9 @@ class Addresses:
                 forwarded.append(value)
             elif name == X_FORWARDED_FOR and value.strip():
                 x_forwarded_for.append(value)
-        return self.told(peer, forwarded, x_forwarded_for, gateway=gateway)
+        return self.caller_address(peer, forwarded, x_forwarded_for, gateway=gateway)
 
-    def told(
+    def caller_address(
         self, peer: str | None, forwarded: Sequence[bytes], x_forwarded_for: Sequence[bytes], *, gateway: bool = False
     ) -> str | None:
         """Return the address as `of` does, but take the non-empty values of the two headers."""
@@ -91,10 +91,10 @@ class Addresses:
         if not x_forwarded_for:
             self._note_forwarded_alone(here)
             return self._walk(here, _forwarded_hops(forwarded))
-        told = self._walk(here, _x_forwarded_hops(x_forwarded_for))
+        address = self._walk(here, _x_forwarded_hops(x_forwarded_for))
         if not forwarded or not self._forwarded_came_alone:
-            return told
-        return told if told == self._walk(here, _forwarded_hops(forwarded)) else here
+            return address
+        return address if address == self._walk(here, _forwarded_hops(forwarded)) else here
 
     def _walk(self, here: str | None, hops: Iterable[str | None]) -> str | None:
         """

@@ -63,7 +63,7 @@ class Problems:
         if status >= 500:
             story = failure_story(error)
             logger.error("A request failed\n%s", story, extra={"facts": {"requestId": request_id}})
-        code, detail = _told(status, request.scope["path"])
+        code, detail = _code_and_detail(status, request.scope["path"])
         body = self.body(status, code, HTTPStatus(status).phrase.lower(), detail, request_id)
         return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
@@ -85,7 +85,7 @@ class Problems:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def _told(status: int, path: str) -> tuple[str, str]:
+def _code_and_detail(status: int, path: str) -> tuple[str, str]:
     """The code and the detail. The path only selects a hint, and is never repeated in the answer."""
     if status == HTTPStatus.NOT_FOUND:
         sought = path.casefold()

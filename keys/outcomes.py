@@ -55,7 +55,7 @@ class Outcome(Enum):
 OF_CODE: Mapping[str, Outcome] = MappingProxyType(
     {outcome.code: outcome for outcome in Outcome if outcome is not Outcome.GOOD}
 )
-"""The refusals, by what the caller is told."""
+"""The refusals, by the code in the answer."""
 OF_REASON: Mapping[Kept, Outcome] = MappingProxyType(
     {outcome.reason: outcome for outcome in Outcome if outcome.reason is not None}
 )

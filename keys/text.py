@@ -14,7 +14,7 @@ _BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u280
 
 
 def is_unprintable(character: str) -> bool:
-    """Whether it is a control, format or line separating character, or not a character at all. A space is none."""
+    """Whether it is a control, format or line separating character, or not a character at all. A space is not."""
     return unicodedata.category(character) in _UNPRINTABLE
 
 

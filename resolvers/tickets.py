@@ -160,7 +160,7 @@ async def _confirm_in_chat(
 ) -> None:
     """Adds a message of the assistant to the conversation that confirms the hand-over."""
     admins = await admins_of(session, conversation.organization_id)
-    told = handed_over(
+    answer = handed_over(
         hand_over.ticket_id,
         hand_over.at,
         hand_over.person,
@@ -172,9 +172,9 @@ async def _confirm_in_chat(
         session,
         conversation_id=conversation.id,
         person_id=conversation.person_id,
-        text=as_text(told),
+        text=as_text(answer),
         at=hand_over.at,
         answers_id=None,
-        diagnosis_case=told.case,
-        answer=to_json(told),
+        diagnosis_case=answer.case,
+        answer=to_json(answer),
     )

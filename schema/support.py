@@ -233,28 +233,28 @@ def to_conversation(record: ConversationRecord) -> Conversation:
 
 
 def to_message(record: MessageRecord) -> Message:
-    kept = read(record.answer)
+    stored = read(record.answer)
     return Message(
         id=strawberry.ID(external_id(Prefix.MESSAGE, record.id)),
         author=MessageAuthor(record.author),
         text=record.text,
         at=record.at,
         language_note=None if record.language is None else IN_ENGLISH.get(record.language),
-        diagnosis=None if kept is None else to_diagnosis(kept),
-        citations=[] if kept is None else [_to_citation(each) for each in kept.citations],
-        actions=[] if kept is None else [_to_action(each) for each in kept.offers],
-        suggested_replies=[] if kept is None else to_replies(kept.replies),
+        diagnosis=None if stored is None else to_diagnosis(stored),
+        citations=[] if stored is None else [_to_citation(each) for each in stored.citations],
+        actions=[] if stored is None else [_to_action(each) for each in stored.offers],
+        suggested_replies=[] if stored is None else to_replies(stored.replies),
         helpful=record.helpful,
     )
 
 
-def to_diagnosis(kept: StoredAnswer) -> Diagnosis:
+def to_diagnosis(stored: StoredAnswer) -> Diagnosis:
     return Diagnosis(
-        key_id=kept.key_id,
-        case=DiagnosisCase(kept.case),
-        summary=kept.summary,
-        evidence=[Evidence(label=each.label, value=each.value, at=each.at) for each in kept.evidence],
-        steps=list(kept.steps),
+        key_id=stored.key_id,
+        case=DiagnosisCase(stored.case),
+        summary=stored.summary,
+        evidence=[Evidence(label=each.label, value=each.value, at=each.at) for each in stored.evidence],
+        steps=list(stored.steps),
     )
 
 
@@ -271,12 +271,12 @@ def to_replies(replies: Iterable[StoredReply]) -> list[SuggestedReply]:
     return [SuggestedReply(id=strawberry.ID(each.id), label=each.label, message=each.message) for each in replies]
 
 
-def _to_citation(kept: StoredCitation) -> Citation:
-    return Citation(title=kept.title, url=kept.url)
+def _to_citation(stored: StoredCitation) -> Citation:
+    return Citation(title=stored.title, url=stored.url)
 
 
-def _to_action(kept: StoredAction) -> SuggestedAction:
-    return SuggestedAction(key_id=kept.key_id, kind=SuggestedActionKind(kept.kind), label=kept.label)
+def _to_action(stored: StoredAction) -> SuggestedAction:
+    return SuggestedAction(key_id=stored.key_id, kind=SuggestedActionKind(stored.kind), label=stored.label)
 
 
 async def _key(info: Info, key_id: UUID | None) -> ApiKey | None:

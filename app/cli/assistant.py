@@ -48,25 +48,25 @@ def report(
             found = await named_organization(session, organization)
             return found, await assistant_report.report(session, organization_id=found.id, days=days, now=utc_now())
 
-    row, told = work(operation)
-    show(_form(row, told, days), _lines(row, told, days), as_json=as_json)
+    row, figures = work(operation)
+    show(_form(row, figures, days), _lines(row, figures, days), as_json=as_json)
 
 
-def _form(row: Organization, told: Report, days: int) -> Form:
+def _form(row: Organization, figures: Report, days: int) -> Form:
     return {
         "organizationId": external_id(Prefix.ORGANIZATION, row.id),
         "days": days,
-        "since": instant_form(told.since),
-        "answers": told.answers,
-        "direct": told.direct,
-        "directShare": None if told.direct_share is None else round(told.direct_share, 4),
-        "ratedUp": sum(each.rated_up for each in told.cases),
-        "ratedDown": sum(each.rated_down for each in told.cases),
-        "handOvers": told.hand_overs,
-        "solved": told.proofs[Proof.SOLVED],
-        "refusedAgain": told.proofs[Proof.REFUSED_AGAIN],
-        "tooEarlyToSay": told.proofs[Proof.TOO_EARLY],
-        "ratedUpWithoutKey": told.proofs[Proof.WITHOUT_KEY],
+        "since": instant_form(figures.since),
+        "answers": figures.answers,
+        "direct": figures.direct,
+        "directShare": None if figures.direct_share is None else round(figures.direct_share, 4),
+        "ratedUp": sum(each.rated_up for each in figures.cases),
+        "ratedDown": sum(each.rated_down for each in figures.cases),
+        "handOvers": figures.hand_overs,
+        "solved": figures.proofs[Proof.SOLVED],
+        "refusedAgain": figures.proofs[Proof.REFUSED_AGAIN],
+        "tooEarlyToSay": figures.proofs[Proof.TOO_EARLY],
+        "ratedUpWithoutKey": figures.proofs[Proof.WITHOUT_KEY],
         "cases": [
             {
                 "case": each.diagnosis_case,
@@ -76,7 +76,7 @@ def _form(row: Organization, told: Report, days: int) -> Form:
                 "ratedDown": each.rated_down,
                 "handOvers": each.handed_over,
             }
-            for each in told.cases
+            for each in figures.cases
         ],
         "notUnderstood": [
             {
@@ -87,31 +87,31 @@ def _form(row: Organization, told: Report, days: int) -> Form:
                 "language": each.language,
                 "case": each.diagnosis_case,
             }
-            for each in told.not_understood
+            for each in figures.not_understood
         ],
     }
 
 
-def _lines(row: Organization, told: Report, days: int) -> Iterator[str]:
-    proofs = told.proofs
-    share = "" if told.direct_share is None else f" ({told.direct_share:.0%})"
+def _lines(row: Organization, figures: Report, days: int) -> Iterator[str]:
+    proofs = figures.proofs
+    share = "" if figures.direct_share is None else f" ({figures.direct_share:.0%})"
     yield f"The assistant in “{row.name}”, the last {days} days:"
-    yield f"  answers      {told.answers}, of which direct {told.direct}{share}"
+    yield f"  answers      {figures.answers}, of which direct {figures.direct}{share}"
     yield (
-        f"  rated        {sum(each.rated_up for each in told.cases)} up, "
-        f"{sum(each.rated_down for each in told.cases)} down"
+        f"  rated        {sum(each.rated_up for each in figures.cases)} up, "
+        f"{sum(each.rated_down for each in figures.cases)} down"
     )
     yield (
         f"  solved       {proofs[Proof.SOLVED]}; rated up and refused again: {proofs[Proof.REFUSED_AGAIN]}, too early "
         f"to say: {proofs[Proof.TOO_EARLY]}, about no key: {proofs[Proof.WITHOUT_KEY]}"
     )
-    yield f"  hand-overs   {told.hand_overs}"
+    yield f"  hand-overs   {figures.hand_overs}"
     yield ""
     yield from table(
         ("CASE", "ANSWERS", "DIRECT", "UP", "DOWN", "HAND-OVERS"),
         [
             (each.diagnosis_case, each.answers, each.direct, each.rated_up, each.rated_down, each.handed_over)
-            for each in told.cases
+            for each in figures.cases
         ],
         empty="The assistant has not answered any message.",
     )
@@ -125,7 +125,7 @@ def _lines(row: Organization, told: Report, days: int) -> Iterator[str]:
                 each.language or "–",
                 shortened(one_line(each.text), SHOWN_CHARACTERS),
             )
-            for each in told.not_understood
+            for each in figures.not_understood
         ],
         empty="Every message was understood.",
     )

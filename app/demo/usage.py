@@ -159,11 +159,11 @@ def _scaled(counts: Counts, total: int, until: datetime) -> Counts:
     whole = sum(weights.values())
     scaled: Counts = {}
     passed = 0.0
-    told = 0
+    placed = 0
     for hour, weight in weights.items():
         passed += weight
-        scaled[hour] = round(total * passed / whole) - told
-        told += scaled[hour]
+        scaled[hour] = round(total * passed / whole) - placed
+        placed += scaled[hour]
     return scaled
 
 

@@ -32,7 +32,7 @@ async def redis_finding(url: Secret | None) -> Finding:
         return Finding("redis", False, "KEYDESK_REDIS_URL is not a valid URL such as redis://host:6379/0")
     try:
         async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
-            found = await _redis_told(client)
+            found = await _redis_info(client)
         fault = await counting_fault(url, timeout_seconds=REDIS_TIMEOUT_SECONDS) if found.is_ok else None
         return found if fault is None else Finding("redis", False, fault)
     except (AuthenticationError, AuthenticationWrongNumberOfArgsError):
@@ -56,7 +56,7 @@ def _silent(url: Secret) -> str:
     )
 
 
-async def _redis_told(client: redis.asyncio.Redis) -> Finding:
+async def _redis_info(client: redis.asyncio.Redis) -> Finding:
     try:
         return redis_itself(await client.info())
     except NoPermissionError:
@@ -65,22 +65,22 @@ async def _redis_told(client: redis.asyncio.Redis) -> Finding:
         )
 
 
-def redis_itself(told: Mapping[str, Any]) -> Finding:
+def redis_itself(info: Mapping[str, Any]) -> Finding:
     """
     Checks the answer of the command INFO.
 
     Redis must be new enough and a primary without cluster mode, and should not evict keys when its memory is full.
     """
-    is_valkey = "valkey_version" in told
-    name = f"Valkey {told['valkey_version']}" if is_valkey else f"Redis {told['redis_version']}"
-    if not is_valkey and int(str(told["redis_version"]).partition(".")[0]) < REDIS_VERSION_AT_LEAST:
+    is_valkey = "valkey_version" in info
+    name = f"Valkey {info['valkey_version']}" if is_valkey else f"Redis {info['redis_version']}"
+    if not is_valkey and int(str(info["redis_version"]).partition(".")[0]) < REDIS_VERSION_AT_LEAST:
         return Finding("redis", False, f"{name} is too old; use Redis {REDIS_VERSION_AT_LEAST} or newer, or Valkey")
-    if told.get("redis_mode") == "cluster" or told.get("cluster_enabled"):
+    if info.get("redis_mode") == "cluster" or info.get("cluster_enabled"):
         return Finding("redis", False, f"{name} is a cluster; use one primary without cluster mode")
-    if told.get("role") != "master":
+    if info.get("role") != "master":
         return Finding("redis", False, f"{name} is a replica, which counts nothing; use its primary")
-    policy = told.get("maxmemory_policy")
-    if told.get("maxmemory") and policy != KEEPS_EVERYTHING:
+    policy = info.get("maxmemory_policy")
+    if info.get("maxmemory") and policy != KEEPS_EVERYTHING:
         return Finding(
             "redis",
             True,

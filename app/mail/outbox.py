@@ -97,7 +97,7 @@ class Outbox:
         """
         Sends this ticket to this address now, even if it was sent before.
 
-        Returns the letter, or None if there is no such ticket, and the reason if it could not be sent. A failed ticket
+        Returns the ticket, or None if there is no such ticket, and the reason if it could not be sent. A failed ticket
         is tried again like any other.
         """
         async with self._database.transaction() as session:
@@ -129,7 +129,7 @@ class Outbox:
             return await claim_due_ticket(session, now=self._clock(), until=self._claimed_until())
 
     async def _send(self, outgoing: OutgoingTicket) -> str | None:
-        """Sends the letter and stores the result. Returns the reason if it could not be sent, else None."""
+        """Sends the ticket and stores the result. Returns the reason if it could not be sent, else None."""
         self._sending = asyncio.create_task(self._hand_in(outgoing))
         await asyncio.wait([self._sending])
         failure = _failure(self._sending)

@@ -127,24 +127,24 @@ class MailServer:
         failed = _certificate_failure(error)
         match error:
             case _ if failed is not None:
-                told = f"has an invalid certificate: {failed}"
+                reason = f"has an invalid certificate: {failed}"
             case SMTPAuthenticationError():
-                told = f"refuses the user or password ({error.code})"
+                reason = f"refuses the user or password ({error.code})"
             case SMTPRecipientsRefused():
-                told = "refuses the address: " + "; ".join(f"{one.code} {one.message}" for one in error.recipients)
+                reason = "refuses the address: " + "; ".join(f"{one.code} {one.message}" for one in error.recipients)
             case SMTPResponseException():
-                told = f"answers {error.code}: {error.message}"
+                reason = f"answers {error.code}: {error.message}"
             case SMTPServerDisconnected():
-                told = "closed the connection"
+                reason = "closed the connection"
             case TimeoutError():
-                told = "does not answer in time"
+                reason = "does not answer in time"
             case ssl.SSLError():
-                told = f"failed to start TLS ({error.reason or type(error).__name__})"
+                reason = f"failed to start TLS ({error.reason or type(error).__name__})"
             case SMTPException() if not isinstance(error, OSError):
-                told = f"can't be used: {error.message}"
+                reason = f"can't be used: {error.message}"
             case _:
-                told = f"can't be reached ({type(error.__cause__ or error).__name__})"
-        return f"{self.place} {self._without_credentials(told)}"[:FAILURE_LENGTH_AT_MOST]
+                reason = f"can't be reached ({type(error.__cause__ or error).__name__})"
+        return f"{self.place} {self._without_credentials(reason)}"[:FAILURE_LENGTH_AT_MOST]
 
     def _without_credentials(self, text: str) -> str:
         text = _UNPRINTABLE.sub(" ", text)

@@ -74,10 +74,10 @@ def failure_story(error: BaseException) -> str:
     parameters, PostgreSQL's the value that was not unique. Documents, variables, arguments and keys must not be logged.
     """
     story: list[str] = []
-    told: set[int] = set()
+    seen: set[int] = set()
     link: BaseException | None = error
-    while link is not None and id(link) not in told:
-        told.add(id(link))
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
         frames = "".join(traceback.format_tb(link.__traceback__, limit=-LOGGED_FRAMES))
         story.append(f"{frames}{type(link).__module__}.{type(link).__qualname__}")
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)

@@ -67,8 +67,8 @@ class RefusalLog:
         self._keys = {key_id: recent for key_id, recent in untold.items() if recent.left_out}
         if self._others:
             others, self._others = self._others, Counter()
-            told = ", ".join(f"{count} {reason}" for reason, count in others.most_common())
-            logger.info("other refused requests: %s", told, extra={"facts": {"refused": dict(others)}})
+            words = ", ".join(f"{count} {reason}" for reason, count in others.most_common())
+            logger.info("other refused requests: %s", words, extra={"facts": {"refused": dict(others)}})
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

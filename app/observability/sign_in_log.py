@@ -63,11 +63,11 @@ class SignInLog:
         left_out = self._paced.take_left_out()
         if left_out:
             numbers = {outcome.value: outcomes[outcome] for outcome in Tried if outcomes[outcome]}
-            told = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items())
+            words = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items())
             logger.warning(
                 "%s failed sign-ins were not logged separately; all sign-ins of the last minute: %s",
                 left_out,
-                told or "none",
+                words or "none",
                 extra={"facts": {"leftOut": left_out, "signIns": numbers}},
             )
 

@@ -35,7 +35,7 @@ FAILURES_A_MINUTE = 20
 """The most failures that are logged in a minute. The next line says how many were left out."""
 Peer = tuple[str, int]
 NO_AGENT = RequestedAgent()
-Told = tuple[str, KeyState | None, str | None, Answer]
+Result = tuple[str, KeyState | None, str | None, Answer]
 """A request's result: its code, the key that the caller proved to have, the caller's address, and the answer."""
 
 
@@ -122,7 +122,7 @@ class VerifyEndpoint:
             said = f"A verification failed{more_words(left_out)}"
             logger.error("%s\n%s", said, failure_story(error), extra={"facts": facts})
 
-    async def _answer(self, headers: Iterable[tuple[bytes, bytes]], peer: Peer | None, request_id: str) -> Told:
+    async def _answer(self, headers: Iterable[tuple[bytes, bytes]], peer: Peer | None, request_id: str) -> Result:
         values: dict[bytes, list[bytes]] = {}
         for name, value in headers:
             # An empty header counts as absent.
@@ -156,7 +156,7 @@ class VerifyEndpoint:
         return expected is not None and len(tokens) == 1 and hmac.compare_digest(tokens[0], expected)
 
     def _sender(self, values: Mapping[bytes, list[bytes]], peer: Peer | None, *, by_gateway: bool = False) -> Sender:
-        address = self._addresses.told(
+        address = self._addresses.caller_address(
             None if peer is None else peer[0],
             values.get(FORWARDED, ()),
             values.get(X_FORWARDED_FOR, ()),

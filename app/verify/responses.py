@@ -78,11 +78,11 @@ class Answers:
         limits = Limits(key.rate_limit, key.monthly_quota)
         wait = max(1, whole_seconds(decision.retry_in))
         if verdict.outcome is Outcome.RATE_LIMITED:
-            detail = f"This key can make {limits.rate_limit} requests a minute. Try again in {_told(wait)}."
+            detail = f"This key can make {limits.rate_limit} requests a minute. Try again in {_duration(wait)}."
         else:
             detail = (
                 f"This key has used its quota of {limits.monthly_quota} requests for this month. Try again in "
-                f"{_told(wait)}."
+                f"{_duration(wait)}."
             )
         status, headers, body = self.refused(verdict.outcome, detail, request_id)
         headers += [(b"retry-after", b"%d" % wait), *rate_limit_fields(limits, decision)]
@@ -106,7 +106,7 @@ def _of_agent(wanted: RequestedAgent | None) -> str:
     return "This key is valid for one agent only, and the request does not name an agent. Send X-Agent-Id."
 
 
-def _told(seconds: int) -> str:
+def _duration(seconds: int) -> str:
     """A wait in words, rounded up."""
     for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
         if seconds >= 2 * size:

@@ -108,7 +108,7 @@ _RECORD: list[Any] = [
     Ticket.next_attempt_at,
     Ticket.failure,
 ]
-_LETTER: list[Any] = [
+_OUTGOING: list[Any] = [
     Ticket.id,
     Ticket.created_at,
     Ticket.sent_to,
@@ -207,7 +207,7 @@ async def claim_due_ticket(session: AsyncSession, *, now: datetime, until: datet
         update(Ticket)
         .where(col(Ticket.id) == due)
         .values(next_attempt_at=until, attempts=col(Ticket.attempts) + literal(1))
-        .returning(*_LETTER)
+        .returning(*_OUTGOING)
         .execution_options(synchronize_session=False)
     )
     row = taken.first()
@@ -222,7 +222,7 @@ async def claim_ticket(
         update(Ticket)
         .where(col(Ticket.id) == ticket_id)
         .values(sent_to=sent_to, sent_at=None, next_attempt_at=until, attempts=1, failure=None)
-        .returning(*_LETTER)
+        .returning(*_OUTGOING)
         .execution_options(synchronize_session=False)
     )
     row = taken.first()
@@ -240,7 +240,7 @@ async def mark_sent(session: AsyncSession, ticket_id: UUID, at: datetime) -> Non
 
 
 async def mark_failed(
-    session: AsyncSession, letter: OutgoingTicket, *, failure: str, next_attempt_at: datetime | None
+    session: AsyncSession, ticket: OutgoingTicket, *, failure: str, next_attempt_at: datetime | None
 ) -> None:
     """
     Stores why the ticket was not sent, and when to try again; None gives it up.
@@ -250,9 +250,9 @@ async def mark_failed(
     await session.execute(
         update(Ticket)
         .where(
-            col(Ticket.id) == letter.id,
+            col(Ticket.id) == ticket.id,
             col(Ticket.sent_at).is_(None),
-            col(Ticket.next_attempt_at) == letter.claimed_until,
+            col(Ticket.next_attempt_at) == ticket.claimed_until,
         )
         .values(failure=failure, next_attempt_at=next_attempt_at)
         .execution_options(synchronize_session=False)
