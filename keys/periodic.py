@@ -62,9 +62,10 @@ class Periodic:
         finally:
             self._is_over = True
             self._woken.set()
-            await asyncio.wait([rounds], timeout=self._last_seconds)
-            (on_late or rounds.cancel)()
-            await asyncio.wait([rounds])
+            _, late = await asyncio.wait([rounds], timeout=self._last_seconds)
+            if late:
+                (on_late or rounds.cancel)()
+                await asyncio.wait(late)
 
     async def _rounds(self) -> None:
         while True:

@@ -132,6 +132,17 @@ async def test_a_round_that_must_not_be_cancelled_is_made_to_end() -> None:
     assert ended.is_set()
 
 
+async def test_rounds_that_end_in_time_are_not_made_to_end() -> None:
+    """`on_late` is for work that is late."""
+    calls: list[None] = []
+    periodic = Periodic("work", lambda: None, every_seconds=NEVER)
+
+    async with periodic.running(on_late=lambda: calls.append(None)):
+        pass
+
+    assert not calls
+
+
 async def test_a_block_that_fails_ends_the_work() -> None:
     """And the failure goes on."""
     rounds: list[bool] = []
