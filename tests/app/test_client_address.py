@@ -53,7 +53,7 @@ def address_of(
     ],
 )
 def test_x_forwarded_for_is_read_from_the_right_past_trusted_proxies(value: str, address: str) -> None:
-    """The first untrusted address from the right counts. Before an invalid one, the last trusted hop counts."""
+    """The first untrusted address from the right counts. If it is invalid, the last trusted hop counts."""
     assert address_of(("x-forwarded-for", value)) == address
 
 

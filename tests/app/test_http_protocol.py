@@ -11,7 +11,7 @@ from app.http_protocol import HEAD_BYTES_AT_MOST, PIECE_BYTES, BoundedHttp
 from app.verify.endpoint import VerifyEndpoint
 from keys.outcomes import Outcome
 from keys.verification.verdict import RequestedAgent, Verdict
-from tests.app.verify.test_endpoint import BrokenGate
+from tests.app.verify.test_endpoint import FailingVerifier
 from tests.support.http.verify_client import PUBLIC_URL, exchange, served
 
 BEGINNING = b"GET /v1/verify HTTP/1.1\r\nHost: keys.example\r\n"
@@ -19,7 +19,7 @@ PIECE = 16 * 1024
 POSTED = BEGINNING.replace(b"GET", b"POST")
 
 
-class DeafGate(BrokenGate):
+class EmptyVerifier(FailingVerifier):
     """A verifier for which every key is invalid."""
 
     async def verify(self, key: str, wanted: RequestedAgent) -> Verdict:
@@ -30,7 +30,7 @@ class DeafGate(BrokenGate):
 @pytest.fixture
 def address() -> Iterator[tuple[str, int]]:
     """The address of an endpoint behind the limit."""
-    with served(VerifyEndpoint(DeafGate(), public_url=PUBLIC_URL), http=BoundedHttp) as address:
+    with served(VerifyEndpoint(EmptyVerifier(), public_url=PUBLIC_URL), http=BoundedHttp) as address:
         yield address
 
 

@@ -29,7 +29,7 @@ from tests.support.http.tricks import (
 from tests.support.servers.servers import REAL
 
 DATABASE_NUMBER = 111
-"""A database that the tests of this file share: none of conftest's, which are emptied for each test."""
+"""A database that the tests of this file share. Those of conftest are emptied for each test."""
 MALFORMED = re.compile(r'^keydesk_verifications_total{outcome="malformed_key"} (\S+)$', re.MULTILINE)
 H2C = UPGRADES["upgrade to h2c"]
 
@@ -63,7 +63,7 @@ def acted(keydesk: KeydeskBehind) -> int:
 
 
 UNFINISHED = {"Expect, no body"}
-"""What comes after these is the rest of their body."""
+"""Tricks whose body is not complete: bytes after them belong to it."""
 
 
 @pytest.mark.parametrize("trick", [trick for trick in CERTAIN if trick.name not in UNFINISHED], ids=str)
@@ -99,7 +99,7 @@ READ = {
     "empty lines first": [401, 401, 200],
     "no Host": [401, 401, 200],
 }
-"""What is read, and answered: RFC 9112, and the names of headers with underscores, which are not ours."""
+"""The statuses of tricks that are read as RFC 9112 says. Headers with underscores are ignored."""
 
 CLOSING = [
     *(trick for trick in upgrades() if "Connection does not name" not in trick.name),

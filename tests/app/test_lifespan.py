@@ -15,9 +15,9 @@ from tests.conftest import Clock
 from tests.support.client import application, running
 
 OPENED = ("database", "cold-keys", "new-keys", "passwords", "viewer reader", "key reader")
-"""What is there before anything can fail."""
+"""What is open before any part can fail."""
 PARTS = ("identity", "observation", "metering", "outbox", "retention", "server")
-"""In the order in which they start. The last one has nothing to close: it is told that all others have started."""
+"""The parts in the order in which they start. The last one has nothing to close."""
 
 
 class StartFailed(Exception):

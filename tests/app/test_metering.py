@@ -18,7 +18,7 @@ from tests.conftest import Clock
 from tests.support.keys.issued_keys import until
 
 NOWHERE = "redis://127.0.0.1:1/0"
-"""Nobody listens there."""
+"""An address at which no Redis runs."""
 KEY = f"{1:032x}"
 WARNING = "Another process serves this database"
 

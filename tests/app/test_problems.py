@@ -32,7 +32,7 @@ async def browsing(database_address: str) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-DOORS: list[tuple[str, str, int, dict[str, str], str | None]] = [
+REQUESTS: list[tuple[str, str, int, dict[str, str], str | None]] = [
     ("GET", "/v1/verify", 401, {}, None),
     ("POST", "/v1/verify/below/it", 401, {"X-API-Key": "sk-nothing-of-ours"}, "a body"),
     ("HEAD", "/v1/verify", 401, {}, None),
@@ -62,7 +62,9 @@ DOORS: list[tuple[str, str, int, dict[str, str], str | None]] = [
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "headers", "body"), DOORS, ids=[f"{each[0]} {each[1]} {each[2]}" for each in DOORS]
+    ("method", "path", "status", "headers", "body"),
+    REQUESTS,
+    ids=[f"{each[0]} {each[1]} {each[2]}" for each in REQUESTS],
 )
 async def test_every_address_answers_with_the_same_headers(
     database_address: str, method: str, path: str, status: int, headers: dict[str, str], body: str | None

@@ -31,7 +31,7 @@ from tests.support.usage.old_usage import ONE, TWO, add, busy_hours, everything,
 from tests.support.world import World
 
 FIRST_HOUR_KEPT = datetime(2026, 10, 20, tzinfo=UTC)
-"""35 days before the day of the tests' clock."""
+"""35 days before the date of the tests' clock."""
 FIRST_DAY_KEPT = datetime(2024, 11, 23, tzinfo=UTC)
 
 

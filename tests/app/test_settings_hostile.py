@@ -164,7 +164,7 @@ def test_a_value_that_would_be_something_else_is_refused(name: str, value: str) 
 
 @pytest.mark.parametrize("old", GUESSABLE)
 def test_a_server_key_that_can_be_guessed_is_warned_of(old: str) -> None:
-    """The key goes on working, since API keys depend on it. Behind a good key it is no danger, so nothing is said."""
+    """A guessable server key still works, since API keys depend on it. Behind a good one it causes no warning."""
     new = "0f2b8d1c9e4a7653b0f2b8d1c9e4a765"
 
     settings, problems, [warning] = read_with_warnings({"KEYDESK_SECRET_KEY": f"{old},{new}"})

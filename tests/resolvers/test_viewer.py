@@ -416,14 +416,14 @@ async def test_several_processes_share_the_count(
     databases = [Database(database_address, pool_size=1) for _ in range(6)]
     readers = [Reader(each) for each in databases]
     pool = HashingPool(hasher, threads=2, queue_limit=100, name="test")
-    doors = [
+    checkers = [
         await PasswordChecker.open(each, reader, pool, SERVER_KEYS)
         for each, reader in zip(databases, readers, strict=True)
     ]
-    await asyncio.gather(*(Browser(checker, clock, CAFE).fails("nobody@example.com") for checker in doors[1:]))
+    await asyncio.gather(*(Browser(checker, clock, CAFE).fails("nobody@example.com") for checker in checkers[1:]))
     verified = hasher.verified
 
-    await asyncio.gather(*(Browser(checker, clock).fails() for _ in range(5) for checker in doors))
+    await asyncio.gather(*(Browser(checker, clock).fails() for _ in range(5) for checker in checkers))
 
     assert hasher.verified - verified == 5
     pool.close()

@@ -43,7 +43,7 @@ def test_another_server_key_than_the_servers_issues_nothing(
     assert SERVER_KEYS.signing_id in refused
     assert "Set KEYDESK_SECRET_KEY to the server's value" in refused
     assert SECRET_KEY not in refused
-    assert in_front == refused  # it is the first that signs
+    assert in_front == refused  # the first one signs
     assert created == ""
 
 

@@ -139,7 +139,7 @@ def test_a_user_who_may_not_count_is_a_fault_that_is_mended_as_it_says(
         client.execute_command("ACL", "SETUSER", "counter", "on", f">{PASSWORD}", *rules.split())
 
         before, said = of_redis(keydesk, monkeypatch, address)
-        for _ in range(2):  # commands, and keys
+        for _ in range(2):  # once for commands, once for keys
             _, found, remedy = said.partition("ACL SETUSER NAME ")
             if found:
                 client.execute_command("ACL", "SETUSER", "counter", *remedy.split())

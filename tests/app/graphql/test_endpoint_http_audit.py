@@ -21,7 +21,7 @@ from app.graphql.endpoint import graphql_route
 AUDIT = Path(__file__).parents[2] / "graphql_http_audit"
 CHECKS = 61
 ABOUT_GET = {"5A70", "D6D5", "6A70"}
-"""What the specification allows a server to offer by GET; this one answers 405 there."""
+"""Checks of GET, which the specification makes optional. Keydesk answers 405."""
 
 
 def audit(url: str, cookie: str | None = None) -> list[dict[str, str]]:

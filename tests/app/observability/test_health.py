@@ -15,7 +15,7 @@ from tests.conftest import Clock
 from tests.support.client import Site, open_site
 
 NOWHERE = {"KEYDESK_REDIS_URL": "redis://127.0.0.1:1/0"}
-"""Nobody listens there."""
+"""An address at which no Redis runs."""
 GIVE_UP_SECONDS = 60.0
 
 

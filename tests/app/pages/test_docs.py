@@ -19,7 +19,7 @@ from models.usage.refused_request import RefusedReason
 DOCS = Path(__file__).parents[3] / "docs"
 DOCUMENTS = Documents(DOCS)
 ELSEWHERE = {"/graphql", "/v1/verify", "/healthz", "/readyz"}
-"""Addresses that others answer."""
+"""Addresses that are not pages of the documentation."""
 
 
 def client_of(docs_folder: Path, support_email: str | None = None) -> httpx.AsyncClient:

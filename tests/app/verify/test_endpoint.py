@@ -411,7 +411,7 @@ async def test_with_a_full_queue(verifiers: Verifiers, services: KeyServices, wo
     assert (await under_way).status == 200
 
 
-class BrokenGate(KeyVerifier):
+class FailingVerifier(KeyVerifier):
     """A verifier that always fails."""
 
     def __init__(self) -> None:
@@ -424,7 +424,7 @@ class BrokenGate(KeyVerifier):
 
 async def test_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
     """A bug gives 503 with a request id. The log has the id, and not the key."""
-    endpoint = VerifyEndpoint(BrokenGate(), public_url=PUBLIC_URL)
+    endpoint = VerifyEndpoint(FailingVerifier(), public_url=PUBLIC_URL)
 
     answer = await ask(endpoint, bearer("kd_" + "a" * 16 + "_" + "b" * 42))
 

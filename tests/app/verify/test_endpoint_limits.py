@@ -24,7 +24,7 @@ from tests.support.usage.ledgers import rows
 
 MEMBERS = {"type", "title", "status", "detail", "statusCode", "message", "code", "requestId"}
 NOWHERE = "redis://127.0.0.1:1/0"
-"""Nobody listens there."""
+"""An address at which no Redis runs."""
 GATEWAY_TOKEN = "the gateway's token, of the operator's choice"
 
 
@@ -405,7 +405,7 @@ FORGED = {"X-Forwarded-For": "1.1.1.1"}
 
 
 Sent = tuple[str, dict[str, str], str]
-"""The peer's address, headers, and the address that is believed."""
+"""The address of the connection, the headers, and the expected address."""
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ SECRET_KEY = "0123456789abcdef0123456789abcdef"
 REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")
 KEY = mint(SERVER_KEYS, "kd").token.reveal()
 STATE = KeyState("0" * 32, "1" * 32, None, None, None, False, True, False, 600, 100_000)
-"""A deleted key's: so that a request with a good key gets as far as one can without argon2."""
+"""The state of a deleted key: a request with a genuine key gets as far as possible without argon2."""
 NAMES = ("Authorization", "X-API-Key", "X-Agent-Id", "X-Gateway-Token", "x-api-KEY", "Forwarded")
 AGENT = "agt_01a0000000007000800000000000000a"
 

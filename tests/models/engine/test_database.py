@@ -70,7 +70,7 @@ async def test_the_schema_goes_down_and_up_again(database: Database) -> None:
 
 
 async def test_an_insert_beyond_the_limit_is_aborted(database: Database) -> None:
-    """The eleventh key is refused by the database, and the ten stay ten."""
+    """The database refuses the eleventh key, and the count stays 10."""
     organization_id = await organization_with_keys(database, key_limit=10, keys=10)
 
     with pytest.raises(SlotUnavailable):
@@ -165,7 +165,7 @@ async def live_key_count_of(database: Database, organization_id: UUID) -> int:
 
 
 async def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
-    """A key whose transaction fails after its insert costs no slot."""
+    """A key whose transaction fails after its insert takes no slot."""
     organization_id = await organization_with_keys(database, key_limit=10, keys=0)
 
     with pytest.raises(RuntimeError, match="crash"):
@@ -177,7 +177,7 @@ async def test_a_transaction_that_raises_leaves_nothing(database: Database) -> N
 
 
 async def test_a_reading_session_cannot_leave_a_change(database: Database) -> None:
-    """What a reading session adds is never stored."""
+    """A row that is added in a reading session is not stored."""
     async with database.reading() as session:
         session.add(Organization(name="Acme", created_at=NOW))
 

@@ -17,7 +17,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 async def add_writers(database: Database, *minutes: int) -> None:
-    """Adds a writer for each, last seen that many minutes after noon; its batch is the number of minutes."""
+    """Adds a writer for each number, last seen that many minutes after noon, with the number as its batch."""
     async with database.transaction() as session:
         session.add_all(UsageWriter(batch=each, seen_at=NOON + timedelta(minutes=each)) for each in minutes)
 

@@ -1,1 +1,1 @@
-"""What tests share."""
+"""Tests of models/support."""
