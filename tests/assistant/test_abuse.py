@@ -26,7 +26,7 @@ from resolvers.services import KeyServices
 from tests.assistant.test_tenants import Strangers, strangers
 from tests.conftest import Clock
 from tests.support.assistant.client import person
-from tests.support.assistant.on_database import Helpdesk, assisted
+from tests.support.assistant.on_database import Helpdesk, running_assistant
 from tests.support.client import Site
 from tests.support.keys.issued_keys import issue
 from tests.support.world import World
@@ -79,7 +79,7 @@ def all_tokens(markdown: str) -> Iterator[Token]:
 @pytest.fixture
 async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
     """The assistant of Acme and Globex."""
-    async with assisted(database, world, clock) as opened:
+    async with running_assistant(database, world, clock) as opened:
         yield opened
 
 

@@ -21,7 +21,7 @@ from assistant.pipeline import interpret
 from keys.limits.sliding_window import LimitStatus, month_of, to_ms
 from models.person import Role
 from models.usage.refused_request import RefusedReason
-from tests.support.assistant.known import CRAWLER, NOON, facts, key_facts, key_record, tombstone
+from tests.support.assistant.facts_fixtures import CRAWLER, NOON, facts, key_facts, key_record, tombstone
 
 GOOD = key_facts(key_record("good", last_used_at=NOON), passed=5)
 UNUSED = key_facts(key_record("unused"))

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from tests.conftest import Clock
-from tests.support.assistant.asked import ASK
+from tests.support.assistant.checked_answers import ASK
 from tests.support.client import Client, Site
 
 LIMITS = "UPDATE organizations SET rate_limit = 3"

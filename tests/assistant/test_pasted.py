@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from keys.token import ServerKeys, mint
 from tests.conftest import Databases
-from tests.support.assistant.asked import ask, check
+from tests.support.assistant.checked_answers import ask, check
 from tests.support.assistant.opened_worlds import Worlds
 from tests.support.assistant.worlds import Made
 from tests.support.client import SERVER_KEY

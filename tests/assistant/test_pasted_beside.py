@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import Databases
-from tests.support.assistant.asked import ask, check
+from tests.support.assistant.checked_answers import ask, check
 from tests.support.assistant.opened_worlds import Worlds
 from tests.support.assistant.worlds import Made
 

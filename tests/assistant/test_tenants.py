@@ -35,7 +35,7 @@ from resolvers.create_api_key import create_api_key
 from resolvers.services import Issued, KeyServices
 from tests.conftest import Clock
 from tests.support.assistant.client import ASK
-from tests.support.assistant.on_database import Helpdesk, assisted
+from tests.support.assistant.on_database import Helpdesk, running_assistant
 from tests.support.client import Site, open_site
 from tests.support.keys.disguises import WHOLE
 from tests.support.usage.rows import caller, hour_of, refused, store
@@ -224,7 +224,7 @@ async def told(helpdesk: Helpdesk, asker: Asker, asked: Iterator[Probe]) -> list
 @pytest.fixture
 async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
     """The assistant of Acme and Globex."""
-    async with assisted(database, world, clock) as opened:
+    async with running_assistant(database, world, clock) as opened:
         yield opened
 
 

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import Databases
-from tests.support.assistant.asked import PEOPLE_OF, Told, ask, check, put, rest
+from tests.support.assistant.checked_answers import PEOPLE_OF, AssistantReply, ask, check, put, rest
 from tests.support.assistant.opened_worlds import STORIES, World, Worlds
 from tests.support.assistant.worlds import Ask, Made
 from tests.support.client import NOBODY
@@ -40,13 +40,13 @@ async def test_an_answer_is_as_written_down(worlds: Worlds, name: str, wanted: A
     """The case, the evidence, the buttons and the passages are those of the data, and nothing but the chat changed."""
     world = await worlds.of(name)
 
-    told = await _asked(world.made, wanted, person, message)
+    reply = await _asked(world.made, wanted, person, message)
 
-    assert told.case == wanted.case, told.message["text"]
-    _check_wanted(told, wanted)
-    check(told)
+    assert reply.case == wanted.case, reply.message["text"]
+    _check_wanted(reply, wanted)
+    check(reply)
     assert await rest(world.made) == world.before
-    await _follow(world, told)
+    await _follow(world, reply)
 
 
 @pytest.mark.parametrize("organization", ["acme", "globex", "nowhere"])
@@ -76,16 +76,16 @@ async def test_a_starter_is_answered_at_once(worlds: Worlds, name: str, person: 
 
     assert 1 <= len(starters) <= 4
     for starter in starters:
-        told = await ask(world.made, person, starter["message"], suggestionId=starter["id"])
-        assert told.case != "NEEDS_DETAILS", starter
-        check(told)
+        reply = await ask(world.made, person, starter["message"], suggestionId=starter["id"])
+        assert reply.case != "NEEDS_DETAILS", starter
+        check(reply)
 
 
-async def _asked(made: Made, wanted: Ask, person: str, message: str) -> Told:
+async def _asked(made: Made, wanted: Ask, person: str, message: str) -> AssistantReply:
     conversation = None
     for before in wanted.after:
-        told = await ask(made, person, before, wanted.organization, conversationId=conversation)
-        conversation = told.conversation["id"]
+        reply = await ask(made, person, before, wanted.organization, conversationId=conversation)
+        conversation = reply.conversation["id"]
     return await ask(
         made,
         person,
@@ -97,35 +97,35 @@ async def _asked(made: Made, wanted: Ask, person: str, message: str) -> Told:
     )
 
 
-def _check_wanted(told: Told, wanted: Ask) -> None:
-    found = told.diagnosis["evidence"]
+def _check_wanted(reply: AssistantReply, wanted: Ask) -> None:
+    found = reply.diagnosis["evidence"]
     for label, value in wanted.evidence.items():
         values = [each["value"] for each in found if label in each["label"]]
         assert any(value in each for each in values), f"{label}: {values or found}"
     for said in wanted.says:
-        assert said in told.shown
+        assert said in reply.shown
     for unsaid in wanted.never:
-        assert unsaid not in told.shown
+        assert unsaid not in reply.shown
     if wanted.actions is not None:
-        assert told.kinds == wanted.actions
+        assert reply.kinds == wanted.actions
     for url in wanted.cites:
-        assert url in [each["url"] for each in told.message["citations"]]
+        assert url in [each["url"] for each in reply.message["citations"]]
     if wanted.key is not None:
-        assert (told.diagnosis["apiKey"] or {}).get("name") == wanted.key
+        assert (reply.diagnosis["apiKey"] or {}).get("name") == wanted.key
 
 
-async def _follow(world: World, told: Told) -> None:
+async def _follow(world: World, answer: AssistantReply) -> None:
     """What is suggested leads straight to a case, or to a choice of keys where there was none yet."""
-    for reply in told.message["suggestedReplies"]:
-        where = (told.person, told.organization, reply["message"])
-        if where in world.followed and told.case != "NEEDS_DETAILS":
+    for reply in answer.message["suggestedReplies"]:
+        where = (answer.person, answer.organization, reply["message"])
+        if where in world.followed and answer.case != "NEEDS_DETAILS":
             continue
         world.followed.add(where)
-        next_told = await ask(
-            world.made, told.person, reply["message"], told.organization, conversationId=told.conversation["id"]
+        following = await ask(
+            world.made, answer.person, reply["message"], answer.organization, conversationId=answer.conversation["id"]
         )
-        check(next_told)
-        if next_told.case == "NEEDS_DETAILS":
-            assert not told.diagnosis["summary"].startswith(ASKS_WHICH), reply
-            assert next_told.diagnosis["summary"].startswith(ASKS_WHICH), reply
-            assert next_told.message["suggestedReplies"]
+        check(following)
+        if following.case == "NEEDS_DETAILS":
+            assert not answer.diagnosis["summary"].startswith(ASKS_WHICH), reply
+            assert following.diagnosis["summary"].startswith(ASKS_WHICH), reply
+            assert following.message["suggestedReplies"]

@@ -19,7 +19,7 @@ from models.usage.refused_request import RefusedReason
 from resolvers.assistant import asker_in, diagnose_request, worth_asking
 from resolvers.services import KeyServices
 from tests.conftest import Clock
-from tests.support.assistant.on_database import WHY, Helpdesk, answering, assisted
+from tests.support.assistant.on_database import WHY, Helpdesk, answering, running_assistant
 from tests.support.keys.issued_keys import altered, issue
 from tests.support.tickets.ticket_fixtures import hand_over, named
 from tests.support.usage.rows import hour_of, refused, store
@@ -29,7 +29,7 @@ from tests.support.world import World
 @pytest.fixture
 async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
     """The assistant, for the organizations Acme and Globex."""
-    async with assisted(database, world, clock) as opened:
+    async with running_assistant(database, world, clock) as opened:
         yield opened
 
 

@@ -24,7 +24,7 @@ from resolvers.conversations import no_such_conversation
 from resolvers.stored_questions import ONE_AT_A_TIME, QuestionStore, StoredQuestion
 from tests.conftest import Clock
 from tests.support.assistant.conversations import asked, begun
-from tests.support.assistant.on_database import WHY, Helpdesk, answering, assisted, time_is_up
+from tests.support.assistant.on_database import WHY, Helpdesk, answering, running_assistant, time_is_up
 from tests.support.keys.disguises import made_key
 from tests.support.world import World
 
@@ -34,7 +34,7 @@ HELLO = "Hello!"
 @pytest.fixture
 async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
     """The assistant, for the organizations Acme and Globex."""
-    async with assisted(database, world, clock) as opened:
+    async with running_assistant(database, world, clock) as opened:
         yield opened
 
 

@@ -14,8 +14,19 @@ from models.usage.refused_request import RefusedReason
 from tests.conftest import Clock
 from tests.support.client import NOBODY, PEOPLE, Site
 from tests.support.sql_log import counted
-from tests.support.usage.asked import CALLERS, EVERYTHING, REFUSED, STANDING, USED, ask, issue, stored, usage, written
 from tests.support.usage.rows import NOON, caller, hour_of, month_of, refused, store
+from tests.support.usage.usage_client import (
+    CALLERS,
+    EVERYTHING,
+    REFUSED,
+    STANDING,
+    USED,
+    ask,
+    issue,
+    stored,
+    usage,
+    written,
+)
 
 
 async def test_usage_is_what_was_verified(site: Site, clock: Clock) -> None:

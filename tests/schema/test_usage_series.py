@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.support.client import Answer, Site
-from tests.support.usage.asked import EVERYTHING, MONTH, POINTS, ask, stored, usage
 from tests.support.usage.rows import NOON, day_of, hour_of, store
+from tests.support.usage.usage_client import EVERYTHING, MONTH, POINTS, ask, stored, usage
 
 
 async def test_a_month_by_the_hour_is_one_question(site: Site) -> None:

@@ -101,7 +101,7 @@ async def create_as_operator(services: KeyServices, tenant: Tenant, agent_id: UU
     )
 
 
-class Told(NamedTuple):
+class MutationResult(NamedTuple):
     """What a mutation returned, and the answer that it came in."""
 
     value: dict[str, Any]
@@ -148,31 +148,31 @@ class Console:
         assert "errors" not in read, answer.body
         return read["data"], answer
 
-    async def create(self, name: str = "deploy", *, agent_id: UUID | None = None) -> Told:
+    async def create(self, name: str = "deploy", *, agent_id: UUID | None = None) -> MutationResult:
         """Asks for an organization-level key, or for one of the agent."""
         wanted = {"organizationId": self.tenant.id, "name": name, "scope": "ORGANIZATION"}
         if agent_id is not None:
             wanted |= {"scope": "AGENT", "agentId": external_id(Prefix.AGENT, agent_id)}
         return await self._tell(CREATE, wanted)
 
-    async def create_many(self, count: int) -> list[Told]:
+    async def create_many(self, count: int) -> list[MutationResult]:
         """As many creations in one document, under aliases."""
         fields = " ".join(f"n{number}: createApiKey(input: $input) {{ {CREATE_FIELD} }}" for number in range(count))
         wanted = {"organizationId": self.tenant.id, "name": "aliased", "scope": "ORGANIZATION"}
         data, answer = await self.ask(f"mutation ($input: CreateApiKeyInput!) {{ {fields} }}", input=wanted)
-        return [Told(value, answer) for value in data.values()]
+        return [MutationResult(value, answer) for value in data.values()]
 
-    async def rotate(self, key_id: str, *, overlap_seconds: int = 0) -> Told:
+    async def rotate(self, key_id: str, *, overlap_seconds: int = 0) -> MutationResult:
         """Asks for a new secret."""
         return await self._tell(ROTATE, {"id": key_id, "overlapSeconds": overlap_seconds})
 
-    async def delete(self, key_id: str) -> Told:
+    async def delete(self, key_id: str) -> MutationResult:
         """Asks to revoke the key."""
         return await self._tell(DELETE, {"id": key_id})
 
-    async def _tell(self, document: str, wanted: dict[str, Any]) -> Told:
+    async def _tell(self, document: str, wanted: dict[str, Any]) -> MutationResult:
         data, answer = await self.ask(document, input=wanted)
-        return Told(data["done"], answer)
+        return MutationResult(data["done"], answer)
 
 
 class Slots(NamedTuple):

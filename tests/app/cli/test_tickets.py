@@ -11,7 +11,7 @@ from models.engine.ids import Prefix, external_id
 from tests.support.assistant.conversations import NOON
 from tests.support.command_line import InDatabase, Keydesk
 from tests.support.tickets.outbox_fixtures import SUPPORT
-from tests.support.tickets.smtp_server import PostOffice, post_office
+from tests.support.tickets.smtp_server import SmtpServer, smtp_server
 from tests.support.world import World
 
 UNKNOWN = "tkt_0199b3c07a007de08de0000000000000"
@@ -39,7 +39,7 @@ def written(in_database: InDatabase, world: World, number: int = 0, **more: obje
     return external_id(Prefix.TICKET, ticket_id)
 
 
-def mailing_to(office: PostOffice, monkeypatch: pytest.MonkeyPatch, address: str = SUPPORT) -> None:
+def mailing_to(office: SmtpServer, monkeypatch: pytest.MonkeyPatch, address: str = SUPPORT) -> None:
     monkeypatch.setenv("KEYDESK_SUPPORT_EMAIL", address)
     monkeypatch.setenv("KEYDESK_SMTP_URL", f"smtp://127.0.0.1:{office.port}")
 
@@ -123,7 +123,7 @@ def test_a_ticket_that_is_none_is_refused(
     keydesk: Keydesk, acme: World, monkeypatch: pytest.MonkeyPatch, command: str, unknown: str
 ) -> None:
     """The message names the command that lists tickets. Nothing is mailed."""
-    with post_office() as office:
+    with smtp_server() as office:
         mailing_to(office, monkeypatch)
         run = keydesk("ticket", command, unknown)
 
@@ -142,7 +142,7 @@ def test_a_ticket_is_sent_by_hand(
         written(in_database, acme, sent_to=None, next_attempt_at=None),
     ]
 
-    with post_office() as office:
+    with smtp_server() as office:
         mailing_to(office, monkeypatch, "new@example.com")
         told = [keydesk("ticket", "resend", ticket) for ticket in tickets[:2]]
         value = keydesk("ticket", "resend", tickets[2], "--json").value
@@ -162,7 +162,7 @@ def test_one_that_fails_by_hand_is_left_to_the_server(
     """The command reports the failure with exit status 1, and when the server tries again."""
     ticket = written(in_database, acme, sent_at=NOON, next_attempt_at=None)
 
-    with post_office() as office:
+    with smtp_server() as office:
         mailing_to(office, monkeypatch)
         office.to_recipient = "550 nobody here"
         run = keydesk("ticket", "resend", ticket)
@@ -183,7 +183,7 @@ def test_without_address_or_server_nothing_is_sent(
     """The message names the missing setting, and the ticket is unchanged."""
     ticket = written(in_database, acme)
 
-    with post_office() as office:
+    with smtp_server() as office:
         mailing_to(office, monkeypatch)
         monkeypatch.delenv(missing)
         before = keydesk("ticket", "list", "--json").value

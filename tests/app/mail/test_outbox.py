@@ -13,7 +13,7 @@ from models.engine.ids import Prefix, external_id
 from tests.conftest import Clock
 from tests.support.servers.small_servers import free_port
 from tests.support.tickets.outbox_fixtures import SUPPORT, at, outbox_to, row_of, written
-from tests.support.tickets.smtp_server import post_office
+from tests.support.tickets.smtp_server import smtp_server
 from tests.support.world import World
 
 GIVE_UP_SECONDS = 60.0
@@ -23,7 +23,7 @@ async def test_a_ticket_arrives_whole(database: Database, world: World, clock: C
     """The mail goes from and to the support address, with Reply-To of the person. Its id identifies duplicates."""
     ticket_id = await written(database, world, clock)
 
-    with post_office() as office:
+    with smtp_server() as office:
         sent = await outbox_to(database, clock, office).send_due()
 
     [mail] = office.mails
@@ -58,7 +58,7 @@ async def test_a_name_begins_no_header(
     """Line breaks and control characters in a subject do not begin a new header."""
     await written(database, world, clock, subject=subject)
 
-    with post_office() as office:
+    with smtp_server() as office:
         await outbox_to(database, clock, office).send_due()
 
     [mail] = office.mails
@@ -82,7 +82,7 @@ async def test_an_address_that_no_header_holds_is_left_out(
     """The ticket's text still has the address, and the mail is sent."""
     await written(database, world, clock, reply_to=reply_to)
 
-    with post_office() as office:
+    with smtp_server() as office:
         await outbox_to(database, clock, office).send_due()
 
     [mail] = office.mails
@@ -97,7 +97,7 @@ async def test_what_is_sent_or_goes_nowhere_is_not_sent(database: Database, worl
     await written(database, world, clock, next_attempt_at=None)
     await written(database, world, clock, next_attempt_at=clock.now + timedelta(seconds=1))
 
-    with post_office() as office:
+    with smtp_server() as office:
         sent = await outbox_to(database, clock, office).send_due()
 
     assert (sent, office.mails) == (0, [])
@@ -107,7 +107,7 @@ async def test_a_server_that_refuses_is_asked_again_later(database: Database, wo
     """The server's answer is stored. Pauses grow until the server accepts the mail."""
     ticket_id = await written(database, world, clock)
 
-    with post_office() as office:
+    with smtp_server() as office:
         outbox = outbox_to(database, clock, office)
         office.to_recipient = "451 4.7.1 Greylisted,\tcome back"
         await outbox.send_due()
@@ -139,7 +139,7 @@ async def test_a_server_that_hangs_up_took_nothing(database: Database, world: Wo
     """A connection that is closed during a mail is a failure, and the ticket stays."""
     ticket_id = await written(database, world, clock)
 
-    with post_office() as office:
+    with smtp_server() as office:
         if when == "at the recipient":
             office.to_recipient = None
         else:
@@ -170,7 +170,7 @@ async def test_a_server_that_hangs_is_not_waited_for(
     """There is a time limit for one answer and one for the whole mail."""
     first, second = await written(database, world, clock), await written(database, world, clock)
 
-    with post_office() as office:
+    with smtp_server() as office:
         office.is_hanging = True
         monkeypatch.setattr(app.mail.server, "COMMAND_TIMEOUT_SECONDS", 0.3)
         await outbox_to(database, clock, office).send_due()
@@ -191,7 +191,7 @@ async def test_what_cannot_be_made_into_a_mail_stops_nothing_else(
     wrong = await written(database, world, clock, sent_to="no address", next_attempt_at=clock.now - timedelta(days=1))
     right = await written(database, world, clock)
 
-    with post_office() as office:
+    with smtp_server() as office:
         sent = await outbox_to(database, clock, office).send_due()
 
     row = await row_of(database, wrong)

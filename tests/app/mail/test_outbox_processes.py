@@ -21,7 +21,7 @@ from models.support.ticket import claim_due_ticket
 from tests.conftest import Clock
 from tests.support.servers.servers import ROOT
 from tests.support.tickets.outbox_fixtures import SUPPORT, outbox_to, row_of, written
-from tests.support.tickets.smtp_server import post_office
+from tests.support.tickets.smtp_server import smtp_server
 from tests.support.world import World, make_world
 
 GIVE_UP_SECONDS = 60.0
@@ -42,7 +42,7 @@ async def test_processes_send_each_ticket_once(make_database_url: Callable[[], s
     world = await make_world(databases[0])
     tickets = [await written(databases[0], world, clock) for _ in range(12)]
 
-    with post_office() as office:
+    with smtp_server() as office:
         sent = await asyncio.gather(*(outbox_to(each, clock, office).send_due() for each in databases))
 
     rows = [await row_of(databases[0], ticket_id) for ticket_id in tickets]
@@ -61,7 +61,7 @@ async def test_a_process_that_died_while_sending_loses_nothing(database: Databas
     async with database.transaction() as session:
         await claim_due_ticket(session, now=clock.now, until=clock.now + timedelta(seconds=CLAIM_SECONDS))
 
-    with post_office() as office:
+    with smtp_server() as office:
         outbox = outbox_to(database, clock, office)
         meanwhile = await outbox.send_due()
         clock.advance(seconds=CLAIM_SECONDS)
@@ -78,7 +78,7 @@ async def test_a_process_that_is_killed_while_sending_loses_nothing(
     """A process is killed during a mail. Another one sends the ticket after the claim ends."""
     ticket_id = await written(database, world, clock)
     program = "from app.cli import main; main()"
-    with post_office() as office:
+    with smtp_server() as office:
         office.is_hanging = True
         environment = {
             **os.environ,
@@ -114,7 +114,7 @@ async def test_one_that_was_slow_takes_nothing_from_its_successor(
     ticket_id = await written(database, world, clock)
     taken_over = clock.now + timedelta(hours=1)
 
-    with post_office() as office:
+    with smtp_server() as office:
         office.is_hanging = True
         office.to_recipient = "451 no"
         sending = asyncio.create_task(outbox_to(database, clock, office).send_due())
@@ -130,7 +130,7 @@ async def test_one_that_was_slow_takes_nothing_from_its_successor(
 
 async def test_the_server_sends_when_it_is_woken(database: Database, world: World, clock: Clock) -> None:
     """The outbox also sends what was waiting when it started."""
-    with post_office() as office:
+    with smtp_server() as office:
         outbox = outbox_to(database, clock, office)
         await written(database, world, clock)
         async with outbox.running():
@@ -148,7 +148,7 @@ async def test_the_server_looks_from_time_to_time(
     """Tickets of other processes, and failed ones, are found at intervals."""
     monkeypatch.setattr(app.mail.outbox, "EVERY_SECONDS", 0.02)
 
-    with post_office() as office:
+    with smtp_server() as office:
         async with outbox_to(database, clock, office).running():
             await written(database, world, clock)
             await until(lambda: len(office.mails) == 1)
@@ -170,7 +170,7 @@ async def test_a_database_that_is_gone_for_a_while_ends_no_outbox(
 
     monkeypatch.setattr(app.mail.outbox, "is_ticket_due", unreliable)
 
-    with post_office() as office:
+    with smtp_server() as office:
         async with outbox_to(database, clock, office).running():
             await until(lambda: len(office.mails) == 1)
 
@@ -186,7 +186,7 @@ async def test_a_server_that_stops_waits_for_no_hanging_mail(
     monkeypatch.setattr(app.mail.outbox, "LAST_SECONDS", 0.05)
     ticket_id = await written(database, world, clock)
 
-    with post_office() as office:
+    with smtp_server() as office:
         office.is_hanging = True
         async with outbox_to(database, clock, office).running():
             await until(office.is_visited.is_set)
@@ -210,7 +210,7 @@ async def test_without_a_mail_server_tickets_wait_for_one(database: Database, wo
         outbox.wake()
         await asyncio.sleep(0)
     before = await row_of(database, ticket_id)
-    with post_office() as office:
+    with smtp_server() as office:
         sent = await outbox_to(database, clock, office).send_due()
 
     assert not outbox.sends

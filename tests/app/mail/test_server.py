@@ -10,7 +10,7 @@ from tests.conftest import Clock
 from tests.support.command_line import Keydesk
 from tests.support.servers.small_servers import free_port
 from tests.support.tickets.outbox_fixtures import CREDENTIALS, SUPPORT, at, outbox_to, row_of, written
-from tests.support.tickets.smtp_server import PASSWORD, USER, certificate, post_office, tls
+from tests.support.tickets.smtp_server import PASSWORD, USER, certificate, smtp_server, tls
 from tests.support.world import World
 
 
@@ -31,7 +31,7 @@ async def test_a_password_goes_through_starttls(database: Database, world: World
     """Percent-encoded characters of the credentials are decoded."""
     await written(database, world, clock)
 
-    with post_office(signs_in=True, tls_context=tls(trusted), require_starttls=True) as office:
+    with smtp_server(signs_in=True, tls_context=tls(trusted), require_starttls=True) as office:
         await outbox_to(database, clock, at(office.port, credentials=CREDENTIALS)).send_due()
 
     [mail] = office.mails
@@ -42,7 +42,7 @@ async def test_tls_from_the_start(database: Database, world: World, clock: Clock
     """smtps:// uses TLS from the start."""
     await written(database, world, clock)
 
-    with post_office(from_the_start=tls(trusted)) as office:
+    with smtp_server(from_the_start=tls(trusted)) as office:
         await outbox_to(database, clock, at(office.port, scheme="smtps")).send_due()
 
     assert [mail.is_encrypted for mail in office.mails] == [True]
@@ -54,7 +54,7 @@ async def test_encryption_that_is_offered_is_taken(
     """An offered STARTTLS is used with any certificate, unless starttls=never is set."""
     await written(database, world, clock)
 
-    with post_office(tls_context=tls(certificate_path)) as office:
+    with smtp_server(tls_context=tls(certificate_path)) as office:
         await outbox_to(database, clock, at(office.port)).send_due()
         await written(database, world, clock)
         await outbox_to(database, clock, at(office.port, options="?starttls=never")).send_due()
@@ -73,7 +73,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
     ticket_id = await written(database, world, clock)
     context, is_implicit = tls(certificate_path), "scheme" in options
 
-    with post_office(
+    with smtp_server(
         from_the_start=context if is_implicit else None, tls_context=None if is_implicit else context
     ) as office:
         await outbox_to(database, clock, at(office.port, **options)).send_due()
@@ -88,7 +88,7 @@ async def test_no_password_is_sent_in_the_clear(database: Database, world: World
     """A server without STARTTLS gets neither password nor mail, unless starttls=never is set."""
     ticket_id = await written(database, world, clock)
 
-    with post_office(signs_in=True, auth_require_tls=False) as office:
+    with smtp_server(signs_in=True, auth_require_tls=False) as office:
         await outbox_to(database, clock, at(office.port, credentials=CREDENTIALS)).send_due()
         refused = await row_of(database, ticket_id)
         clock.advance(seconds=30)
@@ -106,7 +106,7 @@ async def test_a_wrong_password_is_told_without_it(
     """Neither the ticket nor the log has the user or the password."""
     ticket_id = await written(database, world, clock)
 
-    with post_office(signs_in=True, auth_require_tls=False) as office:
+    with smtp_server(signs_in=True, auth_require_tls=False) as office:
         server = at(office.port, credentials="someone:hunter3@", options="?starttls=never")
         await outbox_to(database, clock, server).send_due()
 
@@ -122,7 +122,7 @@ async def test_a_server_that_repeats_credentials_is_not_repeated(
     """Credentials in the server's answers, plain or encoded, and control characters are removed."""
     ticket_id = await written(database, world, clock)
 
-    with post_office(signs_in=True, auth_require_tls=False) as office:
+    with smtp_server(signs_in=True, auth_require_tls=False) as office:
         office.to_recipient = f"550 {USER} {PASSWORD} aHVudGVyMjovQGh1bnRlcjI= \x1b[2J" + "y" * 400
         server = at(office.port, credentials=CREDENTIALS, options="?starttls=never")
         await outbox_to(database, clock, server).send_due()
@@ -194,9 +194,9 @@ def test_a_mail_server_prints_no_password() -> None:
 
 async def test_a_probe_says_how_far_it_came(trusted: Path) -> None:
     """A probe connects and signs in, and sends no mail."""
-    with post_office(signs_in=True, tls_context=tls(trusted)) as office:
+    with smtp_server(signs_in=True, tls_context=tls(trusted)) as office:
         told = await at(office.port, credentials=CREDENTIALS).probe()
-    with post_office() as plain:
+    with smtp_server() as plain:
         told_of_plain = await at(plain.port).probe()
 
     assert (told, told_of_plain) == ("encrypted, signed in", "not encrypted")
@@ -233,7 +233,7 @@ def test_the_doctor_goes_as_far_as_a_mail_would(
     keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, trusted: Path
 ) -> None:
     """The check uses STARTTLS and the password, and sends no mail."""
-    with post_office(signs_in=True, tls_context=tls(trusted)) as office:
+    with smtp_server(signs_in=True, tls_context=tls(trusted)) as office:
         url = f"smtp://{CREDENTIALS}127.0.0.1:{office.port}"
         without_address = mail_finding(keydesk, monkeypatch, SMTP_URL=url)
         sound = mail_finding(keydesk, monkeypatch, SUPPORT_EMAIL=SUPPORT)
@@ -246,7 +246,7 @@ def test_the_doctor_goes_as_far_as_a_mail_would(
 
 def test_the_doctor_finds_what_is_wrong(keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused password, an unreachable server and an invalid address are failures."""
-    with post_office(signs_in=True, auth_require_tls=False) as office:
+    with smtp_server(signs_in=True, auth_require_tls=False) as office:
         url = f"smtp://someone:hunter2@127.0.0.1:{office.port}?starttls=never"
         refused = mail_finding(keydesk, monkeypatch, SMTP_URL=url)
     gone = mail_finding(keydesk, monkeypatch)

@@ -20,7 +20,7 @@ from models.engine.database import Database
 from models.engine.ids import Prefix, parse_external_id
 from tests.conftest import Clock
 from tests.support.client import PUBLIC_URL, Site, open_site
-from tests.support.usage.ledgers import rows
+from tests.support.usage.usage_stores import rows
 
 MEMBERS = {"type", "title", "status", "detail", "statusCode", "message", "code", "requestId"}
 NOWHERE = "redis://127.0.0.1:1/0"

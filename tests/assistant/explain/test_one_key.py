@@ -13,7 +13,7 @@ from assistant.facts.facts import Facts, KeyFacts, RefusalFacts
 from assistant.intents.topics import Topic
 from keys.limits.sliding_window import LimitStatus, month_of, to_ms
 from models.usage.refused_request import RefusedReason
-from tests.support.assistant.known import CRAWLER, NOON, facts, key_facts, key_record, tombstone
+from tests.support.assistant.facts_fixtures import CRAWLER, NOON, facts, key_facts, key_record, tombstone
 
 LATER = NOON + timedelta(minutes=40)
 """After the hour, so that the last day is more than 24 hours."""

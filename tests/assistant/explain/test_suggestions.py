@@ -19,7 +19,7 @@ from assistant.facts.question import Inquiry
 from assistant.intents.topics import Topic
 from assistant.pipeline import interpret
 from models.engine.ids import Prefix, external_id
-from tests.support.assistant.known import facts, key_facts, key_record
+from tests.support.assistant.facts_fixtures import facts, key_facts, key_record
 
 KEY = key_facts(key_record("deploy"))
 OTHER = key_facts(key_record("other"))

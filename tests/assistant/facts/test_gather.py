@@ -24,7 +24,7 @@ from models.engine.ids import Prefix, external_id
 from models.key_queries import DELETED_LISTED_AT_MOST, key_record
 from models.usage.refused_request import RefusedReason
 from tests.conftest import Clock
-from tests.support.assistant.on_database import Helpdesk, assisted
+from tests.support.assistant.on_database import Helpdesk, running_assistant
 from tests.support.usage.rows import NOON, hour_of, key_of, refused, store
 from tests.support.world import World
 
@@ -34,7 +34,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
     """The assistant of Acme and Globex."""
-    async with assisted(database, world, clock) as opened:
+    async with running_assistant(database, world, clock) as opened:
         yield opened
 
 

@@ -11,7 +11,7 @@ from assistant.intents.understand import understand
 from keys.token import hint_of
 from models.engine.ids import Prefix, external_id
 from models.key_queries import ApiKeyRecord
-from tests.support.assistant.known import CRAWLER, key_record, tombstone
+from tests.support.assistant.facts_fixtures import CRAWLER, key_record, tombstone
 
 BILLING = key_record("billing-sync-prod")
 MAIL_EU = key_record("mail eu")

@@ -15,7 +15,7 @@ from assistant.intents.understand import understand
 from assistant.pipeline import interpret
 from models.person import Role
 from models.usage.refused_request import RefusedReason
-from tests.support.assistant.known import NOON, facts, key_facts, key_record, tombstone
+from tests.support.assistant.facts_fixtures import NOON, facts, key_facts, key_record, tombstone
 from tests.support.parameters import in_turn
 
 GOOD = key_facts(key_record("good", last_used_at=NOON, created_at=NOON - timedelta(days=9)), passed=5)

@@ -16,7 +16,7 @@ from assistant.intents.topics import Topic
 from assistant.reply import stored_answer
 from assistant.reply.render import IN_ENGLISH, escaped, kept, parts, written
 from assistant.reply.stored_answer import StoredFact, to_json
-from tests.support.assistant.known import key_record
+from tests.support.assistant.facts_fixtures import key_record
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 COMMONMARK = MarkdownIt("commonmark")

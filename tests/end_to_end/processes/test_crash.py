@@ -23,7 +23,7 @@ from models.engine.database import Database
 from resolvers.services import KeyServices
 from tests.support.http.client import connected, verification
 from tests.support.servers.servers import ROOT, Server, Servers
-from tests.support.tenant_setup import ISSUED, Console, Tenant, Told, create_as_operator, make_tenant, slots
+from tests.support.tenant_setup import ISSUED, Console, MutationResult, Tenant, create_as_operator, make_tenant, slots
 
 LIMIT = 10
 PROCESSES = 4
@@ -152,13 +152,13 @@ class Storm:
 
     async def person(self) -> None:
         """Goes on, at another server when one goes away, until there is none."""
-        own: list[tuple[int, Told]] = []
+        own: list[tuple[int, MutationResult]] = []
         while self.living:
             with contextlib.suppress(ConnectionError):
                 async with connected(random.choice(self.living)) as connection:
                     await self._at([Console(tenant, connection) for tenant in self._tenants], own)
 
-    async def _at(self, consoles: list[Console], own: list[tuple[int, Told]]) -> None:
+    async def _at(self, consoles: list[Console], own: list[tuple[int, MutationResult]]) -> None:
         """`own` are this person's keys and the places of their tenants."""
         while True:
             if own and random.random() < 0.5:
@@ -173,7 +173,7 @@ class Storm:
                     self.good.add(created.secret)
                     own.append((place, created))
 
-    async def _change(self, console: Console, key: Told) -> Told | None:
+    async def _change(self, console: Console, key: MutationResult) -> MutationResult | None:
         """Rotates or deletes a key of this person's; until it is answered nobody knows which of its secrets is good."""
         self.good.remove(key.secret)
         if random.random() < 0.3:
@@ -185,7 +185,7 @@ class Storm:
         self.over.add(key.secret)
         return None
 
-    async def _told(self, asking: Awaitable[Told]) -> Told:
+    async def _told(self, asking: Awaitable[MutationResult]) -> MutationResult:
         self.unanswered += 1
         told = await asking
         self.unanswered -= 1

@@ -13,7 +13,7 @@ from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
 from tests.conftest import CHEAP, Databases
 from tests.support.servers.servers import Server, Servers
-from tests.support.tickets.smtp_server import post_office
+from tests.support.tickets.smtp_server import smtp_server
 from tests.support.world import World, make_world
 
 DATABASE_NUMBER = 103
@@ -83,7 +83,7 @@ async def test_a_conversation_is_mailed_to_support(world_and_address: tuple[Worl
     """To the operator's address, to be answered to the person; the note is in it, and no secret of it."""
     world, address = world_and_address
     organization = external_id(Prefix.ORGANIZATION, world.acme.id)
-    with post_office() as office:
+    with smtp_server() as office:
         settings = {"KEYDESK_SUPPORT_EMAIL": SUPPORT, "KEYDESK_SMTP_URL": f"smtp://127.0.0.1:{office.port}"}
         servers = Servers(address, tmp_path, settings=settings)
         try:
@@ -123,7 +123,7 @@ async def test_a_ticket_outlives_the_server_that_wrote_it(world_and_address: tup
     finally:
         before.close()
 
-    with post_office() as office:
+    with smtp_server() as office:
         settings = {"KEYDESK_SUPPORT_EMAIL": SUPPORT, "KEYDESK_SMTP_URL": f"smtp://127.0.0.1:{office.port}"}
         after = Servers(address, tmp_path, settings=settings)
         try:

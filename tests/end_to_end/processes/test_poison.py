@@ -16,7 +16,7 @@ from resolvers.services import KeyServices
 from tests.support.http.client import HEAD_END, Answer, connected, request_bytes, verification
 from tests.support.servers.servers import REAL, Server, Servers
 from tests.support.tenant_setup import create_as_operator, make_tenant
-from tests.support.usage.ledgers import rows
+from tests.support.usage.usage_stores import rows
 
 GIVE_UP_SECONDS = 60.0
 EIGHT_DISGUISES = b'\xe2\x80\x8b\xc2\xa0Bearer FOO="a2RfJTQxYmMjZGVmZ2dnZ2cs"'

@@ -18,7 +18,7 @@ from resolvers.operator.organizations import delete_organization
 from resolvers.services import KeyServices
 from tests.conftest import CHEAP, POSTGRES_URL, SERVER_KEYS, Databases
 from tests.support.http.client import connected
-from tests.support.servers.load_generator import GOOD, Crowd, crowd
+from tests.support.servers.load_generator import GOOD, LoadGenerator, load_generator
 from tests.support.servers.servers import Server, Servers
 from tests.support.tenant_setup import Console, Tenant, create_as_operator, make_tenant
 
@@ -58,14 +58,14 @@ async def shared(shared_address: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def callers(servers: list[Server]) -> AsyncIterator[Crowd]:
+async def callers(servers: list[Server]) -> AsyncIterator[LoadGenerator]:
     """Begin when they are given secrets to present, and never pause after that."""
-    async with crowd(servers, callers_each=CALLERS_EACH) as gathered:
+    async with load_generator(servers, callers_each=CALLERS_EACH) as gathered:
         yield gathered
 
 
 @pytest.fixture
-def operators_desk(shared: Database) -> Iterator[KeyServices]:
+def operator_services(shared: Database) -> Iterator[KeyServices]:
     """What the command line works with."""
     pool = HashingPool(CHEAP.hasher(), threads=1, queue_limit=500, name="test")
     yield KeyServices(shared, lambda: datetime.now(UTC), mutations_per_minute=1, issuer=Issuer(SERVER_KEYS, "kd", pool))
@@ -80,7 +80,7 @@ async def consoles(stack: AsyncExitStack, servers: list[Server], tenant: Tenant)
 class Ends:
     """When secrets were certainly still good, when they were certainly over, and what the callers were told since."""
 
-    def __init__(self, callers: Crowd, at_least: int) -> None:
+    def __init__(self, callers: LoadGenerator, at_least: int) -> None:
         self._callers = callers
         self._at_least = at_least
         self._unread = callers.unread()
@@ -135,7 +135,7 @@ class Ends:
 
 
 async def test_a_deleted_key_is_refused_everywhere_at_once(
-    shared: Database, servers: list[Server], callers: Crowd, operators_desk: KeyServices
+    shared: Database, servers: list[Server], callers: LoadGenerator, operator_services: KeyServices
 ) -> None:
     """Whichever process deletes it, and whichever is asked, with the key in use everywhere until then."""
     tenant = await make_tenant(shared)
@@ -144,7 +144,7 @@ async def test_a_deleted_key_is_refused_everywhere_at_once(
         at = await consoles(stack, servers, tenant)
 
         while not ends.is_enough:
-            issued = [await create_as_operator(operators_desk, tenant) for _ in at]
+            issued = [await create_as_operator(operator_services, tenant) for _ in at]
             await callers.warm([each.secret.reveal() for each in issued])
             for console, each in zip(at, issued, strict=True):
                 secret = each.secret.reveal()
@@ -157,7 +157,7 @@ async def test_a_deleted_key_is_refused_everywhere_at_once(
 
 
 async def test_a_replaced_secret_is_refused_everywhere_at_once(
-    shared: Database, servers: list[Server], callers: Crowd
+    shared: Database, servers: list[Server], callers: LoadGenerator
 ) -> None:
     """A rotation without overlap ends the secret before, in every process, and the new one is good from then on."""
     tenant = await make_tenant(shared)
@@ -192,7 +192,7 @@ async def clock_bounds(database: Database) -> tuple[float, float]:
     return before - now - resolution, after - now
 
 
-async def focus(callers: Crowd, ends: Ends, secrets: Sequence[str]) -> None:
+async def focus(callers: LoadGenerator, ends: Ends, secrets: Sequence[str]) -> None:
     """Has the callers present what is near its end, for ever."""
     while True:
         callers.present(ends.near(secrets))
@@ -200,7 +200,7 @@ async def focus(callers: Crowd, ends: Ends, secrets: Sequence[str]) -> None:
 
 
 async def test_an_overlap_ends_everywhere_at_its_instant(
-    shared: Database, servers: list[Server], callers: Crowd
+    shared: Database, servers: list[Server], callers: LoadGenerator
 ) -> None:
     """By the database's clock: until then the secret before is good in every process, and from then on in none."""
     tenants = [await make_tenant(shared) for _ in range(4)]
@@ -228,7 +228,7 @@ async def test_an_overlap_ends_everywhere_at_its_instant(
 
 
 async def test_a_deleted_agents_keys_are_refused_everywhere_at_once(
-    shared: Database, callers: Crowd, operators_desk: KeyServices
+    shared: Database, callers: LoadGenerator, operator_services: KeyServices
 ) -> None:
     """The operator's deletion is as strict as an admin's."""
     ends = Ends(callers, OTHER_ENDS)
@@ -237,7 +237,7 @@ async def test_a_deleted_agents_keys_are_refused_everywhere_at_once(
     while not ends.is_enough:
         tenant = await make_tenant(shared, agents=agents)
         secrets = [
-            (await create_as_operator(operators_desk, tenant, agent_id)).secret.reveal()
+            (await create_as_operator(operator_services, tenant, agent_id)).secret.reveal()
             for agent_id in tenant.agent_ids
         ]
         await callers.warm(secrets)
@@ -253,7 +253,7 @@ async def test_a_deleted_agents_keys_are_refused_everywhere_at_once(
 
 
 async def test_a_deleted_organizations_keys_are_refused_everywhere_at_once(
-    shared: Database, callers: Crowd, operators_desk: KeyServices
+    shared: Database, callers: LoadGenerator, operator_services: KeyServices
 ) -> None:
     """All of them, at the same instant."""
     ends = Ends(callers, OTHER_ENDS)
@@ -261,7 +261,7 @@ async def test_a_deleted_organizations_keys_are_refused_everywhere_at_once(
 
     while not ends.is_enough:
         tenant = await make_tenant(shared)
-        secrets = [(await create_as_operator(operators_desk, tenant)).secret.reveal() for _ in range(keys)]
+        secrets = [(await create_as_operator(operator_services, tenant)).secret.reveal() for _ in range(keys)]
         await callers.warm(secrets)
         asked = time.monotonic()
         async with shared.transaction() as session:

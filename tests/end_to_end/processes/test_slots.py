@@ -29,7 +29,7 @@ from tests.conftest import SERVER_KEYS, Databases
 from tests.support.http.client import connected, verification
 from tests.support.servers.cheap_server import FOLDER
 from tests.support.servers.servers import Server, Servers
-from tests.support.tenant_setup import ISSUED, LIMIT_REACHED, Console, Tenant, Told, make_tenant, slots
+from tests.support.tenant_setup import ISSUED, LIMIT_REACHED, Console, MutationResult, Tenant, make_tenant, slots
 from tests.support.world import World
 
 PROCESSES = 4
@@ -164,8 +164,8 @@ async def test_there_are_never_eleven_while_keys_come_and_go(
     shared: Database, servers: list[Server], tenant: Tenant
 ) -> None:
     """Neither by the rows at any moment looked at, nor by the keys that had been issued and not yet asked to go."""
-    issued: list[Told] = []
-    deleted: list[Told] = []
+    issued: list[MutationResult] = []
+    deleted: list[MutationResult] = []
     changes: list[tuple[float, int]] = []
     """When a key was certainly there: from the answer that issued it until the request that deleted it."""
 

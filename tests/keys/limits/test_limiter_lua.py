@@ -39,7 +39,7 @@ class State(NamedTuple):
     window: Window
 
 
-class Told(NamedTuple):
+class ScriptAnswer(NamedTuple):
     """The script's answer; None for answers where it gave none."""
 
     name: bytes
@@ -79,7 +79,7 @@ class Script:
                     f"{PREFIX}:{month}", mapping={key_id(key): packed(state) for key, state in those.items()}
                 )
 
-    def ask(self, *batch: Asked, end: int = FAR, start: int = MONTH, name: bytes = NAME) -> Told:
+    def ask(self, *batch: Asked, end: int = FAR, start: int = MONTH, name: bytes = NAME) -> ScriptAnswer:
         """What comes of a batch."""
         requests = b"".join(
             _REQUEST.pack(
@@ -94,7 +94,7 @@ class Script:
         answer = self._script(keys=[PREFIX], args=[start, end, MONTH_BEFORE, name, requests])
         found, seconds, milliseconds = _HEAD.unpack_from(answer)
         answers = list(_ANSWER.iter_unpack(answer[_HEAD.size :])) if len(answer) > _HEAD.size else None
-        return Told(found, seconds * 1000 + milliseconds, answers)
+        return ScriptAnswer(found, seconds * 1000 + milliseconds, answers)
 
     @property
     def states(self) -> dict[int, State]:

@@ -13,7 +13,7 @@ from keys.limits.sliding_window import Limits, LimitStatus, Month, month_of, to_
 from keys.outcomes import Outcome
 from models.key_lookup import DatabaseUnavailable
 from tests.conftest import Clock
-from tests.support.usage.ledgers import Written
+from tests.support.usage.usage_stores import FakeMonthlyUsage
 
 KEY, OTHER = "0" * 31 + "1", "0" * 31 + "2"
 PASSED: Final = None
@@ -23,12 +23,12 @@ MANY = 1_000_000
 
 
 @pytest.fixture
-def written() -> Written:
-    return Written()
+def written() -> FakeMonthlyUsage:
+    return FakeMonthlyUsage()
 
 
 @pytest.fixture
-def limiter(written: Written, clock: Clock) -> LocalLimiter:
+def limiter(written: FakeMonthlyUsage, clock: Clock) -> LocalLimiter:
     return LocalLimiter(written, clock=clock)
 
 
@@ -51,7 +51,9 @@ async def test_exactly_the_limit_passes_of_many_at_once(limiter: LocalLimiter) -
     assert await take(limiter, limits, 100, OTHER) == {PASSED: 10, RATE_LIMIT: 90}
 
 
-async def test_exactly_the_quota_passes_of_many_at_once(limiter: LocalLimiter, written: Written, clock: Clock) -> None:
+async def test_exactly_the_quota_passes_of_many_at_once(
+    limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
+) -> None:
     """What the ledger has of the month counts."""
     written.used_by[KEY, month(clock).start] = 93
 
@@ -59,7 +61,9 @@ async def test_exactly_the_quota_passes_of_many_at_once(limiter: LocalLimiter, w
     assert await take(limiter, Limits(MANY, 100), 50, OTHER) == {PASSED: 50}
 
 
-async def test_a_decision_says_where_the_key_stands(limiter: LocalLimiter, written: Written, clock: Clock) -> None:
+async def test_a_decision_says_where_the_key_stands(
+    limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
+) -> None:
     """What remains after it, when that changes, and by which clock."""
     written.used_by[KEY, month(clock).start] = 40
     first = await limiter.consume(KEY, Limits(2, 100))
@@ -127,7 +131,7 @@ async def test_other_limits_hold_with_the_next_request(limiter: LocalLimiter) ->
 
 
 async def test_a_new_month_has_its_own_count_and_the_same_window(
-    limiter: LocalLimiter, written: Written, clock: Clock
+    limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
 ) -> None:
     """The ledger is asked for it; at the month's turn nobody gets a second window."""
     limits = Limits(5, 6)
@@ -147,7 +151,7 @@ async def test_a_new_month_has_its_own_count_and_the_same_window(
 
 
 async def test_a_month_that_ends_while_the_ledger_is_asked(
-    limiter: LocalLimiter, written: Written, clock: Clock
+    limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
 ) -> None:
     """What it then says of the old month is not taken for the new one."""
     clock.now = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
@@ -180,7 +184,7 @@ async def test_what_others_have_written_down_is_learned(limiter: LocalLimiter, c
 
 
 async def test_months_that_are_forgotten_are_asked_for_again(
-    limiter: LocalLimiter, written: Written, clock: Clock
+    limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
 ) -> None:
     """The window goes on, the month's count comes from the ledger."""
     limits = Limits(6, 100)
@@ -211,7 +215,7 @@ async def test_what_passed_by_another_limiter_is_in_the_window(limiter: LocalLim
 
 
 async def test_while_the_ledger_cannot_be_asked_nothing_is_known(
-    limiter: LocalLimiter, written: Written, clock: Clock
+    limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
 ) -> None:
     """Neither counted nor refused: afterwards all of it is there."""
     written.is_there = False
@@ -225,7 +229,9 @@ async def test_while_the_ledger_cannot_be_asked_nothing_is_known(
     assert await take(limiter, Limits(5, 5), 9) == {PASSED: 5, RATE_LIMIT: 4}
 
 
-async def test_who_hangs_up_while_the_ledger_is_asked_uses_nothing_up(limiter: LocalLimiter, written: Written) -> None:
+async def test_who_hangs_up_while_the_ledger_is_asked_uses_nothing_up(
+    limiter: LocalLimiter, written: FakeMonthlyUsage
+) -> None:
     """And takes nobody along."""
     written.answers.clear()
     asking = [asyncio.ensure_future(limiter.consume(KEY, Limits(5, MANY))) for _ in range(6)]
@@ -239,7 +245,7 @@ async def test_who_hangs_up_while_the_ledger_is_asked_uses_nothing_up(limiter: L
     assert all(isinstance(each, Decision) and each.exceeded is PASSED for each in results[1:])
 
 
-async def test_with_more_keys_than_are_remembered_quotas_stay_exact(written: Written, clock: Clock) -> None:
+async def test_with_more_keys_than_are_remembered_quotas_stay_exact(written: FakeMonthlyUsage, clock: Clock) -> None:
     """What is forgotten is asked for again; what is used goes on being remembered."""
     limiter = LocalLimiter(written, clock=clock, keys_remembered=6)
     limits = Limits(MANY, 4)
@@ -258,7 +264,7 @@ async def test_with_more_keys_than_are_remembered_quotas_stay_exact(written: Wri
 
 
 async def test_with_more_keys_than_are_remembered_the_window_of_one_that_is_used_is_kept(
-    written: Written, clock: Clock
+    written: FakeMonthlyUsage, clock: Clock
 ) -> None:
     """However many others come in between, as long as it comes again before as many as are remembered."""
     limiter = LocalLimiter(written, clock=clock, keys_remembered=6)

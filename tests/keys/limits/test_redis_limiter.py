@@ -30,7 +30,7 @@ from tests.support.keys.redis_limiters import (
     until,
 )
 from tests.support.servers.redis_server import RedisServer
-from tests.support.usage.ledgers import Written
+from tests.support.usage.usage_stores import FakeMonthlyUsage
 
 
 async def test_exactly_the_limit_passes_of_many_at_once(limiters: Limiters) -> None:
@@ -105,7 +105,7 @@ def test_it_decides_as_the_limiter_of_one_process_does(
     async def compare() -> None:
         limiters, clock = Limiters(running), Clock()
         limiters.written.used_by[OTHER, this_month(running).start] = 3
-        local_written = Written()
+        local_written = FakeMonthlyUsage()
         local_written.used_by.update(limiters.written.used_by)
         local = LocalLimiter(local_written, clock=clock)
         limiter = await limiters.make()

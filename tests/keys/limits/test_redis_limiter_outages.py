@@ -32,7 +32,7 @@ from tests.support.keys.redis_limiters import (
     until,
 )
 from tests.support.servers.redis_server import RedisServer
-from tests.support.usage.ledgers import Written
+from tests.support.usage.usage_stores import FakeMonthlyUsage
 
 SOON_SECONDS = 0.5
 """How long limiters here wait for a Redis that is made to be silent; for one that is not, as long as it takes."""
@@ -346,7 +346,7 @@ async def test_neither_address_nor_password_is_logged(
 ) -> None:
     """Whatever Redis says."""
     caplog.set_level(logging.DEBUG)
-    written, clock = Written(), Clock()
+    written, clock = FakeMonthlyUsage(), Clock()
 
     async def write() -> None:
         """Nothing waits."""

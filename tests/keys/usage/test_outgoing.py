@@ -21,7 +21,6 @@ from models.engine.ids import new_id
 from models.key_lookup import DatabaseUnavailable
 from models.usage.store import Batch, ContentRefused, Refused, SeenCaller, UsageStore
 from tests.conftest import Clock
-from tests.support.usage.ledgers import Commits, counts, hours, make_store, months, rows
 from tests.support.usage.recorder_fixtures import (
     FIRST_OF_NOVEMBER,
     KEY,
@@ -32,6 +31,7 @@ from tests.support.usage.recorder_fixtures import (
     passed,
     refused,
 )
+from tests.support.usage.usage_stores import Commits, counts, hours, make_store, months, rows
 
 NOVEMBER = int(FIRST_OF_NOVEMBER.timestamp())
 TOO_MANY = 2**70

@@ -25,7 +25,6 @@ from models.key_lookup import DatabaseUnavailable
 from models.usage.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
 from models.usage.refused_request import RefusedReason
 from tests.conftest import SERVER_KEYS, Clock
-from tests.support.usage.ledgers import Commits, hours, make_store, months, rows, stores
 from tests.support.usage.recorder_fixtures import (
     FIRST_OF_NOVEMBER,
     KEY,
@@ -37,6 +36,7 @@ from tests.support.usage.recorder_fixtures import (
     refused,
     unavailable,
 )
+from tests.support.usage.usage_stores import Commits, hours, make_store, months, rows, stores
 
 
 @pytest.fixture

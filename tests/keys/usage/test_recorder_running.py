@@ -21,7 +21,6 @@ from models.key_lookup import DatabaseUnavailable
 from models.usage.store import Batch
 from tests.conftest import Clock
 from tests.support.keys.issued_keys import until
-from tests.support.usage.ledgers import hours, make_store, rows, stores
 from tests.support.usage.recorder_fixtures import (
     KEY,
     MANY,
@@ -35,6 +34,7 @@ from tests.support.usage.recorder_fixtures import (
     state,
     unavailable,
 )
+from tests.support.usage.usage_stores import hours, make_store, rows, stores
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from models.usage.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.usage.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
 from models.usage.store import Batch, Refused, SeenCaller, UsageStore
 from tests.conftest import POSTGRES_URL
-from tests.support.usage.ledgers import Commits, counts, hours, make_store, months, rows, stores
+from tests.support.usage.usage_stores import Commits, counts, hours, make_store, months, rows, stores
 
 KEY, OTHER, THIRD = (f"{number:032x}" for number in (1, 2, 3))
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -26,7 +26,7 @@ from resolvers.stored_questions import Given
 from tests.conftest import SERVER_KEYS, Clock
 from tests.support.keys.issued_keys import Verifiers
 from tests.support.tickets.ticket_fixtures import named
-from tests.support.usage.ledgers import stores
+from tests.support.usage.usage_stores import stores
 from tests.support.world import World
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -34,7 +34,7 @@ WHY = "Why do I get a 401?"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StreamedAnswer:
     """An answer: its chunks, and as it is kept."""
 
     chunks: list[str]
@@ -56,7 +56,9 @@ class Helpdesk:
         where = getattr(self.world, organization).id
         return asker_in(self.world.actor(name), named(self.world, name), memberships, where)
 
-    async def ask(self, message: str = WHY, *, name: str = "ada", organization: str = "acme", **more: Any) -> Told:
+    async def ask(
+        self, message: str = WHY, *, name: str = "ada", organization: str = "acme", **more: Any
+    ) -> StreamedAnswer:
         """The whole answer."""
         asker = await self.asker(name, organization)
         chunks: list[str] = []
@@ -66,7 +68,7 @@ class Helpdesk:
                     chunks.append(event.text)
                 else:
                     given = event
-        return Told(chunks, given)
+        return StreamedAnswer(chunks, given)
 
     async def messages(self) -> list[Message]:
         """All that are kept, in their order."""
@@ -79,7 +81,7 @@ class Helpdesk:
 
 
 @asynccontextmanager
-async def assisted(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
+async def running_assistant(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
     """The assistant as one process has it, without patience for requests that are not written down yet."""
     verifiers, reader, keys = Verifiers(database), Reader(database), key_reader(database)
     await keys.start()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from app.retention import tidy
 from models.engine.database import Database
 from tests.conftest import Clock, Databases
-from tests.support.assistant.asked import Table, forget, rest
+from tests.support.assistant.checked_answers import Table, forget, rest
 from tests.support.assistant.worlds import FOLDER, Made, Story, come_true, read_story
 from tests.support.client import open_site
 

@@ -20,7 +20,7 @@ from keys.limits.sliding_window import Limits, Month, month_of
 from keys.outcomes import Outcome
 from keys.token import Secret
 from tests.support.servers.redis_server import RedisServer
-from tests.support.usage.ledgers import Written
+from tests.support.usage.usage_stores import FakeMonthlyUsage
 
 KEY, OTHER = (f"{number:032x}" for number in (1, 2))
 PASSED, RATE_LIMIT, QUOTA = None, Outcome.RATE_LIMITED, Outcome.QUOTA_EXCEEDED
@@ -28,10 +28,10 @@ MANY = 1_000_000
 GIVE_UP_SECONDS = 60.0
 
 
-class Noted:
+class ProcessUsage:
     """What one process has noted, in front of what all have written."""
 
-    def __init__(self, written: Written, *, is_written_at_once: bool) -> None:
+    def __init__(self, written: FakeMonthlyUsage, *, is_written_at_once: bool) -> None:
         self._written = written
         self._is_written_at_once = is_written_at_once
         self._unwritten: Counter[tuple[str, int]] = Counter()
@@ -58,15 +58,15 @@ class Limiters:
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
-        self._made: dict[RedisLimiter, Noted] = {}
-        self.written = Written()
+        self._made: dict[RedisLimiter, ProcessUsage] = {}
+        self.written = FakeMonthlyUsage()
         self.passed: Counter[str] = Counter()
 
     async def make(
         self, *, clock: Callable[[], datetime] = utc_now, is_written_at_once: bool = True, **options: object
     ) -> RedisLimiter:
         """One that has started. What passes there is written at once, or when the limiter asks for it."""
-        noted = Noted(self.written, is_written_at_once=is_written_at_once)
+        noted = ProcessUsage(self.written, is_written_at_once=is_written_at_once)
         limiter = RedisLimiter(
             Secret(self._server.url),
             noted,

@@ -21,8 +21,8 @@ class Verified(NamedTuple):
     status: int
 
 
-class Crowd:
-    """Callers at several servers, all of which present the same secrets in turn. Made with `crowd`."""
+class LoadGenerator:
+    """Callers at several servers, all of which present the same secrets in turn. Made with `load_generator`."""
 
     def __init__(self, servers: int) -> None:
         self._servers = range(servers)
@@ -88,9 +88,9 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowd(servers: Sequence[Server], *, callers_each: int) -> AsyncIterator[Crowd]:
+async def load_generator(servers: Sequence[Server], *, callers_each: int) -> AsyncIterator[LoadGenerator]:
     """So many callers at each server, for the block."""
-    gathered = Crowd(len(servers))
+    gathered = LoadGenerator(len(servers))
     async with AsyncExitStack() as stack:
         callers = [
             asyncio.ensure_future(gathered.call(number, await stack.enter_async_context(connected(server))))

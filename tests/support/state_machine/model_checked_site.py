@@ -12,7 +12,7 @@ from tests.support.client import PEOPLE, Answer
 from tests.support.graphql.documents import CREATE, KEY
 from tests.support.state_machine import model
 from tests.support.state_machine.model import NAMES, Key
-from tests.support.state_machine.site_with_model import ModelledSite, email
+from tests.support.state_machine.site_with_model import SiteWithModel, email
 
 LOOK = (
     """
@@ -37,7 +37,7 @@ query ($id: ID!, $after: String) {
 """
 
 
-class JudgedSite(ModelledSite):
+class ModelCheckedSite(SiteWithModel):
     """What must be so in every answer, whatever step asked."""
 
     # What people do.

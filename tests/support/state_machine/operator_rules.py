@@ -16,14 +16,14 @@ from resolvers.operator.organizations import delete_organization, update_organiz
 from resolvers.operator.people import add_member, change_member, remove_member
 from tests.support.client import PEOPLE
 from tests.support.state_machine import model
-from tests.support.state_machine.model_checked_site import JudgedSite
+from tests.support.state_machine.model_checked_site import ModelCheckedSite
 from tests.support.state_machine.site_with_model import chosen, email, inside, keys
 
 picks = st.integers(0, 23)
 """Which of the things there are, counted round and round."""
 
 
-class OperatorRules(JudgedSite):
+class OperatorRules(ModelCheckedSite):
     """Each holds at once for everybody, whatever they have open."""
 
     @precondition(lambda self: self.living_organizations())

@@ -44,7 +44,7 @@ class TickingClock:
         return self.now
 
 
-class ModelledSite(RuleBasedStateMachine):
+class SiteWithModel(RuleBasedStateMachine):
     """What the rules of people, gateways and the operator have in common."""
 
     def __init__(self, runner: asyncio.Runner, database_address: str) -> None:

@@ -10,7 +10,7 @@ from app.mail.server import MailServer, mail_server
 from models import Ticket
 from models.engine.database import Database
 from tests.conftest import Clock
-from tests.support.tickets.smtp_server import PASSWORD_IN_URL, USER, PostOffice
+from tests.support.tickets.smtp_server import PASSWORD_IN_URL, USER, SmtpServer
 from tests.support.world import World
 
 SUPPORT = "support@example.com"
@@ -50,7 +50,7 @@ def at(
     return mail_server(f"{scheme}://{credentials}{host}:{port}{options}")
 
 
-def outbox_to(database: Database, clock: Clock, server: MailServer | PostOffice | None) -> Outbox:
+def outbox_to(database: Database, clock: Clock, server: MailServer | SmtpServer | None) -> Outbox:
     """A process's, without chance."""
-    known = at(server.port) if isinstance(server, PostOffice) else server
+    known = at(server.port) if isinstance(server, SmtpServer) else server
     return Outbox(database, known, clock=clock, chance=lambda: 0.0)

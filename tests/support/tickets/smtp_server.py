@@ -34,7 +34,7 @@ class Mail:
 
 
 @dataclass
-class PostOffice:
+class SmtpServer:
     """The server's handler. What it answers to a recipient and to a message can be set; None hangs up."""
 
     mails: list[Mail] = field(default_factory=list)
@@ -89,11 +89,11 @@ class PostOffice:
 
 
 @contextmanager
-def post_office(
+def smtp_server(
     *, port: int = 0, signs_in: bool = False, from_the_start: ssl.SSLContext | None = None, **options: Any
-) -> Iterator[PostOffice]:
+) -> Iterator[SmtpServer]:
     """Open while the block runs, in a thread of its own; the other options are aiosmtpd's."""
-    office = PostOffice(port=port)
+    office = SmtpServer(port=port)
     if signs_in:
         options["authenticator"] = office.sign_in
     is_open, closing = Event(), Event()
@@ -108,7 +108,7 @@ def post_office(
 
 
 async def _keep_open(
-    office: PostOffice, is_open: Event, closing: Event, from_the_start: ssl.SSLContext | None, options: dict[str, Any]
+    office: SmtpServer, is_open: Event, closing: Event, from_the_start: ssl.SSLContext | None, options: dict[str, Any]
 ) -> None:
     loop = asyncio.get_running_loop()
     spoken_to: list[SMTP] = []

@@ -80,7 +80,7 @@ def counts(
     )
 
 
-class Written:
+class FakeMonthlyUsage:
     """A ledger that has what the test writes into it, by key and the month's beginning, and answers when it may."""
 
     def __init__(self) -> None:

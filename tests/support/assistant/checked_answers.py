@@ -47,7 +47,7 @@ Table = list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AssistantReply:
     """An answer that came to a question, which was asked by this person of this organization."""
 
     made: Made
@@ -99,11 +99,13 @@ async def put(made: Made, person: str, message: str, organization: str = "acme",
     return await client.graphql(ASK, input=question)
 
 
-async def ask(made: Made, person: str, message: str, organization: str = "acme", **more: str | None) -> Told:
+async def ask(made: Made, person: str, message: str, organization: str = "acme", **more: str | None) -> AssistantReply:
     """What the assistant answers."""
     value = (await put(made, person, message, organization, **more)).value
     assert value["__typename"] == "AssistantAnswer", value
-    return Told(made, person, organization, f"{made.filled(message)} {more}", value["message"], value["conversation"])
+    return AssistantReply(
+        made, person, organization, f"{made.filled(message)} {more}", value["message"], value["conversation"]
+    )
 
 
 async def forget(made: Made) -> None:
@@ -124,60 +126,60 @@ async def rest(made: Made) -> dict[str, Table]:
         }
 
 
-def check(told: Told) -> None:
+def check(reply: AssistantReply) -> None:
     """Raises AssertionError for an answer that nobody should ever be given."""
-    _check_written(told)
-    _check_kept(told)
-    _check_actions(told)
-    shown = told.shown
-    for secret in _secrets(told.made):
-        assert secret[-24:] not in f"{shown}\n{told.conversation}"
-    for hidden in _hidden(told):
-        assert hidden not in shown, f"{told.person} was told of {hidden}"
+    _check_written(reply)
+    _check_kept(reply)
+    _check_actions(reply)
+    shown = reply.shown
+    for secret in _secrets(reply.made):
+        assert secret[-24:] not in f"{shown}\n{reply.conversation}"
+    for hidden in _hidden(reply):
+        assert hidden not in shown, f"{reply.person} was shown {hidden}"
 
 
-def _check_written(told: Told) -> None:
+def _check_written(reply: AssistantReply) -> None:
     """CommonMark with no links but the citations, each of which opens a passage, and no image or HTML at all."""
-    tokens = _COMMONMARK.parse(told.message["text"])
+    tokens = _COMMONMARK.parse(reply.message["text"])
     inline = [child for token in tokens for child in token.children or ()]
     assert not {each.type for each in (*tokens, *inline)} & {"html_block", "html_inline", "image", "code_block"}
     links = [str(each.attrs["href"]) for each in inline if each.type == "link_open"]
-    assert links == [each["url"] for each in told.message["citations"]]
-    assert [DOCUMENTS.title(url) for url in links] == [each["title"] for each in told.message["citations"]]
-    assert " ".join(told.diagnosis["summary"].split()) in read(told.message["text"])
+    assert links == [each["url"] for each in reply.message["citations"]]
+    assert [DOCUMENTS.title(url) for url in links] == [each["title"] for each in reply.message["citations"]]
+    assert " ".join(reply.diagnosis["summary"].split()) in read(reply.message["text"])
 
 
-def _check_kept(told: Told) -> None:
+def _check_kept(reply: AssistantReply) -> None:
     """What was answered is what the conversation has, after the redacted question."""
-    question, answer = told.conversation["messages"][-2:]
+    question, answer = reply.conversation["messages"][-2:]
     assert (question["author"], answer["author"]) == ("PERSON", "ASSISTANT")
-    assert answer["text"] == told.message["text"]
-    assert answer["diagnosis"] == {key: told.diagnosis[key] for key in ("case", "summary")}
-    assert all(secret[-24:] not in question["text"] for secret in _secrets(told.made))
+    assert answer["text"] == reply.message["text"]
+    assert answer["diagnosis"] == {key: reply.diagnosis[key] for key in ("case", "summary")}
+    assert all(secret[-24:] not in question["text"] for secret in _secrets(reply.made))
 
 
-def _check_actions(told: Told) -> None:
+def _check_actions(reply: AssistantReply) -> None:
     """Only what this person can do at this moment, and at most three replies."""
-    for action in told.message["actions"]:
+    for action in reply.message["actions"]:
         match action["kind"]:
             case "DELETE_API_KEY" | "ROTATE_API_KEY" | "RENAME_API_KEY":
                 assert action["apiKey"]["viewerCanManage"], action
             case "OPEN_USAGE":
                 assert action["apiKey"] is not None
             case "CREATE_API_KEY":
-                assert _can_create(told), f"{told.person} can't create a key"
-    if not _can_create(told):
-        assert not any(_CREATES.search(step) for step in told.diagnosis["steps"])
-    replies = told.message["suggestedReplies"]
+                assert _can_create(reply), f"{reply.person} can't create a key"
+    if not _can_create(reply):
+        assert not any(_CREATES.search(step) for step in reply.diagnosis["steps"])
+    replies = reply.message["suggestedReplies"]
     assert len({each["message"] for each in replies}) == len(replies) <= 3
 
 
-def _can_create(told: Told) -> bool:
-    story = told.made.story
-    if told.organization == "globex":
-        return told.person == "eve"
-    living = sum(key.organization == "acme" and not _is_gone(told.made, key) for key in story.keys)
-    is_allowed = told.person == "ada" or (told.person == "grace" and "own" not in story.agents_deleted)
+def _can_create(reply: AssistantReply) -> bool:
+    story = reply.made.story
+    if reply.organization == "globex":
+        return reply.person == "eve"
+    living = sum(key.organization == "acme" and not _is_gone(reply.made, key) for key in story.keys)
+    is_allowed = reply.person == "ada" or (reply.person == "grace" and "own" not in story.agents_deleted)
     return is_allowed and living < story.key_limit
 
 
@@ -189,28 +191,28 @@ def _secrets(made: Made) -> list[str]:
     return [each.secret.reveal() for issued in (made.first, made.last) for each in issued.values()]
 
 
-def _may_see(told: Told, key: Key) -> bool:
-    if key.organization != told.organization:
+def _may_see(reply: AssistantReply, key: Key) -> bool:
+    if key.organization != reply.organization:
         return False
-    return told.person in ("ada", "eve") or (told.person == "grace" and key.agent in ("own", "retired"))
+    return reply.person in ("ada", "eve") or (reply.person == "grace" and key.agent in ("own", "retired"))
 
 
-def _hidden(told: Told) -> list[str]:
+def _hidden(reply: AssistantReply) -> list[str]:
     """Names, hints and ids that this person may not know, but for what they wrote themselves."""
-    made, hidden = told.made, list[str]()
-    known = {each for key in made.story.keys if _may_see(told, key) for each in key.user_agents}
+    made, hidden = reply.made, list[str]()
+    known = {each for key in made.story.keys if _may_see(reply, key) for each in key.user_agents}
     for key in made.story.keys:
-        if _may_see(told, key):
+        if _may_see(reply, key):
             continue
         record = made.last[key.name].record
         hidden += [f"“{key.name}”", f"{key.name}, kd_", external_id(Prefix.API_KEY, record.id)]
-        if record.public_id not in told.question:
+        if record.public_id not in reply.question:
             hidden += [hint_of(record), record.public_id]
         hidden += key.user_agents - known
     hidden += ["noa@", "mel@", "Noa"]
-    hidden += ["eve@", "Globex", "“Theirs”"] if told.organization == "acme" else ["ada@", "Acme", "“Crawler”"]
-    if told.person == "mel":
+    hidden += ["eve@", "Globex", "“Theirs”"] if reply.organization == "acme" else ["ada@", "Acme", "“Crawler”"]
+    if reply.person == "mel":
         hidden += ["“Crawler”", "“Retired”"]
-    if told.person in ("mel", "grace"):
+    if reply.person in ("mel", "grace"):
         hidden.append("“Biller”")
-    return [each for each in hidden if each not in told.question]
+    return [each for each in hidden if each not in reply.question]
