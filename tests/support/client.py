@@ -1,4 +1,4 @@
-"""The whole application on a database of its own, with its lifespan, and people who ask it as browsers do."""
+"""The whole application on a database of its own, with its lifespan, and people who send requests as browsers do."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -32,7 +32,7 @@ NOBODY = "nobody"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for a document."""
+    """The response to a GraphQL document."""
 
     response: httpx.Response
 
@@ -49,20 +49,20 @@ class Answer:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The fields of an answer that must be without errors."""
+        """The data of an answer that must have no errors."""
         assert self.codes == [], self.body
         data: dict[str, Any] = self.body["data"]
         return data
 
     @property
     def value(self) -> Any:
-        """The only field's value, of an answer without errors."""
+        """The value of the only field of an answer that must have no errors."""
         [value] = self.data.values()
         return value
 
     @property
     def outcome(self) -> str:
-        """What came of the only field, in a word: an error's code, a type (of InvalidInput its field, too) or null."""
+        """The outcome of the only field, in a word: an error's code, a type (InvalidInput with its field) or null."""
         if self.codes:
             assert self.response.status_code == 200, self.body
             assert list(self.body["data"].values()) == [None], self.body
@@ -76,39 +76,39 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A browser: it keeps its cookies, whoever is signed in."""
+    """A browser with its own cookies, signed in or not."""
 
     http: httpx.AsyncClient
 
     async def graphql(self, document: str, /, **variables: Any) -> Answer:
-        """Asks this document."""
+        """Sends this document."""
         body = {"query": document, "variables": variables}
         return Answer(await self.http.post("/graphql", json=body, headers={"accept": GRAPHQL}))
 
     async def sign_in(self, email: str, password: str = PASSWORD) -> Answer:
-        """As the console does."""
+        """Signs in, as the console does."""
         return await self.graphql(SIGN_IN, email=email, password=password)
 
     async def create(self, organization_id: str, name: str = "deploy", agent_id: str | None = None) -> Answer:
-        """Asks for an agent-level key of the agent, or an organization-level one."""
+        """Requests an agent-level key for the agent, or an organization-level one."""
         scope = "ORGANIZATION" if agent_id is None else "AGENT"
         wanted = {"organizationId": organization_id, "name": name, "scope": scope, "agentId": agent_id}
         return await self.graphql(CREATE, input=wanted)
 
     async def rename(self, key_id: str, name: str = "renamed") -> Answer:
-        """Asks for another name."""
+        """Requests another name for the key."""
         return await self.graphql(RENAME, input={"id": key_id, "name": name})
 
     async def rotate(self, key_id: str, overlap_seconds: int = 0) -> Answer:
-        """Asks for a new secret."""
+        """Requests a new secret for the key."""
         return await self.graphql(ROTATE, input={"id": key_id, "overlapSeconds": overlap_seconds})
 
     async def delete(self, key_id: str) -> Answer:
-        """Asks to revoke the key."""
+        """Requests the deletion of the key."""
         return await self.graphql(DELETE, input={"id": key_id})
 
     async def see(self, key_id: str) -> Answer:
-        """Asks for the key."""
+        """Reads the key."""
         return await self.graphql(SEE, id=key_id)
 
     async def list_names(self, organization_id: str, **arguments: Any) -> list[str]:
@@ -119,7 +119,7 @@ class Client:
 
 @dataclass(slots=True)
 class Site:
-    """The running application, the world in its database, and the browsers that were opened on it."""
+    """The running application, the world in its database, and the browsers that the test has opened."""
 
     app: Keydesk
     world: World
@@ -131,14 +131,14 @@ class Site:
     """Told of every answer to the browsers that are opened from now on."""
 
     async def browser(self, **headers: str) -> Client:
-        """A browser that nobody has used yet; `headers` go with every request."""
+        """A new browser; `headers` go with every request."""
         transport = httpx.ASGITransport(cast(Any, self.app))
         hooks = {"response": self.listeners}
         http = httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL, headers=headers, event_hooks=hooks)
         return Client(await self._stack.enter_async_context(http))
 
     async def person(self, name: str) -> Client:
-        """The browser in which ada, grace, mel or eve is signed in, or one where nobody is."""
+        """A browser in which ada, grace, mel or eve is signed in, or one in which nobody is."""
         if name not in self._people:
             client = self._people[name] = await self.browser()
             if name != NOBODY:
@@ -146,32 +146,32 @@ class Site:
         return self._people[name]
 
     def organization(self, name: str) -> str:
-        """The id of acme or globex as the outside sees it, or of one that never was."""
+        """The external id of acme or globex, or of an organization that does not exist."""
         row = getattr(self.world, name, None)
         return external_id(Prefix.ORGANIZATION, NEVER_WAS if row is None else row.id)
 
     def agent(self, name: str) -> str:
-        """The id of an agent of the world, or of one that never was."""
+        """The external id of an agent of the world, or of an agent that does not exist."""
         row = getattr(self.world, name, None)
         return external_id(Prefix.AGENT, NEVER_WAS if row is None else row.id)
 
     async def set_key_limit(self, key_limit: int) -> None:
-        """What the operator can do: another limit for every organization."""
+        """Sets another limit for every organization, as the operator can."""
         async with self.database.transaction() as session:
             await session.execute(update(Organization).values(key_limit=key_limit))
 
     async def verify(self, secret: str, **headers: str) -> httpx.Response:
-        """What a gateway is told of the key."""
+        """Verifies the key as a gateway does."""
         presented = {"authorization": f"Bearer {secret}", **headers}
         return await (await self.person(NOBODY)).http.get("/v1/verify", headers=presented)
 
     async def code_at_gateway(self, secret: str) -> str:
-        """What a gateway is told, in a word: `good`, or why not."""
+        """The outcome of a verification, in a word: `good`, or the code of the refusal."""
         answer = await self.verify(secret)
         return "good" if answer.status_code == 200 else str(answer.json()["code"])
 
     async def fill(self, *names: str) -> dict[str, Any]:
-        """Ada's organization-level keys of Acme with these names: what was issued, by name."""
+        """Creates organization-level keys with these names in Acme, as Ada; returns what was issued, by name."""
         ada = await self.person("ada")
         return {name: (await ada.create(self.organization("acme"), name)).value for name in names}
 
@@ -179,7 +179,7 @@ class Site:
 def application(
     database_address: str, clock: Callable[[], datetime] = utc_now, environment: Mapping[str, str] | None = None
 ) -> Keydesk:
-    """The application with these settings beside the usual ones, hashing at no cost."""
+    """The application with these settings over the usual ones, and with a cheap hasher."""
     settings = read_settings(
         {
             "KEYDESK_DATABASE_URL": database_address,
@@ -195,7 +195,7 @@ def application(
 async def open_site(
     database_address: str, clock: Callable[[], datetime], environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Site]:
-    """The world in that empty database, everybody with PASSWORD, and the application running on it."""
+    """Fills that empty database with the world, everybody with PASSWORD, and runs the application on it."""
     database = Database(database_address)
     world = await make_world(database, password_hash=CHEAP.hasher().hash(PASSWORD))
     app = application(database_address, clock, environment)
@@ -207,7 +207,7 @@ async def open_site(
 
 @asynccontextmanager
 async def running(app: Keydesk) -> AsyncIterator[None]:
-    """Runs the application's lifespan around the block, as a server does: httpx's transport leaves that out."""
+    """Runs the application's lifespan around the block, as a server does; httpx's transport does not."""
     to_app: asyncio.Queue[Any] = asyncio.Queue()
     from_app: asyncio.Queue[Any] = asyncio.Queue()
 

@@ -1,4 +1,4 @@
-"""Runs the command within a test: what it printed where, with which exit status, and what it left in the database."""
+"""Runs the `keydesk` command inside a test, and returns its output, its exit status and the events that it stored."""
 
 import asyncio
 import io
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Run:
-    """What a command left behind."""
+    """Output and exit status of a command."""
 
     status: int
     out: str
@@ -42,7 +42,7 @@ InDatabase = Callable[[Callable[[Database], Awaitable[Any]]], Any]
 def keydesk_on(
     database_address: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Keydesk:
-    """Runs the command in this process and that folder, on that database; its input is `stdin`."""
+    """Runs the command in this process, in that folder, on that database, with `stdin` as its input."""
     for name in [name for name in os.environ if name.startswith("KEYDESK_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("KEYDESK_DATABASE_URL", database_address)
@@ -63,7 +63,7 @@ def keydesk_on(
 
 
 def in_database_of(database_address: str) -> InDatabase:
-    """Runs something on that database, from a test that is no coroutine."""
+    """Runs a coroutine function on that database, from a test that is not a coroutine."""
 
     def run(operation: Callable[[Database], Awaitable[Result]]) -> Result:
         async def operate() -> Result:
@@ -91,6 +91,6 @@ def events_of(in_database: InDatabase, action: str) -> list[str]:
 
 
 def finding(run: Run, check: str) -> tuple[bool, str]:
-    """Whether a check of `keydesk doctor --json` found its thing well, and what it said."""
+    """Whether a check of `keydesk doctor --json` passed, and its message."""
     [found] = [each for each in run.value if each["check"] == check]
     return found["ok"], found["detail"]

@@ -1,4 +1,4 @@
-"""Parameters of tests that need each value, and not each combination of values."""
+"""Combines test parameters when each value is needed, but not each combination of values."""
 
 from collections.abc import Iterable, Sequence
 from itertools import cycle
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def in_turn(rows: Iterable[Any], *others: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Each row with one value of each of the others, which take turns. No others may be longer than the rows."""
+    """Each row with one value of each of `others`, in rotation. None of `others` may be longer than the rows."""
     rows = list(rows)
     assert all(len(values) <= len(rows) for values in others)
     return [

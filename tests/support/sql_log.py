@@ -1,4 +1,4 @@
-"""The SQL statements that an application issues while a test asks it something."""
+"""The SQL statements that an application executes during a test."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from tests.support.client import Site
 @contextmanager
 def counted(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """
-    The SQL statements that the application issues for the block, by its engine and by its reader.
+    Collects the SQL statements that the block executes, by the engine and by the reader.
 
-    What else it does at the same time, such as its upkeep, does in tasks that were there before.
+    Statements of tasks that existed before the block, such as retention, are left out.
     """
     others = asyncio.all_tasks() - {asyncio.current_task()}
     statements: list[str] = []

@@ -1,4 +1,4 @@
-"""Owns organizations of a test's own, in a database that others use too, and the state of one's slots."""
+"""Creates organizations in a database that other tests use, too, and reads the state of their slots."""
 
 import json
 from collections.abc import Sequence
@@ -61,12 +61,12 @@ class Tenant:
 
     @property
     def id(self) -> str:
-        """The organization's id as the outside sees it."""
+        """The organization's external id."""
         return external_id(Prefix.ORGANIZATION, self.organization_id)
 
 
 async def make_tenant(database: Database, *, key_limit: int = 10, agents: int = 0) -> Tenant:
-    """As the operator makes one; its admin's session is put in without a sign-in, which other tests try."""
+    """Creates the organization as the operator does; its admin's session is inserted without a sign-in."""
     now = datetime.now(UTC)
     token, digest = new_token()
     async with database.transaction() as session:
@@ -90,7 +90,7 @@ async def make_tenant(database: Database, *, key_limit: int = 10, agents: int = 
 
 
 async def create_as_operator(services: KeyServices, tenant: Tenant, agent_id: UUID | None = None) -> Issued:
-    """A new key, made in this process: quicker than by a server that is busy."""
+    """A new key, created in this process: faster than on a busy server."""
     return await create_api_key(
         services,
         OPERATOR,
@@ -102,44 +102,44 @@ async def create_as_operator(services: KeyServices, tenant: Tenant, agent_id: UU
 
 
 class MutationResult(NamedTuple):
-    """What a mutation returned, and the answer that it came in."""
+    """The result of a mutation, and the answer that it came in."""
 
     value: dict[str, Any]
     answer: Answer
 
     @property
     def outcome(self) -> str:
-        """The name of its type."""
+        """The name of the result's type."""
         name: str = self.value["__typename"]
         return name
 
     @property
     def secret(self) -> str:
-        """Of a key just issued."""
+        """The secret of a new key."""
         secret: str = self.value["secret"]
         return secret
 
     @property
     def key_id(self) -> str:
-        """Of a key just issued."""
+        """The id of a new key."""
         key_id: str = self.value["apiKey"]["id"]
         return key_id
 
     @property
     def previous_works_until(self) -> datetime:
-        """Of a key just rotated with an overlap: when that ends, by the database's clock."""
+        """When the overlap of a rotated key ends, by the database's clock."""
         return datetime.fromisoformat(self.value["apiKey"]["previousSecretWorksUntil"])
 
 
 class Console:
-    """A tenant's admin at one connection."""
+    """A tenant's admin on one connection."""
 
     def __init__(self, tenant: Tenant, connection: Connection) -> None:
         self.tenant = tenant
         self._connection = connection
 
     async def ask(self, document: str, **variables: Any) -> tuple[dict[str, Any], Answer]:
-        """The data of an answer that must be without errors."""
+        """The data of an answer that must have no errors."""
         headers = {"Content-Type": "application/json", "Cookie": f"keydesk_session={self.tenant.session_token}"}
         body = json.dumps({"query": document, "variables": variables}).encode()
         answer = await self._connection.ask(request_bytes("POST", "/graphql", headers, body))
@@ -149,25 +149,25 @@ class Console:
         return read["data"], answer
 
     async def create(self, name: str = "deploy", *, agent_id: UUID | None = None) -> MutationResult:
-        """Asks for an organization-level key, or for one of the agent."""
+        """Requests an organization-level key, or one for the agent."""
         wanted = {"organizationId": self.tenant.id, "name": name, "scope": "ORGANIZATION"}
         if agent_id is not None:
             wanted |= {"scope": "AGENT", "agentId": external_id(Prefix.AGENT, agent_id)}
         return await self._tell(CREATE, wanted)
 
     async def create_many(self, count: int) -> list[MutationResult]:
-        """As many creations in one document, under aliases."""
+        """Requests this many keys in one document, under aliases."""
         fields = " ".join(f"n{number}: createApiKey(input: $input) {{ {CREATE_FIELD} }}" for number in range(count))
         wanted = {"organizationId": self.tenant.id, "name": "aliased", "scope": "ORGANIZATION"}
         data, answer = await self.ask(f"mutation ($input: CreateApiKeyInput!) {{ {fields} }}", input=wanted)
         return [MutationResult(value, answer) for value in data.values()]
 
     async def rotate(self, key_id: str, *, overlap_seconds: int = 0) -> MutationResult:
-        """Asks for a new secret."""
+        """Requests a new secret."""
         return await self._tell(ROTATE, {"id": key_id, "overlapSeconds": overlap_seconds})
 
     async def delete(self, key_id: str) -> MutationResult:
-        """Asks to revoke the key."""
+        """Requests the deletion of the key."""
         return await self._tell(DELETE, {"id": key_id})
 
     async def _tell(self, document: str, wanted: dict[str, Any]) -> MutationResult:
@@ -176,7 +176,7 @@ class Console:
 
 
 class Slots(NamedTuple):
-    """An organization's slots as the database has them at one moment."""
+    """An organization's slots in the database at one moment."""
 
     counted: int
     """What the organization's row says."""
@@ -188,7 +188,7 @@ class Slots(NamedTuple):
 
     @property
     def is_sound(self) -> bool:
-        """Whether the count is right, every living key can be verified, and there are no more than the limit."""
+        """Whether the count is right, every active key can be verified, and the limit is kept."""
         return self.counted == self.alive == self.hashed <= self.key_limit
 
 
@@ -204,7 +204,7 @@ _SLOTS = text(
 
 
 async def slots(database: Database, tenant: Tenant) -> Slots:
-    """In one statement, which sees one moment."""
+    """Reads the slots in one statement, so that all numbers are of one moment."""
     organization_id = tenant.organization_id
     wanted = organization_id.hex if database.sqlite_path is not None else organization_id
     async with database.reading() as session:

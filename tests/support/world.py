@@ -1,4 +1,4 @@
-"""Two organizations with people of every role, for tests that need somebody to ask and somebody else to leave alone."""
+"""Two organizations with people of every role."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ class World:
         self.people = {"ada": self.ada, "grace": self.grace, "mel": self.mel, "eve": self.eve}
 
     def actor(self, name: str) -> Actor:
-        """What the person is, as a sign-in would find it."""
+        """The actor with the roles that a sign-in would find for the person."""
         administered = frozenset({self.own.id, self.retired.id})
         roles: dict[str, dict[UUID, RoleGrant]] = {
             "ada": {self.acme.id: RoleGrant(Role.ORGANIZATION_ADMIN)},
@@ -50,7 +50,7 @@ class World:
 
 
 async def make_world(database: Database, *, password_hash: str | None = None) -> World:
-    """Fills a fresh database; `password_hash` is everybody's."""
+    """Fills a fresh database; `password_hash` is the stored hash of every person's password."""
     acme, globex = Organization(name="Acme", created_at=THEN), Organization(name="Globex", created_at=THEN)
     people = {
         name: Person(email=f"{name}@example.com", name=name.title(), password_hash=password_hash, created_at=THEN)

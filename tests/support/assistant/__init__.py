@@ -1,1 +1,1 @@
-"""What tests of the assistant share: people who ask, facts, and organizations to ask about."""
+"""Helpers for the assistant's tests: people who ask, facts, and organizations to ask about."""

@@ -1,4 +1,4 @@
-"""Asking the assistant as the console does, and what must be so of every answer, whatever was asked."""
+"""Asks the assistant as the console does, and checks each answer for promises that hold for any question."""
 
 import re
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ Table = list[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class AssistantReply:
-    """An answer that came to a question, which was asked by this person of this organization."""
+    """An answer, with the question, the person who asked it and their organization."""
 
     made: Made
     person: str
@@ -59,23 +59,23 @@ class AssistantReply:
 
     @property
     def case(self) -> str:
-        """What was found."""
+        """The case of the diagnosis."""
         return str(self.diagnosis["case"])
 
     @property
     def diagnosis(self) -> dict[str, Any]:
-        """The verdict with what it rests on."""
+        """The diagnosis with its evidence."""
         diagnosis: dict[str, Any] = self.message["diagnosis"]
         return diagnosis
 
     @property
     def kinds(self) -> list[str]:
-        """The buttons, in their order."""
+        """The kinds of the buttons, in order."""
         return [each["kind"] for each in self.message["actions"]]
 
     @property
     def shown(self) -> str:
-        """Everything that a person could see of the answer."""
+        """Everything in the answer that a person can see."""
         replies = [f"{each['label']} {each['message']}" for each in self.message["suggestedReplies"]]
         evidence = [f"{each['label']}: {each['value']} {each['at']}" for each in self.diagnosis["evidence"]]
         labels = [each["label"] for each in self.message["actions"]]
@@ -93,14 +93,14 @@ def read(markdown: str) -> str:
 
 
 async def put(made: Made, person: str, message: str, organization: str = "acme", **more: str | None) -> Answer:
-    """Sends the message, filled in."""
+    """Sends the message, with its placeholders filled in."""
     client = await made.site.person(person)
     question = {"organizationId": made.site.organization(organization), "message": made.filled(message), **more}
     return await client.graphql(ASK, input=question)
 
 
 async def ask(made: Made, person: str, message: str, organization: str = "acme", **more: str | None) -> AssistantReply:
-    """What the assistant answers."""
+    """Sends the message, and returns the assistant's answer."""
     value = (await put(made, person, message, organization, **more)).value
     assert value["__typename"] == "AssistantAnswer", value
     return AssistantReply(
@@ -109,7 +109,7 @@ async def ask(made: Made, person: str, message: str, organization: str = "acme",
 
 
 async def forget(made: Made) -> None:
-    """As if nobody had asked anything."""
+    """Deletes all conversations and resets the limit on questions."""
     made.site.app._assistant.messages._window._used.clear()  # the clock stands still: a minute never ends
     async with made.site.database.transaction() as session:
         for table in OF_CONVERSATIONS:
@@ -117,7 +117,7 @@ async def forget(made: Made) -> None:
 
 
 async def rest(made: Made) -> dict[str, Table]:
-    """All rows that asking must leave alone."""
+    """All rows that a question must not change."""
     async with made.site.database.reading() as session:
         return {
             table.name: sorted((tuple(row) for row in await session.execute(table.select())), key=repr)
@@ -127,7 +127,7 @@ async def rest(made: Made) -> dict[str, Table]:
 
 
 def check(reply: AssistantReply) -> None:
-    """Raises AssertionError for an answer that nobody should ever be given."""
+    """Raises AssertionError if the answer breaks a promise that holds for every answer."""
     _check_written(reply)
     _check_kept(reply)
     _check_actions(reply)
@@ -139,7 +139,7 @@ def check(reply: AssistantReply) -> None:
 
 
 def _check_written(reply: AssistantReply) -> None:
-    """CommonMark with no links but the citations, each of which opens a passage, and no image or HTML at all."""
+    """CommonMark whose only links are the citations, each of which opens a passage; no images and no HTML."""
     tokens = _COMMONMARK.parse(reply.message["text"])
     inline = [child for token in tokens for child in token.children or ()]
     assert not {each.type for each in (*tokens, *inline)} & {"html_block", "html_inline", "image", "code_block"}
@@ -150,7 +150,7 @@ def _check_written(reply: AssistantReply) -> None:
 
 
 def _check_kept(reply: AssistantReply) -> None:
-    """What was answered is what the conversation has, after the redacted question."""
+    """The conversation has the redacted question, then the answer."""
     question, answer = reply.conversation["messages"][-2:]
     assert (question["author"], answer["author"]) == ("PERSON", "ASSISTANT")
     assert answer["text"] == reply.message["text"]
@@ -159,7 +159,7 @@ def _check_kept(reply: AssistantReply) -> None:
 
 
 def _check_actions(reply: AssistantReply) -> None:
-    """Only what this person can do at this moment, and at most three replies."""
+    """Only actions that this person can take now, and at most three replies."""
     for action in reply.message["actions"]:
         match action["kind"]:
             case "DELETE_API_KEY" | "ROTATE_API_KEY" | "RENAME_API_KEY":
@@ -198,7 +198,7 @@ def _may_see(reply: AssistantReply, key: Key) -> bool:
 
 
 def _hidden(reply: AssistantReply) -> list[str]:
-    """Names, hints and ids that this person may not know, but for what they wrote themselves."""
+    """Names, hints and ids that this person may not see, except those in their own question."""
     made, hidden = reply.made, list[str]()
     known = {each for key in made.story.keys if _may_see(reply, key) for each in key.user_agents}
     for key in made.story.keys:

@@ -1,4 +1,4 @@
-"""The assistant's GraphQL documents, and people who ask it over HTTP and over server-sent events."""
+"""The assistant's GraphQL documents, and people who use it over HTTP and over server-sent events."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +66,7 @@ mutation ($organizationId: ID!, $conversationId: ID, $note: String) {{
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who is signed in, asking in Acme unless told otherwise."""
+    """A signed-in person who asks, by default in Acme."""
 
     site: Site
     client: Client
@@ -77,17 +77,17 @@ class Person:
         return {"organizationId": self.site.organization(organization), "message": message, **more}
 
     async def ask(self, message: str = "Why do I get a 401?", **more: Any) -> Any:
-        """The answer, or why there is none: `askAssistant`."""
+        """The result of `askAssistant`: the answer, or why there is none."""
         return await self.client.graphql(ASK, input=self.asking(message, **more))
 
     async def told(self, message: str = "Why do I get a 401?", **more: Any) -> dict[str, Any]:
-        """The message that answers it."""
+        """The message that answers the question."""
         answer: dict[str, Any] = (await self.ask(message, **more)).value
         assert answer["__typename"] == "AssistantAnswer", answer
         return answer
 
     def listen(self, message: str = "Why do I get a 401?", **more: Any) -> Listener:
-        """A stream of the answer: `assistantAnswer`."""
+        """Opens a stream with `assistantAnswer`."""
         cookies = "; ".join(f"{name}={value}" for name, value in self.client.http.cookies.items())
         variables = {"input": self.asking(message, **more)}
         return Listener(self.site.app, LISTEN, headers=[(b"cookie", cookies.encode())], variables=variables)
@@ -105,7 +105,7 @@ async def person(site: Site, name: str) -> Person:
 
 
 def events_told(events: list[Event]) -> list[dict[str, Any]]:
-    """What the events of a stream have for `assistantAnswer`, which ended as it should and without errors."""
+    """The `assistantAnswer` data of a stream's events; the stream must be complete and without errors."""
     assert events[-1] == COMPLETE
     assert all(event.name == "next" and event.codes == [] for event in events[:-1]), events
     return [event.data["data"]["assistantAnswer"] for event in events[:-1]]

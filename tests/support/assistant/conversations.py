@@ -1,4 +1,4 @@
-"""Conversations with the assistant, as the database has them."""
+"""Rows of conversations with the assistant."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 async def begun(
     database: Database, organization: Organization, person: Person, title: str = "Why 401?", *, at: datetime = NOON
 ) -> ConversationRecord:
-    """A new conversation of the person's."""
+    """A new conversation of the person."""
     async with database.transaction() as session:
         return await begin_conversation(
             session, organization_id=organization.id, person_id=person.id, title=title, at=at
@@ -24,7 +24,7 @@ async def begun(
 async def asked(
     database: Database, conversation: ConversationRecord, text: str = "Why 401?", *, at: datetime = NOON, **more: Any
 ) -> MessageRecord:
-    """A question in it."""
+    """A question in the conversation."""
     async with database.transaction() as session:
         return await keep_question(
             session, conversation_id=conversation.id, person_id=conversation.person_id, text=text, at=at, **more
@@ -34,7 +34,7 @@ async def asked(
 async def answered(
     database: Database, question: MessageRecord, text: str = "It was deleted.", *, at: datetime = NOON, **more: Any
 ) -> MessageRecord:
-    """The question's answer."""
+    """The answer to the question."""
     async with database.transaction() as session:
         return await keep_answer(
             session,

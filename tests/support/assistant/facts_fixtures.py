@@ -1,4 +1,4 @@
-"""Facts for tests of the assistant's pure parts, as they would be gathered for somebody."""
+"""Facts for tests of the assistant's pure parts, as gathered for a person."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ CRAWLER = NamedAgent(UUID("01a00000-0000-7000-8000-00000000000c"), "Crawler", No
 
 
 def key_record(name: str, **columns: Any) -> ApiKeyRecord:
-    """A living organization-level key of Ada's that was made ten days ago, unless it is said otherwise."""
+    """An active organization-level key that Ada created ten days ago, unless `columns` differ."""
     values: dict[str, Any] = {
         "id": uuid4(),
         "organization_id": ACME,
@@ -50,7 +50,7 @@ def tombstone(name: str, **columns: Any) -> ApiKeyRecord:
 
 
 def key_facts(record: ApiKeyRecord, *reasons: RefusedReason, passed: int = 0, **more: Any) -> KeyFacts:
-    """What an admin knows of it: seven requests refused for each of these reasons, the last three minutes ago."""
+    """An admin's facts of the key: seven refused requests for each of these reasons, the newest three minutes ago."""
     newest = tuple(
         RefusalFacts(f"req_{number}", reason, NOON - timedelta(minutes=3 + number), "203.0.113.9", "curl/8")
         for number, reason in enumerate(reasons)
@@ -61,7 +61,7 @@ def key_facts(record: ApiKeyRecord, *reasons: RefusedReason, passed: int = 0, **
 
 
 def facts(*keys: KeyFacts, role: Role = Role.ORGANIZATION_ADMIN, limit: int = 10, **more: Any) -> Facts:
-    """Of Ada, the admin, or of Grace with a lesser role; what `more` says stands instead of what would be there."""
+    """Facts gathered for Ada, an admin, or for Grace in a lesser role; `more` replaces the defaults."""
     living = [each for each in keys if each.record.deleted_at is None]
     agents: Sequence[NamedAgent] = () if role is Role.MEMBER else (CRAWLER,)
     viewer = ADA if role is Role.ORGANIZATION_ADMIN else GRACE

@@ -1,4 +1,4 @@
-"""The assistant on a test's own database, asked as the schema asks it."""
+"""The assistant on a test's own database, called as the schema calls it."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -35,7 +35,7 @@ WHY = "Why do I get a 401?"
 
 @dataclass(frozen=True, slots=True)
 class StreamedAnswer:
-    """An answer: its chunks, and as it is kept."""
+    """An answer: its chunks, and the stored messages."""
 
     chunks: list[str]
     given: Given
@@ -43,14 +43,14 @@ class StreamedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Helpdesk:
-    """The assistant, and who may ask it in Acme or where they are."""
+    """The assistant, and the people who may ask it, in Acme or in another organization."""
 
     assistant: Assistant
     database: Database
     world: World
 
     async def asker(self, name: str, organization: str = "acme") -> Asker:
-        """Ada, Grace, Mel or Eve, with what they are at this moment."""
+        """Ada, Grace, Mel or Eve, with their current roles."""
         async with self.database.reading() as session:
             memberships = await memberships_of(session, self.world.people[name].id)
         where = getattr(self.world, organization).id
@@ -59,7 +59,7 @@ class Helpdesk:
     async def ask(
         self, message: str = WHY, *, name: str = "ada", organization: str = "acme", **more: Any
     ) -> StreamedAnswer:
-        """The whole answer."""
+        """Asks, and waits for the whole answer."""
         asker = await self.asker(name, organization)
         chunks: list[str] = []
         async with aclosing(ask(self.assistant, asker, AskRequest(message, **more))) as events:
@@ -71,18 +71,18 @@ class Helpdesk:
         return StreamedAnswer(chunks, given)
 
     async def messages(self) -> list[Message]:
-        """All that are kept, in their order."""
+        """All stored messages, in order."""
         async with self.database.reading() as session:
             return list((await session.execute(select(Message).order_by(col(Message.id)))).scalars())
 
     async def questions(self) -> list[str]:
-        """What people asked."""
+        """The messages of people."""
         return [message.text for message in await self.messages() if message.author == Author.PERSON]
 
 
 @asynccontextmanager
 async def running_assistant(database: Database, world: World, clock: Clock) -> AsyncIterator[Helpdesk]:
-    """The assistant as one process has it, without patience for requests that are not written down yet."""
+    """The assistant of one process; it does not wait for requests that are not written yet."""
     verifiers, reader, keys = Verifiers(database), Reader(database), key_reader(database)
     await keys.start()
     async with stores(database) as [store]:
@@ -95,12 +95,12 @@ async def running_assistant(database: Database, world: World, clock: Clock) -> A
 
 
 async def answering(database: Database) -> int:
-    """Questions that are being answered."""
+    """The number of questions that are being answered."""
     async with database.reading() as session:
         return (await session.execute(select(func.count()).select_from(Answering))).scalar_one()
 
 
 async def time_is_up(database: Database) -> None:
-    """As if the time that answers have had passed, for all that are being answered."""
+    """Ends the lease of every question that is being answered, as if its time had passed."""
     async with database.transaction() as session:
         await session.execute(update(Answering).values(until=await database_now(session)))

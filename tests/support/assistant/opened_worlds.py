@@ -1,4 +1,4 @@
-"""The worlds of the assistant's tests while they are asked: each comes true once in a module, and is used for all."""
+"""The worlds of the assistant's tests while questions are asked: each is created once for each module."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -18,7 +18,7 @@ FIRST_DATABASE = 80
 
 
 class World(NamedTuple):
-    """A story that came true, the rows as they were then, and the replies of which is known where they lead."""
+    """A story whose rows exist, a copy of those rows, and the replies that were already followed."""
 
     made: Made
     before: dict[str, Table]
@@ -26,35 +26,35 @@ class World(NamedTuple):
 
 
 class Worlds:
-    """The stories that have come true so far: each once, for all that is asked in it."""
+    """The stories that were created so far, each once for all its questions."""
 
     def __init__(self, databases: Databases, stack: AsyncExitStack) -> None:
         self._databases, self._stack = databases, stack
         self._made: dict[str, World] = {}
 
     async def of(self, name: str) -> World:
-        """The world of this name, in which nobody has asked anything."""
+        """The world of this name, without any conversation."""
         if name not in self._made:
             clock = Clock()
             address = self._databases.fresh(FIRST_DATABASE + len(self._made))
             site = await self._stack.enter_async_context(open_site(address, clock))
-            # What is not there is not waited for: a test of its own does.
+            # Don't wait for requests that are not there; another test covers the waiting.
             object.__setattr__(site.app._assistant.knowledge, "wait_seconds", 0.0)
             made = await come_true(site, clock, STORIES[name])
-            # The server's own upkeep makes days of old hours at some moment: so it is done before rows are compared.
+            # The server's own retention merges old hours into days at some moment: do so before rows are compared.
             await _tidied(site.database, clock)
             self._made[name] = World(made, await rest(made), set())
         await forget(self._made[name].made)
         return self._made[name]
 
     async def check_unchanged(self) -> None:
-        """Raises AssertionError where asking has changed anything but what is kept of conversations."""
+        """Raises AssertionError if a question has changed any rows but those of conversations."""
         for world in self._made.values():
             assert await rest(world.made) == world.before
 
 
 async def _tidied(database: Database, clock: Clock) -> None:
-    """Once: the server may be at it."""
+    """Runs retention once; tries again while the server is running it."""
     for _ in range(1000):
         if await tidy(database, now=clock.now, audit_days=AUDIT_DAYS):
             return

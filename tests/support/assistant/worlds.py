@@ -1,7 +1,7 @@
 """
-Worlds for the assistant, read from data: keys that were created, rotated and deleted, and what became of calls.
+Worlds for the assistant, read from data: keys that were created, rotated and deleted, and the outcomes of calls.
 
-Keys are made by the operations themselves, in the order in which it happened; what the ledger wrote since are rows.
+The operations themselves make the keys, in chronological order; usage since then is inserted as rows.
 """
 
 import re
@@ -37,7 +37,7 @@ _PLACE = re.compile(r"«(?:(secret|old secret|hint|id) of|request) ([^»]+)»")
 
 
 class Ago(msgspec.Struct, forbid_unknown_fields=True):
-    """How long ago something happened, and whose doing it was."""
+    """How long ago something happened, and who did it."""
 
     days: float = 0
     hours: float = 0
@@ -45,12 +45,12 @@ class Ago(msgspec.Struct, forbid_unknown_fields=True):
     by: str = "ada"
 
     def before(self, now: datetime) -> datetime:
-        """That moment."""
+        """The instant this long before `now`."""
         return now - timedelta(days=self.days, hours=self.hours, minutes=self.minutes)
 
 
 class Refusals(msgspec.Struct, forbid_unknown_fields=True):
-    """So many refused requests of a key in one hour; `request` is what asks call the last of them."""
+    """Refused requests of a key in one hour; questions refer to the last one by `request`."""
 
     reason: RefusedReason
     count: int
@@ -62,7 +62,7 @@ class Refusals(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Calls(msgspec.Struct, forbid_unknown_fields=True):
-    """Requests from one caller that passed, and when the last did."""
+    """Requests from one caller that passed, and when the last one did."""
 
     count: int
     minutes: float
@@ -71,7 +71,7 @@ class Calls(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Key(msgspec.Struct, forbid_unknown_fields=True):
-    """A key's life. `agent` is one of the world's."""
+    """A key's history. `agent` is one of the world's agents."""
 
     name: str
     agent: str | None = None
@@ -88,12 +88,12 @@ class Key(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def user_agents(self) -> set[str]:
-        """What it was called with."""
+        """The user agents of the key's calls."""
         return {each.user_agent for each in self.calls} | {each.user_agent for each in self.refusals}
 
 
 class NoKey(msgspec.Struct, forbid_unknown_fields=True):
-    """A refused request that carried no genuine key."""
+    """A refused request without a genuine key."""
 
     request: str
     reason: RefusedReason
@@ -102,10 +102,10 @@ class NoKey(msgspec.Struct, forbid_unknown_fields=True):
 
 class Ask(msgspec.Struct, forbid_unknown_fields=True):
     """
-    What these people write, each of the messages for itself, and what has to come of it.
+    Messages of these people, each sent separately, and the expected answer.
 
-    `after` was said before it in the same conversation. `evidence` is part of what stands behind these labels;
-    `says` and `never` are looked for in the whole answer; `actions` are all the buttons there are.
+    `after` is sent before each, in the same conversation. `evidence` has parts of the values behind these labels;
+    `says` and `never` are searched in the whole answer; `actions` are all the buttons.
     """
 
     people: list[str]
@@ -124,7 +124,7 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Story(msgspec.Struct, forbid_unknown_fields=True):
-    """A world as it is written down, and what is asked in it."""
+    """A world as described in its file, and the questions about it."""
 
     about: str
     key_limit: int = 10
@@ -136,7 +136,7 @@ class Story(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(slots=True)
 class Made:
-    """A story that has come true, with what was issued in it by the key's name."""
+    """A story whose rows exist, with the issued keys by name."""
 
     site: Site
     clock: Clock
@@ -146,7 +146,7 @@ class Made:
     requests: dict[str, UUID] = field(default_factory=dict)
 
     def filled(self, text: str) -> str:
-        """The text with secrets, hints and ids in their places."""
+        """The text with secrets, hints and ids filled in."""
         return _PLACE.sub(lambda match: self._value(match[1], match[2]), text)
 
     def _value(self, what: str | None, name: str) -> str:
@@ -164,12 +164,12 @@ class Made:
 
 
 def read_story(name: str) -> Story:
-    """The story in the file of this name; what is misspelt in it is refused."""
+    """Reads the story in the file of this name; unknown fields are errors."""
     return msgspec.toml.decode((FOLDER / f"{name}.toml").read_text(), type=Story)
 
 
 async def come_true(site: Site, clock: Clock, story: Story) -> Made:
-    """Makes the story's world of a fresh one, and leaves the clock where it was."""
+    """Creates the story's rows in a fresh world, and leaves the clock where it was."""
     made, now = Made(site, clock, story), clock.now
     async with site.database.transaction() as session:
         session.add(Person(email="noa@example.com", name="Noa", password_hash=await _password(site), created_at=THEN))
@@ -247,7 +247,7 @@ def _end_of_agent(made: Made, name: str, ago: Ago, now: datetime) -> Happening:
 
 
 def _rows(made: Made, key: Key, now: datetime) -> list[SQLModel]:
-    """What the ledger has of the key: hours, callers, the month and refused requests."""
+    """The rows that the usage recorder would have written: hours, callers, the month and refused requests."""
     key_id = made.last[key.name].record.id
     hours: dict[datetime, dict[str, int]] = {}
     rows: list[SQLModel] = []
@@ -272,5 +272,5 @@ def _rows(made: Made, key: Key, now: datetime) -> list[SQLModel]:
 
 
 async def _password(site: Site) -> str | None:
-    """Everybody's."""
+    """The password of every person."""
     return site.world.ada.password_hash

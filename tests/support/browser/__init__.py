@@ -1,1 +1,1 @@
-"""What tests in a browser share: the browser itself, the demo that it shows, and the network between them."""
+"""Helpers for browser tests: the browser, the demo that it shows, and the network between them."""

@@ -1,6 +1,6 @@
 """
-Owns the browser that tests drive, and what no page may do in it: whatever a screen shows, its console stays silent, its
-policy holds, and it asks nobody but its own server.
+Runs the browser for tests, and checks every page: nothing on its console, no violation of its content security
+policy, and no request to another server.
 """
 
 import os
@@ -36,18 +36,18 @@ NEXT_FRAME = "() => new Promise((seen) => requestAnimationFrame(() => requestAni
 
 
 def chromium() -> str | None:
-    """The system's browser: Playwright's own is a download that does not work everywhere."""
+    """The system's Chromium; Playwright's own is a download that does not work everywhere."""
     return next((found for name in NAMES if (found := shutil.which(name)) is not None), None)
 
 
 def launched(playwright: Playwright) -> Browser:
-    """A browser without a window."""
+    """A headless browser."""
     return playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
 
 
 @dataclass(eq=False)
 class Tab:
-    """A page that is watched."""
+    """A page whose console, policy violations and requests are recorded."""
 
     page: Page
     address: str
@@ -65,27 +65,27 @@ class Tab:
         self.page.context.on("request", self._asked)
 
     def open(self, path: str) -> None:
-        """Goes to an address of the server's, and waits until its first requests are answered."""
+        """Opens a path of the server, and waits until its first requests are answered."""
         self.page.goto(self.address + path, wait_until="networkidle")
 
     def path(self) -> str:
-        """Where it is, with the query."""
+        """The current path, with the query."""
         parts = urlsplit(self.page.url)
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
     def unexpected(self) -> list[str]:
-        """What no test asked for."""
+        """Everything that the page did and no test expects."""
         return [each for each in self.troubles if not any(re.search(pattern, each) for pattern in self.expected)]
 
     def shoot(self, name: str) -> None:
-        """Leaves a picture where KEYDESK_SCREENSHOTS says."""
+        """Saves a screenshot in the folder that KEYDESK_SCREENSHOTS names, if any."""
         folder = os.environ.get("KEYDESK_SCREENSHOTS")
         if folder:
             self.page.screenshot(path=Path(folder) / f"{name}.png")
 
     def violations(self, *left_out: str) -> list[str]:
-        """What axe finds that keeps people out, as far as it is serious; selectors are left out."""
-        # By way of the debugger, which the page's policy does not concern.
+        """The serious accessibility violations that axe finds; the listed selectors are excluded."""
+        # Through the debugger, which is exempt from the page's content security policy.
         self.page.evaluate(AXE.read_text(encoding="utf-8") + "\n;0")
         context = {"include": [["html"]], "exclude": [[each] for each in left_out]}
         found: dict[str, Any] = self.page.evaluate(
@@ -99,7 +99,7 @@ class Tab:
         ]
 
     def violations_everywhere(self, name: str) -> list[str]:
-        """What axe finds in both color schemes, wide and narrow, and where the page is wider than the window."""
+        """Violations in both color schemes, wide and narrow, and screens on which the page is wider than the window."""
         found = []
         for size in (WIDE, NARROW):
             self.page.set_viewport_size({"width": size[0], "height": size[1]})
@@ -133,7 +133,7 @@ def opened(
     size: tuple[int, int] = WIDE,
     permissions: Sequence[str] = (),
 ) -> Iterator[Tab]:
-    """A tab in a browser of its own, in which nobody is signed in; fails at its end if the page did what it may not."""
+    """A tab in a browser of its own, with nobody signed in; fails at the end if the page did anything unexpected."""
     context = browser.new_context(
         color_scheme=scheme,
         viewport={"width": size[0], "height": size[1]},
@@ -151,7 +151,7 @@ def opened(
 
 
 def sign_in(context: BrowserContext, address: str, email: str, password: str) -> None:
-    """Gives the browser a session without the form, for tests that are about something else."""
+    """Gives the browser a session without the form, for tests that are not about signing in."""
     document = """mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }"""
     variables = {"input": {"email": email, "password": password}}
     answer = context.request.post(

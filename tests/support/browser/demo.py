@@ -1,4 +1,4 @@
-"""Owns the demo as browsers see it in tests: served by the real command, on a database of its own."""
+"""Serves the demo for browser tests, by the real command, on a database of its own."""
 
 import json
 import os
@@ -29,7 +29,7 @@ DELETE = "mutation ($input: DeleteApiKeyInput!) { deleteApiKey(input: $input) { 
 
 @dataclass(frozen=True, eq=False)
 class DemoServer:
-    """The demo, served."""
+    """The demo, served on loopback."""
 
     folder: Path
     """Where its database is."""
@@ -43,15 +43,15 @@ class DemoServer:
 
     @property
     def home(self) -> str:
-        """The path of its organization's pages."""
+        """The path of the organization's pages."""
         return f"/organizations/{self.told['organization']['id']}"
 
     def person(self, role: str) -> dict[str, str]:
-        """Somebody of this role: e-mail address, password, name."""
+        """A person of this role: e-mail address, password, name."""
         return next(each for each in self.told["signIns"] if each["role"] == role)
 
     def keydesk(self, *arguments: str) -> Any:
-        """What the operator's command on its database printed."""
+        """The output of a `keydesk` command on the demo's database."""
         command = [sys.executable, *COMMAND, *arguments, "--json"]
         run = subprocess.run(
             command, cwd=self.folder, env=_environment(), capture_output=True, text=True, timeout=GIVE_UP_SECONDS
@@ -68,7 +68,7 @@ class DemoServer:
         return client
 
     def graphql(self, document: str, **variables: Any) -> dict[str, Any]:
-        """Data that an organization admin gets, in a session that no browser shares."""
+        """Runs a GraphQL document as an organization admin, in a session that no browser shares."""
         answer = self._admin.post("/graphql", json={"query": document, "variables": variables}).json()
         assert "errors" not in answer, answer
         return dict(answer["data"])
@@ -84,14 +84,14 @@ class DemoServer:
             self._admin.close()
 
     def verified(self, secret: str, agent_id: str | None = None) -> str:
-        """What a gateway is told of the key, in a word: `good`, or why not."""
+        """The outcome of a verification, in a word: `good`, or the code of the refusal."""
         headers = {"authorization": f"Bearer {secret}", **({} if agent_id is None else {"x-agent-id": agent_id})}
         answer = httpx.get(f"{self.address}/v1/verify", headers=headers)
         return "good" if answer.status_code == 200 else str(answer.json()["code"])
 
 
 def put_keys_back(server: DemoServer, wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Deletes keys that are not as they were and creates missing ones; returns the keys that there are now."""
+    """Deletes keys that have changed and creates missing ones; returns the current keys."""
     now = server.api_keys()
     for each in now:
         if each not in wanted:
@@ -116,7 +116,7 @@ def _environment() -> dict[str, str]:
 
 @contextmanager
 def served(folder: Path) -> Iterator[DemoServer]:
-    """The demo on the database in that folder, which it makes where there is none."""
+    """Serves the demo on the database in that folder, and creates the database if it is missing."""
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, *COMMAND, "demo", "--port", "0", "--json"],
@@ -132,7 +132,7 @@ def served(folder: Path) -> Iterator[DemoServer]:
         line = process.stdout.readline()
         assert line, (folder / "log").read_text()
         server = DemoServer(folder, json.loads(line))
-        # Its port takes connections before it answers them.
+        # The port accepts connections before the server answers them.
         httpx.get(f"{server.address}/readyz", timeout=GIVE_UP_SECONDS).raise_for_status()
         yield server
         server.close()

@@ -1,4 +1,4 @@
-"""What tests in a browser may ask for: the browser, a server of the demo on a database of its own, and tabs."""
+"""Fixtures for browser tests: the browser, a demo server on a database of its own, and tabs."""
 
 import os
 import shutil
@@ -18,9 +18,9 @@ from tests.support.browser.demo import DemoServer, OpenTab, put_keys_back, serve
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """
-    The system's Chromium; where there is none, or no console was built, the test is skipped, but not in CI.
+    The system's Chromium. Without it, or without a built console, the test is skipped; in CI it fails.
 
-    For a module's tests and no longer: while Playwright runs, no other event loop can.
+    It lives only as long as a module's tests: while Playwright runs, no other event loop can.
     """
     missing = "no Chromium was found" if chromium() is None else "the console was not built (make console)"
     if chromium() is None or read_console(BUILT) is None:
@@ -45,7 +45,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def looked_at(browser: Browser, demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
-    """A demo for tests that only look."""
+    """A demo for tests that change nothing."""
     folder = tmp_path_factory.mktemp("looked-at") / "demo"
     shutil.copytree(demo_folder, folder)
     with served(folder) as server:
@@ -54,7 +54,7 @@ def looked_at(browser: Browser, demo_folder: Path, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def demo(browser: Browser, demo_folder: Path, tmp_path: Path) -> Iterator[DemoServer]:
-    """A demo of the test's own, which it may change."""
+    """A demo that only this test uses, and may change."""
     shutil.copytree(demo_folder, tmp_path / "demo")
     with served(tmp_path / "demo") as server:
         yield server
@@ -62,16 +62,16 @@ def demo(browser: Browser, demo_folder: Path, tmp_path: Path) -> Iterator[DemoSe
 
 @pytest.fixture(scope="module")
 def keys_in_order(looked_at: DemoServer) -> list[list[dict[str, Any]]]:
-    """The keys that shared_demo finds before each test."""
+    """The keys that shared_demo restores before each test."""
     return [looked_at.api_keys()]
 
 
 @pytest.fixture
 def shared_demo(looked_at: DemoServer, keys_in_order: list[list[dict[str, Any]]]) -> DemoServer:
     """
-    A module's demo, with its keys put back before each test: a server of its own costs a test several seconds.
+    A module's demo, with its keys restored before each test: starting a server takes several seconds.
 
-    Each person's password and the audit log stay as earlier tests left them.
+    Passwords and the audit log stay as earlier tests left them.
     """
     keys_in_order[0] = put_keys_back(looked_at, keys_in_order[0])
     return looked_at
@@ -80,9 +80,9 @@ def shared_demo(looked_at: DemoServer, keys_in_order: list[list[dict[str, Any]]]
 @pytest.fixture
 def open_tab(browser: Browser) -> Iterator[OpenTab]:
     """
-    Opens a tab on a server, in which somebody of a role is signed in, or nobody.
+    Opens a tab on a server, in which a person of a role is signed in, or nobody.
 
-    At the end of the test, each of them must have kept to what a page may do.
+    The test fails at its end if one of its pages did anything unexpected.
     """
     with ExitStack() as stack:
 

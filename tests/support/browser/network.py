@@ -1,4 +1,4 @@
-"""Holds back, cuts off or answers for a GraphQL operation between a browser and the server."""
+"""Delays, fails or replaces the answers to a GraphQL operation between a browser and the server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class HeldBack:
     is_open: bool = False
 
     def __call__(self, route: Route) -> None:
-        """Keeps a request."""
+        """Holds a request."""
         self.seen += 1
         if self.is_open:
             route.continue_()
@@ -29,7 +29,7 @@ class HeldBack:
             self.routes.append(route)
 
     def wait(self) -> None:
-        """Until a request is there."""
+        """Waits until a request is held."""
         for _ in range(1500):
             if self.routes:
                 return
@@ -37,14 +37,14 @@ class HeldBack:
         raise AssertionError("nothing was sent")
 
     def let_go(self) -> None:
-        """Sends what was kept, and what comes from now on."""
+        """Sends the held requests, and lets later ones through at once."""
         self.is_open = True
         while self.routes:
             self.routes.pop(0).continue_()
 
 
 def on(page: Page, operation: str, act: Callable[[Route], None]) -> None:
-    """Does something to the requests of one operation, and lets the others through."""
+    """Handles the requests of one operation with `act`, and lets the others through."""
 
     def handle(route: Route) -> None:
         if (route.request.post_data_json or {}).get("operationName") == operation:
@@ -56,36 +56,36 @@ def on(page: Page, operation: str, act: Callable[[Route], None]) -> None:
 
 
 def hold_back(page: Page, operation: str) -> HeldBack:
-    """Keeps the requests of an operation until the test lets them go."""
+    """Holds the requests of an operation until the test releases them."""
     held = HeldBack(page)
     on(page, operation, held)
     return held
 
 
 def lose_answer(route: Route) -> None:
-    """The server does it, and its answer is lost on the way."""
+    """The server executes the operation; its answer is lost on the way."""
     assert route.fetch().ok
     route.abort()
 
 
 def answer_502(route: Route) -> None:
-    """The server does it, and a proxy answers in its place."""
+    """The server executes the operation; the browser gets a 502 of a proxy."""
     assert route.fetch().ok
     route.fulfill(status=502, content_type="text/html", body="<h1>502 Bad Gateway</h1>")
 
 
 def lose_request(route: Route) -> None:
-    """It never gets to the server."""
+    """The request never reaches the server."""
     route.abort()
 
 
 def asks_before_unload(page: Page) -> bool:
-    """Whether reloading or closing the tab is asked about first."""
+    """Whether the page asks before it is reloaded or its tab is closed."""
     return not page.evaluate("dispatchEvent(new Event('beforeunload', {cancelable: true}))")
 
 
 def expect_stays(page: Page, path: str) -> None:
-    """Back and Forward lead nowhere."""
+    """Asserts that Back and Forward change nothing."""
     page.evaluate("history.back()")
-    page.wait_for_timeout(200)  # the browser goes and comes back
+    page.wait_for_timeout(200)  # the browser leaves and returns
     expect(page).to_have_url(path)

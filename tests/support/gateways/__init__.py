@@ -1,1 +1,1 @@
-"""What tests of gateways and proxies share: the programs, their configurations, and sites behind them."""
+"""Helpers for tests of gateways and proxies: the programs, their configurations, and sites behind them."""

@@ -1,4 +1,4 @@
-"""What docs/guide/gateways.md adds to its recipes for special cases, put where the page says."""
+"""The additions of docs/guide/gateways.md for special cases, inserted where the page says."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ INCLUDED = "/etc/nginx/keydesk-cors.inc"
 
 
 def cors(kind: str, folder: Path) -> Change:
-    """Adds what browsers need. The folder gets the files that the recipe includes."""
+    """Adds what browsers need. Files that the recipe includes are written to the folder."""
     blocks = recipe(f"CORS in {names()[kind]}")
 
     def nginx(text: str) -> str:
@@ -42,7 +42,7 @@ def cors(kind: str, folder: Path) -> Change:
 
 
 def websockets(kind: str) -> Change:
-    """Adds what agents that speak WebSocket need."""
+    """Adds what agents with WebSocket need."""
 
     def nginx(text: str) -> str:
         maps, server = recipe("WebSockets in nginx")
@@ -59,7 +59,7 @@ def websockets(kind: str) -> Change:
 
 
 def names() -> dict[str, str]:
-    """As the page writes them."""
+    """The names of gateways as the page writes them."""
     return {"nginx": "nginx", "caddy": "Caddy", "traefik": "Traefik", "envoy": "Envoy"}
 
 

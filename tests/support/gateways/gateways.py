@@ -1,8 +1,8 @@
 """
-Owns real gateways as processes of the tests', configured by the recipes of docs/guide/gateways.md.
+Real gateways as processes of the tests, configured by the recipes of docs/guide/gateways.md.
 
-Nothing in a recipe is changed but addresses, agents' ids and the token. Each process has a folder of its own, and
-listens on loopback alone.
+Only addresses, agents' ids and the token are replaced in a recipe. Each process has a folder of its own, and listens
+only on loopback.
 """
 
 import re
@@ -27,7 +27,7 @@ Change = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What is put into a recipe: the ports of Keydesk and of the two agents, and the agents' ids."""
+    """The values that fill a recipe: the ports of Keydesk and of the two agents, and the agents' ids."""
 
     keydesk: int
     crawler: int
@@ -49,13 +49,13 @@ def recipe(heading: str, page: Path = PAGE) -> list[str]:
 
 
 def swap(text: str, old: str, new: str) -> str:
-    """Puts one thing in another's place, which must be there, and once."""
+    """Replaces a text that must occur exactly once."""
     assert text.count(old) == 1, old
     return text.replace(old, new)
 
 
 def _put_in(text: str, places: Places) -> str:
-    """Puts these places and the tests' token into a recipe. What they take the place of must be there."""
+    """Fills these values and the tests' token into a recipe. Each of the page's placeholders must occur."""
     for pattern, value in {
         r"\b8000\b": str(places.keydesk),
         r"\b9001\b": str(places.crawler),
@@ -70,12 +70,12 @@ def _put_in(text: str, places: Places) -> str:
 
 
 def as_written(text: str) -> str:
-    """Nothing is added to the recipe."""
+    """Adds nothing to the recipe."""
     return text
 
 
 def nginx(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
-    """Debian's nginx.conf includes conf.d; one that needs no root and is no daemon takes its place."""
+    """Replaces Debian's nginx.conf, which includes conf.d, with one that needs no root and stays in the foreground."""
     (text,) = recipe("nginx")
     text = swap(_put_in(change(text), places), "listen 8080;", f"listen 127.0.0.1:{port};")
     (folder / "keydesk.conf").write_text(text)
@@ -89,7 +89,7 @@ def nginx(places: Places, port: int, folder: Path, change: Change = as_written) 
 
 
 def caddy(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
-    """With global options before the recipe, which has none."""
+    """Adds global options before the recipe, which has none."""
     (text,) = recipe("Caddy")
     text = swap(_put_in(change(text), places), "\n:8080 {\n", f"\n:{port} {{\n")
     options = "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n\n"
@@ -98,7 +98,7 @@ def caddy(places: Places, port: int, folder: Path, change: Change = as_written) 
 
 
 def traefik(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
-    """Both of its files."""
+    """Both files of the recipe."""
     static, dynamic = recipe("Traefik")
     static = swap(static, '":8080"', f'"127.0.0.1:{port}"')
     static = swap(static, "/etc/traefik/keydesk.yml", str(folder / "keydesk.yml"))
@@ -108,7 +108,7 @@ def traefik(places: Places, port: int, folder: Path, change: Change = as_written
 
 
 def envoy(places: Places, port: int, folder: Path, change: Change = as_written) -> Sequence[str]:
-    """Without what would make two of them on a machine get in each other's way."""
+    """Runs Envoy so that several processes on a machine don't conflict."""
     (text,) = recipe("Envoy")
     text = swap(
         _put_in(change(text), places), "address: 0.0.0.0, port_value: 8080", f"address: 127.0.0.1, port_value: {port}"
@@ -127,10 +127,10 @@ KINDS: dict[str, Callable[[Places, int, Path, Change], Sequence[str]]] = {
 
 
 class Gateway(Program):
-    """A gateway's process that knows its routes, until it is closed."""
+    """A gateway's process with its routes ready, until it is closed."""
 
     def __init__(self, kind: str, places: Places, folder: Path, change: Change = as_written) -> None:
-        """Skips the test where the program is not installed; in CI that is a failure."""
+        """Skips the test if the program is not installed; in CI the test fails."""
         self.kind = kind
         super().__init__(
             kind,

@@ -1,4 +1,4 @@
-"""Real programs of other people's (gateways, proxies) as processes of the tests: started, waited for, ended."""
+"""Starts, waits for and ends third-party programs (gateways, proxies) as processes of the tests."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ ATTEMPTS = 3
 
 
 class Program:
-    """A process that listens on a port of its own and knows its routes, until it is closed."""
+    """A process that listens on a port of its own with its routes ready, until it is closed."""
 
     def __init__(
         self,
@@ -33,9 +33,9 @@ class Program:
         environment: dict[str, str] | None = None,
     ) -> None:
         """
-        `configure` writes the configuration for a port into the folder and returns the arguments of the program.
-        `route` is a path that is not answered with 404. Skips the test where the program is not installed; fails it in
-        CI.
+        `configure` writes the configuration for a port into the folder and returns the program's arguments.
+        `route` is a path that is not answered with 404. Skips the test if the program is not installed; in CI the
+        test fails.
         """
         self.name = name
         self._path = found(name)
@@ -58,7 +58,7 @@ class Program:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process is still there."""
+        """Whether the process is still running."""
         return self._process.poll() is None
 
     def close(self) -> None:
@@ -82,10 +82,10 @@ class Program:
             )
 
     def _is_there(self) -> bool:
-        """Whether its routes are there now; False if it ended, as it does when somebody else took the port."""
+        """Whether its routes are ready; False if it ended, as it does when another process took the port."""
         give_up_at = time.monotonic() + GIVE_UP_SECONDS
         while self.is_alive:
-            # Traefik listens before it knows its routes.
+            # Traefik listens before its routes are ready.
             with suppress(OSError, HTTPException):
                 if ask(self.port, self._route).status != 404:
                     return self.is_alive
@@ -97,7 +97,7 @@ class Program:
 
 
 def found(name: str) -> str:
-    """Where the program is. Skips the test where it is not installed; in CI that is a failure."""
+    """The path of the program. Skips the test if it is not installed; in CI the test fails."""
     path = shutil.which(name, path=PATH)
     if path is None:
         how = f"apt-get install {name}" if name in FROM_DEBIAN else "pip install -r tests/gateways.lock"

@@ -1,8 +1,8 @@
 """
 Real proxies in front of Keydesk itself, as processes of the tests.
 
-RECOMMENDED are the recipes of docs/guide/behind-a-proxy.md. AS_FOUND are others that are in use: what these programs do
-when told nothing else, or with the lines for websockets that many configurations have. All share few connections to
+RECOMMENDED are the recipes of docs/guide/behind-a-proxy.md. AS_FOUND are other common configurations: the defaults of
+these programs, and the lines for websockets that many configurations contain. All of them share few connections to
 Keydesk between all clients.
 """
 
@@ -24,7 +24,7 @@ NGINX_MAP_KEPT = "map $http_upgrade $connection_upgrade { default upgrade; '' ''
 
 
 def nginx_of(inside_http: str, folder: Path) -> Sequence[str]:
-    """nginx in one process, without root."""
+    """Runs nginx in one process, without root."""
     temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     kept = " ".join(f"{name}_temp_path {folder}/{name};" for name in temporary)
     (folder / "nginx.conf").write_text(
@@ -35,7 +35,7 @@ def nginx_of(inside_http: str, folder: Path) -> Sequence[str]:
 
 
 def nginx(lines: str, keydesk: int, port: int, folder: Path, *, before: str = "") -> Sequence[str]:
-    """A location that passes everything on, with these lines."""
+    """A location that passes every request on, with these lines."""
     return nginx_of(
         f"{before}\nupstream keydesk {{ server 127.0.0.1:{keydesk}; keepalive 2; }}\n"
         f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://keydesk; proxy_http_version 1.1;\n"
@@ -45,19 +45,19 @@ def nginx(lines: str, keydesk: int, port: int, folder: Path, *, before: str = ""
 
 
 def caddy(keydesk: int, port: int, folder: Path) -> Sequence[str]:
-    """As it comes: one line."""
+    """A configuration of one line."""
     return caddy_of(f"http://:{port} {{\n\treverse_proxy 127.0.0.1:{keydesk}\n}}\n", folder)
 
 
 def caddy_of(text: str, folder: Path) -> Sequence[str]:
-    """After global options."""
+    """Adds global options."""
     options = "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n"
     (folder / "Caddyfile").write_text(options + text)
     return "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"
 
 
 def haproxy(keydesk: int, port: int, folder: Path) -> Sequence[str]:
-    """Any request on any connection."""
+    """Sends any request over any connection."""
     return haproxy_of(
         "defaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n"
         "  http-reuse always\n"
@@ -68,14 +68,14 @@ def haproxy(keydesk: int, port: int, folder: Path) -> Sequence[str]:
 
 
 def haproxy_of(text: str, folder: Path) -> Sequence[str]:
-    """In one thread, without root."""
+    """Runs HAProxy in one thread, without root."""
     beginning = "global\n  nbthread 1\n  log stdout format raw local0 notice\n"
     (folder / "haproxy.cfg").write_text(beginning + text)
     return "-f", str(folder / "haproxy.cfg"), "-db"
 
 
 def traefik(keydesk: int, port: int, folder: Path) -> Sequence[str]:
-    """A router for everything."""
+    """A router for every request."""
     (folder / "traefik.yml").write_text(
         f'entryPoints:\n  web:\n    address: "127.0.0.1:{port}"\n'
         f"providers:\n  file:\n    filename: {folder}/keydesk.yml\n"
@@ -90,7 +90,7 @@ def traefik(keydesk: int, port: int, folder: Path) -> Sequence[str]:
 
 
 def envoy(upgrades: str, keydesk: int, port: int, folder: Path) -> Sequence[str]:
-    """A route for everything, and few connections for all."""
+    """A route for every request, and few connections for all clients."""
     return envoy_of(
         f"""
 static_resources:
@@ -126,7 +126,7 @@ static_resources:
 
 
 def envoy_of(text: str, folder: Path) -> Sequence[str]:
-    """Without what would make two of them on a machine get in each other's way."""
+    """Runs Envoy so that several processes on a machine don't conflict."""
     (folder / "envoy.yaml").write_text(text)
     return "-c", str(folder / "envoy.yaml"), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"
 
@@ -135,7 +135,7 @@ PAGE = ROOT / "docs" / "guide" / "behind-a-proxy.md"
 
 
 def _written(heading: str, number: int, keydesk: int, port: int, *, listen: tuple[str, str]) -> str:
-    """A block of the page, with Keydesk's port and the proxy's own address put in; each must be there."""
+    """A block of the page, with Keydesk's port and the proxy's own address filled in; both must occur in the block."""
     text = recipe(heading, PAGE)[number]
     if "127.0.0.1:8000" in text or "port_value: 8000" in text:
         text = re.sub(r"\b8000\b", str(keydesk), text)
@@ -143,19 +143,19 @@ def _written(heading: str, number: int, keydesk: int, port: int, *, listen: tupl
 
 
 def recommended_nginx(keydesk: int, port: int, folder: Path) -> Sequence[str]:
-    """As on the page."""
+    """The recipe of the page."""
     text = _written("nginx", 0, keydesk, port, listen=("listen 8080;", "listen 127.0.0.1:PORT;"))
     return nginx_of(text, folder)
 
 
 def recommended_caddy(keydesk: int, port: int, folder: Path) -> Sequence[str]:
-    """As on the page, after global options."""
+    """The recipe of the page, after global options."""
     text = _written("Caddy", 0, keydesk, port, listen=(":8080 {\n", "http://:PORT {\n"))
     return caddy_of(text, folder)
 
 
 def recommended_haproxy(keydesk: int, port: int, folder: Path) -> Sequence[str]:
-    """As on the page, after a global section."""
+    """The recipe of the page, after a global section."""
     text = _written("HAProxy", 0, keydesk, port, listen=("bind :8080", "bind 127.0.0.1:PORT"))
     return haproxy_of(text, folder)
 
@@ -170,7 +170,7 @@ def recommended_traefik(keydesk: int, port: int, folder: Path) -> Sequence[str]:
 
 
 def recommended_envoy(keydesk: int, port: int, folder: Path) -> Sequence[str]:
-    """As on the page."""
+    """The recipe of the page."""
     listen = ("address: 0.0.0.0, port_value: 8080", "address: 127.0.0.1, port_value: PORT")
     return envoy_of(_written("Envoy", 0, keydesk, port, listen=listen), folder)
 
@@ -217,5 +217,5 @@ class Proxy(Program):
     """A proxy's process, until it is closed."""
 
     def __init__(self, program: str, configure: Configure, keydesk: int, folder: Path) -> None:
-        """Skips the test where the program is not installed; in CI that is a failure."""
+        """Skips the test if the program is not installed; in CI the test fails."""
         super().__init__(program, partial(configure, keydesk), folder, route="/healthz")

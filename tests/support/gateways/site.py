@@ -1,4 +1,4 @@
-"""Owns a gateway in front of two agents, with a real Keydesk that it asks, and the keys that callers present."""
+"""A gateway in front of two agents, with a real Keydesk behind it, and the keys that callers present."""
 
 import asyncio
 import time
@@ -46,7 +46,7 @@ class KeydeskBehind:
         self.crawler, self.biller = self.tenant.agent_ids
 
     def issue(self, agent_id: UUID | None = None, *, rate_limit: int | None = None) -> Issued:
-        """A new key, organization-level or the agent's, with a limit of its own where one is given."""
+        """A new key, organization-level or for the agent, with its own rate limit if one is given."""
 
         async def issue(services: KeyServices) -> Issued:
             issued = await create_as_operator(services, self.tenant, agent_id)
@@ -58,15 +58,15 @@ class KeydeskBehind:
         return self.run(issue)
 
     def delete(self, issued: Issued) -> None:
-        """Revokes it."""
+        """Deletes the key."""
         self.run(lambda services: delete_api_key(services, OPERATOR, key_id=issued.record.id))
 
     def say(self, *headers: tuple[str, str]) -> Answer:
-        """What Keydesk itself answers to these headers, as a gateway sends them."""
+        """Keydesk's own answer to these headers, as a gateway sends them."""
         return ask(self.server.port, "/v1/verify", ("X-Gateway-Token", TOKEN), *headers)
 
     def address_of(self, request_id: str) -> str | None:
-        """Where a refused request came from, once that is written down."""
+        """The client address of a refused request, once the request is written."""
         give_up_at = time.monotonic() + GIVE_UP_SECONDS
         number = UUID(request_id.removeprefix("req_"))
 
@@ -83,7 +83,7 @@ class KeydeskBehind:
         return found.ip_address
 
     def run(self, act: Callable[[KeyServices], Awaitable[Result]]) -> Result:
-        """Does something in the database from this process."""
+        """Runs a coroutine function on the database from this process."""
 
         async def run() -> Result:
             database = Database(self._address)
@@ -112,7 +112,7 @@ def keydesk_behind(
     settings: Mapping[str, str] = SETTINGS,
     program: Sequence[str] = CHEAP_SERVER,
 ) -> Iterator[KeydeskBehind]:
-    """One that runs, with its log in the folder."""
+    """A running Keydesk, with its log in the folder."""
     servers = Servers(database_address, folder, program=program, settings=settings)
     try:
         (server,) = servers.start()
@@ -123,7 +123,7 @@ def keydesk_behind(
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """A gateway, and the servers of the agents behind it, which answer with their name and the status in the path."""
+    """A gateway, and the agents' servers behind it, which answer with their name and the status in the path."""
 
     gateway: Gateway
     crawler: SmallServer
@@ -135,16 +135,16 @@ class Front:
         return self.gateway.kind
 
     def ask(self, path: str, *headers: tuple[str, str], **more: Any) -> Answer:
-        """A caller's request."""
+        """Sends a caller's request."""
         return ask(self.gateway.port, path, *headers, **more)
 
     @property
     def passed(self) -> int:
-        """How many requests have reached an agent."""
+        """The number of requests that have reached an agent."""
         return len(self.crawler.asked) + len(self.biller.asked)
 
     def forget(self) -> None:
-        """From here on, none has."""
+        """Resets that number."""
         self.crawler.asked.clear()
         self.biller.asked.clear()
 
@@ -167,26 +167,26 @@ def front(
     biller_id: str = "agt_biller",
     change: Change = as_written,
 ) -> Iterator[Front]:
-    """A gateway of this kind that runs."""
+    """A running gateway of this kind."""
     with closing(SmallServer(_agent("crawler"))) as crawler, closing(SmallServer(_agent("biller"))) as biller:
         places = Places(keydesk_port, crawler.port, biller.port, crawler_id, biller_id)
         with closing(Gateway(kind, places, folder, change)) as gateway:
             opened = Front(gateway, crawler, biller)
-            # It was asked, until it knew its routes.
+            # The gateway sent requests until its routes were ready.
             opened.forget()
             yield opened
 
 
 @contextmanager
 def front_of(keydesk: KeydeskBehind, kind: str, folder: Path) -> Iterator[Front]:
-    """One in front of this Keydesk and its agents."""
+    """A gateway in front of this Keydesk and its agents."""
     crawler_id, biller_id = agent_header(keydesk.crawler), agent_header(keydesk.biller)
     with front(kind, folder, keydesk.server.port, crawler_id=crawler_id, biller_id=biller_id) as opened:
         yield opened
 
 
 def agent_header(agent_id: UUID) -> str:
-    """The id as X-Agent-Id has it."""
+    """The agent's id in the form of X-Agent-Id."""
     return external_id(Prefix.AGENT, agent_id)
 
 

@@ -1,1 +1,1 @@
-"""What tests of GraphQL share: documents that they ask, and tiny schemas."""
+"""Helpers for GraphQL tests: documents, and small schemas."""

@@ -1,4 +1,4 @@
-"""The GraphQL documents that the tests of the whole application ask most."""
+"""GraphQL documents that many tests of the whole application use."""
 
 KEY = """
 fragment Key on ApiKey {

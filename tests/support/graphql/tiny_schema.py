@@ -1,4 +1,4 @@
-"""A tiny schema behind /graphql, and one way to ask it: what the tests of the GraphQL transport share."""
+"""A small schema behind /graphql, and functions that send requests to it, for tests of the GraphQL transport."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Badge:
 
     @strawberry.field
     async def holder(self) -> "Person":
-        """Takes an await, unlike the fields around it."""
+        """Asynchronous, unlike the fields around it."""
         return Person(name=f"holder of {self.label}")
 
 
@@ -44,12 +44,12 @@ class Person:
 
     @strawberry.field
     def friend(self) -> "Person":
-        """Somebody, without end."""
+        """A person again, so that documents can nest without end."""
         return Person()
 
     @strawberry.field
     def badges(self) -> list[Badge]:
-        """A list of no stated length."""
+        """A list without a stated size."""
         return [Badge(label="first", number=1), Badge(label="second")]
 
     @strawberry.field
@@ -59,7 +59,7 @@ class Person:
         until: Annotated[datetime, strawberry.argument(name="to")],
         interval: Span = Span.HOUR,
     ) -> list[Badge]:
-        """A list with an item for each interval of a time."""
+        """A list with an item for each interval of a period."""
         return []
 
     @strawberry.field
@@ -74,7 +74,7 @@ class OutgoingTicket:
 
     @strawberry.field
     def sender(self) -> Person:
-        """Who wrote it."""
+        """The author of the letter."""
         return Person()
 
 
@@ -93,22 +93,22 @@ class Wish:
 class Query:
     @strawberry.field
     def person(self) -> Person:
-        """Always the same."""
+        """Always the same person."""
         return Person()
 
     @strawberry.field
     def echo(self, text: str = "", words: list[str] | None = None, wish: Wish | None = None) -> str:
-        """What was said."""
+        """Returns its argument."""
         return text
 
     @strawberry.field
     def fail(self, kind: str = "") -> str | None:
-        """Raises what a test put at that name."""
+        """Raises the failure that a test registered under that name."""
         raise FAILURES[kind]
 
     @strawberry.field
     def unnamed(self) -> Person | None:
-        """A person whose name is missing, against the schema."""
+        """A person whose name is null, although the schema forbids it."""
         return Person(name=None)  # type: ignore[arg-type]
 
 
@@ -116,7 +116,7 @@ class Query:
 class Mutation:
     @strawberry.mutation
     def write(self, text: str) -> str:
-        """Gives the text back."""
+        """Returns the text."""
         return text
 
 
@@ -125,14 +125,14 @@ FAILURES: dict[str, Exception] = {"coded": GraphQLError("No.", extensions={"code
 
 @dataclass
 class Asker:
-    """The context of one request."""
+    """The context of a request."""
 
     signed_in: bool
 
 
 @dataclass
 class Tiny:
-    """The schema behind /graphql; `contexts` counts how often somebody asked who is asking."""
+    """The schema behind /graphql; `contexts` counts how many contexts were created."""
 
     limits: Limits = field(default_factory=Limits)
     schema: strawberry.Schema = field(default_factory=lambda: strawberry.Schema(Query, Mutation))
@@ -161,7 +161,7 @@ class Tiny:
         await self.app(scope, receive, send)
 
     async def send(self, method: str = "POST", path: str = "/graphql", **request: Any) -> httpx.Response:
-        """One HTTP request; a header that is None is not sent."""
+        """Sends one HTTP request; a header that is None is left out."""
         headers = {"content-type": JSON, "accept": GRAPHQL, **request.pop("headers", {})}
         async with httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, self)), base_url="http://tiny") as client:
             client.headers.clear()
@@ -169,7 +169,7 @@ class Tiny:
             return await client.request(method, path, **request)
 
     async def ask(self, query: str, accept: str | None = GRAPHQL, **members: Any) -> httpx.Response:
-        """A GraphQL request of this document, with other members of its body by name."""
+        """Sends a GraphQL request with this document and, by name, further members of its body."""
         return await self.send(headers={"accept": accept}, json={"query": query, **members})
 
 

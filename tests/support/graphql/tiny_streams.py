@@ -1,4 +1,4 @@
-"""A schema with subscriptions that tests speak through."""
+"""A small schema with subscriptions whose events a test controls."""
 
 import asyncio
 import threading
@@ -24,7 +24,7 @@ OVER = "over"
 
 
 class Source:
-    """Where the events of `said` come from: what a test says, from whatever thread it runs in."""
+    """The source of the events of `said`: texts that a test supplies, from any thread."""
 
     def __init__(self) -> None:
         self.opened, self.closed = threading.Event(), threading.Event()
@@ -34,7 +34,7 @@ class Source:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def say(self, *texts: str) -> None:
-        """These are the next events; OVER ends them."""
+        """Adds the next events; OVER ends the stream."""
         for text in texts:
             if self._loop is None:
                 self._texts.put_nowait(text)
@@ -42,7 +42,7 @@ class Source:
                 self._loop.call_soon_threadsafe(self._texts.put_nowait, text)
 
     async def texts(self) -> AsyncIterator[str]:
-        """Until they are over, or nobody wants them."""
+        """Yields the texts until OVER, or until the consumer stops."""
         self._loop = asyncio.get_running_loop()
         self.opened.set()
         try:
@@ -52,13 +52,13 @@ class Source:
                     return
                 yield text
         finally:
-            await asyncio.sleep(0)  # what closes it has to wait for it
+            await asyncio.sleep(0)  # aclose() has to wait for this
             self.closed.set()
 
 
 @dataclass
 class Right:
-    """One that a test takes away."""
+    """A right that a test can revoke."""
 
     owner: Hashable = "ada"
     holds: bool = True
@@ -79,14 +79,14 @@ class Right:
         self.calls.remove(call)
 
     def tell(self) -> None:
-        """As a sign-out in the same process does."""
+        """Calls the callbacks, as a sign-out in the same process does."""
         for call in self.calls:
             call()
 
 
 @dataclass
 class Asker:
-    """The context of one request."""
+    """The context of a request."""
 
     source: Source
     failures: dict[str, BaseException]
@@ -104,17 +104,17 @@ class Remark:
 
     @strawberry.field
     def shouted(self) -> str:
-        """Takes a resolver, unlike the text."""
+        """Has a resolver, unlike `text`."""
         return self.text.upper()
 
     @strawberry.field
     def faint(self, info: strawberry.Info[Asker]) -> str | None:
-        """Fails for the text that a test put a failure at."""
+        """Raises the failure that a test registered for this text, if any."""
         return self._unless_it_fails(info.context)
 
     @strawberry.field
     def loud(self, info: strawberry.Info[Asker]) -> str:
-        """The same, but can't be null."""
+        """Like `faint`, but not nullable."""
         return self._unless_it_fails(info.context)
 
     def _unless_it_fails(self, asker: Asker) -> str:
@@ -124,7 +124,7 @@ class Remark:
 
     @strawberry.field
     def by(self) -> Person:
-        """Who said it."""
+        """The author of the remark."""
         return Person()
 
 
@@ -132,26 +132,26 @@ class Remark:
 class Subscription:
     @strawberry.subscription
     async def said(self, info: strawberry.Info[Asker]) -> AsyncIterator[Remark]:
-        """What tests say."""
+        """The texts that the test supplies."""
         async for text in info.context.source.texts():
             yield Remark(text=text)
 
     @strawberry.subscription
     async def count(self, to: int) -> AsyncIterator[int]:
-        """From one."""
+        """Counts up from one."""
         for number in range(1, to + 1):
             yield number
 
     @strawberry.subscription
     async def fail(self, info: strawberry.Info[Asker], kind: str, after: int = 0) -> AsyncIterator[int]:
-        """Raises what a test put at that name, after so many numbers."""
+        """Raises the failure that a test registered under `kind`, after this many numbers."""
         for number in range(after):
             yield number
         raise info.context.failures[kind]
 
     @strawberry.subscription
     async def unending(self, info: strawberry.Info[Asker], kind: str) -> AsyncIterator[int]:
-        """Raises at its end, whatever ends it."""
+        """Raises in its cleanup, however the stream ends."""
         try:
             yield 1
             await asyncio.Event().wait()
@@ -160,14 +160,14 @@ class Subscription:
 
     @strawberry.subscription
     async def tasks(self, info: strawberry.Info[Asker], to: int) -> AsyncIterator[int]:
-        """How many tasks have asked for the events so far."""
+        """The number of distinct tasks that have advanced this generator so far."""
         for _ in range(to):
             info.context.tasks.add(asyncio.current_task())
             yield len(info.context.tasks)
 
     @strawberry.subscription
     async def abandoned(self) -> AsyncIterator[int]:
-        """Waits, after an event, for what somebody else cancels."""
+        """Yields an event, then waits for a future that is cancelled elsewhere."""
         yield 1
         waiting: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_soon(waiting.cancel)
@@ -175,7 +175,7 @@ class Subscription:
 
     @strawberry.subscription(permission_classes=[Nobody])  # type: ignore[untyped-decorator]
     async def forbidden(self) -> AsyncIterator[int]:
-        """Never begins."""
+        """Always refused by its permission class."""
         yield 1
 
 
@@ -184,7 +184,7 @@ SCHEMA = strawberry.Schema(Query, Mutation, Subscription)
 
 @dataclass
 class TinyStreams:
-    """The schema behind /graphql. Every request is by `right`, or refused one."""
+    """The schema behind /graphql. Every request has `right`, or is refused with `refusal`."""
 
     limits: Limits = field(default_factory=Limits)
     stream_limits: StreamLimits = PATIENT

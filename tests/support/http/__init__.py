@@ -1,1 +1,1 @@
-"""What tests of HTTP share: clients, good and bad, and what they send."""
+"""Helpers for HTTP tests: clients, well-behaved and malicious, and their requests."""

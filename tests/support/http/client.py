@@ -1,4 +1,4 @@
-"""Owns HTTP connections that note when a request went out and when its answer came in, by one clock."""
+"""HTTP connections that record when a request was sent and when its answer arrived."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ HEAD_END = b"\r\n\r\n"
 
 
 class Answer(NamedTuple):
-    """What came back, and when by time.monotonic: noted before the request is written, and as its answer is read."""
+    """The answer, with two times of time.monotonic: before the request is written, and after the answer is read."""
 
     sent: float
     arrived: float
@@ -23,7 +23,7 @@ class Answer(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """The body, read."""
+        """The parsed JSON body."""
         return json.loads(self.body)
 
     def header(self, name: str) -> str | None:
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 
 
 class Connection(asyncio.Protocol):
-    """One kept-alive connection, for one request at a time. A thinner client than httpx: tests make many of them."""
+    """One kept-alive connection, for one request at a time. Cheaper than httpx: tests make many requests."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[Answer] | None = None
 
     async def ask(self, request: bytes) -> Answer:
-        """Sends what `request_bytes` made. Raises ConnectionError where the server goes away before it has answered."""
+        """Sends the result of `request_bytes`. Raises ConnectionError if the server closes before it has answered."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the server has closed the connection")
         self._answer = asyncio.get_running_loop().create_future()
@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
         return await self._answer
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -86,7 +86,7 @@ def _content_length(head: bytes) -> int:
 
 
 def request_bytes(method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
-    """A request as it goes over the wire."""
+    """A request as bytes on the wire."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if body:
@@ -95,7 +95,7 @@ def request_bytes(method: str, path: str, headers: Mapping[str, str], body: byte
 
 
 def verification(secret: str) -> bytes:
-    """The request that asks whether a key is good."""
+    """A request that verifies a key."""
     return request_bytes("GET", "/v1/verify", {"X-API-Key": secret})
 
 

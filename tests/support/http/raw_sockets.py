@@ -26,7 +26,7 @@ class Heard(NamedTuple):
 
 
 def converse(address: tuple[str, int], trick: Trick) -> Heard:
-    """The trick on a connection of its own, and what is answered until LAST is answered or the server closes."""
+    """Sends the trick on a connection of its own, and reads until LAST is answered or the server closes."""
     received = bytearray()
     with socket.create_connection(address, GIVE_UP_SECONDS) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -68,5 +68,5 @@ def until_closed(address: tuple[str, int], *pieces: bytes) -> bytes:
 
 
 def statuses(received: bytes | bytearray) -> list[int]:
-    """Of the answers that are final."""
+    """The statuses of the final answers."""
     return [int(found) for found in re.findall(rb"HTTP/1\.[01] ([2-5]\d\d) ", received)]

@@ -1,4 +1,4 @@
-"""A client that reads a stream of events as far as it is told to."""
+"""A client of server-sent events that a test can pause and disconnect."""
 
 import asyncio
 import json
@@ -14,14 +14,14 @@ GIVE_UP_SECONDS = 30.0
 
 
 class Event(NamedTuple):
-    """One of a stream."""
+    """An event of a stream."""
 
     name: str
     data: Any
 
     @property
     def codes(self) -> list[str]:
-        """Of the errors in it."""
+        """The codes of the errors in the event."""
         return [error["extensions"]["code"] for error in self.data.get("errors", ())]
 
 
@@ -29,7 +29,7 @@ COMPLETE = Event("complete", None)
 
 
 def events_of(stream: bytes) -> list[Event]:
-    """The whole ones, comments aside."""
+    """The complete events, without comments."""
     events = []
     for block in stream.decode().split("\n\n")[:-1]:
         if block == ":":
@@ -43,7 +43,7 @@ def events_of(stream: bytes) -> list[Event]:
 
 
 class Listener:
-    """A client of an application in the same loop. It reads until it is told to stop, and hangs up when told to."""
+    """A client of an application in the same loop. The test makes it pause, continue and disconnect."""
 
     def __init__(
         self,
@@ -100,34 +100,34 @@ class Listener:
 
     @property
     def events(self) -> list[Event]:
-        """Those that have come."""
+        """The events that have arrived."""
         return events_of(self.received)
 
     async def until(self, condition: Callable[["Listener"], bool]) -> None:
-        """Waits for bytes that make it true."""
+        """Waits until the received bytes meet the condition."""
         async with asyncio.timeout(GIVE_UP_SECONDS), self._news:
             await self._news.wait_for(lambda: condition(self))
 
     async def heard(self, count: int) -> list[Event]:
-        """Waits for so many events, and gives all that are there."""
+        """Waits for this many events, and returns all that have arrived."""
         await self.until(lambda listener: len(listener.events) >= count)
         return self.events
 
     async def end(self) -> list[Event]:
-        """Waits until the server is done, and gives all events."""
+        """Waits until the server ends the stream, and returns all events."""
         async with asyncio.timeout(GIVE_UP_SECONDS):
             await self.answering
         return self.events
 
     def stop_reading(self) -> None:
-        """There is no room for more at the server."""
+        """Stops reading, so that the server's send buffer fills."""
         self._reads.clear()
 
     def read_on(self) -> None:
-        """There is again."""
+        """Continues reading."""
         self._reads.set()
 
     def hang_up(self) -> None:
-        """Goes away."""
+        """Disconnects."""
         self._gone.set()
         self._reads.set()

@@ -1,4 +1,4 @@
-"""Clients that share a proxy: some present a key or a session of their own, some are up to tricks."""
+"""Clients that share a proxy: people with a key and a session of their own, and strangers who send tricks."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ DELETE = "mutation ($input: DeleteApiKeyInput!) { deleteApiKey(input: $input) { 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer from the wire."""
+    """An answer as read from the connection."""
 
     status: int
     headers: dict[str, str]
@@ -42,7 +42,7 @@ class Received:
 
 @dataclass
 class Found:
-    """What came of it."""
+    """The findings of a race."""
 
     tricks: int = 0
     answers: int = 0
@@ -61,7 +61,7 @@ class Client:
         self._opened: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, request: bytes) -> Received:
-        """One request. Raises ConnectionError or IncompleteReadError where no answer comes."""
+        """Sends one request. Raises ConnectionError or IncompleteReadError if no answer arrives."""
         if self._opened is None:
             self._opened = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._opened
@@ -76,14 +76,14 @@ class Client:
         return received
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         if self._opened is not None:
             self._opened[1].transport.abort()
         self._opened = None
 
 
 async def read_answer(reader: asyncio.StreamReader) -> Received:
-    """The next answer that is final."""
+    """The next final answer."""
     while True:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").strip().split("\r\n")
@@ -104,7 +104,7 @@ async def read_answer(reader: asyncio.StreamReader) -> Received:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with a key and a session of their own, and what `/v1/verify` answers to the key."""
+    """A person with a key and a session, and the answer of `/v1/verify` to their key."""
 
     tenant: Tenant
     agent_id: str
@@ -114,7 +114,7 @@ class Person:
 
 
 class Victim:
-    """Asks for what is its own, again and again, and says what it got that is not."""
+    """Requests its own data again and again, and reports each answer that belongs to another client."""
 
     def __init__(self, person: Person, port: int, found: Found) -> None:
         self._person = person
@@ -123,7 +123,7 @@ class Victim:
         self._seen: set[str] = set()
 
     async def go_on_until(self, done: asyncio.Event, order: random.Random) -> None:
-        """One request after the other."""
+        """Sends one request after the other."""
         ways = [self._verify, self._verify, self._view, self._view, self.create]
         while not done.is_set():
             try:
@@ -138,7 +138,7 @@ class Victim:
         self._client.close()
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         self._client.close()
 
     async def _verify(self) -> None:
@@ -162,7 +162,7 @@ class Victim:
             self._found.leaks.append(f"to a query with {alias}: {received}")
 
     async def create(self) -> None:
-        """Has a key issued, and deletes it."""
+        """Creates a key, and deletes it."""
         name = f"own_{uuid4().hex}"
         wanted = {"organizationId": self._person.tenant.id, "name": name, "scope": "ORGANIZATION"}
         received = await self._graphql(CREATE, {"input": wanted})
@@ -187,7 +187,7 @@ class Victim:
         return await self._ask(request_bytes("POST", "/graphql", headers, body))
 
     async def _ask(self, request: bytes) -> Received | None:
-        """None where the proxy itself says that it got no answer."""
+        """Returns None if the proxy itself reports that it got no answer."""
         received = await self._client.ask(request)
         if received.status in {502, 503, 504} and "x-request-id" not in received.headers:
             self._found.unanswered[str(received.status)] += 1
@@ -197,7 +197,7 @@ class Victim:
 
 
 def _issued(body: bytes) -> dict[str, Any] | None:
-    """What a creation returned; None if this is something else."""
+    """The result of a creation; None if this is something else."""
     try:
         issued = json.loads(body)["data"]["createApiKey"]
     except (ValueError, KeyError, TypeError):
@@ -206,14 +206,14 @@ def _issued(body: bytes) -> dict[str, Any] | None:
 
 
 class Stranger:
-    """Somebody without a key or a session, who tries tricks."""
+    """A client without a key or a session, which sends tricks."""
 
     def __init__(self, port: int, found: Found) -> None:
         self._port = port
         self._found = found
 
     async def try_all(self, tricks: Sequence[Trick], order: random.Random) -> None:
-        """One after the other, each followed by a question whose answer is known."""
+        """Sends each trick, followed by a request whose answer is known."""
         for trick in tricks:
             await asyncio.sleep(order.random() * 0.002)
             received = await self._try(trick)
@@ -249,7 +249,7 @@ class Stranger:
         return bytes(received)
 
     async def _ask(self, trick: Trick) -> None:
-        """An ordinary request, which may not get what belongs to somebody else."""
+        """Sends an ordinary request, whose answer must not contain another client's data."""
         client = Client(self._port)
         try:
             async with asyncio.timeout(GIVE_UP_SECONDS):
@@ -268,7 +268,7 @@ class Stranger:
 
 
 async def _listen(reader: asyncio.StreamReader, received: bytearray, *, until: int) -> None:
-    """Until so many answers have begun, the connection ends, or nothing more comes."""
+    """Reads until this many answers have begun, the connection ends, or nothing more arrives."""
     with suppress(TimeoutError, ConnectionError):
         while received.count(b"HTTP/1.") < until:
             async with asyncio.timeout(SILENCE_SECONDS):
@@ -279,7 +279,7 @@ async def _listen(reader: asyncio.StreamReader, received: bytearray, *, until: i
 
 
 async def race(port: int, people: Sequence[Person], tricks: Sequence[Trick], *, strangers: int, seed: int) -> Found:
-    """Everybody at once through the proxy at this port, until each stranger has tried every trick."""
+    """All clients at once through the proxy at this port, until each stranger has sent every trick."""
     found, done = Found(), asyncio.Event()
     victims = [
         asyncio.create_task(Victim(person, port, found).go_on_until(done, random.Random(f"{seed} {place}")))
@@ -298,7 +298,7 @@ async def race(port: int, people: Sequence[Person], tricks: Sequence[Trick], *, 
 
 
 async def rounds(port: int, person: Person, trick: Trick, *, count: int) -> list[list[str]]:
-    """The leaks of each round: a key is issued to somebody while strangers try this trick, and ask something."""
+    """The leaks of each round: a key is issued to a person while strangers send this trick and an ordinary request."""
     leaks = []
     for number in range(count):
         found, order = Found(), random.Random(number)

@@ -1,8 +1,8 @@
 """
-Requests by which one client of a proxy may try to reach into another's: what is sent, in which pieces.
+Requests by which one client of a proxy may try to interfere with another's: their pieces, as they are sent.
 
-A trick whose end is certain hides SMUGGLED in its body, which nobody may ever read as a request: the server would count
-a malformed key. A trick that two servers may read in two ways hides OWN instead, which is only a request without a key:
+A trick whose end is unambiguous hides SMUGGLED in its body. Nobody may read it as a request: the server would count a
+malformed key. A trick that two servers may read in two ways hides OWN instead, which is only a request without a key:
 if the proxy reads it as the next request of the same client, nobody is harmed.
 """
 
@@ -27,15 +27,15 @@ SETTINGS = "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA"
 
 
 class Pause:
-    """Here the client waits a moment, so that what was sent so far arrives by itself."""
+    """The client waits a moment, so that the previous piece arrives separately."""
 
 
 class Reset:
-    """Here the client resets the connection."""
+    """The client resets the connection."""
 
 
 class Answered:
-    """Here the client waits for an answer."""
+    """The client waits for an answer."""
 
 
 Step = bytes | type[Pause] | type[Reset] | type[Answered]
@@ -43,7 +43,7 @@ Step = bytes | type[Pause] | type[Reset] | type[Answered]
 
 @dataclass(frozen=True, slots=True)
 class Trick:
-    """A name, what is sent, and how many requests of the client's own are in it at most."""
+    """A name, the pieces, and the largest number of the client's own requests in them."""
 
     name: str
     steps: Sequence[Step]
@@ -54,17 +54,17 @@ class Trick:
 
 
 def head(method: str, target: str, *lines: str, version: str = "HTTP/1.1") -> bytes:
-    """A request's head."""
+    """The head of a request."""
     return "\r\n".join((f"{method} {target} {version}", "Host: keys.example", *lines, "", "")).encode("latin-1")
 
 
 def post(*lines: str, length: int | None = None, target: str = "/v1/verify", method: str = "POST") -> bytes:
-    """The head of a request with a body of this many bytes."""
+    """The head of a POST request with a body of this length."""
     return head(method, target, *lines, *([] if length is None else [f"Content-Length: {length}"]))
 
 
 def chunks(*parts: bytes, trailers: bytes = b"", extension: bytes = b"") -> bytes:
-    """A body in chunks."""
+    """A chunked body."""
     each = b"".join(b"%x%b\r\n%b\r\n" % (len(part), extension, part) for part in parts)
     return each + b"0\r\n" + trailers + b"\r\n"
 
@@ -86,12 +86,12 @@ UPGRADES: Final = {
 def with_body(
     name: str, *lines: str, body: bytes = SMUGGLED, target: str = "/v1/verify", method: str = "POST"
 ) -> Trick:
-    """A body of a known length, in a packet of its own."""
+    """A body of known length, in a packet of its own."""
     return Trick(name, (post(*lines, length=len(body), target=target, method=method), Pause, body))
 
 
 def upgrades() -> list[Trick]:
-    """With and without a body."""
+    """Upgrade requests, with and without a body."""
     found = []
     for name, lines in UPGRADES.items():
         found += [
@@ -113,7 +113,7 @@ def upgrades() -> list[Trick]:
 
 
 def connects() -> list[Trick]:
-    """CONNECT, after which what follows is a tunnel's or the next request."""
+    """CONNECT: the bytes that follow belong to a tunnel, or to the next request."""
     return [
         Trick("CONNECT", (head("CONNECT", "keys.example:80"), Pause, OWN), answers_at_most=2),
         Trick("CONNECT with a path", (head("CONNECT", "/v1/verify"), Pause, OWN), answers_at_most=2),
@@ -129,7 +129,7 @@ EXPECT = "Expect: 100-continue"
 
 
 def expectations() -> list[Trick]:
-    """A client that asks whether it may send its body."""
+    """Requests with `Expect: 100-continue`."""
     whole = post(EXPECT, length=len(SMUGGLED))
     json = post(EXPECT, "Content-Type: application/json", length=len(SMUGGLED), target="/graphql")
     return [
@@ -150,7 +150,7 @@ CHUNKED = "Transfer-Encoding: chunked"
 
 
 def bodies() -> list[Trick]:
-    """Bodies whose end is certain, most of them unread when the answer comes."""
+    """Bodies whose end is unambiguous, most of them unread when the answer arrives."""
     trailer = b"X-API-Key: smuggled\r\nContent-Length: 5\r\n"
     return [
         with_body("401, body"),
@@ -184,7 +184,7 @@ def bodies() -> list[Trick]:
 
 
 def connections() -> list[Trick]:
-    """Connection, versions and several requests at once."""
+    """The Connection header, HTTP versions, and several requests at once."""
     old = head("POST", "/v1/verify", "Connection: keep-alive", f"Content-Length: {len(SMUGGLED)}", version="HTTP/1.0")
     drop_length = post("Connection: Content-Length", length=len(OWN))
     drop_chunked = post("Connection: Transfer-Encoding", CHUNKED)
@@ -203,7 +203,7 @@ def connections() -> list[Trick]:
 
 
 def targets() -> list[Trick]:
-    """Forms of the address."""
+    """Forms of the request target."""
     return [
         with_body("absolute-form", target="http://keys.example/v1/verify"),
         with_body("absolute-form of another host", target="http://other.example/v1/verify"),
@@ -214,7 +214,7 @@ def targets() -> list[Trick]:
 
 
 def ambiguous() -> list[Trick]:
-    """What two servers may read in two ways; most refuse it."""
+    """Requests that two servers may read in two ways; most servers refuse them."""
     length = str(len(OWN))
     lengths: dict[str, tuple[str, ...]] = {
         "Content-Length twice": (f"Content-Length: {length}", f"Content-Length: {length}"),

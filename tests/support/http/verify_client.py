@@ -1,4 +1,4 @@
-"""The verification endpoint, asked directly as a server would ask it, and behind a real server on loopback."""
+"""Requests to the verification endpoint: directly through ASGI, and over a real server on loopback."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ Header = tuple[str | bytes, str | bytes]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """An answer of the endpoint."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -30,25 +30,25 @@ class Answer:
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON in it."""
+        """The parsed JSON body."""
         body: dict[str, Any] = json.loads(self.content)
         return body
 
     @property
     def code(self) -> str | None:
-        """Of a refusal."""
+        """The code of a refusal."""
         code: str | None = self.body.get("code")
         return code
 
     def header(self, name: str) -> str | None:
-        """The value of a header that is there once, or None where there is none."""
+        """The value of a header that occurs once, or None if the header is missing."""
         values = [value for found, value in self.headers if found == name.lower()]
         assert len(values) <= 1
         return values[0] if values else None
 
 
 async def ask(endpoint: VerifyEndpoint, *headers: Header, method: str = "GET", path: str = "/v1/verify") -> Answer:
-    """One request, whose body can't be read."""
+    """Sends one request, whose body must not be read."""
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> Any:
@@ -79,7 +79,7 @@ def _bytes(text: str | bytes) -> bytes:
 def served(
     application: ASGIApp, *, http: str | Callable[..., asyncio.Protocol] = "httptools"
 ) -> Iterator[tuple[str, int]]:
-    """Behind uvicorn with httptools, as it is served, in a thread of its own; gives host and port."""
+    """Runs uvicorn with httptools, as in production, in a thread of its own; yields host and port."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         cast(Any, application),
@@ -105,9 +105,9 @@ def served(
 
 
 def exchange(address: tuple[str, int], request: bytes, *, timeout_seconds: float = 30) -> Answer:
-    """Sends bytes as they are and reads the one answer to them, after which no more is sent."""
+    """Sends bytes unchanged and reads the one answer, after which the server must send nothing."""
     with socket.create_connection(address, timeout_seconds) as connection:
-        with suppress(ConnectionResetError, BrokenPipeError):  # answered, and closed, before it had all been read
+        with suppress(ConnectionResetError, BrokenPipeError):  # answered, and closed, before it had read everything
             connection.sendall(request)
         received = b""
         while b"\r\n\r\n" not in received:

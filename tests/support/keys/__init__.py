@@ -1,1 +1,1 @@
-"""What tests of keys share: issued keys, limiters, and the forms in which people paste a key."""
+"""Helpers for tests of keys: issued keys, limiters, and the forms in which people paste a key."""

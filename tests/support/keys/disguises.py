@@ -1,4 +1,4 @@
-"""What people paste of a key: each way to write it, and what may stand around it."""
+"""The ways in which people paste a key: how they write it, and what surrounds it."""
 
 import base64
 import json
@@ -180,7 +180,7 @@ SENTENCES = (
 
 
 def decodings(text: str) -> Iterator[str]:
-    """What may be read out of a text, by other means than those that redact it."""
+    """Texts that can be decoded from a text, by other means than redaction uses."""
     seen = "".join(
         character
         for character in unicodedata.normalize("NFKC", text)
@@ -203,7 +203,7 @@ def decodings(text: str) -> Iterator[str]:
 
 
 def survivors(key: str, text: str) -> list[str]:
-    """The parts of a key's last part, of so many characters, that may be read out of the text."""
+    """The substrings of this length of a key's secret that can be decoded from the text."""
     secret = key[20:]
     parts = {secret[start : start + SECRET_IN_A_ROW] for start in range(len(secret) - SECRET_IN_A_ROW + 1)}
     return sorted({part for decoded in decodings(text) for part in parts if part in decoded})

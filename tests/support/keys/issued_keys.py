@@ -1,4 +1,4 @@
-"""Keys that tests present, made by the operations themselves, and hashers that can be counted and held up."""
+"""Keys that tests present, issued by the operations themselves, and hashers that can be counted and paused."""
 
 import asyncio
 import threading
@@ -28,7 +28,7 @@ NEVER_WAS = UUID("01a00000-0000-7000-8000-000000000000")
 
 
 async def issue(services: KeyServices, world: World, agent: Agent | None = None) -> Issued:
-    """A key of Acme's, organization-level or for the agent, made by its admin."""
+    """A key of Acme, organization-level or for the agent, created by its admin."""
     return await create_api_key(
         services,
         world.actor("ada"),
@@ -40,20 +40,20 @@ async def issue(services: KeyServices, world: World, agent: Agent | None = None)
 
 
 async def end_overlap(database: Database, key_id: UUID, *, in_seconds: float) -> None:
-    """Moves the end of a key's overlap, by the database's clock: nobody waits for it."""
+    """Ends a key's overlap by the database's clock, so that no test has to wait."""
     async with database.transaction() as session:
         ends = await database_now(session) + timedelta(seconds=in_seconds)
         await session.execute(update(ApiKey).where(ApiKey.id == key_id).values(previous_works_until=ends))  # type: ignore[arg-type]
 
 
 def altered(token: str) -> str:
-    """The same with another character in its secret: of the form of a key, and not issued by anybody."""
+    """The key with another character in its secret: well-formed, but never issued."""
     place = -20
     return token[:place] + ("a" if token[place] != "a" else "b") + token[place + 1 :]
 
 
 class HeldHasher(CountingHasher):
-    """Counts how many compare at the same time, and makes them wait until the test lets them go."""
+    """Counts the concurrent comparisons, and makes them wait until the test releases them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,30 +75,30 @@ class HeldHasher(CountingHasher):
 
 
 class SpyReader:
-    """A reader in front of another, or of none, that knows what was asked for."""
+    """A reader that records the ids that it is asked for, in front of another reader or of none."""
 
     def __init__(self, reader: KeyReader | None = None) -> None:
         self._reader = reader
         self.asked: list[tuple[str, str | None]] = []
 
     async def start(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     async def read(self, public_id: str, agent_id: str | None) -> KeyState | None:
-        """As the reader behind it; without one, the database can't be read."""
+        """Reads with the reader behind it; without one, the database is unavailable."""
         self.asked.append((public_id, agent_id))
         if self._reader is None:
             raise DatabaseUnavailable
         return await self._reader.read(public_id, agent_id)
 
     async def close(self) -> None:
-        """That of the reader behind it."""
+        """Closes the reader behind it."""
         if self._reader is not None:
             await self._reader.close()
 
 
 class Verifiers:
-    """Makes verifiers on a database, each as a process of its own would have it, and closes what they opened."""
+    """Makes key verifiers on a database, each as in a process of its own, and closes their threads and readers."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -117,7 +117,7 @@ class Verifiers:
         queue_limit: int = 500,
         memo_entries: int = MEMO_ENTRIES,
     ) -> KeyVerifier:
-        """A verifier with nothing remembered. `hasher` counts its runs of argon2."""
+        """A verifier with an empty cache. `hasher` counts its runs of argon2."""
         pool = HashingPool(hasher or CountingHasher(), threads=2, queue_limit=queue_limit, name="test")
         reader = reader or key_reader(self._database)
         self._pools.append(pool)
@@ -141,7 +141,7 @@ class Verifiers:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Waits for what another thread does."""
+    """Waits until another thread makes the condition true."""
     async with asyncio.timeout(LONGEST_WAIT_SECONDS):
         while not condition():  # noqa: ASYNC110 - what another thread does sets no event of the loop's
             await asyncio.sleep(0.001)

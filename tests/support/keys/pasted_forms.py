@@ -1,4 +1,4 @@
-"""How people show a key to themselves: dumps, byte lists, wrapped and numbered lines, separators, encodings."""
+"""The forms in which people print a key: dumps, byte lists, wrapped and numbered lines, separators, encodings."""
 
 import base64
 import binascii
@@ -290,7 +290,7 @@ FORMS = {
 
 
 def readings(text: str) -> Iterator[str]:
-    """What may be read out of a text where such a form was, by simple means that redaction does not share."""
+    """Texts that can be decoded from a text with such a form, by simple means that redaction does not share."""
     lines = text.splitlines()
     yield "".join(re.sub(r"^\W*(?:part|line|L|chunk_)?\s*\d+\W+", "", line) for line in lines)
     yield "".join(re.findall(r"[0-9A-Za-z_+/=]+", line)[-1] for line in lines if re.search(r"\w", line))

@@ -1,6 +1,6 @@
 """
-Owns limiters on one Redis as several processes have them, and the ledger that they share: what has passed is written at
-once, or when a limiter asks for it.
+Limiters on one Redis, as several processes have them, and the usage that they share: a request that passed is written
+at once, or when a limiter flushes its usage.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ GIVE_UP_SECONDS = 60.0
 
 
 class ProcessUsage:
-    """What one process has noted, in front of what all have written."""
+    """The usage that one process has recorded, in front of the usage that all have written."""
 
     def __init__(self, written: FakeMonthlyUsage, *, is_written_at_once: bool) -> None:
         self._written = written
@@ -38,15 +38,15 @@ class ProcessUsage:
         self.times_written = 0
 
     def note(self, key_id: str, month: Month) -> None:
-        """One that passed."""
+        """Records a request that passed."""
         (self._written.used_by if self._is_written_at_once else self._unwritten)[key_id, month.start] += 1
 
     async def used(self, key_id: str, month: Month) -> int:
-        """Written by whomever, and unwritten here."""
+        """What all have written, and what this process has not written yet."""
         return await self._written.used(key_id, month) + self._unwritten[key_id, month.start]
 
     async def write(self) -> None:
-        """Writes what waits."""
+        """Writes the recorded usage."""
         self.times_written += 1
         for place, number in self._unwritten.items():
             self._written.used_by[place] += number
@@ -54,7 +54,7 @@ class ProcessUsage:
 
 
 class Limiters:
-    """Makes limiters on one Redis and one ledger, as processes have them."""
+    """Makes limiters on one Redis and one shared usage, as processes have them."""
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
@@ -65,7 +65,7 @@ class Limiters:
     async def make(
         self, *, clock: Callable[[], datetime] = utc_now, is_written_at_once: bool = True, **options: object
     ) -> RedisLimiter:
-        """One that has started. What passes there is written at once, or when the limiter asks for it."""
+        """A started limiter. Its requests that pass are written at once, or when the limiter flushes its usage."""
         noted = ProcessUsage(self.written, is_written_at_once=is_written_at_once)
         limiter = RedisLimiter(
             Secret(self._server.url),
@@ -80,13 +80,13 @@ class Limiters:
         return limiter
 
     def times_written(self, limiter: RedisLimiter) -> int:
-        """How often it has had its ledger written."""
+        """How often the limiter has flushed its usage."""
         return self._made[limiter].times_written
 
     async def consume(
         self, limiter: RedisLimiter, limits: Limits, times: int = 1, key_id: str = KEY
     ) -> Counter[Exceeded | None]:
-        """What came of so many at once."""
+        """The results of this many requests at the same time."""
         taken = await asyncio.gather(*(self._take(limiter, limits, key_id) for _ in range(times)))
         return Counter(each.exceeded for each in taken)
 
@@ -110,18 +110,18 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 
 def this_month(server: RedisServer) -> Month:
-    """By Redis's clock."""
+    """The current month, by Redis's clock."""
     with server.client() as client:
         return month_of(client.time()[0] * 1000)
 
 
 def calls(server: RedisServer, command: str) -> int:
-    """How often it was sent since the server was started."""
+    """How often this command was sent since the server started."""
     with server.client() as client:
         return int(client.info("commandstats").get(f"cmdstat_{command}", {}).get("calls", 0))
 
 
 def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged, without how long an outage took."""
+    """The logged messages, without the duration of an outage."""
     logged = [record.getMessage() for record in caplog.records if record.name == "keydesk.limiter"]
     return [re.sub(r"after \d+\.\d s", "after … s", message) for message in logged]

@@ -1,1 +1,1 @@
-"""Servers that tests start: Keydesk itself, Redis, and small ones of the tests' own."""
+"""Servers that tests start: Keydesk itself, Redis, and small test servers."""

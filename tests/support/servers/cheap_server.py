@@ -1,8 +1,9 @@
 """
-One server process of the application that hashes cheaply; says its address on standard output as `keydesk serve` does.
+One server process of the application with a cheap hasher; prints its address on standard output, as
+`keydesk serve` does.
 
-With TESTS_HASHING_FOLDER set, each new key's hash leaves a byte in that folder's file `hashed`, and waits while there
-is a file `closed` beside it: so a test can have many creations under way at the same time, and count what they cost.
+With TESTS_HASHING_FOLDER set, each new key's hash appends a byte to that folder's file `hashed`, and waits while a file
+`closed` exists beside it: so a test can have many creations in progress at the same time, and count their hashes.
 """
 
 import json
@@ -25,7 +26,7 @@ FOLDER = "TESTS_HASHING_FOLDER"
 
 
 class WatchedHasher(PasswordHasher):
-    """Leaves a trace of each hash, and can be held up."""
+    """Records each hash, and can be paused."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
@@ -40,7 +41,7 @@ class WatchedHasher(PasswordHasher):
 
 
 def main() -> None:
-    """Serves until it is told to stop."""
+    """Serves until it is asked to stop."""
     settings = read_settings(os.environ)
     listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"

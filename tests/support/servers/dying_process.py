@@ -1,8 +1,9 @@
 """
-A process that does operations on keys and is killed before a chosen statement of each, as a power cut would.
+A process that runs operations on keys and is killed before a chosen statement of each, as in a power cut.
 
-It reads a JSON object a line: the database, the operation, the id of what it is about, and the number of the statement,
-a commit being one too. It forks for each, and answers with a line: `done` or `killed`, and `failed` for a fault.
+It reads a JSON object for each line: the database, the operation, the id of its subject, and the number of the
+statement, a commit being one, too. It forks for each, and answers with a line: `done`, `killed`, or `failed` for an
+error.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ from tests.support.servers.servers import SECRET_KEY
 
 
 async def operate(database: Database, wanted: dict[str, Any]) -> None:
-    """Does the operation, as the operator."""
+    """Runs the operation, as the operator."""
     pool = HashingPool(PasswordHasher(1, 8, 1), threads=1, queue_limit=1, name="dying")
     issuer = Issuer(ServerKeys((SECRET_KEY.encode(),)), "kd", pool)
     services = KeyServices(database, lambda: datetime.now(UTC), mutations_per_minute=1, issuer=issuer)
@@ -58,7 +59,7 @@ async def operate(database: Database, wanted: dict[str, Any]) -> None:
 
 
 def die_before_statement(database: Database, number: int) -> None:
-    """Has this process killed when it comes to the statement of this number, the first being 1."""
+    """Kills this process when it reaches the statement of this number, counted from 1."""
     left = number
 
     def count(*_: object) -> None:
@@ -72,7 +73,7 @@ def die_before_statement(database: Database, number: int) -> None:
 
 
 def in_child(wanted: dict[str, Any]) -> None:
-    """One operation, to its end or until the process is killed."""
+    """Runs one operation in a child, to its end or until the child is killed."""
     database = Database(wanted["database"])
     die_before_statement(database, wanted["statement"])
     asyncio.run(operate(database, wanted))

@@ -1,4 +1,4 @@
-"""Owns callers that never pause: each of their connections has one verification under way, always."""
+"""Callers that never pause: each of their connections always has one verification in progress."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -12,7 +12,7 @@ GOOD = 200
 
 
 class Verified(NamedTuple):
-    """One verification: of which secret, by which server (its place among them), when, and the answer."""
+    """One verification: the secret, the server (by its index), the two times, and the status."""
 
     secret: str
     server: int
@@ -33,12 +33,12 @@ class LoadGenerator:
         """All that were answered so far, in the order in which they were."""
 
     def present(self, secrets: Sequence[str]) -> None:
-        """From now on, the callers present these."""
+        """From now on, the callers present these secrets."""
         self._presented = [(secret, verification(secret)) for secret in secrets]
         self._has_secrets.set()
 
     async def warm(self, secrets: Sequence[str]) -> None:
-        """Presents these, and waits until each was good twice at every server: what argon2 found is remembered."""
+        """Presents these until each was good twice at every server, so that each process caches argon2's result."""
         unread = self.unread()
         missing = {(secret, server): 2 for secret in secrets for server in self._servers}
         self.present(secrets)
@@ -55,7 +55,7 @@ class LoadGenerator:
         await self.until(is_warm)
 
     def unread(self) -> Callable[[], list[Verified]]:
-        """Gives at each call what was answered since the one before, or since now."""
+        """Returns a function that returns the answers since its last call, at first since now."""
         seen = len(self.verified)
 
         def read() -> list[Verified]:
@@ -67,14 +67,14 @@ class LoadGenerator:
         return read
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Lets the callers go on until the condition holds. Raises what stopped one of them."""
+        """Waits until the condition holds. Raises the error that stopped a caller, if any."""
         while not condition():
             if self._failure is not None:
                 raise self._failure
             await asyncio.sleep(0.002)
 
     async def call(self, server: int, connection: Connection) -> None:
-        """One caller, for ever."""
+        """One caller, in an endless loop."""
         try:
             await self._has_secrets.wait()
             turn = 0
@@ -89,7 +89,7 @@ class LoadGenerator:
 
 @asynccontextmanager
 async def load_generator(servers: Sequence[Server], *, callers_each: int) -> AsyncIterator[LoadGenerator]:
-    """So many callers at each server, for the block."""
+    """Runs this many callers at each server during the block."""
     gathered = LoadGenerator(len(servers))
     async with AsyncExitStack() as stack:
         callers = [

@@ -1,7 +1,7 @@
 """
-Owns a real Redis of a test's own on loopback, which the test may empty, stop, kill, freeze and start again.
+A real Redis on loopback, which the test may empty, stop, kill, freeze and start again.
 
-It keeps nothing on disk: one that is started again is empty. Its port stays the same, so that clients find it again.
+It stores nothing on disk: after a restart it is empty. Its port stays the same, so that clients find it again.
 """
 
 import os
@@ -26,7 +26,7 @@ GIVE_UP_SECONDS = 30.0
 
 
 class RedisServer:
-    """A server process, or the place of one that was stopped."""
+    """A server process, running or stopped."""
 
     def __init__(self, program: str, folder: Path, *options: str) -> None:
         self._program = program
@@ -37,12 +37,12 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where it answers, whether or not it does now."""
+        """Its address, whether or not it answers at the moment."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
     def log(self) -> Path:
-        """What it said since it was started."""
+        """Its log since it was started."""
         return self._folder / "redis.log"
 
     def start(self) -> None:
@@ -64,16 +64,16 @@ class RedisServer:
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:
-        """Ends it and starts it again, with nothing in it."""
+        """Ends it and starts it again, empty."""
         self.stop()
         self.start()
 
     def freeze(self) -> None:
-        """From now on it takes connections and answers nothing, until `thaw`."""
+        """Until `thaw`, it accepts connections and answers nothing."""
         self._send(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It goes on with what it was asked meanwhile."""
+        """It continues, and answers the requests that arrived meanwhile."""
         self._send(signal.SIGCONT)
 
     def flush(self) -> None:
@@ -83,17 +83,17 @@ class RedisServer:
 
     @contextmanager
     def client(self) -> Iterator[redis.Redis]:
-        """A client for what a test wants to see or change in it."""
+        """A client with which a test reads and changes the data."""
         with redis.Redis(port=self.port, socket_timeout=GIVE_UP_SECONDS, decode_responses=True) as client:
             yield client
 
     def close(self) -> None:
-        """Ends it where it runs, frozen or not."""
+        """Ends it if it runs, frozen or not."""
         if self._process is not None:
             self.kill()
 
     def _launch(self, port: int) -> bool:
-        """Whether a server answers on that port now; False where it ended, as it does when the port is taken."""
+        """Whether the server answers on that port; False if it ended, as it does when the port is taken."""
         given = [self._program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         kept = ["--save", "", "--appendonly", "no"]
         with self.log.open("wb") as said:
@@ -130,9 +130,9 @@ class RedisServer:
 @contextmanager
 def running_redis(folder: Path, *options: str) -> Iterator[RedisServer]:
     """
-    A server that runs, with these options over its defaults, such as `--maxmemory-policy`, `allkeys-lru`.
+    A running server, with these options over its defaults, such as `--maxmemory-policy`, `allkeys-lru`.
 
-    Skips the test where neither Redis nor Valkey is installed; in CI that is a failure.
+    Skips the test if neither Redis nor Valkey is installed; in CI the test fails.
     """
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:

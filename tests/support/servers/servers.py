@@ -1,8 +1,8 @@
 """
-Owns real server processes of the application for tests that need several: started, waited for, stopped, killed.
+Starts, waits for, stops and kills real server processes of the application, for tests that need several.
 
-They are started side by side, since most of a start is imports; each chooses its own port on loopback, and what it says
-on standard error is kept in a file.
+They start in parallel, since imports take most of the time; each chooses its own port on loopback, and its standard
+error is stored in a file.
 """
 
 import http.client
@@ -29,7 +29,7 @@ GIVE_UP_SECONDS = 60.0
 
 @dataclass(frozen=True, eq=False)
 class Server:
-    """A server process that is ready, or was."""
+    """A server process that is ready, or has ended."""
 
     process: subprocess.Popen[str]
     host: str
@@ -44,7 +44,7 @@ class Server:
 
     @property
     def is_alive(self) -> bool:
-        """Whether its process is there."""
+        """Whether its process is running."""
         return self.process.poll() is None
 
     def stop(self) -> None:
@@ -53,7 +53,7 @@ class Server:
         self._gone()
 
     def kill(self) -> None:
-        """Ends it with SIGKILL, in the middle of whatever it does."""
+        """Ends it with SIGKILL, without a chance to finish its work."""
         self.process.kill()
         self._gone()
 
@@ -67,7 +67,7 @@ class Server:
 
 
 class Servers:
-    """Starts servers on one database, and ends those that are left when it closes."""
+    """Starts servers on one database, and ends those that still run when it closes."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Servers:
         program: Sequence[str] = CHEAP,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`settings` are environment variables over those that every test wants; `folder` gets the logs."""
+        """`settings` are environment variables over the defaults of the tests; `folder` gets the logs."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KEYDESK_")}
         self._environment = {
             **inherited,
@@ -91,7 +91,7 @@ class Servers:
         self._started: list[Server | subprocess.Popen[str]] = []
 
     def start(self, count: int = 1) -> list[Server]:
-        """So many more, once all of them are ready."""
+        """Starts this many more servers; returns when all of them are ready."""
         launched = [self._launch() for _ in range(count)]
         servers = [self._announced(process, log) for process, log in launched]
         for server in servers:
@@ -99,7 +99,7 @@ class Servers:
         return servers
 
     def close(self) -> None:
-        """Stops those that still run."""
+        """Stops the servers that still run."""
         processes = [each.process if isinstance(each, Server) else each for each in self._started]
         for process in processes:
             process.terminate()

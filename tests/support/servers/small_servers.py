@@ -1,4 +1,4 @@
-"""Owns small HTTP servers of the tests' own, which answer as they are told and remember what they were asked."""
+"""Small HTTP servers for tests, which give a prepared answer and record the requests that they receive."""
 
 import socket
 import threading
@@ -24,12 +24,12 @@ class Asked(NamedTuple):
     body: bytes
 
     def values(self, name: str) -> list[str]:
-        """Those of all headers of this name, in any case."""
+        """The values of all headers of this name, in any case."""
         return [value for found, value in self.headers if found.lower() == name.lower()]
 
 
 class Given(NamedTuple):
-    """What is answered; None for no answer: the connection is closed."""
+    """An answer; None closes the connection without one."""
 
     status: int
     headers: Sequence[tuple[str, str]] = ()
@@ -47,12 +47,12 @@ class SmallServer:
 
     @property
     def port(self) -> int:
-        """On 127.0.0.1."""
+        """Its port on 127.0.0.1."""
         port: int = self._server.server_address[1]
         return port
 
     def close(self) -> None:
-        """Takes no more connections."""
+        """Stops accepting connections."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -61,7 +61,7 @@ class SmallServer:
 def _handler(answer: Callable[[Asked], Given | None], asked: list[Asked]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # A gateway that goes away leaves its kept-alive connections to us.
+        # When a gateway exits, its kept-alive connections have to be closed here.
         timeout = GIVE_UP_SECONDS
 
         def handle_one_request(self) -> None:
@@ -92,7 +92,7 @@ def _handler(answer: Callable[[Asked], Given | None], asked: list[Asked]) -> typ
 
 
 def ask(port: int, path: str, *headers: tuple[str, str], method: str = "GET", body: bytes = b"") -> Answer:
-    """One request to a port on loopback, from CALLER, its path as it stands and headers as often as they are given."""
+    """Sends one request to a port on loopback from CALLER, with path and headers exactly as given."""
     connection = HTTPConnection("127.0.0.1", port, timeout=GIVE_UP_SECONDS, source_address=(CALLER, 0))
     try:
         connection.putrequest(method, path, skip_accept_encoding=True)
@@ -109,7 +109,7 @@ def ask(port: int, path: str, *headers: tuple[str, str], method: str = "GET", bo
 
 
 def free_port() -> int:
-    """A port on loopback where nobody listens."""
+    """A free port on loopback."""
     with socket.socket() as tried:
         tried.bind(("127.0.0.1", 0))
         port: int = tried.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A server of a few lines for a proxy to stand in front of: a thread for each connection."""
+"""A server of a few lines behind a proxy: one thread for each connection."""
 
 import socket
 import threading
@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 
 class SmallUpstream(ABC):
-    """Listens on a free port of loopback from the moment it is made."""
+    """Listens on a free port of loopback as soon as it is created."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -14,12 +14,12 @@ class SmallUpstream(ABC):
 
     @property
     def port(self) -> int:
-        """On 127.0.0.1."""
+        """Its port on 127.0.0.1."""
         port: int = self._listener.getsockname()[1]
         return port
 
     def close(self) -> None:
-        """Takes no more connections."""
+        """Stops accepting connections."""
         self._listener.close()
 
     def _serve(self) -> None:
@@ -32,4 +32,4 @@ class SmallUpstream(ABC):
 
     @abstractmethod
     def _answer(self, connection: socket.socket) -> None:
-        """Speaks on one connection, and closes it."""
+        """Handles one connection, and closes it."""

@@ -1,9 +1,9 @@
 """
-What is promised of keys, as a model in memory that the real application is compared with.
+The promises about keys, as a model in memory that tests compare the real application with.
 
-It is written from the promises, not from the code, and imports nothing of the application. Where several reasons
-speak against a request, the promises don't say which one is named: `refusals_of_…` give all that are true, and none
-means that it must succeed.
+It is written from the promises, not from the code, and imports nothing of the application. When a request is invalid
+for several reasons, the promises don't say which of them is named: `refusals_of_…` returns all that apply; an empty
+result means that the request must succeed.
 """
 
 from collections import Counter
@@ -39,7 +39,7 @@ NAMES = {
 
 @dataclass(eq=False)
 class Organization:
-    """A tenant, with its log: what was done, by whom, to which key; and who was refused a key how often, and why."""
+    """An organization, and its log: each action with person and key, and the number of refused creations by reason."""
 
     id: str
     limit: int = 10
@@ -48,14 +48,14 @@ class Organization:
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def events(self) -> Counter[tuple[str, str | None, str | None, int]]:
-        """What the log has, and for how many times each stands: a person's refusals for one reason are one event."""
+        """The entries of the log, each with its count: refusals of one person for one reason are one entry."""
         refusals = Counter((REFUSED, person, None, times) for (person, _), times in self.refused.items())
         return Counter({(*event, 1): times for event, times in self.log.items()}) + refusals
 
 
 @dataclass(eq=False)
 class Agent:
-    """An agent, or what is left of it."""
+    """An agent, or the remains of a deleted one."""
 
     id: str
     organization: Organization
@@ -64,7 +64,7 @@ class Agent:
 
 @dataclass(eq=False)
 class RoleGrant:
-    """What a person is in one organization; the agents administered may be deleted ones."""
+    """A person's role in one organization; the administered agents may include deleted ones."""
 
     role: str
     agents: set[Agent] = field(default_factory=set)
@@ -72,7 +72,7 @@ class RoleGrant:
 
 @dataclass(eq=False)
 class Key:
-    """A key with every secret that it ever had; one or two of them live."""
+    """A key with every secret that it ever had; one or two of them are valid."""
 
     id: str
     organization: Organization
@@ -87,45 +87,45 @@ class Key:
 
     @property
     def living_secrets(self) -> set[str]:
-        """Those that must work; all others must not."""
+        """The secrets that must work; all others must be refused."""
         return set() if self.is_deleted else {each for each in (self.current, self.previous) if each is not None}
 
 
 @dataclass
 class Model:
-    """Organizations, agents and people by the names that the tests call them by; keys in the order of creation."""
+    """Organizations, agents and people by the names that the tests use; keys in the order of creation."""
 
     organizations: dict[str, Organization]
     agents: dict[str, Agent]
     people: dict[str, dict[Organization, RoleGrant]]
     keys: list[Key] = field(default_factory=list)
 
-    # What people may see and do.
+    # Permissions.
 
     def standing(self, person: str, organization: Organization | None) -> RoleGrant | None:
-        """What the person is there, if anything."""
+        """The person's role there, if any."""
         if organization is None or organization.is_deleted:
             return None
         return self.people[person].get(organization)
 
     def sees(self, person: str, key: Key) -> bool:
-        """An organization admin sees all keys, an agent admin those of the agents administered."""
+        """An organization admin sees all keys, an agent admin the keys of the administered agents."""
         standing = self.standing(person, key.organization)
         if standing is None or standing.role == MEMBER:
             return False
         return standing.role == ADMIN or (key.agent is not None and key.agent in standing.agents)
 
     def manages(self, person: str, key: Key) -> bool:
-        """Who sees a living key may rename, rotate and delete it."""
+        """A person who sees an active key may rename, rotate and delete it."""
         return not key.is_deleted and self.sees(person, key)
 
     def manages_keys_somewhere(self, person: str) -> bool:
-        """Whether the person's role lets them manage keys at all."""
+        """Whether the person's role lets them manage any keys there."""
         roles = (self.standing(person, organization) for organization in self.people[person])
         return any(standing is not None and standing.role != MEMBER for standing in roles)
 
     def usable_agents(self, person: str, organization: Organization) -> set[Agent]:
-        """The living agents that the person may scope a key to."""
+        """The active agents that the person may scope a key to."""
         standing = self.standing(person, organization)
         if standing is None or standing.role == MEMBER:
             return set()
@@ -139,7 +139,7 @@ class Model:
         return [key for key in self.keys if key.organization is organization and not key.is_deleted]
 
     def allowance(self, organization: Organization) -> dict[str, int]:
-        """The slots; after a limit was lowered more may be used than there are."""
+        """The slots; after the limit was lowered, more may be used than there are."""
         used = len(self.living(organization))
         return {"used": used, "limit": organization.limit, "remaining": max(0, organization.limit - used)}
 
@@ -152,7 +152,7 @@ class Model:
         agent_id: str | None = None,
         search: str | None = None,
     ) -> list[Key]:
-        """What the person's list shows, newest first. A search for the prefix, with which hints begin, finds all."""
+        """The keys in the person's list, newest first. A search for the prefix finds all: every hint begins with it."""
         wanted = (search or "").lower()
         return [
             key
@@ -164,12 +164,12 @@ class Model:
             and (wanted in key.name.lower() or wanted in PREFIX)
         ]
 
-    # What speaks against a request.
+    # Reasons against a request.
 
     def refusals_of_creation(
         self, person: str, organization: Organization | None, *, name: str, scope: str, agent_id: str | None
     ) -> set[str]:
-        """A role that can't is told so whatever else is wrong."""
+        """A role that may not create keys is always refused for the role, whatever else is wrong."""
         standing = self.standing(person, organization)
         if organization is None or standing is None:
             return {NOT_FOUND}
@@ -185,7 +185,7 @@ class Model:
         return {reason for reason, holds in reasons.items() if holds}
 
     def refusals_of_change(self, person: str, key: Key, *, name: str | None = None, overlap: int = 0) -> set[str]:
-        """Of renaming, rotating and deleting: what is not to be seen or was deleted is not there."""
+        """Covers renaming, rotating and deleting: a key that is invisible or deleted is not found."""
         if not self.manages_keys_somewhere(person):
             return {FORBIDDEN}
         reasons = {
@@ -209,45 +209,45 @@ class Model:
                 return "agent_not_in_scope"
         return "good"
 
-    # What happens.
+    # Changes.
 
     def created(self, person: str | None, key: Key) -> None:
-        """The key took a slot."""
+        """Records that the key took a slot."""
         self.keys.append(key)
         key.organization.log["API_KEY_CREATED", person, key.id] += 1
 
     def creation_refused(self, person: str, organization: Organization | None, reason: str) -> None:
-        """For the limit or the role there is one event a person, reason and hour; for other reasons none."""
+        """For the limit and the role, one event for each person, reason and hour; for other reasons none."""
         if organization is not None and reason in (FORBIDDEN, LIMIT_REACHED):
             organization.refused[person, reason] += 1
 
     def renamed(self, person: str, key: Key, name: str | None) -> None:
-        """The name as it is kept."""
+        """Records the name as the application stores it."""
         assert name is not None
         key.name = name
         key.organization.log["API_KEY_RENAMED", person, key.id] += 1
 
     def rotated(self, person: str | None, key: Key, secret: str, *, overlap: int) -> None:
-        """The secret before lives on with an overlap, the one before that ends in any case."""
+        """The previous secret stays valid for the overlap; the one before that ends in any case."""
         key.previous = key.current if overlap else None
         key.current = secret
         key.secrets.append(secret)
         key.organization.log["API_KEY_ROTATED", person, key.id] += 1
 
     def deleted(self, person: str | None, keys: Iterable[Key]) -> None:
-        """Their slots are free at once."""
+        """Deletes the keys; their slots are free at once."""
         for key in keys:
             key.is_deleted, key.deleter, key.previous = True, person, None
             key.organization.log["API_KEY_DELETED", person, key.id] += 1
 
     def agent_deleted(self, agent: Agent) -> None:
-        """Its keys go with it. Who administered it still sees what is left."""
+        """Deletes the agent with its keys. Admins of the agent still see its deleted keys."""
         self.deleted(OPERATOR, [key for key in self.living(agent.organization) if key.agent is agent])
         agent.is_deleted = True
         agent.organization.log["AGENT_DELETED", OPERATOR, None] += 1
 
     def organization_deleted(self, organization: Organization) -> None:
-        """With its keys and agents; nobody is in it any more."""
+        """Deletes the organization with its keys, agents and memberships."""
         for agent in self.agents.values():
             if agent.organization is organization and not agent.is_deleted:
                 self.agent_deleted(agent)
@@ -255,12 +255,12 @@ class Model:
         organization.is_deleted = True
 
     def limit_changed(self, organization: Organization, limit: int) -> None:
-        """One below what is used takes no key away."""
+        """A limit below the number of used slots takes no key away."""
         organization.log["ORGANIZATION_LIMITS_CHANGED", OPERATOR, None] += limit != organization.limit
         organization.limit = limit
 
     def member_changed(self, person: str, organization: Organization, role: str, agents: set[Agent]) -> None:
-        """The living agents administered are these; a deleted one stays with who administered it."""
+        """Sets the administered active agents; deleted agents stay with their admins."""
         before = self.people[person].get(organization, RoleGrant("none"))
         kept = {agent for agent in before.agents if agent.is_deleted}
         after = RoleGrant(role, agents | kept)
@@ -269,7 +269,7 @@ class Model:
         self.people[person][organization] = after
 
     def member_removed(self, person: str, organization: Organization) -> None:
-        """The keys that they made live on."""
+        """Removes the member; keys that they made stay active."""
         del self.people[person][organization]
         organization.log["MEMBERSHIP_CHANGED", OPERATOR, None] += 1
 

@@ -1,4 +1,4 @@
-"""Doing things as people do, judging each answer by the model, and entering into it what has happened."""
+"""Performs people's actions, compares each answer with the model, and records the action in the model."""
 
 import re
 from collections import Counter
@@ -38,9 +38,9 @@ query ($id: ID!, $after: String) {
 
 
 class ModelCheckedSite(SiteWithModel):
-    """What must be so in every answer, whatever step asked."""
+    """Assertions that hold for every answer, after any step."""
 
-    # What people do.
+    # Actions of people.
 
     def create_keys(
         self,
@@ -52,7 +52,7 @@ class ModelCheckedSite(SiteWithModel):
         scope: str | None = None,
         times: int = 1,
     ) -> list[Key]:
-        """The keys that came of it. Those that are created at once are there in the order of their times."""
+        """Returns the created keys. Keys that are created at the same time are in the order of their creation times."""
         wanted = {
             "organizationId": self.site.organization(organization),
             "name": name,
@@ -88,15 +88,15 @@ class ModelCheckedSite(SiteWithModel):
             assert answer.value["keyAllowance"] == self.model.allowance(key.organization)
         self.assert_seen_by_those_who_may(key)
 
-    # What must be so.
+    # Assertions.
 
     def agrees(self, answer: Answer, refusals: set[str], done: str) -> bool:
-        """Whether it was done; it must be exactly where no reason speaks against it, and else one of them is named."""
+        """Whether it was done: exactly if the model has no reason against it. A refusal names one of the reasons."""
         assert answer.outcome in (refusals or {done})
         return not refusals
 
     def judge_creation(self, person: str, organization: str, wanted: dict[str, Any], answer: Answer) -> Key | None:
-        """Enters a creation into the model: the key, where one was issued."""
+        """Checks a creation, and records in the model the key, if one was issued."""
         row = self.model.organizations.get(organization)
         name, scope, agent_id = wanted["name"], wanted["scope"], wanted["agentId"]
         refusals = self.model.refusals_of_creation(person, row, name=name, scope=scope, agent_id=agent_id)
@@ -105,7 +105,7 @@ class ModelCheckedSite(SiteWithModel):
             if row is not None and answer.outcome == model.LIMIT_REACHED:
                 candidates = {key.id for key in self.model.living(row) if self.model.manages(person, key)}
                 assert answer.value["keyAllowance"] == self.model.allowance(row)
-                # In an order that hangs on what the ledger has written by now.
+                # The order depends on what the usage recorder has written so far.
                 assert {each["id"] for each in answer.value["candidates"]} == candidates
                 assert len(answer.value["candidates"]) == len(candidates)
             return None
@@ -133,7 +133,7 @@ class ModelCheckedSite(SiteWithModel):
         return key
 
     def assert_shown(self, person: str, key: Key, shown: dict[str, Any]) -> None:
-        """The key as this person must see it."""
+        """Asserts what this person sees of the key."""
         agent = shown["agent"]
         assert {
             "id": shown["id"],
@@ -172,7 +172,7 @@ class ModelCheckedSite(SiteWithModel):
         agent_id: str | None = None,
         search: str | None = None,
     ) -> None:
-        """The organization as this person must see it, with these of its keys; nothing where they are not in it."""
+        """Asserts what this person sees of the organization and its keys: nothing if they are not a member."""
         organization_id = self.site.organization("nowhere") if row is None else row.id
         asked = {"includeDeleted": deleted, "agentId": agent_id, "search": search}
         shown = self.ask(person, lambda client: client.graphql(LOOK, id=organization_id, **asked)).value
@@ -191,7 +191,7 @@ class ModelCheckedSite(SiteWithModel):
             self.assert_shown(person, key, each)
 
     def assert_seen_by_those_who_may(self, key: Key) -> None:
-        """Everybody asks for the key; to who may not see it, it is not there."""
+        """Every person reads the key; for a person who may not see it, the key does not exist."""
         for person in PEOPLE:
             answer = self.ask(person, lambda client: client.see(key.id))
             if self.model.sees(person, key):
@@ -200,7 +200,7 @@ class ModelCheckedSite(SiteWithModel):
                 assert answer.outcome == "null"
 
     def assert_logged(self, person: str, row: model.Organization | None) -> None:
-        """Admins see all; agent admins what concerns their agents' keys, and nothing of members and limits."""
+        """Admins see all events; agent admins see those of their agents' keys, and none about members and limits."""
         events, standing = self.log(person, row), self.model.standing(person, row)
         if row is None or standing is None or events is None:
             assert (events, standing) == (None, None)
@@ -222,7 +222,7 @@ class ModelCheckedSite(SiteWithModel):
             assert others <= ({"AGENT_DELETED", model.REFUSED} if standing.role == model.AGENT_ADMIN else set())
 
     def assert_verified(self, key: Key, secret: str, agent_id: str | None, answer: httpx.Response) -> None:
-        """What a gateway is told of one of the key's secrets, for this agent."""
+        """Asserts the verdict on one of the key's secrets, for this agent."""
         verdict = self.model.verdict(key, secret, agent_id)
         assert code_of(answer) == verdict
         if verdict == "good":
@@ -242,7 +242,7 @@ class ModelCheckedSite(SiteWithModel):
         return await client.graphql(LOG, id=organization_id, after=after)
 
     def log(self, person: str, row: model.Organization | None) -> list[dict[str, Any]] | None:
-        """Every page of the log, newest first; None where the organization is."""
+        """Every page of the log, newest first; None if the person does not see the organization."""
         organization_id = self.site.organization("nowhere") if row is None else row.id
         events: list[dict[str, Any]] = []
         has_next, after = True, None
@@ -257,12 +257,12 @@ class ModelCheckedSite(SiteWithModel):
 
 
 def name_of(user: dict[str, str] | None) -> str | None:
-    """What the tests call the person; None for the operator."""
+    """The person's name in the tests; None for the operator."""
     return None if user is None else user["email"].removesuffix("@example.com")
 
 
 def code_of(answer: httpx.Response) -> str:
-    """What a gateway was told, in a word."""
+    """The outcome of a verification, in a word."""
     if answer.status_code == 200:
         return "good"
     body = answer.json()

@@ -1,4 +1,4 @@
-"""What the operator does beside people and gateways, on the same database, as steps of the state machine."""
+"""The operator's actions, as steps of the state machine, on the database that people and gateways use."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ picks = st.integers(0, 23)
 
 
 class OperatorRules(ModelCheckedSite):
-    """Each holds at once for everybody, whatever they have open."""
+    """Each action takes effect at once for everybody, in every open session."""
 
     @precondition(lambda self: self.living_organizations())
     @rule(target=keys, pick=picks, name=st.sampled_from(("deploy", "Cafe\u0301")), agent_pick=picks)
@@ -102,7 +102,7 @@ class OperatorRules(ModelCheckedSite):
         administered=st.sets(st.sampled_from(("own", "other", "theirs", "later"))),
     )
     def operator_changes_membership(self, person: str, pick: int, role: str | None, administered: set[str]) -> None:
-        """Puts the person in, changes what they are or, with no role, takes them out."""
+        """Adds the person, changes their role or, with no role, removes them."""
         row = chosen(self.living_organizations(), pick)
         if role is not None:
             self.give_role(person, row, role, administered)
@@ -110,7 +110,7 @@ class OperatorRules(ModelCheckedSite):
             self.remove(person, row)
 
     def give_role(self, person: str, row: model.Organization, role: str, administered: set[str]) -> None:
-        """It holds from the next request on, without a new sign-in."""
+        """The role takes effect with the next request, without a new sign-in."""
         agents = {
             agent
             for name, agent in self.model.agents.items()
@@ -131,7 +131,7 @@ class OperatorRules(ModelCheckedSite):
         self.assert_listed(person, row)
 
     def remove(self, person: str, row: model.Organization) -> None:
-        """Ends the person's sessions: their browser is signed out, and they can sign in again to what is left."""
+        """Ends the person's sessions: they can sign in again, if only to other organizations."""
         wanted: dict[str, Any] = {"email": email(person), "organization_id": inside(row.id), "now": self.clock()}
         self.operate(lambda session: remove_member(session, **wanted))
         self.model.member_removed(person, row)

@@ -1,7 +1,7 @@
 """
-A running site side by side with its model: asking it as people, gateways and the operator do.
+A running site beside its model: requests of people, gateways and the operator.
 
-State machines are synchronous, the site is not: it lives in one event loop, which runs while something is waited for.
+State machines are synchronous, the site is not: its event loop runs only while a step waits for a result.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ keys = Bundle("keys")
 
 
 class TickingClock:
-    """Begins with the hour and goes on by a millisecond a look: no hour ends while refusals are counted by the hour."""
+    """Starts at a full hour and advances by 1 ms with each reading: no hour ends while refusals are counted by hour."""
 
     def __init__(self) -> None:
         self.now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -45,7 +45,7 @@ class TickingClock:
 
 
 class SiteWithModel(RuleBasedStateMachine):
-    """What the rules of people, gateways and the operator have in common."""
+    """The common base of the rules for people, gateways and the operator."""
 
     def __init__(self, runner: asyncio.Runner, database_address: str) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class SiteWithModel(RuleBasedStateMachine):
             },
         )
 
-    # Asking.
+    # Requests.
 
     def wait(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         return self.runner.run(coroutine)
@@ -102,7 +102,7 @@ class SiteWithModel(RuleBasedStateMachine):
         return self.wait(asking())
 
     def present(self, *requests: dict[str, str]) -> list[httpx.Response]:
-        """What a gateway is told that sends requests with these headers, all at once."""
+        """The verdicts that a gateway gets when it sends requests with these headers, all at the same time."""
 
         async def asking() -> list[httpx.Response]:
             gateway = (await self.site.person(NOBODY)).http
@@ -111,7 +111,7 @@ class SiteWithModel(RuleBasedStateMachine):
         return self.wait(asking())
 
     def operate(self, operation: Callable[[AsyncSession], Coroutine[Any, Any, Result]]) -> Result:
-        """One of the operator's transactions, on a connection of their own."""
+        """Runs one of the operator's transactions, on a connection of its own."""
 
         async def transaction() -> Result:
             async with self.site.database.transaction() as session:
@@ -120,7 +120,7 @@ class SiteWithModel(RuleBasedStateMachine):
         return self.wait(transaction())
 
     def rows(self, statement: Executable) -> Sequence[Any]:
-        """What is in the database."""
+        """All rows of a table."""
 
         async def reading() -> Sequence[Any]:
             async with self.site.database.reading() as session:
@@ -129,27 +129,27 @@ class SiteWithModel(RuleBasedStateMachine):
         return self.wait(reading())
 
     def end_overlap(self, key: Key) -> None:
-        """As if its time had passed."""
+        """Ends the key's overlap, as if its time had passed."""
         yesterday = self.clock() - timedelta(days=1)
         statement = update(ApiKey).where(col(ApiKey.id) == inside(key.id)).values(previous_works_until=yesterday)
         self.operate(lambda session: session.execute(statement))
         key.previous = None
 
-    # What there is.
+    # State of the model.
 
     def agent_id(self, name: str | None) -> str | None:
-        """The id of an agent by its name, of one that never was, or a text that is none."""
+        """The external id of an agent by its name, of an agent that does not exist, or a text that is not an id."""
         if name in (None, "no id"):
             return name
         agent = self.model.agents.get(name)
         return self.site.agent("never") if agent is None else agent.id
 
     def who_may_change(self) -> list[tuple[str, Key]]:
-        """Everybody with every living key that they manage."""
+        """Every person with every active key that they manage."""
         return [(person, key) for key in self.model.keys for person in PEOPLE if self.model.manages(person, key)]
 
     def who_may_create(self) -> list[tuple[str, str, str | None]]:
-        """Everybody with every organization and agent, or none, that they may scope a key to."""
+        """Every person with every organization and agent, or none, that they may scope a key to."""
         names = {agent: name for name, agent in self.model.agents.items()}
         of_organizations = [(person, organization, None) for person, organization in self.admins()]
         return of_organizations + [
@@ -170,12 +170,12 @@ class SiteWithModel(RuleBasedStateMachine):
         return [key for key in self.model.keys if not key.is_deleted]
 
     def members(self) -> list[tuple[str, str]]:
-        """Everybody in a living organization, with its name."""
+        """Every person in an active organization, with the organization's name."""
         named = self.model.organizations.items()
         return [(person, name) for person in PEOPLE for name, row in named if self.model.standing(person, row)]
 
     def admins(self) -> list[tuple[str, str]]:
-        """The organization admins among them."""
+        """The organization admins among the members."""
         return [
             (person, name)
             for person, name in self.members()
@@ -192,21 +192,21 @@ def email(person: str) -> str:
 
 
 def inside(external: str) -> UUID:
-    """The UUID in an id of whatever type."""
+    """The UUID in an external id of any type."""
     found = parse_external_id(Prefix(external[:3]), external)
     assert found is not None
     return found
 
 
 def as_headers(secret: str, agent_id: str | None) -> dict[str, str]:
-    """A gateway's request with this key, for this agent."""
+    """The headers of a gateway's request with this key, for this agent."""
     if agent_id is None:
         return {"authorization": f"bearer {secret}"}
     return {"x-api-key": secret, "x-agent-id": agent_id}
 
 
 def altered(secret: str, position: int) -> str:
-    """With another letter or digit there, counted round and round over all three parts but the prefix."""
+    """The key with another character at that position; positions cycle over the three parts after the prefix."""
     places = [place for place, character in enumerate(secret) if character != "_" and place >= len(model.PREFIX)]
     place = chosen(places, position)
     return f"{secret[:place]}{'A' if secret[place] != 'A' else 'B'}{secret[place + 1 :]}"

@@ -1,1 +1,1 @@
-"""What tests of tickets share: tickets that are due, and a mail server that takes them."""
+"""Helpers for ticket tests: due tickets, and a mail server that receives them."""

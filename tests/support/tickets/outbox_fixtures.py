@@ -1,4 +1,4 @@
-"""Tickets that are due, and the outbox that takes them to a mail server of a test's own."""
+"""Due tickets, and the outbox that sends them to a test's mail server."""
 
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ CREDENTIALS = f"{USER.replace('@', '%40')}:{PASSWORD_IN_URL}@"
 
 
 async def written(database: Database, world: World, clock: Clock, **more: Any) -> UUID:
-    """A ticket of Grace's that is due; its id."""
+    """The id of a new ticket of Grace that is due."""
     row = Ticket(
         organization_id=world.acme.id,
         person_id=world.grace.id,
@@ -38,7 +38,7 @@ async def written(database: Database, world: World, clock: Clock, **more: Any) -
 
 
 async def row_of(database: Database, ticket_id: UUID) -> Ticket:
-    """As it is now."""
+    """The ticket's current row."""
     async with database.reading() as session:
         return (await session.execute(select(Ticket).where(Ticket.id == ticket_id))).scalar_one()
 
@@ -46,11 +46,11 @@ async def row_of(database: Database, ticket_id: UUID) -> Ticket:
 def at(
     port: int, *, host: str = "127.0.0.1", options: str = "", credentials: str = "", scheme: str = "smtp"
 ) -> MailServer:
-    """A server on loopback, as an operator would name it."""
+    """A server on loopback, as an operator would configure it."""
     return mail_server(f"{scheme}://{credentials}{host}:{port}{options}")
 
 
 def outbox_to(database: Database, clock: Clock, server: MailServer | SmtpServer | None) -> Outbox:
-    """A process's, without chance."""
+    """The outbox of a process, without random delays."""
     known = at(server.port) if isinstance(server, SmtpServer) else server
     return Outbox(database, known, clock=clock, chance=lambda: 0.0)

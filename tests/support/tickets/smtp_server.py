@@ -1,4 +1,4 @@
-"""Owns a real mail server of a test's own on loopback, which takes, refuses, hangs or hangs up as the test wants."""
+"""A real mail server on loopback, which accepts, refuses, hangs or disconnects as the test wants."""
 
 import asyncio
 import ssl
@@ -24,7 +24,7 @@ GIVE_UP_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What arrived, and how."""
+    """A received message, and how it was sent."""
 
     sender: str
     recipients: list[str]
@@ -35,7 +35,7 @@ class Mail:
 
 @dataclass
 class SmtpServer:
-    """The server's handler. What it answers to a recipient and to a message can be set; None hangs up."""
+    """The server's handler. Tests set its replies to a recipient and to a message; None disconnects."""
 
     mails: list[Mail] = field(default_factory=list)
     to_recipient: str | None = TAKEN
@@ -92,7 +92,7 @@ class SmtpServer:
 def smtp_server(
     *, port: int = 0, signs_in: bool = False, from_the_start: ssl.SSLContext | None = None, **options: Any
 ) -> Iterator[SmtpServer]:
-    """Open while the block runs, in a thread of its own; the other options are aiosmtpd's."""
+    """Runs the server during the block, in a thread of its own; the other options are aiosmtpd's."""
     office = SmtpServer(port=port)
     if signs_in:
         options["authenticator"] = office.sign_in
@@ -134,7 +134,7 @@ def _cut_off(server: SMTP) -> None:
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
-    """What a test says in another thread is looked for."""
+    """Polls, since the test changes the state from another thread."""
     while True:
         if is_so():
             return
@@ -142,7 +142,7 @@ async def _until(is_so: Callable[[], bool]) -> None:
 
 
 def certificate(folder: Path) -> Path:
-    """A certificate for localhost and 127.0.0.1 that is its own authority, with its key in the same file."""
+    """A self-signed certificate for localhost and 127.0.0.1, with its key in the same file."""
     path = folder / "certificate.pem"
     subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
     files = ("-keyout", str(path), "-out", str(folder / "alone.pem"))
@@ -153,7 +153,7 @@ def certificate(folder: Path) -> Path:
 
 
 def tls(certificate_path: Path) -> ssl.SSLContext:
-    """The server's side."""
+    """The server's TLS context."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate_path)
     return context

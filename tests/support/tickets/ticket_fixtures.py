@@ -1,4 +1,4 @@
-"""Hand-overs of Acme's and Globex's people, and what they left in the database."""
+"""Tickets of people in Acme and Globex, and their rows in the database."""
 
 from uuid import UUID
 
@@ -19,7 +19,7 @@ LINE = SupportChannel(SUPPORT, sends_mail=True)
 
 
 def named(world: World, name: str) -> NamedPerson:
-    """As the session has them."""
+    """The person as the session has them."""
     person = world.people[name]
     return NamedPerson(person.id, person.email, person.name)
 
@@ -35,7 +35,7 @@ async def hand_over(
     organization_id: UUID | None = None,
     line: SupportChannel = LINE,
 ) -> TicketRecord:
-    """Asks for a person, as Mel unless another is named."""
+    """Requests a person from support, by default as Mel."""
     return await contact_support(
         database,
         world.actor(name),
@@ -50,12 +50,12 @@ async def hand_over(
 
 
 async def tickets(database: Database) -> list[Ticket]:
-    """All of them, oldest first."""
+    """All tickets, oldest first."""
     async with database.reading() as session:
         return list((await session.execute(select(Ticket).order_by(col(Ticket.id)))).scalars())
 
 
 async def said(database: Database, conversation: ConversationRecord) -> list[MessageRecord]:
-    """What is in the conversation."""
+    """The messages of the conversation."""
     async with database.reading() as session:
         return await latest_messages(session, conversation.id, last=100)

@@ -1,1 +1,1 @@
-"""What tests of usage share: rows, stores, and what is recorded."""
+"""Helpers for usage tests: rows, stores, and recorded requests."""

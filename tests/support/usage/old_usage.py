@@ -1,4 +1,4 @@
-"""Rows of usage that are past their time, and what all of them together tell."""
+"""Rows of usage beyond their retention, and their totals."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ async def everything(database: Database, table: type[Any]) -> list[Any]:
 
 
 def busy_hours(now: datetime) -> list[UsageHour]:
-    """Of two keys, from 40 days ago to 30 days ago, each with numbers of its own."""
+    """Hours of two keys, from 40 days ago to 30 days ago, each with different counts."""
     return [
         UsageHour(
             key_id=key_id,
@@ -40,7 +40,7 @@ def busy_hours(now: datetime) -> list[UsageHour]:
 
 
 async def totals(database: Database) -> Counter[tuple[UUID, datetime, str]]:
-    """What hours and days together tell of each key, day and outcome."""
+    """The totals of hours and days together, by key, day and outcome."""
     found: Counter[tuple[UUID, datetime, str]] = Counter()
     async with database.reading() as session:
         for row in [

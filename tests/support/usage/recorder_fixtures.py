@@ -1,4 +1,4 @@
-"""Owns what ledgers are given to note, and a store of theirs that fails while a test wants it to."""
+"""Verdicts for usage recorders, and a usage store that fails when a test wants it to."""
 
 import re
 from collections import Counter
@@ -26,7 +26,7 @@ FIRST_OF_NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 class Unreliable:
-    """A store in front of another, which fails while the test wants it to, and knows what it was asked."""
+    """A store in front of another one. It fails when the test wants it to, and counts its calls by method."""
 
     def __init__(self, store: UsageStore) -> None:
         self._store = store
@@ -79,7 +79,7 @@ def refused(outcome: Outcome, key_id: str | None = KEY, decision: Decision | Non
 def note(
     recorder: UsageRecorder, verdict: Verdict, *, times: int = 1, sender: Sender = CURL, wanted: RequestedAgent = NOBODY
 ) -> list[str]:
-    """Notes so many, and returns the ids of their requests."""
+    """Records the verdict this many times, and returns the ids of the requests."""
     ids = [new_id().hex for _ in range(times)]
     for request_id in ids:
         recorder.record(verdict, request_id, sender, wanted)
@@ -91,6 +91,6 @@ def november(clock: Clock) -> Month:
 
 
 def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged, without how long an outage took."""
+    """The logged messages, without the duration of an outage."""
     logged = [record.getMessage() for record in caplog.records if record.name == "keydesk.ledger"]
     return [re.sub(r"after \d+\.\d s", "after … s", message) for message in logged]

@@ -1,4 +1,4 @@
-"""Rows of usage, as the ledger writes them, for tests of what is made of them."""
+"""Rows of usage as the usage recorder writes them."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 async def store(database: Database, *rows: SQLModel) -> None:
-    """Writes the rows, in their order."""
+    """Inserts the rows in this order."""
     async with database.transaction() as session:
         for row in rows:
             session.add(row)
@@ -22,7 +22,7 @@ async def store(database: Database, *rows: SQLModel) -> None:
 
 
 def key_of(organization: Organization, name: str = "deploy", **columns: Any) -> ApiKey:
-    """A living key, or with `deleted_at` a tombstone."""
+    """An active key, or with `deleted_at` a tombstone."""
     secret = {} if columns.get("deleted_at") else {"secret_hash": "$argon2id$", "server_key_id": "0" * 16}
     return ApiKey(
         **{
@@ -66,6 +66,6 @@ def refused(key_id: UUID | None, reason: RefusedReason = RefusedReason.RATE_LIMI
 
 
 def caller(key_id: UUID, ip_address: str = "203.0.113.7", user_agent: str = "curl/8", **columns: Any) -> Caller:
-    """Somebody whose requests passed."""
+    """A caller whose requests passed."""
     seen = {"first_seen_at": NOON, "last_seen_at": NOON, "requests": 1}
     return Caller(**{"key_id": key_id, "ip_address": ip_address, "user_agent": user_agent, **seen, **columns})

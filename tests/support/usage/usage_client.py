@@ -1,4 +1,4 @@
-"""How a key's usage is asked for over GraphQL, and keys to ask of."""
+"""GraphQL documents for a key's usage, and keys to run them on."""
 
 from typing import Any
 from uuid import UUID
@@ -24,31 +24,31 @@ refusals {REFUSED} callers {CALLERS}
 
 
 async def usage(client: Client, key_id: str, fields: str, **variables: Any) -> Any:
-    """What is shown of the key's usage."""
+    """The `usage` field of the key."""
     return (await ask(client, key_id, fields, **variables)).value["usage"]
 
 
 async def ask(client: Client, key_id: str, fields: str, **variables: Any) -> Answer:
-    """The answer to a question about the key's usage; variables are instants."""
+    """Reads the key's usage; the variables are instants."""
     declared = "".join(f", ${name}: DateTime!" for name in variables)
     document = f"query ($id: ID!{declared}) {{ apiKey(id: $id) {{ usage {{ {fields} }} }} }}"
     return await client.graphql(document, id=key_id, **variables)
 
 
 async def issue(site: Site, agent: str | None = None) -> tuple[str, str]:
-    """The id and the secret of a new key of Acme's, or of its agent's."""
+    """The id and the secret of a new key of Acme, or of Acme's agent."""
     ada = await site.person("ada")
     issued = (await ada.create(site.organization("acme"), "deploy", None if agent is None else site.agent(agent))).value
     return issued["apiKey"]["id"], issued["secret"]
 
 
 async def written(site: Site) -> None:
-    """What was verified so far is in the database."""
+    """Writes everything that was recorded so far to the database."""
     await site.app._metering.recorder.write()
 
 
 async def stored(site: Site, **columns: Any) -> tuple[UUID, str]:
-    """The ids, inside and outside, of a key of Acme's that nobody has used."""
+    """The internal and the external id of a key of Acme that was never used."""
     key = key_of(site.world.acme, **columns)
     await store(site.database, key)
     return key.id, external_id(Prefix.API_KEY, key.id)

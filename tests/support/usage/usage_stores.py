@@ -1,4 +1,4 @@
-"""Owns ledgers' stores of a test's own, and their commits that nobody hears the end of."""
+"""Usage stores for tests, a fake of the monthly usage, and commits whose outcome the store never learns."""
 
 import asyncio
 import sqlite3
@@ -27,7 +27,7 @@ Table = TypeVar("Table", bound=SQLModel)
 
 
 def make_store(database: Database) -> UsageStore:
-    """As a process of its own would have it."""
+    """A store as a process of its own would have it."""
     if database.sqlite_path is None:
         return PostgresUsageStore(database.url)
     return SqliteUsageStore(database.sqlite_path)
@@ -35,7 +35,7 @@ def make_store(database: Database) -> UsageStore:
 
 @asynccontextmanager
 async def stores(database: Database, number: int = 1) -> AsyncIterator[list[UsageStore]]:
-    """So many, for the block."""
+    """Opens this many stores for the block."""
     made = [make_store(database) for _ in range(number)]
     try:
         yield made
@@ -44,25 +44,25 @@ async def stores(database: Database, number: int = 1) -> AsyncIterator[list[Usag
 
 
 async def rows(database: Database, table: type[Table]) -> list[Table]:
-    """All of a table."""
+    """All rows of a table."""
     async with database.reading() as session:
         return list((await session.execute(select(table))).scalars())
 
 
 async def hours(database: Database) -> dict[tuple[str, datetime], int]:
-    """How many requests passed, by key and hour."""
+    """The requests that passed, by key and hour."""
     return {(row.key_id.hex, row.hour): row.allowed for row in await rows(database, UsageHour)}
 
 
 async def months(database: Database) -> dict[tuple[str, datetime], int]:
-    """The same by month."""
+    """The requests that passed, by key and month."""
     return {(row.key_id.hex, row.month): row.allowed for row in await rows(database, UsageMonth)}
 
 
 def counts(
     key_id: str, hour: int, month: int, allowed: int = 0, last_used: int | None = None, **more: Any
 ) -> KeyCounts:
-    """What was counted of a key; who passed was there at the hour's beginning unless it is said."""
+    """The counts of a key. Unless given, the last use is the beginning of the hour."""
     if allowed and last_used is None:
         last_used = hour * 1000
     numbers = dict.fromkeys(KeyCounts._fields[4:9], 0)
@@ -81,7 +81,7 @@ def counts(
 
 
 class FakeMonthlyUsage:
-    """A ledger that has what the test writes into it, by key and the month's beginning, and answers when it may."""
+    """A fake usage recorder: a test sets the monthly usage of each key, and can delay answers or make them fail."""
 
     def __init__(self) -> None:
         self.used_by: defaultdict[tuple[str, int], int] = defaultdict(int)
@@ -91,7 +91,7 @@ class FakeMonthlyUsage:
         self.answers.set()
 
     async def used(self, key_id: str, month: Month) -> int:
-        """As it is when the answer comes."""
+        """Waits for `answers`; the result is the usage at the moment of the answer."""
         self.asked.append((key_id, month))
         await self.answers.wait()
         await asyncio.sleep(0)
@@ -101,7 +101,7 @@ class FakeMonthlyUsage:
 
 
 class Commits:
-    """Lets the next commits of stores fail: before they are done, or after, which looks the same to a store."""
+    """Makes the next commits of stores fail, before or after they take effect; the store sees the same error."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._failures: list[str] = []
@@ -109,16 +109,16 @@ class Commits:
         monkeypatch.setattr(asyncpg.Connection, "execute", _executing(self, asyncpg.Connection.execute))
 
     def lose(self, *how: str) -> None:
-        """`before` or `after`, for as many of the next commits."""
+        """For each of the next commits, `before` or `after` it takes effect."""
         self._failures += how
 
     def consume(self, statement: str) -> str | None:
-        """What is to become of this statement."""
+        """The failure that is due at this statement, if any."""
         return self._failures.pop(0) if self._failures and statement.rstrip(";") == "COMMIT" else None
 
 
 class _Sqlite:
-    """The module as the store sees it: its connections lose commits."""
+    """Replaces the sqlite3 module that the store uses: its connections lose commits."""
 
     def __init__(self, commits: Commits) -> None:
         class Connection(sqlite3.Connection):
