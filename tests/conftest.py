@@ -1,4 +1,4 @@
-"""What every test may ask for: a fresh database made by the migrations, on SQLite or on the PostgreSQL named."""
+"""Fixtures for every test: a fresh database made by the migrations, on SQLite or on the configured PostgreSQL."""
 
 import asyncio
 import os
@@ -54,13 +54,13 @@ MADE_ANEW = re.compile(r"(?<=kd_)\w{6,}(?:…\w+)?|(?<=_)[0-9a-f]{32}\b")
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Names a test without the key or id that it is about: each process that runs tests makes its own."""
+    """Leaves keys and ids out of a test's name: each process that runs tests makes its own."""
     return MADE_ANEW.sub("…", val) if isinstance(val, str) and MADE_ANEW.search(val) else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks each test with what it needs, before `-m` looks at the markers."""
+    """Marks each test with what it needs, before `-m` evaluates the markers."""
     for item in items:
         if "databases" in getattr(item, "fixturenames", ()):
             item.add_marker("postgres")
@@ -94,13 +94,13 @@ def clock() -> Clock:
 
 
 class Databases(Protocol):
-    """Where tests' databases come from."""
+    """The source of the tests' databases."""
 
     def fresh(self, number: int) -> str:
         """The address of an empty migrated database: the test's first, second and so on."""
 
     def close(self) -> None:
-        """Removes them."""
+        """Removes the databases."""
 
 
 class SqliteDatabases:
@@ -118,11 +118,11 @@ class SqliteDatabases:
         return f"sqlite+aiosqlite:///{path}"
 
     def close(self) -> None:
-        """The folder is pytest's."""
+        """Does nothing: pytest removes the folder."""
 
 
 class PostgresqlDatabases:
-    """A few databases for the whole run, emptied for each test: to create one costs half a second."""
+    """A few databases for the whole run, emptied for each test: creating one takes half a second."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -130,7 +130,7 @@ class PostgresqlDatabases:
         self._made: list[str] = []
 
     def fresh(self, number: int) -> str:
-        """The database of this number, without rows, and without the connections that a test may have left."""
+        """The database of this number, without rows, and without connections that a test may have left."""
         name = f"{self._run}_{number}"
         if name in self._made:
             _in_thread(
@@ -152,7 +152,7 @@ class PostgresqlDatabases:
         return database_url(self._url).set(database=name).render_as_string(hide_password=False)
 
     async def _emptied(self, name: str) -> None:
-        """Also where the test before has left an older schema."""
+        """Also if the previous test has left an older schema."""
         truncate = "TRUNCATE " + ", ".join(metadata.tables)
         try:
             await self._on(name, truncate)
@@ -182,14 +182,14 @@ async def _migrated(url: str) -> None:
 
 
 def _in_thread(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Runs a coroutine to its end from wherever a loop may already be running."""
+    """Runs a coroutine to its end, also if a loop is already running in this thread."""
     with ThreadPoolExecutor(1) as executor:
         executor.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
-    """On the PostgreSQL named, else on SQLite."""
+    """On the PostgreSQL that KEYDESK_TEST_POSTGRES_URL names, otherwise on SQLite."""
     made: Databases = (
         SqliteDatabases(tmp_path_factory.mktemp("databases"))
         if POSTGRES_URL is None
@@ -244,7 +244,7 @@ def key_hasher() -> CountingHasher:
 
 @pytest.fixture
 def services(database: Database, clock: Clock, key_hasher: CountingHasher) -> Iterator[KeyServices]:
-    """What operations on keys work with, on this test's database and clock."""
+    """The services for operations on keys, on this test's database and clock."""
     pool = HashingPool(key_hasher, threads=2, queue_limit=500, name="test")
     yield KeyServices(database, clock, mutations_per_minute=300, issuer=Issuer(SERVER_KEYS, "kd", pool))
     pool.close()
@@ -266,7 +266,7 @@ async def database(database_address: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def site(database_address: str, clock: Clock) -> AsyncIterator[Site]:
-    """The whole application on Acme and Globex."""
+    """The whole application, with Acme and Globex."""
     async with open_site(database_address, clock) as opened:
         yield opened
 
@@ -281,12 +281,12 @@ def keydesk(
 
 @pytest.fixture
 def in_database(database_address: str) -> InDatabase:
-    """What runs something on the test's database."""
+    """Runs a coroutine function on the test's database."""
     return in_database_of(database_address)
 
 
 @pytest.fixture
 def acme(in_database: InDatabase) -> World:
-    """Acme and Globex, for a test that is no coroutine."""
+    """Acme and Globex, for a test that is not a coroutine."""
     world: World = in_database(make_world)
     return world

@@ -1,4 +1,4 @@
-"""The house's lines: who imports whom, what each layer may know, and what the schema promises its clients."""
+"""The rules of the architecture: imports, what each layer may use, and the promises of the schema to its clients."""
 
 import ast
 import math
@@ -41,7 +41,7 @@ def sources(*folders: str) -> list[Path]:
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """The dotted names that are imported anywhere below."""
+    """The dotted names of all imports in the tree."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -56,7 +56,7 @@ def imported_roots(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("folder", LINE)
 def test_imports_run_one_way(folder: str) -> None:
-    """A folder imports itself and what stands to its right on the line, and nothing to its left."""
+    """A folder imports itself and folders to its right on the line, and nothing to its left."""
     to_the_left = set(LINE[: LINE.index(folder)])
 
     wrong = {path.relative_to(ROOT): imported_roots(path) & to_the_left for path in sources(folder)}
@@ -65,7 +65,7 @@ def test_imports_run_one_way(folder: str) -> None:
 
 
 def test_nothing_is_imported_by_a_relative_name() -> None:
-    """Every import says from which layer it comes."""
+    """Every import names its layer."""
     relative = {
         path.relative_to(ROOT) for path in sources(*LINE) if any(name.startswith(".") for name in imported_roots(path))
     }
@@ -74,7 +74,7 @@ def test_nothing_is_imported_by_a_relative_name() -> None:
 
 
 def test_nothing_of_ours_is_imported_inside_a_function() -> None:
-    """A circle of imports can't be patched over: ours stand at the top of a module."""
+    """No import cycle is patched over: imports of our modules are at the top of a module."""
     wrong = [
         f"{path.relative_to(ROOT)}: {name}"
         for path in sources(*LINE, "tests")
@@ -87,16 +87,16 @@ def test_nothing_of_ours_is_imported_inside_a_function() -> None:
     assert wrong == []
 
 
-def test_strawberry_is_known_in_schema_and_app_alone() -> None:
-    """What decides, does and keeps has never heard of GraphQL."""
+def test_strawberry_is_imported_only_in_schema_and_app() -> None:
+    """The layers below do not depend on GraphQL."""
     knowing = {path.relative_to(ROOT).parts[0] for path in sources(*LINE) if "strawberry" in imported_roots(path)}
 
     assert knowing <= {"app", "schema"}
     assert "schema" in knowing
 
 
-def test_the_web_server_is_known_in_app_alone() -> None:
-    """Litestar is imported in `app`, and in schema/context.py at most."""
+def test_the_web_server_is_imported_only_in_app() -> None:
+    """Litestar is imported only in `app` and in schema/context.py."""
     knowing = {str(path.relative_to(ROOT)) for path in sources(*LINE) if "litestar" in imported_roots(path)}
 
     assert {name for name in knowing if not name.startswith("app/")} <= {"schema/context.py"}
@@ -104,7 +104,7 @@ def test_the_web_server_is_known_in_app_alone() -> None:
 
 
 def test_one_place_commits() -> None:
-    """`Database.transaction()` alone ends a transaction with success."""
+    """Only `Database.transaction()` commits a transaction."""
     committing = [
         str(path.relative_to(ROOT))
         for path in sources(*LINE)
@@ -115,8 +115,8 @@ def test_one_place_commits() -> None:
     assert committing == ["models/engine/database.py"]
 
 
-def test_every_module_says_what_it_owns() -> None:
-    """A module with code in it opens with a docstring."""
+def test_every_module_has_a_docstring() -> None:
+    """A module with code in it starts with a docstring."""
     silent = [
         str(path.relative_to(ROOT))
         for path in sources(*LINE)
@@ -174,25 +174,25 @@ def test_the_tests_mirror_the_source() -> None:
 
 @pytest.fixture(scope="module")
 def ours() -> GraphQLSchema:
-    """The schema as it is printed and kept."""
+    """The schema in schema/schema.graphql."""
     return build_schema((ROOT / "schema" / "schema.graphql").read_text())
 
 
 @pytest.fixture(scope="module")
 def promised() -> GraphQLSchema:
-    """What clients are promised of it."""
+    """The promised schema."""
     return build_schema((ROOT / "tests" / "contract.graphql").read_text())
 
 
 def test_the_printed_schema_is_the_code() -> None:
-    """schema/schema.graphql is what the code prints; CONTRIBUTING says how to print it anew."""
+    """The file is what the code prints; CONTRIBUTING says how to print it again."""
     kept = (ROOT / "schema" / "schema.graphql").read_text()
 
     assert kept == schema.as_str() + "\n"
 
 
 def test_nothing_promised_is_broken(ours: GraphQLSchema, promised: GraphQLSchema) -> None:
-    """No document that was valid against the contract is invalid against our schema."""
+    """Every document that is valid against the contract is valid against our schema."""
     assert [change.description for change in find_breaking_changes(promised, ours)] == []
 
 
@@ -209,7 +209,7 @@ def test_every_promised_type_is_there_as_promised(ours: GraphQLSchema, promised:
 
 
 def type_differences(name: str, wanted: GraphQLNamedType, found: GraphQLNamedType | None) -> Iterator[str]:
-    """What a promised type has that ours lacks or has otherwise. Ours may have more, save what must then be sent."""
+    """Parts of a promised type that ours lacks or changes. Ours may have more, but no more required input."""
     if type(wanted) is not type(found):
         yield f"{name} is {type(found).__name__}"
     elif isinstance(wanted, GraphQLEnumType) and isinstance(found, GraphQLEnumType):
@@ -224,7 +224,7 @@ def type_differences(name: str, wanted: GraphQLNamedType, found: GraphQLNamedTyp
 
 
 def input_differences(name: str, wanted: GraphQLInputObjectType, found: GraphQLInputObjectType) -> Iterator[str]:
-    """The same for the fields of an input."""
+    """Differences between the fields of an input."""
     for field_name, field in wanted.fields.items():
         ours = found.fields.get(field_name)
         if ours is None or (str(ours.type), default(ours)) != (str(field.type), default(field)):
@@ -235,7 +235,7 @@ def input_differences(name: str, wanted: GraphQLInputObjectType, found: GraphQLI
 
 
 def field_differences(name: str, wanted: GraphQLField, found: GraphQLField | None) -> Iterator[str]:
-    """The same for a field and its arguments."""
+    """Differences between a field and its arguments."""
     if found is None or str(found.type) != str(wanted.type):
         yield f"{name}: {found and found.type}"
         return
@@ -249,6 +249,6 @@ def field_differences(name: str, wanted: GraphQLField, found: GraphQLField | Non
 
 
 def default(argument: object) -> object:
-    """A default as far as clients notice it: leaving out what may be null is the same as sending null."""
+    """A default as far as clients notice it: leaving out a nullable value is the same as sending null."""
     value = getattr(argument, "default_value", Undefined)
     return None if value is Undefined else value

@@ -1,4 +1,4 @@
-"""The console's folders: `app` over the features, the features over `shared`, and no circle of imports."""
+"""The console's folders: `app` over the features, the features over `shared`, and no import cycle."""
 
 import os
 import re
@@ -9,7 +9,7 @@ IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*['"](\.{1,2}/[^'"]+)['"]""")
 
 
 def imports() -> dict[Path, set[Path]]:
-    """The modules of the console, each with those of ours that it imports."""
+    """The modules of the console, each with the modules of ours that it imports."""
     modules = {path for path in SOURCE.rglob("*") if path.suffix in {".ts", ".tsx"}}
     return {path: {found for name in named(path) if (found := resolved(path, name, modules))} for path in modules}
 
@@ -26,7 +26,7 @@ def resolved(path: Path, name: str, modules: set[Path]) -> Path | None:
 
 
 def folder(path: Path) -> str:
-    """The folder below src/, or the file's name where it lies in none."""
+    """The folder below src/, or the file's name if it is in none."""
     return path.relative_to(SOURCE).parts[0]
 
 
@@ -35,8 +35,8 @@ def shown(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
 
 
-def test_what_is_shared_knows_no_feature() -> None:
-    """Every feature may import what is shared, so that can't import a feature, nor the shell."""
+def test_shared_imports_no_feature() -> None:
+    """Every feature may import `shared`, so `shared` can import neither a feature nor the shell."""
     wrong = [
         (shown(path), shown(each))
         for path, found in imports().items()
@@ -48,8 +48,8 @@ def test_what_is_shared_knows_no_feature() -> None:
     assert sum(folder(path) == "shared" for path in imports()) > 15
 
 
-def test_no_feature_knows_the_shell() -> None:
-    """`app` puts the features together; `main.tsx` starts it."""
+def test_no_feature_imports_the_shell() -> None:
+    """`app` combines the features; `main.tsx` starts it."""
     wrong = [
         (shown(path), shown(each))
         for path, found in imports().items()

@@ -1,4 +1,4 @@
-"""No secret of any kind is in a log, an answer that must not have it, or the database: over a whole life of keys."""
+"""No secret of any kind appears in a log, in an answer that must not have it, or in the database."""
 
 import logging
 import os
@@ -36,7 +36,7 @@ ISSUED = re.compile(r'"secret":"(kd_\w{16}_(\w{32})\w{10})"')
 
 @dataclass
 class Eavesdropper:
-    """What the application said, and all the secrets that were about."""
+    """Records the application's output, and all secrets in use."""
 
     secrets: set[str] = field(
         default_factory=lambda: {*SERVER_KEYS, GATEWAY_TOKEN, METRICS_TOKEN, PASSWORD, NEW_PASSWORD}
@@ -45,7 +45,7 @@ class Eavesdropper:
     answers: list[str] = field(default_factory=list)
 
     async def hear(self, response: httpx.Response) -> None:
-        """Notes the secrets that an answer may have, the issued and the cookies, and the answer without them."""
+        """Records the secrets that an answer may have, the issued keys and the cookies, and the answer without them."""
         await response.aread()
         headers = [f"{name}: {value}" for name, value in response.headers.multi_items() if name != "set-cookie"]
         self.secrets.update(value for value in response.cookies.values() if value)
@@ -62,7 +62,7 @@ class Eavesdropper:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
-    """What goes to standard error, with the log as an operator has it who asked for everything."""
+    """Standard error, with the log as an operator with every log level has it."""
     root, own, of_the_browsers = logging.getLogger(), ("alembic", "markdown_it", "aiosqlite", "asyncio"), "httpx"
     handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in (None, *own, of_the_browsers)}
     said = StringIO()
@@ -77,13 +77,13 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
 
 @pytest.fixture
 def heard() -> Eavesdropper:
-    """Who listens to every browser of the test."""
+    """Records the answers to every browser of the test."""
     return Eavesdropper()
 
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallServer]:
-    """Takes the application's spans as soon as they end."""
+    """Receives the application's spans as soon as they end."""
     server = SmallServer(lambda _: Given(200))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.port}")
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
@@ -95,7 +95,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallServer]:
 async def secretive(
     database_address: str, clock: Clock, log: StringIO, heard: Eavesdropper, collector: SmallServer
 ) -> AsyncIterator[Site]:
-    """A site with every secret that an operator can set, watched in every way."""
+    """A site with every secret that an operator can set, and all its output recorded."""
     environment = {
         "KEYDESK_SECRET_KEY": ",".join(SERVER_KEYS),
         "KEYDESK_GATEWAY_TOKEN": GATEWAY_TOKEN,
@@ -109,7 +109,7 @@ async def secretive(
 
 
 async def change_keys(site: Site) -> list[str]:
-    """A key is made, used, rotated with overlap and without, renamed and deleted; returns its secrets."""
+    """Creates a key, uses it, rotates it with and without overlap, renames and deletes it; returns its secrets."""
     ada = await site.person("ada")
     issued = (await ada.create(site.organization("acme"))).value
     key_id, secrets = issued["apiKey"]["id"], [issued["secret"]]
@@ -126,7 +126,7 @@ async def change_keys(site: Site) -> list[str]:
 
 
 async def present_oddly(site: Site, secret: str) -> None:
-    """A real secret where it does not belong: in headers, paths, queries and methods of every door."""
+    """Sends a real secret where it does not belong: in headers, paths, queries and methods of every endpoint."""
     http = (await site.browser()).http
     gateway = {"x-gateway-token": GATEWAY_TOKEN}
     for headers in (
@@ -154,7 +154,7 @@ async def present_oddly(site: Site, secret: str) -> None:
 
 
 async def sign_in_and_out(site: Site, secret: str) -> None:
-    """Right and wrong passwords, in each other's place too, and a change of password."""
+    """Right and wrong passwords, also in each other's field, and a change of password."""
     browser = await site.browser()
     for password in (*WRONG_PASSWORDS, secret):
         await browser.sign_in("mel@example.com", password)
@@ -167,7 +167,7 @@ async def sign_in_and_out(site: Site, secret: str) -> None:
 
 
 async def fail_inside(site: Site, secret: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Failures of our own whose exceptions are full of secrets; returns the codes that the client saw."""
+    """Internal errors whose exceptions are full of secrets; returns the codes that the client saw."""
     ada = await site.person("ada")
 
     async def fail(*_arguments: object, **_named: object) -> None:
@@ -190,14 +190,14 @@ async def fail_inside(site: Site, secret: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def sent_spans(site: Site, collector: SmallServer) -> str:
-    """All that was sent to the collector, up to a request's span that is made for it."""
+    """All spans that were sent to the collector, up to the span of a last request."""
     marker = (await (await site.browser()).http.get("/metrics", headers=METRICS)).headers["x-request-id"]
     await until(lambda: any(marker.encode() in each.body for each in collector.asked))
     return "".join(each.body.decode("latin-1") for each in collector.asked)
 
 
 async def stored(site: Site) -> str:
-    """All that the database has: every byte of SQLite's files, every column of every row elsewhere."""
+    """The whole database: every byte of SQLite's files, or every column of every row."""
     path = site.app.database.sqlite_path
     if path is not None:
         files = [path, *path.parent.glob(f"{path.name}-*")]
@@ -214,8 +214,8 @@ async def test_no_secret_is_said_where_it_does_not_belong(
     secretive: Site, heard: Eavesdropper, log: StringIO, collector: SmallServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Neither keys, passwords, session tokens, the operator's tokens nor server keys: not in the log at its most
-    talkative, not in any answer but those that issue a key, not in metrics and traces, and nowhere in the database.
+    Covers keys, passwords, session tokens, the operator's tokens and server keys: not in the log at its most verbose,
+    not in any answer except those that issue a key, not in metrics and traces, and nowhere in the database.
     """
     secrets = await change_keys(secretive)
     for secret in secrets:
@@ -245,7 +245,7 @@ TYPED = "a pass phrase in the wrong field"
 
 
 def refused_documents() -> list[str]:
-    """A pasted key or a password wherever a document can't have it."""
+    """A pasted key or a password in each wrong place of a document."""
     return [
         f"{{ {PASTED} }}",
         f"{PASTED}",
@@ -271,7 +271,7 @@ def refused_documents() -> list[str]:
 
 
 def refused_variables() -> list[tuple[str, Any]]:
-    """The same in variables, with the document that they do not fit."""
+    """A pasted key or a password in variables, with the document that they do not fit."""
     sign_in = "mutation ($input: SignInInput!) { signIn(input: $input) { __typename } }"
     account = {"email": "ada@example.com"}
     inputs: list[Any] = [
@@ -288,7 +288,7 @@ def refused_variables() -> list[tuple[str, Any]]:
 
 
 async def test_what_is_refused_is_not_said_back(site: Site) -> None:
-    """A password in a misspelt field, a key pasted into a document: the refusal does not quote it for a log to keep."""
+    """A password in a misspelled field, a key pasted into a document: the refusal does not quote it."""
     browser = await site.browser()
 
     answers = [await browser.graphql(document) for document in refused_documents()]

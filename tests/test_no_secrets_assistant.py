@@ -1,4 +1,4 @@
-"""Nothing of a key that is pasted to the assistant is logged, traced, answered or kept, however it is sent."""
+"""Nothing of a key that is pasted to the assistant is logged, traced, answered or stored, however it is sent."""
 
 from io import StringIO
 from random import Random
@@ -42,13 +42,13 @@ PARTS_AT_LEAST = SECRET_IN_A_ROW + 4
 
 
 def parts_of(secrets: list[str]) -> set[str]:
-    """The parts of the keys' secret parts, of so many characters."""
+    """The substrings of this length of the keys' secrets."""
     tails = [secret.rsplit("_", 1)[1] for secret in secrets]
     return {tail[start : start + PARTS_AT_LEAST] for tail in tails for start in range(len(tail) - PARTS_AT_LEAST + 1)}
 
 
 class Paster:
-    """Somebody who pastes keys into all that there is, at a pace that is allowed, and hears what comes back."""
+    """Pastes keys into every field, below the limit on questions, and records the answers."""
 
     def __init__(self, who: Person, clock: Clock, heard: Eavesdropper) -> None:
         self._who = who
@@ -58,7 +58,7 @@ class Paster:
         self.codes: set[str] = set()
 
     async def paste(self, asking: Any) -> None:
-        """A question, as a mutation and as a subscription."""
+        """Sends a question, as a mutation and as a subscription."""
         self._clock.advance(minutes=16)
         answer = await self._who.client.graphql(ASK, input=asking)
         self.codes.update(answer.codes)
@@ -68,12 +68,12 @@ class Paster:
         self._heard.answers.append(listener.received.decode())
 
     async def ask(self, document: str, **variables: Any) -> None:
-        """Something else."""
+        """Sends another document."""
         answer = await self._who.client.graphql(document, **variables)
         self.codes.update(answer.codes)
 
     async def converse(self, secrets: list[str]) -> None:
-        """In every disguise, as a message and as a note."""
+        """Sends the key in every disguise, as a message and as a note."""
         random = Random(6)
         for number, (_, disguise) in enumerate(sorted(WHOLE.items())):
             pasted = disguise(secrets[number % len(secrets)], random)[:4000]
@@ -83,7 +83,7 @@ class Paster:
                 await self.ask(CONTACT, organizationId=self._acme, note=pasted[:2000])
 
     async def put_it_anywhere(self, secret: str) -> None:
-        """Where an id belongs, in every field."""
+        """Sends the key in place of an id, in every field."""
         asking = {"organizationId": self._acme, "message": "Why do I get a 401?"}
         for field in ("organizationId", "clientMessageId", "conversationId", "apiKeyId", "requestId"):
             await self.paste(asking | {field: secret})
@@ -97,7 +97,7 @@ class Paster:
         await self.ask(CONVERSATIONS, id=self._acme, before=secret)
 
     async def put_it_wrongly(self, secret: str) -> None:
-        """In variables that do not fit, and in documents that are none."""
+        """Sends the key in variables that do not fit, and in invalid documents."""
         asking = {"organizationId": self._acme, "message": "Why?"}
         for wrong in (
             secret,
@@ -137,8 +137,9 @@ async def test_nothing_that_is_pasted_to_the_assistant_stays(
     clock: Clock,
 ) -> None:
     """
-    Living, replaced and deleted keys in every disguise, as messages and as notes, in place of every id, in variables
-    that do not fit, and where we fail: not ten characters of a secret in a row are said, logged, traced or kept.
+    Active, replaced and deleted keys in every disguise, as messages and as notes, in place of every id, in variables
+    that do not fit, and during internal errors: no ten consecutive characters of a secret are logged, traced, answered
+    or stored.
     """
     secrets = await change_keys(secretive)
     heard.answers.clear()
@@ -182,7 +183,7 @@ async def test_nothing_that_is_pasted_to_the_assistant_stays(
 
 
 async def test_nothing_of_a_disguised_key_can_be_read_back(site: Site, clock: Clock) -> None:
-    """What is kept and shown of a message has nothing of the key in it, whatever it is decoded by."""
+    """The stored and shown text of a message has nothing of the key, however it is decoded."""
     ada, random = await person(site, "ada"), Random(7)
     secret = (await ada.client.create(site.organization("acme"))).value["secret"]
 

@@ -1,4 +1,4 @@
-"""What is kept, mailed and logged of a key that was pasted in a form in which people show it to themselves: nothing."""
+"""Nothing of a pasted key is stored, mailed or logged, in any form in which people print keys."""
 
 from io import StringIO
 
@@ -24,7 +24,7 @@ EVERY = 11
 
 
 async def hand_over(who: Person, clock: Clock, conversation_id: str | None, note: str) -> None:
-    """At a pace that is allowed."""
+    """Creates a ticket, below the limit on tickets."""
     clock.advance(minutes=10)
     await who.client.graphql(
         CONTACT, organizationId=who.site.organization("acme"), conversationId=conversation_id, note=note
@@ -43,7 +43,7 @@ async def kept(site: Site) -> list[str]:
 async def test_nothing_of_a_key_in_a_form_is_kept_mailed_or_logged(
     site: Site, clock: Clock, log: StringIO, first: int
 ) -> None:
-    """As a message, as a note, in the title of a conversation and in the ticket that is mailed."""
+    """As a message, as a note, in the title of a conversation and in the mailed ticket."""
     ada = await person(site, "ada")
     secret = (await ada.client.create(site.organization("acme"))).value["secret"]
     names = sorted(FORMS)[first * 3 :: EVERY * 3]
@@ -66,7 +66,7 @@ async def test_nothing_of_a_key_in_a_form_is_kept_mailed_or_logged(
 
 
 async def test_nothing_of_our_own_cookies_and_passwords_is_kept_or_mailed(site: Site, clock: Clock) -> None:
-    """What was taken from a browser's tools, or from a note with a one-time password."""
+    """Copied from a browser's developer tools, or from a note with a one-time password."""
     ada = await person(site, "ada")
     pasted = f"keydesk_session\t{SESSION}\tkeys.example.com\nmy one-time password {ONE_TIME} does not work"
 

@@ -1,4 +1,4 @@
-"""What is installed and what is written down about it: locks with hashes and no address, and our folders' names."""
+"""Installed packages and the lock files: hashes and no addresses, and no conflict with our folders' names."""
 
 import re
 import tomllib
@@ -40,7 +40,7 @@ REGISTRY_HOSTS = [
 
 
 def locked(name: str) -> dict[str, tuple[Version, Marker | None, list[str]]]:
-    """What a lock says of each distribution: its version, where it is needed, its hashes."""
+    """The version, the environment marker and the hashes of each distribution in a lock."""
     text = re.sub(r"\\\n\s+", " ", (ROOT / name).read_text())
     found: dict[str, tuple[Version, Marker | None, list[str]]] = {}
     for line in text.splitlines():
@@ -53,7 +53,7 @@ def locked(name: str) -> dict[str, tuple[Version, Marker | None, list[str]]]:
 
 
 def test_the_installers_that_python_brought_are_replaced() -> None:
-    """Python 3.11 puts a pip and a setuptools into each venv that have known holes; `make setup` leaves neither."""
+    """Python 3.11 puts a pip and a setuptools with known vulnerabilities into each venv; `make setup` replaces both."""
     wanted, _, _ = locked("requirements.lock")["pip"]
 
     assert Version(version("pip")) == wanted
@@ -62,7 +62,7 @@ def test_the_installers_that_python_brought_are_replaced() -> None:
 
 
 def test_nobody_else_claims_a_folder_of_ours() -> None:
-    """No installed distribution has a top-level name that is one of our folders': it would be imported in its place."""
+    """No installed distribution has a top-level name like one of our folders: it would be imported instead."""
     claimed = {name: owners for name, owners in packages_distributions().items() if name in FOLDERS}
 
     assert claimed == {}
@@ -70,7 +70,7 @@ def test_nobody_else_claims_a_folder_of_ours() -> None:
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_locked_distribution_has_its_hashes(name: str) -> None:
-    """Whatever is installed is what was locked, byte for byte."""
+    """Installed packages are exactly the locked ones."""
     entries = locked(name)
 
     assert len(entries) > 20
@@ -82,7 +82,7 @@ def test_every_locked_distribution_has_its_hashes(name: str) -> None:
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_locks_say_what_and_not_from_where(name: str) -> None:
-    """A lock holds no address and no option: from where is the installer's own setting."""
+    """A lock has no address and no option: the installer's own settings say where to download."""
     lines = (ROOT / name).read_text().splitlines()
 
     assert [line for line in lines if "//" in line or "@" in line or line.startswith(("-", "#"))] == []
@@ -108,7 +108,7 @@ def test_what_the_project_asks_for_is_locked(name: str, groups: tuple[str, ...])
 
 
 def test_the_served_lock_is_a_part_of_the_tested_one() -> None:
-    """What the image runs is what the tests ran with."""
+    """The image runs the packages that the tests ran with."""
     tested, served = locked("requirements.lock"), locked("requirements-serve.lock")
 
     assert {name: served[name] for name in served} == {name: tested.get(name) for name in served}
@@ -116,7 +116,7 @@ def test_the_served_lock_is_a_part_of_the_tested_one() -> None:
 
 
 def files_of_ours() -> Iterator[Path]:
-    """What is in the checkout and was not installed or made by a tool."""
+    """Files of the checkout that were neither installed nor made by a tool."""
     ignored = [line.strip("/*") for line in (ROOT / ".gitignore").read_text().splitlines()]
     for path in ROOT.rglob("*"):
         parts = path.relative_to(ROOT).parts
@@ -125,7 +125,7 @@ def files_of_ours() -> Iterator[Path]:
 
 
 def test_no_file_names_the_host_of_a_package_registry() -> None:
-    """From where packages come is the machine's to know, and no file's."""
+    """The address of a registry is the machine's setting, and in no file."""
     naming = [
         str(path.relative_to(ROOT))
         for path in files_of_ours()
@@ -137,7 +137,7 @@ def test_no_file_names_the_host_of_a_package_registry() -> None:
 
 
 def test_the_image_runs_as_a_number_and_writes_where_it_may() -> None:
-    """Kubernetes refuses a name where root is not allowed; the default database is in the volume."""
+    """Kubernetes refuses a user name if root is not allowed; the default database is in the volume."""
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     folders = [line.removeprefix("WORKDIR ") for line in lines if line.startswith("WORKDIR ")]
     default = Path(str(database_url(DEFAULT_DATABASE_URL).database))
@@ -150,7 +150,7 @@ def test_the_image_runs_as_a_number_and_writes_where_it_may() -> None:
 
 
 def test_compose_hands_every_setting_on_and_bounds_the_logs() -> None:
-    """What is not fixed there comes from .env, and what is fixed there is a setting."""
+    """Values that are not fixed there come from .env, and each fixed value is a setting."""
     compose: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
     services = compose["services"]
 

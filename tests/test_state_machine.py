@@ -1,7 +1,7 @@
 """
-Keys from their creation to their end, in any order, by anybody: the running application against the model.
+The whole life of keys, in any order of actions and by any person: the running application against the model.
 
-Each example is another sequence of requests and of the operator's operations, and they are the same in every run.
+Each example is another sequence of requests and of the operator's actions; they are the same in every run.
 KEYDESK_TEST_ROUNDS asks for more of them.
 """
 
@@ -47,11 +47,11 @@ bad_overlaps = st.sampled_from((0, -1, model.OVERLAP_AT_MOST + 1))
 
 
 class Keydesk(OperatorRules):
-    """What people do over HTTP and what gateways ask, besides the operator's operations."""
+    """People's actions over HTTP and gateways' verifications, beside the operator's actions."""
 
     @initialize(target=keys)
     def everybody_signs_in_and_some_make_keys(self) -> Any:
-        """So that no example spends its steps on none: of each scope and organization, by each role that may."""
+        """So that every example has keys: of each scope and organization, by each role that may create them."""
         for person in PEOPLE:
             self.wait(self.site.person(person))
         self.change_limit(self.model.organizations["acme"], 5)
@@ -61,12 +61,12 @@ class Keydesk(OperatorRules):
         made += self.create_keys("eve", "globex", "deploy", "theirs")
         return multiple(*made)
 
-    # What people may do, as far as there are slots.
+    # Actions that people may do, as far as slots are free.
 
     @precondition(lambda self: self.who_may_create())
     @rule(target=keys, pick=picks, name=good_names, times=st.integers(1, 4))
     def create(self, pick: int, name: str, times: int) -> Any:
-        """Several at the same moment: as many as there are slots get one."""
+        """Several at the same moment: exactly as many as slots are free succeed."""
         person, organization, agent = chosen(self.who_may_create(), pick)
         return multiple(*self.create_keys(person, organization, name, agent, times=times))
 
@@ -78,7 +78,7 @@ class Keydesk(OperatorRules):
     @precondition(lambda self: self.who_may_change())
     @rule(pick=picks, overlap=overlaps, passes=st.booleans())
     def rotate(self, pick: int, overlap: int, passes: bool) -> None:
-        """Sometimes the overlap passes before anything else happens."""
+        """Sometimes the overlap ends before anything else happens."""
         person, key = chosen(self.who_may_change(), pick)
         self.change_secret(person, key, overlap)
         if passes and key.previous is not None:
@@ -90,7 +90,7 @@ class Keydesk(OperatorRules):
     def delete(self, pick: int) -> None:
         self.delete_key(*chosen(self.who_may_change(), pick))
 
-    # What anybody may try.
+    # Actions that anybody may try.
 
     @rule(
         target=keys,
@@ -101,7 +101,7 @@ class Keydesk(OperatorRules):
         scope=st.none() | st.sampled_from((model.ORGANIZATION, model.AGENT)),
     )
     def try_to_create(self, person: str, organization: str, name: str, agent: str | None, scope: str | None) -> Any:
-        """Without a scope, of the one that the agent or its absence asks for."""
+        """Without an explicit scope, the agent or its absence decides it."""
         return multiple(*self.create_keys(person, organization, name, agent, scope=scope))
 
     @rule(person=people, key=keys, name=good_names | names, overlap=bad_overlaps, what=st.integers(0, 2))
@@ -129,7 +129,7 @@ class Keydesk(OperatorRules):
 
     @invariant()
     def every_slot_is_accounted_for(self) -> None:
-        """Living rows, the organization's count of them and the model's keys are as many."""
+        """Active rows, the organization's count of them and the model's keys are equally many."""
         living = func.count(col(ApiKey.id)).filter(col(ApiKey.deleted_at).is_(None))
         statement = (
             select(col(Organization.id), col(Organization.live_key_count), living)
@@ -142,7 +142,7 @@ class Keydesk(OperatorRules):
 
     @invariant()
     def everything_is_logged_once(self) -> None:
-        """By action, person and key; refusals once a person and reason, with their number."""
+        """By action, person and key; refusals once for each person and reason, with their number."""
         event = AuditEvent
         what = (event.organization_id, event.action, Person.email, event.api_key_id, event.count)
         statement = select(*map(col, what)).outerjoin(Person, col(Person.id) == col(event.actor_id))
@@ -162,8 +162,8 @@ class Keydesk(OperatorRules):
     @invariant()
     def living_secrets_work_and_dead_ones_do_not(self) -> None:
         """
-        Every secret that was ever issued, without an agent and, in turn, for each. Of a living key one secret works,
-        or two; of a deleted one none. Of one that was altered, in whatever place, nobody learns a thing.
+        Every secret that was ever issued, without an agent and, in turn, for each. Of an active key one or two secrets
+        work; of a deleted key none. An altered secret, with a change in any place, gets only `invalid_key`.
         """
         self.turns += 1
         agent_id = self.agent_id(AGENTS[self.turns % len(AGENTS)])

@@ -1,4 +1,4 @@
-"""Whatever strangers send, all of it is written, and good keys go on counting: on SQLite as on PostgreSQL."""
+"""Whatever callers send, all of it is written, and good keys still count: on SQLite as on PostgreSQL."""
 
 import asyncio
 import json
@@ -91,7 +91,7 @@ ADDRESSES = st.sampled_from(["203.0.113.9", "fe80::1%" + "z" * 300, "::ffff:192.
 
 
 def test_every_bounded_text_is_clipped_or_known_to_fit() -> None:
-    """A new column has to be one or the other."""
+    """A new column must be one or the other."""
     bounded = {
         f"{table.name}.{column.name}": column.type
         for table in metadata.tables.values()
@@ -106,7 +106,7 @@ def test_every_bounded_text_is_clipped_or_known_to_fit() -> None:
 
 @given(TEXTS, st.integers(0, 400))
 def test_what_is_storable_is_taken_by_every_database(text: str, at_most: int) -> None:
-    """It can be encoded, has no NUL, and is as long as the column at most; what is so already is left alone."""
+    """It can be encoded, has no NUL, and is at most as long as the column; a text that already fits stays unchanged."""
     found = storable(text, at_most)
 
     assert len(found) <= at_most
@@ -128,7 +128,7 @@ class Running:
 
 @pytest.fixture
 def running(database_address: str, clock: Clock) -> Iterator[Running]:
-    """Trusting whoever asks, so that what they say of addresses is read."""
+    """Trusts every peer, so that forwarding headers are read."""
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
 
@@ -145,7 +145,7 @@ def running(database_address: str, clock: Clock) -> Iterator[Running]:
 
 
 async def until_written(database: Database, request_ids: list[str], passed: int) -> list[RefusedRequest]:
-    """Waits until these refused requests, and so many that passed, are in the database."""
+    """Waits until these refused requests, and this many that passed, are in the database."""
     ids = [parse_external_id(Prefix.REQUEST, each) for each in request_ids]
     async with asyncio.timeout(60):
         while True:
@@ -159,7 +159,7 @@ async def until_written(database: Database, request_ids: list[str], passed: int)
 
 
 def sent(text: str) -> bytes:
-    """As a header carries it: any bytes but those that end it."""
+    """The text as a header carries it: any bytes except those that end it."""
     return text.encode("utf-8", "surrogatepass").replace(b"\r", b"").replace(b"\n", b"")
 
 
@@ -167,7 +167,7 @@ HOSTILE = settings(max_examples=25, deadline=None, suppress_health_check=[Health
 
 
 def test_no_header_keeps_anything_from_being_written(running: Running) -> None:
-    """Keys, user agents, agents' ids and addresses, of requests that are refused and of such that pass."""
+    """Keys, user agents, agents' ids and addresses, of refused requests and of requests that pass."""
     site = running.site
 
     async def check(keys: list[str], user_agent: str, address: str, agent: str) -> None:
@@ -196,7 +196,7 @@ def test_no_header_keeps_anything_from_being_written(running: Running) -> None:
 
 
 async def answered(site: Site, name: str, document: str, **variables: object) -> None:
-    """That the answer is none of our faults."""
+    """Asserts that the answer is not an internal error."""
     http = (await site.person(name)).http
     # With surrogates escaped, as JSON allows.
     content = json.dumps({"query": document, "variables": variables})
@@ -209,7 +209,7 @@ async def answered(site: Site, name: str, document: str, **variables: object) ->
 
 @pytest.mark.parametrize("what", ["sign in", "ask", "name"])
 def test_no_text_in_a_request_is_a_fault(running: Running, what: str, clock: Clock) -> None:
-    """E-mail addresses at sign-in, questions with what they speak of, and keys' names."""
+    """E-mail addresses at sign-in, questions with their references, and keys' names."""
     site = running.site
     asking: dict[str, Callable[[str], object]] = {
         "sign in": lambda text: answered(site, "nobody", SIGN_IN, email=text, password=text),

@@ -1,4 +1,4 @@
-"""docs/cli.md is what the commands say of themselves."""
+"""docs/cli.md is generated from the commands' own help."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ PAGE = ROOT / "docs" / "cli.md"
 
 
 def commands(group: object, name: str) -> Iterator[tuple[str, TyperCommand]]:
-    """Each command below a group, by its whole name."""
+    """Each command of a group, by its full name."""
     assert isinstance(group, TyperGroup)
     for key, command in group.commands.items():
         if isinstance(command, TyperGroup):
@@ -25,7 +25,7 @@ def commands(group: object, name: str) -> Iterator[tuple[str, TyperCommand]]:
 
 
 def test_the_page_is_what_is_generated() -> None:
-    """A command that changed is written anew by `.venv/bin/python -m app.cli.reference > docs/cli.md`."""
+    """After a change of a command, run `.venv/bin/python -m app.cli.reference > docs/cli.md`."""
     kept = PAGE.read_text(encoding="utf-8")
     updated = re.search(r"Last updated: ([0-9-]{10})", kept)
 
@@ -34,7 +34,7 @@ def test_the_page_is_what_is_generated() -> None:
 
 
 def test_every_command_has_its_heading_and_takes_json() -> None:
-    """The page has each command once, and says rightly that all of them take --json."""
+    """The page has each command once, and each command takes --json, as the page says."""
     headings = re.findall(r"^#+ (keydesk .+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     found = dict(commands(get_command(cli), "keydesk"))
 

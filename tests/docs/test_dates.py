@@ -1,4 +1,4 @@
-"""Every page of the documentation says when it was last changed, and that is true."""
+"""Every page of the documentation has the date of its last change, and the date is right."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from tests.support.documentation import ROOT
 
 
 def git(*arguments: str) -> str | None:
-    """What git says of this checkout, in UTC; None where there is no git, or no whole history."""
+    """The output of git in this checkout, in UTC; None without git, or without the whole history."""
     command = ["git", "-C", str(ROOT), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "TZ": "UTC"})
@@ -21,7 +21,7 @@ def git(*arguments: str) -> str | None:
 
 
 def test_every_page_says_when_it_was_last_changed() -> None:
-    """The date is in the last line of each file that is served, and in no other form."""
+    """The date is in the last line of each served file, in one form."""
     undated = [page.source for page in read_pages(ROOT / "docs").values() if page.updated is None]
 
     assert undated == []
@@ -29,7 +29,7 @@ def test_every_page_says_when_it_was_last_changed() -> None:
 
 @pytest.mark.skipif(git("rev-parse", "--is-shallow-repository") != "false", reason="the history of changes is not here")
 def test_the_date_on_a_page_is_that_of_its_last_change() -> None:
-    """A page was not changed after the day that it names, and names none to come; a commit may be a day late."""
+    """The date is neither before the page's last change nor in the future; a commit may be a day later."""
     newest = git("log", "-1", "--format=%ad", "--date=format-local:%Y-%m-%d")
     at_most = max(datetime.now(UTC).date(), date.fromisoformat(newest or "0001-01-01"))
 

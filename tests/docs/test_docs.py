@@ -1,4 +1,4 @@
-"""What the documentation says is what the code does."""
+"""The documentation agrees with the code."""
 
 import json
 import re
@@ -44,7 +44,7 @@ ASSISTANT = "docs/guide/assistant.md"
 
 
 def test_every_setting_is_in_the_table() -> None:
-    """The table of settings has those that the program reads, in its order, with the defaults that it has."""
+    """The table lists the settings that the program reads, in its order, with its defaults."""
     table = rows(sections(OPERATING)["Settings"])
 
     assert [row[0] for row in table] == [f"`{each.name}`" for each in KNOWN]
@@ -53,7 +53,7 @@ def test_every_setting_is_in_the_table() -> None:
 
 
 def test_a_documented_default_is_what_an_empty_environment_gives() -> None:
-    """Reading the default as a value changes nothing."""
+    """The default, parsed as a value, is the program's default."""
     plain = {
         each.name: each.default for each in KNOWN if each.default not in {"none", "http://HOST:PORT", "both are read"}
     }
@@ -91,7 +91,7 @@ MATRIX = {
 
 
 def test_the_matrix_of_roles_is_the_table_of_the_program() -> None:
-    """Each cell of the documented matrix is what the policy answers."""
+    """Each cell of the documented matrix matches the policy."""
     documented = {row[0]: row[1:] for row in rows(sections("docs/guide/roles.md")["Who may do what"])}
 
     assert documented == {
@@ -101,7 +101,7 @@ def test_the_matrix_of_roles_is_the_table_of_the_program() -> None:
 
 
 def cell(role: Role, action: Action, scope: Scope) -> str:
-    """What a role may do to keys of a scope, in the matrix's words."""
+    """A role's permission for keys of a scope, in the matrix's words."""
     organization_id, own, other = new_id(), new_id(), new_id()
     actor = Actor(new_id(), {organization_id: RoleGrant(role, frozenset({own}))})
     agents = (None,) if scope is Scope.ORGANIZATION else (own, other)
@@ -167,13 +167,13 @@ LIMITS = Limits()
     ],
 )
 def test_documented_numbers_are_the_programs(name: str, words: str) -> None:
-    """A number in the documentation is the one in the code."""
+    """A number in the documentation is the number in the code."""
     assert words in text_of(name)
 
 
 @pytest.mark.parametrize(("name", "examples"), [("README.md", 3), ("docs/guide/graphql.md", 8)])
 def test_every_graphql_example_fits_the_schema(name: str, examples: int) -> None:
-    """The document and the variables of each example are valid, so that it can be copied."""
+    """The document and the variables of each example are valid, so that readers can copy them."""
     schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
 
     bodies = re.findall(r"-d '(\{.*?\})'\n", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -189,7 +189,7 @@ def test_every_graphql_example_fits_the_schema(name: str, examples: int) -> None
 
 
 def test_the_readme_opens_with_what_keydesk_is() -> None:
-    """The first paragraph says so; both commands follow within the first screen, the layers further down."""
+    """The first paragraph says what Keydesk is; both commands are on the first screen, the layers further down."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     lines = text.splitlines()
 
@@ -203,7 +203,7 @@ def test_the_readme_opens_with_what_keydesk_is() -> None:
 
 
 def test_the_readme_sends_nobody_to_a_file_that_is_not_there() -> None:
-    """Each path in the table of where to change what is in the checkout."""
+    """Each path in the table of where to change things exists in the checkout."""
     paths = [
         path
         for _, where in rows(sections("README.md")["Where do I change …?"])
@@ -216,7 +216,7 @@ def test_the_readme_sends_nobody_to_a_file_that_is_not_there() -> None:
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_files_are_whole(source: Path) -> None:
-    """A link to another file names one that is there, and a heading that it has."""
+    """A link to another file names an existing file, and an existing heading."""
     tokens = MarkdownIt("commonmark").enable("table").parse(source.read_text(encoding="utf-8"))
     links = [str(child.attrGet("href")) for token in tokens for child in token.children or () if child.tag == "a"]
     local = [link for link in links if link != "None" and not re.match(r"[a-z]+:", link)]
@@ -230,14 +230,14 @@ def test_links_between_files_are_whole(source: Path) -> None:
 
 
 def anchors(path: Path) -> set[str]:
-    """Those of a file's headings."""
+    """The anchors of a file's headings."""
     taken: dict[str, int] = {}
     return {slug(words, taken) for words in re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)}
 
 
 @pytest.mark.parametrize("folder", ["guide", "decisions"])
 def test_every_page_is_in_its_table_of_contents(folder: str) -> None:
-    """A page that nothing leads to is read by nobody."""
+    """Readers find a page only by a link."""
     contents = (ROOT / "docs" / ("README.md" if folder == "guide" else "decisions/README.md")).read_text()
     pages = {path.name for path in (ROOT / "docs" / folder).glob("*.md")} - {"README.md"}
 

@@ -1,4 +1,4 @@
-"""What docs/errors.md says of each refusal is what its caller is told."""
+"""docs/errors.md says the same of each refusal as its caller gets."""
 
 import json
 import re
@@ -24,7 +24,7 @@ PARTS = ("What you see", "Why", "For callers", "For agent admins", "For organiza
 
 @pytest.mark.parametrize("outcome", REFUSED, ids=lambda outcome: outcome.code)
 def test_every_code_of_a_refused_verification_has_its_section(outcome: Outcome) -> None:
-    """The section is named as the code, and says what one sees, why, and what to do, for each who asks."""
+    """The section is named as the code, with symptom, cause and remedy for each kind of reader."""
     section = sections("docs/errors.md")[outcome.code]
 
     assert tuple(re.findall(r"^\*\*([A-Z][a-z ]+)\.\*\*", section, re.MULTILINE)) == PARTS
@@ -32,7 +32,7 @@ def test_every_code_of_a_refused_verification_has_its_section(outcome: Outcome) 
 
 
 def test_the_table_of_statuses_links_every_code() -> None:
-    """Each status of a refusal has one row, with the codes that come with it."""
+    """Each status of a refusal has one row, with its codes."""
     table = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8").partition("\n## ")[0]
 
     linked = {int(status): set(re.findall(r"\[(\w+)\]\(#\1\)", codes)) for status, _, codes in rows(table)}
@@ -46,12 +46,12 @@ KEY = KeyState("0" * 32, "1" * 32, None, None, None, False, False, True, DEFAULT
 
 
 def decision(exceeded: Exceeded, retry_in_seconds: int) -> Decision:
-    """That of a limiter which refuses."""
+    """A decision of a limiter that refuses."""
     return Decision(exceeded, LimitStatus(0, 0, DEFAULT_MONTHLY_QUOTA, MONTH, 0), 1000 * retry_in_seconds)
 
 
 def cut_off_key() -> Malformed:
-    """What is said of a key without its last three characters."""
+    """The detail for a key without its last three characters."""
     return examine(mint(ServerKeys((b"a server key of thirty-two bytes",)), "kd").token.reveal()[:-3], ("kd",))
 
 
@@ -70,7 +70,7 @@ def cut_off_key() -> Malformed:
     ids=lambda verdict: verdict.outcome.value,
 )
 def test_the_sentence_of_a_refusal_is_quoted_as_it_is_said(verdict: Verdict) -> None:
-    """What stands under a code is the detail that a refused caller gets."""
+    """The section quotes the detail that a refused caller gets."""
     _, _, body = Answers("https://keys.example").of(verdict, "req_0")
 
     said = " ".join(sections("docs/errors.md")[verdict.outcome.value].split())
@@ -81,7 +81,7 @@ def test_the_sentence_of_a_refusal_is_quoted_as_it_is_said(verdict: Verdict) -> 
     "wanted", [RequestedAgent(), RequestedAgent(None, True), RequestedAgent(None, True, True), RequestedAgent("0" * 32)]
 )
 def test_what_is_said_of_the_agents_header_is_quoted_too(wanted: RequestedAgent) -> None:
-    """Each of the sentences that its form can lead to."""
+    """Each sentence about a malformed agent header."""
     verdict = Verdict(Outcome.AGENT_NOT_IN_SCOPE, "", KEY)
     _, _, body = Answers("https://keys.example").of(verdict, "req_0", wanted)
 
@@ -91,7 +91,7 @@ def test_what_is_said_of_the_agents_header_is_quoted_too(wanted: RequestedAgent)
 
 @pytest.mark.parametrize("code", ["missing_key", "gateway_not_allowed"])
 def test_the_sentence_of_a_refusal_without_a_verdict_is_quoted_too(code: str) -> None:
-    """Those that the door says itself stand in its module."""
+    """The sentences that the verification endpoint adds itself."""
     quoted = re.search(r"`: \*(.+?)\*$", sections("docs/errors.md")[code], re.MULTILINE)
 
     assert quoted is not None
@@ -104,7 +104,7 @@ REFUSING = {"KeyLimitReached", "InvalidInput", "ApiKeyNotFound", "SignInRefused"
 
 
 def test_every_refusal_in_a_fields_result_is_explained() -> None:
-    """The table names each type that a field of ours refuses with, and the fields that do."""
+    """The table names each refusal type of our fields, with the fields that return it."""
     types = build_schema((ROOT / "schema" / "schema.graphql").read_text()).type_map.values()
     explained = {row[0].strip("`"): row[1] for row in rows(sections("docs/errors.md")["Refusals in a field's result"])}
 
@@ -120,7 +120,7 @@ def test_every_refusal_in_a_fields_result_is_explained() -> None:
 
 
 def test_every_code_of_graphql_is_explained() -> None:
-    """The table has the codes that an answer can carry, and no others."""
+    """The table has exactly the codes that an answer can carry."""
     explained = [row[0].strip("`") for row in rows(sections("docs/errors.md")["Codes of GraphQL errors"])]
 
     assert sorted(explained) == sorted(Code)

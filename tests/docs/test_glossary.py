@@ -37,7 +37,7 @@ def test_the_glossary_bans_words() -> None:
 
 @pytest.mark.parametrize("name", PAGES + GUIDES)
 def test_a_page_uses_no_banned_word(name: str) -> None:
-    """Code and addresses in a page are left out, and so is the table that bans the words."""
+    """Code, addresses and the table of banned words are left out."""
     text = (ROOT / name).read_text(encoding="utf-8").partition(f"## {LAST_SECTION}")[0]
 
     assert BANNED.findall(IN_MARKDOWN_NOT_PROSE.sub(" ", text)) == []
@@ -45,7 +45,7 @@ def test_a_page_uses_no_banned_word(name: str) -> None:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_no_message_uses_a_banned_word(layer: str) -> None:
-    """Messages are the strings of three words or more; docstrings are for programmers."""
+    """Messages are strings of three words or more; docstrings are for programmers."""
     paths = sorted(path for path in (ROOT / layer).rglob("*.py") if not WORDS_OF_OTHERS & set(path.parts))
 
     assert paths
@@ -53,7 +53,7 @@ def test_no_message_uses_a_banned_word(layer: str) -> None:
 
 
 def test_the_console_uses_no_banned_word() -> None:
-    """In its source without the comments, so that every text of every component is looked at."""
+    """The source without comments is checked, so that every text of every component is included."""
     paths = sorted(path for path in (ROOT / "console" / "src").rglob("*.ts*") if "graphql-env" not in path.name)
 
     assert len(paths) > 20
@@ -67,12 +67,12 @@ def script_of(path: Path) -> str:
 
 
 def messages(path: Path) -> Iterator[str]:
-    """The string literals of a module that read as sentences, with the parts of an f-string together."""
+    """The string literals of a module that read as sentences, with the parts of an f-string joined."""
     yield from (text for text in strings(ast.parse(path.read_text(encoding="utf-8"))) if len(text.split()) >= 3)
 
 
 def strings(node: ast.AST) -> Iterator[str]:
-    """Every string literal below a node but the docstrings."""
+    """Every string literal below a node except docstrings."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.JoinedStr):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in child.values)

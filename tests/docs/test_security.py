@@ -1,4 +1,4 @@
-"""docs/security.md names the tests that keep each promise, and tells how to report a hole."""
+"""docs/security.md names the tests of each promise, and says how to report a vulnerability."""
 
 import re
 
@@ -10,12 +10,12 @@ NAMED = re.compile(r"`((?:\w+/)*test_\w+)`")
 
 
 def promises() -> list[list[str]]:
-    """The rows of every table: a promise, and what tests it."""
+    """The rows of every table: a promise, and its tests."""
     return [row for section in sections("docs/security.md").values() for row in rows(section)]
 
 
 def test_every_module_that_the_page_names_is_there_and_has_tests() -> None:
-    """A promise is not kept by a test that was renamed away."""
+    """After a test module is renamed, the page names its new path."""
     names = NAMED.findall(PAGE.read_text(encoding="utf-8"))
 
     assert len(names) > 30

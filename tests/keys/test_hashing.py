@@ -1,4 +1,4 @@
-"""argon2id off the event loop, in a queue that has an end."""
+"""argon2id off the event loop, in a bounded queue."""
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ LONGEST_WAIT_SECONDS = 30
 
 
 class HeldHasher(PasswordHasher):
-    """A cheap hasher that waits, in whatever thread it runs, until the test lets it go."""
+    """A cheap hasher that waits in its thread until the test releases it."""
 
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
@@ -43,7 +43,7 @@ async def pool() -> AsyncIterator[HashingPool]:
 
 @pytest.fixture
 def hasher() -> Iterator[HeldHasher]:
-    """Let go at the end, so that no thread is left behind."""
+    """Released at the end, so that no thread is left."""
     held = HeldHasher()
     yield held
     held.released.set()
@@ -51,7 +51,7 @@ def hasher() -> Iterator[HeldHasher]:
 
 @pytest.fixture
 async def held_pool(hasher: HeldHasher) -> AsyncIterator[HashingPool]:
-    """One thread, and room for one more hash behind it."""
+    """One thread, and a queue for one more hash."""
     opened = HashingPool(hasher, threads=1, queue_limit=2, name="held")
     yield opened
     opened.close()
@@ -64,7 +64,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 
 async def _begun(pool: HashingPool, text: str, depth: int) -> "asyncio.Task[str]":
-    """A hash that waits or runs, of which the pool then has so many."""
+    """Starts a hash, and waits until the pool has this many, waiting or running."""
     task = asyncio.create_task(pool.hash(text))
     await _until(lambda: pool.depth == depth)
     return task
@@ -75,7 +75,7 @@ async def _begun(pool: HashingPool, text: str, depth: int) -> "asyncio.Task[str]
     [(KEY_PARAMETERS, "$argon2id$v=19$m=19456,t=2,p=1$"), (PASSWORD_PARAMETERS, "$argon2id$v=19$m=65536,t=3,p=4$")],
 )
 def test_a_hash_says_the_named_parameters(parameters: Argon2Parameters, encoded: str) -> None:
-    """What is stored says argon2id with the costs that are named, and has salt and hash of the documented length."""
+    """The stored hash names argon2id and the costs, and has salt and digest of the documented length."""
     hashed = parameters.hasher().hash("a text")
 
     found = extract_parameters(hashed)
@@ -84,7 +84,7 @@ def test_a_hash_says_the_named_parameters(parameters: Argon2Parameters, encoded:
 
 
 async def test_only_the_text_that_was_hashed_matches(pool: HashingPool) -> None:
-    """The right text is True and a wrong one is False, without an exception; the hash is salted."""
+    """The right text gives True and a wrong one False, without an exception; the hash is salted."""
     hashed = await pool.hash("right")
 
     assert await pool.verify(hashed, "right") is True
@@ -97,12 +97,12 @@ async def test_only_the_text_that_was_hashed_matches(pool: HashingPool) -> None:
     "hashed", ["", "garbage", "$argon2id$", "$argon2id$v=19$m=8,t=1,p=1$AAAA$", "$2b$12$" + "a" * 53]
 )
 async def test_a_hash_that_is_none_matches_nothing(pool: HashingPool, hashed: str) -> None:
-    """A stored hash that argon2 can't read matches no text, and is no error of the caller's."""
+    """A stored hash that argon2 can't read matches no text, and raises nothing."""
     assert await pool.verify(hashed, "anything") is False
 
 
 async def test_a_hash_of_other_parameters_wants_another(pool: HashingPool) -> None:
-    """A hash is to be made anew when it has other costs than the pool's, and only then."""
+    """A hash is made anew if its costs differ from the pool's, and only then."""
     other = Argon2Parameters(time_cost=2, memory_kib=8, parallelism=1).hasher().hash("a text")
 
     assert pool.needs_rehash(other)
@@ -110,7 +110,7 @@ async def test_a_hash_of_other_parameters_wants_another(pool: HashingPool) -> No
 
 
 async def test_the_loop_goes_on_while_a_hash_runs(held_pool: HashingPool, hasher: HeldHasher) -> None:
-    """The event loop does other things while a hash runs: here it is the loop that lets the hash end."""
+    """The event loop continues while a hash runs: here the loop itself ends the hash."""
     hashing = await _begun(held_pool, "a text", 1)
     await _until(hasher.entered.is_set)
 
@@ -124,7 +124,7 @@ async def test_the_loop_goes_on_while_a_hash_runs(held_pool: HashingPool, hasher
 
 
 async def test_a_full_queue_refuses_at_once(held_pool: HashingPool, hasher: HeldHasher) -> None:
-    """What the queue has no room for is refused while the others still run, and nothing is hashed for it."""
+    """A full queue refuses at once while other hashes run, and hashes nothing for the refused caller."""
     begun = [await _begun(held_pool, "first", 1), await _begun(held_pool, "second", 2)]
 
     with pytest.raises(HashingQueueFull):
@@ -143,7 +143,7 @@ async def test_a_full_queue_refuses_at_once(held_pool: HashingPool, hasher: Held
 async def test_a_caller_that_hangs_up_leaves_its_place_taken_until_the_hash_ends(
     held_pool: HashingPool, hasher: HeldHasher
 ) -> None:
-    """Work that runs is counted as long as it fills the pool, and not a moment longer."""
+    """A running hash takes its place in the pool until it ends, and no longer."""
     running = await _begun(held_pool, "first", 1)
     waiting = await _begun(held_pool, "second", 2)
 
@@ -163,7 +163,7 @@ async def test_a_caller_that_hangs_up_leaves_its_place_taken_until_the_hash_ends
 
 @pytest.mark.parametrize("is_urgent", [False, True])
 async def test_a_hash_that_waits_is_never_begun_once_its_caller_is_gone(hasher: HeldHasher, is_urgent: bool) -> None:
-    """Its place is free at once, and the others of its person go on."""
+    """Its place is free at once, and the person's other hashes go on."""
     pool = HashingPool(hasher, threads=1, queue_limit=4, name="held")
     party = Party(UUID(int=1), UUID(int=2))
 
@@ -202,7 +202,7 @@ async def test_a_hash_that_fails_gives_its_place_back() -> None:
 
 
 async def test_closing_drops_what_waits_and_refuses_what_comes(held_pool: HashingPool, hasher: HeldHasher) -> None:
-    """After closing, the hash that runs ends, the one that waits is never begun, and no other is taken."""
+    """After closing, the running hash ends, the waiting one never begins, and no other is accepted."""
     running = await _begun(held_pool, "running", 1)
     await _until(hasher.entered.is_set)
     waiting = await _begun(held_pool, "waiting", 2)

@@ -21,7 +21,7 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 @pytest.mark.parametrize(("used", "limit", "remaining"), [(0, 10, 10), (9, 10, 1), (10, 10, 0), (7, 3, 0)])
 def test_remaining_slots_are_never_negative(used: int, limit: int, remaining: int) -> None:
-    """A limit lowered below what is used leaves nothing, not less than nothing."""
+    """A limit below the usage leaves zero slots, not a negative number."""
     assert Allowance(used, limit).remaining == remaining
 
 
@@ -35,7 +35,7 @@ def test_remaining_slots_are_never_negative(used: int, limit: int, remaining: in
     ],
 )
 def test_a_name_is_kept_trimmed_and_composed(text: str, kept: str) -> None:
-    """White space around it goes, and its characters are in NFC."""
+    """Surrounding white space is removed, and characters are in NFC."""
     assert valid_name(text) == kept
 
 
@@ -43,7 +43,7 @@ def test_a_name_is_kept_trimmed_and_composed(text: str, kept: str) -> None:
     "text", ["", "   ", "x" * 65, "a\x00b", "a\u200bb", "a\u2028b", "a\ue000b", "a\ud800b", "a\u0378b", "a\nb"]
 )
 def test_a_name_that_cannot_be_shown_is_refused(text: str) -> None:
-    """Empty, too long, or with a character that nobody could see: the field is named."""
+    """Empty, too long, or with an invisible character: the error names the field."""
     with pytest.raises(InvalidInput) as refused:
         valid_name(text)
 
@@ -55,7 +55,7 @@ def test_a_name_that_cannot_be_shown_is_refused(text: str) -> None:
     ["\u3164", "\u115f\u1160", "\u2800 \u2800", "\u034f", "\ufe0f", "\uffa0", "\u17b4", "\U000e0100", "\u3164 \u3164"],
 )
 def test_a_name_that_nobody_sees_is_refused(text: str) -> None:
-    """Letters, marks and symbols that draw nothing are no name by themselves."""
+    """Letters, marks and symbols that draw nothing are not a name by themselves."""
     with pytest.raises(InvalidInput, match="invisible characters") as refused:
         valid_name(text)
 
@@ -71,7 +71,7 @@ def test_what_can_be_seen_beside_them_is_a_name(text: str) -> None:
 
 
 def pasted(token: str) -> dict[str, str]:
-    """What people paste in place of a name, from a key of 62 characters."""
+    """What people paste instead of a name, from a key of 62 characters."""
     prefix, public_id, tail = token.split("_")
     return {
         "whole": token,
@@ -96,7 +96,7 @@ def pasted(token: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("form", pasted("kd_a_b"))
 def test_a_key_is_not_a_name(form: str) -> None:
-    """Whole or nearly whole, in any disguise; and nothing of it is repeated."""
+    """Whole or nearly whole, in any disguise; the message repeats nothing of it."""
     choose = Random(62).choice
     for _ in range(50):
         token = mint(SERVER_KEYS, "kd", choose=choose).token.reveal()
@@ -127,12 +127,12 @@ def test_a_key_is_not_a_name(form: str) -> None:
     ],
 )
 def test_what_people_call_things_is_a_name(text: str) -> None:
-    """Long names, ids, digests and hints are no keys."""
+    """Long names, ids, digests and hints are not keys."""
     assert valid_name(text) == text
 
 
 def test_a_very_long_text_is_refused_by_its_length_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Composing is quadratic in runs of marks: a text of a quarter of a megabyte never gets there."""
+    """Composing is quadratic in runs of marks: a text of a quarter of a megabyte is refused before."""
     composed: list[str] = []
     counting = SimpleNamespace(normalize=lambda _form, text: composed.append(text), category=unicodedata.category)
     monkeypatch.setattr("keys.key_limit.unicodedata", counting)
@@ -145,7 +145,7 @@ def test_a_very_long_text_is_refused_by_its_length_alone(monkeypatch: pytest.Mon
 
 @given(st.text(max_size=80))
 def test_a_name_once_kept_is_kept_as_it_is(text: str) -> None:
-    """Keeping a kept name changes nothing."""
+    """Normalizing a stored name changes nothing."""
     try:
         kept = valid_name(text)
     except InvalidInput:
@@ -163,7 +163,7 @@ class Key:
 
 
 def test_what_nobody_uses_is_the_first_to_think_of() -> None:
-    """Candidates to free a slot: never used first, then the longest unused, and of equals the oldest."""
+    """Keys to delete: never used first, then the longest unused, and of equals the oldest."""
     ages: list[tuple[int, int | None]] = [(3, None), (90, 1), (1, 30), (400, None), (2, 1), (80, 30)]
     keys = [
         Key(UUID(int=number), NOON - timedelta(days=age), None if unused is None else NOON - timedelta(days=unused))
@@ -174,7 +174,7 @@ def test_what_nobody_uses_is_the_first_to_think_of() -> None:
 
 
 def test_the_limits_sentence_says_what_to_do() -> None:
-    """Whoever meets the limit is told how many there are and to delete one."""
+    """The message says how many keys there are, and to delete one."""
     assert str(KeyLimitReached(10, 10)) == (
         "All 10 API keys of this organization are in use. Delete one that is no longer needed, then create the new one."
     )

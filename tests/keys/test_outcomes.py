@@ -1,4 +1,4 @@
-"""The table of outcomes is whole, and whatever names outcomes elsewhere agrees with it."""
+"""The table of outcomes is complete, and other tables of outcomes agree with it."""
 
 import re
 
@@ -25,7 +25,7 @@ NO_FAULT_OF_A_KEY = {Outcome.GATEWAY_NOT_ALLOWED, Outcome.UNAVAILABLE}
 
 @pytest.mark.parametrize("outcome", REFUSED, ids=lambda outcome: outcome.code)
 def test_every_refusal_has_each_column(outcome: Outcome) -> None:
-    """A code, a status of a refusal, a reason to keep, a phrase, and, where a key is known, a column that counts."""
+    """A code, a status of a refusal, a stored reason, a phrase, and, if the key is known, a counted column."""
     assert re.fullmatch(r"[a-z]+(_[a-z]+)*", outcome.code)
     assert outcome.status in {401, 403, 429, 503}
     assert outcome.reason is not None
@@ -42,7 +42,7 @@ def test_what_passed_is_counted_and_nothing_is_kept_of_it() -> None:
 
 
 def test_every_kept_reason_and_every_counted_column_has_its_outcome() -> None:
-    """And one only; a row of counts has the columns in the order in which they are counted."""
+    """Exactly one; the columns of a row of counts are in the order in which they are counted."""
     assert set(OF_REASON) == set(RefusedReason)
     assert sorted(COUNTED.values()) == list(range(len(OUTCOMES)))
     assert all(outcome.column == OUTCOMES[place] for outcome, place in COUNTED.items())
@@ -51,19 +51,19 @@ def test_every_kept_reason_and_every_counted_column_has_its_outcome() -> None:
 
 
 def test_only_one_outcome_is_kept_under_another_word_than_its_code() -> None:
-    """Callers learn invalid_key, admins UNKNOWN_KEY: whether such a key exists is not the caller's to know."""
+    """Callers get invalid_key, admins UNKNOWN_KEY: whether such a key exists is hidden from the caller."""
     others = {(each.code, each.reason) for each in REFUSED if each.reason is not None and each.reason != each.code}
 
     assert others == {("invalid_key", RefusedReason.UNKNOWN_KEY)}
 
 
 def test_metrics_count_each_code() -> None:
-    """From the start, so that none is missing before it first happens."""
+    """From the start, so that each series exists before its first event."""
     assert sorted(CODES) == sorted(outcome.code for outcome in Outcome)
 
 
 def test_graphql_shows_the_kept_reasons_that_a_keys_page_can_have() -> None:
-    """All but those that are no fault of a key."""
+    """All reasons except those that no key causes."""
     shown = build_schema((ROOT / "schema" / "schema.graphql").read_text(encoding="utf-8")).type_map["RefusalReason"]
 
     assert isinstance(shown, GraphQLEnumType)
@@ -73,13 +73,13 @@ def test_graphql_shows_the_kept_reasons_that_a_keys_page_can_have() -> None:
 
 
 def test_the_assistant_explains_each_kept_reason() -> None:
-    """By what is known of the key where there is one, else by what was sent."""
+    """From the facts of the key if it is known, otherwise from the request."""
     assert {*requests._OF_A_KEY, *requests._OF_NO_KEY} == set(RefusedReason)
     assert {OF_REASON[reason] for reason in requests._OF_A_KEY} == set(COUNTED) - {Outcome.GOOD}
 
 
 def test_the_console_shows_each_reason_with_its_code_and_status() -> None:
-    """Its words are its own."""
+    """The console has its own words for them."""
     text = (ROOT / "console" / "src" / "usage" / "reasons.ts").read_text(encoding="utf-8")
     shown = re.findall(r"^  ([A-Z_]+): \{\n    code: '(\w+)',\n    status: (\d+),$", text, re.MULTILINE)
 

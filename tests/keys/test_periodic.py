@@ -1,4 +1,4 @@
-"""Periodic work goes on for as long as the block runs, whatever becomes of a round, and ends with it."""
+"""Periodic work runs as long as its block, whatever happens in a round, and ends with it."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ NEVER = 3600.0
 
 
 async def test_the_first_round_comes_at_once_and_the_last_one_at_the_end() -> None:
-    """Also where no round is due."""
+    """Also if no round is due."""
     rounds: list[bool] = []
     periodic = Periodic("work", lambda: rounds.append(periodic.is_over()), every_seconds=NEVER)
 
@@ -25,7 +25,7 @@ async def test_the_first_round_comes_at_once_and_the_last_one_at_the_end() -> No
 
 
 async def test_a_block_that_ends_at_once_has_its_last_round() -> None:
-    """Though the task had not begun."""
+    """Even if the task had not begun."""
     rounds: list[bool] = []
     periodic = Periodic("work", lambda: rounds.append(periodic.is_over()), every_seconds=NEVER)
 
@@ -36,7 +36,7 @@ async def test_a_block_that_ends_at_once_has_its_last_round() -> None:
 
 
 async def test_no_round_begins_after_the_end_where_none_is_wanted() -> None:
-    """The one that is under way is let finish."""
+    """The running round may finish."""
     began, may_end = asyncio.Event(), asyncio.Event()
     ended: list[bool] = []
 
@@ -55,7 +55,7 @@ async def test_no_round_begins_after_the_end_where_none_is_wanted() -> None:
 
 
 async def test_work_is_repeated_by_the_clock_and_when_woken() -> None:
-    """A wake during a round brings another round after it."""
+    """A wake-up during a round causes another round after it."""
     rounds = asyncio.Semaphore(0)
     by_clock = Periodic("work", rounds.release, every_seconds=0.001)
     async with by_clock.running():
@@ -79,7 +79,7 @@ async def test_work_is_repeated_by_the_clock_and_when_woken() -> None:
 
 
 async def test_a_round_that_fails_is_logged_once_and_the_next_one_comes(caplog: pytest.LogCaptureFixture) -> None:
-    """By the name of the error only."""
+    """Only the name of the error is logged."""
     caplog.set_level(logging.INFO, keys.periodic.logger.name)
     failures = [ValueError("hunter2"), OSError("hunter2")]
     worked = asyncio.Event()
@@ -99,7 +99,7 @@ async def test_a_round_that_fails_is_logged_once_and_the_next_one_comes(caplog: 
 
 
 async def test_a_round_that_does_not_end_is_cancelled() -> None:
-    """After the time that it has at the end."""
+    """After the grace period at the end."""
     began, cancelled = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -116,7 +116,7 @@ async def test_a_round_that_does_not_end_is_cancelled() -> None:
 
 
 async def test_a_round_that_must_not_be_cancelled_is_made_to_end() -> None:
-    """By what the caller gave for that."""
+    """By the function that the caller gave for that."""
     began, enough, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -144,7 +144,7 @@ async def test_rounds_that_end_in_time_are_not_made_to_end() -> None:
 
 
 async def test_a_block_that_fails_ends_the_work() -> None:
-    """And the failure goes on."""
+    """The failure is raised."""
     rounds: list[bool] = []
     periodic = Periodic("work", lambda: rounds.append(periodic.is_over()), every_seconds=NEVER)
 

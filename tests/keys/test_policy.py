@@ -21,7 +21,7 @@ def somebody(role: Role) -> Actor:
 
 
 def expected(role: Role, action: Action, scope: Scope, agent_id: UUID | None) -> bool:
-    """The brief in words: admins everything, agent admins their agents' keys, members nothing with keys."""
+    """The requirements: admins everything, agent admins their agents' keys, members nothing with keys."""
     if role is Role.ORGANIZATION_ADMIN:
         return True
     if action is Action.SEE_ORGANIZATION:
@@ -33,7 +33,7 @@ def expected(role: Role, action: Action, scope: Scope, agent_id: UUID | None) ->
 def test_a_role_reaches_just_what_the_brief_gives_it(
     role: Role, action: Action, subject: tuple[Scope, UUID | None]
 ) -> None:
-    """In the own organization the table says what the brief says, and require() agrees with may()."""
+    """In the person's organization the table matches the requirements, and require() agrees with may()."""
     scope, agent_id = subject
     actor = somebody(role)
 
@@ -47,7 +47,7 @@ def test_a_role_reaches_just_what_the_brief_gives_it(
 
 @pytest.mark.parametrize(("role", "action", "subject"), list(product(Role, Action, SUBJECTS)))
 def test_nobody_reaches_another_organization(role: Role, action: Action, subject: tuple[Scope, UUID | None]) -> None:
-    """A role in one organization is none in another, whatever is asked for."""
+    """A role in one organization gives nothing in another."""
     scope, agent_id = subject
 
     assert not policy.may(somebody(role), action, ELSEWHERE, scope=scope, agent_id=agent_id)
@@ -55,7 +55,7 @@ def test_nobody_reaches_another_organization(role: Role, action: Action, subject
 
 
 def test_a_person_in_two_organizations_has_two_roles() -> None:
-    """Being an admin here gives nothing there, where the person is a member."""
+    """The admin of one organization gets nothing in another, where they are a member."""
     actor = Actor(UUID(int=100), {HERE: RoleGrant(Role.ORGANIZATION_ADMIN), ELSEWHERE: RoleGrant(Role.MEMBER)})
 
     assert policy.may(actor, Action.CREATE_KEY, HERE, scope=Scope.ORGANIZATION)
@@ -64,7 +64,7 @@ def test_a_person_in_two_organizations_has_two_roles() -> None:
 
 @pytest.mark.parametrize(("action", "subject"), list(product(Action, SUBJECTS)))
 def test_the_operator_may_do_everything(action: Action, subject: tuple[Scope, UUID | None]) -> None:
-    """The command line is bound by no role."""
+    """No role binds the command line."""
     scope, agent_id = subject
 
     assert policy.may(OPERATOR, action, HERE, scope=scope, agent_id=agent_id)
@@ -72,8 +72,8 @@ def test_the_operator_may_do_everything(action: Action, subject: tuple[Scope, UU
 
 
 @pytest.mark.parametrize("action", sorted(KEY_ACTIONS))
-def test_the_gate_without_a_row_agrees_with_the_table(action: Action) -> None:
-    """What no row could allow is refused before one is looked for, and nothing else is."""
+def test_the_check_without_a_row_agrees_with_the_table(action: Action) -> None:
+    """It refuses exactly what no row could allow."""
     for role, scope in product(Role, Scope):
         actor = somebody(role)
         some_row = any(
@@ -88,7 +88,7 @@ def test_the_gate_without_a_row_agrees_with_the_table(action: Action) -> None:
 
 
 def test_what_may_be_read_is_bounded_by_the_agents_administered() -> None:
-    """Queries on behalf of an agent admin are bounded by their agents, of a member by nothing at all."""
+    """An organization admin sees all keys, an agent admin those of their agents, a member none."""
     assert policy.visible_agents(somebody(Role.ORGANIZATION_ADMIN), Action.SEE_KEY, HERE) is None
     assert policy.visible_agents(somebody(Role.AGENT_ADMIN), Action.SEE_KEY, HERE) == frozenset({OWN_AGENT})
     assert policy.visible_agents(somebody(Role.MEMBER), Action.SEE_KEY, HERE) == frozenset()

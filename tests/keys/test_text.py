@@ -1,4 +1,4 @@
-"""One set of characters that a reader does not see, in every place that looks for them."""
+"""One definition of invisible characters, for every place that looks for them."""
 
 import sys
 import unicodedata
@@ -17,7 +17,7 @@ UNPRINTABLE = ("\x00", "\x1b", "\x7f", "\u00ad", "\u200b", "\u202e", "\u2028", "
 
 
 def test_unprintable_is_what_python_can_t_print_spaces_aside() -> None:
-    """Every character there is."""
+    """Checked for every character."""
     characters = [chr(code) for code in range(sys.maxunicode + 1)]
 
     assert [each for each in characters if is_unprintable(each)] == [
@@ -26,7 +26,7 @@ def test_unprintable_is_what_python_can_t_print_spaces_aside() -> None:
 
 
 def test_invisible_is_more_than_that_and_no_white_space() -> None:
-    """Fillers and variation selectors too; what separates lines is white space and stays."""
+    """Fillers and variation selectors count, too; line separators are white space and stay."""
     characters = [chr(code) for code in range(sys.maxunicode + 1)]
     more = {each for each in characters if is_invisible(each) and not is_unprintable(each)}
 
@@ -39,7 +39,7 @@ def test_invisible_is_more_than_that_and_no_white_space() -> None:
 
 @pytest.mark.parametrize("character", UNPRINTABLE, ids=ascii)
 def test_what_is_unprintable_is_shown_and_kept_nowhere(character: str) -> None:
-    """It is refused in names and addresses, and dropped from what else people and programs chose."""
+    """Names and addresses with such characters are refused; other texts of people and programs lose them."""
     text = f"a{character}b"
 
     for check in (valid_name, lambda given: valid_email(f"{given}@acme.example")):
@@ -52,5 +52,5 @@ def test_what_is_unprintable_is_shown_and_kept_nowhere(character: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "two words", "naïve", "日本語", "👩‍💻 emoji"])
 def test_what_can_be_seen_stays(text: str) -> None:
-    """Also where characters are joined to one: only what joins them goes."""
+    """Also where characters are joined to one: only the joiners are removed."""
     assert printable(text) == visible(text) == text.replace("\u200d", "")

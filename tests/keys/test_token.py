@@ -1,4 +1,4 @@
-"""Keys: what they look like, that only untouched ones pass, and that a secret prints as nothing."""
+"""Keys: their form, that only untouched ones pass, and that a secret never prints."""
 
 import copy
 import json
@@ -37,7 +37,7 @@ PREFIXES = ("kd", "old")
 
 @given(st.integers(min_value=0), st.sampled_from(PREFIXES))
 def test_what_was_minted_is_recognised(seed: int, prefix: str) -> None:
-    """A minted key parses to the parts that it was made of, and its tag names the server key that signed it."""
+    """A minted key parses to its parts, and its tag names the server key that signed it."""
     minted = mint(SERVER_KEYS, prefix, choose=Random(seed).choice)
 
     token = parse(minted.token.reveal(), PREFIXES)
@@ -48,7 +48,7 @@ def test_what_was_minted_is_recognised(seed: int, prefix: str) -> None:
 
 
 def test_server_keys_rotate() -> None:
-    """The first server key signs and all verify; one that was dropped verifies no more."""
+    """The first server key signs and all verify; a removed one no longer verifies."""
     before, between, after = ServerKeys((OLD,)), ServerKeys((NEW, OLD)), ServerKeys((NEW,))
     old = parse(mint(before, "kd").token.reveal(), PREFIXES)
     new = parse(mint(between, "kd").token.reveal(), PREFIXES)
@@ -64,7 +64,7 @@ def test_server_keys_rotate() -> None:
 
 @given(st.integers(min_value=0), st.integers(0, 61), st.sampled_from(ALPHABET + "_-é\ud800\x00"))
 def test_any_changed_character_is_refused(seed: int, position: int, character: str) -> None:
-    """A key of which one character is another is no key, or was not issued here."""
+    """A key with one changed character is malformed, or was not issued here."""
     text = mint(SERVER_KEYS, "kd", choose=Random(seed).choice).token.reveal()
     changed = text[:position] + character + text[position + 1 :]
     if changed == text:
@@ -86,7 +86,7 @@ def test_another_accepted_prefix_is_refused() -> None:
 
 
 def test_a_key_has_the_documented_form() -> None:
-    """With the prefix as it comes, a key has 62 characters and matches the documented expression and no longer text."""
+    """With any prefix, a key has the documented length and matches the documented expression; longer texts don't."""
     text = mint(SERVER_KEYS, "kd").token.reveal()
 
     assert len(text) == 62
@@ -112,7 +112,7 @@ def test_a_secret_has_190_bits() -> None:
 
 
 def test_minted_keys_differ() -> None:
-    """Nothing but chance makes two keys alike, in the public id and in the secret."""
+    """Two minted keys differ in the public id and in the secret."""
     minted = [mint(SERVER_KEYS, "kd") for _ in range(200)]
 
     assert len({key.public_id for key in minted}) == 200
@@ -150,7 +150,7 @@ def test_a_new_secret_keeps_the_public_id() -> None:
     ],
 )
 def test_another_form_is_not_parsed(change: Callable[[str], str]) -> None:
-    """Any other length, prefix, separator or character is no key, and raises nothing."""
+    """A text of any other length, prefix, separator or character is not a key, and parsing it raises nothing."""
     text = mint(SERVER_KEYS, "kd").token.reveal()
 
     assert parse(change(text), PREFIXES) is None
@@ -163,7 +163,7 @@ class Holder:
 
 
 def test_a_secret_prints_as_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """However a secret is written out, itself or inside something, its text is not in there."""
+    """However a secret is printed, itself or inside another value, its text does not appear."""
     text = "s3cretText"
     secret = Secret(text)
 
@@ -188,7 +188,7 @@ def test_a_secret_prints_as_nothing(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_minted_key_and_a_parsed_one_print_without_secrets() -> None:
-    """What minting and parsing return can be printed: neither secret nor tag shows."""
+    """The results of minting and parsing print neither secret nor tag."""
     minted = mint(SERVER_KEYS, "kd")
     token = parse(minted.token.reveal(), PREFIXES)
     assert token is not None
@@ -202,7 +202,7 @@ def test_a_minted_key_and_a_parsed_one_print_without_secrets() -> None:
 
 @pytest.mark.parametrize("kept", [Secret("s3cretText"), SERVER_KEYS, Holder("name", Secret("s3cretText"))])
 def test_nothing_secret_is_pickled_or_copied(kept: object) -> None:
-    """A secret and the server keys refuse to be written out, also inside something else."""
+    """A secret and the server keys refuse to be serialized, also inside another value."""
     with pytest.raises(TypeError, match="not written anywhere"):
         pickle.dumps(kept)
     with pytest.raises(TypeError, match="not written anywhere"):
@@ -210,14 +210,14 @@ def test_nothing_secret_is_pickled_or_copied(kept: object) -> None:
 
 
 def test_secrets_compare_by_their_text() -> None:
-    """Two secrets of one text are equal and count once; a plain text is never equal to a secret."""
+    """Two secrets of one text are equal and have one hash; a plain text never equals a secret."""
     assert Secret("a") == Secret("a")
     assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
     assert Secret("a") != "a"
 
 
 def test_server_keys_show_ids_alone() -> None:
-    """Printed, server keys are the ids that living secrets are recorded with, one each, and nothing that signs."""
+    """Printed, server keys show only the ids that are stored with active secrets, and nothing that signs."""
     printed = repr(SERVER_KEYS)
 
     assert all(key_id in printed for key_id in SERVER_KEYS.ids)
@@ -229,13 +229,13 @@ def test_server_keys_show_ids_alone() -> None:
 
 @pytest.mark.parametrize("keys", [(), (b"x" * 31,), (NEW, b"")])
 def test_a_short_server_key_is_refused(keys: tuple[bytes, ...]) -> None:
-    """Fewer than 32 bytes, or no server key at all, is refused at once and not repeated."""
+    """Fewer than 32 bytes, or no server key at all, is refused at once, and the message does not repeat it."""
     with pytest.raises(ValueError, match="at least 32 bytes"):
         ServerKeys(keys)
 
 
 def test_each_purpose_has_its_own_key() -> None:
-    """What is derived differs by purpose and by server key, is none of the server keys, and stays the same."""
+    """Derived keys differ by purpose and by server key, never equal a server key, and stay the same."""
     sessions, devices = SERVER_KEYS.derive("sessions"), SERVER_KEYS.derive("devices")
 
     assert len({*sessions, *devices, NEW, OLD}) == 6
@@ -275,6 +275,6 @@ def test_the_hint_has_nothing_but_both_ends(seed: int) -> None:
     ],
 )
 def test_a_prefix_is_small_letters_and_digits(text: str, valid: bool) -> None:
-    """A prefix has 1 to 12 small letters and digits, a letter first, as the documented expression has it."""
+    """A prefix has 1 to 12 lowercase letters and digits, a letter first, as the documented expression says."""
     assert valid_prefix(text) is valid
     assert (re.fullmatch(PATTERN, f"{text}_{'a' * 16}_{'b' * 42}") is not None) is valid

@@ -22,7 +22,7 @@ def taken(turns: Turns[str]) -> list[str]:
 
 
 def test_organizations_take_turns_and_so_do_their_people() -> None:
-    """Whoever adds one item waits for one of each other organization, and of each other person of their own."""
+    """A new item waits for at most one of each other organization, and one of each other person of its own."""
     turns = Turns[str]()
     for number in range(5):
         turns.add(f"many {number}", party(1, 1))
@@ -34,7 +34,7 @@ def test_organizations_take_turns_and_so_do_their_people() -> None:
 
 @given(st.lists(PARTIES, max_size=40))
 def test_nothing_is_lost_and_each_keeps_their_own_order(parties: list[Party]) -> None:
-    """Everything comes out once, of one person in the order in which it was added."""
+    """Everything comes out once, and each person's items in the order in which they were added."""
     turns = Turns[tuple[int, Party]]()
     for number, each in enumerate(parties):
         assert turns.of_person(each) == parties[:number].count(each)

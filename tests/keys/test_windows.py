@@ -1,4 +1,4 @@
-"""When a window has room again; and what one person may use in a minute, with a bound on the people remembered."""
+"""When a window has room again; and a person's budget for a minute, with a bound on the people in memory."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ ASKED = [NOON - timedelta(seconds=seconds) for seconds in (90, 60, 50, 20, 0)]
 
 @pytest.mark.parametrize(("limit", "seconds"), [(5, None), (4, None), (3, 10), (2, 40), (1, 60)])
 def test_there_is_room_once_fewer_than_the_limit_are_in_the_window(limit: int, seconds: int | None) -> None:
-    """Whatever their order; what is exactly a minute old counts no more."""
+    """In any order; a request exactly a minute old no longer counts."""
     for instants in (ASKED, ASKED[::-1]):
         assert retry_after(instants, limit, A_MINUTE, NOON) == seconds
         expected = None if seconds is None else NOON + timedelta(seconds=seconds)
@@ -31,7 +31,7 @@ def test_a_wait_is_whole_seconds_and_never_none() -> None:
 
 
 def test_one_too_many_is_told_when_to_come_back() -> None:
-    """After a minute from the first; another person is not in the way."""
+    """The wait ends a minute after the first; other people are not affected."""
     person, other, asked = new_id(), new_id(), PersonalLimit(2, "You have asked about 2 requests")
     asked.use(person, NOON)
     asked.use(person, NOON + timedelta(seconds=10))
@@ -45,7 +45,7 @@ def test_one_too_many_is_told_when_to_come_back() -> None:
 
 
 def test_who_asked_the_longest_ago_is_forgotten_first() -> None:
-    """So that nothing grows for ever."""
+    """The memory is bounded."""
     first, second, third, asked = (
         new_id(),
         new_id(),
@@ -62,7 +62,7 @@ def test_who_asked_the_longest_ago_is_forgotten_first() -> None:
 
 
 def test_a_budget_is_spent_and_comes_back_after_a_minute() -> None:
-    """What does not fit is not counted, and is told when enough was spent a minute ago; the first always fits."""
+    """A cost that does not fit is not counted, and the wait is until enough is a minute old; the first always fits."""
     person, other, budget = new_id(), new_id(), PersonalLimit(10, "You have asked for too much data")
     budget.use(person, NOON, 6)
     budget.use(person, NOON + timedelta(seconds=10), 3)
@@ -91,7 +91,7 @@ def test_a_use_counts_for_a_minute_whenever_it_was_added() -> None:
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out() -> None:
-    """What lies ahead of the clock counts no more."""
+    """Entries ahead of the clock no longer count."""
     person, asked, spent = (
         new_id(),
         PersonalLimit(1, "You have asked about 1 requests", people_at_most=2),

@@ -1,4 +1,4 @@
-"""What understanding is trained with and judged by: enough, of several people, and never the same."""
+"""The texts for training and evaluation: enough, by several people, and never the same in both."""
 
 import re
 from collections import Counter
@@ -17,13 +17,13 @@ CHARACTERS_AT_MOST = 420
 
 
 def test_the_model_was_trained_from_what_is_here() -> None:
-    """Phrases, lexicon, rules or training were changed: `make train` makes a new one, and `make evaluate` judges it."""
+    """After a change of phrases, lexicon, rules or training, run `make train` for a new model, and `make evaluate`."""
     assert model().digest == digest()
 
 
 @pytest.mark.parametrize("topic", Topic)
 def test_each_topic_has_phrases_in_every_language(topic: Topic) -> None:
-    """One file a topic."""
+    """One file for each topic."""
     counts = Counter(said.language for said in phrases() if said.topics == (topic,))
 
     assert set(counts) == set(LANGUAGES)
@@ -32,7 +32,7 @@ def test_each_topic_has_phrases_in_every_language(topic: Topic) -> None:
 
 
 def test_no_file_of_phrases_is_of_no_topic() -> None:
-    """A topic that was renamed took its file along."""
+    """The file of a renamed topic is renamed, too."""
     assert {path.stem for path in PHRASES.glob("*.txt")} == set(Topic)
 
 
@@ -45,7 +45,7 @@ def test_no_phrase_is_there_twice() -> None:
 
 @pytest.mark.parametrize("kept", [gathered, held_out])
 def test_what_others_wrote_is_short_and_says_where_its_kind_comes_from(kept: object) -> None:
-    """No long passages, no bare links; a language that is trained."""
+    """No long passages, no bare links; in a language of the training."""
     messages: list[Said] = gathered() if kept is gathered else held_out()
 
     for said in messages:
@@ -56,14 +56,14 @@ def test_what_others_wrote_is_short_and_says_where_its_kind_comes_from(kept: obj
 
 
 def test_there_is_enough_of_others_to_learn_from_and_to_be_judged_by() -> None:
-    """Phrases of one author flatter."""
+    """Phrases of one author give flattering results."""
     assert len(gathered()) >= GATHERED_AT_LEAST
     assert len(held_out()) >= HELD_OUT_AT_LEAST
     assert len({said.text for said in (*gathered(), *held_out())}) == len(gathered()) + len(held_out())
 
 
 def test_nothing_that_judges_was_learned_from() -> None:
-    """Neither a text nor its source nor a text much like it."""
+    """Neither the text nor its source nor a similar text."""
     places = {place(said) for said in gathered()}
     learned = [said.text for said in (*phrases(), *gathered())]
 
@@ -72,12 +72,12 @@ def test_nothing_that_judges_was_learned_from() -> None:
 
 
 def place(said: Said) -> str:
-    """From whom a message is."""
+    """The source of a message."""
     return re.split(r"[/#]", said.source.lower())[0]
 
 
 def test_all_from_one_place_is_in_one_part() -> None:
-    """What one author wrote never judges itself."""
+    """An author's texts never judge a model that learned from that author."""
     parts: dict[str, set[int]] = {}
     for said in gathered():
         parts.setdefault(place(said), set()).add(part_of(said, 5))
@@ -96,5 +96,5 @@ def test_all_from_one_place_is_in_one_part() -> None:
     ],
 )
 def test_texts_are_alike_by_what_they_share(text: str, other: str, alike: bool) -> None:
-    """A word or two is shared by many."""
+    """Many texts share a word or two."""
     assert (much_alike([text], [other]) == {text}) is alike

@@ -1,4 +1,4 @@
-"""How well messages are understood that training never saw: what the documentation says, and what is promised."""
+"""How well messages outside the training are understood: the documented numbers, and the promised bounds."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ WITHIN_A_CLICK_AT_LEAST = 0.88
 
 
 def test_what_is_answered_directly_is_seldom_wrong_and_nearly_all_is_within_a_click() -> None:
-    """A model that does worse is not to be kept."""
+    """A worse model must not be used."""
     all_of_it = [judged(said) for said in held_out()]
     direct = [each for each in all_of_it if each.is_direct]
 
@@ -31,7 +31,7 @@ def test_the_documentation_has_the_table_that_is_printed() -> None:
 
 
 def test_no_text_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    """Topics alone: whoever reads the texts would tune to them."""
+    """Only topics are printed: people who read the texts would tune the model to them."""
     main()
 
     printed = capsys.readouterr().out
@@ -52,7 +52,7 @@ def test_no_text_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_message_is_judged_by_what_it_is_about(
     text: str, topics: tuple[Topic, ...], direct: bool, first_right: bool, answer_right: bool, offered: bool
 ) -> None:
-    """Right at once, right answer, among those offered."""
+    """Right at once, right answer, or among the suggestions."""
     result = judged(Said(topics, "en", "test", text))
 
     assert (result.is_direct, result.is_first_right, result.is_answer_right) == (direct, first_right, answer_right)

@@ -1,4 +1,4 @@
-"""What becomes of messages that training never saw where something is the matter: what is said of it, and promised."""
+"""The answers to messages outside the training, in worlds with a problem: documented numbers, promised bounds."""
 
 from pathlib import Path
 
@@ -24,14 +24,14 @@ UNCLEAR = "something is odd here, can somebody have a look"
 
 @pytest.fixture(scope="module")
 def conversed() -> list[Conversed]:
-    """All that is judged."""
+    """All judged messages."""
     return list(in_worlds(held_out()))
 
 
 def test_what_is_the_matter_is_within_a_click_and_hardly_anything_is_answered_wrongly(
     conversed: list[Conversed],
 ) -> None:
-    """A model that does worse is not to be kept."""
+    """A worse model must not be used."""
     direct = [each for each in conversed if not each.is_asked_back]
     of_the_matter = [each for each in conversed if each.is_of_the_matter]
 
@@ -47,7 +47,7 @@ def test_the_documentation_has_the_table_that_is_printed(conversed: list[Convers
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
 def test_a_world_is_what_it_is_called(world: World) -> None:
-    """Who knows what a question is about finds there what is the matter."""
+    """A question about the right topic finds the world's problem."""
     question, facts = asked("asdfgh", world.facts, None, understand)
 
     found = {topic: answered_if_known(question, facts, topic).diagnosis.case for topic in world.expected}
@@ -57,7 +57,7 @@ def test_a_world_is_what_it_is_called(world: World) -> None:
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
 def test_whatever_is_suggested_is_answered_when_it_is_sent(world: World) -> None:
-    """Each sentence that asks for a topic, and each reply below each answer: nothing is asked back."""
+    """Each sentence that asks for a topic, and each reply below each answer: no question is asked back."""
     question, facts = asked("asdfgh", world.facts, None, understand)
     sent = list(IN_GENERAL.values())
     for topic in Topic:
@@ -73,7 +73,7 @@ def test_whatever_is_suggested_is_answered_when_it_is_sent(world: World) -> None
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
 @pytest.mark.parametrize("topic", IN_GENERAL)
 def test_the_sentence_for_a_topic_leads_there_whatever_is_the_matter(world: World, topic: Topic) -> None:
-    """Also where another question was asked before."""
+    """Also after another question."""
     question, facts = asked("asdfgh", world.facts, None, understand)
     before = subject_after(diagnose(question, facts), facts)
 
@@ -84,7 +84,7 @@ def test_the_sentence_for_a_topic_leads_there_whatever_is_the_matter(world: Worl
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
 def test_who_says_nothing_clear_is_offered_three_different_things_and_what_is_the_matter(world: World) -> None:
-    """No two replies lead to the same answer, and one leads to what is wrong."""
+    """No two replies lead to the same answer, and one leads to the problem."""
     question, facts = asked(UNCLEAR, world.facts, None, understand)
     answered = diagnose(question, facts)
     before = subject_after(answered, facts)

@@ -1,4 +1,4 @@
-"""The journeys of an API key in a browser, as the documentation tells them, by the roles that may take them."""
+"""The documented tasks with API keys in a browser, by the roles that may do them."""
 
 import re
 
@@ -14,18 +14,18 @@ NORTHWIND = ("--organization", "Northwind Logistics")
 
 
 def row(page: Page, name: str) -> Locator:
-    """The table's row of the key."""
+    """The key's row in the table."""
     return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
 
 
 def choose(page: Page, name: str, item: str) -> None:
-    """Something in the menu ⋮ of the key."""
+    """Chooses an item in the key's menu ⋮."""
     page.get_by_role("button", name=f"Menu of {name}", exact=True).click()
     page.get_by_role("menuitem", name=item, exact=True).click()
 
 
 def begin(page: Page) -> Locator:
-    """The dialog for a new key, by way of the user icon."""
+    """Opens the dialog for a new key from the user icon's menu."""
     page.get_by_role("button", name="User menu").click()
     page.get_by_role("menuitem", name="API Keys", exact=True).click()
     page.get_by_role("button", name="New API Key", exact=True).click()
@@ -37,21 +37,21 @@ def press(page: Page, name: str) -> None:
 
 
 def secret_of(page: Page) -> str:
-    """What the dialog shows, this once."""
+    """The secret in the dialog, which shows it once."""
     field = page.get_by_label("Secret", exact=True)
     expect(field).to_be_focused()
     return field.input_value()
 
 
 def leave(page: Page) -> None:
-    """Copies the secret, and is done."""
+    """Copies the secret, and closes the dialog."""
     press(page, "Copy")
     press(page, "Done")
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_an_organization_admin_creates_a_key(demo: DemoServer, open_tab: OpenTab) -> None:
-    """It works at once; its secret is shown once, copied with one button, and left nowhere."""
+    """It works at once; its secret is shown once, copied with one button, and stored nowhere in the browser."""
     tab = open_tab(demo, "organization-admin", permissions=("clipboard-read", "clipboard-write"))
     page = tab.page
     tab.open("/")
@@ -78,7 +78,7 @@ def test_an_organization_admin_creates_a_key(demo: DemoServer, open_tab: OpenTab
 
 
 def test_an_agent_admin_creates_a_key_for_an_agent_of_theirs(demo: DemoServer, open_tab: OpenTab) -> None:
-    """The whole organization is not offered, and why is said; the agents are theirs alone, and can be searched."""
+    """The scope of the whole organization is disabled, with the reason; only their agents are listed, with a search."""
     tab = open_tab(demo, "agent-admin")
     page = tab.page
     tab.open("/")
@@ -105,7 +105,7 @@ def test_an_agent_admin_creates_a_key_for_an_agent_of_theirs(demo: DemoServer, o
 
 
 def test_what_does_not_fit_is_told_where_it_is(demo: DemoServer, open_tab: OpenTab) -> None:
-    """Each field says by itself what is missing, or what the server refuses; nothing was created."""
+    """Each field shows what is missing, or what the server refuses; nothing is created."""
     tab = open_tab(demo, "organization-admin")
     page = tab.page
     tab.open(f"{demo.home}/api-keys?new")
@@ -123,7 +123,7 @@ def test_what_does_not_fit_is_told_where_it_is(demo: DemoServer, open_tab: OpenT
 
 
 def test_a_key_gets_another_name(demo: DemoServer, open_tab: OpenTab) -> None:
-    """By ⋮ and Edit; the focus is back on the menu afterwards."""
+    """By ⋮ and Edit; afterwards the menu has the focus again."""
     tab = open_tab(demo, "agent-admin")
     page = tab.page
     tab.open(f"{demo.home}/api-keys")
@@ -138,7 +138,7 @@ def test_a_key_gets_another_name(demo: DemoServer, open_tab: OpenTab) -> None:
 
 
 def test_a_key_gets_another_secret(demo: DemoServer, open_tab: OpenTab) -> None:
-    """By ⋮ and Rotate: what becomes of the old secret is chosen, and is so at once."""
+    """By ⋮ and Rotate: the person chooses when the old secret ends, and it ends then."""
     name, old = demo.told["key"]["name"], demo.told["key"]["secret"]
     tab = open_tab(demo, "organization-admin")
     page = tab.page
@@ -164,7 +164,7 @@ def test_a_key_gets_another_secret(demo: DemoServer, open_tab: OpenTab) -> None:
 
 
 def test_a_key_that_is_used_is_deleted_by_its_name(demo: DemoServer, open_tab: OpenTab) -> None:
-    """What will break is said before; then it stops at once, its slot is free, and it is among the deleted ones."""
+    """A warning says what will break; then the key stops at once, its slot is free, and it is listed as deleted."""
     name, secret = demo.told["key"]["name"], demo.told["key"]["secret"]
     assert demo.verified(secret) == "good"
     tab = open_tab(demo, "organization-admin")
@@ -188,7 +188,7 @@ def test_a_key_that_is_used_is_deleted_by_its_name(demo: DemoServer, open_tab: O
 
 
 def test_the_last_slot_is_taken_while_the_dialog_is_open(demo: DemoServer, open_tab: OpenTab) -> None:
-    """A slot is freed there and then, and what was typed makes the key."""
+    """The dialog offers to free a slot, and then creates the key from the typed values."""
     tab = open_tab(demo, "organization-admin")
     page = tab.page
     tab.open("/")
@@ -214,7 +214,7 @@ def test_the_last_slot_is_taken_while_the_dialog_is_open(demo: DemoServer, open_
 
 
 def test_a_member_is_told_who_can_help(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """No keys, no buttons, and the admins by name; a link to a dialog shows none."""
+    """No keys, no buttons, and the admins by name; a link to a dialog opens none."""
     tab = open_tab(looked_at, "member")
     page = tab.page
 
@@ -229,7 +229,7 @@ def test_a_member_is_told_who_can_help(looked_at: DemoServer, open_tab: OpenTab)
 
 
 def test_an_agent_admin_sees_the_keys_of_their_agents(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """The slots of all, and of the keys those that are theirs; sorted and searched without a further request."""
+    """The slots of all keys, and only the keys of their agents; sorted and searched without another request."""
     tab = open_tab(looked_at, "agent-admin")
     page = tab.page
     tab.open(f"{looked_at.home}/api-keys")
@@ -244,7 +244,7 @@ def test_an_agent_admin_sees_the_keys_of_their_agents(looked_at: DemoServer, ope
 
 
 def test_a_key_is_created_by_keyboard_alone(demo: DemoServer, open_tab: OpenTab) -> None:
-    """From signing in to the secret and back to where it began; what has the focus can be seen."""
+    """From signing in to the secret and back to the start; the focused element is always visible."""
     nora = demo.person("organization-admin")
     tab = open_tab(demo, permissions=("clipboard-read", "clipboard-write"))
     page = tab.page
@@ -268,7 +268,7 @@ def test_a_key_is_created_by_keyboard_alone(demo: DemoServer, open_tab: OpenTab)
     go_to(page.get_by_role("button", name="User menu"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("menuitem", name="API Keys")).to_be_visible()
-    expect(page.locator("[role=menu]:focus-within")).to_have_count(1)  # only then does it take keys
+    expect(page.locator("[role=menu]:focus-within")).to_have_count(1)  # only then does it accept keystrokes
     page.keyboard.press("Escape")
     expect(page.get_by_role("menu")).to_have_count(0)
     expect(page.get_by_role("button", name="User menu")).to_be_focused()
@@ -300,7 +300,7 @@ def test_a_key_is_created_by_keyboard_alone(demo: DemoServer, open_tab: OpenTab)
 
 
 def test_without_a_connection_it_says_so_and_goes_on(demo: DemoServer, open_tab: OpenTab) -> None:
-    """What could not be done is told where it was tried, what was typed stays, and trying again does it."""
+    """The failure is shown where the person tried, typed values stay, and a retry succeeds."""
     tab = open_tab(demo, "organization-admin")
     tab.expected.append(r"ERR_INTERNET_DISCONNECTED")
     page = tab.page

@@ -1,4 +1,4 @@
-"""The support assistant's chat in a browser: asked, answered, broken off and handed over, by each role."""
+"""The support assistant's chat in a browser: questions, answers, interruptions and tickets, by each role."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def said_by(page: Page, author: str) -> Locator:
 
 
 def answered(page: Page, count: int = 1) -> Locator:
-    """The newest answer, once there are so many that are kept."""
+    """The newest answer, once this many are stored."""
     expect(page.get_by_role("button", name="This helped")).to_have_count(count, timeout=GIVE_UP_MILLISECONDS)
     return said_by(page, "ASSISTANT").last
 
@@ -53,7 +53,7 @@ def is_stream(response: Response) -> bool:
 
 
 def streams(act: Callable[[Route], None]) -> Callable[[Route], None]:
-    """Does something to the streams among the requests, and lets the others through."""
+    """Handles the streams among the requests with `act`, and lets the others through."""
 
     def handle(route: Route) -> None:
         if "text/event-stream" in route.request.headers["accept"]:
@@ -86,7 +86,7 @@ def test_it_tells_why_calls_fail_with_evidence_and_what_to_do(looked_at: DemoSer
 
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_gets_an_answer(looked_at: DemoServer, open_tab: OpenTab, role: str) -> None:
-    """To a starter of their own; the support address is in sight before and after."""
+    """To a starter of their own; the support address is visible before and after."""
     page = opened_chat(open_tab(looked_at, role), f"{looked_at.home}/api-keys")
 
     page.get_by_role("group", name="Worth asking now").get_by_role("button").first.click()
@@ -97,7 +97,7 @@ def test_each_role_gets_an_answer(looked_at: DemoServer, open_tab: OpenTab, role
 
 
 def test_of_a_pasted_key_nothing_is_kept(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """Once it is answered, the person's own message is what was stored, and the secret is nowhere on the page."""
+    """After the answer, the person's own message shows the redacted text, and the secret is nowhere on the page."""
     secret = looked_at.told["key"]["secret"]
     page = opened_chat(open_tab(looked_at, "organization-admin"), f"{looked_at.home}/api-keys")
 
@@ -124,7 +124,7 @@ def test_an_unclear_question_is_settled_with_one_click(demo: DemoServer, open_ta
 
 
 def test_an_earlier_conversation_goes_on(demo: DemoServer, open_tab: OpenTab) -> None:
-    """With all that was said, and how it was rated, after the page was loaded again."""
+    """With all messages and ratings, after the page was loaded again."""
     page = opened_chat(open_tab(demo, "agent-admin"), f"{demo.home}/api-keys")
     ask(page, "Do keys expire?")
     answered(page)
@@ -146,7 +146,7 @@ def test_an_earlier_conversation_goes_on(demo: DemoServer, open_tab: OpenTab) ->
 
 
 def test_a_person_takes_over(demo: DemoServer, open_tab: OpenTab) -> None:
-    """With a note, which is not lost on the way; the ticket is shown, here and with the conversation."""
+    """With a note, which arrives; the ticket is shown, here and with the conversation."""
     tab = open_tab(demo, "member")
     page = opened_chat(tab, f"{demo.home}/api-keys")
     ask(page, "Who may create keys?")
@@ -168,7 +168,7 @@ def test_a_person_takes_over(demo: DemoServer, open_tab: OpenTab) -> None:
 
 
 def test_why_was_this_refused(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """The usage page asks about the very request, and says that the key goes along."""
+    """The usage page asks about that request, and says that the key is sent along."""
     keys = looked_at.keydesk("key", "list", "--organization", "Northwind Logistics")
     key_id = next(each["id"] for each in keys if each["name"] == "Route Planner production")
     tab = open_tab(looked_at, "agent-admin")
@@ -187,11 +187,11 @@ def test_why_was_this_refused(looked_at: DemoServer, open_tab: OpenTab) -> None:
 
 @pytest.mark.parametrize("fate", ["broken", "held back"])
 def test_where_streams_do_not_come_through_it_is_asked_at_once(demo: DemoServer, open_tab: OpenTab, fate: str) -> None:
-    """Under the same id: one question and one answer are kept."""
+    """With the same id: one question and one answer are stored."""
     tab = open_tab(demo, "organization-admin")
     tab.expected.append(CUT_OFF)
     page = opened_chat(tab, f"{demo.home}/api-keys")
-    # Nothing is done with one that is held back: it is never answered.
+    # Nothing is done with a request that is held back: it is never answered.
     page.route("**/graphql", streams(Route.abort if fate == "broken" else lambda _: None))
 
     ask(page, "Do keys expire?")
@@ -206,7 +206,7 @@ def test_where_streams_do_not_come_through_it_is_asked_at_once(demo: DemoServer,
 
 
 def test_who_is_offline_tries_again(demo: DemoServer, open_tab: OpenTab) -> None:
-    """What was asked is still there, to be sent again or changed."""
+    """The question stays, to be sent again or changed."""
     tab = open_tab(demo, "organization-admin")
     tab.expected.append(CUT_OFF)
     page = opened_chat(tab, f"{demo.home}/api-keys")
@@ -243,7 +243,7 @@ def test_who_was_signed_out_loses_nothing(looked_at: DemoServer, open_tab: OpenT
 
 
 def test_by_keyboard_alone(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """Shift+Enter begins a line, Enter sends, Escape closes; the focus and what was typed are back afterwards."""
+    """Shift+Enter begins a line, Enter sends, Escape closes; the focus and the typed text are back afterwards."""
     tab = open_tab(looked_at, "organization-admin")
     tab.open(f"{looked_at.home}/api-keys")
     page, keyboard = tab.page, tab.page.keyboard
@@ -268,7 +268,7 @@ def test_by_keyboard_alone(looked_at: DemoServer, open_tab: OpenTab) -> None:
 
 
 def test_a_long_question_is_told_before_it_is_sent(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """It stays, to be made shorter."""
+    """The text stays, to be shortened."""
     page = opened_chat(open_tab(looked_at, "member"), f"{looked_at.home}/api-keys")
 
     ask(page, "why " * 1001)
@@ -283,7 +283,7 @@ def test_a_long_question_is_told_before_it_is_sent(looked_at: DemoServer, open_t
 def test_the_chat_is_open_to_everybody(
     demo: DemoServer, open_tab: OpenTab, scheme: Scheme, size: tuple[int, int]
 ) -> None:
-    """With an answer, the list of conversations, a hand-over and a failure on show; an answer from its beginning."""
+    """Accessible with an answer, the list of conversations, a ticket and a failure; an answer starts at its top."""
     tab = open_tab(demo, "organization-admin", scheme=scheme, size=size)
     tab.expected.append(CUT_OFF)
     page = opened_chat(tab, f"{demo.home}/api-keys")
@@ -320,7 +320,7 @@ def test_the_chat_is_open_to_everybody(
 
 
 def test_on_a_narrow_screen_what_an_answer_opens_is_not_covered(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """The chat gives way to the dialog, and is as it was when it is opened again."""
+    """The chat gives way to the dialog, and is unchanged when it is opened again."""
     page = opened_chat(open_tab(looked_at, "organization-admin", size=NARROW), f"{looked_at.home}/api-keys")
     press(page, f"Why does “{DELETED}” get 401?")
     answered(page)

@@ -1,4 +1,4 @@
-"""GraphiQL in a browser: who gets to it, what it begins with, and that it asks in the signed-in session."""
+"""GraphiQL in a browser: who may open it, its first tabs, and that it uses the person's session."""
 
 import pytest
 from playwright.sync_api import expect
@@ -21,7 +21,7 @@ STARTERS = (
 
 
 def test_it_begins_with_the_common_tasks_and_answers(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """Each task has a tab, and the first runs as it stands: it names an organization of the person's."""
+    """Each task has a tab, and the first runs unchanged: it names an organization of the person."""
     tab = open_tab(looked_at, "organization-admin")
 
     tab.open("/graphiql")
@@ -34,12 +34,12 @@ def test_it_begins_with_the_common_tasks_and_answers(looked_at: DemoServer, open
 
 
 def test_the_assistant_answers_as_it_is_written(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """Subscriptions go over server-sent events; the last of them is the whole answer."""
+    """Subscriptions use server-sent events; the last event is the whole answer."""
     tab = open_tab(looked_at, "organization-admin")
     tab.open("/graphiql")
 
     tab.page.get_by_role("tab", name="AskAssistant").click()
-    # Its editors show the tab's document and variables a moment after the tab itself.
+    # The editors show the tab's document and variables a moment after the tab itself.
     for part in ("assistantAnswer", "org_"):
         expect(tab.page.locator(".view-line").get_by_text(part).first).to_be_visible()
     with tab.page.expect_response("**/graphql") as answered:
@@ -63,7 +63,7 @@ def test_it_knows_the_schema(looked_at: DemoServer, open_tab: OpenTab, scheme: S
 
 
 def test_others_are_told_whom_it_is_for(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """A member and an agent admin see a page that says so."""
+    """A member and an agent admin see a page that says for whom GraphiQL is."""
     for role in ("agent-admin", "member"):
         tab = open_tab(looked_at, role)
         tab.expected.append(r"status of 403 .*/graphiql")
@@ -75,7 +75,7 @@ def test_others_are_told_whom_it_is_for(looked_at: DemoServer, open_tab: OpenTab
 
 
 def test_who_is_signed_out_signs_in_and_comes_back(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """The way to GraphiQL leads over the form for signing in, and ends where it was to lead."""
+    """The sign-in form leads back to the address that was requested."""
     nora = looked_at.person("organization-admin")
     tab = open_tab(looked_at)
 

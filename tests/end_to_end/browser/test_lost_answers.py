@@ -1,4 +1,4 @@
-"""An answer is lost after the server did it: the console says what is known, looks, and repeats nothing by mistake."""
+"""An answer is lost after the server did the work: the console looks first, and repeats nothing by mistake."""
 
 import re
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def alert(page: Page, text: str | re.Pattern[str]) -> Locator:
 
 
 def once(page: Page, operation: str, act: Callable[[Route], None]) -> list[str]:
-    """Does it to the first request of the operation; returns what was sent of it, as it grows."""
+    """Handles the first request of the operation; returns the list of sent requests, which grows."""
     sent: list[str] = []
 
     def handle(route: Route) -> None:
@@ -100,7 +100,7 @@ def test_a_key_whose_secret_was_lost_is_found_and_rotated(
 
 
 def test_a_key_whose_secret_was_lost_is_deleted(demo: DemoServer, open_tab: OpenTab) -> None:
-    """That is the other thing that can be done with it."""
+    """Deleting is the other thing that the person can do with it."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     create(tab, demo)
@@ -116,11 +116,11 @@ def test_a_key_whose_secret_was_lost_is_deleted(demo: DemoServer, open_tab: Open
 
 
 def test_another_persons_key_is_not_taken_for_it(demo: DemoServer, open_tab: OpenTab) -> None:
-    """A colleague's key of the same name, and one's own older one, appear in the list; the request never got there."""
+    """A colleague's key of the same name and the person's own older one are in the list; the request never arrived."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     create(tab, demo)
-    # The operator makes one meanwhile.
+    # The operator creates one meanwhile.
     demo.keydesk("key", "create", NAME, "--organization", "Northwind Logistics")
     sent = once(page, "CreateApiKey", lose_request)
 
@@ -136,7 +136,7 @@ def test_another_persons_key_is_not_taken_for_it(demo: DemoServer, open_tab: Ope
 
 
 def test_offline_after_the_commit_trying_again_looks_first(demo: DemoServer, open_tab: OpenTab) -> None:
-    """While the list can't be read, that is said; trying again then finds the key, and creates no second one."""
+    """The dialog says that the list can't be read; a retry then finds the key, and creates no second one."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     create(tab, demo)
@@ -171,7 +171,7 @@ def test_offline_after_the_commit_trying_again_looks_first(demo: DemoServer, ope
 
 
 def test_offline_before_it_was_sent_nothing_is_in_doubt(demo: DemoServer, open_tab: OpenTab) -> None:
-    """Nothing was sent, and that is what is said."""
+    """The dialog says that nothing was sent."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     create(tab, demo)
@@ -186,7 +186,7 @@ def test_offline_before_it_was_sent_nothing_is_in_doubt(demo: DemoServer, open_t
 
 
 def test_a_key_that_comes_late_is_found_without_asking(demo: DemoServer, open_tab: OpenTab) -> None:
-    """A proxy gave up while the server was still at it: the list is read again by itself."""
+    """A proxy gave up while the server was still working: the console reads the list again by itself."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     page.clock.install()
@@ -210,7 +210,7 @@ def test_a_key_that_comes_late_is_found_without_asking(demo: DemoServer, open_ta
 
 
 def test_who_does_not_want_to_wait_still_gets_the_secret(demo: DemoServer, open_tab: OpenTab) -> None:
-    """What is known is shown, and the answer when it comes."""
+    """The dialog shows what is known, and the answer when it arrives."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     page.clock.install()
@@ -234,7 +234,7 @@ def test_who_does_not_want_to_wait_still_gets_the_secret(demo: DemoServer, open_
 
 
 def test_a_look_without_an_answer_does_not_lock_the_dialog(demo: DemoServer, open_tab: OpenTab) -> None:
-    """Trying again looks first; where that takes long, the person can stop waiting, and nothing was sent."""
+    """A retry looks first; if that takes long, the person can stop waiting, and nothing is sent."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     page.clock.install()
@@ -258,7 +258,7 @@ def test_a_look_without_an_answer_does_not_lock_the_dialog(demo: DemoServer, ope
 
 
 def test_a_rotation_whose_secret_was_lost_is_said_and_done_again(demo: DemoServer, open_tab: OpenTab) -> None:
-    """Who rotated it, when, and how its secret ends; rotating again gives one that works."""
+    """The dialog says who rotated it, when, and when its secret ends; rotating again gives one that works."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     rotate(tab, demo)
@@ -292,7 +292,7 @@ def test_a_lost_rotation_with_overlap_says_until_when_the_old_secret_works(demo:
 
 
 def test_a_rotation_that_never_got_there_is_not_claimed(demo: DemoServer, open_tab: OpenTab) -> None:
-    """The key has its old secret; trying again rotates it, once."""
+    """The key has its old secret; a retry rotates it, once."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     rotate(tab, demo)
@@ -321,7 +321,7 @@ def test_what_was_done_all_the_same_is_said(
     button: str,
     says: str,
 ) -> None:
-    """The list is read at once, and shows it, too."""
+    """The list is read at once, and shows the change, too."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     fill_in(tab, demo)
@@ -351,7 +351,7 @@ def test_what_was_not_done_is_tried_again(
     button: str,
     says: str,
 ) -> None:
-    """What the list shows is said; the second time it is done."""
+    """The dialog says what the list shows; the second try succeeds."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     fill_in(tab, demo)
@@ -366,7 +366,7 @@ def test_what_was_not_done_is_tried_again(
 
 
 def test_a_password_that_may_have_been_changed(demo: DemoServer, open_tab: OpenTab) -> None:
-    """It can't be looked up; trying again tells, at the field of the old one."""
+    """It can't be looked up; a retry tells, at the field of the old password."""
     tab = opened_by(open_tab, demo, PASSWORD_OF)
     page = tab.page
     change_password(tab, demo)
@@ -381,7 +381,7 @@ def test_a_password_that_may_have_been_changed(demo: DemoServer, open_tab: OpenT
 
 
 def test_a_one_time_password_that_was_changed_opens_the_console(demo: DemoServer, open_tab: OpenTab) -> None:
-    """There the server shows whether it was."""
+    """The server's next answer shows whether it was changed."""
     mia = demo.person("member")["email"]
     one_time = demo.keydesk("user", "password", mia)["oneTimePassword"]
     tab = opened_by(open_tab, demo, None)
@@ -403,7 +403,7 @@ def test_a_one_time_password_that_was_changed_opens_the_console(demo: DemoServer
 
 
 def test_a_hand_over_whose_answer_was_lost(demo: DemoServer, open_tab: OpenTab) -> None:
-    """With a conversation the ticket is found; a note alone stays, and that support may get it twice is said."""
+    """The conversation's ticket is found; a note without one stays, with a warning that support may get it twice."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     tab.open(f"{demo.home}/api-keys")
@@ -434,7 +434,7 @@ def write_note(page: Page, note: str) -> None:
 
 
 def test_a_note_after_one_that_nobody_waits_for_is_sent(demo: DemoServer, open_tab: OpenTab) -> None:
-    """It does not wait for the first one's answer in its own place."""
+    """It does not wait for the first one's answer."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     page.clock.install()
@@ -473,7 +473,7 @@ def test_after_a_note_the_conversation_can_be_handed_over(demo: DemoServer, open
 
 
 def test_signing_out_is_not_claimed_when_it_is_not_known(demo: DemoServer, open_tab: OpenTab) -> None:
-    """The cookie is still there: the page stays and says so, and trying again signs out."""
+    """The cookie may still be valid: the page stays and says so, and a retry signs out."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     tab.open(f"{demo.home}/api-keys")
@@ -490,7 +490,7 @@ def test_signing_out_is_not_claimed_when_it_is_not_known(demo: DemoServer, open_
 
 
 def test_the_chosen_agent_stays_chosen(demo: DemoServer, open_tab: OpenTab) -> None:
-    """Chosen again, searched for, left for the other scope and come back to: it is not silently nothing."""
+    """After another choice, a search, and a change of scope and back, it is not silently empty."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     tab.open(f"{demo.home}/api-keys?new")
@@ -514,7 +514,7 @@ def test_the_chosen_agent_stays_chosen(demo: DemoServer, open_tab: OpenTab) -> N
 
 
 def test_a_name_that_is_too_long_is_not_cut(demo: DemoServer, open_tab: OpenTab) -> None:
-    """What is pasted stays as it is, and what is wrong with it is said; 64 characters that take 128 are taken."""
+    """Pasted text stays whole, with the error; 64 characters in 128 UTF-16 units are accepted."""
     tab = opened_by(open_tab, demo)
     page = tab.page
     create(tab, demo)

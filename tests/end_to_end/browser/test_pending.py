@@ -1,4 +1,4 @@
-"""While an answer is on its way, no way out of a dialog loses it; and a secret on show is not left by mistake."""
+"""While an answer is pending, no way out of a dialog loses it; and nobody leaves an uncopied secret by mistake."""
 
 import re
 from collections.abc import Callable
@@ -107,7 +107,7 @@ CASES = [
 
 
 def submitted(tab: Tab, demo: DemoServer, case: Case) -> HeldBack:
-    """The dialog's answer is on its way."""
+    """Submits the dialog; its answer is pending."""
     case.fill_in(tab, demo)
     held = hold_back(tab.page, case.operation)
     press(tab.page, case.button)
@@ -117,7 +117,7 @@ def submitted(tab: Tab, demo: DemoServer, case: Case) -> HeldBack:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.operation)
 def test_a_dialog_stays_until_its_answer_is_there(demo: DemoServer, open_tab: OpenTab, case: Case) -> None:
-    """Cancel and the cross are disabled, Escape and Back lead nowhere, a reload asks first, and the reason is said."""
+    """Cancel and the cross are disabled, Escape and Back do nothing, a reload asks first, and the dialog says why."""
     tab = open_tab(demo, case.role)
     page = tab.page
     held = submitted(tab, demo, case)
@@ -140,7 +140,7 @@ def test_a_dialog_stays_until_its_answer_is_there(demo: DemoServer, open_tab: Op
 
 
 def test_what_is_pressed_twice_is_done_once(demo: DemoServer, open_tab: OpenTab) -> None:
-    """A double click and Enter pressed again and again make one key."""
+    """A double click and repeated Enter create one key."""
     tab = open_tab(demo, "organization-admin")
     page = tab.page
     create(tab, demo)
@@ -159,7 +159,7 @@ def test_what_is_pressed_twice_is_done_once(demo: DemoServer, open_tab: OpenTab)
 
 
 def test_the_way_out_is_open_again_after_a_refusal(demo: DemoServer, open_tab: OpenTab) -> None:
-    """What was typed stays, Cancel works, and Back does, too."""
+    """Typed values stay, and Cancel and Back work."""
     tab = open_tab(demo, "organization-admin")
     page = tab.page
     tab.open(f"{demo.home}/audit-log")
@@ -178,7 +178,7 @@ def test_the_way_out_is_open_again_after_a_refusal(demo: DemoServer, open_tab: O
 
 
 def test_the_session_ends_while_an_answer_is_on_its_way(demo: DemoServer, open_tab: OpenTab) -> None:
-    """The sign-in comes on top; Back does not take the dialog away under it, and the key comes out after it."""
+    """The sign-in form opens on top; Back does not close the dialog below it, and the key appears afterwards."""
     tab = open_tab(demo, "organization-admin")
     page = tab.page
     tab.open(f"{demo.home}/audit-log")
@@ -198,7 +198,7 @@ def test_the_session_ends_while_an_answer_is_on_its_way(demo: DemoServer, open_t
     sign_in.get_by_role("button", name="Sign in", exact=True).click()
 
     secret_of(page)
-    assert not asked  # nothing was done yet: leaving loses only what was typed
+    assert not asked  # nothing was done yet: leaving loses only the typed values
 
 
 def leave_by_escape(page: Page) -> None:
@@ -225,7 +225,7 @@ def leave_by_link(page: Page) -> None:
 def test_an_uncopied_secret_is_left_after_one_question(
     demo: DemoServer, open_tab: OpenTab, leave: Callable[[Page], None]
 ) -> None:
-    """Whatever the way: it stays when the person says so, goes when they say that, and is not asked about twice."""
+    """Whichever way out: the secret stays if the person cancels, goes if they confirm, and they are asked once."""
     tab = open_tab(demo, "organization-admin")
     page = tab.page
     tab.open(f"{demo.home}/audit-log")
@@ -250,7 +250,7 @@ def test_an_uncopied_secret_is_left_after_one_question(
 
 
 def test_a_copied_secret_is_left_without_a_question(demo: DemoServer, open_tab: OpenTab) -> None:
-    """Also when it was copied only after the question."""
+    """Also if it was copied only after the question."""
     tab = open_tab(demo, "organization-admin", permissions=("clipboard-read", "clipboard-write"))
     page = tab.page
     tab.open(f"{demo.home}/audit-log")
@@ -295,7 +295,7 @@ def test_a_hand_over_finds_its_answer_wherever_the_person_went(demo: DemoServer,
 
 
 def test_waiting_is_open_to_everybody(demo: DemoServer, open_tab: OpenTab) -> None:
-    """With the reason, and with the question about the secret on show; in both color schemes, wide and narrow."""
+    """With the reason, and with the question about the secret; in both color schemes, wide and narrow."""
     tab = open_tab(demo, "organization-admin")
     page = tab.page
     page.clock.install()
@@ -318,7 +318,7 @@ def test_waiting_is_open_to_everybody(demo: DemoServer, open_tab: OpenTab) -> No
 def test_a_refusal_is_shown_at_the_field_that_it_names(
     demo: DemoServer, open_tab: OpenTab, field: str, label: str | None
 ) -> None:
-    """Whichever the server names, sentences included that this console never heard of; what was chosen stays."""
+    """For any field, with messages that are unknown to this console; the person's choices stay."""
     tab = open_tab(demo, "organization-admin")
     page = tab.page
     create(tab, demo)
@@ -342,7 +342,7 @@ def test_a_refusal_is_shown_at_the_field_that_it_names(
 
 
 def test_a_weak_password_is_refused_at_its_field(demo: DemoServer, open_tab: OpenTab) -> None:
-    """In the server's words, and what was typed stays."""
+    """In the server's words, and the typed value stays."""
     tab = open_tab(demo, "organization-admin")
     page = tab.page
     change_password(tab, demo, "organization-admin")

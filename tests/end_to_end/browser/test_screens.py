@@ -1,4 +1,4 @@
-"""Every screen and dialog, as each role, in light and dark, wide and narrow: whole, quiet, and open to everybody."""
+"""Every screen and dialog, as each role, in light and dark, wide and narrow: without errors, and accessible."""
 
 import re
 
@@ -65,7 +65,7 @@ def test_every_screen_is_open_to_everybody(
 def test_the_assistant_is_open_to_everybody(
     looked_at: DemoServer, open_tab: OpenTab, scheme: Scheme, size: tuple[int, int]
 ) -> None:
-    """With its starters, and with an answer on show."""
+    """With its starters, and with an answer."""
     tab = open_tab(looked_at, "organization-admin", scheme=scheme, size=size)
     tab.open(f"{looked_at.home}/api-keys")
 
@@ -78,7 +78,7 @@ def test_the_assistant_is_open_to_everybody(
 
 
 def test_the_page_is_light_or_dark_after_the_system(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """And changes with it while it is open."""
+    """It follows the system's setting while it is open."""
     tab = open_tab(looked_at, "organization-admin", scheme="dark")
     tab.open("/")
     colour = "getComputedStyle(document.body).backgroundColor"

@@ -1,4 +1,4 @@
-"""Signing in, out, and in again in a browser: nobody is led astray, and nothing that was typed is lost."""
+"""Signing in, out, and in again in a browser: redirects stay in the console, and nothing that was typed is lost."""
 
 import re
 
@@ -20,7 +20,7 @@ def fill_in(page: Page, email: str, password: str) -> None:
 
 
 def test_signing_in_leads_to_the_keys(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """A wrong password is told in words; the right one opens the organization's API keys."""
+    """A wrong password shows a message; the right one opens the organization's API keys."""
     nora = looked_at.person("organization-admin")
     tab = open_tab(looked_at)
 
@@ -34,7 +34,7 @@ def test_signing_in_leads_to_the_keys(looked_at: DemoServer, open_tab: OpenTab) 
 
 
 def test_a_link_from_a_colleague_opens_after_signing_in(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """The address that was asked for is where one comes out, its dialog included."""
+    """After signing in, the requested address opens, with its dialog."""
     nora = looked_at.person("organization-admin")
     tab = open_tab(looked_at)
 
@@ -49,7 +49,7 @@ def test_a_link_from_a_colleague_opens_after_signing_in(looked_at: DemoServer, o
     "astray", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "data:text/html,x"]
 )
 def test_signing_in_leads_nowhere_else(looked_at: DemoServer, open_tab: OpenTab, astray: str) -> None:
-    """What somebody put into the link is followed within the console alone."""
+    """A return address outside the console is ignored."""
     nora = looked_at.person("organization-admin")
     tab = open_tab(looked_at)
 
@@ -60,7 +60,7 @@ def test_signing_in_leads_nowhere_else(looked_at: DemoServer, open_tab: OpenTab,
 
 
 def test_who_forgot_the_password_is_told_whom_to_ask(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """With the address for support."""
+    """The page shows the address for support."""
     tab = open_tab(looked_at)
     tab.open("/sign-in")
 
@@ -72,7 +72,7 @@ def test_who_forgot_the_password_is_told_whom_to_ask(looked_at: DemoServer, open
 
 
 def test_a_one_time_password_is_changed_at_once(demo: DemoServer, open_tab: OpenTab) -> None:
-    """Nothing else opens until a password was chosen, and then what was asked for does."""
+    """Nothing else opens until the person has chosen a password; then the requested address opens."""
     mia = demo.person("member")["email"]
     one_time = demo.keydesk("user", "password", mia)["oneTimePassword"]
     tab = open_tab(demo)
@@ -90,7 +90,7 @@ def test_a_one_time_password_is_changed_at_once(demo: DemoServer, open_tab: Open
 
 
 def test_a_changed_password_ends_the_other_sessions(demo: DemoServer, open_tab: OpenTab) -> None:
-    """By the user icon's menu; the browser in which it was changed stays signed in, the other is not."""
+    """From the user icon's menu; the browser that changed it stays signed in, the other is signed out."""
     mia = demo.person("member")
     here, there = open_tab(demo, "member"), open_tab(demo, "member")
     here.open("/")
@@ -112,7 +112,7 @@ def test_a_changed_password_ends_the_other_sessions(demo: DemoServer, open_tab: 
 
 
 def test_signed_out_in_the_middle_nothing_typed_is_lost(demo: DemoServer, open_tab: OpenTab) -> None:
-    """The sign-in comes on top of what was being done, which goes on by itself."""
+    """The form opens on top of the page, which then continues by itself."""
     tab = open_tab(demo, "organization-admin")
     tab.open(f"{demo.home}/api-keys?new")
     tab.page.get_by_label("Name").fill("typed before")
@@ -131,7 +131,7 @@ def test_signed_out_in_the_middle_nothing_typed_is_lost(demo: DemoServer, open_t
 
 
 def test_signing_out_leaves_nothing_behind(looked_at: DemoServer, open_tab: OpenTab) -> None:
-    """Neither going back nor the address shows anything of it."""
+    """Neither Back nor the address shows any data."""
     tab = open_tab(looked_at, "organization-admin")
     tab.open("/")
     expect(tab.page.get_by_text("Warehouse integration")).to_be_visible()
@@ -148,7 +148,7 @@ def test_signing_out_leaves_nothing_behind(looked_at: DemoServer, open_tab: Open
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_sign_in(looked_at: DemoServer, open_tab: OpenTab, scheme: Scheme, size: tuple[int, int]) -> None:
-    """Whatever the colours and the width, axe finds nothing serious, and nothing is cut off."""
+    """In any color scheme and width, axe finds nothing serious, and nothing is cut off."""
     tab = open_tab(looked_at, scheme=scheme, size=size)
 
     tab.open("/sign-in")

@@ -1,4 +1,4 @@
-"""How much the console is: what a browser loads before the first screen, and what it must not."""
+"""The size of the console: what a browser loads before the first screen, and what it must not load."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ LATER = ("RequestsChart-", "editor.api-", "graphiql-", "monaco-editor-")
 
 @pytest.mark.parametrize("path", ["/sign-in", "/"])
 def test_the_first_screen_is_small(looked_at: DemoServer, open_tab: OpenTab, path: str) -> None:
-    """All its scripts, gzipped, are under the bound; charts and GraphiQL's editor are not among them."""
+    """All its gzipped scripts are below the limit; charts and GraphiQL's editor are not among them."""
     scripts: dict[str, int] = {}
     tab = open_tab(looked_at, None if path == "/sign-in" else "organization-admin")
 

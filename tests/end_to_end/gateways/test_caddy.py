@@ -1,4 +1,4 @@
-"""What only Caddy needs: before 2.9, it copies the name of a placeholder where a header is missing."""
+"""A case of Caddy only: before 2.9, it copies the name of a placeholder if a header is missing."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +16,7 @@ LIMITS = {"RateLimit": '"key";r=599;t=60', "RateLimit-Policy": '"key";q=600;w=60
 
 @dataclass
 class StandIn:
-    """A Keydesk with whom everybody's key is good, and which says this."""
+    """A stand-in for Keydesk that accepts every key, with a configurable answer."""
 
     said: dict[str, str]
 
@@ -37,7 +37,7 @@ def site(keydesk: StandIn, tmp_path: Path) -> Iterator[Front]:
 
 @pytest.mark.parametrize("missing", SAID)
 def test_a_200_that_does_not_say_all_is_not_keydesks(site: Front, keydesk: StandIn, missing: str) -> None:
-    """Nobody passes on it, and so no agent takes a placeholder for an id."""
+    """The gateway refuses, and so no agent takes a placeholder for an id."""
     keydesk.said = {name: value for name, value in (SAID | LIMITS).items() if name != missing}
 
     answer = site.ask("/crawler/", (missing, SAID[missing]))
@@ -49,7 +49,7 @@ def test_a_200_that_does_not_say_all_is_not_keydesks(site: Front, keydesk: Stand
 
 @pytest.mark.parametrize("limits", [{}, LIMITS], ids=["without", "with"])
 def test_the_ratelimit_fields_are_copied_where_they_are(site: Front, keydesk: StandIn, limits: dict[str, str]) -> None:
-    """And their placeholders are not: neither to the caller nor to the agent."""
+    """Placeholders of missing fields reach neither the caller nor the agent."""
     keydesk.said = SAID | limits
 
     answer = site.ask("/crawler/")

@@ -1,4 +1,4 @@
-"""Calls from browsers: preflights are answered by the gateway, and a page can read refusals."""
+"""Calls from browsers: the gateway answers preflights, and a page can read refusals."""
 
 import re
 import urllib.request
@@ -48,20 +48,20 @@ def site(
 
 
 def verifications(keydesk: KeydeskBehind) -> float:
-    """How many were answered, of any outcome."""
+    """The number of verifications, with any outcome."""
     with urllib.request.urlopen(f"{keydesk.server.address}/metrics", timeout=30) as answer:
         found = re.findall(r"^keydesk_verifications_total{.*} (\S+)$", answer.read().decode(), re.MULTILINE)
     return sum(map(float, found))
 
 
 def listed(answer: Answer, name: str) -> set[str]:
-    """What is in a header's list, in small letters."""
+    """The items of a header's list, in lowercase."""
     return {each.strip().lower() for found, value in answer.headers if found == name for each in value.split(",")}
 
 
 @pytest.mark.parametrize("path", ["/crawler/report", "/biller/1"])
 def test_a_preflight_is_answered_and_counted_nowhere(site: Front, keydesk: KeydeskBehind, path: str) -> None:
-    """It has no key: neither Keydesk nor the agent is asked, and the browser may go on."""
+    """It has no key: neither Keydesk nor the agent is asked, and the browser may continue."""
     verified, passed = verifications(keydesk), site.passed
 
     answer = site.ask(path, ORIGIN, *PREFLIGHT, method="OPTIONS")
@@ -75,7 +75,7 @@ def test_a_preflight_is_answered_and_counted_nowhere(site: Front, keydesk: Keyde
 
 
 def test_a_preflight_of_another_origin_allows_nothing(site: Front, keydesk: KeydeskBehind) -> None:
-    """And is no refused request either."""
+    """It is not a refused request, either."""
     verified = verifications(keydesk)
 
     answer = site.ask("/crawler/", ("Origin", "https://evil.example"), *PREFLIGHT, method="OPTIONS")
@@ -85,7 +85,7 @@ def test_a_preflight_of_another_origin_allows_nothing(site: Front, keydesk: Keyd
 
 
 def test_options_without_a_preflight_need_a_key(site: Front) -> None:
-    """Only what browsers send before a call is answered without one."""
+    """Only a browser's preflight is answered without a key."""
     passed = site.passed
 
     assert site.ask("/crawler/", ORIGIN, method="OPTIONS").status == 401
@@ -94,7 +94,7 @@ def test_options_without_a_preflight_need_a_key(site: Front) -> None:
 
 
 def test_a_page_can_read_a_refusal(site: Front, keydesk: KeydeskBehind) -> None:
-    """Of every kind: it has the headers that let the browser hand it over, once each, and so has a 200."""
+    """Every refusal, and a 200, has the headers that let the page read it, once each."""
     good, limited, of_biller = keydesk.issue(), keydesk.issue(rate_limit=1), keydesk.issue(keydesk.biller)
     site.ask("/crawler/", presented(limited))
     cases = [(200, presented(good)), (401, ("X-API-Key", "nonsense")), (403, presented(of_biller))]
@@ -112,7 +112,7 @@ def test_a_page_can_read_a_refusal(site: Front, keydesk: KeydeskBehind) -> None:
 
 
 def test_another_origin_and_a_program_get_no_leave(site: Front, keydesk: KeydeskBehind) -> None:
-    """Their answers are the same but for that."""
+    """Their answers differ only in those headers."""
     issued = keydesk.issue()
 
     for headers in (
@@ -129,7 +129,7 @@ def test_another_origin_and_a_program_get_no_leave(site: Front, keydesk: Keydesk
 
 
 def test_a_page_learns_that_keydesk_is_out_of_reach(tmp_path: Path, site: Front) -> None:
-    """The gateway's own answer can be read, too."""
+    """The page can read the gateway's own answer, too."""
     with front(site.kind, tmp_path, free_port(), change=cors(site.kind, tmp_path)) as opened:
         answer = opened.ask("/crawler/", ORIGIN, ("X-API-Key", "nonsense"))
 

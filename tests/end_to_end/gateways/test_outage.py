@@ -1,4 +1,4 @@
-"""What gateways ask, and that they let nobody through where no verdict comes back: with a stand-in for Keydesk."""
+"""What gateways send to Keydesk, and that no request passes without a verdict: with a stand-in for Keydesk."""
 
 import json
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ UNAVAILABLE = Given(
 
 @dataclass
 class StandIn:
-    """Answers as it was last told; None is no answer."""
+    """Gives the answer that the test sets; None is no answer."""
 
     answer: Given | None = GOOD
     asked: list[Asked] = field(default_factory=list)
@@ -71,7 +71,7 @@ def site(both: tuple[StandIn, Front]) -> Front:
 
 
 def assert_unavailable(site: Front, answer: Answer) -> None:
-    """The gateway's own refusal: a problem as Keydesk has it, but for a requestId that Keydesk would not know."""
+    """The gateway's own refusal: a problem like Keydesk's, but without a requestId, which Keydesk would not know."""
     if site.kind == "traefik":
         assert (answer.status, answer.content) == (500, b"")
         return
@@ -90,7 +90,7 @@ def assert_unavailable(site: Front, answer: Answer) -> None:
 
 
 def test_keydesk_is_asked_what_the_page_says(site: Front, keydesk: StandIn) -> None:
-    """Once for each request, with the key and the caller's program; token, agent and address are the gateway's."""
+    """Once for each request, with the key and the caller's user agent; token, agent and address are the gateway's."""
     answer = site.ask(
         "/crawler/1?page=2",
         ("X-API-Key", KEY),
@@ -121,7 +121,7 @@ def test_keydesk_is_asked_what_the_page_says(site: Front, keydesk: StandIn) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nobody_passes_where_there_is_no_keydesk(kind: str, tmp_path: Path) -> None:
-    """The gateway says so itself."""
+    """The gateway answers itself."""
     with front(kind, tmp_path, free_port()) as site:
         answer = site.ask("/crawler/", ("X-API-Key", KEY))
 
@@ -130,7 +130,7 @@ def test_nobody_passes_where_there_is_no_keydesk(kind: str, tmp_path: Path) -> N
 
 
 def test_nobody_passes_while_keydesk_hangs_up(site: Front, keydesk: StandIn) -> None:
-    """And when it answers again, the gateway goes on by itself."""
+    """When it answers again, the gateway continues by itself."""
     keydesk.answer = None
     answer = site.ask("/crawler/", ("X-API-Key", KEY))
     assert_unavailable(site, answer)
@@ -143,7 +143,7 @@ def test_nobody_passes_while_keydesk_hangs_up(site: Front, keydesk: StandIn) -> 
 
 
 def test_keydesks_own_503_is_passed_on(site: Front, keydesk: StandIn) -> None:
-    """With its body and its Retry-After; Envoy takes it for a failure, and says so in its own words."""
+    """With its body and its Retry-After; Envoy treats it as a failure, and answers in its own words."""
     keydesk.answer = UNAVAILABLE
 
     answer = site.ask("/crawler/report.html", ("X-API-Key", KEY))
@@ -160,7 +160,7 @@ def test_keydesks_own_503_is_passed_on(site: Front, keydesk: StandIn) -> None:
 
 @pytest.mark.parametrize("status", [302, 400, 404, 431, 500, 502])
 def test_nobody_passes_on_an_answer_that_is_no_verdict(site: Front, keydesk: StandIn, status: int) -> None:
-    """Such as of another server at Keydesk's address."""
+    """For example, of another server at Keydesk's address."""
     keydesk.answer = Given(status, [("Content-Type", "text/html")], b"<p>not Keydesk</p>")
 
     answer = site.ask("/crawler/", ("X-API-Key", KEY))
@@ -172,5 +172,5 @@ def test_nobody_passes_on_an_answer_that_is_no_verdict(site: Front, keydesk: Sta
 
 
 def test_the_problem_of_the_stand_in_is_one() -> None:
-    """A detail with quotation marks: what rebuilds a body from pieces would break it."""
+    """A detail with quotation marks: a body that is rebuilt from pieces could break."""
     assert json.loads(PROBLEM)["detail"] == 'told "so"'

@@ -1,7 +1,7 @@
 """
-Whose answer is whose: clients share a proxy's few connections to Keydesk, and some of them are up to tricks.
+Several clients share a proxy's few connections to Keydesk, and some of them send tricks.
 
-Nobody may get a byte of another's answer, and no byte of a body may act as a request.
+No client may get a byte of another's answer, and no byte of a body may act as a request.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ def keydesk(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="module")
 def people(keydesk: KeydeskBehind) -> Sequence[Somebody]:
-    """Each with an organization of their own."""
+    """People, each with their own organization."""
 
     async def somebody(services: KeyServices) -> Somebody:
         tenant = await make_tenant(services.database, key_limit=1000, agents=1)
@@ -65,14 +65,14 @@ def people(keydesk: KeydeskBehind) -> Sequence[Somebody]:
 
 
 def verification(keydesk: KeydeskBehind, secret: str, agent: str) -> dict[str, str | None]:
-    """What Keydesk itself answers to this key."""
+    """Keydesk's own answer to this key."""
     answer = keydesk.say(("Authorization", f"Bearer {secret}"), ("X-Agent-Id", agent))
     assert answer.status == 200
     return answer.body
 
 
 def smuggled(keydesk: KeydeskBehind) -> int:
-    """How many of the requests that are in bodies have acted: only those have a malformed key."""
+    """How many requests hidden in bodies were executed: only those have a malformed key."""
     with urllib.request.urlopen(f"{keydesk.server.address}/metrics", timeout=30) as answer:
         found = re.search(r'^keydesk_verifications_total{outcome="malformed_key"} (\S+)$', answer.read().decode(), re.M)
     assert found is not None
@@ -83,7 +83,7 @@ def smuggled(keydesk: KeydeskBehind) -> int:
 def test_a_new_secret_goes_to_whom_it_is_issued_to(
     kind: str, keydesk: KeydeskBehind, people: Sequence[Somebody], tmp_path: Path
 ) -> None:
-    """Although strangers ask for upgrades meanwhile, with a request for a body."""
+    """Strangers meanwhile request upgrades, with a request in the body."""
     with closing(Proxy(*AS_FOUND[kind], keydesk.server.port, tmp_path)) as proxy:
         leaks = asyncio.run(rounds(proxy.port, people[0], SLOW_UPGRADE, count=ROUNDS))
 
@@ -94,7 +94,7 @@ def test_a_new_secret_goes_to_whom_it_is_issued_to(
 def test_nobody_gets_anothers_bytes(
     kind: str, keydesk: KeydeskBehind, people: Sequence[Somebody], tmp_path: Path
 ) -> None:
-    """Every trick, several strangers at once, beside people who verify, read and create: each gets their own."""
+    """Every trick, several strangers at once, beside people who verify, read and create: each gets their answers."""
     before = smuggled(keydesk)
     with closing(Proxy(*AS_FOUND[kind], keydesk.server.port, tmp_path)) as proxy:
         found = asyncio.run(race(proxy.port, people, TRICKS, strangers=STRANGERS, seed=1))
@@ -104,5 +104,5 @@ def test_nobody_gets_anothers_bytes(
     assert smuggled(keydesk) == before
     assert found.tricks == STRANGERS * len(TRICKS)
     assert found.answers > FEW
-    # A proxy may lose a request if its connection is closed at that moment; it must not lose them in numbers.
+    # A proxy may lose a request if its connection is closed at that moment; it must not lose many.
     assert found.unanswered.total() <= FEW + found.answers // 50

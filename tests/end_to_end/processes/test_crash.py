@@ -1,4 +1,4 @@
-"""A process that is killed, whenever, costs no slot, loses nothing that was answered, and leaves nothing half done."""
+"""A killed process costs no slot, loses no answered change, and leaves nothing half done."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ ANSWERED_BEFORE_A_KILL = 40
 
 
 class Dying:
-    """The other end of tests.dying_process."""
+    """The test's end of `tests.support.servers.dying_process`."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -44,7 +44,7 @@ class Dying:
         )
 
     def operate(self, database: Database, operation: str, subject: UUID, *, killed_before_statement: int) -> bool:
-        """Has the operation done, and says whether it was: whether it was killed is the alternative."""
+        """Runs the operation, and returns whether it was done; otherwise the process was killed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         wanted = {
@@ -60,7 +60,7 @@ class Dying:
         return said == "done"
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends the process."""
         self._process.communicate()
 
 
@@ -73,14 +73,14 @@ def dying() -> Iterator[Dying]:
 
 @dataclass(frozen=True)
 class Story:
-    """What the database says was done in an organization, by its rows and by its audit log."""
+    """An organization's history in the database, by its rows and by its audit log."""
 
     by_rows: dict[AuditAction, int]
     by_log: dict[AuditAction, int]
 
 
 async def story(database: Database, tenant: Tenant) -> Story:
-    """Rows and events of the organization, counted."""
+    """Counts the rows and events of the organization."""
     async with database.reading() as session:
         of_tenant = col(ApiKey.organization_id) == tenant.organization_id
         keys = (await session.execute(select(ApiKey).where(of_tenant))).scalars().all()
@@ -100,7 +100,7 @@ async def story(database: Database, tenant: Tenant) -> Story:
 
 
 async def fill(services: KeyServices, tenant: Tenant) -> None:
-    """Creates keys until there is no slot."""
+    """Creates keys until no slot is free."""
     with pytest.raises(KeyLimitReached):
         while True:
             await create_as_operator(services, tenant)
@@ -110,7 +110,7 @@ async def fill(services: KeyServices, tenant: Tenant) -> None:
 async def test_killed_between_any_two_statements(
     database: Database, services: KeyServices, dying: Dying, operation: str
 ) -> None:
-    """It is done whole, with its audit event, or not at all: every slot is taken or free as it was before."""
+    """The operation is done completely, with its audit event, or not at all: slots are taken or free as before."""
     tenant = await make_tenant(database, key_limit=4, agents=1)
     [agent_id] = tenant.agent_ids
     keys = [await create_as_operator(services, tenant, agent_id) for _ in range(2)]
@@ -138,7 +138,7 @@ async def test_killed_between_any_two_statements(
 
 
 class Storm:
-    """People at several servers who create, rotate and delete, and what they know for certain from the answers."""
+    """People at several servers who create, rotate and delete keys, and what the answers prove."""
 
     def __init__(self, servers: list[Server], tenants: list[Tenant]) -> None:
         self._tenants = tenants
@@ -151,7 +151,7 @@ class Storm:
         """Secrets that an answered change has ended."""
 
     async def person(self) -> None:
-        """Goes on, at another server when one goes away, until there is none."""
+        """Continues at another server when one stops, until none is left."""
         own: list[tuple[int, MutationResult]] = []
         while self.living:
             with contextlib.suppress(ConnectionError):
@@ -159,7 +159,7 @@ class Storm:
                     await self._at([Console(tenant, connection) for tenant in self._tenants], own)
 
     async def _at(self, consoles: list[Console], own: list[tuple[int, MutationResult]]) -> None:
-        """`own` are this person's keys and the places of their tenants."""
+        """`own` has this person's keys, each with the index of its tenant."""
         while True:
             if own and random.random() < 0.5:
                 place, key = own.pop(random.randrange(len(own)))
@@ -174,7 +174,7 @@ class Storm:
                     own.append((place, created))
 
     async def _change(self, console: Console, key: MutationResult) -> MutationResult | None:
-        """Rotates or deletes a key of this person's; until it is answered nobody knows which of its secrets is good."""
+        """Rotates or deletes a key of this person; until the answer, neither of its secrets is certainly good."""
         self.good.remove(key.secret)
         if random.random() < 0.3:
             rotated = await self._told(console.rotate(key.key_id))
@@ -194,13 +194,13 @@ class Storm:
 
 
 async def verified(server: Server, secrets: Iterable[str]) -> set[int]:
-    """The statuses that verifications of these secrets get."""
+    """The statuses of verifications with these secrets."""
     async with connected(server) as connection:
         return {(await connection.ask(verification(secret))).status for secret in secrets}
 
 
 async def test_servers_killed_in_a_storm(database: Database, database_address: str, tmp_path: Path) -> None:
-    """At no moment are there more keys than slots, what was answered holds, and afterwards every slot can be taken."""
+    """There are never more keys than slots, answered changes hold, and afterwards every slot can be taken."""
     servers = Servers(database_address, tmp_path)
     tenants = [await make_tenant(database, key_limit=LIMIT) for _ in range(3)]
     try:

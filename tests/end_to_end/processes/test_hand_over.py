@@ -1,4 +1,4 @@
-"""A conversation is handed over by a real server to a real mail server, also when that was away for a while."""
+"""A real server sends a conversation to a real mail server, also if that was unavailable for a while."""
 
 import time
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def signed_in(server: Server) -> Iterator[httpx.Client]:
 
 
 def conversation_with(client: httpx.Client, organization: str) -> str:
-    """Mel has asked something that only a person can help with."""
+    """A conversation of Mel about a question that only a person can answer."""
     answer = asked(client, ASK, input={"organizationId": organization, "message": "I want to talk to a human."})
     assert answer["askAssistant"]["message"]["diagnosis"]["case"] == "HUMAN_REQUESTED"
     found: str = answer["askAssistant"]["conversation"]["id"]
@@ -80,7 +80,7 @@ def until_sent(client: httpx.Client, conversation: str) -> dict[str, Any]:
 
 
 async def test_a_conversation_is_mailed_to_support(world_and_address: tuple[World, str], tmp_path: Path) -> None:
-    """To the operator's address, to be answered to the person; the note is in it, and no secret of it."""
+    """To the operator's address, with the person as reply-to; it has the note, and no secret of it."""
     world, address = world_and_address
     organization = external_id(Prefix.ORGANIZATION, world.acme.id)
     with smtp_server() as office:
@@ -109,7 +109,7 @@ async def test_a_conversation_is_mailed_to_support(world_and_address: tuple[Worl
 
 
 async def test_a_ticket_outlives_the_server_that_wrote_it(world_and_address: tuple[World, str], tmp_path: Path) -> None:
-    """Without a mail server it is kept; a process that has one sends it, whoever wrote it."""
+    """Without a mail server it stays in the database; any process with a mail server sends it."""
     world, address = world_and_address
     organization = external_id(Prefix.ORGANIZATION, world.acme.id)
     before = Servers(address, tmp_path, settings={"KEYDESK_SUPPORT_EMAIL": SUPPORT})

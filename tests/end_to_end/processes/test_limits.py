@@ -1,4 +1,4 @@
-"""Limits across real server processes: exact with Redis, and no more is lost than is promised when one of them dies."""
+"""Limits across real server processes: exact with Redis; without it, a killed process loses at most a second."""
 
 import asyncio
 import re
@@ -46,14 +46,14 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 def make(folder: Path) -> Path:
-    """An empty folder there."""
+    """Creates an empty folder there."""
     folder.mkdir()
     return folder
 
 
 @asynccontextmanager
 async def serving(*wanted: tuple[Servers, int]) -> AsyncIterator[list[Server]]:
-    """So many of each that are ready; those that are left at the end are stopped."""
+    """Starts this many of each, and stops those that still run at the end."""
     try:
         started = await asyncio.gather(*(asyncio.to_thread(servers.start, count) for servers, count in wanted))
         yield [server for those in started for server in those]
@@ -74,13 +74,13 @@ async def limit(database: Database, key_id: UUID, **limits: int) -> None:
 
 
 async def ask(server: Server, request: bytes) -> Answer:
-    """On a connection of its own."""
+    """Sends the request on a connection of its own."""
     async with connected(server) as connection:
         return await connection.ask(request)
 
 
 async def ask_all(servers: Sequence[Server], key: Key, times_each: int) -> Counter[str]:
-    """What came of so many at each server, over several connections at once."""
+    """The results of this many requests at each server, over several connections at once."""
     seen: Counter[str] = Counter()
 
     async def call(server: Server, times: int) -> None:
@@ -105,7 +105,7 @@ async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def written(database: Database, key: Key) -> int:
-    """What is written down of the key's requests that passed."""
+    """The written count of the key's requests that passed."""
     async with database.reading() as session:
         statement = select(func.sum(UsageMonth.allowed)).where(col(UsageMonth.key_id) == key.id)
         return int((await session.execute(statement)).scalar_one() or 0)
@@ -121,12 +121,12 @@ async def is_written(database: Database, key: Key, number: int) -> bool:
 
 
 async def are_ready(servers: Sequence[Server], body: dict[str, str]) -> bool:
-    """Whether each says exactly this."""
+    """Whether each server reports exactly this."""
     return [await readiness(server) for server in servers] == [(200, body)] * len(servers)
 
 
 class Callers:
-    """Keep on presenting a key until they are told to stop; then each waits for its last answer."""
+    """Callers that present a key until they are stopped; then each waits for its last answer."""
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
@@ -136,11 +136,11 @@ class Callers:
         self._tasks: list[asyncio.Task[None]] = []
 
     def call(self, server: Server, key: Key) -> None:
-        """One more."""
+        """Adds a caller."""
         self._tasks.append(asyncio.ensure_future(self._go_on(server, key)))
 
     async def until_seen(self, code: str, number: int) -> None:
-        """Lets them go on until so many were answered that."""
+        """Waits until this many requests had this result."""
 
         async def is_seen() -> bool:
             return self.seen[code] >= number
@@ -148,7 +148,7 @@ class Callers:
         await until(is_seen)
 
     async def stop(self) -> None:
-        """Raises what stopped one of them other than its server's end."""
+        """Raises the error that stopped a caller, unless its server ended."""
         self._is_over = True
         await asyncio.gather(*self._tasks)
 
@@ -166,7 +166,7 @@ class Callers:
 async def calling(
     servers: Sequence[Server], key: Key, *, callers_each: int = CONNECTIONS_EACH
 ) -> AsyncIterator[Callers]:
-    """So many callers at each server, for the block."""
+    """Runs this many callers at each server during the block."""
     callers = Callers()
     for server in servers:
         for _ in range(callers_each):
@@ -181,8 +181,7 @@ async def test_exactly_the_limits_pass_whichever_process_is_asked(
     database: Database, database_address: str, services: KeyServices, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     """
-    Workers of one server and servers of their own; also while one is killed. Those that are stopped have written down
-    everything.
+    Workers of one server and separate servers; also while one is killed. Stopped servers have written all their usage.
     """
     rated = await issue(database, services, rate_limit=100)
     quoted, large = await issue(database, services, quota=150), await issue(database, services, quota=1000)
@@ -206,7 +205,7 @@ async def test_exactly_the_limits_pass_whichever_process_is_asked(
     assert 100 <= of_rated["good"] <= 100 * windows
     assert of_rated.total() == of_rated["good"] + of_rated["rate_limited"] == 480
     assert of_quoted == {"good": 150, "quota_exceeded": 330}
-    # What the killed process had under way may have been counted without an answer.
+    # The killed process may have counted requests in progress without answering them.
     assert 1000 - CONNECTIONS_EACH <= callers.seen["good"] <= 1000
     assert callers.unanswered <= CONNECTIONS_EACH
     counts, refused = await what_is_known(database, quoted)
@@ -215,7 +214,7 @@ async def test_exactly_the_limits_pass_whichever_process_is_asked(
 
 
 async def what_is_known(database: Database, key: Key) -> tuple[UsageHour, int]:
-    """Its hours added up, and how many refused requests are kept."""
+    """The sum of the key's hours, and the number of stored refused requests."""
     of_key = select(UsageHour).where(col(UsageHour.key_id) == key.id)
     async with database.reading() as session:
         hours = (await session.execute(of_key)).scalars().all()
@@ -226,7 +225,7 @@ async def what_is_known(database: Database, key: Key) -> tuple[UsageHour, int]:
 
 
 class Look(NamedTuple):
-    """How many were answered before a look into the database, and what was written down then."""
+    """The number of answers before a query of the database, and the written count at that time."""
 
     answered: int
     written: int
@@ -236,10 +235,10 @@ async def test_without_redis_processes_agree_on_the_quota_and_lose_a_second_of_c
     database: Database, database_address: str, services: KeyServices, tmp_path: Path
 ) -> None:
     """
-    Once each has written and learned, what is left is the same at all, and not one too many passes.
+    Once each process has written and read the usage, all report the same rest, and not one request too many passes.
 
-    What was answered before a write shows is in the next but one, since that begins after it. So when a process is
-    killed, nothing is lost of what was answered before the last but one; when it is stopped, nothing at all.
+    A request that was answered before a write is in the write after the next at the latest. So a killed process loses
+    nothing that was answered before the last write but one; a stopped process loses nothing at all.
     """
     shared = await issue(database, services, quota=300)
     of_killed, of_stopped = await issue(database, services), await issue(database, services)
@@ -272,7 +271,7 @@ async def test_without_redis_processes_agree_on_the_quota_and_lose_a_second_of_c
 
 
 async def agreed(database: Database, servers: Sequence[Server], key: Key, *, quota: int) -> int:
-    """Asks until each says that as much is left as there is; returns how many passed."""
+    """Sends requests until each server reports the remaining quota exactly; returns how many passed."""
     passed = (await ask_all(servers, key, 56))["good"]
     for server in servers:
         left = -1
@@ -288,7 +287,7 @@ async def agreed(database: Database, servers: Sequence[Server], key: Key, *, quo
 async def test_the_quota_is_exact_over_outages_of_redis(
     database: Database, database_address: str, services: KeyServices, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    """Killed, frozen, emptied: verification goes on, says so, and comes back by itself; others call all the time."""
+    """Redis is killed, frozen, emptied: verification goes on, reports it, and recovers by itself under load."""
     busy = await issue(database, services)
     keys = [await issue(database, services, quota=300) for _ in range(3)]
     broken = (redis_server.kill, redis_server.freeze, redis_server.flush)
@@ -303,7 +302,7 @@ async def test_the_quota_is_exact_over_outages_of_redis(
             if break_it != redis_server.flush:
                 await until(lambda: are_ready(two, {"status": "ready", "degraded": "limiter"}))
             within = await ask_all(two, key, 40)
-            # Each process knows of the other's requests once they are written down.
+            # Each process gets the other's requests once they are written.
             await until(partial(is_written, database, key, 160))
 
             mend_it()
@@ -318,13 +317,13 @@ async def test_the_quota_is_exact_over_outages_of_redis(
         said = re.findall("can't be reached|emptied|works again", server.log.read_text())
         every = ["can't be reached", "works again", "can't be reached", "works again", "emptied", "works again"]
         assert said[:2] == every[:2]
-        assert said == every[: len(said)]  # short outages within a minute of one that was told have no lines
+        assert said == every[: len(said)]  # short outages within a minute of a logged one have no lines
 
 
 async def test_where_the_limiter_fails_closed_nothing_passes_until_redis_is_back(
     database: Database, database_address: str, services: KeyServices, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    """503 with Retry-After at both addresses, and by itself as before once it is there."""
+    """503 with Retry-After at both addresses; once Redis is back, verification goes on by itself."""
     key = await issue(database, services, quota=60)
     settings = {"KEYDESK_REDIS_URL": redis_server.url, "KEYDESK_LIMITER_FAILURE": "closed"}
     async with serving((Servers(database_address, tmp_path, settings=settings), 1)) as [server]:
@@ -346,7 +345,7 @@ async def test_where_the_limiter_fails_closed_nothing_passes_until_redis_is_back
 
 
 def quota_left(answer: Answer) -> int:
-    """What the answer says of it."""
+    """The remaining quota in the answer."""
     members: Any = http_sf.parse((answer.header("RateLimit") or "").encode(), tltype="list")
     policies = dict(members)
     return int(policies["quota"]["r"])

@@ -1,4 +1,4 @@
-"""While PostgreSQL can't be asked, no key is called bad for it; once it is there again, all goes on by itself."""
+"""While PostgreSQL is unavailable, no key is called bad for it; once it is back, everything continues by itself."""
 
 import asyncio
 import time
@@ -25,8 +25,8 @@ AT_ONCE = 12
 
 class Proxy:
     """
-    Stands between a server and its database. It passes everything on until it is made to refuse (no connection is
-    taken, those that were are cut) or to be silent (connections are taken, and nothing comes through).
+    Stands between a server and its database. It passes everything on until the test makes it refuse (it accepts no
+    connection and cuts the open ones) or be silent (it accepts connections, and passes nothing on).
     """
 
     def __init__(self, database: URL) -> None:
@@ -38,25 +38,25 @@ class Proxy:
         self.port = 0
 
     async def listen(self) -> None:
-        """Takes connections: at first on a port that the system chooses, later on the same."""
+        """Accepts connections: at first on a port that the system chooses, later on the same."""
         self._listener = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def fail(self, how: str) -> None:
-        """Refuses, or is silent."""
+        """Refuses connections, or is silent."""
         if how == "silent":
             self._passing.clear()
         else:
             await self.close()
 
     async def heal(self) -> None:
-        """Passes everything on again, what was held back, too."""
+        """Passes everything on again, including what it held back."""
         self._passing.set()
         if self._listener is None:
             await self.listen()
 
     async def close(self) -> None:
-        """Cuts everything."""
+        """Cuts all connections."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -109,7 +109,7 @@ async def server(database_address: str, proxy: Proxy, tmp_path: Path) -> AsyncIt
 
 
 async def ask(server: Server, request: bytes) -> Answer:
-    """On a connection of its own."""
+    """Sends the request on a connection of its own."""
     async with connected(server) as connection:
         return await connection.ask(request)
 
@@ -120,7 +120,7 @@ def get(path: str) -> bytes:
 
 
 async def until_status(server: Server, request: bytes, status: int) -> None:
-    """Asks until this is the answer's status."""
+    """Repeats the request until the answer has this status."""
     give_up_at = time.monotonic() + GIVE_UP_SECONDS
     while (answer := await ask(server, request)).status != status:
         assert time.monotonic() < give_up_at, answer
@@ -131,7 +131,7 @@ async def until_status(server: Server, request: bytes, status: int) -> None:
 async def test_a_database_that_cannot_be_asked(
     database: Database, services: KeyServices, proxy: Proxy, server: Server, how: str
 ) -> None:
-    """A key that needs the database is 503, what needs none stays 401; afterwards all is well without a restart."""
+    """A key that needs the database gets 503, one that needs none 401; afterwards all is well without a restart."""
     tenant = await make_tenant(database)
     secret = (await create_as_operator(services, tenant)).secret.reveal()
     altered = secret[:-1] + ("A" if secret[-1] != "A" else "B")

@@ -1,4 +1,4 @@
-"""One request of a stranger's, through a real server: it stops nobody's counting, and no key."""
+"""A stranger's malicious request to a real server stops neither counting nor verification."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ async def ask(server: Server, request: bytes) -> Answer:
 
 
 async def until_counted(database: Database, number: int) -> None:
-    """Waits until so many requests that passed are written."""
+    """Waits until this many requests that passed are written."""
     async with asyncio.timeout(GIVE_UP_SECONDS):
         while True:
             async with database.reading() as session:
@@ -52,7 +52,7 @@ async def until_counted(database: Database, number: int) -> None:
 async def test_a_header_whose_description_is_long_stops_nothing(
     database: Database, services: KeyServices, server: Server
 ) -> None:
-    """It is written itself; counting goes on, and a key that this server has not seen yet passes."""
+    """It is written itself; counting continues, and a key that is new to this server passes."""
     tenant = await make_tenant(database)
     known = (await create_as_operator(services, tenant)).secret.reveal()
     assert (await ask(server, verification(known))).status == 200
@@ -77,7 +77,7 @@ async def test_a_header_whose_description_is_long_stops_nothing(
 async def test_a_row_that_somebody_holds_keeps_no_key_waiting(
     database: Database, services: KeyServices, server: Server
 ) -> None:
-    """Such as an idle psql: what was counted waits; a key that this server has not seen yet passes meanwhile."""
+    """As an idle psql does: usage waits; a key that is new to this server passes meanwhile."""
     tenant = await make_tenant(database)
     known = (await create_as_operator(services, tenant)).secret.reveal()
     new = (await create_as_operator(services, tenant)).secret.reveal()

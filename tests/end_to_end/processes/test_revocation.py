@@ -1,4 +1,4 @@
-"""What was revoked is refused by every server process from the moment of the answer on: there is no stale window."""
+"""Every server process refuses a revoked secret from the moment of the answer on: there is no stale window."""
 
 import asyncio
 import os
@@ -59,14 +59,14 @@ async def shared(shared_address: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def callers(servers: list[Server]) -> AsyncIterator[LoadGenerator]:
-    """Begin when they are given secrets to present, and never pause after that."""
+    """They start when they get secrets to present, and never pause after that."""
     async with load_generator(servers, callers_each=CALLERS_EACH) as gathered:
         yield gathered
 
 
 @pytest.fixture
 def operator_services(shared: Database) -> Iterator[KeyServices]:
-    """What the command line works with."""
+    """The services that the command line uses."""
     pool = HashingPool(CHEAP.hasher(), threads=1, queue_limit=500, name="test")
     yield KeyServices(shared, lambda: datetime.now(UTC), mutations_per_minute=1, issuer=Issuer(SERVER_KEYS, "kd", pool))
     pool.close()
@@ -78,7 +78,7 @@ async def consoles(stack: AsyncExitStack, servers: list[Server], tenant: Tenant)
 
 
 class Ends:
-    """When secrets were certainly still good, when they were certainly over, and what the callers were told since."""
+    """When secrets were certainly still good, when they had certainly ended, and the verdicts since."""
 
     def __init__(self, callers: LoadGenerator, at_least: int) -> None:
         self._callers = callers
@@ -90,17 +90,17 @@ class Ends:
 
     @property
     def is_enough(self) -> bool:
-        """Whether so many secrets have ended, and so many verifications followed within the window."""
+        """Whether enough secrets have ended, and enough verifications followed within the window."""
         return len(self._over_since) >= self._at_least and self._within >= self._at_least * WITHIN_EACH
 
     def note(self, secret: str, *, good_until: float, over_since: float) -> None:
-        """Of a revocation: when it was asked for, and when its answer had come."""
+        """Records a revocation: when it was requested, and when its answer had arrived."""
         self._good_until[secret], self._over_since[secret] = good_until, over_since
 
     async def observe(self, secrets: Sequence[str]) -> None:
         """
-        Lets the callers go on until every process was asked about each of these secrets since its end, and either the
-        window is over or there were as many as are wanted; looks at what they were told.
+        Waits until every process has verified each of these secrets since its end, and either the window is over or
+        enough verifications followed. Each of them must be refused.
         """
         last = max(self._over_since[secret] for secret in secrets)
         unseen = {(secret, server) for secret in secrets for server in range(PROCESSES)}
@@ -122,14 +122,14 @@ class Ends:
         await self._callers.until(is_seen)
 
     def near(self, secrets: Sequence[str]) -> list[str]:
-        """Those of the secrets whose end is just coming or has just been; where there is none, all."""
+        """The secrets that end now, or ended just before; if there is none, all."""
         now = time.monotonic()
         return [
             secret for secret in secrets if -WINDOW_SECONDS / 2 < now - self._over_since[secret] < WINDOW_SECONDS
         ] or list(secrets)
 
     def were_good_before(self) -> bool:
-        """Whether each secret was good, and nothing else, until its revocation was asked for."""
+        """Whether each secret was verified, and every verdict was good, until its revocation was requested."""
         before = [each for each in self._callers.verified if each.arrived < self._good_until.get(each.secret, 0.0)]
         return {each.secret for each in before} == set(self._over_since) and {each.status for each in before} == {GOOD}
 
@@ -159,7 +159,7 @@ async def test_a_deleted_key_is_refused_everywhere_at_once(
 async def test_a_replaced_secret_is_refused_everywhere_at_once(
     shared: Database, servers: list[Server], callers: LoadGenerator
 ) -> None:
-    """A rotation without overlap ends the secret before, in every process, and the new one is good from then on."""
+    """A rotation without overlap ends the previous secret in every process, and the new one is good from then on."""
     tenant = await make_tenant(shared)
     ends = Ends(callers, OTHER_ENDS)
     async with AsyncExitStack() as stack:
@@ -182,18 +182,18 @@ async def test_a_replaced_secret_is_refused_everywhere_at_once(
 
 
 async def clock_bounds(database: Database) -> tuple[float, float]:
-    """What to add to the database's time, in seconds since 1970, for that of time.monotonic: at least and at most."""
+    """The offset from the database's time, in seconds since 1970, to time.monotonic: lower and upper bound."""
     async with database.reading() as session:
         await database_now(session)
         before = time.monotonic()
         now = (await database_now(session)).timestamp()
         after = time.monotonic()
-    resolution = 0.001  # SQLite's
+    resolution = 0.001  # SQLite's clock
     return before - now - resolution, after - now
 
 
 async def focus(callers: LoadGenerator, ends: Ends, secrets: Sequence[str]) -> None:
-    """Has the callers present what is near its end, for ever."""
+    """Keeps the callers on the secrets that are near their end, in an endless loop."""
     while True:
         callers.present(ends.near(secrets))
         await asyncio.sleep(0.005)
@@ -202,7 +202,7 @@ async def focus(callers: LoadGenerator, ends: Ends, secrets: Sequence[str]) -> N
 async def test_an_overlap_ends_everywhere_at_its_instant(
     shared: Database, servers: list[Server], callers: LoadGenerator
 ) -> None:
-    """By the database's clock: until then the secret before is good in every process, and from then on in none."""
+    """By the database's clock: before, the previous secret is good in every process; afterwards, in none."""
     tenants = [await make_tenant(shared) for _ in range(4)]
     ends = Ends(callers, OTHER_ENDS)
     at_least, at_most = await clock_bounds(shared)

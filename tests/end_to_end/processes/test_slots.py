@@ -1,4 +1,4 @@
-"""The ten slots hold while several server processes, and many people, ask for the last one at the same time."""
+"""The ten slots hold while several server processes, and many people, request the last one at the same time."""
 
 import asyncio
 import threading
@@ -72,19 +72,19 @@ async def tenant(shared: Database) -> Tenant:
 
 
 async def consoles(stack: AsyncExitStack, servers: list[Server], tenant: Tenant, count: int) -> list[Console]:
-    """So many connections, spread over the servers."""
+    """This many connections, spread over the servers."""
     chosen = [server for server, _ in zip(cycle(servers), range(count), strict=False)]
     return [Console(tenant, await stack.enter_async_context(connected(server))) for server in chosen]
 
 
 async def good_secrets(server: Server, secrets: list[str]) -> list[str]:
-    """Those that a verification says are good."""
+    """The secrets that pass verification."""
     async with connected(server) as connection:
         return [secret for secret in secrets if (await connection.ask(verification(secret))).status == 200]
 
 
 async def refused_creations(database: Database, tenant: Tenant) -> int:
-    """How many the audit log has counted."""
+    """The number of refused creations in the audit log."""
     statement = select(func.sum(AuditEvent.count)).where(
         col(AuditEvent.organization_id) == tenant.organization_id, col(AuditEvent.refused_reason) == "limit"
     )
@@ -93,7 +93,7 @@ async def refused_creations(database: Database, tenant: Tenant) -> int:
 
 
 def hashes(hashing: Path) -> int:
-    """How many new keys the servers have hashed so far."""
+    """The number of new keys that the servers have hashed so far."""
     trace = hashing / "hashed"
     return trace.stat().st_size if trace.exists() else 0
 
@@ -101,7 +101,7 @@ def hashes(hashing: Path) -> int:
 async def test_of_two_hundred_creations_at_once_one_gets_the_last_slot(
     shared: Database, servers: list[Server], tenant: Tenant, hashing: Path
 ) -> None:
-    """At 9 of 10, whichever server is asked: one is issued, 199 are told of the limit, none is told anything else."""
+    """At 9 of 10, at any server: one key is issued, and 199 requests get the limit's refusal and nothing else."""
     async with AsyncExitStack() as stack:
         asking = await consoles(stack, servers, tenant, CREATIONS)
         earlier = [await asking[number].create() for number in range(LIMIT - 1)]
@@ -131,7 +131,7 @@ async def test_of_two_hundred_creations_at_once_one_gets_the_last_slot(
 async def test_of_fifty_aliases_in_each_of_several_documents_one_gets_the_last_slot(
     shared: Database, servers: list[Server], tenant: Tenant
 ) -> None:
-    """A document is no way around the limit, nor are several at the same time."""
+    """Neither one document nor several at the same time get around the limit."""
     aliases = CREATIONS // PROCESSES
     async with AsyncExitStack() as stack:
         asking = await consoles(stack, servers, tenant, PROCESSES)
@@ -148,7 +148,7 @@ async def test_of_fifty_aliases_in_each_of_several_documents_one_gets_the_last_s
 async def test_one_document_of_fifty_aliases_gets_the_last_slot_once(
     shared: Database, servers: list[Server], tenant: Tenant
 ) -> None:
-    """Its fields are answered in their order: the first has the key, the others are told of the limit."""
+    """Its fields are executed in order: the first gets the key, the others the limit's refusal."""
     async with AsyncExitStack() as stack:
         [console] = await consoles(stack, servers, tenant, 1)
         for _ in range(LIMIT - 1):
@@ -163,7 +163,7 @@ async def test_one_document_of_fifty_aliases_gets_the_last_slot_once(
 async def test_there_are_never_eleven_while_keys_come_and_go(
     shared: Database, servers: list[Server], tenant: Tenant
 ) -> None:
-    """Neither by the rows at any moment looked at, nor by the keys that had been issued and not yet asked to go."""
+    """Neither by the rows at any moment, nor by the keys that were issued and not yet deleted."""
     issued: list[MutationResult] = []
     deleted: list[MutationResult] = []
     changes: list[tuple[float, int]] = []
@@ -208,7 +208,7 @@ async def test_there_are_never_eleven_while_keys_come_and_go(
 
 
 class HeldHasher(PasswordHasher):
-    """Says that it was asked for a hash, and waits until it is let go."""
+    """Reports that it was asked for a hash, and waits until the test releases it."""
 
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)

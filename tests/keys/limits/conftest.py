@@ -11,7 +11,7 @@ from tests.support.servers.redis_server import RedisServer, running_redis
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """The server of a module, which may start it with options of its own."""
+    """The server of a module, which may start it with its own options."""
     with running_redis(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
@@ -26,7 +26,7 @@ def server(running: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer
 
 @pytest.fixture
 async def limiters(server: RedisServer) -> AsyncIterator[Limiters]:
-    """Makes limiters on it, and closes them."""
+    """Makes limiters on the server, and closes them."""
     made = Limiters(server)
     yield made
     await made.close()

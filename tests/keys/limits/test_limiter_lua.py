@@ -1,4 +1,4 @@
-"""The script in Redis counts as `keys.limits.sliding_window` says, whatever it finds and is asked at once."""
+"""The script in Redis counts as `keys.limits.sliding_window` does, from any state and for any batch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
@@ -23,7 +23,7 @@ _REQUEST, _HEAD, _ANSWER = Struct(">16sIIIB"), Struct(">8sII"), Struct(">BIIII")
 
 
 class Asked(NamedTuple):
-    """A request in a batch. None for what the ledger has, where that is not told."""
+    """A request in a batch. `written` is the usage in the database; None if the process doesn't send it."""
 
     key: int
     rate_limit: int = 10
@@ -33,14 +33,14 @@ class Asked(NamedTuple):
 
 
 class State(NamedTuple):
-    """What is known of a key: used of the quota, and the window."""
+    """The stored state of a key: its usage of the quota, and its window."""
 
     used: int
     window: Window
 
 
 class ScriptAnswer(NamedTuple):
-    """The script's answer; None for answers where it gave none."""
+    """The script's answer; `answers` is None if the script counted nothing."""
 
     name: bytes
     at: int
@@ -52,7 +52,7 @@ def key_id(number: int) -> bytes:
 
 
 def packed(state: State) -> bytes:
-    """As it is kept."""
+    """The state as Redis stores it."""
     total, cells = state.window
     return Struct(f">{2 + len(cells)}I").pack(state.used, total, *cells)
 
@@ -70,7 +70,7 @@ class Script:
         self._script = client.register_script(SCRIPT)
 
     def reset(self, states: Mapping[int, State], before: Mapping[int, State] = {}) -> None:
-        """Nothing is there but this, of this month and the one before."""
+        """Redis holds only these states, of this month and of the month before."""
         self._client.flushall()
         self._client.set(f"{PREFIX}:memory", NAME)
         for month, those in ((MONTH, states), (MONTH_BEFORE, before)):
@@ -80,7 +80,7 @@ class Script:
                 )
 
     def ask(self, *batch: Asked, end: int = FAR, start: int = MONTH, name: bytes = NAME) -> ScriptAnswer:
-        """What comes of a batch."""
+        """Runs the script with a batch of requests."""
         requests = b"".join(
             _REQUEST.pack(
                 key_id(each.key),
@@ -98,13 +98,13 @@ class Script:
 
     @property
     def states(self) -> dict[int, State]:
-        """What is there of this month."""
+        """The stored states of this month."""
         found = cast("dict[bytes, bytes]", self._client.hgetall(f"{PREFIX}:{MONTH}"))
         return {int.from_bytes(each, "big"): unpacked(text) for each, text in found.items()}
 
     @property
     def second(self) -> int:
-        """Its clock."""
+        """The second on Redis's clock."""
         second: int = self._client.time()[0]
         return second
 
@@ -124,7 +124,7 @@ def script(running: RedisServer) -> Iterator[Script]:
 def expected(
     states: Mapping[int, State], before: Mapping[int, State], batch: Sequence[Asked], at: int
 ) -> tuple[list[tuple[int, ...]], dict[int, State]]:
-    """What should come of a batch at that moment, one request after the other, and what should be there then."""
+    """The expected answers to the batch, processed in order at that moment, and the expected states afterwards."""
     now = {key: State(state.used, pruned(state.window, at)) for key, state in states.items()}
     answers: list[tuple[int, ...]] = []
     for each in batch:
@@ -165,7 +165,7 @@ Found = dict[int, tuple[int, dict[int, int]]]
 
 
 def states_at(second: int, found: Found) -> dict[int, State]:
-    """As they are if it is that second now."""
+    """The states with their windows relative to this second."""
     states = {}
     for key, (used, cells) in found.items():
         window = tuple(part for offset, count in sorted(cells.items()) for part in (second + offset, count))
@@ -176,7 +176,7 @@ def states_at(second: int, found: Found) -> dict[int, State]:
 @given(found, found, batches)
 @settings(max_examples=150, deadline=None)
 def test_it_counts_as_the_rules_say(script: Script, found: Found, found_before: Found, batch: list[Asked]) -> None:
-    """From any state, with keys that occur several times, clocks that have gone back, and what the ledger has."""
+    """From any state, with repeated keys, clocks that were set back, and usage from the database."""
     second = script.second
     states, before = states_at(second, found), states_at(second, found_before)
     script.reset(states, before)
@@ -187,13 +187,13 @@ def test_it_counts_as_the_rules_say(script: Script, found: Found, found_before: 
     kept = script.states
     assert told.answers == answers
     assert {key: State(used, pruned(window, told.at)) for key, (used, window) in kept.items()} == after
-    # Kept as of now, also for who was refused: a clock that has gone back locks nobody out until it has caught up.
+    # Windows end at the current time, also for refused keys: a clock that was set back locks nobody out.
     newest = [kept[each.key].window[1][-2] for each in batch if each.key in kept and kept[each.key].window[1]]
     assert all(cell * 1000 <= told.at for cell in newest)
 
 
 def test_what_is_counted_later_is_counted_on(script: Script) -> None:
-    """Batch after batch, from what the last one left."""
+    """Each batch continues from the state that the previous one left."""
     script.reset({})
     first = script.ask(*[Asked(1, 5, 100, 7)] * 3)
     second = script.ask(*[Asked(1, 5, 100)] * 3)
@@ -203,8 +203,8 @@ def test_what_is_counted_later_is_counted_on(script: Script) -> None:
     assert script.states[1].used == 12
 
 
-def test_what_the_ledger_has_raises_the_count_and_never_lowers_it(script: Script) -> None:
-    """It may be what one process has told long ago."""
+def test_reported_usage_raises_the_count_and_never_lowers_it(script: Script) -> None:
+    """The reported usage may be old."""
     script.reset({1: State(50, EMPTY)})
 
     told = [script.ask(Asked(1, written=written, looks=True)).answers for written in (40, 60, None, 0)]
@@ -213,7 +213,7 @@ def test_what_the_ledger_has_raises_the_count_and_never_lowers_it(script: Script
 
 
 def test_to_look_changes_nothing_but_what_is_told(script: Script) -> None:
-    """A key that nobody told of stays unknown; one that is told is there from then on, with the window it had."""
+    """A peek leaves an unknown key unknown; one that brings the usage stores the key, with its old window."""
     script.reset({}, {1: State(90, (2, (script.second, 2)))})
 
     unknown = script.ask(Asked(1, looks=True), Asked(2, looks=True))
@@ -230,10 +230,8 @@ def test_to_look_changes_nothing_but_what_is_told(script: Script) -> None:
 @pytest.mark.parametrize(
     "other", [{"name": b"another."}, {"name": NAMELESS}, {"end": MONTH + 1}, {"start": FAR, "end": FAR + 1}]
 )
-def test_who_thinks_of_another_memory_or_month_is_told_so_and_counts_nothing(
-    script: Script, other: dict[str, int | bytes]
-) -> None:
-    """The name and the time alone."""
+def test_a_caller_with_another_epoch_or_month_counts_nothing(script: Script, other: dict[str, int | bytes]) -> None:
+    """The answer has only the epoch and the time."""
     script.reset({1: State(0, EMPTY)})
 
     told = script.ask(Asked(1, written=5), Asked(2, written=5), **other)  # type: ignore[arg-type]
@@ -243,8 +241,8 @@ def test_who_thinks_of_another_memory_or_month_is_told_so_and_counts_nothing(
     assert script.states == {1: State(0, EMPTY)}
 
 
-def test_a_memory_without_a_name_is_told_so_and_counts_nothing(script: Script) -> None:
-    """Not even for who knows it by none."""
+def test_without_an_epoch_nothing_is_counted(script: Script) -> None:
+    """Also for a caller that sends the empty epoch."""
     script.reset({1: State(0, EMPTY)})
     script._client.delete(f"{PREFIX}:memory")
 
@@ -256,7 +254,7 @@ def test_a_memory_without_a_name_is_told_so_and_counts_nothing(script: Script) -
 
 
 def test_the_month_before_is_read_for_its_window_alone(script: Script) -> None:
-    """And left as it is."""
+    """The month before stays unchanged."""
     second = script.second
     script.reset({}, {1: State(99, (7, (second - 100, 3, second - 1, 4)))})
 
@@ -269,7 +267,7 @@ def test_the_month_before_is_read_for_its_window_alone(script: Script) -> None:
 
 
 def test_numbers_as_large_as_limits_may_be(script: Script) -> None:
-    """To the last digit."""
+    """The counts are exact."""
     script.reset({1: State(2**31 - 2, EMPTY)})
 
     told = script.ask(*[Asked(1, 2**31 - 1, 2**31 - 1)] * 2, Asked(2, 2**31 - 1, 2**31 - 1, 2**32 - 2))

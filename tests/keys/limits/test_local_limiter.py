@@ -1,4 +1,4 @@
-"""The limiter of one process: exact by itself, and corrected by what the ledger has."""
+"""The limiter of one process: exact for its own requests, and corrected by the usage in the database."""
 
 import asyncio
 from collections import Counter
@@ -37,13 +37,13 @@ def month(clock: Clock) -> Month:
 
 
 async def take(limiter: LocalLimiter, limits: Limits, times: int, key_id: str = KEY) -> Counter[Exceeded | None]:
-    """What came of so many at once."""
+    """The results of this many requests at the same time."""
     decisions = await asyncio.gather(*(limiter.consume(key_id, limits) for _ in range(times)))
     return Counter(each.exceeded for each in decisions)
 
 
 async def test_exactly_the_limit_passes_of_many_at_once(limiter: LocalLimiter) -> None:
-    """Also while the ledger is asked for the first time."""
+    """Also while the usage recorder reads the month for the first time."""
     limits = Limits(10, MANY)
 
     assert await take(limiter, limits, 100) == {PASSED: 10, RATE_LIMIT: 90}
@@ -54,7 +54,7 @@ async def test_exactly_the_limit_passes_of_many_at_once(limiter: LocalLimiter) -
 async def test_exactly_the_quota_passes_of_many_at_once(
     limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
 ) -> None:
-    """What the ledger has of the month counts."""
+    """The usage of the month that is already written counts."""
     written.used_by[KEY, month(clock).start] = 93
 
     assert await take(limiter, Limits(MANY, 100), 50) == {PASSED: 7, QUOTA: 43}
@@ -64,7 +64,7 @@ async def test_exactly_the_quota_passes_of_many_at_once(
 async def test_a_decision_says_where_the_key_stands(
     limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
 ) -> None:
-    """What remains after it, when that changes, and by which clock."""
+    """The remaining requests, the reset times, and the clock."""
     written.used_by[KEY, month(clock).start] = 40
     first = await limiter.consume(KEY, Limits(2, 100))
     clock.advance(seconds=2.5)
@@ -93,7 +93,7 @@ async def test_over_the_quota_the_wait_is_to_the_months_end(limiter: LocalLimite
 async def test_the_rate_limit_is_looked_at_first_and_a_refusal_counts_for_neither(
     limiter: LocalLimiter, clock: Clock
 ) -> None:
-    """Over both it is the rate limit; afterwards, the quota."""
+    """If both are exceeded, the rate limit is reported; afterwards, the quota."""
     limits = Limits(3, 3)
 
     assert await take(limiter, limits, 5) == {PASSED: 3, RATE_LIMIT: 2}
@@ -105,7 +105,7 @@ async def test_the_rate_limit_is_looked_at_first_and_a_refusal_counts_for_neithe
 
 
 async def test_to_look_counts_nothing_and_tells_what_a_request_is_told(limiter: LocalLimiter, clock: Clock) -> None:
-    """Before and after one, with room and without."""
+    """The status is that of a request, before and after one, with room and without."""
     limits = Limits(2, 100)
     for _ in range(3):
         before = [await limiter.peek(KEY, limits) for _ in range(5)]
@@ -122,7 +122,7 @@ async def test_to_look_counts_nothing_and_tells_what_a_request_is_told(limiter: 
 
 
 async def test_other_limits_hold_with_the_next_request(limiter: LocalLimiter) -> None:
-    """Lowered below what was used, and raised."""
+    """Limits below the current usage and above it."""
     assert await take(limiter, Limits(10, 10), 5) == {PASSED: 5}
     assert await take(limiter, Limits(3, 10), 5) == {RATE_LIMIT: 5}
     assert await take(limiter, Limits(10, 4), 5) == {QUOTA: 5}
@@ -133,7 +133,7 @@ async def test_other_limits_hold_with_the_next_request(limiter: LocalLimiter) ->
 async def test_a_new_month_has_its_own_count_and_the_same_window(
     limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
 ) -> None:
-    """The ledger is asked for it; at the month's turn nobody gets a second window."""
+    """The usage of the new month is read; nobody gets a second window at the turn of the month."""
     limits = Limits(5, 6)
     clock.now = datetime(2026, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
     december = month(clock)
@@ -150,10 +150,10 @@ async def test_a_new_month_has_its_own_count_and_the_same_window(
     assert list(dict.fromkeys(written.asked)) == [(KEY, december), (KEY, month(clock))]
 
 
-async def test_a_month_that_ends_while_the_ledger_is_asked(
+async def test_a_month_that_ends_while_its_usage_is_read(
     limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
 ) -> None:
-    """What it then says of the old month is not taken for the new one."""
+    """An answer about the old month is not counted for the new one."""
     clock.now = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
     written.used_by[KEY, month(clock).start] = 100
     written.answers.clear()
@@ -169,7 +169,7 @@ async def test_a_month_that_ends_while_the_ledger_is_asked(
 
 
 async def test_what_others_have_written_down_is_learned(limiter: LocalLimiter, clock: Clock) -> None:
-    """Of keys that are known and of this month alone; more than is allowed refuses, less lets pass."""
+    """Only for keys in memory and for this month; usage above the quota refuses, usage below lets requests pass."""
     limits = Limits(MANY, 100)
     await limiter.consume(KEY, limits)
 
@@ -186,7 +186,7 @@ async def test_what_others_have_written_down_is_learned(limiter: LocalLimiter, c
 async def test_months_that_are_forgotten_are_asked_for_again(
     limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
 ) -> None:
-    """The window goes on, the month's count comes from the ledger."""
+    """The window continues, and the usage of the month is read again."""
     limits = Limits(6, 100)
     await take(limiter, limits, 3)
     written.used_by[KEY, month(clock).start] = 98
@@ -198,7 +198,7 @@ async def test_months_that_are_forgotten_are_asked_for_again(
 
 
 async def test_what_passed_by_another_limiter_is_in_the_window(limiter: LocalLimiter, clock: Clock) -> None:
-    """For a minute, as all that passes; of itself, it is no refusal until the limit is reached."""
+    """For a minute, like other requests; they refuse nothing until the limit is reached."""
     limits = Limits(3, 100)
     for _ in range(2):
         limiter.passed(KEY)
@@ -214,10 +214,10 @@ async def test_what_passed_by_another_limiter_is_in_the_window(limiter: LocalLim
     assert (full.exceeded, full.retry_in, full.status.rate_remaining) == (RATE_LIMIT, 50_000, 0)
 
 
-async def test_while_the_ledger_cannot_be_asked_nothing_is_known(
+async def test_while_usage_cannot_be_read_no_verdict_is_given(
     limiter: LocalLimiter, written: FakeMonthlyUsage, clock: Clock
 ) -> None:
-    """Neither counted nor refused: afterwards all of it is there."""
+    """Requests are neither counted nor refused; afterwards the whole quota is there."""
     written.is_there = False
     with pytest.raises(DatabaseUnavailable):
         await limiter.consume(KEY, Limits(5, 5))
@@ -229,10 +229,10 @@ async def test_while_the_ledger_cannot_be_asked_nothing_is_known(
     assert await take(limiter, Limits(5, 5), 9) == {PASSED: 5, RATE_LIMIT: 4}
 
 
-async def test_who_hangs_up_while_the_ledger_is_asked_uses_nothing_up(
+async def test_a_caller_that_is_cancelled_while_usage_is_read_uses_nothing_up(
     limiter: LocalLimiter, written: FakeMonthlyUsage
 ) -> None:
-    """And takes nobody along."""
+    """Other callers are not affected."""
     written.answers.clear()
     asking = [asyncio.ensure_future(limiter.consume(KEY, Limits(5, MANY))) for _ in range(6)]
     await asyncio.sleep(0)
@@ -246,7 +246,7 @@ async def test_who_hangs_up_while_the_ledger_is_asked_uses_nothing_up(
 
 
 async def test_with_more_keys_than_are_remembered_quotas_stay_exact(written: FakeMonthlyUsage, clock: Clock) -> None:
-    """What is forgotten is asked for again; what is used goes on being remembered."""
+    """Forgotten keys are read again; keys in use stay in memory."""
     limiter = LocalLimiter(written, clock=clock, keys_remembered=6)
     limits = Limits(MANY, 4)
     keys = [f"{number:032x}" for number in range(20)]
@@ -266,7 +266,7 @@ async def test_with_more_keys_than_are_remembered_quotas_stay_exact(written: Fak
 async def test_with_more_keys_than_are_remembered_the_window_of_one_that_is_used_is_kept(
     written: FakeMonthlyUsage, clock: Clock
 ) -> None:
-    """However many others come in between, as long as it comes again before as many as are remembered."""
+    """However many other keys come between, as long as the key returns before memory is full of others."""
     limiter = LocalLimiter(written, clock=clock, keys_remembered=6)
     decisions = []
     for number in range(100, 120):
@@ -281,7 +281,7 @@ async def test_with_more_keys_than_are_remembered_the_window_of_one_that_is_used
 async def test_a_clock_that_goes_back_locks_nobody_out(
     limiter: LocalLimiter, clock: Clock, back: dict[str, float]
 ) -> None:
-    """Who asks all the time is let through again after a window, and not when the clock has caught up."""
+    """A key in constant use is let through after a window, not only when the clock has caught up."""
     limits = Limits(4, MANY)
     assert await take(limiter, limits, 5) == {PASSED: 4, RATE_LIMIT: 1}
     clock.advance(**{unit: -amount for unit, amount in back.items()})
@@ -299,7 +299,7 @@ async def test_a_clock_that_goes_back_locks_nobody_out(
 async def test_a_clock_that_went_ahead_for_a_while_locks_nobody_out(
     limiter: LocalLimiter, clock: Clock, on: dict[str, float]
 ) -> None:
-    """What was counted in that time is over a window after the clock is right again."""
+    """Requests counted in that time expire a window after the clock is right again."""
     limits = Limits(4, MANY)
     there = clock.now
     clock.advance(**on)
@@ -313,7 +313,7 @@ async def test_a_clock_that_went_ahead_for_a_while_locks_nobody_out(
 
 
 async def test_what_only_looks_decides_the_same_and_counts_nothing(limiter: LocalLimiter, clock: Clock) -> None:
-    """With room, over the rate limit, over the quota."""
+    """A DryRunLimiter, with room, over the rate limit, and over the quota."""
     looking = DryRunLimiter(limiter)
     for limits in (Limits(3, 100), Limits(1, 100), Limits(100, 2)):
         looked = [await looking.consume(KEY, limits) for _ in range(3)]
@@ -329,6 +329,6 @@ async def test_what_only_looks_decides_the_same_and_counts_nothing(limiter: Loca
 
 
 def test_it_is_never_degraded_and_always_lets_pass(limiter: LocalLimiter) -> None:
-    """It counts for this process, as it should."""
+    """Its counts are those of one process, as intended."""
     assert (limiter.is_degraded, limiter.lets_pass, limiter.waiting) == (False, True, 0)
     assert issubclass(LimiterUnavailable, Exception)

@@ -1,4 +1,4 @@
-"""The limiter of many processes, on a real Redis: exactly what is allowed passes, whichever process is asked."""
+"""The limiter of many processes, on a real Redis: exactly the limits pass, whichever process is asked."""
 
 import asyncio
 from collections import Counter
@@ -34,7 +34,7 @@ from tests.support.usage.usage_stores import FakeMonthlyUsage
 
 
 async def test_exactly_the_limit_passes_of_many_at_once(limiters: Limiters) -> None:
-    """From several processes, whose requests are shared out among batches."""
+    """The requests come from several processes, in several batches."""
     four = [await limiters.make() for _ in range(4)]
 
     for key_id in (KEY, OTHER):
@@ -44,7 +44,7 @@ async def test_exactly_the_limit_passes_of_many_at_once(limiters: Limiters) -> N
 
 
 async def test_exactly_the_quota_passes_of_many_at_once(limiters: Limiters, server: RedisServer) -> None:
-    """What the ledger has counts, whichever process tells it."""
+    """The usage that is already written counts, whichever process reports it."""
     limiters.written.used_by[KEY, this_month(server).start] = 150
     four = [await limiters.make() for _ in range(4)]
 
@@ -54,7 +54,7 @@ async def test_exactly_the_quota_passes_of_many_at_once(limiters: Limiters, serv
 
 
 async def test_more_than_a_batch_holds_are_answered(limiters: Limiters, server: RedisServer) -> None:
-    """Each key by itself, and by as few calls as there is room for."""
+    """Each key separately, in as few calls as possible."""
     limiter = await limiters.make()
     await limiters.consume(limiter, Limits(5, MANY), 1, OTHER)
     before = calls(server, "evalsha")
@@ -67,7 +67,7 @@ async def test_more_than_a_batch_holds_are_answered(limiters: Limiters, server: 
 
 
 async def test_a_decision_says_where_the_key_stands(limiters: Limiters, server: RedisServer) -> None:
-    """What remains, when room comes back, what is used of the month, and by whose clock."""
+    """The remaining requests, the reset times, the usage of the month, and the clock."""
     month = this_month(server)
     limiters.written.used_by[KEY, month.start] = 40
     limiter = await limiters.make(clock=lambda: datetime(2019, 2, 1, tzinfo=UTC))
@@ -99,7 +99,7 @@ requests = st.lists(
 def test_it_decides_as_the_limiter_of_one_process_does(
     running: RedisServer, requests: list[tuple[str, int, int, bool]]
 ) -> None:
-    """The same requests in the same order, at the times that Redis tells: decisions and statuses are the same."""
+    """The same requests at the times of Redis's clock: decisions and statuses are the same."""
     running.flush()
 
     async def compare() -> None:
@@ -122,7 +122,7 @@ def test_it_decides_as_the_limiter_of_one_process_does(
 
 
 async def test_other_limits_hold_with_the_next_request(limiters: Limiters) -> None:
-    """Lowered below what was used, and raised; what is over one limit counts for neither."""
+    """Limits below the current usage and above it; a refused request counts for neither limit."""
     limiter = await limiters.make()
 
     assert await limiters.consume(limiter, Limits(10, 10), 5) == {PASSED: 5}
@@ -135,7 +135,7 @@ async def test_other_limits_hold_with_the_next_request(limiters: Limiters) -> No
 
 
 async def test_who_hangs_up_takes_nobody_along(limiters: Limiters) -> None:
-    """Of those that wait for the same batch, whether it has begun or not."""
+    """Other callers in the same batch are not affected, whether the batch has begun or not."""
     limiter = await limiters.make()
     for steps in (1, 5, 20):
         waiting = [asyncio.ensure_future(limiter.consume(KEY, Limits(MANY, MANY))) for _ in range(10)]
@@ -154,7 +154,7 @@ async def test_who_hangs_up_takes_nobody_along(limiters: Limiters) -> None:
 
 
 class Calendar:
-    """Months for the limiter that the test chooses: one up to now, and one from then on."""
+    """Replaces the limiter's months: one until the turn, and one from then on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, turn: int) -> None:
         self.old, self.new = Month(0, turn), Month(turn, turn + 10**8)
@@ -169,7 +169,7 @@ class Calendar:
 async def test_a_new_month_has_its_own_count_and_the_same_window(
     limiters: Limiters, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the month's turn nobody gets a second window, and the ledger is asked for the new one."""
+    """Nobody gets a second window at the turn of the month, and the usage of the new month is read."""
     with server.client() as client:
         now = client.time()[0]
     Calendar(monkeypatch, now + 10**6)
@@ -187,10 +187,10 @@ async def test_a_new_month_has_its_own_count_and_the_same_window(
         assert set(client.scan_iter(f"{PREFIX}:*")) == {f"{PREFIX}:0", f"{PREFIX}:{now - 1000}", f"{PREFIX}:memory"}
 
 
-async def test_what_the_ledger_has_of_another_month_is_never_counted(
+async def test_usage_of_another_month_is_never_counted(
     limiters: Limiters, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the month ends while a process asks for it, nobody waits in vain, and it is asked for the new one."""
+    """If the month ends while a process reads its usage, callers are still answered, with the new month's usage."""
     with server.client() as client:
         now = client.time()[0]
     calendar = Calendar(monkeypatch, now - 1000)
@@ -199,7 +199,7 @@ async def test_what_the_ledger_has_of_another_month_is_never_counted(
     for key_id in many:
         limiters.written.used_by[key_id, calendar.old.start] = MANY
 
-    # One after the other, so that several batches are under way with the old month when it turns out to be over.
+    # Sequentially, so that several batches with the old month are in progress when the month turns out to be over.
     waiting = []
     for key_id in many:
         waiting.append(asyncio.ensure_future(limiter.consume(key_id, Limits(10, 10))))
@@ -213,8 +213,8 @@ async def test_what_the_ledger_has_of_another_month_is_never_counted(
     }
 
 
-async def test_what_is_known_of_keys_goes_with_its_month(limiters: Limiters, server: RedisServer) -> None:
-    """A month after its end, so that the next month's first requests find the window."""
+async def test_the_state_of_keys_expires_with_its_month(limiters: Limiters, server: RedisServer) -> None:
+    """A month is kept for another month after its end, so that the next month's first requests find the window."""
     limiter = await limiters.make()
     month = this_month(server)
 

@@ -1,4 +1,4 @@
-"""The limiter of many processes, when Redis loses what it knew or is out of reach: exact over all of it."""
+"""The limiter of many processes when Redis loses data or is unreachable: its counts stay exact."""
 
 import asyncio
 import logging
@@ -40,16 +40,16 @@ SOON_SECONDS = 0.5
 
 @pytest.fixture
 def frozen(server: RedisServer) -> Iterator[RedisServer]:
-    """One that may be left frozen."""
+    """A server that the test may leave frozen."""
     yield server
     server.thaw()
 
 
-# Redis loses what it knew.
+# Data loss in Redis.
 
 
 async def exhaust(limiters: Limiters, used: int, *limiter: RedisLimiter) -> None:
-    """The rest of a quota of 100 passes, and not one more."""
+    """Exactly this many requests of a quota of 100 pass."""
     taken = await asyncio.gather(*(limiters.consume(each, Limits(MANY, 100), 150) for each in limiter))
 
     assert sum(taken, Counter()) == {PASSED: 100 - used, QUOTA: 150 * len(limiter) - 100 + used}
@@ -75,10 +75,10 @@ def forgot_its_name(server: RedisServer) -> None:
 
 
 @pytest.mark.parametrize("lose", [flushed, restarted, killed_and_started, forgot_its_name])
-async def test_a_redis_that_has_lost_what_it_knew_is_filled_from_the_ledger(
+async def test_a_redis_that_lost_its_data_is_filled_from_the_database(
     limiters: Limiters, server: RedisServer, lose: Callable[[RedisServer], None]
 ) -> None:
-    """Each process goes on by itself for a moment; then all count on from what had passed."""
+    """Each process counts alone for a moment; then all continue from the requests that had passed."""
     two = [await limiters.make() for _ in range(2)]
     for each in two:
         await limiters.consume(each, Limits(MANY, 100), 20)
@@ -91,8 +91,8 @@ async def test_a_redis_that_has_lost_what_it_knew_is_filled_from_the_ledger(
     await exhaust(limiters, 60, *two)
 
 
-async def test_a_key_that_redis_has_evicted_is_told_anew(limiters: Limiters, server: RedisServer) -> None:
-    """Without a word."""
+async def test_a_key_that_redis_has_evicted_is_reseeded(limiters: Limiters, server: RedisServer) -> None:
+    """The process does not become degraded."""
     limiter = await limiters.make()
     await limiters.consume(limiter, Limits(MANY, 100), 20)
 
@@ -117,7 +117,7 @@ def connections_lost(server: RedisServer) -> None:
 async def test_what_is_lost_without_harm_is_not_noticed(
     limiters: Limiters, server: RedisServer, caplog: pytest.LogCaptureFixture, lose: Callable[[RedisServer], None]
 ) -> None:
-    """The next request is counted, in Redis."""
+    """The next request is counted in Redis."""
     limiter = await limiters.make()
     for _ in range(3):
         await limiters.consume(limiter, Limits(MANY, 100), 20)
@@ -131,10 +131,10 @@ async def test_what_is_lost_without_harm_is_not_noticed(
     assert messages(caplog) == []
 
 
-async def test_a_redis_that_was_put_back_to_an_earlier_state_is_told_anew(
+async def test_a_redis_that_was_restored_to_an_earlier_state_is_reseeded(
     limiters: Limiters, server: RedisServer
 ) -> None:
-    """As one that saves now and then and is started again: whatever the name of its memory."""
+    """As a Redis that saves now and then and restarts: the epoch may be the same."""
     two = [await limiters.make() for _ in range(2)]
     await limiters.consume(two[0], Limits(MANY, 100), 5)
     month = f"{PREFIX}:{this_month(server).start}"
@@ -145,20 +145,20 @@ async def test_a_redis_that_was_put_back_to_an_earlier_state_is_told_anew(
 
         client.restore(month, 0, saved, replace=True)
     connections_lost(server)
-    # Another key's request finds out; this one's then goes over the new connection.
+    # Another key's request detects the loss; this key's requests then use the new connection.
     for each in two:
         await limiters.consume(each, Limits(MANY, 100), 1, OTHER)
 
     await exhaust(limiters, 45, *two)
 
 
-# Redis can't be reached.
+# Unreachable Redis.
 
 
 async def test_a_frozen_redis_is_not_waited_for(
     limiters: Limiters, frozen: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Verification goes on, each process for itself; when it answers again, what passed meanwhile counts."""
+    """Each process verifies with its own counts; when Redis answers again, the requests that passed meanwhile count."""
     limiter = await limiters.make(timeout_seconds=SOON_SECONDS)
     await limiters.consume(limiter, Limits(MANY, 100), 20)
     frozen.freeze()
@@ -182,7 +182,7 @@ async def test_a_frozen_redis_is_not_waited_for(
 
 
 async def test_while_redis_is_away_each_process_holds_both_limits(limiters: Limiters, server: RedisServer) -> None:
-    """Its windows begin once, and not with each attempt to reach Redis."""
+    """A process's windows begin once, not with each attempt to reach Redis."""
     two = [await limiters.make() for _ in range(2)]
     server.stop()
     try:
@@ -195,7 +195,7 @@ async def test_while_redis_is_away_each_process_holds_both_limits(limiters: Limi
 
 
 async def tried_again(limiter: RedisLimiter, times: int = 3) -> None:
-    """Waits until it has tried so often to reach Redis."""
+    """Waits until it has tried this often to reach Redis."""
     tried = 0
     probe = limiter._spare.probe
 
@@ -210,7 +210,7 @@ async def tried_again(limiter: RedisLimiter, times: int = 3) -> None:
 
 
 async def test_the_first_requests_after_an_outage_know_of_those_within(limiters: Limiters, frozen: RedisServer) -> None:
-    """At the process that was alone as at one that noticed nothing; Redis has lost nothing and knows of none."""
+    """In the process that was cut off and in the one that noticed nothing; Redis has lost no data."""
     noticing, other = [await limiters.make() for _ in range(2)]
     for each in (noticing, other):
         await limiters.consume(each, Limits(MANY, 100), 20)
@@ -226,7 +226,7 @@ async def test_the_first_requests_after_an_outage_know_of_those_within(limiters:
 async def test_what_passes_at_the_last_moment_of_an_outage_is_known_to_others(
     limiters: Limiters, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the process has written what had passed, and before it counts in Redis again."""
+    """A request passes after the process has flushed its usage, and before it counts in Redis again."""
     returning, other = [await limiters.make(is_written_at_once=False) for _ in range(2)]
     limits = Limits(MANY, 100)
     await limiters.consume(returning, limits, 20)
@@ -251,7 +251,7 @@ def counts_across_processes(limiter: RedisLimiter) -> bool:
 
 
 async def test_what_passes_while_a_process_comes_back_is_not_lost(limiters: Limiters, server: RedisServer) -> None:
-    """All the way through, at both processes, to the last request of the quota."""
+    """Requests during the whole recovery, at both processes, to the last request of the quota."""
     two = [await limiters.make() for _ in range(2)]
     limits = Limits(MANY, 20_000)
     is_over = False
@@ -279,7 +279,7 @@ async def test_what_passes_while_a_process_comes_back_is_not_lost(limiters: Limi
 async def test_where_it_is_closed_nothing_passes_without_redis(
     limiters: Limiters, frozen: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody is told anything of a key; when Redis is back, it goes on as before."""
+    """Keys get no verdict; when Redis is back, verification goes on as before."""
     limiter = await limiters.make(fails_closed=True, timeout_seconds=SOON_SECONDS)
     await limiters.consume(limiter, Limits(MANY, 100), 20)
     assert limiter.lets_pass
@@ -301,7 +301,7 @@ async def test_where_it_is_closed_nothing_passes_without_redis(
 async def test_a_redis_that_comes_after_the_process_is_used_once_it_is_there(
     limiters: Limiters, server: RedisServer
 ) -> None:
-    """And until then, each counts by itself."""
+    """Until then, each process counts alone."""
     server.stop()
     try:
         limiter = await limiters.make()
@@ -326,7 +326,7 @@ async def test_a_redis_that_comes_after_the_process_is_used_once_it_is_there(
 async def test_a_redis_that_writes_nothing_is_out_of_reach(
     limiters: Limiters, server: RedisServer, broken: tuple[str, ...], mended: tuple[str, ...]
 ) -> None:
-    """A full one, a replica, one that waits for replicas: it answers, and can't count."""
+    """A full Redis, a replica, and one that waits for replicas: each answers, but can't count."""
     limiter = await limiters.make()
     await limiters.consume(limiter, Limits(MANY, 100), 20)
     with server.client() as client:
@@ -344,12 +344,12 @@ async def test_a_redis_that_writes_nothing_is_out_of_reach(
 async def test_neither_address_nor_password_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, server: RedisServer
 ) -> None:
-    """Whatever Redis says."""
+    """Whatever Redis answers."""
     caplog.set_level(logging.DEBUG)
     written, clock = FakeMonthlyUsage(), Clock()
 
     async def write() -> None:
-        """Nothing waits."""
+        """There is nothing to write."""
 
     for url in (f"redis://:hunter2@127.0.0.1:{server.port}/0", "redis://user:hunter2@127.0.0.1:1/0"):
         local = LocalLimiter(written, clock=clock)
@@ -364,10 +364,10 @@ async def test_neither_address_nor_password_is_logged(
     assert "127.0.0.1" not in caplog.text
 
 
-async def test_a_ledger_that_cannot_be_written_keeps_it_from_coming_back(
+async def test_usage_that_cannot_be_written_keeps_it_from_coming_back(
     limiters: Limiters, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Redis could not be told what passed meanwhile."""
+    """Redis could not be given the usage of the outage."""
     limiter = await limiters.make()
     failed = 0
 
@@ -387,7 +387,7 @@ async def test_a_ledger_that_cannot_be_written_keeps_it_from_coming_back(
 
 
 async def test_whoever_waits_when_it_is_closed_is_answered(limiters: Limiters, frozen: RedisServer) -> None:
-    """By this process alone."""
+    """The process's own counts decide."""
     limiter = await limiters.make(timeout_seconds=GIVE_UP_SECONDS)
     await limiters.consume(limiter, Limits(MANY, 100))
     frozen.freeze()

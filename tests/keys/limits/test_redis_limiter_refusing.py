@@ -1,4 +1,4 @@
-"""A Redis that answers but can't count, or comes and goes: the rate limit holds in each process all the while."""
+"""A Redis that answers but can't count, or fails again and again: each process keeps the rate limit meanwhile."""
 
 import asyncio
 import shutil
@@ -44,7 +44,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 def without(rule: str) -> Callable[[RedisServer], AbstractContextManager[None]]:
-    """A Redis whose user lacks this."""
+    """A Redis whose user lacks this permission."""
 
     @contextmanager
     def refusing(server: RedisServer) -> Iterator[None]:
@@ -84,7 +84,7 @@ def a_replica(server: RedisServer) -> Iterator[None]:
 
 @contextmanager
 def of_another_type(server: RedisServer) -> Iterator[None]:
-    """Somebody else's key of the month's name."""
+    """Another program's key under the month's name."""
     month = f"{PREFIX}:{this_month(server).start}"
     with server.client() as client:
         client.delete(month)
@@ -95,7 +95,7 @@ def of_another_type(server: RedisServer) -> Iterator[None]:
 
 @contextmanager
 def busy(server: RedisServer) -> Iterator[None]:
-    """Somebody's script does not end."""
+    """Another client's script does not end."""
 
     def loop() -> None:
         with server.client() as client, suppress(redis.ResponseError):
@@ -134,11 +134,11 @@ REFUSING = {
 
 
 async def take_over_attempts(limiters: Limiters, limiter: RedisLimiter, times: int) -> Counter[Exceeded | None]:
-    """What comes of so many, while the limiter tries again and again to use its Redis."""
+    """The results of this many requests, while the limiter tries again and again to use its Redis."""
     taken: Counter[Exceeded | None] = Counter()
     for number in range(times // AT_ONCE):
         taken += await limiters.consume(limiter, FIVE, AT_ONCE // 2)
-        # Of a key that Redis was not told of yet: it does other things for it.
+        # With a key that Redis has no usage of, which takes other commands.
         await limiters.consume(limiter, FIVE, AT_ONCE // 2, key_id=f"{number + 1000:032x}")
         await asyncio.sleep(0.05)
     return taken
@@ -151,11 +151,11 @@ async def test_the_limit_holds_in_a_process_while_redis_refuses_to_count(
     caplog: pytest.LogCaptureFixture,
     refusing: Callable[[RedisServer], AbstractContextManager[None]],
 ) -> None:
-    """However often it is tried again; afterwards Redis counts again, and what passed here still counts."""
+    """However often it is tried again; afterwards Redis counts again, with the requests that passed meanwhile."""
     limiter = await limiters.make()
     with refusing(server):
         taken = await take_over_attempts(limiters, limiter, 192)
-        # One that may still do all for a key that is known has not failed yet.
+        # A user with all permissions that known keys need has not failed yet; this key is new.
         await limiters.consume(limiter, FIVE, key_id=f"{99:032x}")
         await until(lambda: limiter.is_degraded)
     await until(lambda: not limiter.is_degraded)
@@ -173,7 +173,7 @@ async def test_the_limit_holds_in_a_process_while_redis_refuses_to_count(
 async def test_a_redis_whose_user_may_not_do_all_is_noticed_at_the_start(
     limiters: Limiters, server: RedisServer, caplog: pytest.LogCaptureFixture, rule: str
 ) -> None:
-    """And said in one line, for as long as it lasts."""
+    """It is logged in one line, for as long as it lasts."""
     with without(rule)(server):
         limiter = await limiters.make()
         assert limiter.is_degraded
@@ -188,7 +188,7 @@ async def test_a_redis_whose_user_may_not_do_all_is_noticed_at_the_start(
 
 
 async def tried(limiter: RedisLimiter, times: int) -> int:
-    """Waits until it has tried so often whether Redis counts."""
+    """Waits until it has tested this often whether Redis counts."""
     attempts = 0
     probe = limiter._spare.probe
 
@@ -207,7 +207,7 @@ async def tried(limiter: RedisLimiter, times: int) -> int:
 async def test_where_it_is_closed_nothing_passes_meanwhile(
     limiters: Limiters, server: RedisServer, refusing: Callable[[RedisServer], AbstractContextManager[None]]
 ) -> None:
-    """At any attempt."""
+    """At no attempt."""
     limiter = await limiters.make(fails_closed=True)
     with refusing(server):
         for number in range(20):
@@ -223,7 +223,7 @@ async def test_where_it_is_closed_nothing_passes_meanwhile(
 async def test_a_redis_that_can_not_save_is_an_outage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: RedisServer
 ) -> None:
-    """MISCONF: it refuses whatever writes."""
+    """MISCONF: Redis refuses all writes."""
     folder = tmp_path / "gone"
     folder.mkdir()
     with running_redis(tmp_path, "--dir", str(folder)) as unsaved, unsaved.client() as client:
@@ -246,7 +246,7 @@ async def test_a_redis_that_can_not_save_is_an_outage(
 async def test_a_redis_that_stalls_again_and_again_gives_nobody_a_fresh_allowance(
     limiters: Limiters, server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each time longer than it is waited for, and then back: all in all, what one process allows."""
+    """Each stall outlasts the timeout and then ends: in total, one process's limit passes."""
     limiter = await limiters.make(timeout_seconds=0.2)
     began = time.monotonic()
     taken: Counter[Exceeded | None] = Counter()
@@ -262,14 +262,14 @@ async def test_a_redis_that_stalls_again_and_again_gives_nobody_a_fresh_allowanc
             finally:
                 server.thaw()
             outages += 1
-            limiter._outages._ended_at = -STEADY_SECONDS  # it is tried again at once, as after a minute without
+            limiter._outages._ended_at = -STEADY_SECONDS  # try again at once, as after a minute without a failure
             await until(lambda: not limiter.is_degraded)
         is_over = True
 
     stalling = asyncio.ensure_future(stall())
     while not is_over:
         taken += await limiters.consume(limiter, FIVE, 4)
-        # Without it, a key that has used its limit up here would not be asked for there.
+        # Without this request, nothing would ask Redis, since the other key is over its limit here.
         await limiters.consume(limiter, Limits(MANY, MANY), 1, OTHER)
         await asyncio.sleep(0.02)
     await stalling
@@ -282,7 +282,7 @@ async def test_a_redis_that_stalls_again_and_again_gives_nobody_a_fresh_allowanc
 
 
 async def test_a_key_that_somebody_wrote_over_is_asked_for_anew(limiters: Limiters, server: RedisServer) -> None:
-    """And keeps no other from being counted."""
+    """Other keys are still counted."""
     limiter = await limiters.make()
     limits = Limits(MANY, 100)
     await limiters.consume(limiter, limits, 20)
@@ -297,7 +297,7 @@ async def test_a_key_that_somebody_wrote_over_is_asked_for_anew(limiters: Limite
 
 
 def test_a_redis_that_comes_and_goes_is_tried_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And again at once when it has worked for a minute."""
+    """And at once after it has worked for a minute."""
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     outages = Outages(goes_on="all goes on")
@@ -318,7 +318,7 @@ def test_a_redis_that_comes_and_goes_is_tried_less_and_less_often(monkeypatch: p
 def test_the_log_says_once_a_minute_how_it_stands(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of short outages their number; one that goes on is logged, though it began soon after another."""
+    """Short outages are counted in one line; a longer one is logged even soon after another."""
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     outages = Outages(goes_on="all goes on")

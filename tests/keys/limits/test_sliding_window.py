@@ -30,13 +30,13 @@ jumps = st.integers(-200_000, 200_000) | st.integers(-2000, 2000) | st.integers(
 
 
 class Counter:
-    """A key's window, as limiters keep it."""
+    """A key's window, as limiters store it."""
 
     def __init__(self) -> None:
         self.window: Window = EMPTY
 
     def consume(self, limit: int, at: int) -> bool:
-        """Whether one more passes, which is counted if so."""
+        """Whether one more request passes; if so, it is counted."""
         self.window = pruned(self.window, at)
         if self.window[0] >= limit:
             return False
@@ -48,13 +48,13 @@ class Counter:
 
 
 def moments(start: int, gaps: Iterable[int]) -> list[int]:
-    """The instants that lie so many milliseconds apart."""
+    """The instants at these distances in milliseconds."""
     at = start
     return [at := at + gap for gap in gaps]
 
 
 def is_sound(window: Window) -> bool:
-    """Whether its total is that of its cells, which are there once each, in order, with something in them."""
+    """Whether the total is the sum of the buckets, which are unique, in order and not empty."""
     total, cells = window
     numbers, counts = cells[::2], cells[1::2]
     return sum(counts) == total and all(counts) and list(numbers) == sorted(set(numbers))
@@ -62,7 +62,7 @@ def is_sound(window: Window) -> bool:
 
 @given(starts, gaps, limits)
 def test_never_more_than_the_limit_in_any_59_seconds(start: int, gaps: list[int], limit: int) -> None:
-    """Whenever they come: at no boundary do twice as many pass."""
+    """Whenever the requests come: at no boundary do twice as many pass."""
     counter = Counter()
 
     passed = [at for at in moments(start, gaps) if counter.consume(limit, at)]
@@ -72,7 +72,7 @@ def test_never_more_than_the_limit_in_any_59_seconds(start: int, gaps: list[int]
 
 @given(starts, gaps, limits)
 def test_none_is_refused_that_has_room_in_the_last_minute(start: int, gaps: list[int], limit: int) -> None:
-    """Who is refused has made as many requests as it may within the last 60 seconds."""
+    """A refused key has made as many requests as it may within the last 60 seconds."""
     counter = Counter()
     passed: list[int] = []
     for at in moments(start, gaps):
@@ -95,7 +95,7 @@ def test_a_steady_limit_a_minute_always_passes(limit: int, offset: int) -> None:
 
 @given(starts, gaps, limits, limits)
 def test_there_is_room_exactly_when_it_was_said(start: int, gaps: list[int], limit: int, later_limit: int) -> None:
-    """A millisecond before, there is none; then there is. A limit that was lowered or raised meanwhile counts."""
+    """A millisecond before, there is none; then there is. A limit that changed meanwhile applies."""
     counter = Counter()
     at = start
     for at in moments(start, gaps):
@@ -110,7 +110,7 @@ def test_there_is_room_exactly_when_it_was_said(start: int, gaps: list[int], lim
 
 @given(starts, gaps, limits)
 def test_it_resets_when_its_oldest_requests_leave_it(start: int, gaps: list[int], limit: int) -> None:
-    """Until then none comes back; then some do."""
+    """Until then no room returns; then some does."""
     counter = Counter()
     at = start
     for at in moments(start, gaps):
@@ -126,7 +126,7 @@ def test_it_resets_when_its_oldest_requests_leave_it(start: int, gaps: list[int]
 
 @given(starts, st.lists(st.tuples(jumps, limits), min_size=1, max_size=60))
 def test_a_clock_that_jumps_locks_nobody_out_for_longer_than_a_window(start: int, steps: list[tuple[int, int]]) -> None:
-    """Wherever it jumps: from then on by the clock, room comes back within 60 seconds, and when it was said."""
+    """After any jump, room returns within 60 seconds on the new clock, and at the announced time."""
     counter = Counter()
     at = start
     for jump, limit in steps:
@@ -142,7 +142,7 @@ def test_a_clock_that_jumps_locks_nobody_out_for_longer_than_a_window(start: int
 
 @given(starts, gaps, st.integers(1, 10**9), limits)
 def test_a_clock_that_goes_back_gives_no_room(start: int, gaps: list[int], back: int, limit: int) -> None:
-    """What was counted in the last minute still counts: nobody gets a second window out of it."""
+    """Requests of the last minute still count: nobody gets a second window."""
     counter = Counter()
     at = start
     for at in moments(start, gaps):
@@ -154,7 +154,7 @@ def test_a_clock_that_goes_back_gives_no_room(start: int, gaps: list[int], back:
 
 @given(starts, st.lists(st.tuples(jumps, limits), max_size=30), jumps)
 def test_what_is_over_goes_once(start: int, steps: list[tuple[int, int]], jump: int) -> None:
-    """The current window of a current window is itself."""
+    """Pruning a pruned window changes nothing."""
     counter = Counter()
     at = start
     for change, limit in steps:
@@ -167,7 +167,7 @@ def test_what_is_over_goes_once(start: int, steps: list[tuple[int, int]], jump: 
 
 
 def test_an_empty_window_has_room_at_once() -> None:
-    """And nothing to reset."""
+    """There is nothing to reset."""
     assert pruned(EMPTY, NOON) == EMPTY
     assert retry_after_ms(EMPTY, 1, NOON) == 0
     assert resets_in(EMPTY, NOON) == 0

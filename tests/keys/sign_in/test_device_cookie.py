@@ -1,4 +1,4 @@
-"""The cookie by which a browser is known to an account."""
+"""The cookie that identifies a browser to the accounts that signed in with it."""
 
 import pytest
 
@@ -8,7 +8,7 @@ OLD, NEW = b"o" * 32, b"n" * 32
 
 
 def test_a_browser_is_known_to_the_accounts_that_signed_in_there_and_to_no_other() -> None:
-    """Each account has an id of its own, which another sign-in keeps."""
+    """Each account has its own id, which another sign-in preserves."""
     devices = DeviceCookies((NEW,))
 
     cookie = devices.remember(devices.remember(None, "ada@example.com"), "grace@example.com")
@@ -22,7 +22,7 @@ def test_a_browser_is_known_to_the_accounts_that_signed_in_there_and_to_no_other
 
 
 def test_the_oldest_account_of_a_browser_goes() -> None:
-    """The cookie does not grow for ever."""
+    """The cookie has a bounded size."""
     devices, cookie = DeviceCookies((NEW,)), None
 
     for number in range(ACCOUNTS_AT_MOST + 1):
@@ -33,7 +33,7 @@ def test_the_oldest_account_of_a_browser_goes() -> None:
 
 
 def test_a_cookie_that_an_earlier_server_key_signed_is_still_believed() -> None:
-    """And it is signed anew at the next sign-in, so that the earlier key can go."""
+    """The next sign-in signs it anew, so that the earlier key can be removed."""
     cookie = DeviceCookies((OLD,)).remember(None, "ada@example.com")
     both = DeviceCookies((NEW, OLD))
 
@@ -57,7 +57,7 @@ def test_a_cookie_that_an_earlier_server_key_signed_is_still_believed() -> None:
     ],
 )
 def test_an_altered_cookie_is_worth_nothing(spoil: object) -> None:
-    """Whatever was changed, the account is not known, and nothing of it is given back."""
+    """After any change, the account is unknown and no part of the cookie is returned."""
     devices = DeviceCookies((NEW,))
     assert callable(spoil)
     altered = spoil(devices.remember(None, "ada@example.com"))
@@ -67,7 +67,7 @@ def test_an_altered_cookie_is_worth_nothing(spoil: object) -> None:
 
 
 def test_a_cookie_does_not_tell_whose_it_is() -> None:
-    """Neither the address nor a digest that somebody without the key could make."""
+    """It contains neither the address nor a digest that can be computed without the key."""
     first, second = DeviceCookies((NEW,)), DeviceCookies((OLD,))
 
     cookies = [each.remember(None, "ada@example.com") for each in (first, first, second)]

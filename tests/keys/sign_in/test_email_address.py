@@ -1,4 +1,4 @@
-"""What is taken for an e-mail address."""
+"""Validation and normalization of e-mail addresses."""
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ from models.person import EMAIL_LENGTH_AT_MOST, canonical_email
     ],
 )
 def test_an_address_is_kept_in_one_form(text: str, kept: str) -> None:
-    """Case, white space around it and compatibility characters make no second person."""
+    """Case, surrounding white space and compatibility characters make no second person."""
     assert valid_email(text) == kept
 
 
@@ -37,7 +37,7 @@ def test_an_address_is_kept_in_one_form(text: str, kept: str) -> None:
     ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
-    """With the field and what to give instead."""
+    """The error names the field and says what to enter instead."""
     with pytest.raises(InvalidInput) as refused:
         valid_email(text)
 
@@ -46,7 +46,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 @given(st.text(st.characters(), max_size=300))
 def test_whatever_is_accepted_is_what_people_are_looked_up_by(text: str) -> None:
-    """An accepted address is in its canonical form, fits its column, and can be stored."""
+    """An accepted address is canonical, fits its column, and can be stored."""
     try:
         email = valid_email(f"{text}@example.com")
     except InvalidInput:

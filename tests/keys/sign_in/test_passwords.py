@@ -1,4 +1,4 @@
-"""What a password may be."""
+"""Which texts can be a password."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def test_twelve_characters_to_1024_bytes_are_a_password(text: str) -> None:
     ],
 )
 def test_another_length_is_refused_with_advice(text: str, advice: str) -> None:
-    """The refusal names the field and says what to do; half a surrogate pair is no text."""
+    """The refusal names the field and says what to do; half a surrogate pair is not a text."""
     with pytest.raises(InvalidInput, match=advice) as refused:
         valid_password(text, field="newPassword")
 
@@ -47,7 +47,7 @@ def test_another_length_is_refused_with_advice(text: str, advice: str) -> None:
 
 @pytest.mark.parametrize("text", ["a" * 1025, "é" * 513, "abcdefghijk\ud800"])
 def test_what_can_not_be_a_password_is_not_compared(text: str) -> None:
-    """Over 1,024 bytes or no text: there is nothing to hash."""
+    """A password over 1,024 bytes, or one that is not a text, is not hashed."""
     assert presented_password(text) is None
 
 
@@ -59,7 +59,7 @@ def test_the_same_password_typed_on_two_systems_is_one() -> None:
 
 
 def test_a_one_time_password_can_be_read_aloud_and_is_hidden_in_print() -> None:
-    """Four groups of five unmistakable characters, each of its own making, which may be chosen as a password."""
+    """Four groups of five unmistakable characters, each generated anew; it would be accepted as a password."""
     first, second = new_one_time_password(), new_one_time_password()
 
     assert re.fullmatch(r"[a-hjkmnp-z2-9]{5}(-[a-hjkmnp-z2-9]{5}){3}", first.reveal())
@@ -69,7 +69,7 @@ def test_a_one_time_password_can_be_read_aloud_and_is_hidden_in_print() -> None:
 
 
 def test_a_one_time_password_is_good_for_seven_days() -> None:
-    """It ends to the moment; a password of one's own has no end."""
+    """It expires to the moment; a password that a person chose does not expire."""
     expires_at = one_time_expires_at(NOW)
 
     assert expires_at - NOW == timedelta(days=7)

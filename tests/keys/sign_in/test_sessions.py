@@ -1,4 +1,4 @@
-"""How long a session lasts, and what its cookie's value is."""
+"""How long a session lasts, and the value of its cookie."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ A_MOMENT = timedelta(microseconds=1)
 
 
 def test_a_value_has_256_random_bits_and_is_kept_as_its_digest() -> None:
-    """No two are alike, nothing prints the value, and the digest that is kept is found again from it."""
+    """Values differ, nothing prints them, and the stored digest can be computed from the value."""
     (first, digest), (second, _) = new_token(), new_token()
 
     assert re.fullmatch(r"[0-9a-f]{64}", first.reveal())
@@ -23,7 +23,7 @@ def test_a_value_has_256_random_bits_and_is_kept_as_its_digest() -> None:
 
 @pytest.mark.parametrize("text", ["", "a" * 63, "a" * 65, "g" * 64, "A" * 64, "é" * 64, "a" * 63 + "\n"])
 def test_what_has_another_form_was_not_issued_here(text: str) -> None:
-    """The database isn't asked about it."""
+    """The database is not asked."""
     assert token_digest(text) is None
 
 
@@ -45,6 +45,6 @@ def test_a_session_ends_twelve_hours_after_its_use_and_seven_days_after_it_began
 
 
 def test_a_sessions_use_is_noted_once_a_minute() -> None:
-    """Not sooner after the last note."""
+    """Not sooner after the last update."""
     assert not is_to_be_noted(NOW - timedelta(minutes=1) + A_MOMENT, NOW)
     assert is_to_be_noted(NOW - timedelta(minutes=1), NOW)

@@ -1,4 +1,4 @@
-"""How many wrong passwords are too many, by the rule alone."""
+"""How many wrong passwords lock sign-in, by the rule without a database."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ HERE, ELSEWHERE = "203.0.113.7", "198.51.100.9"
 
 @dataclass
 class Failed:
-    """A failure so many seconds ago."""
+    """A failure this many seconds ago."""
 
     account: str
     ip_address: str
@@ -65,7 +65,7 @@ def failed_at(address: str, times: int) -> list[Failed]:
 def test_each_budget_is_used_up_by_what_it_counts_and_by_nothing_else(
     failures: list[Failed], attempt: Attempt, admitted: bool
 ) -> None:
-    """Account with address, address, account, and the device that signed in before."""
+    """The budgets: account with address, address, account, and a device that signed in before."""
     assert (seconds_to_wait(failures, attempt, NOW) is None) is admitted
 
 
@@ -81,14 +81,14 @@ def test_each_budget_is_used_up_by_what_it_counts_and_by_nothing_else(
 def test_the_wait_ends_when_the_oldest_failure_that_matters_leaves_the_window(
     ages: Iterable[float], seconds: int | None
 ) -> None:
-    """In whole seconds, never none; a failure of 15 minutes ago does not count."""
+    """In whole seconds, never zero; a failure of 15 minutes ago does not count."""
     failures = [each for ago in ages for each in failed("ada", HERE, ago=ago)]
 
     assert seconds_to_wait(failures, Attempt("ada", HERE, None), NOW) == seconds
 
 
 def test_the_longest_wait_counts() -> None:
-    """Where two budgets are used up, neither may be."""
+    """If two budgets are used up, both must have room again."""
     failures = [*failed("ada", HERE, ago=600, times=5), *failed("mel", HERE, ago=100, times=15)]
 
     assert seconds_to_wait(failures, Attempt("ada", HERE, None), NOW) == 300
@@ -108,7 +108,7 @@ def test_the_longest_wait_counts() -> None:
     ],
 )
 def test_an_ipv6_address_counts_as_its_network(address: str | None, counted: str) -> None:
-    """Whoever has one has 2^64 of them."""
+    """Its owner has 2^64 addresses."""
     assert counted_address(address) == counted
 
 
@@ -122,7 +122,7 @@ def test_an_ipv6_address_counts_as_its_network(address: str | None, counted: str
     ],
 )
 def test_the_limit_that_was_reached_is_named(failures: list[Failed], attempt: Attempt, limit: Limit) -> None:
-    """So that the log can say whether an account or a whole address is locked."""
+    """The log can then say whether an account or a whole address is locked."""
     reached = limit_reached(failures, attempt, NOW)
 
     assert reached is not None

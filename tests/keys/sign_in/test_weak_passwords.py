@@ -1,4 +1,4 @@
-"""Which passwords are easy to guess, and what people are told."""
+"""Which passwords are easy to guess, and the messages about them."""
 
 import subprocess
 import sys
@@ -48,7 +48,7 @@ WORDS = personal("ada.lovelace@analytical-engines.example", "Ada Lovelace", "Ana
     ],
 )
 def test_what_is_easy_to_guess_is_refused_with_the_reason(password: str, why: str) -> None:
-    """In every place where a password is set; the sentence says why, and what to choose."""
+    """Wherever a password is set; the message says why, and what to choose."""
     assert weakness(password, WORDS) == why
     assert why == KEY or "Choose another" in why
     with pytest.raises(InvalidInput) as refused:
@@ -70,7 +70,7 @@ def test_what_is_easy_to_guess_is_refused_with_the_reason(password: str, why: st
     ],
 )
 def test_what_is_hard_to_guess_is_taken(password: str) -> None:
-    """In every script, with words of one's own in it, and without a rule for digits or capitals."""
+    """In every script, with words of the person's own, and without a rule for digits or capitals."""
     assert weakness(password, WORDS) is None
 
 
@@ -91,7 +91,7 @@ def test_what_is_hard_to_guess_is_taken(password: str) -> None:
     ],
 )
 def test_other_forms_of_letters_make_a_password_no_harder_to_guess(password: str) -> None:
-    """Who tries common passwords tries full-width, accented, look-alike and invisible characters, too."""
+    """Attackers try full-width, accented, look-alike and invisible characters, too."""
     assert weakness(password, WORDS) is not None
 
 
@@ -99,7 +99,7 @@ def test_other_forms_of_letters_make_a_password_no_harder_to_guess(password: str
     "password", ["पानीपरचलतीनावधीरे", "خانه‌های آبی کنار رود", "한국어비밀번호열두글자넘게", "việt nam mùa thu lá bay"]
 )
 def test_scripts_that_need_marks_keep_them(password: str) -> None:
-    """What other languages write with marks and joiners is not taken for a disguise."""
+    """Marks and joiners that languages need are not treated as a disguise."""
     assert weakness(password, WORDS) is None
 
 
@@ -109,14 +109,14 @@ def test_a_key_is_no_password() -> None:
 
 
 def test_the_one_time_passwords_that_we_make_are_good() -> None:
-    """Nobody is refused what the operator was given."""
+    """A one-time password that the operator was given is accepted."""
     for _ in range(50):
         assert weakness(new_one_time_password().reveal(), WORDS) is None
 
 
 @given(st.text(max_size=1024), st.lists(st.text(max_size=100), max_size=5))
 def test_any_text_gets_an_answer(password: str, names: list[str]) -> None:
-    """Half a surrogate pair is no text, and is refused before."""
+    """Half a surrogate pair is refused earlier, since it is not a text."""
     password = password.encode("utf-8", "replace").decode()
     names = [name.encode("utf-8", "replace").decode() for name in names]
 
@@ -124,7 +124,7 @@ def test_any_text_gets_an_answer(password: str, names: list[str]) -> None:
 
 
 def test_symbols_that_stand_for_letters_do_not_multiply() -> None:
-    """All of them in a long text would keep the whole process for seconds: only four keep their meaning."""
+    """Expanding all of them in a long text would block the process for seconds: only four are expanded."""
     scored = weak_passwords._scored("4@8({[<36&9#!1/|0$5+7%2" * 40)
 
     assert len(scored) == weak_passwords.SCORED_AT_MOST

@@ -1,4 +1,4 @@
-"""What one process has counted and not yet written: nothing is lost or counted twice, and all of it is bounded."""
+"""Usage that a process has counted and not yet written: nothing is lost or counted twice, and all of it is bounded."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ def key(number: int) -> str:
 
 
 def refused(number: int, key_id: str | None = KEY) -> Refused:
-    """One refused request, which can be told from others by its id."""
+    """A refused request, identified by its id."""
     return Refused(f"{number:032x}", key_id, "rate_limited", NOON, "203.0.113.7", "curl/8.5.0", None, None)
 
 
@@ -61,7 +61,7 @@ def refuse_without_a_key(buffer: UsageBuffer, numbers: range) -> None:
 
 
 def batches(buffer: UsageBuffer) -> list[Batch]:
-    """All that waits, as the ledger takes it."""
+    """All waiting batches, as the usage recorder takes them."""
     found = []
     is_sealed = False
     while not is_sealed:
@@ -72,12 +72,12 @@ def batches(buffer: UsageBuffer) -> list[Batch]:
 
 
 def numbers_of(found: list[Batch]) -> list[int]:
-    """Of refused requests, in the order in which they are written."""
+    """The numbers of refused requests, in the order in which they are written."""
     return [int(each.request_id, 16) for batch in found for each in batch.refused]
 
 
 def test_each_outcome_is_counted_by_itself(buffer: UsageBuffer) -> None:
-    """Within the hour and the month of the request; only one that passed is a use."""
+    """In the hour and the month of the request; only a request that passed counts as a use."""
     for times, outcome in enumerate(KINDS, 1):
         for _ in range(times):
             buffer.count(KEY, outcome, NOON + 123 + times, CURL)
@@ -105,7 +105,7 @@ def test_the_last_use_of_a_replaced_secret_is_told_from_that_of_the_new_one(buff
 
 
 def test_hours_and_months_are_told_apart_to_the_millisecond(buffer: UsageBuffer) -> None:
-    """Each has a row of its own, in a batch of its own, in the order in which they were."""
+    """Each has its own row, in its own batch, in chronological order."""
     turn = NOVEMBER.end * 1000
     for at in (turn - HOUR_MS, turn - 1, turn, turn, turn + HOUR_MS - 1, turn + HOUR_MS):
         buffer.count(KEY, Outcome.GOOD, at, CURL)
@@ -133,7 +133,7 @@ def test_many_keys_are_written_some_at_a_time(buffer: UsageBuffer) -> None:
 
 
 def test_what_comes_later_waits_for_the_next_time(buffer: UsageBuffer) -> None:
-    """As long as there is something left from the last one, nothing is put behind it, and it adds up where it is."""
+    """While batches remain from the last time, no new ones are made; later counts add up in the buffer."""
     buffer.count(KEY, Outcome.GOOD, NOON, CURL)
     buffer.add_refusal(refused(1))
 
@@ -164,7 +164,7 @@ steps = st.lists(
 
 @given(steps, st.integers(1, 3))
 def test_what_is_in_no_batch_yet_is_known_at_any_moment(steps: list[tuple[str, int] | str], keys_a_batch: int) -> None:
-    """For each key and month: in batches and unwritten together are as many as have passed, also right after one."""
+    """For each key and month, batches and the buffer together have all that passed, also right after a request."""
     buffer = UsageBuffer()
     passed: Counter[tuple[str, Month]] = Counter()
     taken: Counter[tuple[str, int]] = Counter()
@@ -195,7 +195,7 @@ def test_what_is_in_no_batch_yet_is_known_at_any_moment(steps: list[tuple[str, i
 
 
 def test_the_newest_callers_of_a_key_are_kept(buffer: UsageBuffer) -> None:
-    """By when they were seen last, each with its first and last time and how often."""
+    """By last use, each with its first and last time and its count."""
     senders = [Sender(f"192.0.2.{number}", b"curl") for number in range(CALLERS_KEPT + 5)]
     for place, sender in enumerate(senders):
         buffer.count(KEY, Outcome.GOOD, NOON + place, sender)
@@ -211,7 +211,7 @@ def test_the_newest_callers_of_a_key_are_kept(buffer: UsageBuffer) -> None:
 
 
 def test_callers_that_are_kept_as_the_same_are_one(buffer: UsageBuffer) -> None:
-    """User agents that differ in what is not kept alone; what is not known is an empty text."""
+    """User agents that differ only in characters that are not stored; an unknown one is an empty text."""
     for place, sent in enumerate((b"curl\x00", b"curl", b"cu\x01rl")):
         buffer.count(KEY, Outcome.GOOD, NOON + place, Sender("203.0.113.7", sent))
     buffer.count(KEY, Outcome.GOOD, NOON, Sender(None, b""))
@@ -237,7 +237,7 @@ def test_who_was_refused_is_no_caller(buffer: UsageBuffer) -> None:
 
 
 def test_keys_with_callers_never_seen_are_named(buffer: UsageBuffer) -> None:
-    """Only those may have too many now."""
+    """Only those may now have too many."""
     buffer.count(KEY, Outcome.GOOD, NOON, CURL)
     buffer.count(OTHER, Outcome.GOOD, NOON, CURL)
     [first] = batches(buffer)
@@ -250,7 +250,7 @@ def test_keys_with_callers_never_seen_are_named(buffer: UsageBuffer) -> None:
 
 
 def test_of_a_key_with_more_callers_than_are_kept_hardly_any_counts_as_known(buffer: UsageBuffer) -> None:
-    """They may have been dropped since: else as many would stay as there are, for as long as they come in turn."""
+    """They may have been deleted since; otherwise all would stay for as long as they come in turn."""
     named = 0
     for _ in range(5):
         for number in range(5 * CALLERS_KEPT):
@@ -263,7 +263,7 @@ def test_of_a_key_with_more_callers_than_are_kept_hardly_any_counts_as_known(buf
 
 
 def test_of_a_keys_refused_requests_the_newest_wait(buffer: UsageBuffer) -> None:
-    """In their order; how many were dropped is counted, and another key's are not touched."""
+    """In order; dropped ones are counted, and other keys' are not affected."""
     buffer.add_refusal(refused(0, OTHER))
     for number in range(1, REFUSED_OF_A_KEY_AT_MOST + 101):
         buffer.add_refusal(refused(number))
@@ -275,7 +275,7 @@ def test_of_a_keys_refused_requests_the_newest_wait(buffer: UsageBuffer) -> None
 
 
 def test_those_without_a_key_never_displace_those_of_keys(buffer: UsageBuffer) -> None:
-    """Nor the other way round: each has a bound of its own, and drops are counted by kind."""
+    """Nor the other way round: each kind has its own bound, and drops are counted by kind."""
     refuse_without_a_key(buffer, range(10_000))
     for number in range(REFUSED_AT_MOST + 50):
         buffer.add_refusal(refused(number, key(number)))
@@ -290,7 +290,7 @@ def test_those_without_a_key_never_displace_those_of_keys(buffer: UsageBuffer) -
 
 
 def test_after_a_while_there_is_room_again(buffer: UsageBuffer) -> None:
-    """What was written makes it, of each kind."""
+    """Written requests make room, of each kind."""
     for number in range(3 * REFUSED_OF_A_KEY_AT_MOST):
         buffer.add_refusal(refused(number))
     refuse_without_a_key(buffer, range(2 * REFUSED_WITHOUT_A_KEY_AT_MOST))
@@ -305,7 +305,7 @@ def test_after_a_while_there_is_room_again(buffer: UsageBuffer) -> None:
 
 
 def test_keys_that_may_have_too_many_refused_requests_are_named_now_and_then(buffer: UsageBuffer) -> None:
-    """So that not every batch has to look for what is too much."""
+    """So that only some batches have to look for excess rows."""
     named = []
     for number in range(3 * OF_A_KEY_UNTIL_CROWDED):
         buffer.add_refusal(refused(number))
@@ -317,7 +317,7 @@ def test_keys_that_may_have_too_many_refused_requests_are_named_now_and_then(buf
 
 
 def test_too_many_without_a_key_are_told_now_and_then(buffer: UsageBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By number, not by batch."""
+    """By number of requests, not of batches."""
     monkeypatch.setattr(keys.usage.buffer, "WITHOUT_A_KEY_UNTIL_CROWDED", 1000)
     told = []
     for _ in range(6):
@@ -329,7 +329,7 @@ def test_too_many_without_a_key_are_told_now_and_then(buffer: UsageBuffer, monke
 
 
 def test_counts_of_too_many_keys_are_dropped_and_counted(buffer: UsageBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of keys that are there already go on."""
+    """Counts of keys that are already there continue."""
     monkeypatch.setattr(keys.usage.buffer, "KEYS_AT_MOST", 10)
     for number in range(15):
         buffer.count(key(number), Outcome.GOOD, NOON, CURL)
@@ -344,7 +344,7 @@ def test_counts_of_too_many_keys_are_dropped_and_counted(buffer: UsageBuffer, mo
 
 
 def test_while_nothing_can_be_written_as_much_waits_as_there_are_keys(buffer: UsageBuffer) -> None:
-    """However often it is tried: nothing is dropped, and memory does not grow with time."""
+    """However often writing is tried: nothing is dropped, and memory does not grow with time."""
     buffer.count(KEY, Outcome.GOOD, NOON, CURL)
     buffer.flush_to_queue()
     for _ in range(1000):
@@ -357,7 +357,7 @@ def test_while_nothing_can_be_written_as_much_waits_as_there_are_keys(buffer: Us
 
 
 def test_its_length_is_what_waits(buffer: UsageBuffer) -> None:
-    """Keys with counts, and refused requests of all kinds, sealed or not."""
+    """Keys with counts, and refused requests of all kinds, in batches or not."""
     buffer.count(KEY, Outcome.GOOD, NOON, CURL)
     buffer.add_refusal(refused(1))
     refuse_without_a_key(buffer, range(2))

@@ -1,4 +1,4 @@
-"""Whole hours and days in UTC: which there are between two instants, and how many may be asked for."""
+"""Whole hours and days in UTC: which intervals lie between two instants, and how many a query may ask for."""
 
 import itertools
 from datetime import UTC, datetime, timedelta, timezone
@@ -80,7 +80,7 @@ INSTANTS = st.datetimes(datetime(2000, 1, 1), datetime(2050, 1, 1), timezones=st
 def test_what_has_begun_counts_as_a_whole(
     since: datetime, until: datetime, interval: Interval, first: datetime, number: int
 ) -> None:
-    """The first interval is the one that `from` lies in, the last the one before `to`."""
+    """The first interval contains `from`, the last one the moment before `to`."""
     intervals = intervals_between(since, until, interval)
 
     assert (intervals.first, len(intervals.starts)) == (first, number)
@@ -90,7 +90,7 @@ def test_what_has_begun_counts_as_a_whole(
 
 @given(INSTANTS, INSTANTS, st.sampled_from(Interval))
 def test_intervals_are_those_with_a_moment_between(since: datetime, until: datetime, interval: Interval) -> None:
-    """None is left out, and none too many, in any order of the two."""
+    """None is missing, and none too many, in any order of the two."""
     number = begun(since, until, interval)
 
     if since >= until:
@@ -105,7 +105,7 @@ def test_intervals_are_those_with_a_moment_between(since: datetime, until: datet
 
 @pytest.mark.parametrize("interval", Interval)
 def test_eight_hundred_are_the_most(interval: Interval) -> None:
-    """One more is refused, with a word on what to do."""
+    """One more is refused, with advice."""
     first = NOON.replace(hour=0)
 
     most = intervals_between(first, first + 800 * interval.value, interval)
@@ -117,6 +117,6 @@ def test_eight_hundred_are_the_most(interval: Interval) -> None:
 
 @pytest.mark.parametrize("until", [NOON, NOON - MOMENT, NOON - DAY, datetime.min.replace(tzinfo=UTC)])
 def test_a_time_must_not_end_before_it_begins(until: datetime) -> None:
-    """Nor at once."""
+    """Nor end at its beginning."""
     with pytest.raises(UnusableArgument, match="before to"):
         intervals_between(NOON, until, Interval.HOUR)

@@ -1,4 +1,4 @@
-"""What the database refuses for its content is left out of the ledger, and stops nothing else."""
+"""Rows whose content the database refuses are left out, and stop nothing else."""
 
 import asyncio
 import random
@@ -53,13 +53,13 @@ def recorder(store: UsageStore, clock: Clock) -> UsageRecorder:
 
 
 def poisoned(clock: Clock, *, detail: str = "\ud800", **other: object) -> Refused:
-    """A refused request as no door makes one: each has something that no database takes."""
+    """A refused request that no endpoint produces: one of its fields can't be stored."""
     whole = Refused(new_id().hex, KEY, "malformed_key", to_ms(clock.now), None, None, None, detail)
     return whole._replace(**other)  # type: ignore[arg-type]
 
 
 def every_poison(database: Database, clock: Clock) -> list[Refused]:
-    """Of every kind that this database refuses."""
+    """One of every kind that this database refuses."""
     taken = new_id().hex
     found = [
         poisoned(clock),
@@ -75,7 +75,7 @@ def every_poison(database: Database, clock: Clock) -> list[Refused]:
 
 
 async def test_the_rest_of_a_batch_is_written(recorder: UsageRecorder, database: Database, clock: Clock) -> None:
-    """Wherever in it the poison stands; of two requests of one id, the first is kept."""
+    """Wherever in it the bad row is; of two requests with one id, the first is stored."""
     ids: list[str] = []
     for poison in every_poison(database, clock):
         ids += note(recorder, refused(Outcome.RATE_LIMITED), times=3)
@@ -111,7 +111,7 @@ async def test_it_is_counted_and_logged_without_what_was_in_it(
 
 
 async def test_counts_and_callers_are_left_out_alike(store: UsageStore, database: Database, clock: Clock) -> None:
-    """Each by itself; of a key whose count is refused, the caller stays, and the other way round."""
+    """Separately: if a key's count is refused, its caller is stored, and the other way round."""
     recorder = UsageRecorder(store, clock=clock)
     at = to_ms(clock.now)
     hour = at // 3_600_000 * 3600
@@ -132,7 +132,7 @@ async def test_counts_and_callers_are_left_out_alike(store: UsageStore, database
 async def test_a_separator_in_a_text_never_gives_one_row_what_is_anothers(
     store: UsageStore, database: Database, clock: Clock
 ) -> None:
-    """As PostgreSQL takes whole columns: there, such a row is refused."""
+    """PostgreSQL takes whole columns; such a row is refused there."""
     recorder = UsageRecorder(store, clock=clock)
     at = to_ms(clock.now)
     odd = [SeenCaller(KEY, "a,b", "one", at, at, 1), SeenCaller(KEY, "c", "two\x1fthree", at, at, 1)]
@@ -148,7 +148,7 @@ async def test_a_separator_in_a_text_never_gives_one_row_what_is_anothers(
 async def test_nothing_is_counted_twice_when_answers_are_lost_while_it_is_split(
     recorder: UsageRecorder, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Commits fail before and after they are done, at every step; meanwhile what is used is exact."""
+    """Commits fail before and after they take effect, at every step; the usage is exact meanwhile."""
     commits = Commits(monkeypatch)
     chance = random.Random(20261130)
     noted: Counter[str] = Counter()
@@ -178,7 +178,7 @@ async def test_nothing_is_counted_twice_when_answers_are_lost_while_it_is_split(
 async def test_what_is_used_waits_for_no_batch(
     recorder: UsageRecorder, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While another transaction holds what the batch has to change; it knows of that batch all the same."""
+    """While another transaction locks a row of the batch, the usage is still read, and includes the batch."""
     monkeypatch.setitem(models.usage.store_postgresql._SERVER_SETTINGS, "lock_timeout", "30000")
     note(recorder, passed(clock.now), times=3)
     await recorder.write()
@@ -201,7 +201,7 @@ async def test_what_is_used_waits_for_no_batch(
 async def test_what_is_used_fails_with_no_batch(
     recorder: UsageRecorder, store: UsageStore, clock: Clock, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    """Whatever becomes of it."""
+    """The usage is read whatever happens to the batch."""
 
     async def fail(batch: Batch) -> dict[str, int]:
         raise failure

@@ -1,4 +1,4 @@
-"""The ledger of one process: what is noted comes into the database, once, and is known at any moment."""
+"""The usage recorder of a process: each recorded request is written once, and the usage is exact at any moment."""
 
 import asyncio
 import random
@@ -59,7 +59,7 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> Commits:
 async def test_what_passed_is_counted_and_its_caller_remembered(
     recorder: UsageRecorder, database: Database, clock: Clock
 ) -> None:
-    """By the limiter's clock, whatever this process's says."""
+    """By the limiter's clock, whatever this process's clock is."""
     at = clock.now - timedelta(hours=2)
     note(recorder, passed(at), times=3)
     note(recorder, passed(at + timedelta(seconds=5), by_previous_secret=True))
@@ -88,7 +88,7 @@ async def test_what_passed_is_counted_and_its_caller_remembered(
 async def test_a_refusal_of_a_genuine_key_is_counted_and_remembered(
     recorder: UsageRecorder, database: Database, clock: Clock, outcome: Outcome, reason: RefusedReason, column: str
 ) -> None:
-    """With its request's id, which the caller was told, the agent that it was for and where it came from."""
+    """With the request id that the caller got, the requested agent, and the request's origin."""
     agent_id = new_id()
 
     [request_id] = note(recorder, refused(outcome), wanted=RequestedAgent(agent_id.hex))
@@ -113,7 +113,7 @@ async def test_a_refusal_of_a_genuine_key_is_counted_and_remembered(
 async def test_a_refusal_without_a_genuine_key_is_remembered_and_counted_nowhere(
     recorder: UsageRecorder, database: Database, outcome: Outcome, reason: RefusedReason
 ) -> None:
-    """With what is wrong with its form, where that is so."""
+    """With the format error, if the key is malformed."""
     malformed = examine("kd_short", ["kd"]) if outcome is Outcome.MALFORMED_KEY else None
 
     [request_id] = note(
@@ -128,7 +128,7 @@ async def test_a_refusal_without_a_genuine_key_is_remembered_and_counted_nowhere
 
 
 async def test_a_key_in_a_user_agent_is_not_kept(recorder: UsageRecorder, database: Database, clock: Clock) -> None:
-    """Neither of one that passed nor of one that was refused, and nothing that the database can't take."""
+    """Neither for a request that passed nor for a refused one, and nothing that the database can't store."""
     secret = mint(SERVER_KEYS, "kd")
     sender = Sender("203.0.113.7", b"my app\x00 (" + secret.token.reveal().encode() + b")\xff")
 
@@ -144,7 +144,7 @@ async def test_a_key_in_a_user_agent_is_not_kept(recorder: UsageRecorder, databa
 
 
 async def test_of_a_keys_refused_requests_the_newest_are_kept(recorder: UsageRecorder, database: Database) -> None:
-    """1,000 and what came since it was last looked at; of one that hammers, few are written at a time."""
+    """1,000 and those since the last cleanup; of a key with a flood, few are written at a time."""
     ids = []
     for _ in range(4):
         ids += note(recorder, refused(Outcome.RATE_LIMITED), times=REFUSED_OF_A_KEY_AT_MOST + 100)
@@ -161,7 +161,7 @@ async def test_of_a_keys_refused_requests_the_newest_are_kept(recorder: UsageRec
 async def test_a_flood_of_keys_that_are_none_costs_little_and_displaces_nothing(
     recorder: UsageRecorder, database: Database
 ) -> None:
-    """What is written of it is bounded; refusals of genuine keys are all there."""
+    """The number of written rows is bounded; refusals of genuine keys are all there."""
     genuine = note(recorder, refused(Outcome.DELETED_KEY), times=10)
     for _ in range(10):
         note(recorder, refused(Outcome.INVALID_KEY, None), times=1000)
@@ -193,7 +193,7 @@ async def test_hours_and_months_are_those_of_the_request(recorder: UsageRecorder
 async def test_what_is_used_is_what_all_have_written_and_what_waits_here(
     recorder: UsageRecorder, database: Database, clock: Clock
 ) -> None:
-    """Of this month and key alone; what waits in another process is not known yet."""
+    """Only of this month and key; usage that waits in another process is not included yet."""
     month = november(clock)
     async with stores(database) as [store]:
         other = UsageRecorder(store, clock=clock)
@@ -217,7 +217,7 @@ async def test_what_is_used_is_what_all_have_written_and_what_waits_here(
 async def test_what_is_used_is_exact_while_it_is_written(
     recorder: UsageRecorder, commits: Commits, clock: Clock
 ) -> None:
-    """Never less than had passed when it was asked, never more than when it was answered; commits get lost, too."""
+    """Never less than had passed at the question, never more than at the answer; commits get lost, too."""
     chance = random.Random(11)
     month = november(clock)
     many = [f"{number:032x}" for number in range(30)]
@@ -267,7 +267,7 @@ async def test_what_is_used_is_exact_while_it_is_written(
 async def test_all_that_ask_at_once_are_answered_together(
     recorder: UsageRecorder, store: Unreliable, clock: Clock
 ) -> None:
-    """With one question; one that hangs up takes nobody along, and a failure is told to all."""
+    """With one query; a caller that is cancelled affects no other, and a failure reaches all."""
     month = november(clock)
     note(recorder, passed(clock.now))
     asking = [asyncio.ensure_future(recorder.used(key_id, month)) for key_id in (KEY, OTHER) * 10]
@@ -290,7 +290,7 @@ async def test_all_that_ask_at_once_are_answered_together(
 async def test_a_commit_that_was_not_heard_of_is_counted_once(
     recorder: UsageRecorder, database: Database, commits: Commits, clock: Clock, lost: str
 ) -> None:
-    """Asked meanwhile, the ledger finds out first; what came later is written behind it."""
+    """A question meanwhile first resolves the commit; later usage is written after it."""
     note(recorder, passed(clock.now), times=3)
     commits.lose(lost)
     with pytest.raises(DatabaseUnavailable):

@@ -1,4 +1,4 @@
-"""The ledger of one process tells its limiter what all have written, and is written by itself while it is kept."""
+"""A running usage recorder writes periodically, and gives its limiter the usage that all processes have written."""
 
 import logging
 from collections import Counter
@@ -51,12 +51,12 @@ def recorder(store: Unreliable, clock: Clock) -> UsageRecorder:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ledger that writes as soon as it has written."""
+    """A usage recorder that writes again as soon as it has written."""
     monkeypatch.setattr(keys.usage.recorder, "EVERY_SECONDS", 0.001)
 
 
 class Learned:
-    """What a limiter is told by its ledger."""
+    """Records the usage that a limiter gets from its recorder."""
 
     def __init__(self) -> None:
         self.told: list[tuple[Month, dict[str, int]]] = []
@@ -86,7 +86,7 @@ async def test_a_limiter_learns_what_all_have_written_and_what_waits_here(
 
 
 async def test_a_limiter_learns_nothing_that_is_of_no_use(store: Unreliable, clock: Clock) -> None:
-    """While others count, such as Redis."""
+    """While another limiter counts, such as Redis."""
     learned = Learned()
     is_useful = False
     recorder = UsageRecorder(store, clock=clock, learn=learned, wants_totals=lambda: is_useful)
@@ -132,7 +132,7 @@ def has_asked(store: Unreliable, times: int) -> bool:
 
 
 async def test_two_processes_without_redis_agree_once_they_have_written(database: Database, clock: Clock) -> None:
-    """Each then knows what the other has let pass, and neither lets pass more."""
+    """Each then includes the other's requests, and neither lets more pass."""
     limits = Limits(MANY, 20)
     async with stores(database, 2) as made:
         processes: list[tuple[UsageRecorder, LocalLimiter]] = []
@@ -167,7 +167,7 @@ async def test_two_processes_without_redis_agree_once_they_have_written(database
 
 
 async def test_it_is_written_by_itself(recorder: UsageRecorder, database: Database, clock: Clock, hasty: None) -> None:
-    """While the process lives."""
+    """While the process runs."""
     async with recorder.running():
         note(recorder, passed(clock.now), times=3)
         await until(lambda: len(recorder.buffer) == 0)
@@ -193,7 +193,7 @@ async def test_a_process_that_ends_has_written_everything(
 async def test_also_where_writing_has_failed_until_then(
     recorder: UsageRecorder, store: Unreliable, database: Database, clock: Clock, hasty: None
 ) -> None:
-    """What waited since, and what came after that."""
+    """The usage that waited, and what came after that."""
     async with recorder.running():
         for number in range(1, 4):
             store.failure = unavailable()
@@ -208,10 +208,10 @@ async def test_also_where_writing_has_failed_until_then(
     assert len(await rows(database, RefusedRequest)) == 3
 
 
-async def test_a_database_that_is_away_is_told_of_once(
+async def test_a_database_outage_is_logged_once(
     recorder: UsageRecorder, store: Unreliable, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And that it is back; never with the driver's words."""
+    """Also its return; never with the driver's words."""
     caplog.set_level(logging.INFO)
     async with recorder.running():
         for _ in range(2):
@@ -241,7 +241,7 @@ async def test_a_fault_is_logged_and_ends_nothing(
     hasty: None,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """By its name alone."""
+    """Only its name is logged."""
     async with recorder.running():
         store.failure = ValueError("hunter2")
         note(recorder, passed(clock.now))
@@ -257,10 +257,10 @@ async def test_a_fault_is_logged_and_ends_nothing(
     assert "hunter2" not in caplog.text
 
 
-async def test_company_is_told_of(
+async def test_another_writer_is_reported(
     store: Unreliable, database: Database, clock: Clock, hasty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once another process has written into the same database, and not before."""
+    """Once another process has written to the same database, and not before."""
     monkeypatch.setattr(keys.usage.recorder, "ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS", 2)
     told: list[bool] = []
     recorder = UsageRecorder(store, clock=clock, on_other_writer=lambda: told.append(True))
@@ -274,10 +274,10 @@ async def test_company_is_told_of(
     assert alone == []
 
 
-async def test_to_look_for_company_is_in_nobodys_way(
+async def test_looking_for_other_writers_delays_no_answer(
     store: Unreliable, clock: Clock, hasty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both ask over the one connection of the process."""
+    """Both queries use the one connection of the process."""
     monkeypatch.setattr(keys.usage.recorder, "ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS", 1)
     recorder = UsageRecorder(store, clock=clock, on_other_writer=lambda: None)
     async with recorder.running():

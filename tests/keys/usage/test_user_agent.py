@@ -1,4 +1,4 @@
-"""What is kept of a user agent: what can be seen, never a key, and never more than fits."""
+"""The stored form of a user agent: visible characters, never a key, and bounded in length."""
 
 import base64
 from collections.abc import Callable
@@ -18,7 +18,7 @@ INVISIBLE = ("\u200b", "\u00ad", "\u2060", "\ufeff", "\x7f", "\x00", "\r\n", "\u
 
 
 def minted(prefix: str = "kd") -> tuple[str, str]:
-    """A key, and the part of it that is secret."""
+    """A key, and its secret part."""
     made = mint(SERVER_KEYS, prefix)
     return made.token.reveal(), made.secret.reveal()
 
@@ -41,7 +41,7 @@ def minted(prefix: str = "kd") -> tuple[str, str]:
     ],
 )
 def test_what_can_be_seen_is_kept(sent: bytes, kept: str) -> None:
-    """Bytes that are no UTF-8 become the character that stands for such; control and format characters go."""
+    """Bytes that are not UTF-8 become the replacement character; control and format characters are removed."""
     assert cleaned(sent) == kept
 
 
@@ -51,7 +51,7 @@ def test_what_can_be_seen_is_kept(sent: bytes, kept: str) -> None:
 )
 @pytest.mark.parametrize("prefix", ["kd", "acme", "k", "k2345678901z"])
 def test_a_key_in_it_is_not_kept(around: str, prefix: str) -> None:
-    """Of whatever prefix, whatever stands around it."""
+    """With any prefix, whatever surrounds it."""
     key, secret = minted(prefix)
 
     kept = cleaned(around.format(key).encode())
@@ -63,7 +63,7 @@ def test_a_key_in_it_is_not_kept(around: str, prefix: str) -> None:
 
 @pytest.mark.parametrize("invisible", INVISIBLE)
 def test_a_key_with_what_cannot_be_seen_in_it_is_not_kept(invisible: str) -> None:
-    """Wherever: what is left without it would be the key."""
+    """Anywhere: without the invisible characters, the text would be the key."""
     key, secret = minted()
 
     for place in range(1, len(key)):
@@ -74,7 +74,7 @@ def test_a_key_with_what_cannot_be_seen_in_it_is_not_kept(invisible: str) -> Non
 
 
 def test_no_half_of_a_key_is_kept_where_the_text_is_cut() -> None:
-    """At the end of what is kept, and at the end of what is read."""
+    """At the end of the stored text, and at the end of the text that is read."""
     key, secret = minted()
 
     for place in range(READ_AT_MOST + 50):
@@ -88,7 +88,7 @@ def test_no_half_of_a_key_is_kept_where_the_text_is_cut() -> None:
     | st.text(max_size=READ_AT_MOST).map(lambda text: text.encode("utf-8", "replace"))
 )
 def test_anything_fits_and_can_be_written_down(sent: bytes) -> None:
-    """At most 256 characters, none of which a database can't take, and nothing that is no text."""
+    """At most 256 characters, each of which a database can store."""
     kept = cleaned(sent)
 
     assert len(kept) <= USER_AGENT_LENGTH_AT_MOST

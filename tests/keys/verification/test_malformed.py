@@ -1,4 +1,4 @@
-"""What is wrong with a text that is not a key, and the sentences about it."""
+"""What is wrong with a text that is not a key, and the messages about it."""
 
 import base64
 import re
@@ -166,7 +166,7 @@ TEXTS: list[tuple[str, FormatError]] = [
 
 @pytest.mark.parametrize(("error", "wrapper"), WRAPPERS)
 def test_a_whole_key_in_disguise_is_told_what_to_leave_out(error: FormatError, wrapper: Callable[[str], str]) -> None:
-    """Where a well-formed key remains without what is around it, that is what is said."""
+    """If removing something leaves a well-formed key, the message says what to remove."""
     text = wrapper(KEY)
     assert parse(text, PREFIXES) is None
 
@@ -179,14 +179,14 @@ def test_a_whole_key_in_disguise_is_told_what_to_leave_out(error: FormatError, w
 
 @pytest.mark.parametrize(("text", "error"), TEXTS)
 def test_what_was_sent_instead_of_a_key_is_named(text: str, error: FormatError) -> None:
-    """Each way to get a key wrong has its own error."""
+    """Each kind of mistake has its own error."""
     assert parse(text, PREFIXES) is None
 
     assert examine(text, PREFIXES).error is error
 
 
-def test_every_fault_is_met_here_and_has_words() -> None:
-    """No error is without an example in these tables, and none without a sentence."""
+def test_every_error_has_an_example_and_a_message() -> None:
+    """Every error has an example in these tables, and a message."""
     met = {error for _, error in TEXTS} | {error for error, _ in WRAPPERS}
 
     assert met == set(FormatError)
@@ -194,7 +194,7 @@ def test_every_fault_is_met_here_and_has_words() -> None:
 
 
 def test_each_vendor_and_kind_of_id_is_named() -> None:
-    """Whose key it is, or whose id, is said by name, and each name of the tables is met here."""
+    """The message names the vendor of a key or the kind of an id; each name of the tables has an example."""
     named = {recognize(text, PREFIXES).fact for text, error in TEXTS if error in {FormatError.VENDOR, FormatError.ID}}
 
     assert named == {*VENDORS, *IDS}
@@ -221,13 +221,13 @@ def test_each_vendor_and_kind_of_id_is_named() -> None:
     ],
 )
 def test_the_sentence_says_what_and_how(text: str, said: str) -> None:
-    """Counts, vendors and the form of a key are said in words."""
+    """The message gives counts, vendors and the form of a key in words."""
     assert said in examine(text, PREFIXES).detail
 
 
 @given(st.integers(min_value=0), st.sampled_from([wrapper for _, wrapper in WRAPPERS]), st.integers(0, 20))
 def test_no_sentence_repeats_a_secret(seed: int, wrapper: Callable[[str], str], missing: int) -> None:
-    """Whatever a key comes in, whole or cut short, no run of six of its characters is in the sentence."""
+    """However a key is written, whole or cut short, the message contains no six consecutive characters of it."""
     key = mint(SERVER_KEYS, "kd", choose=Random(seed).choice).token.reveal()
     sent = wrapper(key[: len(key) - missing])
 
@@ -239,8 +239,8 @@ def test_no_sentence_repeats_a_secret(seed: int, wrapper: Callable[[str], str], 
 @given(
     st.text(alphabet="kd_old0aZ xX\"'“<>{}$%=:,;.\\/*…\n\x00\u200b\ud800\u0430é", max_size=80) | st.text(max_size=80)
 )
-def test_any_text_has_a_fault(text: str) -> None:
-    """Whatever comes, there is one error with a sentence or two, and the same again the next time."""
+def test_any_text_has_an_error(text: str) -> None:
+    """Any text has exactly one error with one or two sentences, the same each time."""
     malformed = examine(text, PREFIXES)
 
     assert malformed == examine(text, PREFIXES)
@@ -250,7 +250,7 @@ def test_any_text_has_a_fault(text: str) -> None:
 
 @given(st.text(alphabet="zqj9#", min_size=4, max_size=40))
 def test_no_sentence_repeats_what_was_sent(text: str) -> None:
-    """Also of a text that is no key nothing is repeated."""
+    """Not of a text that is not a key, either."""
     assert text not in examine(text, PREFIXES).detail
     assert text not in examine(f"kd_{text}", PREFIXES).detail
 
@@ -274,12 +274,12 @@ def test_no_sentence_repeats_what_was_sent(text: str) -> None:
     ],
 )
 def test_a_megabyte_is_judged_by_its_beginning(text: str, error: FormatError) -> None:
-    """A huge text gets an answer, from its first few hundred characters and its length."""
+    """A huge text is judged by its first few hundred characters and its length."""
     assert recognize(text, PREFIXES).error is error
 
 
 def test_a_long_texts_end_does_not_matter() -> None:
-    """Beyond what is looked at, only how much there is counts."""
+    """Beyond the bound, only the length counts."""
     beginning = KEY + "a" * LOOKED_AT
 
     assert examine(beginning + '"' * 50, PREFIXES) == examine(beginning + KEY[:50], PREFIXES)
@@ -291,7 +291,7 @@ LONGEST_FACT = max([*IDS, *VENDORS, "2147483647 characters"], key=len)
 
 @given(st.sampled_from(list(FormatError)), st.lists(st.sampled_from(list(WRAPPER_WORDS)), unique=True))
 def test_no_description_is_longer_than_what_keeps_it(error: FormatError, wrappers: list[FormatError]) -> None:
-    """However many wrappers there are: the outermost are named, as many as there is room for."""
+    """With many wrappers, the message names the outermost ones, as many as fit."""
     if error in WRAPPER_WORDS:
         wrappers = [error, *(each for each in wrappers if each is not error)]
     finding = Finding(error, LONGEST_FACT, tuple(wrappers))

@@ -1,4 +1,4 @@
-"""The verifier: what becomes of a presented key, what it costs, and that nothing old is ever believed."""
+"""The key verifier: the verdict on a presented key, its cost, and that nothing stale is believed."""
 
 import asyncio
 import dataclasses
@@ -42,7 +42,7 @@ NOBODY = RequestedAgent()
 
 @pytest.fixture
 async def verifiers(database: Database) -> AsyncIterator[Verifiers]:
-    """Verifiers on this test's database."""
+    """Key verifiers on this test's database."""
     made = Verifiers(database)
     yield made
     await made.close()
@@ -50,13 +50,13 @@ async def verifiers(database: Database) -> AsyncIterator[Verifiers]:
 
 @pytest.fixture
 def hasher() -> CountingHasher:
-    """Counts what the verifier compares."""
+    """Counts the verifier's runs of argon2."""
     return CountingHasher()
 
 
 @pytest.fixture
 def verifier(verifiers: Verifiers, hasher: CountingHasher) -> KeyVerifier:
-    """A verifier that has seen nothing yet."""
+    """A verifier with an empty cache."""
     return verifiers.make(hasher)
 
 
@@ -65,7 +65,7 @@ async def check(verifier: KeyVerifier, issued: Issued, wanted: RequestedAgent = 
 
 
 async def test_a_key_that_was_issued_is_good(verifier: KeyVerifier, services: KeyServices, world: World) -> None:
-    """The verdict has its facts: the key, its organization and, of an agent-level key, its agent."""
+    """The verdict has its facts: the key, its organization and, for an agent-level key, its agent."""
     of_all, of_one = await issue(services, world), await issue(services, world, world.own)
 
     whole, narrow = await check(verifier, of_all), await check(verifier, of_one)
@@ -96,7 +96,7 @@ GOOD, REFUSED = Outcome.GOOD, Outcome.AGENT_NOT_IN_SCOPE
 async def test_a_key_is_good_for_agents_of_its_scope(
     verifier: KeyVerifier, services: KeyServices, world: World, wanted: str, of_organization: Outcome, of_agent: Outcome
 ) -> None:
-    """An organization-level key for each living agent of its organization, an agent-level key for its own alone."""
+    """An organization-level key for each active agent of its organization, an agent-level key only for its own."""
     agents = {"own": world.own.id, "other": world.other.id, "retired": world.retired.id, "theirs": world.theirs.id}
     agent_id = {**agents, "never was": NEVER_WAS}.get(wanted)
     asked = RequestedAgent(None if agent_id is None else agent_id.hex, is_invalid=wanted == "unreadable")
@@ -111,7 +111,7 @@ async def test_a_key_is_good_for_agents_of_its_scope(
 
 
 async def test_an_agent_can_be_required(verifiers: Verifiers, services: KeyServices, world: World) -> None:
-    """Where the operator says so, an agent-level key needs the agent beside it; an organization-level one does not."""
+    """If the operator requires it, an agent-level key needs its agent in the request; other keys don't."""
     verifier = verifiers.make(require_agent=True)
     of_all, of_one = await issue(services, world), await issue(services, world, world.own)
 
@@ -127,7 +127,7 @@ async def test_an_agent_can_be_required(verifiers: Verifiers, services: KeyServi
 async def test_the_key_is_looked_at_before_the_agent(
     verifier: KeyVerifier, services: KeyServices, world: World
 ) -> None:
-    """A deleted key for another organization's agent is a deleted key."""
+    """A deleted key for another organization's agent is reported as deleted."""
     issued = await issue(services, world, world.own)
     await delete_api_key(services, world.actor("ada"), key_id=issued.record.id)
 
@@ -140,7 +140,7 @@ async def test_the_key_is_looked_at_before_the_agent(
 
 
 async def test_what_was_not_issued_here_costs_nothing(verifiers: Verifiers, hasher: CountingHasher) -> None:
-    """A malformed key and one with a tag that is not ours are refused without a look at the database, and no hash."""
+    """A malformed key and one with a foreign tag are refused without the database, and without a hash."""
     spy = SpyReader()
     verifier = verifiers.make(hasher, reader=spy)
     elsewhere = mint(ServerKeys((b"another installation's server key",)), "kd").token.reveal()
@@ -159,7 +159,7 @@ async def test_what_was_not_issued_here_costs_nothing(verifiers: Verifiers, hash
 async def test_an_unknown_id_and_a_wrong_secret_are_the_same(
     verifier: KeyVerifier, hasher: CountingHasher, services: KeyServices, world: World
 ) -> None:
-    """Both with a genuine tag, they have the same outcome at the same cost: one run of argon2, and then none."""
+    """With a genuine tag, both have the same outcome at the same cost: one run of argon2, and then none."""
     issued = await issue(services, world)
     unknown = mint(SERVER_KEYS, "kd").token.reveal()
     wrong = mint(SERVER_KEYS, "kd", public_id=issued.record.public_id).token.reveal()
@@ -177,7 +177,7 @@ async def test_an_unknown_id_and_a_wrong_secret_are_the_same(
 async def test_a_deletion_that_was_answered_holds(
     verifiers: Verifiers, services: KeyServices, world: World, clock: Clock, deletion: str
 ) -> None:
-    """In every process, also where the key was good a moment ago; the caller proved that it had the key."""
+    """In every process, also if the key was good a moment ago; the caller proved to have the key."""
     here, there = verifiers.make(), verifiers.make()
     issued = await issue(services, world, world.own)
     before = [(await check(verifier, issued)).outcome for verifier in (here, there)]
@@ -198,7 +198,7 @@ async def test_a_deletion_that_was_answered_holds(
 async def test_a_rotation_without_overlap_ends_the_secret_before(
     verifier: KeyVerifier, services: KeyServices, world: World
 ) -> None:
-    """The new one works at once; who has the old one is told so, and a stranger is not."""
+    """The new secret works at once; only a caller with the old one learns that it was replaced."""
     issued = await issue(services, world)
     await check(verifier, issued)
 
@@ -211,7 +211,7 @@ async def test_a_rotation_without_overlap_ends_the_secret_before(
 async def test_an_overlap_ends_by_the_clock_of_the_database(
     verifier: KeyVerifier, services: KeyServices, world: World, clock: Clock
 ) -> None:
-    """Both secrets work until then, whatever this process takes the time to be; afterwards the new one alone."""
+    """Both secrets work until then, whatever this process's clock says; afterwards only the new one."""
     issued = await issue(services, world)
     rotated = await rotate_api_key(services, world.actor("ada"), key_id=issued.record.id, overlap_seconds=3600)
 
@@ -255,10 +255,10 @@ async def test_what_argon2_found_is_remembered(
     assert runs == [1, 1, 2, 2, 2, 2]
 
 
-async def test_a_memo_that_is_full_forgets_and_asks_argon2_again(
+async def test_a_full_cache_forgets_and_runs_argon2_again(
     verifiers: Verifiers, hasher: CountingHasher, services: KeyServices, world: World
 ) -> None:
-    """However small it is, verdicts stay right."""
+    """With a cache of any size, verdicts stay right."""
     verifier = verifiers.make(hasher, memo_entries=2)
     keys = [await issue(services, world) for _ in range(3)]
 
@@ -271,7 +271,7 @@ async def test_a_memo_that_is_full_forgets_and_asks_argon2_again(
 async def test_a_key_is_hashed_once_for_all_that_wait(
     verifiers: Verifiers, services: KeyServices, world: World
 ) -> None:
-    """Twenty callers with a key's two secrets cost the three runs that it takes, never two of them at once."""
+    """Twenty callers with a key's two secrets cost three runs, never two of them at once."""
     held = HeldHasher()
     verifier = verifiers.make(held)
     issued = await issue(services, world)
@@ -287,7 +287,7 @@ async def test_a_key_is_hashed_once_for_all_that_wait(
 
 
 async def test_keys_are_hashed_side_by_side(verifiers: Verifiers, services: KeyServices, world: World) -> None:
-    """One key does not wait for another: a thread each."""
+    """One key does not wait for another: each has a thread."""
     held = HeldHasher()
     verifier = verifiers.make(held)
     callers = [asyncio.create_task(check(verifier, await issue(services, world))) for _ in range(2)]
@@ -299,7 +299,7 @@ async def test_keys_are_hashed_side_by_side(verifiers: Verifiers, services: KeyS
 
 
 async def test_who_hangs_up_takes_nobody_along(verifiers: Verifiers, services: KeyServices, world: World) -> None:
-    """The run that a caller began goes on without it, answers who waits for it, and is remembered."""
+    """A cancelled caller's run continues, answers the other callers that wait for it, and is cached."""
     held = HeldHasher()
     verifier = verifiers.make(held)
     issued = await issue(services, world)
@@ -321,14 +321,14 @@ async def test_who_hangs_up_takes_nobody_along(verifiers: Verifiers, services: K
 
 
 def old_secrets(issued: Issued, number: int) -> list[str]:
-    """So many texts that were issued for the key, none of which is its secret any more."""
+    """This many secrets that were issued for the key and have been replaced."""
     return [mint(SERVER_KEYS, "kd", public_id=issued.record.public_id).token.reveal() for _ in range(number)]
 
 
 async def test_old_secrets_of_a_key_are_compared_once_each(
     verifiers: Verifiers, services: KeyServices, world: World
 ) -> None:
-    """However many wait at once, each costs one run, and wakes nobody else; those beyond the bound are unavailable."""
+    """Each costs one run for all its callers, and answers no others; secrets beyond the bound are unavailable."""
     held = HeldHasher()
     verifier = verifiers.make(held)
     issued = await issue(services, world)
@@ -382,15 +382,15 @@ async def test_a_good_secret_does_not_wait_behind_those_that_were_wrong_before(
     await asyncio.gather(*wrong)
 
     assert [verdict.outcome for verdict in verdicts] == [GOOD, GOOD]
-    # The wrong one that ran already, with both hashes; the new secret; the one before it, with both hashes; and the
-    # first of another wrong one at most.
+    # The wrong one that was running, with both hashes; the new secret; the one before it, with both hashes; and at most
+    # the first of another wrong one.
     assert runs <= 2 + 1 + 2 + 2
 
 
 async def test_the_current_secret_goes_before_old_ones_that_were_never_seen(
     verifiers: Verifiers, services: KeyServices, world: World
 ) -> None:
-    """However many old secrets a new process is flooded with, the current one is compared next, and never refused."""
+    """However many old secrets flood a new process, the current one is compared next, and never refused."""
     held = HeldHasher()
     verifier = verifiers.make(held)
     issued = await issue(services, world)
@@ -407,7 +407,7 @@ async def test_the_current_secret_goes_before_old_ones_that_were_never_seen(
     outcomes = {verdict.outcome for verdict in await asyncio.gather(*flood)}
 
     assert verdict.outcome is GOOD
-    # The old one that ran already, the current one, and one more old one at most.
+    # At most the old one that was running, the current one, and one more old one.
     assert runs <= 3
     assert outcomes == {Outcome.INVALID_KEY, Outcome.UNAVAILABLE}
 
@@ -415,7 +415,7 @@ async def test_the_current_secret_goes_before_old_ones_that_were_never_seen(
 async def test_organizations_take_turns_with_their_first_hashes(
     verifiers: Verifiers, services: KeyServices, world: World
 ) -> None:
-    """A key that was not seen yet waits for one of each other organization's such keys, however many those are."""
+    """An uncached key waits for at most one of each other organization's uncached keys, however many those are."""
     held = HeldHasher()
     verifier = verifiers.make(held)
     many = [await issue(services, world) for _ in range(10)]
@@ -446,7 +446,7 @@ async def test_organizations_take_turns_with_their_first_hashes(
 async def test_other_keys_do_not_wait_for_old_secrets(
     verifiers: Verifiers, services: KeyServices, world: World
 ) -> None:
-    """Of one key, one secret is compared at a time: the other threads are for others."""
+    """Only one secret of a key is compared at a time: the other threads are for other keys."""
     held = HeldHasher()
     verifier = verifiers.make(held)
     issued, other = await issue(services, world), await issue(services, world)
@@ -465,7 +465,7 @@ async def test_other_keys_do_not_wait_for_old_secrets(
 async def test_a_later_caller_never_rides_on_an_earlier_read(
     verifiers: Verifiers, services: KeyServices, world: World, change: str
 ) -> None:
-    """Who asks after a change was answered is told of it, although a run from before it is still under way."""
+    """A request after a change gets the new state, although a run from before the change is still in progress."""
     held = HeldHasher()
     verifier = verifiers.make(held)
     issued = await issue(services, world)
@@ -486,7 +486,7 @@ async def test_a_later_caller_never_rides_on_an_earlier_read(
 
 
 async def test_a_full_queue_says_so_and_forgets_it(verifiers: Verifiers, services: KeyServices, world: World) -> None:
-    """One key too many is told to come again, everybody who waits for it, too; and later it is good."""
+    """Every caller of the key beyond the bound has to retry; later the key is good."""
     held = HeldHasher()
     verifier = verifiers.make(held, queue_limit=1)
     first, second = await issue(services, world), await issue(services, world)
@@ -503,7 +503,7 @@ async def test_a_full_queue_says_so_and_forgets_it(verifiers: Verifiers, service
 
 
 async def test_without_a_database_it_can_not_be_told(verifiers: Verifiers, tmp_path: Path) -> None:
-    """What was issued here is unavailable, never invalid; what needs no database is refused as ever."""
+    """A key that was issued here is unavailable, never invalid; refusals that need no database are as usual."""
     verifier = verifiers.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
     ours = mint(SERVER_KEYS, "kd").token.reveal()
 
@@ -513,7 +513,7 @@ async def test_without_a_database_it_can_not_be_told(verifiers: Verifiers, tmp_p
 
 
 async def test_keys_from_before_go_on_working(verifiers: Verifiers, services: KeyServices, world: World) -> None:
-    """The operator may put another prefix and another server key in front, as long as the old ones stay behind."""
+    """The operator may put another prefix and another server key first, as long as the old ones stay in the list."""
     issued = await issue(services, world)
     newer = ServerKeys((b"a newer server key of 32 bytes...", b"0123456789abcdef0123456789abcdef"))
     only = ServerKeys((b"a newer server key of 32 bytes...",))
@@ -529,7 +529,7 @@ async def test_keys_from_before_go_on_working(verifiers: Verifiers, services: Ke
 
 
 async def test_reasons_hold_nothing_of_the_key(verifier: KeyVerifier, services: KeyServices, world: World) -> None:
-    """What is written for the operator may be logged."""
+    """The operator's reasons may be logged."""
     issued = await issue(services, world)
     token = issued.secret.reveal()
     unknown = mint(SERVER_KEYS, "kd").token.reveal()
@@ -542,8 +542,8 @@ async def test_reasons_hold_nothing_of_the_key(verifier: KeyVerifier, services: 
 
 
 @given(st.lists(st.integers(0, 12)), st.integers(0, 6))
-def test_a_memo_keeps_what_is_asked_for(asked: list[int], entries: int) -> None:
-    """It never has more entries than it may, nor a wrong one, and always the last half of what was asked for."""
+def test_a_cache_keeps_what_is_asked_for(asked: list[int], entries: int) -> None:
+    """The cache never exceeds its size, has no wrong entry, and always has the half of its size requested last."""
     memo = TwoGenerationCache[bytes, bool](entries)
     recent: list[int] = []
 
