@@ -31,11 +31,11 @@ from tests.support.command_line import InDatabase, Keydesk, in_database_of, keyd
 from tests.support.world import World, make_world
 
 POSTGRES_URL = os.environ.get("KEYDESK_TEST_POSTGRES_URL")
-"""Where tests may make databases of their own, such as postgresql+asyncpg://postgres@127.0.0.1/postgres."""
+"""A server on which tests may create databases, such as postgresql+asyncpg://postgres@127.0.0.1/postgres."""
 
 
 END_TO_END = Path(__file__).parent / "end_to_end"
-"""Its folders have the names of markers."""
+"""Its folders are named after markers."""
 MARKED_BY_IMPORT = {
     "tests.support.servers.servers": "processes",
     "tests.support.gateways.site": "processes",

@@ -29,7 +29,7 @@ from schema import schema
 
 ROOT = Path(__file__).parent.parent
 LINE = ("app", "schema", "resolvers", "assistant", "keys", "models")
-"""Each may import what stands to its right."""
+"""Each folder may import those to its right."""
 MODULES_AT_MOST = 21
 
 

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.slow
 
 __all__ = ["collector", "heard", "log", "secretive"]
 PARTS_AT_LEAST = SECRET_IN_A_ROW + 4
-"""Characters of a secret in a row that chance does not put into a database of this size."""
+"""So many consecutive characters of a secret are not in a database of this size by chance."""
 
 
 def parts_of(secrets: list[str]) -> set[str]:

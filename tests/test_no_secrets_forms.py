@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 __all__ = ["log"]
 EVERY = 11
-"""Of the forms; the others are tried without a database."""
+"""Every eleventh form is tried here; the others are tried without a database."""
 
 
 async def hand_over(who: Person, clock: Clock, conversation_id: str | None, note: str) -> None:

@@ -36,7 +36,7 @@ REGISTRY_HOSTS = [
         ("jfrog", "io"),
     )
 ]
-"""Put together here, so that this file does not hold what it looks for."""
+"""Assembled here, so that this file does not contain the names that it looks for."""
 
 
 def locked(name: str) -> dict[str, tuple[Version, Marker | None, list[str]]]:

@@ -31,10 +31,10 @@ pytestmark = pytest.mark.slow
 
 ROUNDS = int(os.environ.get("KEYDESK_TEST_ROUNDS", "4"))
 EXAMPLES_A_ROUND = 10
-"""After so many Hypothesis mostly varies those that it has; another round begins from nothing."""
+"""After this many, Hypothesis mostly varies its examples; another round starts afresh."""
 STEPS = 30
 AGENTS = ("own", "other", "retired", "theirs", "later", "never", "no id")
-"""What agents are called here: there, there later, deleted, another organization's, never there, and no agent's id."""
+"""The agents' names here: two that exist, one created later, one deleted, another organization's, and invalid ids."""
 GOOD_NAMES = sorted(name for name, kept in NAMES.items() if kept)
 
 people = st.sampled_from(PEOPLE)

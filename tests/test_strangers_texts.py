@@ -23,8 +23,8 @@ from tests.support.graphql.documents import SIGN_IN
 pytestmark = pytest.mark.slow
 
 DECIDED = {
-    "agents.name": "checked at the door",
-    "api_keys.name": "checked at the door",
+    "agents.name": "checked on input",
+    "api_keys.name": "checked on input",
     "api_keys.prefix": "made here",
     "api_keys.public_id": "made here",
     "api_keys.last_four": "made here",
@@ -42,10 +42,10 @@ DECIDED = {
     "messages.topic": "made here",
     "messages.language": "made here",
     "messages.diagnosis_case": "made here",
-    "organizations.name": "checked at the door",
+    "organizations.name": "checked on input",
     "pasted_keys.public_id": "of a key's form",
-    "people.email": "checked at the door",
-    "people.name": "checked at the door",
+    "people.email": "checked on input",
+    "people.name": "checked on input",
     "people.password_hash": "made here",
     "refused_requests.reason": "made here",
     "served_server_keys.id": "made here",
@@ -54,9 +54,9 @@ DECIDED = {
     "sign_in_failures.device": "made here, and signed",
     "sign_in_sessions.token_digest": "a digest",
     "tickets.sent_to": "a setting",
-    "tickets.reply_to": "checked at the door",
+    "tickets.reply_to": "checked on input",
 }
-"""Columns of a bounded length that are not clipped, and why nothing too long comes into them."""
+"""Columns of bounded length that are not clipped, and why no longer text reaches them."""
 
 PIECES = st.sampled_from(
     [

@@ -1,4 +1,4 @@
-"""The diagnosis: facts in, one case out. Every case of the contract, by facts alone."""
+"""The diagnosis: facts in, one case out. Every case of the contract, from facts only."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,20 +37,20 @@ FULL = facts(*(key_facts(key_record(f"number {each}")) for each in range(10)))
 
 
 def diagnosed(text: str, known: Facts, subject: ConversationState | None = None, **more: Any) -> Answered:
-    """What comes of the message, with the keys that it names looked into."""
+    """The diagnosis of the message, with details of the keys that it names."""
     question = replace(interpret(Inquiry(text, subject=subject), [each.record for each in known.keys]), **more)
     named = [each for each in known.keys if each.record.id in question.meant.key_ids]
     return diagnose(question, replace(known, meant=named, meant_unseen=question.meant.unseen))
 
 
 def request(reason: RefusedReason, detail: str | None = None) -> Facts:
-    """A request that carried no genuine key, and whose id somebody has."""
+    """A request without a genuine key, whose id the person has."""
     found = RequestFacts(RefusalFacts("req_1", reason, NOON), detail)
     return facts(GOOD, request=found, request_sought="req_1")
 
 
 def pasted(possession: Possession | None = None, **more: Any) -> Facts:
-    """Somebody pasted a key, which is not theirs to see."""
+    """A pasted key that the person may not see."""
     return facts(GOOD, pasted=[PastedKey("kd_Ab3dEf…x9Qz", possession=possession, **more)], role=Role.MEMBER)
 
 
@@ -126,7 +126,7 @@ REACHED: dict[Case, list[tuple[str, Facts]]] = {
 
 @pytest.mark.parametrize("case", Case)
 def test_every_case_is_reached(case: Case) -> None:
-    """By what is known, and by what is asked of it."""
+    """By the facts, and by the question."""
     for text, known in REACHED[case]:
         diagnosis = diagnosed(text, known).diagnosis
 
@@ -150,7 +150,7 @@ STATES = (GOOD, UNUSED, DELETED, ROTATED, SCOPED, HASTY, GREEDY)
 def test_nobody_is_offered_what_they_can_not_do(
     text: str, keys: list[Any], role: Role, limit: int, manages: bool
 ) -> None:
-    """Whatever is asked in whatever state: no key is created without a slot or a role, or changed without the right."""
+    """In every state: no key is created without a slot or a role, or changed without the right."""
     may = manages and role is not Role.MEMBER
     keys = [replace(each, may_manage=may and not each.is_deleted) for each in keys]
     agents = (CRAWLER,) if may else ()
@@ -179,7 +179,7 @@ def test_nobody_is_offered_what_they_can_not_do(
     [("deploy gets 401", True), ("my calls get 401", False), ("hm", False), ("Do keys expire?", True)],
 )
 def test_an_answer_is_direct_where_nothing_is_asked_back(text: str, is_direct: bool) -> None:
-    """So that reports count how often the person had to be asked."""
+    """So that reports count how often a person had to be asked."""
     assert diagnosed(text, facts(DELETED, ROTATED)).is_direct is is_direct
 
 
@@ -205,7 +205,7 @@ def test_what_stands_there_comes_before_what_it_is_about() -> None:
     ],
 )
 def test_the_host_that_was_called_is_told_where_the_call_may_not_have_come_here(text: str, hosts: str | None) -> None:
-    """Of a pasted answer's own addresses only those that were called."""
+    """Of the addresses in a pasted answer, only those that were called."""
     diagnosis = diagnosed(text, facts(GOOD)).diagnosis
 
     told = [each.value for each in diagnosis.evidence if each.label == "Called, by what you pasted"]
@@ -215,7 +215,7 @@ def test_the_host_that_was_called_is_told_where_the_call_may_not_have_come_here(
 
 @pytest.mark.parametrize("text", ["ok", "thanks", "please hurry"])
 def test_after_a_hand_over_a_person_has_it(text: str) -> None:
-    """What asks nothing new is not answered anew; what does, is."""
+    """A message without a new question is not answered anew; a new question is."""
     known = facts(GOOD, has_ticket=True)
 
     assert diagnosed(text, known, ConversationState(Topic.HUMAN)).diagnosis.case is Case.HUMAN_REQUESTED
@@ -235,7 +235,7 @@ def test_a_key_s_name_is_no_part_of_the_question(name: str) -> None:
 
 @pytest.mark.parametrize("maker", [pasted, request])
 def test_somebody_elses_names_are_in_no_answer(maker: Callable[..., Facts]) -> None:
-    """What was given stands in the evidence, and no more."""
+    """Given values appear only in the evidence."""
     known = pasted(Possession.DELETED, changed_on=NOON) if maker is pasted else request(RefusedReason.UNKNOWN_KEY)
 
     diagnosis = diagnosed("why?", known).diagnosis
@@ -245,7 +245,7 @@ def test_somebody_elses_names_are_in_no_answer(maker: Callable[..., Facts]) -> N
 
 
 def test_the_next_message_may_point_back() -> None:
-    """To the key, to those that were named, to the replies, in their order."""
+    """To the key, to the named keys, to the replies, in their order."""
     known = facts(DELETED, ROTATED, GOOD)
 
     one, several = diagnosed("Why does deploy get 401?", known), diagnosed("my calls get 401", known)
@@ -269,7 +269,7 @@ def test_the_next_message_may_point_back() -> None:
     ],
 )
 def test_the_scope_that_a_role_can_not_choose_is_an_admins_to_give(text: str, asks_an_admin: bool) -> None:
-    """An agent admin creates no organization-level key in place of one of another scope."""
+    """An agent admin creates no organization-level key to replace one of another scope."""
     diagnosis = diagnosed(text, facts(SCOPED, role=Role.AGENT_ADMIN)).diagnosis
 
     assert diagnosis.case is Case.SCOPE_IMMUTABLE
@@ -278,7 +278,7 @@ def test_the_scope_that_a_role_can_not_choose_is_an_admins_to_give(text: str, as
 
 
 def test_many_pasted_keys_are_counted_and_not_listed() -> None:
-    """Ten lines beside the one that is explained, and how many more there are."""
+    """Ten lines beside the explained key, and the number of others."""
     known = facts(
         GOOD, pasted=[PastedKey(f"kd_{number:06}…x9Qz", possession=Possession.UNKNOWN) for number in range(15)]
     )

@@ -1,4 +1,4 @@
-"""From a call to its explanation: what a gateway was told a moment ago is explained in the console."""
+"""From a call to its explanation: the console explains an answer that a gateway got a moment ago."""
 
 from datetime import datetime
 
@@ -12,21 +12,21 @@ LIMITS = "UPDATE organizations SET rate_limit = 3"
 
 
 async def told(client: Client, organization_id: str, message: str) -> dict[str, object]:
-    """What the assistant answers."""
+    """The assistant's answer."""
     answer = await client.graphql(ASK, input={"organizationId": organization_id, "message": message})
     found: dict[str, object] = answer.value["message"]["diagnosis"]
     return found
 
 
 def evidence(diagnosis: dict[str, object]) -> dict[str, dict[str, str]]:
-    """What was looked at, by its label."""
+    """The evidence, by its label."""
     facts = diagnosis["evidence"]
     assert isinstance(facts, list)
     return {each["label"]: each for each in facts}
 
 
 async def test_a_request_is_explained_a_moment_after_it_was_refused(site: Site) -> None:
-    """The ledger is written behind; the assistant waits for it, and not in vain."""
+    """Usage is written asynchronously; the assistant waits until the request is there."""
     ada = await site.person("ada")
     issued = (await site.fill("deploy"))["deploy"]
     await ada.delete(issued["apiKey"]["id"])
@@ -52,7 +52,7 @@ async def test_a_request_is_explained_a_moment_after_it_was_refused(site: Site) 
 async def test_a_request_without_a_key_is_explained_to_whoever_has_its_id(
     site: Site, headers: dict[str, str], case: str
 ) -> None:
-    """Even to a member, and with the detail that the caller was told."""
+    """Even to a member, and with the detail that the caller got."""
     gateway, mel = await site.person("nobody"), await site.person("mel")
     refused = (await gateway.http.get("/v1/verify", headers=headers)).json()
 
@@ -63,7 +63,7 @@ async def test_a_request_without_a_key_is_explained_to_whoever_has_its_id(
 
 
 async def test_a_429_is_explained_by_what_the_limiter_says_now(site: Site, clock: Clock) -> None:
-    """Which limit, that nothing is left, when room comes back, and who used it; later, that there is room again."""
+    """Which limit, that nothing is left, when room comes back, and the caller; later, that there is room again."""
     ada = await site.person("ada")
     async with site.database.transaction() as session:
         await (await session.connection()).exec_driver_sql(LIMITS)

@@ -1,4 +1,4 @@
-"""What the assistant says of keys, request ids and whole answers that were pasted, in the forms in which people do."""
+"""The assistant's answers to pasted keys, request ids and whole responses, in the forms in which people paste them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -37,7 +37,7 @@ STATES = {
     "secret of globex-payroll": ("KEY_UNKNOWN", "KEY_UNKNOWN", "KEY_DELETED", "KEY_DELETED"),
     "altered": ("KEY_UNKNOWN",) * 4,
 }
-"""What is said of a key to Ada and Mel of Acme, and to Eve, its admin, and Grace, a member, of Globex."""
+"""The cases of a key for Ada and Mel of Acme, and for Eve, an admin, and Grace, a member, of Globex."""
 ASKERS = (("ada", "acme"), ("mel", "acme"), ("eve", "globex"), ("grace", "globex"))
 ANSWER_FORMS = {
     "id": "{}",
@@ -63,7 +63,7 @@ REQUESTS = {
     "cut short": ("KEY_MALFORMED",) * 3,
     "unknown": ("KEY_UNKNOWN",) * 3,
 }
-"""What is said of a request to Ada, Grace and Mel."""
+"""The cases of a request for Ada, Grace and Mel."""
 DIAGNOSE = """
 query ($organization: ID!, $request: ID!) {
   diagnoseRequest(organizationId: $organization, requestId: $request) { case evidence { label value } }
@@ -79,12 +79,12 @@ MISTAKES = {
     "curl 'https://agents.example.com/run?api_key={}'": "KEY_MISSING",
     'requests.get(URL, headers={{"Authorization": "Bearer Bearer {}"}}) gives 401': "KEY_MALFORMED",
 }
-"""How a good key is sent wrongly."""
+"""Wrong ways to send a good key."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def worlds(databases: Databases) -> AsyncIterator[Worlds]:
-    """The stories, which come true when they are asked for. What was looked up in them has changed nothing."""
+    """The worlds, created on first use. The lookups in them must have changed no row."""
     async with AsyncExitStack() as stack:
         worlds = Worlds(databases, stack)
         yield worlds
@@ -95,7 +95,7 @@ async def worlds(databases: Databases) -> AsyncIterator[Worlds]:
 async def test_a_pasted_key_is_told_as_far_as_it_is_known_here(
     worlds: Worlds, state: str, asker: int, form: str
 ) -> None:
-    """Whoever has a key of the organization is told its state; of another organization's, as of none at all."""
+    """A person with a key of their organization gets its state; a key of another organization is like none at all."""
     world = await worlds.of("busy")
     person, organization = ASKERS[asker]
 
@@ -111,7 +111,7 @@ async def test_a_pasted_key_is_told_as_far_as_it_is_known_here(
 async def test_a_pasted_answer_is_explained_by_its_request_id(
     worlds: Worlds, request_name: str, person: str, form: str
 ) -> None:
-    """The id alone decides, and what is nobody's to know is as if it had never been."""
+    """Only the id decides, and a request that the person may not see is like one that never was."""
     world = await worlds.of("busy")
     request_id = world.made.filled(f"«request {request_name}»")
 
@@ -125,7 +125,7 @@ async def test_a_pasted_answer_is_explained_by_its_request_id(
 @pytest.mark.parametrize("person", ["ada", "grace", "mel"])
 @pytest.mark.parametrize("request_name", REQUESTS)
 async def test_a_request_is_diagnosed_without_a_conversation(worlds: Worlds, request_name: str, person: str) -> None:
-    """By its id alone, to the same end, and nothing is kept of it."""
+    """By its id, with the same result, and nothing is stored."""
     world = await worlds.of("busy")
     made = world.made
     request_id = made.filled(f"«request {request_name}»")
@@ -141,7 +141,7 @@ async def test_a_request_is_diagnosed_without_a_conversation(worlds: Worlds, req
 @pytest.mark.parametrize("message", MISTAKES)
 @pytest.mark.parametrize("person", ["ada", "mel"])
 async def test_a_good_key_that_was_sent_wrongly_is_not_the_matter(worlds: Worlds, message: str, person: str) -> None:
-    """What is wrong with the header is said, and that the key itself is good."""
+    """The answer names the mistake in the header, and says that the key itself is good."""
     world = await worlds.of("busy")
 
     told = await ask(world.made, person, message.format(_key(world.made, "secret of customer portal")))
@@ -154,7 +154,7 @@ async def test_a_good_key_that_was_sent_wrongly_is_not_the_matter(worlds: Worlds
 
 @pytest.mark.parametrize("person", ["ada", "grace", "mel"])
 async def test_a_key_of_another_organization_is_told_as_one_that_never_was(worlds: Worlds, person: str) -> None:
-    """Living, deleted, minted here and never stored, or altered: the hint aside, the answers are the same."""
+    """Active, deleted, minted here and never stored, or altered: except for the hint, the answers are the same."""
     world = await worlds.of("busy")
     minted = mint(ServerKeys((SERVER_KEY.encode(),)), "kd").token.reveal()
     pasted = [_key(world.made, each) for each in ("secret of globex-stock", "secret of globex-payroll", "altered")]
@@ -173,7 +173,7 @@ async def test_a_key_of_another_organization_is_told_as_one_that_never_was(world
 
 @pytest.mark.parametrize(("person", "case"), [("ada", "KEY_WORKS"), ("mel", "NEEDS_DETAILS")])
 async def test_ten_different_keys_are_looked_up_in_an_hour(worlds: Worlds, person: str, case: str) -> None:
-    """The eleventh is named by its hint, to who may see it; one of the ten still is looked up."""
+    """The eleventh is named by its hint, for a person who may see it; the ten can still be looked up."""
     world = await worlds.of("busy")
     made = world.made
     minted = [mint(ServerKeys((SERVER_KEY.encode(),)), "kd").token.reveal() for _ in range(10)]
@@ -196,7 +196,7 @@ async def test_ten_different_keys_are_looked_up_in_an_hour(worlds: Worlds, perso
 
 
 def _key(made: Made, state: str) -> str:
-    """The key in this state, as it was issued or with a letter changed."""
+    """The key in this state, as issued or with a letter changed."""
     if state != "altered":
         return made.filled(f"«{state}»")
     secret = made.filled("«secret of deploy»")

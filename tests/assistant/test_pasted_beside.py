@@ -1,4 +1,4 @@
-"""What the assistant says of a pasted key beside something else: a leak, other keys, a request, a limit."""
+"""The assistant's answers to a pasted key beside something else: a leak, other keys, a request, a limit."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -20,12 +20,12 @@ LEAKED = {
     "secret of globex-stock": ("KEY_UNKNOWN", None),
     "altered": ("KEY_UNKNOWN", None),
 }
-"""What is said of a key of Acme's that got out, and in which state it is told to be."""
+"""The case of a leaked key of Acme, and its state in the answer."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def worlds(databases: Databases) -> AsyncIterator[Worlds]:
-    """The stories, which come true when they are asked for. What was looked up in them has changed nothing."""
+    """The worlds, created on first use. The lookups in them must have changed no row."""
     async with AsyncExitStack() as stack:
         worlds = Worlds(databases, stack)
         yield worlds
@@ -35,7 +35,7 @@ async def worlds(databases: Databases) -> AsyncIterator[Worlds]:
 @pytest.mark.parametrize("person", ["ada", "grace", "mel"])
 @pytest.mark.parametrize("key", LEAKED)
 async def test_a_leaked_key_that_was_pasted_is_the_one(worlds: Worlds, key: str, person: str) -> None:
-    """Nobody is asked which it is; only who manages it is offered to rotate or delete it, where it still works."""
+    """The person is not asked which key it is; only managers of an active key get actions to rotate or delete it."""
     world = await worlds.of("busy")
     case, state = LEAKED[key]
 
@@ -56,7 +56,7 @@ async def test_a_leaked_key_that_was_pasted_is_the_one(worlds: Worlds, key: str,
 async def test_of_several_pasted_keys_the_one_that_fails_is_explained(
     worlds: Worlds, person: str, *, works_first: bool
 ) -> None:
-    """Each has a line, and one that is good is to be rotated, by who may."""
+    """Each has a line, and a good one is to be rotated, by a person who may."""
     world = await worlds.of("busy")
     keys = [_key(world.made, each) for each in ("secret of customer portal", "secret of deploy")]
     first, second = keys if works_first else reversed(keys)
@@ -73,7 +73,7 @@ async def test_of_several_pasted_keys_the_one_that_fails_is_explained(
 
 
 async def test_an_old_and_the_current_secret_of_a_key_are_two(worlds: Worlds) -> None:
-    """Their public id is the same, and the old one is what fails."""
+    """They have the same public id, and the old one fails."""
     world = await worlds.of("busy")
     keys = [_key(world.made, f"{each} of billing-sync") for each in ("secret", "old secret")]
 
@@ -100,7 +100,7 @@ async def test_an_old_and_the_current_secret_of_a_key_are_two(worlds: Worlds) ->
 async def test_a_request_that_is_not_found_hides_nothing_else(
     worlds: Worlds, beside: str, cases: tuple[str, str], person: str, request_id: str
 ) -> None:
-    """Written or attached, hidden or never seen: what stands beside it is explained, and that it was not found."""
+    """Written or attached, hidden or nonexistent: the rest is explained, and that the request was not found."""
     made = (await worlds.of("busy")).made
     request_id = made.filled(request_id)
 
@@ -115,7 +115,7 @@ async def test_a_request_that_is_not_found_hides_nothing_else(
 
 @pytest.mark.parametrize(("person", "is_theirs"), [("ada", True), ("grace", True), ("mel", False)])
 async def test_a_good_key_beside_its_request_is_to_be_rotated(worlds: Worlds, person: str, *, is_theirs: bool) -> None:
-    """It was pasted, whatever the request was refused for."""
+    """It was pasted, whatever the reason for the refusal was."""
     made = (await worlds.of("busy")).made
     request_id = made.filled("«request of crawler»")
 
@@ -129,7 +129,7 @@ async def test_a_good_key_beside_its_request_is_to_be_rotated(worlds: Worlds, pe
 
 @pytest.mark.parametrize("person", ["grace", "mel"])
 async def test_a_key_that_works_may_be_over_a_limit(worlds: Worlds, person: str) -> None:
-    """Its limits are not told to who may not see it, and not passed over either."""
+    """A person who may not see the key does not get its limits, but learns that they can be the reason."""
     world = await worlds.of("busy")
 
     told = await ask(world.made, person, f"429 with {_key(world.made, 'secret of monthly export')}")
@@ -141,7 +141,7 @@ async def test_a_key_that_works_may_be_over_a_limit(worlds: Worlds, person: str)
 
 
 def _key(made: Made, state: str) -> str:
-    """The key in this state, as it was issued or with a letter changed."""
+    """The key in this state, as issued or with a letter changed."""
     if state != "altered":
         return made.filled(f"«{state}»")
     secret = made.filled("«secret of deploy»")

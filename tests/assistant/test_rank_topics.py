@@ -1,4 +1,4 @@
-"""What a message is taken to be about where something is known: topics that one answer serves, and what is offered."""
+"""The ranking of topics when facts are known: topics with one answer count together, and what is suggested."""
 
 from dataclasses import replace
 
@@ -14,11 +14,11 @@ from training.worlds import WORLDS
 
 DELETED, REPLACED, OTHER_AGENT, QUOTA, FULL, MEMBER, CALM = (world.facts for world in WORLDS)
 REST = 1e-4
-"""Of every topic that a test says nothing of."""
+"""The share of every topic that a test does not name."""
 
 
 def question(**shares: float) -> Question:
-    """One whose words give these topics so much."""
+    """A question whose words give these topics these shares."""
     said = {topic: shares.get(topic.name.lower(), REST) for topic in Topic}
     readings = (TopicScore(topic, share) for topic, share in sorted(said.items(), key=lambda item: -item[1]))
     return Question("something", understand("something")._replace(readings=tuple(readings)))
@@ -39,12 +39,12 @@ def question(**shares: float) -> Question:
 def test_which_topics_one_answer_serves_depends_on_what_is_the_matter(
     facts: Facts, topic: Topic, others: set[Topic]
 ) -> None:
-    """Between them nothing need be asked."""
+    """No question is needed to choose between such topics."""
     assert next(group for group in answered_alike(facts) if topic in group) == {topic, *others}
 
 
 def test_topics_with_one_answer_are_sure_together_and_take_one_place() -> None:
-    """The likeliest stands for all of them; where their answers differ, it is asked."""
+    """The likeliest stands for all of them; if their answers differ, the person is asked."""
     torn = question(forbidden=0.55, call_fails=0.44)
 
     there, here = read(torn, OTHER_AGENT), read(torn, QUOTA)
@@ -67,13 +67,13 @@ def test_topics_with_one_answer_are_sure_together_and_take_one_place() -> None:
     ],
 )
 def test_what_is_the_matter_speaks_for_its_topic(facts: Facts, matter: Topic | None) -> None:
-    """And for none where nothing is."""
+    """Without a problem, for no topic."""
     assert likeliest_problem(facts) is matter
     assert priors_from_facts(facts).keys() == set() if matter is None else priors_from_facts(facts)[matter] > 0
 
 
 def test_what_is_the_matter_is_among_the_three_where_the_words_leave_it_open() -> None:
-    """It takes the third place, and never that of a reading that is likely."""
+    """It takes the third place, and never that of a likely topic."""
     open_one = question(history=0.6, how_call=0.3, how_rename=0.03)
     clear_one = question(history=0.4, how_call=0.35, how_rename=0.25)
 
@@ -84,7 +84,7 @@ def test_what_is_the_matter_is_among_the_three_where_the_words_leave_it_open() -
 
 
 def test_every_reading_is_still_there_once() -> None:
-    """Whatever was put where."""
+    """In any order."""
     for world in WORLDS:
         readings = read(question(history=0.05, off_topic=0.04, greeting=0.03), world.facts)
 
@@ -92,7 +92,7 @@ def test_every_reading_is_still_there_once() -> None:
 
 
 def test_a_greeting_needs_no_certainty_and_another_subject_little() -> None:
-    """The answer to a greeting is a question, too; nobody can be offered what is not for here."""
+    """The answer to a greeting is a question, too; *off topic* is never suggested."""
     greeting = question(greeting=0.3, human=0.2, how_call=0.2)
     other = question(off_topic=0.7, how_call=0.2)
     unclear = question(off_topic=0.3, how_call=0.25, human=0.25)
@@ -103,7 +103,7 @@ def test_a_greeting_needs_no_certainty_and_another_subject_little() -> None:
 
 
 def test_a_key_that_is_named_makes_its_state_likelier_and_general_questions_less_likely() -> None:
-    """Who names a key seldom asks where the documentation is."""
+    """A person who names a key seldom asks about the documentation."""
     torn = question(key_state=0.3, documentation=0.3, use=0.2)
     named = replace(CALM, meant=CALM.keys[:1])
 
@@ -114,7 +114,7 @@ def test_a_key_that_is_named_makes_its_state_likelier_and_general_questions_less
 
 
 def test_a_name_alone_asks_for_the_state_of_that_key() -> None:
-    """Nothing else is said."""
+    """The message has nothing else."""
     name_alone = replace(
         question(history=0.9), meant=KeyReference((CALM.keys[0].record.id,), is_named=True, only_named=True)
     )

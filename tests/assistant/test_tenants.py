@@ -1,6 +1,6 @@
 """
-What a person may not know of has no influence on what they are told: asked while it is there and asked when it never
-was, every answer is the same.
+Data that a person may not see has no influence on their answers: with the data and after its removal, every answer is
+the same.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -95,7 +95,7 @@ WITH_KEYS = (
 
 
 class Known(NamedTuple):
-    """A key that somebody else may know of, with all that can be said of it."""
+    """A key that another person may see, with its secrets and request ids."""
 
     record: ApiKeyRecord
     secrets: Sequence[str]
@@ -103,7 +103,7 @@ class Known(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """What is asked."""
+    """One message to the assistant."""
 
     message: str
     looking_at: str | None
@@ -113,7 +113,7 @@ class Probe(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Strangers:
-    """Keys of one organization, their ledger, and the way to make them never have been."""
+    """Keys of one organization with their usage, and a way to remove every trace of them."""
 
     services: KeyServices
     organization: Organization
@@ -121,7 +121,7 @@ class Strangers:
     keys: list[Known]
 
     async def vanish(self) -> None:
-        """As if they had never been; the slots that they took stay taken."""
+        """Deletes the rows as if they had never existed; the slots stay taken."""
         ids = [each.record.id for each in self.keys]
         requests = [each for known in self.keys for each in known.request_ids]
         async with self.services.database.transaction() as session:
@@ -140,7 +140,7 @@ class Strangers:
 
 
 async def strangers(services: KeyServices, organization: Organization, agent_id: UUID, now: Any) -> Strangers:
-    """Eight keys: living, rotated and deleted, of the organization and of its agent, all with calls that failed."""
+    """Eight keys: active, rotated and deleted, of the organization and of its agent, all with refused calls."""
     known: list[Known] = []
     for number, name in enumerate(NAMES):
         of_agent = number % 2 == 1
@@ -168,7 +168,7 @@ async def strangers(services: KeyServices, organization: Organization, agent_id:
 
 
 def probes(about: Strangers, number: int, *, with_keys: bool = True) -> Iterator[Probe]:
-    """So many at random, the same at each call."""
+    """This many random probes, the same at each call."""
     random = Random(6)
     disguises = sorted(WHOLE)
     for _ in range(number):
@@ -198,7 +198,7 @@ def probes(about: Strangers, number: int, *, with_keys: bool = True) -> Iterator
 
 
 async def told(helpdesk: Helpdesk, asker: Asker, asked: Iterator[Probe]) -> list[str]:
-    """All that the assistant has to say, to each of these."""
+    """The assistant's complete answer to each probe."""
     answers: list[str] = []
     subject: ConversationState | None = None
     for probe in asked:
@@ -229,7 +229,7 @@ async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncItera
 
 
 async def _before_and_after(helpdesk: Helpdesk, asker: Asker, about: Strangers, number: int, **more: bool) -> int:
-    """How many of so many answers differ by whether those strangers are there."""
+    """How many of the answers differ after the strangers' rows are removed."""
     before = await told(helpdesk, asker, probes(about, number, **more))
     await about.vanish()
     after = await told(helpdesk, asker, probes(about, number, **more))
@@ -246,7 +246,7 @@ async def test_another_organization_is_not_there(
 ) -> None:
     """
     Its keys named, hinted at, pasted whole in every way, its request ids, agents and its own id: an organization admin
-    is told the same as if nothing of it had ever been.
+    gets the same answers as if that organization's data had never existed.
     """
     about = await strangers(services, world.globex, world.theirs.id, clock.now)
 
@@ -258,7 +258,7 @@ async def test_another_organization_is_not_there(
 async def test_who_is_in_both_asks_in_one(
     helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock
 ) -> None:
-    """A member of the other organization learns nothing of it while asking in this one."""
+    """A member of the other organization gets nothing of it while asking in this one."""
     about = await strangers(services, world.globex, world.theirs.id, clock.now)
 
     differ = await _before_and_after(helpdesk, await helpdesk.asker("grace", "acme"), about, 500)
@@ -270,7 +270,7 @@ async def test_who_is_in_both_asks_in_one(
 async def test_what_ones_role_may_not_see_is_not_there(
     helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock, name: str
 ) -> None:
-    """Keys of one's own organization that one may not see: all but pasted whole, they are as if they had never been."""
+    """Invisible keys of the person's own organization: unless pasted whole, they have no influence."""
     about = await strangers(services, world.acme, world.other.id, clock.now)
 
     differ = await _before_and_after(helpdesk, await helpdesk.asker(name), about, 500, with_keys=False)
@@ -279,7 +279,7 @@ async def test_what_ones_role_may_not_see_is_not_there(
 
 
 async def test_who_may_know_is_told(helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock) -> None:
-    """The same questions by the organization's own admin have other answers while the keys are there."""
+    """The organization's own admin gets other answers to the same questions while the keys exist."""
     about = await strangers(services, world.globex, world.theirs.id, clock.now)
 
     differ = await _before_and_after(helpdesk, await helpdesk.asker("eve", "globex"), about, 300)
@@ -290,7 +290,7 @@ async def test_who_may_know_is_told(helpdesk: Helpdesk, services: KeyServices, w
 async def test_possession_tells_the_state_and_the_day(
     helpdesk: Helpdesk, services: KeyServices, world: World, clock: Clock
 ) -> None:
-    """A member who pastes a key of their own organization learns how it stands, and no name, no person, no hour."""
+    """A member who pastes a key of their organization gets its state, but no name, no person, no hour."""
     clock.now = clock.now.replace(hour=16, minute=47)
     about = await strangers(services, world.acme, world.other.id, clock.now)
 
@@ -314,16 +314,16 @@ async def test_possession_tells_the_state_and_the_day(
 
 @pytest.fixture
 async def peopled(database_address: str, clock: Clock) -> AsyncIterator[Site]:
-    """The whole application on Acme and Globex."""
+    """The whole application, with Acme and Globex."""
     async with open_site(database_address, clock) as opened:
         yield opened
 
 
 async def test_another_organization_is_not_there_over_graphql(peopled: Site, clock: Clock) -> None:
-    """The same through the whole application, as one conversation, with what is kept and shown of it."""
+    """Through the whole application, as one conversation, with its stored and shown text."""
     services, world = peopled.app._services, peopled.world
     about = await strangers(services, world.globex, world.theirs.id, clock.now)
-    # Patience for requests that are not written down yet is the same for all, and long.
+    # The wait for requests that are not written yet is the same for all, and long.
     assistant = peopled.app._assistant
     peopled.app._assistant = replace(assistant, knowledge=replace(assistant.knowledge, wait_seconds=0))
     ada, began = await peopled.person("ada"), clock.now

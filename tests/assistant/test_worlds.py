@@ -1,4 +1,4 @@
-"""What the assistant answers, in worlds of keys and calls that are written down as data: see tests/data/assistant."""
+"""The assistant's answers in worlds of keys and calls that are described as data: see tests/data/assistant."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,12 +15,12 @@ from tests.support.client import NOBODY
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 ASKS_WHICH = ("Which key is it?", "Which deleted key is it?", "I need to know a little more: which request")
-"""What a suggested reply may lead to besides its case: a choice of keys."""
+"""A suggested reply leads to its case or to one of these choices of keys."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def worlds(databases: Databases) -> AsyncIterator[Worlds]:
-    """The stories, which come true when they are asked for."""
+    """The worlds, created on first use."""
     async with AsyncExitStack() as stack:
         yield Worlds(databases, stack)
 
@@ -37,7 +37,7 @@ ASKED = [
 
 @pytest.mark.parametrize(("name", "wanted", "person", "message"), ASKED)
 async def test_an_answer_is_as_written_down(worlds: Worlds, name: str, wanted: Ask, person: str, message: str) -> None:
-    """The case, the evidence, the buttons and the passages are those of the data, and nothing but the chat changed."""
+    """The case, the evidence, the buttons and the passages are those of the data, and only conversations changed."""
     world = await worlds.of(name)
 
     reply = await _asked(world.made, wanted, person, message)
@@ -52,7 +52,7 @@ async def test_an_answer_is_as_written_down(worlds: Worlds, name: str, wanted: A
 @pytest.mark.parametrize("organization", ["acme", "globex", "nowhere"])
 @pytest.mark.parametrize("person", ["ada", "grace", "mel", "eve", "noa", NOBODY])
 async def test_who_is_not_in_the_organization_is_told_nothing(worlds: Worlds, organization: str, person: str) -> None:
-    """An organization that somebody is not in is not there, whoever they are elsewhere."""
+    """For a person who is not a member, the organization does not exist, whatever they are elsewhere."""
     world = await worlds.of("busy")
 
     answer = await put(world.made, person, "Which keys do we have?", organization)
@@ -67,7 +67,7 @@ async def test_who_is_not_in_the_organization_is_told_nothing(worlds: Worlds, or
 @pytest.mark.parametrize("name", STORIES)
 @pytest.mark.parametrize("person", ["ada", "grace", "mel"])
 async def test_a_starter_is_answered_at_once(worlds: Worlds, name: str, person: str) -> None:
-    """What is worth asking now has an answer, and is about what this person may know."""
+    """Each suggested starter has an answer, from facts that this person may see."""
     world = await worlds.of(name)
     client = await world.made.site.person(person)
     organization = world.made.site.organization("acme")
@@ -115,7 +115,7 @@ def _check_wanted(reply: AssistantReply, wanted: Ask) -> None:
 
 
 async def _follow(world: World, answer: AssistantReply) -> None:
-    """What is suggested leads straight to a case, or to a choice of keys where there was none yet."""
+    """Each suggestion leads directly to a case, or to a choice of keys if there was none yet."""
     for reply in answer.message["suggestedReplies"]:
         where = (answer.person, answer.organization, reply["message"])
         if where in world.followed and answer.case != "NEEDS_DETAILS":

@@ -99,7 +99,7 @@ def test_the_sentence_of_a_refusal_without_a_verdict_is_quoted_too(code: str) ->
 
 
 FIELDS = {"AssistantEvent": "assistantAnswer"}
-"""Where a union is not named after its field."""
+"""Unions that are not named after their field."""
 REFUSING = {"KeyLimitReached", "InvalidInput", "ApiKeyNotFound", "SignInRefused"}
 
 

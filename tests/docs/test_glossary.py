@@ -24,7 +24,7 @@ PAGES = ["README.md", *(f"docs/{name}.md" for name in ("README", "cli", "errors"
 GUIDES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "guide").glob("*.md"))
 LAYERS = ("app", "schema", "resolvers", "assistant", "keys", "models")
 WORDS_OF_OTHERS = {"intents", "redaction"}
-"""Folders of the assistant with the words by which it understands what people write."""
+"""Folders of the assistant with the words of people's messages."""
 IN_MARKDOWN_NOT_PROSE = re.compile(r"^```.*?^```|`[^`\n]*`|^ {4}.*?$|\]\([^)]*\)", re.MULTILINE | re.DOTALL)
 SCRIPT_COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.DOTALL)
 

@@ -13,7 +13,7 @@ from keys.turns import Party
 
 CHEAP = Argon2Parameters(time_cost=1, memory_kib=8, parallelism=1)
 LONGEST_WAIT_SECONDS = 30
-"""Never waited for, unless what is tested is broken."""
+"""The time passes only if the tested code is broken."""
 
 
 class HeldHasher(PasswordHasher):

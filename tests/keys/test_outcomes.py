@@ -19,7 +19,7 @@ OF_NO_KEY = {
     *(Outcome.MISSING_KEY, Outcome.MALFORMED_KEY, Outcome.INVALID_KEY),
     *(Outcome.GATEWAY_NOT_ALLOWED, Outcome.UNAVAILABLE),
 }
-"""Of which no key's counts can know."""
+"""Outcomes that no key's counts can include."""
 NO_FAULT_OF_A_KEY = {Outcome.GATEWAY_NOT_ALLOWED, Outcome.UNAVAILABLE}
 
 

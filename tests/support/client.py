@@ -124,11 +124,11 @@ class Site:
     app: Keydesk
     world: World
     database: Database
-    """For changing rows behind the application's back."""
+    """Tests change rows through it without the application."""
     _stack: AsyncExitStack
     _people: dict[str, Client] = field(default_factory=dict)
     listeners: list[Callable[[httpx.Response], Awaitable[None]]] = field(default_factory=list)
-    """Told of every answer to the browsers that are opened from now on."""
+    """Called with every answer to the browsers that are opened from now on."""
 
     async def browser(self, **headers: str) -> Client:
         """A new browser; `headers` go with every request."""

@@ -179,11 +179,11 @@ class Slots(NamedTuple):
     """An organization's slots in the database at one moment."""
 
     counted: int
-    """What the organization's row says."""
+    """The count in the organization's row."""
     alive: int
-    """Rows of living keys."""
+    """The number of active keys."""
     hashed: int
-    """Living keys that have their secret's hash."""
+    """The number of active keys that have a hash of their secret."""
     key_limit: int
 
     @property

@@ -18,7 +18,7 @@ DOCUMENTED = ROOT / "docs" / "understanding.md"
 WITHIN_A_CLICK_AT_LEAST = 0.88
 OF_THE_MATTER_AT_LEAST = 0.95
 WRONG_AT_MOST = 0.06
-"""Less than 5 % is wished; a message that is misunderstood counts in each world."""
+"""The goal is less than 5 %; a misunderstood message counts in each world."""
 UNCLEAR = "something is odd here, can somebody have a look"
 
 

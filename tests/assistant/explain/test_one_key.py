@@ -1,4 +1,4 @@
-"""What is said of one key: that it works only where requests pass, and no figure that was not looked up."""
+"""Explanations of one key: it is called good only if requests pass, and every figure was looked up."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +20,7 @@ LATER = NOON + timedelta(minutes=40)
 
 
 def later(known: Facts) -> Facts:
-    """The same, forty minutes later."""
+    """The same facts, forty minutes later."""
     return replace(known, now=LATER)
 
 
@@ -33,7 +33,7 @@ def later(known: Facts) -> Facts:
     ],
 )
 def test_the_last_day_is_the_same_wherever_it_is_told_of(ago: timedelta, passed: int, case: Case) -> None:
-    """Requests are counted from an hour's beginning on, so what was counted has not *not arrived*."""
+    """Requests are counted from an hour's beginning on, so counted requests have not *not arrived*."""
     key = key_facts(key_record("edge", last_used_at=LATER - ago), passed=passed)
 
     diagnosis = works(later(facts(key)), key)
@@ -53,7 +53,7 @@ def test_the_last_day_is_the_same_wherever_it_is_told_of(ago: timedelta, passed:
 )
 @pytest.mark.parametrize("is_kept", [True, False])
 def test_a_key_of_which_all_is_refused_is_not_called_good(reason: RefusedReason, case: Case, is_kept: bool) -> None:
-    """Whatever was asked, what it is refused for is said, by the newest request or by what was counted."""
+    """For any question, the explanation names the reason, from the newest request or from the counts."""
     key = key_facts(key_record("refused"), reason)
     key = key if is_kept else replace(key, newest_refused=())
     passing = replace(key, passed=1)
@@ -63,7 +63,7 @@ def test_a_key_of_which_all_is_refused_is_not_called_good(reason: RefusedReason,
 
 
 def test_a_key_that_passed_before_is_good_and_says_when_it_did() -> None:
-    """And what it was refused for long ago is not why calls fail now."""
+    """Older refusals are not named as the reason why calls fail now."""
     old = RefusalFacts("req_1", RefusedReason.RATE_LIMITED, NOON - timedelta(days=9))
     used, unused = key_facts(key_record("used", last_used_at=NOON - timedelta(days=3))), key_facts(key_record("unused"))
     used = replace(used, newest_refused=(old,))
@@ -76,7 +76,7 @@ def test_a_key_that_passed_before_is_good_and_says_when_it_did() -> None:
 
 
 def test_a_quota_that_was_used_up_and_has_room_again_is_told_of_as_such() -> None:
-    """The refusal is what was asked about; that there is room now stands beside it."""
+    """The answer is about the refusal, and adds that there is room now."""
     balance = LimitStatus(600, 0, 12, month_of(to_ms(NOON)), to_ms(NOON))
     key = key_facts(key_record("roomy"), RefusedReason.QUOTA_EXCEEDED, passed=5, balance=balance)
 
@@ -88,7 +88,7 @@ def test_a_quota_that_was_used_up_and_has_room_again_is_told_of_as_such() -> Non
 
 
 def test_a_403_that_is_not_on_record_has_two_likely_causes() -> None:
-    """Neither is told as if it was found, and no count of nothing stands beside it."""
+    """Neither is stated as a fact, and the evidence has no count of zero."""
     key = key_facts(key_record("scoped", agent=CRAWLER))
 
     diagnosis = of_key(facts(key), key, Topic.FORBIDDEN, (RefusedReason.AGENT_NOT_IN_SCOPE,))
@@ -101,12 +101,12 @@ def test_a_403_that_is_not_on_record_has_two_likely_causes() -> None:
 
 
 def not_looked_into(key: KeyFacts) -> KeyFacts:
-    """As it is known before."""
+    """The key's facts before its details are gathered."""
     return replace(key, is_detailed=False, newest_refused=(), calls_since_deletion=0)
 
 
 def test_no_figures_are_told_of_a_key_that_was_not_looked_into() -> None:
-    """It is asked whether it is the one; whoever would tell them all the same is stopped."""
+    """The person is asked whether they mean this key; to explain it without details is an error."""
     good = not_looked_into(key_facts(key_record("good")))
     dead = not_looked_into(key_facts(tombstone("dead"), RefusedReason.DELETED_KEY))
 
@@ -119,7 +119,7 @@ def test_no_figures_are_told_of_a_key_that_was_not_looked_into() -> None:
 
 
 def test_deleted_keys_of_one_name_are_told_apart_by_who_deleted_them_and_when() -> None:
-    """Where nothing was refused since."""
+    """If nothing was refused since."""
     ago = [timedelta(days=each) for each in (3, 40)]
     keys = [key_facts(tombstone("billing", deleted_at=NOON - each)) for each in ago]
 
@@ -131,7 +131,7 @@ def test_deleted_keys_of_one_name_are_told_apart_by_who_deleted_them_and_when() 
 
 @pytest.mark.parametrize(("number", "last"), [(KEYS_TOLD, "last used: never"), (KEYS_TOLD + 3, "and 3 more")])
 def test_a_long_list_of_keys_is_counted_to_its_end(number: int, last: str) -> None:
-    """Its first keys, and how many more there are."""
+    """The first keys, and the number of others."""
     keys = [key_facts(key_record(f"number {each}")) for each in range(number)]
 
     evidence = key_list(facts(*keys)).evidence

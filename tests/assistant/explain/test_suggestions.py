@@ -1,4 +1,4 @@
-"""Suggested questions: each has an id that says what is asked, whatever the words of the message are."""
+"""Suggested questions: an id says what is asked, whatever the words of the message are."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -29,7 +29,7 @@ RECORDS = [each.record for each in KNOWN.keys]
 
 @pytest.mark.parametrize("topic", IN_GENERAL)
 def test_a_suggestion_is_found_by_its_id(topic: Topic) -> None:
-    """In general and of a key, if there is such a question."""
+    """In general, and of a key if the question exists for keys."""
     general = suggest(topic, "A label")
 
     assert find_suggestion(general.id, []) == replace(general, label=general.sentence)
@@ -51,7 +51,7 @@ def test_a_suggestion_of_a_key_is_found_only_among_the_keys_that_are_to_be_seen(
     ["", "off-topic", "who-uses", "expiry.", "call-fails.key_1", "expiry." + external_id(Prefix.API_KEY, uuid4()), "."],
 )
 def test_anything_else_is_the_id_of_no_suggestion(suggestion_id: str) -> None:
-    """Such as a question that is not asked of a key, or only of one."""
+    """For example, a question that is not asked of a key, or only of a key."""
     assert parse_suggestion_id(suggestion_id) is None
 
 
@@ -68,7 +68,7 @@ def test_a_click_needs_no_understanding(text: str) -> None:
 
 
 def test_a_click_on_a_key_that_is_not_to_be_seen_names_none() -> None:
-    """It reads as a key that was named and is not there; so does *the first one* where that was the suggestion."""
+    """It is treated as a named key that does not exist; so is *the first one* if that was the suggestion."""
     key_id = external_id(Prefix.API_KEY, uuid4())
     suggestion_id = f"who-uses.{key_id}"
     state = ConversationState(Topic.USE, replies=(suggestion_id,))
@@ -107,7 +107,7 @@ def test_a_general_suggestion_names_no_key() -> None:
 
 
 def test_the_second_one_is_a_click_on_the_second_one() -> None:
-    """In what an older version stored, the replies are sentences."""
+    """Older versions stored replies as sentences."""
     ids = (suggest(Topic.EXPIRY).id, suggest_of(KNOWN, OTHER, Topic.KEY_STATE).id)
     sentences = ("Do keys expire?", "Does the key “other” work?")
 
@@ -121,6 +121,6 @@ def test_the_second_one_is_a_click_on_the_second_one() -> None:
 
 
 def test_the_sentence_of_a_suggestion_may_be_typed() -> None:
-    """Whatever the key is called; an id is not a sentence."""
+    """Whatever the key's name is; an id is not a sentence."""
     assert interpret(Inquiry("who uses the key deploy"), RECORDS).suggested is Topic.USE
     assert interpret(Inquiry("human"), RECORDS).suggested is None

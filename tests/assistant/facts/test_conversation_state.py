@@ -1,4 +1,4 @@
-"""What the next message may point back to: the second one, the last, the other."""
+"""What the next message may refer back to: the second one, the last, the other."""
 
 from uuid import uuid4
 
@@ -23,7 +23,7 @@ OFFERED = ConversationState(Topic.CALL_FAILS, replies=REPLIES)
     ],
 )
 def test_an_ordinal_chooses_a_reply(said: str, place: int) -> None:
-    """As if the person had clicked on it."""
+    """As if the person had clicked on the reply."""
     assert chosen(said, OFFERED) == REPLIES[place]
 
 
@@ -31,7 +31,7 @@ def test_an_ordinal_chooses_a_reply(said: str, place: int) -> None:
     "said", ["4", "the second key fails", "one of them", "2 keys fail", "firstly", "the other one", "401", ""]
 )
 def test_a_sentence_with_a_number_in_it_chooses_nothing(said: str) -> None:
-    """It is a question of its own."""
+    """It is a new question."""
     assert chosen(said, OFFERED) is None
 
 
@@ -39,7 +39,7 @@ def test_a_sentence_with_a_number_in_it_chooses_nothing(said: str) -> None:
     "subject", [None, ConversationState(Topic.GREETING), ConversationState(Topic.USE, replies=REPLIES[:1])]
 )
 def test_nothing_is_chosen_of_what_was_not_offered(subject: ConversationState | None) -> None:
-    """The second of one, or of none, is not there."""
+    """The second of one, or of none, does not exist."""
     assert chosen("the second one", subject) is None
 
 
@@ -61,12 +61,12 @@ def test_a_subject_is_kept_whole(subject: ConversationState) -> None:
 
 @pytest.mark.parametrize("kept", [None, "", "{}", '{"topic": "no longer one"}', '{"topic": 3}', "["])
 def test_what_can_not_be_read_any_more_is_nothing(kept: str | None) -> None:
-    """A conversation from before an update goes on without its subject."""
+    """A conversation from before an update continues without its subject."""
     assert from_json(kept) is None
 
 
 def test_what_an_old_version_left_out_is_not_there() -> None:
-    """A field that came later has its default."""
+    """A field that was added later has its default."""
     key_id = uuid4()
 
     assert from_json(f'{{"topic":"use","key_id":"{key_id}"}}') == ConversationState(Topic.USE, key_id)

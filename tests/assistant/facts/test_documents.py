@@ -1,4 +1,4 @@
-"""The documentation as the assistant knows it: sections with titles and addresses, found by their words."""
+"""The documentation as the assistant uses it: sections with titles and addresses, found by their words."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -28,7 +28,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def test_a_file_is_cut_at_its_headings(small: Path) -> None:
-    """Each section has the page's title before its own, the address that opens it, and its prose apart from code."""
+    """Each section has the page's title before its own, the address that opens it, and its prose without code."""
     page = read_pages(small)["/docs/guide/owls"]
 
     assert [tuple(section) for section in page.sections] == [
@@ -42,7 +42,7 @@ def test_a_file_is_cut_at_its_headings(small: Path) -> None:
 
 
 def test_a_file_without_a_date_is_whole(small: Path) -> None:
-    """Only a last line that is a date is taken off."""
+    """Only a last line that is a date is removed."""
     (small / "guide" / "owls.md").write_text("# Owls\n\n*Last updated: 2026-05-17*\n\nQuiet.\n")
 
     page = read_pages(small)["/docs/guide/owls"]
@@ -63,7 +63,7 @@ def test_a_file_without_a_date_is_whole(small: Path) -> None:
     ],
 )
 def test_an_address_has_a_title(url: str, title: str) -> None:
-    """A citation is shown by the title of what it opens."""
+    """A citation has the title of the section that it opens."""
     assert DOCUMENTS.title(url) == title
 
 
@@ -71,7 +71,7 @@ def test_an_address_has_a_title(url: str, title: str) -> None:
     "url", ["", "/docs/guide", "/docs/errors#deleted", "/docs/guide/keys#", "/docs/decisions/README"]
 )
 def test_an_address_that_opens_nothing_has_no_title(url: str) -> None:
-    """A wrong citation is found before anybody follows it."""
+    """So a wrong citation is detected before anybody follows it."""
     with pytest.raises(KeyError):
         DOCUMENTS.title(url)
 
@@ -91,7 +91,7 @@ def test_an_address_that_opens_nothing_has_no_title(url: str) -> None:
     ],
 )
 def test_a_question_finds_the_passage_that_answers_it(question: str, url: str) -> None:
-    """It is the first, and fits well enough to be given as an answer."""
+    """The passage is the first, and its score is high enough for an answer."""
     found = DOCUMENTS.search(question)
 
     assert found[0].section.url == url
@@ -109,12 +109,12 @@ def test_a_question_finds_the_passage_that_answers_it(question: str, url: str) -
     ],
 )
 def test_what_the_documentation_does_not_answer_fits_badly(question: str) -> None:
-    """What was found, if anything, shares a common word or two, and its score says so."""
+    """Found passages share a common word or two, and have a low score."""
     assert [match.score for match in DOCUMENTS.search(question) if match.score >= FITS_AT_LEAST] == []
 
 
 def test_the_score_is_how_much_of_the_question_is_there(small: Path) -> None:
-    """All of it is 1, and a word that is nowhere takes more from it than one that is often there."""
+    """A complete match is 1; a missing rare word lowers the score more than a missing common one."""
     documents = Documents(small)
 
     whole, half = documents.search("voles")[0].score, documents.search("voles zeppelins")[0].score
@@ -131,12 +131,12 @@ def test_other_forms_of_a_word_are_found_and_marked(small: Path) -> None:
 
 
 def test_the_table_of_contents_answers_nothing(small: Path) -> None:
-    """It has a word of every page, and would come before all of them."""
+    """It has words of every page, and would come before all of them."""
     assert Documents(small).search("barn eagle") == []
 
 
 def test_as_many_are_found_as_were_asked_for() -> None:
-    """Three unless said otherwise."""
+    """Three by default."""
     assert [len(DOCUMENTS.search("key")), len(DOCUMENTS.search("key", at_most=1))] == [3, 1]
 
 
@@ -158,7 +158,7 @@ def test_as_many_are_found_as_were_asked_for() -> None:
     ],
 )
 def test_the_language_of_the_index_has_no_way_in(text: str) -> None:
-    """Its operators are words to look for, or nothing."""
+    """Its operators are searched as words, or ignored."""
     found = DOCUMENTS.search(text)
 
     assert found
@@ -167,12 +167,12 @@ def test_the_language_of_the_index_has_no_way_in(text: str) -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_can_be_looked_for(text: str) -> None:
-    """No text is an error, and a score is a share."""
+    """No text is an error, and a score is between 0 and 1."""
     assert all(0 <= match.score <= 1 for match in DOCUMENTS.search(text))
 
 
 def test_a_long_text_is_looked_at_by_its_first_words() -> None:
-    """What stands behind them finds nothing."""
+    """Later words find nothing."""
     filler = " ".join(f"zz{number}" for number in range(WORDS_AT_MOST))
 
     assert DOCUMENTS.search(f"{filler} rotate") == []
@@ -180,7 +180,7 @@ def test_a_long_text_is_looked_at_by_its_first_words() -> None:
 
 
 def test_threads_may_ask_at_the_same_time() -> None:
-    """The application is made in one thread and may be served by others."""
+    """The application is created in one thread and may be served by others."""
     questions = ["rotate a key", "deleted_key", "nginx", "roles"] * 50
     alone = [DOCUMENTS.search(question) for question in questions]
 
@@ -202,12 +202,12 @@ def test_threads_may_ask_at_the_same_time() -> None:
     ],
 )
 def test_anchors_are_githubs(words: str, anchor: str) -> None:
-    """A link to a heading works here and where the file is read on GitHub."""
+    """A link to a heading works here and on GitHub."""
     assert slug(words, {}) == anchor
 
 
 def test_a_heading_that_is_there_twice_has_two_anchors() -> None:
-    """The second heading of the same words gets a number, as on GitHub."""
+    """The second heading with the same words gets a number, as on GitHub."""
     taken: dict[str, int] = {}
 
     assert [slug("Rotate", taken), slug("Rotate", taken)] == ["rotate", "rotate-1"]

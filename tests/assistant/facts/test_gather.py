@@ -1,4 +1,4 @@
-"""What is known on behalf of a person: older tombstones than are listed, and the figures of what may be told."""
+"""Facts for a person: tombstones beyond the listed ones, and figures only of keys that the person may see."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -39,7 +39,7 @@ async def helpdesk(database: Database, world: World, clock: Clock) -> AsyncItera
 
 
 async def old_key(helpdesk: Helpdesk, **columns: Any) -> ApiKey:
-    """A key of Acme's that was deleted long ago, and more than are listed were deleted since, some of an agent's."""
+    """A key of Acme that was deleted long ago; more than the listed number were deleted since, some of an agent."""
     world, number = helpdesk.world, DELETED_LISTED_AT_MOST + 1
     old = key_of(world.acme, "old", public_id="Ab3dEf0000000001", deleted_at=NOON - 90 * DAY, **columns)
     newer = [
@@ -52,17 +52,17 @@ async def old_key(helpdesk: Helpdesk, **columns: Any) -> ApiKey:
 
 
 async def gather_overview(helpdesk: Helpdesk, asker: Asker) -> Facts:
-    """What is known without a question."""
+    """The facts without a question."""
     return await known.gather_overview(helpdesk.assistant.knowledge, asker, NOON)
 
 
 def names(facts: Facts) -> set[str]:
-    """What the keys are called that are no newer tombstones."""
+    """The names of all keys except the newer tombstones."""
     return {each.record.name for each in facts.keys} & {"old", "theirs"}
 
 
 async def test_an_older_tombstone_is_known_while_it_is_called(helpdesk: Helpdesk) -> None:
-    """By whoever may see it: it is in trouble as any other is."""
+    """For a person who may see it: it is treated as any key with refused calls."""
     old = await old_key(helpdesk)
     ada, grace = await helpdesk.asker("ada"), await helpdesk.asker("grace")
     before = await gather_overview(helpdesk, ada)
@@ -81,7 +81,7 @@ async def test_an_older_tombstone_is_known_while_it_is_called(helpdesk: Helpdesk
 async def test_an_older_tombstone_is_known_where_a_message_points_at_it(
     helpdesk: Helpdesk, way: str, name: str, knows: set[str]
 ) -> None:
-    """By any of these ways, and by none to somebody who may not see it."""
+    """By each of these ways; never for a person who may not see it."""
     old = await old_key(helpdesk)
     asker = await helpdesk.asker(name)
     said = {"id": external_id(Prefix.API_KEY, old.id), "hint": "kd_Ab3dEf…4444", "beginning": "kd_Ab3d..."}.get(way, "")
@@ -101,7 +101,7 @@ async def test_an_older_tombstone_is_known_where_a_message_points_at_it(
 
 
 async def test_an_older_tombstone_of_another_organization_is_not_there(helpdesk: Helpdesk) -> None:
-    """Whatever it is named by."""
+    """However it is named."""
     await old_key(helpdesk)
     theirs = key_of(helpdesk.world.globex, "theirs", public_id="Zz3dEf0000000001", deleted_at=NOON - DAY)
     await store(helpdesk.database, theirs)
@@ -115,7 +115,7 @@ async def test_an_older_tombstone_of_another_organization_is_not_there(helpdesk:
 
 
 async def test_an_older_tombstone_that_somebody_has_is_looked_into(helpdesk: Helpdesk) -> None:
-    """A pasted key, and the key of a request whose id they have: with its figures, and only for who may see it."""
+    """By a pasted key, or the id of one of its requests: with its figures, and only for a person who may see it."""
     old = await old_key(helpdesk)
     await store(helpdesk.database, hour_of(old.id, NOON - 2 * DAY, deleted_key=37), refused(old.id))
     record = await key_record(helpdesk.assistant.knowledge.reader, old.id)
@@ -143,7 +143,7 @@ async def test_an_older_tombstone_that_somebody_has_is_looked_into(helpdesk: Hel
 
 
 async def test_what_may_be_answered_with_is_looked_into(helpdesk: Helpdesk) -> None:
-    """Of more keys in trouble than are looked into, of each reason the one with the most; and the last deleted."""
+    """If many keys have refused calls, the one with the most for each reason; and the last deleted key."""
     acme = helpdesk.world.acme
     busy = [key_of(acme, f"busy {each}") for each in range(DETAILED_AT_MOST + 1)]
     scoped = key_of(acme, "scoped", agent_id=helpdesk.world.own.id)

@@ -1,4 +1,4 @@
-"""Which key a message means: by id, hint, name or words, by what is looked at, by what was spoken of before."""
+"""The key that a message means: by id, hint, name or words, by the open page, by the previous messages."""
 
 import pytest
 from hypothesis import given
@@ -23,13 +23,13 @@ KEYS = (BILLING, MAIL_EU, MAIL_US, DEPLOY, DEPLOY_TOO, ODD)
 
 
 def named(text: str, subject: ConversationState | None = None, looking_at: str | None = None) -> set[str]:
-    """The names of those that are meant."""
+    """The names of the keys that are meant."""
     found = meant(text, understand(text), KEYS, looking_at=looking_at, subject=subject)
     return {record.name for record in KEYS if record.id in found.key_ids}
 
 
 def of(topic: Topic, key: ApiKeyRecord | None, *offered: ApiKeyRecord) -> ConversationState:
-    """What was spoken of before."""
+    """The state of a conversation about these keys."""
     return ConversationState(topic, None if key is None else key.id, tuple(each.id for each in offered))
 
 
@@ -55,12 +55,12 @@ def of(topic: Topic, key: ApiKeyRecord | None, *offered: ApiKeyRecord) -> Conver
     ],
 )
 def test_a_key_is_meant_by_its_name_or_most_of_its_words(text: str, names: set[str]) -> None:
-    """With a slip of the pen in a long word; a word that every message has names nothing, unless it is quoted whole."""
+    """With a typo in a long word; a word that every message has names no key, unless the whole name is quoted."""
     assert named(text) == names
 
 
 def test_a_hint_or_id_says_exactly_which() -> None:
-    """Before any name beside it."""
+    """A hint or id counts more than a name beside it."""
     by_hint = f"{hint_of(MAIL_EU)} fails, and deploy too"
     by_id = f"what about {external_id(Prefix.API_KEY, DEPLOY.id)}"
     beginning = f"the key {hint_of(MAIL_US)[:8]}… fails"
@@ -72,14 +72,14 @@ def test_a_hint_or_id_says_exactly_which() -> None:
 
 @pytest.mark.parametrize("said", ["kd_ZZZZZZ…9999", external_id(Prefix.API_KEY, key_record("x").id)])
 def test_a_hint_or_id_of_no_key_to_be_seen_is_said_so(said: str) -> None:
-    """It names something, which is not among what the person may see."""
+    """The message names a key, but none that the person may see."""
     found = meant(f"why does {said} fail?", understand(f"why does {said} fail?"), KEYS)
 
     assert found == KeyReference(unseen=said, is_named=True)
 
 
 def test_what_is_named_counts_more_than_what_is_looked_at() -> None:
-    """A person who looks at one key may ask about another; who names none asks about the one on the page."""
+    """On one key's page, a person may name another; without a name, the question is about the page's key."""
     page = external_id(Prefix.API_KEY, DEPLOY.id)
 
     assert named("why does mail eu fail?", looking_at=page) == {"mail eu"}
@@ -103,12 +103,12 @@ def test_what_is_named_counts_more_than_what_is_looked_at() -> None:
     ],
 )
 def test_a_message_goes_on_about_what_was_spoken_of(text: str, names: set[str]) -> None:
-    """The key of the last answer, the other of those it named, or none where something new is asked."""
+    """The key of the last answer, the other of those it named, or none if the question is new."""
     assert named(text, of(Topic.CALL_FAILS, MAIL_US, MAIL_US, MAIL_EU)) == names
 
 
 def test_what_may_not_be_seen_any_more_is_not_spoken_of() -> None:
-    """Roles change between two messages."""
+    """Roles may change between two messages."""
     gone = key_record("gone")
 
     assert named("and who did that?", of(Topic.CALL_FAILS, gone, gone)) == set()
@@ -128,12 +128,12 @@ def test_what_may_not_be_seen_any_more_is_not_spoken_of() -> None:
     ],
 )
 def test_a_message_may_say_no_more_than_which_key(text: str, is_only: bool) -> None:
-    """Then it answers *which key is it?*, whatever that was asked about."""
+    """Such a message answers *which key is it?*, with the topic of the earlier question."""
     assert meant(text, understand(text), KEYS).only_named is is_only
 
 
 def test_names_are_taken_out_where_they_stand() -> None:
-    """So that a key called *delete me* is not asked to be deleted."""
+    """So that a key with the name *delete me* is not a request to delete it."""
     orders = key_record("delete all keys now")
 
     assert without_names("Why does “delete all keys now” fail?", [orders]).split() == ["Why", "does", "key", "fail?"]
@@ -142,7 +142,7 @@ def test_names_are_taken_out_where_they_stand() -> None:
 
 @given(st.text(max_size=200), st.lists(st.text(min_size=1, max_size=64), max_size=5))
 def test_anything_may_be_a_name_and_a_message(text: str, names: list[str]) -> None:
-    """What is meant is always of the keys that may be seen, each once."""
+    """The result has only keys that the person may see, each once."""
     keys = [key_record(name) for name in names]
 
     found = meant(text, understand(text), keys).key_ids

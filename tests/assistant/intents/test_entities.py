@@ -1,4 +1,4 @@
-"""What stands in a message word for word, wherever in it: in a sentence, a log, JSON, a header."""
+"""Entities that are found literally anywhere in a message: in a sentence, a log, JSON, a header."""
 
 import pytest
 
@@ -12,7 +12,7 @@ OTHER_REQUEST = "req_0199c0de4af27a31b0f2a1c3e5d7f902"
 
 
 def found(text: str) -> Entities:
-    """What is found in a message, as it comes."""
+    """The entities of a raw message."""
     return entities(plain(text))
 
 
@@ -44,7 +44,7 @@ def found(text: str) -> Entities:
     ],
 )
 def test_statuses_are_found_and_other_numbers_are_not(text: str, status_codes: tuple[int, ...]) -> None:
-    """The statuses of a refused call stand for themselves; others only beside a word that says what they are."""
+    """Statuses of refused calls are found alone; others only beside a word that says what they are."""
     assert found(text).status_codes == status_codes
 
 
@@ -69,7 +69,7 @@ def test_a_request_id_is_found_wherever_it_stands(text: str) -> None:
 
 
 def test_several_request_ids_come_in_order_and_not_without_end() -> None:
-    """Ten are enough."""
+    """Ten at most."""
     many = [f"req_{number:032x}" for number in range(30)]
 
     assert found(f"{OTHER_REQUEST} before {REQUEST}").request_ids == (OTHER_REQUEST, REQUEST)
@@ -77,13 +77,13 @@ def test_several_request_ids_come_in_order_and_not_without_end() -> None:
 
 
 def test_the_codes_of_refusals_are_those_that_a_caller_can_be_told() -> None:
-    """Understanding repeats them: it is trained where nothing of the application but itself is installed."""
+    """The list is a copy: training runs where no other part of the application is installed."""
     assert set(REFUSALS) == set(OF_CODE)
 
 
 @pytest.mark.parametrize("code", sorted(set(REFUSALS) - {"unavailable"}))
 def test_the_code_of_a_refusal_is_found(code: str) -> None:
-    """As it is, in capitals, and with the hyphens that it has in the audit log."""
+    """In its usual form, in capitals, and with hyphens, as in the audit log."""
     for text in (code, f"it says {code}.", f'"code":"{code}"', code.upper(), f"refused: {code.replace('_', '-')}"):
         assert found(text).codes == (code,)
 
@@ -103,7 +103,7 @@ def test_the_code_of_a_refusal_is_found(code: str) -> None:
     ],
 )
 def test_codes_are_told_from_words(text: str, codes: tuple[str, ...]) -> None:
-    """An everyday word is a code only where it stands as one."""
+    """An everyday word is a code only if it is written as one."""
     assert found(text).codes == codes
 
 
@@ -111,7 +111,7 @@ def test_codes_are_told_from_words(text: str, codes: tuple[str, ...]) -> None:
     "code", [Code.UNAUTHENTICATED, Code.PASSWORD_CHANGE_REQUIRED, Code.FORBIDDEN, Code.NOT_FOUND, Code.RATE_LIMITED]
 )
 def test_the_codes_of_graphql_that_somebody_asks_about_are_found(code: Code) -> None:
-    """The rest are a program's affair."""
+    """The other codes concern only programs."""
     expected = "rate_limited" if code == Code.RATE_LIMITED else code
 
     assert found(f'"code":"{code}"').codes == (expected,)
@@ -133,7 +133,7 @@ def test_the_codes_of_graphql_that_somebody_asks_about_are_found(code: Code) -> 
     ],
 )
 def test_hints_and_ids_are_found(text: str, hints: tuple[str, ...], ids: tuple[str, ...]) -> None:
-    """As the console shows them; what redaction left of a pasted key is no hint."""
+    """As the console shows them; the placeholder of a redacted key is not a hint."""
     whole = found(text)
 
     assert (whole.hints, whole.ids) == (hints, ids)
@@ -152,7 +152,7 @@ def test_hints_and_ids_are_found(text: str, hints: tuple[str, ...], ids: tuple[s
     ],
 )
 def test_it_is_known_what_was_pasted(text: str, pasted_key: bool, pasted_other: bool) -> None:
-    """A key of ours, or somebody else's."""
+    """A key of ours, or another vendor's."""
     whole = found(text)
 
     assert (whole.has_pasted_key, whole.has_pasted_other) == (pasted_key, pasted_other)
@@ -171,7 +171,7 @@ def test_it_is_known_what_was_pasted(text: str, pasted_key: bool, pasted_other: 
     ],
 )
 def test_hosts_are_those_of_addresses(text: str, hosts: tuple[str, ...]) -> None:
-    """With their port, without whoever signs in there."""
+    """With their port, without the user name."""
     assert found(text).hosts == hosts
 
 
@@ -207,13 +207,13 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("text", "mistakes"), MISTAKES)
 def test_a_mistake_in_a_header_is_seen(text: str, mistakes: set[HeaderMistake]) -> None:
-    """Alone, and in a message around it."""
+    """Alone, and within a message."""
     assert set(found(text).header_mistakes) == mistakes
     assert set(found(f"I do this and get 401:\n{text}\nwhat is wrong?").header_mistakes) == mistakes
 
 
 def test_every_mistake_has_an_example() -> None:
-    """None is there that nothing shows."""
+    """Every mistake of the table is covered."""
     assert set.union(*(mistakes for _, mistakes in MISTAKES)) == set(HeaderMistake)
 
 
@@ -232,5 +232,5 @@ def test_every_mistake_has_an_example() -> None:
     ],
 )
 def test_what_is_right_is_no_mistake(text: str) -> None:
-    """Both ways to send a key, and talk about them."""
+    """Both ways to send a key, and sentences about them."""
     assert found(text).header_mistakes == ()

@@ -1,4 +1,4 @@
-"""In which language a message is: the one to answer in."""
+"""The language of a message, in which it is answered."""
 
 import pytest
 
@@ -36,13 +36,13 @@ RIGHT_AT_LEAST = 0.93
     ],
 )
 def test_a_language_is_known_by_its_letters_and_common_words(text: str, language: str) -> None:
-    """Codes, ids and pasted requests say nothing of it; what can't be told is English."""
+    """Codes, ids and pasted requests are ignored; the default is English."""
     assert language_of(text) == language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_nearly_all_phrases_of_a_language_are_known_as_such(language: str) -> None:
-    """A few words may be of several languages."""
+    """A few words belong to several languages."""
     texts = [said.text for said in phrases() if said.language == language]
 
     right = [text for text in texts if language_of(text) == language]

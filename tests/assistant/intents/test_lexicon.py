@@ -1,4 +1,4 @@
-"""What words stand for, in whichever of seven languages they are."""
+"""The concepts of words in seven languages."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from assistant.intents.normalize import folded, plain
 
 
 def found(text: str) -> list[str]:
-    """The concepts in a message, as it comes."""
+    """The concepts of a raw message."""
     return concepts(TOKENS.findall(folded(plain(text))))
 
 
@@ -23,7 +23,7 @@ def found(text: str) -> list[str]:
     ],
 )
 def test_words_of_seven_languages_stand_for_the_same(concept: str, words: tuple[str, ...]) -> None:
-    """With accents or without, in capitals or not, in each form that begins alike."""
+    """With accents or without, in capitals or not, in each form with the same beginning."""
     assert [word for word in words if concept not in found(word)] == []
     assert [word for word in words if concept not in found(word.upper())] == []
 
@@ -32,18 +32,18 @@ def test_words_of_seven_languages_stand_for_the_same(concept: str, words: tuple[
     "text", ["what is the weather today", "write me a poem please", "comment faire une tarte aux pommes"]
 )
 def test_a_text_without_a_word_of_ours_is_about_other_things(text: str) -> None:
-    """That is a concept, too."""
+    """Such a text has a concept of its own."""
     assert ABOUT_OTHER_THINGS in found(text)
 
 
 @pytest.mark.parametrize("text", ["the key of my agent", "ok", "what about 403 then", "so what of [key kd_Ab3d…] now"])
 def test_a_word_of_ours_or_too_few_words_say_nothing_of_other_things(text: str) -> None:
-    """A stand-in for what was pasted, and a status, are ours."""
+    """A placeholder for pasted text and a status count as words of the lexicon."""
     assert ABOUT_OTHER_THINGS not in found(text)
 
 
 def test_each_word_is_written_as_texts_are_folded() -> None:
-    """Otherwise it would never be found."""
+    """Otherwise the word would never be found."""
     unfolded = {
         word
         for words in WORDS.values()
@@ -55,7 +55,7 @@ def test_each_word_is_written_as_texts_are_folded() -> None:
 
 
 def test_no_concept_names_a_word_twice() -> None:
-    """Each says it once."""
+    """Each word is listed once."""
     twice = {concept for concept, words in WORDS.items() if len(set(words.split())) < len(words.split())}
 
     assert twice == set()

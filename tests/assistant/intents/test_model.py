@@ -1,4 +1,4 @@
-"""The file that understanding runs from: what was written is read again, and adding lanes is adding weights."""
+"""The model file: what was written is read again, and adding lanes adds weights."""
 
 import math
 from pathlib import Path
@@ -41,14 +41,14 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> understand_model
 
 
 def test_what_was_written_is_read_again(written: understand_model.Model) -> None:
-    """The topics, the features of each block, and what was learned about trust."""
+    """The topics, the features of each block, and the thresholds."""
     assert written.topics == TOPICS
     assert tuple(tuple(block.rows) for block in written.blocks) == NAMES
     assert (written.temperature, written.sure_from, written.digest) == (2.0, 0.8, "abc")
 
 
 def test_the_log_odds_are_the_sums_of_the_weights(written: understand_model.Model) -> None:
-    """Each block as long as one feature, whatever their number; unknown ones count for nothing."""
+    """Each block counts as one feature, whatever their number; unknown ones count nothing."""
     message = Features(frozenset({"call", "fail call", "nothing"}), frozenset({"キー"}), frozenset())
 
     odds = written.log_odds(message)
@@ -61,7 +61,7 @@ def test_the_log_odds_are_the_sums_of_the_weights(written: understand_model.Mode
 
 
 def test_every_feature_at_once_overflows_no_lane(written: understand_model.Model) -> None:
-    """The largest weights of all features that there can be fit side by side."""
+    """The largest weights of all possible features fit side by side."""
     most = [[127] * len(TOPICS)] * 30_000
     rows = [understand_model._row(bytes(weight + 128 for weight in row)) for row in most]
 
@@ -74,7 +74,7 @@ def test_a_message_of_nothing_has_the_bias_alone(written: understand_model.Model
 
 
 def test_the_model_is_compact_and_of_all_topics() -> None:
-    """It is kept in the repository, and loaded by every process."""
+    """The file is in the repository, and every process loads it."""
     assert FILE.stat().st_size < BYTES_AT_MOST
     assert model().topics == TOPICS
     assert 0.5 < model().sure_from < 1

@@ -1,4 +1,4 @@
-"""What a message is reduced to before it is understood."""
+"""The normalization of a message before it is understood."""
 
 import pytest
 
@@ -22,7 +22,7 @@ from assistant.intents.normalize import LENGTH_AT_MOST, LOOKED_AT, folded, plain
     ],
 )
 def test_a_plain_text_reads_as_it_looks(text: str, expected: str) -> None:
-    """Compatible forms, nothing invisible, no long runs; what is truly of another script stays."""
+    """Compatible forms, nothing invisible, no long runs; characters that truly belong to another script stay."""
     assert plain(text) == expected
 
 
@@ -46,17 +46,17 @@ def test_a_plain_text_reads_as_it_looks(text: str, expected: str) -> None:
     ],
 )
 def test_folding_leaves_one_spelling_and_a_word_for_what_is_unique(text: str, expected: str) -> None:
-    """Small letters without accents; ids, addresses and long numbers say only what they are."""
+    """Lowercase without accents; ids, addresses and long numbers are replaced with their kind."""
     assert folded(text) == expected
 
 
 def test_a_short_text_is_understood_whole() -> None:
-    """Nothing is set aside."""
+    """No part is left out."""
     assert sentences("why?\n{log}") == "why?\n{log}"
 
 
 def test_of_a_long_text_come_the_sentences_first() -> None:
-    """Then what looks pasted, while there is room."""
+    """Then pasted parts, while there is room."""
     log = '{"level":"info","path":"/v1"}\n' * 60
 
     said = sentences(plain(f"{log}Why does it fail?\n{log}"))
@@ -66,7 +66,7 @@ def test_of_a_long_text_come_the_sentences_first() -> None:
 
 
 def test_of_a_long_tale_come_beginning_and_end() -> None:
-    """What is asked stands at one of them."""
+    """The question is at one of them."""
     tale = "Hello. " + "We have many services. " * 100 + "Why does it fail?"
 
     said = sentences(plain(tale))
@@ -77,6 +77,6 @@ def test_of_a_long_tale_come_beginning_and_end() -> None:
 
 
 def test_no_more_is_looked_at_than_a_message_can_hold() -> None:
-    """A character that stands for many does not make it long."""
+    """A character that expands to many does not make the text longer than the limit."""
     assert len(plain("a " * LENGTH_AT_MOST)) <= LENGTH_AT_MOST
     assert len(plain("\ufdfa" * LENGTH_AT_MOST)) <= 2 * LENGTH_AT_MOST

@@ -1,4 +1,4 @@
-"""What is said by rule: evidence that leaves no doubt, and whether a message goes on with another or asks anew."""
+"""Rules: evidence that leaves no doubt, and whether a message continues the previous one or asks anew."""
 
 import pytest
 
@@ -13,7 +13,7 @@ REQUEST = "req_0199c0de4af27a31b0f2a1c3e5d7f901"
 
 
 def odds(text: str) -> dict[Topic, float]:
-    """The evidence in a message, as it comes."""
+    """The evidence in a raw message."""
     whole = plain(text)
     return evidence(sentences(whole), entities(whole))
 
@@ -53,7 +53,7 @@ def test_the_code_of_a_refusal_says_what_its_status_says(outcome: Outcome) -> No
     ],
 )
 def test_what_stands_there_speaks_for_a_topic(text: str, topic: Topic) -> None:
-    """Statuses, codes, forms of speech, and messages that are a pasted key or an id alone."""
+    """Statuses, codes, phrases, and messages that are only a pasted key or an id."""
     found = odds(text)
 
     assert max(found, key=found.__getitem__) is topic
@@ -77,7 +77,7 @@ def test_what_stands_there_speaks_for_a_topic(text: str, topic: Topic) -> None:
     ],
 )
 def test_an_honest_question_is_not_ruled_out(text: str) -> None:
-    """Nothing is off topic by rule only because a word of an attack is in it."""
+    """No rule makes a message off topic for a single word of an attack."""
     assert Topic.OFF_TOPIC not in odds(text)
 
 
@@ -142,7 +142,7 @@ def test_a_message_that_needs_another_before_it_is_a_follow_up(text: str) -> Non
     ],
 )
 def test_a_question_of_its_own_asks_anew(text: str) -> None:
-    """It says what it is about."""
+    """It names its subject."""
     understood = understand(text)
 
     assert not understood.is_follow_up
@@ -159,5 +159,5 @@ def test_whoever_says_that_it_is_another_question_asks_anew(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["thanks!", "ok", "danke", "perfect, works", "", "   ", "…"])
 def test_a_remark_asks_nothing(text: str) -> None:
-    """Thanks and consent ask nothing anew."""
+    """Thanks and consent are not new questions."""
     assert not understand(text).asks_anew

@@ -1,4 +1,4 @@
-"""Trouble that browsers, gateways and restored databases make: told from keys' own, and never blamed on a key."""
+"""Symptoms of browsers, gateways and restored databases: distinct from problems of keys, and never blamed on a key."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -111,7 +111,7 @@ OTHERS = [
 
 
 def answered(text: str, known: Facts) -> Answered:
-    """What comes of the message."""
+    """The diagnosis of the message."""
     question = interpret(Inquiry(text), [each.record for each in known.keys])
     named = [each for each in known.keys if each.record.id in question.meant.key_ids]
     return diagnose(question, replace(known, meant=named, meant_unseen=question.meant.unseen))
@@ -119,7 +119,7 @@ def answered(text: str, known: Facts) -> Answered:
 
 @pytest.mark.parametrize(("seen", "said"), ALL)
 def test_what_people_and_programs_say_is_recognized(seen: Symptom, said: str) -> None:
-    """In the languages that are understood, and as browsers and gateways print it."""
+    """In the supported languages, and as browsers and gateways print it."""
     assert symptom_of(said, understand(said)) is seen
 
 
@@ -140,12 +140,12 @@ def test_it_is_answered_at_once_and_no_key_is_blamed(seen: Symptom, said: str, r
 
 @pytest.mark.parametrize("said", OTHERS)
 def test_what_only_sounds_like_it_is_not(said: str) -> None:
-    """Statuses alone, keys that were deleted, files of one's own."""
+    """Statuses alone, deleted keys, the person's own files."""
     assert symptom_of(said, understand(said)) is None
 
 
 def test_what_keydesk_refused_is_told_beside_it_with_a_way_to_ask() -> None:
-    """A refusal may be what the browser hides: it is evidence, and one click away."""
+    """The browser may hide a refusal: the refusal is in the evidence, and one click away."""
     diagnosis = answered("blocked by CORS policy", facts(HASTY, DELETED, GOOD)).diagnosis
 
     told = {each.label: each.value for each in diagnosis.evidence}
@@ -159,7 +159,7 @@ def test_what_keydesk_refused_is_told_beside_it_with_a_way_to_ask() -> None:
 
 
 def test_a_key_that_is_named_is_the_one_that_is_looked_at() -> None:
-    """And a key's own name is no symptom."""
+    """A key's name is never a symptom."""
     named = key_facts(key_record("cors proxy"), RefusedReason.RATE_LIMITED)
 
     about_good = answered("the key good gets 504 from nginx", facts(HASTY, GOOD)).diagnosis
@@ -170,7 +170,7 @@ def test_a_key_that_is_named_is_the_one_that_is_looked_at() -> None:
 
 
 def test_a_pasted_key_that_explains_it_comes_first() -> None:
-    """A deleted key is why, whatever the browser says; a good one is not."""
+    """A deleted key is the reason, whatever the browser reports; a good key is not."""
     deleted = [PastedKey("kd_Ab3dEf…x9Qz", possession=Possession.DELETED, changed_on=NOON)]
     good = [PastedKey("kd_Ab3dEf…x9Qz", possession=Possession.WORKS)]
 
@@ -180,7 +180,7 @@ def test_a_pasted_key_that_explains_it_comes_first() -> None:
 
 @pytest.mark.parametrize("said", ["I get 503", "Why do my calls get 503 Service Unavailable?", "are you down?"])
 def test_that_verification_was_unavailable_is_said_only_with_evidence(said: str) -> None:
-    """Of now, or by the code: a 503 may be the agent's own."""
+    """Current unavailability, or the code: a 503 may be the agent's own."""
     now = answered(said, facts(GOOD)).diagnosis
     down = answered(said, facts(GOOD, verification_is_available=False)).diagnosis
     by_code = answered(f"{said} code: unavailable", facts(GOOD)).diagnosis
@@ -192,7 +192,7 @@ def test_that_verification_was_unavailable_is_said_only_with_evidence(said: str)
 
 
 def test_after_a_restore_nobody_is_told_to_do_what_they_may_not() -> None:
-    """A member, and an admin without a free slot, ask somebody."""
+    """A member, and an admin without a free slot, are told whom to ask."""
     member = answered(SAID[Symptom.RESTORED][0], facts(role=Role.MEMBER)).diagnosis
     full = answered(SAID[Symptom.RESTORED][0], facts(*[GOOD] * 10)).diagnosis
     admin = answered(SAID[Symptom.RESTORED][0], facts(GOOD)).diagnosis

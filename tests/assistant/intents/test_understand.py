@@ -1,4 +1,4 @@
-"""What a message is about: topics in seven languages, how sure that is, and what no disguise or length changes."""
+"""The topic of a message: in seven languages, with a probability, and in any disguise or length."""
 
 import math
 from random import Random
@@ -13,7 +13,7 @@ from assistant.intents.topics import Topic, served_together
 from assistant.intents.understand import TopicScore, is_sure, understand, weighed
 
 REFUSED = {Topic.UNAUTHORIZED, Topic.CALL_FAILS, Topic.KEY_STATE}
-"""The topics that lead to looking why a key is refused, or whether it is."""
+"""The topics of why a key is refused, or whether it is."""
 CASES: list[tuple[Case, set[Topic], tuple[str, ...]]] = [
     (Case.KEY_DELETED, REFUSED, ("our key is gone and calls fail", "deleted_key", "401, is the key deleted?")),
     (Case.SECRET_REPLACED, REFUSED, ("replaced_secret", "since the rotation our service gets 401")),
@@ -53,20 +53,20 @@ CASES: list[tuple[Case, set[Topic], tuple[str, ...]]] = [
 
 @pytest.mark.parametrize(("topics", "text"), [(topics, text) for _, topics, texts in CASES for text in texts])
 def test_every_case_of_a_diagnosis_can_be_reached(topics: set[Topic], text: str) -> None:
-    """By one of the topics that lead to it, first or offered as one."""
+    """By one of the topics that lead to it, as the first or as a suggestion."""
     first = understand(text).readings[0].topic
 
     assert first in topics
 
 
 def test_no_case_was_forgotten() -> None:
-    """Each is in the table."""
+    """Each case is in the table."""
     assert sorted(case for case, _, _ in CASES) == sorted(Case)
 
 
 @pytest.mark.parametrize(("topic", "sentence"), IN_GENERAL.items())
 def test_a_suggested_sentence_is_understood_as_what_it_is_offered_for(topic: Topic, sentence: str) -> None:
-    """Whoever clicks is answered directly."""
+    """A click on a suggestion is answered directly."""
     readings = understand(sentence).readings
 
     assert readings[0].topic is topic
@@ -74,7 +74,7 @@ def test_a_suggested_sentence_is_understood_as_what_it_is_offered_for(topic: Top
 
 
 def test_every_topic_but_one_can_be_suggested() -> None:
-    """What is off topic is offered to nobody."""
+    """*Off topic* is never suggested."""
     assert set(IN_GENERAL) == set(Topic) - {Topic.OFF_TOPIC}
 
 
@@ -97,7 +97,7 @@ IN_LANGUAGES = [
 
 @pytest.mark.parametrize(("language", "topic", "text"), IN_LANGUAGES)
 def test_seven_languages_are_understood(language: str, topic: Topic, text: str) -> None:
-    """The topic, and the language to answer in."""
+    """The topic, and the language of the answer."""
     understood = understand(text)
 
     assert understood.readings[0].topic is topic
@@ -106,7 +106,7 @@ def test_seven_languages_are_understood(language: str, topic: Topic, text: str) 
 
 @pytest.mark.parametrize("text", ["", "why?", "401", "asdf", "\U0001f600", "[key kd_Ab3d…]", "x" * LENGTH_AT_MOST])
 def test_readings_are_all_topics_with_what_they_are_worth(text: str) -> None:
-    """Probabilities, the highest first, that sum to one."""
+    """Probabilities, the highest first, with a sum of one."""
     readings = understand(text).readings
 
     assert {reading.topic for reading in readings} == set(Topic)
@@ -116,12 +116,12 @@ def test_readings_are_all_topics_with_what_they_are_worth(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "   ", "???", "asdfgh", "no", "the other one", "key", "\U0001f600"])
 def test_what_says_too_little_is_not_answered_directly(text: str) -> None:
-    """It is asked instead."""
+    """The person is asked instead."""
     assert not is_sure(understand(text).readings)
 
 
 def test_evidence_moves_what_is_likely_and_nothing_else() -> None:
-    """Log-odds are added: the odds of two other topics to each other stay."""
+    """Log-odds are added: the odds between two other topics stay the same."""
     readings = understand("why?").readings
     before = dict(readings)
     topic, other, third = Topic.TOO_MANY_REQUESTS, Topic.CALL_FAILS, Topic.HISTORY
@@ -134,7 +134,7 @@ def test_evidence_moves_what_is_likely_and_nothing_else() -> None:
 
 
 def test_evidence_makes_an_unclear_question_sure_and_none_changes_nothing() -> None:
-    """What is the matter now decides what was meant."""
+    """A current problem decides what an unclear question means."""
     readings = understand("why?").readings
 
     assert not is_sure(readings)
@@ -144,7 +144,7 @@ def test_evidence_makes_an_unclear_question_sure_and_none_changes_nothing() -> N
 
 
 def test_topics_that_are_looked_into_alike_are_sure_together() -> None:
-    """Between them nothing need be asked."""
+    """No question is needed to choose between them."""
     half = model().sure_from / 2 + 0.001
     rest = 1 - 2 * half
 
@@ -184,7 +184,7 @@ ATTACKS = [
 
 @pytest.mark.parametrize("text", ATTACKS)
 def test_attempts_to_turn_the_assistant_are_off_topic(text: str) -> None:
-    """Also orders to change something, and questions about others' data."""
+    """Also orders to change something, and questions about other people's data."""
     readings = understand(text).readings
 
     assert readings[0].topic is Topic.OFF_TOPIC
@@ -207,7 +207,7 @@ DISGUISED = {
 
 @pytest.mark.parametrize("name", DISGUISED)
 def test_a_disguise_does_not_help(name: str) -> None:
-    """Letters that only look like others are read as they look."""
+    """Look-alike letters are read as the letters that they imitate."""
     assert understand(DISGUISED[name]).readings[0].topic is Topic.OFF_TOPIC
 
 
@@ -221,12 +221,12 @@ def test_a_disguise_does_not_help(name: str) -> None:
     ],
 )
 def test_an_odd_spelling_of_an_honest_question_is_understood(text: str, topic: Topic) -> None:
-    """Full width, zero width, capitals, slips of the pen."""
+    """Full width, zero width, capitals, typos."""
     assert understand(text).readings[0].topic is topic
 
 
 def test_a_question_is_found_beside_a_long_log() -> None:
-    """What a person wrote counts more than what was pasted after it or before it."""
+    """A person's own words count more than text that was pasted before or after them."""
     log = '{"level":"info","ts":"2026-10-01T10:00:00Z","msg":"handled","path":"/v1/chat","took":"12ms"}\n' * 40
 
     assert understand(f"How do I rotate a key without downtime?\n{log}").readings[0].topic is Topic.HOW_ROTATE
@@ -234,7 +234,7 @@ def test_a_question_is_found_beside_a_long_log() -> None:
 
 
 def test_what_stands_in_a_pasted_log_is_found_at_its_end() -> None:
-    """Marks are looked for in the whole message."""
+    """Entities are searched in the whole message."""
     log = '{"level":"info","msg":"handled","path":"/v1/chat"}\n' * 70
     understood = understand(f'{log}{{"requestId":"req_0199c0de4af2","code":"deleted_key"}}')
 
@@ -245,7 +245,7 @@ def test_what_stands_in_a_pasted_log_is_found_at_its_end() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_anything_at_all_can_be_said(seed: int) -> None:
-    """Characters of every kind, more than is looked at: no error, and the same answer again."""
+    """Any characters, more than the limit: no error, and the same result each time."""
     random = Random(seed)
     kinds = ("abc {}[]<>:=\"'\\/_-.,;", "äßéñ¿", "鍵キー", "\u200b\u0301\ud800\x00\n\t", "0123456789", "\U0001f511")
     text = "".join(random.choice(random.choice(kinds)) for _ in range(LENGTH_AT_MOST + 500))

@@ -1,4 +1,4 @@
-"""What is left of passwords in addresses, on command lines, in the configuration of clients, and in sentences."""
+"""Redaction of passwords in addresses, on command lines, in the configuration of clients, and in sentences."""
 
 import base64
 
@@ -10,7 +10,7 @@ from tests.assistant.redaction.test_redact_others import LETTERS, PEM_LINES, PRI
 from tests.support.keys.disguises import PREFIXES
 from tests.support.parameters import in_turn
 
-# A text, and its parts that are secret. Each {} is one of them.
+# A text, and its secret parts. Each {} is one of them.
 PLAIN, SLASHED, SIGNED, SPACED = "zebra7quagga", "w0nder/land+7", "al1ce@land:5", "correct horse battery"
 UUID = "7f1c9a52-3b1e-4c55-9d1f-0a2b3c4d5e6f"
 BASIC = base64.b64encode(b"ada:wonderland").decode()
@@ -129,7 +129,7 @@ WITHOUT_SPACES = [PLAIN, SLASHED, SIGNED, "Tr0ub4dor&3", "p%ss#w0rd!"]
 
 
 def kept_of(secret: str, text: str) -> list[str]:
-    """The parts of four characters of a password that are still there."""
+    """The substrings of four characters of a password that are still in the text."""
     return [part for part in (secret[at : at + 4] for at in range(len(secret) - 3)) if part in text]
 
 
@@ -146,7 +146,7 @@ def test_a_password_in_an_address_is_not_kept(text: str, secret: str) -> None:
 @pytest.mark.parametrize("secret", [PLAIN, SLASHED, "Tr0ub4dor-3"])
 @pytest.mark.parametrize("text", COMMANDS)
 def test_a_password_on_a_command_line_is_not_kept(text: str, secret: str) -> None:
-    """Of the usual clients, by the option that it follows."""
+    """Of common clients, after their option."""
     left = redact(text.format(secret), PREFIXES).text
 
     assert kept_of(secret, left) == []
@@ -156,7 +156,7 @@ def test_a_password_on_a_command_line_is_not_kept(text: str, secret: str) -> Non
 @pytest.mark.parametrize("secret", [PLAIN, SLASHED, "letmein"])
 @pytest.mark.parametrize("text", CONFIGURATION)
 def test_a_password_in_a_configuration_file_is_not_kept(text: str, secret: str) -> None:
-    """Of the usual clients, with the words of its format."""
+    """Of common clients, in their format."""
     left = redact(text.format(secret), PREFIXES).text
 
     assert kept_of(secret, left) == []
@@ -213,7 +213,7 @@ def test_a_password_in_a_sentence_is_not_kept(text: str, secret: str) -> None:
     ],
 )
 def test_what_is_no_password_stays(text: str) -> None:
-    """Ports, paths, users, options without one, and what is said of passwords."""
+    """Ports, paths, users, options without a password, and sentences about passwords."""
     assert redact(text, PREFIXES).text == text
 
 
@@ -221,7 +221,7 @@ def test_what_is_no_password_stays(text: str) -> None:
     ("name", "token", "at"), in_turn([each for each in TOKENS if len(each[1]) > 30][::2], [9, 14, 20, 27])
 )
 def test_a_vendors_token_over_two_lines_is_not_kept(name: str, token: str, at: int) -> None:
-    """Both halves go; the words of the next line stay."""
+    """Both halves are removed; the words of the next line stay."""
     left = redact(f"I set {token[:at]}\n{token[at:]}\nand it fails", PREFIXES).text
 
     assert kept_of(token[at:], left) == []
@@ -248,13 +248,13 @@ def test_a_private_key_is_not_kept_however_it_is_shown() -> None:
 
 
 def test_a_hash_of_a_password_is_not_kept() -> None:
-    """It can be guessed against."""
+    """Attackers can guess passwords against it."""
     for text in ("ada:$2y$05$" + LETTERS + "0123456789abc", "ada:$apr1$x8Kq2Lm9$" + LETTERS[:22], "{SSHA}" + LETTERS):
         assert redact(text, PREFIXES).text.endswith("[password]")
 
 
 def test_a_uuid_that_is_sent_as_a_key_is_a_secret() -> None:
-    """Other services issue such keys; elsewhere it is an id, and stays."""
+    """Other services issue such keys; elsewhere a UUID is an id, and stays."""
     redacted = redact(f"X-API-Key: {UUID} for trace {UUID}", PREFIXES)
 
     assert redacted.text == f"X-API-Key: [token] for trace {UUID}"
@@ -262,6 +262,6 @@ def test_a_uuid_that_is_sent_as_a_key_is_a_secret() -> None:
 
 
 def test_basic_credentials_in_a_docker_file() -> None:
-    """Which are short at times."""
+    """These can be short."""
     assert redact(f'{{"auths": {{"x": {{"auth": "{BASIC}"}}}}}}', PREFIXES).text.endswith('"auth": "[password]"}}}')
     assert "dTpw" not in redact('{"auth": "dTpw"}', PREFIXES).text

@@ -1,4 +1,4 @@
-"""What is left of this product's own secrets that are no API keys: cookies, one-time passwords, settings, tokens."""
+"""Redaction of this product's own secrets other than API keys: cookies, one-time passwords, settings, tokens."""
 
 import base64
 from collections.abc import Callable
@@ -48,7 +48,7 @@ COOKIES = [
 
 @pytest.mark.parametrize("text", COOKIES)
 def test_the_session_cookie_is_not_kept(text: str) -> None:
-    """However the browser, curl or a program writes it, and with nothing around it that says what it is."""
+    """However the browser, curl or a program writes it, and with no other text around it."""
     left = redact(text.format(SESSION), PREFIXES)
 
     assert SESSION[:8] not in left.text
@@ -59,7 +59,7 @@ def test_the_session_cookie_is_not_kept(text: str) -> None:
 @pytest.mark.parametrize("text", COOKIES)
 @pytest.mark.parametrize("cookie", [DEVICE, DEVICES], ids=["one account", "two accounts"])
 def test_the_device_cookie_is_not_kept(text: str, cookie: str) -> None:
-    """It has a form of its own."""
+    """It has its own form."""
     left = redact(text.replace("session", "device").format(cookie), PREFIXES).text
 
     assert not any(part[:8] in left or part[-8:] in left for part in cookie.split("."))
@@ -87,7 +87,7 @@ def test_a_digest_that_is_called_one_stays(text: str, stays: bool) -> None:
 
 @pytest.mark.parametrize("form", ["xxd", "hexdump", "od -c", "Wireshark", "list of Python", "code points"])
 def test_a_session_cookie_in_a_dump_is_not_kept(form: str) -> None:
-    """The dumps that people make of keys they make of cookies."""
+    """In the dumps that people make of keys."""
     left = redact((DUMPS | BYTE_LISTS)[form](f"keydesk_session={SESSION}"), PREFIXES).text
 
     assert "[cookie]" in left
@@ -114,7 +114,7 @@ def test_a_session_cookie_in_a_dump_is_not_kept(form: str) -> None:
     ],
 )
 def test_a_one_time_password_is_not_kept(write: Callable[[str], str]) -> None:
-    """Its form is fixed: four groups of five of an alphabet."""
+    """Its form is fixed: four groups of five characters of an alphabet."""
     for seed in range(40):
         password = new_one_time_password(choose=Random(seed).choice).reveal()
 
@@ -136,7 +136,7 @@ def test_a_one_time_password_is_not_kept(write: Callable[[str], str]) -> None:
     ],
 )
 def test_words_and_numbers_of_five_are_no_one_time_password(text: str) -> None:
-    """Digits and letters are not mixed in them."""
+    """A one-time password mixes digits and letters in its groups."""
     assert redact(text, PREFIXES).text == text
 
 
@@ -177,7 +177,7 @@ def test_the_operators_secrets_are_not_kept(name: str, text: str) -> None:
     ],
 )
 def test_the_names_of_secrets_stay(text: str) -> None:
-    """What is said of a setting or a cookie is no secret."""
+    """A setting's or a cookie's name is not a secret."""
     assert redact(text, PREFIXES).text == text
 
 

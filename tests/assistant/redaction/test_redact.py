@@ -1,4 +1,4 @@
-"""What is left of a pasted text in which there is a key of ours, in whatever form, and what is known of the key."""
+"""Redaction of our keys in a pasted text, in any form, and the facts about a redacted key."""
 
 from random import Random
 
@@ -20,13 +20,13 @@ REQUEST_ID = "req_" + "0199c0de" * 4
 
 
 def only(text: str) -> Piece:
-    """The one piece that is found in the text."""
+    """The only finding in the text."""
     [piece] = redact(text, PREFIXES).pieces
     return piece
 
 
 def revealed(piece: Piece) -> str | None:
-    """The key that came out of a piece."""
+    """The key of a finding."""
     return None if piece.key is None else piece.key.reveal()
 
 
@@ -60,13 +60,13 @@ def revealed(piece: Piece) -> str | None:
     ],
 )
 def test_a_key_alone_is_taken_out(text: str, left: str) -> None:
-    """What stands around it stays, so that a mistake in a header can still be seen; no word after it is lost."""
+    """The text around it stays, so that a mistake in a header is still visible; no word after it is lost."""
     assert redact(text, PREFIXES).text == left
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_whole_key_is_known_in_every_disguise(name: str) -> None:
-    """The key comes out once, as a secret, with its public id and hint; nothing of it is in the text."""
+    """The finding has the key once, as a secret, with its public id and hint; the text has nothing of it."""
     for seed in range(SEEDS):
         random = Random(seed)
         key = made_key(seed)
@@ -82,7 +82,7 @@ def test_a_whole_key_is_known_in_every_disguise(name: str) -> None:
 
 @pytest.mark.parametrize("name", NOT_WHOLE)
 def test_a_part_of_a_key_is_as_secret(name: str) -> None:
-    """Cut short, changed, masked: nothing is left of it, in the case or direction in which it was written either."""
+    """Cut short, changed, masked: nothing remains, neither in its original case or direction nor in another."""
     for seed in range(SEEDS):
         key = made_key(seed)
         pasted = NOT_WHOLE[name](key, Random(seed))
@@ -123,7 +123,7 @@ def test_a_part_of_a_key_is_as_secret(name: str) -> None:
     ],
 )
 def test_the_verdict_is_that_of_a_refusal(text: str, fault: FormatError | None, detail: str) -> None:
-    """What is wrong with the form is said as it would be to the caller; a well-formed key has nothing wrong."""
+    """The format error is the one that the caller gets; a well-formed key has none."""
     malformed = only(text).malformed
 
     assert (malformed and malformed.error) == fault
@@ -132,13 +132,13 @@ def test_the_verdict_is_that_of_a_refusal(text: str, fault: FormatError | None, 
 
 @pytest.mark.parametrize("name", ["exported", "as a bearer", "by curl", "in JSON", "in a query", "in a traceback"])
 def test_what_stands_around_a_key_is_not_its_fault(name: str) -> None:
-    """A key that was quoted from where it belongs is well-formed."""
+    """A key that was copied from its usual place is well-formed."""
     assert only(WHOLE[name](KEY, Random(1))).malformed is None
 
 
 @pytest.mark.parametrize("name", ["wrapped", "percent-encoded", "base64", "with spaces in it"])
 def test_what_it_was_disguised_in_is_said(name: str) -> None:
-    """The words are those of a whole key with something in its way."""
+    """The message is that of a whole key with extra characters."""
     malformed = only(WHOLE[name](KEY, Random(1))).malformed
 
     assert malformed is not None
@@ -160,13 +160,13 @@ def test_what_it_was_disguised_in_is_said(name: str) -> None:
     ],
 )
 def test_the_hint_is_known_as_far_as_the_text_has_it(text: str, known: str) -> None:
-    """As the project writes hints; where a side is missing, it is left open."""
+    """In the project's form of hints; a missing side is left open."""
     assert only(text).hint == known
 
 
 @pytest.mark.parametrize("text", [HINT, HINT.replace("…", "..."), f"kd_{PUBLIC_ID[:4]}****{KEY[-4:]}", "kd_••••••"])
 def test_a_hint_stays_and_is_told(text: str) -> None:
-    """It is no secret: it names the key that the person means."""
+    """It is not a secret: it names the key that the person means."""
     redacted = redact(f"what about {text}?", PREFIXES)
 
     assert redacted.text == f"what about {text}?"
@@ -174,18 +174,18 @@ def test_a_hint_stays_and_is_told(text: str) -> None:
 
 
 def test_a_hint_does_not_speak_for_what_stands_with_it() -> None:
-    """A password goes though a hint is in it."""
+    """A password is removed even with a hint in it."""
     assert redact(f"password={HINT}!hunter2", PREFIXES).text == "password=[password]"
 
 
 def test_a_mask_that_shows_more_than_a_hint_goes() -> None:
-    """Part of the secret is still there."""
+    """Part of the secret is still visible."""
     assert redact(f"{KEY[:40]}****{KEY[-4:]}", PREFIXES).text == MARKER
     assert redact(f"kd_****{KEY[-10:]}", PREFIXES).text == "[key kd_…]"
 
 
 def test_a_key_in_two_parts_is_put_together() -> None:
-    """The words between stay; the first place has the key, the second nothing that can be used."""
+    """The words between stay; the first placeholder has the key, the second nothing usable."""
     redacted = redact(f"the first half is {KEY[:41]} and the other {KEY[41:]}, see {REQUEST_ID}", PREFIXES)
 
     assert redacted.text == f"the first half is {MARKER} and the other [key], see {REQUEST_ID}"
@@ -193,7 +193,7 @@ def test_a_key_in_two_parts_is_put_together() -> None:
 
 
 def test_several_keys_are_told_apart() -> None:
-    """In the order in which they stand there."""
+    """In the order of the text."""
     keys = [made_key(seed) for seed in range(5)]
 
     redacted = redact("\n".join(f"{number}. {key}" for number, key in enumerate(keys)), PREFIXES)
@@ -204,7 +204,7 @@ def test_several_keys_are_told_apart() -> None:
 
 @pytest.mark.parametrize("prefix", ["kd", "old"])
 def test_each_prefix_of_ours_is_well_formed(prefix: str) -> None:
-    """Also one that is no longer given to new keys."""
+    """Also a prefix that new keys no longer get."""
     key = made_key(5, prefix)
 
     assert revealed(only(f"is {key} good?")) == key
@@ -212,7 +212,7 @@ def test_each_prefix_of_ours_is_well_formed(prefix: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["k", "acme", "staging2", "k2345678901z"])
 def test_a_key_of_another_prefix_is_secret_and_not_ours(prefix: str) -> None:
-    """It is taken out like ours, and there is nothing to look up."""
+    """It is redacted like ours, and never looked up."""
     key = made_key(5, prefix)
 
     piece = only(f"is {key} good?")
@@ -221,7 +221,7 @@ def test_a_key_of_another_prefix_is_secret_and_not_ours(prefix: str) -> None:
 
 
 def test_nothing_that_is_printed_has_the_secret() -> None:
-    """Neither the value nor what is in it, when it lands in a log or an error."""
+    """Neither the value nor its parts, if they reach a log or an error."""
     redacted = redact(f"{KEY} and {KEY[:44]} and {TAIL[::-1]} and hunter2: password=hunter2hunter2", PREFIXES)
 
     assert len(redacted.pieces) == 4
@@ -231,7 +231,7 @@ def test_nothing_that_is_printed_has_the_secret() -> None:
 
 
 def test_a_long_text_is_cut_before_it_is_looked_at() -> None:
-    """What is beyond is gone; a key at the edge leaves no half of itself, nor of what is said in its place."""
+    """The rest is dropped; a key at the edge leaves no half of itself or of its placeholder."""
     for place in range(LENGTH_AT_MOST - 80, LENGTH_AT_MOST + 5):
         redacted = redact(f"{' ' * place}{KEY}", PREFIXES)
 
@@ -242,7 +242,7 @@ def test_a_long_text_is_cut_before_it_is_looked_at() -> None:
 
 
 def test_what_is_said_in_place_of_keys_does_not_make_a_text_longer_than_it_may_be() -> None:
-    """Short pieces have longer names; the last of them is left out as a whole."""
+    """Short secrets can have longer placeholders; the last of them is left out as a whole."""
     redacted = redact("-u a:b " * 500, PREFIXES, length_at_most=3500)
 
     assert 3400 < len(redacted.text) <= 3500
@@ -250,6 +250,6 @@ def test_what_is_said_in_place_of_keys_does_not_make_a_text_longer_than_it_may_b
 
 
 def test_the_keys_of_the_tables_are_keys() -> None:
-    """What the tests paste has the form that is looked for."""
+    """The keys in the tests' tables are well-formed."""
     assert parse(KEY, PREFIXES) is not None
     assert redact(KEY, PREFIXES).text != KEY

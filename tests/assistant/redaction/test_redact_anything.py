@@ -1,4 +1,4 @@
-"""What holds for any text that is pasted: no secret is left, redacting again changes nothing, and it ends."""
+"""Promises for any pasted text: no secret remains, redacting again changes nothing, and redaction terminates."""
 
 from random import Random
 
@@ -32,7 +32,7 @@ PARTS = [
     *("-----BEGIN PRIVATE KEY-----", "eyJ", "AKIA", "sk-", "cookie: a=", "0x", "é", "漢"),
 ]
 CONFETTI = st.lists(st.sampled_from(PARTS), max_size=8).map("".join) | st.text(max_size=200)
-"""Texts of every kind of piece, in any order, and of any characters."""
+"""Texts of all kinds of parts in any order, and of any characters."""
 
 
 @settings(deadline=None)  # no time is asserted
@@ -40,7 +40,7 @@ CONFETTI = st.lists(st.sampled_from(PARTS), max_size=8).map("".join) | st.text(m
 def test_no_secret_is_left_of_any_key_in_any_disguise_in_any_text(
     seed: int, disguise: tuple[str, object], before: str, between: str, after: str
 ) -> None:
-    """However it may be read: plain, without spaces, from any encoding."""
+    """However the text is decoded: plain, without spaces, from any encoding."""
     key = made_key(seed)
     pasted = (WHOLE | NOT_WHOLE)[disguise[0]](key, Random(seed))
 
@@ -57,7 +57,7 @@ def test_no_secret_is_left_of_any_key_in_any_disguise_in_any_text(
     st.sampled_from("a9-_é/%\\'"),
 )
 def test_no_secret_is_left_where_other_characters_touch_the_key(seed: int, before: str, after: str) -> None:
-    """A letter in front makes it another prefix, a letter behind makes it too long: it is as secret."""
+    """A letter in front makes another prefix, a letter behind makes it too long: it is redacted all the same."""
     key = made_key(seed)
 
     left = redact(f"x {before}{key}{after} y", PREFIXES).text
@@ -68,7 +68,7 @@ def test_no_secret_is_left_where_other_characters_touch_the_key(seed: int, befor
 @settings(deadline=None)  # no time is asserted
 @given(CONFETTI)
 def test_redacting_again_changes_nothing(text: str) -> None:
-    """What stands in place of something is not taken for something."""
+    """A placeholder is not redacted again."""
     once = redact(text, PREFIXES)
 
     again = redact(once.text, PREFIXES)
@@ -81,7 +81,7 @@ def test_redacting_again_changes_nothing(text: str) -> None:
 @settings(deadline=None)  # no time is asserted
 @given(st.lists(st.sampled_from(SENTENCES), max_size=8).map("".join), st.sampled_from(["", " 401", " thanks!", "\n\n"]))
 def test_prose_stays_as_it_is(text: str, end: str) -> None:
-    """With ids and names with underscores in it, in several languages."""
+    """With ids and names with underscores, in several languages."""
     assert redact(text + end, PREFIXES).text == text + end
 
 
@@ -98,7 +98,7 @@ def test_prose_stays_as_it_is(text: str, end: str) -> None:
     ],
 )
 def test_a_megabyte_of_anything_comes_to_an_end(part: str) -> None:
-    """Only its beginning is looked at, once for each of a few views."""
+    """Only its beginning is read, once for each of a few views."""
     text = part * (1_000_000 // len(part))
 
     redacted = redact(text, PREFIXES)

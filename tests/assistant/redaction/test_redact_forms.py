@@ -1,4 +1,4 @@
-"""What is left of a key in the forms in which people show it to themselves: nothing, in several hundred forms."""
+"""Redaction of a key in several hundred forms in which people print keys."""
 
 from random import Random
 
@@ -21,7 +21,7 @@ SEEDS = 3
 
 
 def left_of(key: str, text: str) -> list[str]:
-    """The parts of the key's secret, of so many characters, that can be read in what is kept, backwards too."""
+    """The substrings of this length of the key's secret that the redacted text has, backwards too."""
     secret = key[20:]
     parts = {secret[at : at + SECRET_IN_A_ROW] for at in range(len(secret) - SECRET_IN_A_ROW + 1)}
     read = [*readings(text), *(each[::-1] for each in readings(text))]
@@ -31,7 +31,7 @@ def left_of(key: str, text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", FORMS)
 def test_nothing_is_left_of_a_key_in_any_form(name: str) -> None:
-    """Neither with text around it nor without; what is kept is redacted for good."""
+    """With text around it and without; redacting the result again changes nothing."""
     for seed in range(SEEDS):
         key = made_key(seed)
         before, after = AROUND[(seed + len(name)) % len(AROUND)]
@@ -55,7 +55,7 @@ def test_the_key_in_a_dump_or_an_encoding_is_known(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*DUMPS, *BYTE_LISTS])
 def test_a_dump_goes_with_all_its_columns(name: str) -> None:
-    """What is found in it stands for every line of it; the words around it stay."""
+    """A finding in a dump covers all of its lines; the words around it stay."""
     form = (DUMPS | BYTE_LISTS)[name]
     key = made_key(1)
 
@@ -68,7 +68,7 @@ def test_a_dump_goes_with_all_its_columns(name: str) -> None:
 
 
 def test_how_a_key_is_shown_is_not_its_fault() -> None:
-    """A whole key in a dump is well-formed; one that was cut short is too short, and not too odd."""
+    """A whole key in a dump is well-formed; a shortened one is too short, and has no other error."""
     key = made_key(1)
     whole = redact(DUMPS["xxd"](key), PREFIXES).pieces
     short = redact(DUMPS["hexdump -C"](key[:-3]), PREFIXES).pieces
@@ -96,7 +96,7 @@ def test_nothing_is_left_of_any_key_in_any_form(seed: int, name: str, around: tu
 @settings(deadline=None, max_examples=100, derandomize=True)  # no time is asserted
 @given(st.integers(0, 2**32), st.sampled_from(sorted(ENCODED)), st.sampled_from(sorted(DUMPS | BYTE_LISTS)))
 def test_nothing_is_left_of_a_key_in_two_forms_at_once(seed: int, encoding: str, form: str) -> None:
-    """A dump of what is encoded."""
+    """For example, a dump of an encoded key."""
     key = made_key(seed)
 
     text = (DUMPS | BYTE_LISTS)[form](ENCODED[encoding](key))
@@ -109,7 +109,7 @@ def test_nothing_is_left_of_a_key_in_two_forms_at_once(seed: int, encoding: str,
 
 
 def test_the_forms_differ_from_the_key() -> None:
-    """Each form changes what is there, so that the tests look at what they say."""
+    """Each form changes the key, so that the tests cover what they claim."""
     key = made_key(Random(5).randint(0, 9))
 
     assert [name for name, form in FORMS.items() if form(key) == key] == []

@@ -1,4 +1,4 @@
-"""What people ordinarily send stays as it is: measured on more than three hundred messages, once and repeated."""
+"""Ordinary messages stay unchanged: measured on more than three hundred messages, once and repeated."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ STAYS_AT_LEAST = 0.99
 
 @pytest.fixture(scope="module")
 def messages() -> list[str]:
-    """Prose, logs, tables, traces of errors and programs in many languages; lines of dashes stand between."""
+    """Prose, logs, tables, stack traces and programs in many languages, separated by lines of dashes."""
     return MESSAGES.read_text("utf-8").removesuffix("\n").split(BETWEEN)
 
 
 def test_ordinary_messages_stay(messages: list[str]) -> None:
-    """At least 99 of 100; what goes is base64 that does not say what it is."""
+    """At least 99 of 100; the others have base64 without a word about what it is."""
     changed = [message for message in messages if redact(message, PREFIXES).text != message]
 
     assert len(messages) > 300
@@ -29,7 +29,7 @@ def test_ordinary_messages_stay(messages: list[str]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("between", [" ", "\n", ", "])
 def test_ordinary_messages_stay_when_they_are_repeated(messages: list[str], between: str) -> None:
-    """As somebody pastes a hundred lines of one log: what is repeated is no more of a secret."""
+    """As in a hundred pasted lines of one log: repetition does not make a text a secret."""
     some = [message for message in messages[::4] if redact(message, PREFIXES).text == message]
     repeated = [(each := message + between) * (LENGTH_AT_MOST // len(each)) for message in some]
     changed = [message[:60] for message in repeated if redact(message, PREFIXES).text != message]
@@ -39,7 +39,7 @@ def test_ordinary_messages_stay_when_they_are_repeated(messages: list[str], betw
 
 @pytest.mark.parametrize("words", ["why 401", "GET 401 PUT 403", "one 200 two 401 six 403", "a b 1 2", "x1 y2 z3"])
 def test_words_and_numbers_of_one_length_are_no_pieces_of_a_secret(words: str) -> None:
-    """Neither a few that come again and again nor many different ones."""
+    """Neither a few that recur nor many different ones."""
     text = f"{words} " * 100
 
     assert redact(text, PREFIXES).text == text

@@ -1,4 +1,4 @@
-"""What ordinary logs, ids, dumps, code and prose look like stays as it is: measured on some two hundred lines."""
+"""Ordinary logs, ids, dumps, code and prose stay unchanged: measured on some two hundred lines."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ LINES_A_MESSAGE = 10
 
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
-    """Lines without secrets, each of another kind; those that begin with # are headings."""
+    """Lines without secrets, each of another kind; lines that begin with # are headings."""
     return [line for line in ORDINARY.read_text("utf-8").splitlines() if line and not line.startswith("# ")]
 
 
 def test_ordinary_lines_stay(lines: list[str]) -> None:
-    """At least 99 of 100; what goes is base64, which nobody can read, either."""
+    """At least 99 of 100; the others are base64, which nobody can read, either."""
     changed = [line for line in lines if redact(line, PREFIXES).text != line]
 
     assert len(lines) > 200
@@ -28,7 +28,7 @@ def test_ordinary_lines_stay(lines: list[str]) -> None:
 
 @pytest.mark.slow
 def test_ordinary_lines_stay_together(lines: list[str]) -> None:
-    """What stands in the lines around does not make a secret of it."""
+    """Other lines around a line do not make it a secret."""
     messages = [lines[start : start + LINES_A_MESSAGE] for start in range(len(lines))]
     kept = sum(
         line in redact("\n".join(message), PREFIXES).text.splitlines() for message in messages for line in message

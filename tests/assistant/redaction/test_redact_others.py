@@ -1,4 +1,4 @@
-"""What is left of a pasted text with the credentials of others in it, and of one with none."""
+"""Redaction of other vendors' credentials in a pasted text, and of texts without any."""
 
 import base64
 
@@ -23,7 +23,7 @@ def pem(label: str, lines: str = PEM_LINES) -> str:
     return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----"
 
 
-# Put together here, so that nobody's scanner takes the file for one with credentials in it.
+# Assembled here, so that secret scanners don't report the file.
 TOKENS: list[tuple[str, str]] = [
     ("AWS key", "AKIA" + "IOSFODNN7EXAMPLE"),
     ("AWS key", "ASIA" + "2" * 16),
@@ -152,7 +152,7 @@ INNOCENT = [
     in_turn(TOKENS + WEBHOOKS, ["{}", "it was {}, I think", "KEY='{}'", '{{"a": "{}"}}', "Bearer {}", "?key={}&a=b"]),
 )
 def test_a_vendors_credential_is_named_and_gone(name: str, token: str, around: str) -> None:
-    """Whatever stands around it."""
+    """Whatever surrounds it."""
     redacted = redact(around.format(token), PREFIXES)
 
     assert f"[{name}]" in redacted.text
@@ -161,7 +161,7 @@ def test_a_vendors_credential_is_named_and_gone(name: str, token: str, around: s
 
 
 def test_every_vendor_is_met_here() -> None:
-    """None is without an example."""
+    """Each has an example."""
     assert {name for name, _ in TOKENS + WEBHOOKS} == {name for name, *_ in VENDORS}
 
 
@@ -178,7 +178,7 @@ def test_a_vendors_credential_is_found_in_an_encoding(name: str, token: str) -> 
 
 @pytest.mark.parametrize("token", [token for name, token in TOKENS if name.startswith(("GitHub", "OpenAI", "Stripe"))])
 def test_half_of_a_vendors_credential_is_as_secret(token: str) -> None:
-    """What was cut short when it was copied."""
+    """A credential that was cut short when it was copied."""
     half = token[:28]
 
     assert half[-8:] not in redact(f"{half} is it", PREFIXES).text
@@ -192,7 +192,7 @@ def test_a_credential_is_known_by_what_stands_before_it(text: str, left: str) ->
 
 @pytest.mark.parametrize("text", INNOCENT)
 def test_a_text_without_secrets_stays_as_it_is(text: str) -> None:
-    """Ids, digests, certificates, names, code, other languages, and what was redacted before."""
+    """Ids, digests, certificates, names, code, other languages, and redacted text."""
     redacted = redact(text, PREFIXES)
 
     assert redacted.text == text
@@ -200,7 +200,7 @@ def test_a_text_without_secrets_stays_as_it_is(text: str) -> None:
 
 
 def test_whose_key_it_is_is_said_as_a_refusal_would() -> None:
-    """Where the form says so."""
+    """If the form shows it."""
     [vendor] = redact(f"X-API-Key: {TOKENS[3][1]}", PREFIXES).pieces
     [basic] = redact("Authorization: Basic dXNlcjpwYXNzd29yZA==", PREFIXES).pieces
     [other] = redact("password=hunter2", PREFIXES).pieces
@@ -214,7 +214,7 @@ def test_whose_key_it_is_is_said_as_a_refusal_would() -> None:
 
 
 def test_all_of_it_at_once() -> None:
-    """Each kind, once each, in the order in which they stand there."""
+    """Each kind, once each, in the order of the text."""
     text = f"{made_key(1)} {TOKENS[0][1]} password=hunter2 token=abc123def456 {RANDOM}\nCookie: a=b\n{pem(PRIVATE)}"
 
     redacted = redact(text, PREFIXES)

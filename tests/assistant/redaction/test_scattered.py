@@ -1,4 +1,4 @@
-"""A key in pieces of one length goes, whatever somebody put between them."""
+"""A key in pieces of one length is removed, whatever is between them."""
 
 import re
 from collections.abc import Callable
@@ -28,7 +28,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 def left_of(key: str, text: str) -> list[str]:
-    """Parts of the secret, with what was between them left out, and in digits."""
+    """Substrings of the secret, without the text between the pieces, and in digits."""
     secret, shown = key[20:], re.sub(r"\bthen\b|STOP|dot|sep|\band\b|\W|_|\b[kp]\d+=|\b\d\b", "", text)
     parts = [secret[at : at + SECRET_IN_A_ROW] for at in range(len(secret) - SECRET_IN_A_ROW + 1)]
     return [part for part in parts if part in shown or part.encode().hex() in shown]
@@ -36,7 +36,7 @@ def left_of(key: str, text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", FORMS)
 def test_nothing_is_left_of_a_key_in_pieces(name: str) -> None:
-    """With names, numbers, or other marks than its own."""
+    """With names, numbers, or foreign marks."""
     for seed in range(20):
         key = made_key(seed)
 
@@ -48,7 +48,7 @@ def test_nothing_is_left_of_a_key_in_pieces(name: str) -> None:
 
 @pytest.mark.parametrize("between", BETWEEN)
 def test_any_separator_may_stand_between_the_pieces(between: str) -> None:
-    """Also one that somebody made up."""
+    """Also one that a person made up."""
     for seed in range(20):
         key = made_key(seed)
 
@@ -67,7 +67,7 @@ def test_any_separator_may_stand_between_the_pieces(between: str) -> None:
     ],
 )
 def test_words_in_the_place_of_a_secret_go(text: str, secret: str) -> None:
-    """An option of openssl, and a header of one's own with words in it."""
+    """An option of openssl, and a custom header with words in it."""
     assert secret not in redact(text, PREFIXES).text
 
 
@@ -82,5 +82,5 @@ def test_words_in_the_place_of_a_secret_go(text: str, secret: str) -> None:
     ],
 )
 def test_what_only_looks_like_it_stays(text: str) -> None:
-    """A place for a token, and ids of one length."""
+    """A placeholder for a token, and ids of one length."""
     assert redact(text, PREFIXES).text == text

@@ -1,4 +1,4 @@
-"""How a diagnosis is written: CommonMark that shows names, hosts and user agents as they are, and the form kept."""
+"""The rendering of a diagnosis: CommonMark that shows names, hosts and user agents unchanged, and the stored form."""
 
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -36,12 +36,12 @@ FOREIGN = st.one_of(ANYTHING, MARKUP).filter(str.strip)
 
 
 def in_one_line(text: str) -> str:
-    """What has to be shown of it."""
+    """The text as it must be shown."""
     return " ".join(text.split())
 
 
 def read(tokens: list[Token]) -> list[str]:
-    """The text of each paragraph; fails on whatever is more than text."""
+    """The text of each paragraph; fails on everything that is not text."""
     shown = []
     for token in tokens:
         if token.type == "inline":
@@ -52,7 +52,7 @@ def read(tokens: list[Token]) -> list[str]:
 
 @given(FOREIGN)
 def test_plain_text_is_shown_as_it_is(text: str) -> None:
-    """Whatever the text, one paragraph comes of it, with the same words and nothing else, also in richer dialects."""
+    """Any text becomes one paragraph with the same words and nothing else, also in richer dialects."""
     for parser in (COMMONMARK, WITH_MORE):
         tokens = parser.parse(escaped(text))
 
@@ -62,7 +62,7 @@ def test_plain_text_is_shown_as_it_is(text: str) -> None:
 
 @given(FOREIGN, FOREIGN, FOREIGN)
 def test_foreign_values_change_nothing_of_an_answers_form(summary: str, label: str, value: str) -> None:
-    """A paragraph, a list of what was looked at, a list of what to do: each with the words that were given."""
+    """A paragraph, a list of evidence, a list of steps: each with the given words."""
     diagnosis = Diagnosis(Case.KEY_WORKS, summary, (Fact(label, value), Fact("Then", value, NOON)), (label, value))
 
     tokens = COMMONMARK.parse("".join(written(diagnosis, "en", str)))
@@ -85,7 +85,7 @@ def test_foreign_values_change_nothing_of_an_answers_form(summary: str, label: s
 
 @given(FOREIGN)
 def test_a_citations_title_is_its_links_text(title: str) -> None:
-    """The only links there are go to the passages, with their titles."""
+    """The only links go to the cited passages, with their titles."""
     diagnosis = Diagnosis(Case.HOW_TO, "So.", sources=("/docs/guide/keys#rotate", "/docs/errors"))
 
     tokens = COMMONMARK.parse("".join(written(diagnosis, "en", lambda _url: title)))
@@ -107,7 +107,7 @@ def test_another_language_is_answered_in_english_and_told_so_first(language: str
 
 @given(FOREIGN, FOREIGN)
 def test_a_written_answer_comes_in_chunks_again(summary: str, step: str) -> None:
-    """Put together, the chunks of an answer that was kept are its text, as they were the first time."""
+    """The joined chunks of a stored answer are its text, as they were the first time."""
     diagnosis = Diagnosis(Case.HOW_TO, summary, (Fact("Key", step),), (step, summary), sources=("/docs",))
 
     text = "".join(written(diagnosis, "en", str))
@@ -117,7 +117,7 @@ def test_a_written_answer_comes_in_chunks_again(summary: str, step: str) -> None
 
 
 def test_an_instant_is_told_once() -> None:
-    """Where a value has the instant in its words, it is not said again."""
+    """If a value has the instant in its words, it is not repeated."""
     said = Fact("Begins anew", "1 December 2026 at 00:00 UTC", datetime(2026, 12, 1, tzinfo=UTC))
 
     [_, looked_at] = written(Diagnosis(Case.QUOTA_EXCEEDED, "So.", (said,)), "en", str)
@@ -126,13 +126,13 @@ def test_an_instant_is_told_once() -> None:
 
 
 def test_one_step_is_a_sentence_and_no_list() -> None:
-    """A list of one would read like the beginning of more."""
+    """A list of one item would read like the beginning of more."""
     assert written(Diagnosis(Case.HOW_TO, "So.", steps=("Do it.",)), "en", str) == ("So.", "\n\nDo it.")
 
 
 @given(FOREIGN, st.sampled_from(Case), st.sampled_from(ActionKind))
 def test_an_answer_is_kept_without_rows(text: str, case: Case, kind: ActionKind) -> None:
-    """What is read years later is what was found: words, instants, ids of keys, and what was offered."""
+    """A stored answer, read years later, has what was found: words, instants, ids of keys, and suggestions."""
     record = key_record("deploy")
     offer, fact = SuggestedAction(kind, text, record), Fact(text, text, NOON)
     reply = Suggestion(text, Topic.USE, record.id, text, text)

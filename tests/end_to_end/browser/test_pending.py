@@ -16,7 +16,7 @@ pytest_plugins = ("tests.support.browser.fixtures",)
 
 NEW_PASSWORD = "a password of her own"
 PASSWORD_OF = "agent-admin"
-"""Whose password these tests change: nobody else signs in with it."""
+"""The role whose password these tests change: no other test signs in with it."""
 SLOW = 8_000
 """Milliseconds after which a dialog offers to stop waiting."""
 

@@ -14,7 +14,7 @@ pytest_plugins = ("tests.support.browser.fixtures",)
 
 GZIPPED_BYTES_AT_MOST = 300_000
 LATER = ("RequestsChart-", "editor.api-", "graphiql-", "monaco-editor-")
-"""What only the screen loads that needs it."""
+"""Scripts that only their own screens load."""
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/"])

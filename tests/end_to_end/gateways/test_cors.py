@@ -15,7 +15,7 @@ from tests.support.http.verify_client import Answer
 from tests.support.servers.small_servers import free_port
 
 DATABASE_NUMBER = 113
-"""A database that the tests of this file share: none of conftest's, which are emptied for each test."""
+"""The shared database of this file's tests; conftest's databases are emptied for each test."""
 PAGE = "https://app.example"
 ORIGIN = ("Origin", PAGE)
 PREFLIGHT = (("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization"))

@@ -10,7 +10,7 @@ from tests.support.gateways.site import Front, KeydeskBehind, agent_header, fron
 from tests.support.servers.small_servers import CALLER, Asked
 
 DATABASE_NUMBER = 103
-"""A database that the tests of this file share: none of conftest's, which are emptied for each test."""
+"""The shared database of this file's tests; conftest's databases are emptied for each test."""
 VICTIM = "203.0.113.7"
 FORWARDING = [
     ("X-Forwarded-For", VICTIM),
@@ -20,7 +20,7 @@ FORWARDING = [
 ]
 SAID = ("X-Keydesk-Key", "X-Keydesk-Organization", "X-Keydesk-Agent")
 SPELLINGS = ("X-Keydesk-Key", "x-keydesk-KEY", "X_Keydesk_Key", "X-Keydesk_Key", "X_Keydesk-Agent")
-"""For the last three, many servers say the same as for the first: to them, underscores and hyphens are one."""
+"""Many servers treat the last three like the first: to them, underscores and hyphens are the same."""
 
 
 @pytest.fixture(scope="module")

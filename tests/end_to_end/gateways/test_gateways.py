@@ -16,9 +16,9 @@ from tests.support.http.verify_client import Answer
 from tests.support.keys.issued_keys import altered
 
 DATABASE_NUMBER = 102
-"""A database that the tests of this file share: none of conftest's, which are emptied for each test."""
+"""The shared database of this file's tests; conftest's databases are emptied for each test."""
 REPORT = "/crawler/report.html"
-"""A path with an ending by which a gateway could guess the type of its own answers."""
+"""A path with an extension from which a gateway could guess the type of its own answers."""
 
 
 @pytest.fixture(scope="module")

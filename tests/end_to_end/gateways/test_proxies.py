@@ -26,7 +26,7 @@ from tests.support.servers.servers import REAL
 from tests.support.tenant_setup import create_as_operator, make_tenant
 
 DATABASE_NUMBER = 110
-"""A database that the tests of this file share: none of conftest's, which are emptied for each test."""
+"""The shared database of this file's tests; conftest's databases are emptied for each test."""
 PEOPLE = 4
 STRANGERS = 4
 ROUNDS = 24

@@ -19,7 +19,7 @@ from tests.support.servers.small_servers import CALLER, Asked, Given, SmallServe
 from tests.support.servers.small_upstream import SmallUpstream
 
 DATABASE_NUMBER = 112
-"""A database that the tests of this file share: none of conftest's, which are emptied for each test."""
+"""The shared database of this file's tests; conftest's databases are emptied for each test."""
 GIVE_UP_SECONDS = 60.0
 FORGED = [
     [],

@@ -17,14 +17,14 @@ from tests.support.servers.servers import REAL
 from tests.support.servers.small_upstream import SmallUpstream
 
 DATABASE_NUMBER = 114
-"""A database that the tests of this file share: none of conftest's, which are emptied for each test."""
+"""The shared database of this file's tests; conftest's databases are emptied for each test."""
 GIVE_UP_SECONDS = 60.0
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""Of RFC 6455."""
+"""The GUID of RFC 6455."""
 PING = b"\x89\x85\x01\x02\x03\x04" + bytes(
     each ^ mask for each, mask in zip(b"hello", b"\x01\x02\x03\x04\x01", strict=True)
 )
-"""A frame, masked as a client's must be."""
+"""A masked frame, as a client must send it."""
 
 
 class Echo(SmallUpstream):

@@ -19,7 +19,7 @@ from tests.support.tenant_setup import Tenant, make_tenant
 
 WHY = "Why do I get a 401?"
 NEVER = external_id(Prefix.REQUEST, new_id())
-"""Asked about, it keeps a process busy: it could still be on its way into the ledger."""
+"""A question about this id keeps a process busy: the request could still be waiting to be written."""
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ class Storm:
         self.answered = 0
         self.unanswered = 0
         self.good: set[str] = set()
-        """Secrets of keys whose last change was answered, and left them alive."""
+        """Secrets of keys whose last change was answered, and left them active."""
         self.over: set[str] = set()
         """Secrets that an answered change has ended."""
 

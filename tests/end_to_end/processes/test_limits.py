@@ -131,7 +131,7 @@ class Callers:
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.unanswered = 0
-        """Requests whose server went away."""
+        """Requests whose server ended."""
         self._is_over = False
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(POSTGRES_URL is None, reason="SQLite has no netw
 
 GIVE_UP_SECONDS = 60.0
 AT_ONCE = 12
-"""More than the server has connections to its database."""
+"""More than the server's connections to its database."""
 
 
 class Proxy:

@@ -20,7 +20,7 @@ from tests.support.usage.usage_stores import rows
 
 GIVE_UP_SECONDS = 60.0
 EIGHT_DISGUISES = b'\xe2\x80\x8b\xc2\xa0Bearer FOO="a2RfJTQxYmMjZGVmZ2dnZ2cs"'
-"""What is wrong with it took 323 characters to say, for a column of 300."""
+"""The description of its error had 323 characters, for a column of 300."""
 
 
 @pytest.fixture

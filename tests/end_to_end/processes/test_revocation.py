@@ -28,12 +28,12 @@ MANY, FEW = 200, 60
 IS_THOROUGH = bool(os.environ.get("KEYDESK_TEST_THOROUGH"))
 DELETIONS = MANY if IS_THOROUGH or POSTGRES_URL is not None else FEW
 OTHER_ENDS = MANY if IS_THOROUGH else FEW
-"""How many secrets end by a rotation and the like: with KEYDESK_TEST_THOROUGH set as many, in three times the time."""
+"""How many secrets end in other ways than deletion: with KEYDESK_TEST_THOROUGH as many, in three times the time."""
 WITHIN_EACH = 50
 WINDOW_SECONDS = 0.1
-"""Verifications sent so soon after a secret's end are the ones that count: 10,000 of them for 200 deletions."""
+"""Only verifications sent this soon after a secret's end count: 10,000 of them for 200 deletions."""
 DATABASE_NUMBER = 101
-"""A database that the tests of this file share: none of conftest's, which are emptied for each test."""
+"""The shared database of this file's tests; conftest's databases are emptied for each test."""
 
 
 @pytest.fixture(scope="module")

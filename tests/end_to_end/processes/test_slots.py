@@ -37,7 +37,7 @@ CREATIONS = 200
 COME_AND_GO = 100
 LIMIT = 10
 DATABASE_NUMBER = 100
-"""A database that the tests of this file share: none of conftest's, which are emptied for each test."""
+"""The shared database of this file's tests; conftest's databases are emptied for each test."""
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ async def test_there_are_never_eleven_while_keys_come_and_go(
     issued: list[MutationResult] = []
     deleted: list[MutationResult] = []
     changes: list[tuple[float, int]] = []
-    """When a key was certainly there: from the answer that issued it until the request that deleted it."""
+    """When a key certainly existed: from the answer that issued it until the request that deleted it."""
 
     async def come_and_go(console: Console) -> None:
         while len(issued) < COME_AND_GO:

@@ -17,7 +17,7 @@ PREFIX = "limits"
 NAME = b"a name.."
 MONTH, MONTH_BEFORE = 1000, 500
 FAR = 2**40
-"""Seconds since 1970 that no clock here comes to."""
+"""Seconds since 1970, later than any clock here."""
 PASSED, RATE_LIMIT, QUOTA, UNKNOWN = range(4)
 _REQUEST, _HEAD, _ANSWER = Struct(">16sIIIB"), Struct(">8sII"), Struct(">BIIII")
 
@@ -161,7 +161,7 @@ batches = st.lists(
     max_size=25,
 )
 Found = dict[int, tuple[int, dict[int, int]]]
-"""Used and cells by key; a cell's number is in seconds from now."""
+"""The usage and the buckets of each key; a bucket is in seconds from now."""
 
 
 def states_at(second: int, found: Found) -> dict[int, State]:

@@ -35,7 +35,7 @@ from tests.support.servers.redis_server import RedisServer
 from tests.support.usage.usage_stores import FakeMonthlyUsage
 
 SOON_SECONDS = 0.5
-"""How long limiters here wait for a Redis that is made to be silent; for one that is not, as long as it takes."""
+"""The timeout of limiters whose Redis a test makes silent; others wait as long as it takes."""
 
 
 @pytest.fixture

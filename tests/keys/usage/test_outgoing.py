@@ -37,7 +37,7 @@ NOVEMBER = int(FIRST_OF_NOVEMBER.timestamp())
 TOO_MANY = 2**70
 ONE = "7" * 32
 POSTGRESQL_ALONE = ["with \0 in it", "x" * 301]
-"""Refused there; SQLite keeps both."""
+"""PostgreSQL refuses both; SQLite stores them."""
 
 
 @pytest.fixture

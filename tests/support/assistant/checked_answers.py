@@ -16,13 +16,13 @@ from tests.support.client import Answer
 from tests.support.documentation import ROOT
 
 OF_CONVERSATIONS = ("answering", "pasted_keys", "tickets", "messages", "conversations")
-"""What asking may change, in an order in which the rows can be deleted."""
+"""The tables that a question may change, in an order in which their rows can be deleted."""
 _KEPT_ASIDE = {*OF_CONVERSATIONS, "sign_in_sessions", "leases", "ledger_writers"}
 PEOPLE_OF = {"acme": ("ada", "grace", "mel"), "globex": ("eve", "grace")}
 DOCUMENTS = Documents(ROOT / "docs")
 _COMMONMARK = MarkdownIt("commonmark")
 _CREATES = re.compile(r"\b(?:You can create|Create a new) key")
-"""Advice that can be followed at once, and not *Then create*, after a slot was freed."""
+"""Advice that can be followed at once; *Then create*, after a slot was freed, is not."""
 
 ASK = """
 mutation ($input: AskAssistantInput!) {

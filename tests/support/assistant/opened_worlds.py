@@ -14,7 +14,7 @@ from tests.support.client import open_site
 STORIES: dict[str, Story] = {path.stem: read_story(path.stem) for path in sorted(FOLDER.glob("*.toml"))}
 AUDIT_DAYS = 400
 FIRST_DATABASE = 80
-"""Of those that stay for a module: others' tests begin to count at 0."""
+"""The first database that stays for a whole module: those of single tests begin at 0."""
 
 
 class World(NamedTuple):

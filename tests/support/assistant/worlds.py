@@ -79,7 +79,7 @@ class Key(msgspec.Struct, forbid_unknown_fields=True):
     created: Ago = msgspec.field(default_factory=lambda: Ago(days=200))
     renamed: Ago | None = None
     before: str | None = None
-    """What it was called before it was renamed."""
+    """Its name before it was renamed."""
     rotated: Ago | None = None
     deleted: Ago | None = None
     quota: int | None = None

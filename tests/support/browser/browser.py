@@ -32,7 +32,7 @@ TELLS_POLICY = """addEventListener('securitypolicyviolation', (event) =>
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 NEXT_FRAME = "() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))"
-"""Until a change is drawn."""
+"""Waits until a change is drawn."""
 
 
 def chromium() -> str | None:
@@ -51,11 +51,11 @@ class Tab:
 
     page: Page
     address: str
-    """Of the server."""
+    """The server's address."""
     troubles: list[str] = field(default_factory=list)
-    """What it did that it may not."""
+    """Everything that the page did and must not do."""
     expected: list[str] = field(default_factory=list)
-    """Patterns of what a test brings about on purpose."""
+    """Patterns of troubles that a test causes on purpose."""
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(GIVE_UP_MILLISECONDS)

@@ -32,9 +32,9 @@ class DemoServer:
     """The demo, served on loopback."""
 
     folder: Path
-    """Where its database is."""
+    """The folder of its database."""
     told: dict[str, Any]
-    """What it printed: the address, who can sign in, and a working key."""
+    """Its output: the address, the people who can sign in, and a working key."""
 
     @property
     def address(self) -> str:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Route, expect
 
 GRAPHQL = "**/graphql"
 NO_ANSWER = r"net::ERR_(FAILED|INTERNET_DISCONNECTED)|status of 502"
-"""What Chromium's console says of requests that a test cut off."""
+"""Messages on Chromium's console about requests that a test cut off."""
 
 
 @dataclass(eq=False)
@@ -17,7 +17,7 @@ class HeldBack:
     page: Page
     routes: list[Route] = field(default_factory=list)
     seen: int = 0
-    """How many there were in all."""
+    """The number of requests so far."""
     is_open: bool = False
 
     def __call__(self, route: Route) -> None:

@@ -17,12 +17,12 @@ from tests.support.gateways.programs import Program
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "guide" / "gateways.md"
 LOCK = ROOT / "tests" / "gateways.lock"
-"""What brings Traefik and Envoy."""
+"""The lock file of Traefik and Envoy."""
 TOKEN = "a-token-of-these-tests"
 
 
 Change = Callable[[str], str]
-"""Adds to a recipe what the page says of a special case."""
+"""Adds to a recipe what the page says about a special case."""
 
 
 @dataclass(frozen=True, slots=True)

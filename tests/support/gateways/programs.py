@@ -14,7 +14,7 @@ import pytest
 from tests.support.servers.small_servers import ask, free_port
 
 PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-"""nginx and HAProxy are in a folder that is not on everybody's PATH."""
+"""nginx and HAProxy are in a folder that is not on every user's PATH."""
 FROM_DEBIAN = {"nginx", "caddy", "haproxy"}
 GIVE_UP_SECONDS = 60.0
 ATTEMPTS = 3

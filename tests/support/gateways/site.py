@@ -32,7 +32,7 @@ from tests.support.tenant_setup import Tenant, create_as_operator, make_tenant
 GIVE_UP_SECONDS = 60.0
 MANY = 1000
 SETTINGS = {"KEYDESK_GATEWAY_TOKEN": TOKEN, "KEYDESK_REQUIRE_AGENT": "true"}
-"""As the page recommends."""
+"""The settings that the page recommends."""
 Result = TypeVar("Result")
 
 

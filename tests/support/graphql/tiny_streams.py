@@ -19,7 +19,7 @@ from keys.refusals import Forbidden, Refusal
 from tests.support.graphql.tiny_schema import REQUEST_ID, Mutation, Person, Query
 
 PATIENT = StreamLimits(heartbeat_seconds=1000, recheck_seconds=1000, unread_seconds=1000)
-"""Nothing happens in it because time goes by."""
+"""Limits with which nothing happens merely because time passes."""
 OVER = "over"
 
 
@@ -29,7 +29,7 @@ class Source:
     def __init__(self) -> None:
         self.opened, self.closed = threading.Event(), threading.Event()
         self.taken = 0
-        """How often an event was asked for."""
+        """How often an event was requested."""
         self._texts: asyncio.Queue[str] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
 

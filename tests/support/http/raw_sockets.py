@@ -12,9 +12,9 @@ from tests.support.http.tricks import Pause, Reset, Trick
 GIVE_UP_SECONDS = 20.0
 PAUSE_SECONDS = 0.02
 LAST = b"GET /healthz HTTP/1.1\r\nHost: keys.example\r\n\r\n"
-"""Comes after a trick. If the connection is still open, its answer is the last."""
+"""Follows a trick. If the connection is still open, its answer is the last."""
 LAST_STATUS = 200
-"""None of the tricks is answered with it."""
+"""No trick is answered with this status."""
 
 
 class Heard(NamedTuple):

@@ -59,7 +59,7 @@ class Listener:
         self.status: int | None = None
         self.headers: dict[str, str] = {}
         self.is_whole = False
-        """Whether the server said that this is all."""
+        """Whether the server has ended the response."""
         self.server_stops = asyncio.Event()
         self._reads, self._gone = asyncio.Event(), asyncio.Event()
         self._reads.set()

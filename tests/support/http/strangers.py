@@ -20,9 +20,9 @@ from tests.support.tenant_setup import Tenant
 GIVE_UP_SECONDS = 30.0
 PAUSE_SECONDS = 0.002
 SILENCE_SECONDS = 0.03
-"""How long a client that is up to a trick listens for more than its answer. It bounds how much is tried."""
+"""How long a stranger reads on after its answer. It bounds the number of tricks."""
 SECRETS_OF_OTHERS = re.compile(rb"own_[0-9a-f]{32}|key_[0-9a-f]{32}|kd_[0-9A-Za-z]{8}|@example\.com")
-"""What is in every answer to a victim, and in none to somebody without a key and a session."""
+"""Parts of every answer to a victim, and of no answer to a client without a key and a session."""
 CREATE = """
 mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) {
   __typename ... on ApiKeyIssued { secret apiKey { id name } } } }
@@ -46,11 +46,11 @@ class Found:
 
     tricks: int = 0
     answers: int = 0
-    """To victims."""
+    """The number of answers to victims."""
     unanswered: Counter[str] = field(default_factory=Counter)
-    """Victims' requests that a proxy did not get an answer for, by what it said instead."""
+    """Requests of victims that a proxy got no answer for, by the proxy's own answer."""
     leaks: list[str] = field(default_factory=list)
-    """Bytes that somebody got and should not have got."""
+    """Bytes that a client received and that belong to another."""
 
 
 class Client:

@@ -13,15 +13,15 @@ from typing import Final
 
 SMUGGLED = b"GET /v1/verify/smuggled HTTP/1.1\r\nHost: x\r\nX-API-Key: smuggled\r\n\r\n"
 SWALLOWING = b"GET /v1/verify/smuggled HTTP/1.1\r\nHost: x\r\nX-API-Key: smuggled\r\nX-Swallowed: "
-"""What comes next on the connection becomes its last header."""
+"""The next bytes on the connection become its last header."""
 HOLDING = b"POST /v1/verify/smuggled HTTP/1.1\r\nHost: x\r\nX-API-Key: smuggled\r\nContent-Length: 900\r\n\r\n"
-"""What comes next on the connection becomes its body."""
+"""The next bytes on the connection become its body."""
 OWN = b"GET /v1/verify/own HTTP/1.1\r\nHost: x\r\n\r\n"
 END = b"\r\n"
 PADDING = END * 20_000
-"""Empty lines before a request are skipped; so many that the request is in a packet of its own, wherever those end."""
+"""Empty lines before a request are skipped; these fill several packets, so that the request has one of its own."""
 TOO_MUCH = b" " * 300_000
-"""More than GraphQL reads of a body."""
+"""More than the GraphQL endpoint reads of a body."""
 SETTINGS = "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA"
 """As Java's HttpClient sends it."""
 
@@ -290,7 +290,7 @@ _SIGN_IN = (
     b'{"query": "mutation { signIn(input: {email: \\"nobody@keys.example\\", password: \\"wrong\\"}) { __typename } }"}'
 )
 SLOW = post("Content-Type: application/json", length=len(_SIGN_IN), target="/graphql") + _SIGN_IN
-"""A request that takes a password hash: whoever is next on the connection waits behind it."""
+"""A request that takes a password hash: the next client on the connection waits behind it."""
 SLOW_UPGRADE: Final = with_body("upgrade, body takes long", *UPGRADES["upgrade to foo"], body=PADDING + SLOW)
 CERTAIN: Final = list(chain(upgrades(), expectations(), bodies(), connections(), targets(), connects()))
 AMBIGUOUS: Final = ambiguous()

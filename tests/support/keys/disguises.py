@@ -14,7 +14,7 @@ from keys.token import ServerKeys, mint
 PREFIXES = ("kd", "old")
 SERVER_KEYS = ServerKeys((b"0123456789abcdef0123456789abcdef",))
 SECRET_IN_A_ROW = 6
-"""So many characters of a key's last part in a row are too many."""
+"""No redacted text may have this many consecutive characters of a key's secret."""
 
 Disguise = Callable[[str, Random], str]
 
@@ -128,7 +128,7 @@ WHOLE: dict[str, Disguise] = {
     "doubled": lambda key, _: key + key,
     "doubled with a comma": lambda key, _: f"{key}, {key}",
 }
-"""A well-formed key is in each of them."""
+"""Each of them contains a well-formed key."""
 
 NOT_WHOLE: dict[str, Disguise] = {
     "without its end": lambda key, random: key[: random.randint(21, 61)],
@@ -160,7 +160,7 @@ NOT_WHOLE: dict[str, Disguise] = {
     "in two variables": lambda key, _: f'A="{key[:33]}"\nB="{key[33:]}"\nKEY=$A$B',
     "backwards": lambda key, _: key[::-1],
 }
-"""Parts of a key, or a key that was changed: not well-formed, and secret still."""
+"""Parts of a key, or changed keys: not well-formed, but still secret."""
 
 SENTENCES = (
     "",
@@ -176,7 +176,7 @@ SENTENCES = (
     "kd_",
     "the prefix is kd_ and then: ",
 )
-"""What stands before it, and after it where that begins with a space."""
+"""The text before a key, or after it if it begins with a space."""
 
 
 def decodings(text: str) -> Iterator[str]:

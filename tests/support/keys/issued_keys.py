@@ -23,7 +23,7 @@ from tests.conftest import SERVER_KEYS, CountingHasher
 from tests.support.world import World
 
 LONGEST_WAIT_SECONDS = 30
-"""Never waited for, unless what is tested is broken."""
+"""The time passes only if the tested code is broken."""
 NEVER_WAS = UUID("01a00000-0000-7000-8000-000000000000")
 
 

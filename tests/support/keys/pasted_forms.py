@@ -286,7 +286,7 @@ FORMS = {
     }.items()
     for name, form in forms.items()
 }
-"""A well-formed key is in each of them."""
+"""Each of them contains a well-formed key."""
 
 
 def readings(text: str) -> Iterator[str]:

@@ -30,7 +30,7 @@ class LoadGenerator:
         self._has_secrets = asyncio.Event()
         self._failure: BaseException | None = None
         self.verified: list[Verified] = []
-        """All that were answered so far, in the order in which they were."""
+        """All answered verifications, in the order of their answers."""
 
     def present(self, secrets: Sequence[str]) -> None:
         """From now on, the callers present these secrets."""

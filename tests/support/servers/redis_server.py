@@ -20,7 +20,7 @@ import redis
 
 PROGRAMS = ("redis-server", "valkey-server")
 PORTS = range(20_000, 32_000)
-"""Below those that systems give to outgoing connections, so that nobody takes the port while the server is down."""
+"""Below the ports of outgoing connections, so that no process takes the port while the server is down."""
 ATTEMPTS = 10
 GIVE_UP_SECONDS = 30.0
 

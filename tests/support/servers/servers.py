@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parents[3]
 REAL = ("-c", "from app.cli import main; main()", "serve", "--port", "0", "--json")
-"""What an operator runs."""
+"""The command that an operator runs."""
 CHEAP = ("-m", "tests.support.servers.cheap_server")
-"""The same application without the cost of argon2: see there for what else it can do."""
+"""The same application with a cheap hasher; cheap_server.py has its other features."""
 SECRET_KEY = "0123456789abcdef0123456789abcdef"
-"""The text of conftest's SERVER_KEYS, so that a test's own issuer makes keys that these servers know."""
+"""The text of conftest's SERVER_KEYS, so that these servers accept the keys of a test's own issuer."""
 MANY = "1000000"
 GIVE_UP_SECONDS = 60.0
 
@@ -35,7 +35,7 @@ class Server:
     host: str
     port: int
     log: Path
-    """What it said on standard error."""
+    """Its standard error."""
 
     @property
     def address(self) -> str:

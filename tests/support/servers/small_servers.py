@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tests.support.http.verify_client import Answer
 
 CALLER = "127.0.0.9"
-"""The address that callers of `ask` have: on loopback like the gateway's, and another."""
+"""The client address of `ask`: on loopback like the gateway's, but different."""
 GIVE_UP_SECONDS = 60.0
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

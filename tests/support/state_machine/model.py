@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 ADMIN, AGENT_ADMIN, MEMBER = "ORGANIZATION_ADMIN", "AGENT_ADMIN", "MEMBER"
 ORGANIZATION, AGENT = "ORGANIZATION", "AGENT"
 OPERATOR = None
-"""Who did it, where it was done on the command line."""
+"""The actor of what was done on the command line."""
 OVERLAP_AT_MOST = 86_400
 PREFIX = "kd_"
 NOT_FOUND, FORBIDDEN, NO_SUCH_KEY = "NOT_FOUND", "FORBIDDEN", "ApiKeyNotFound"
@@ -34,7 +34,7 @@ NAMES = {
     "two\nlines": None,
     "zero\u200bwidth": None,
 }
-"""What somebody may type, and the name as it is kept; None where it can't be one."""
+"""Typed names, and the names as stored; None for an invalid name."""
 
 
 @dataclass(eq=False)

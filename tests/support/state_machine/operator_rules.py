@@ -20,7 +20,7 @@ from tests.support.state_machine.model_checked_site import ModelCheckedSite
 from tests.support.state_machine.site_with_model import chosen, email, inside, keys
 
 picks = st.integers(0, 23)
-"""Which of the things there are, counted round and round."""
+"""An index into the existing objects, modulo their number."""
 
 
 class OperatorRules(ModelCheckedSite):

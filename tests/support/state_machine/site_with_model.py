@@ -30,7 +30,7 @@ from tests.support.state_machine.model import Key, Model
 Option = TypeVar("Option")
 Result = TypeVar("Result")
 keys = Bundle("keys")
-"""Every key that was made, deleted ones too."""
+"""Every key that was created, including deleted ones."""
 
 
 class TickingClock:
