@@ -25,6 +25,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 
 NOT_PLAIN = object()
+NEVER_PLAIN = (Exception, asyncio.Future)
+"""What serialization as text does not refuse: the client would get an error's words, or a name in memory."""
 SLICE_SECONDS = 0.004
 TOO_MANY_ITEMS = "The answer would be too long. Ask for less at once."
 BUILT_AT_ONCE = 50
@@ -164,6 +166,8 @@ def _read(field: PlainField, source: Any) -> Any:
         value = getattr(source, field.attribute)
         if value is None:
             return None if field.is_nullable else NOT_PLAIN
+        if isinstance(value, NEVER_PLAIN):
+            return NOT_PLAIN
         serialized = field.serialize(value)
     except Exception:
         return NOT_PLAIN

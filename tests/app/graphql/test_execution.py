@@ -9,6 +9,7 @@ import pytest
 from graphql.execution.executor import Executor
 
 from app.graphql.execution import NOT_PLAIN, PlainFirstExecutor, _read, plain_fields
+from keys.refusals import Forbidden
 from schema import schema
 
 
@@ -29,7 +30,9 @@ def test_only_leaves_that_are_attributes_are_plain() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [asyncio.Event().wait(), ValueError("x"), object()], ids=["awaitable", "error", "object"]
+    "value",
+    [asyncio.Event().wait(), ValueError("x"), Forbidden("x"), object()],
+    ids=["awaitable", "error", "own error", "object"],
 )
 def test_what_is_not_as_it_should_be_is_left_to_the_library(value: object) -> None:
     """Awaitables, errors and values of unexpected types are left to the library."""
@@ -40,3 +43,12 @@ def test_what_is_not_as_it_should_be_is_left_to_the_library(value: object) -> No
     assert len(fields) > 50
     if inspect.iscoroutine(value):
         value.close()
+
+
+async def test_a_future_is_left_to_the_library() -> None:
+    """Its class is no built-in one, so serialization would take its representation for the value."""
+    future = asyncio.get_running_loop().create_future()
+
+    for fields in plain_fields(schema._schema).values():
+        for field in fields.values():
+            assert _read(field, SimpleNamespace(**{field.attribute: future})) is NOT_PLAIN
