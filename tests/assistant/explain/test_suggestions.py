@@ -36,6 +36,11 @@ def test_a_suggestion_is_found_by_its_id(topic: Topic) -> None:
     assert topic_of_sentence(general.sentence) is topic
 
 
+def test_each_topic_can_be_suggested() -> None:
+    """An unclear message is answered with suggestions of the likeliest topics, whichever these are."""
+    assert IN_GENERAL.keys() == set(Topic) - {Topic.OFF_TOPIC}
+
+
 def test_a_suggestion_of_a_key_is_found_only_among_the_keys_that_are_to_be_seen() -> None:
     """Its sentence names the key."""
     suggestion = suggest_of(KNOWN, KEY, WHO_USES)
