@@ -24,7 +24,7 @@ from assistant.facts.facts import Facts, KeyFacts, PastedKey, Possession
 from assistant.facts.question import Question
 from assistant.intents.symptoms import Symptom, symptom_of
 from assistant.intents.topics import Topic, TopicScore
-from assistant.rank_topics import TOPIC_OF_STATUS, may_answer, read
+from assistant.rank_topics import TOPIC_OF_STATUS, may_answer, rank
 from keys.outcomes import OF_CODE, Outcome
 from models.usage.refused_request import RefusedReason
 
@@ -74,7 +74,7 @@ class Situation:
 
     def asks_of_request(self) -> bool:
         """Whether the message is about a request. An attached one does not count if the message has another topic."""
-        is_first_greeting = self.question.subject is None and self.topic is Topic.GREETING
+        is_first_greeting = self.question.state is None and self.topic is Topic.GREETING
         is_of_calls = self.topic in CALLS or not self.is_sure
         is_asked = is_of_calls or is_first_greeting or not self.question.request_is_attached
         return self.facts.request_sought is not None and is_asked
@@ -118,7 +118,7 @@ class Situation:
 
     def names_a_key(self) -> bool:
         """Whether the message itself refers to a key. A key that was discussed before does not count."""
-        is_first = self.question.subject is None and bool(self.facts.meant or self.facts.meant_unseen)
+        is_first = self.question.state is None and bool(self.facts.meant or self.facts.meant_unseen)
         return self.question.meant.is_named or bool(self.facts.pasted) or is_first
 
     def deleted_key(self) -> KeyFacts | None:
@@ -151,7 +151,7 @@ class Rule(NamedTuple):
 
 def diagnose(question: Question, facts: Facts) -> Answered:
     """Applies the first rule that fits."""
-    scores = read(question, facts)
+    scores = rank(question, facts)
     situation = Situation(question, facts, scores, may_answer(question, scores))
     answered = next(rule.answer(situation, applied) for rule in RULES if (applied := rule.applies(situation)))
     if answered.topic not in CALLS:
@@ -257,7 +257,7 @@ RULES: tuple[Rule, ...] = (
 """The rules in order of precedence: the first that applies gives the answer."""
 
 
-def subject_after(answered: Answered, facts: Facts) -> ConversationState:
+def state_after(answered: Answered, facts: Facts) -> ConversationState:
     """The state of the conversation after this answer, to which the next message may refer."""
     diagnosis = answered.diagnosis
     key_id = None if diagnosis.key is None else diagnosis.key.id

@@ -19,7 +19,7 @@ from models.key_queries import ApiKeyRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
+class DiagnosedMessage:
     """The answer, the language of the question, and the facts that the answer is based on."""
 
     answered: Answered
@@ -32,7 +32,7 @@ def interpret(
 ) -> Question:
     """Finds out what a message asks, and which of `keys`, those that the person may see, it refers to."""
     suggestion_id, text = inquiry.suggestion_id, inquiry.text
-    if suggestion_id is None and (choice := chosen(text, inquiry.subject)) is not None:
+    if suggestion_id is None and (choice := chosen(text, inquiry.state)) is not None:
         # A message such as *the second one* is a click, too. An older version stored sentences instead of ids.
         suggestion_id, text = (choice, text) if parse_suggestion_id(choice) is not None else (None, choice)
     suggestion = None if suggestion_id is None else find_suggestion(suggestion_id, keys)
@@ -51,7 +51,7 @@ def interpret(
         understood,
         bare,
         reference,
-        inquiry.subject,
+        inquiry.state,
         suggested=topic_of_sentence(bare) if suggestion is None else suggestion.topic,
         request_id=inquiry.request_id or next(iter(understood.request_ids), None),
         request_is_attached=inquiry.request_id is not None,
@@ -74,12 +74,12 @@ def _reference(
         return KeyReference(unseen=suggestion_id.partition(".")[2], is_named=True)
     # A general suggestion names no key, even if a key is called *documentation*.
     words = text if suggestion is None else ""
-    return meant(words, understood, keys, looking_at=inquiry.looking_at, subject=inquiry.subject)
+    return meant(words, understood, keys, looking_at=inquiry.looking_at, state=inquiry.state)
 
 
-async def consider(
+async def diagnose_message(
     knowledge: Knowledge, possessions: Possessions, asker: Asker, inquiry: Inquiry, now: datetime
-) -> Considered:
+) -> DiagnosedMessage:
     """Diagnoses a message. This only reads and changes nothing."""
     overview = await gather_overview(knowledge, asker, now)
     overview = await add_referenced_keys(knowledge, asker, overview, inquiry)
@@ -90,4 +90,4 @@ async def consider(
     # The details of keys that explain a failure are read before those of keys that work.
     pasted.sort(key=lambda each: explains_a_failure(each.pasted))
     facts = await gather(knowledge, asker, overview, question, pasted)
-    return Considered(diagnose(question, facts), question.understood.language, facts)
+    return DiagnosedMessage(diagnose(question, facts), question.understood.language, facts)

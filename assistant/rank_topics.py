@@ -41,21 +41,21 @@ _REPLACED_BELOW = 0.1
 """The current problem replaces the third offered topic if that is less likely than this."""
 
 
-def read(question: Question, facts: Facts) -> tuple[TopicScore, ...]:
+def rank(question: Question, facts: Facts) -> tuple[TopicScore, ...]:
     """The topics with their probabilities, the likeliest first."""
-    subject = question.subject
+    state = question.state
     if question.suggested is not None:
         return (TopicScore(question.suggested, 1.0), *_without(question, question.suggested))
     if question.meant.only_named:
-        named = Topic.KEY_STATE if subject is None else subject.topic
+        named = Topic.KEY_STATE if state is None else state.topic
         return (TopicScore(named, 1.0), *_without(question, named))
     odds = priors_from_facts(facts)
     if _IS_SUPPORTED.search(question.text):
         odds[Topic.HUMAN] = -_RULED_OUT_LOG_ODDS
     readings = _together(weighed(question.understood.readings, odds), answered_alike(facts))
-    goes_on = question.understood.is_follow_up or (subject is not None and not question.understood.asks_anew)
-    if subject is not None and goes_on and not is_sure(readings) and not facts.has_ticket:
-        return (TopicScore(subject.topic, 1.0), *_without(question, subject.topic))
+    goes_on = question.understood.is_follow_up or (state is not None and not question.understood.asks_anew)
+    if state is not None and goes_on and not is_sure(readings) and not facts.has_ticket:
+        return (TopicScore(state.topic, 1.0), *_without(question, state.topic))
     return readings if may_answer(question, readings) else _with_problem(readings, facts)
 
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from assistant.diagnose import subject_after
+from assistant.diagnose import state_after
 from assistant.explain.starters import starters
-from assistant.facts import conversation_state as subject
+from assistant.facts import conversation_state
 from assistant.facts.asker import Asker, Knowledge
 from assistant.facts.gather import gather_overview
 from assistant.facts.pasted_keys import Possessions
 from assistant.facts.question import Inquiry
-from assistant.pipeline import Considered, consider
+from assistant.pipeline import DiagnosedMessage, diagnose_message
 from assistant.redaction.redact import redact
 from assistant.reply import render as answer
 from assistant.reply.plain_text import one_line
@@ -108,11 +108,11 @@ async def ask(assistant: Assistant, asker: Asker, request: AskRequest) -> AsyncG
         return
     is_given = False
     try:
-        considered = await _considered(assistant, questions, stored)
-        chunks = answer.written(considered.answered.diagnosis, considered.language, assistant.knowledge.documents.title)
+        diagnosed = await _diagnosed(assistant, questions, stored)
+        chunks = answer.written(diagnosed.answered.diagnosis, diagnosed.language, assistant.knowledge.documents.title)
         for chunk in chunks:
             yield Chunk(stored.conversation.id, chunk)
-        given = await run_to_completion(_store(assistant, asker, stored, considered, "".join(chunks)))
+        given = await run_to_completion(_store(assistant, asker, stored, diagnosed, "".join(chunks)))
         is_given = True
         yield given
     finally:
@@ -136,8 +136,8 @@ async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) 
     """
     assistant.diagnoses.use(asker.person.id, assistant.clock())
     inquiry = Inquiry("", request_id=_harmless_id(assistant, request_id))
-    considered = await consider(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
-    return answer.kept(considered.answered.diagnosis, assistant.knowledge.documents.title)
+    diagnosed = await diagnose_message(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
+    return answer.to_stored(diagnosed.answered.diagnosis, assistant.knowledge.documents.title)
 
 
 async def worth_asking(assistant: Assistant, asker: Asker) -> tuple[StoredReply, ...]:
@@ -145,7 +145,7 @@ async def worth_asking(assistant: Assistant, asker: Asker) -> tuple[StoredReply,
     return answer.stored_replies(starters(await gather_overview(assistant.knowledge, asker, assistant.clock())))
 
 
-async def _considered(assistant: Assistant, questions: QuestionStore, stored: StoredQuestion) -> Considered:
+async def _diagnosed(assistant: Assistant, questions: QuestionStore, stored: StoredQuestion) -> DiagnosedMessage:
     request, conversation = questions.request, stored.conversation
     inquiry = Inquiry(
         text=questions.redacted.text,
@@ -154,23 +154,25 @@ async def _considered(assistant: Assistant, questions: QuestionStore, stored: St
         looking_at=None if request.api_key_id is None else _harmless_id(assistant, request.api_key_id),
         request_id=None if request.request_id is None else _harmless_id(assistant, request.request_id),
         suggestion_id=request.suggestion_id,
-        subject=subject.from_json(conversation.subject),
+        state=conversation_state.from_json(conversation.subject),
         has_ticket=bool(await tickets_of(assistant.knowledge.reader, [conversation.id])),
     )
-    return await consider(assistant.knowledge, assistant.possessions, questions.asker, inquiry, assistant.clock())
+    return await diagnose_message(
+        assistant.knowledge, assistant.possessions, questions.asker, inquiry, assistant.clock()
+    )
 
 
 async def _store(
-    assistant: Assistant, asker: Asker, stored: StoredQuestion, considered: Considered, text: str
+    assistant: Assistant, asker: Asker, stored: StoredQuestion, diagnosed: DiagnosedMessage, text: str
 ) -> Given:
     """Stores the answer and lets the person ask the next question, in one transaction."""
-    answered = considered.answered
+    answered = diagnosed.answered
     diagnosis = answered.diagnosis
-    about = subject_after(answered, considered.facts)
+    state = conversation_state.to_json(state_after(answered, diagnosed.facts))
     now = assistant.clock()
     try:
         async with assistant.database.transaction() as session:
-            await note_message(session, stored.conversation.id, at=now, subject=subject.to_json(about))
+            await note_message(session, stored.conversation.id, at=now, subject=state)
             message = await keep_answer(
                 session,
                 conversation_id=stored.conversation.id,
@@ -179,11 +181,11 @@ async def _store(
                 at=now,
                 answers_id=stored.question.id,
                 topic=answered.topic,
-                language=considered.language,
+                language=diagnosed.language,
                 diagnosis_case=diagnosis.case,
                 key_id=None if diagnosis.key is None else diagnosis.key.id,
                 is_direct=answered.is_direct,
-                answer=to_json(answer.kept(diagnosis, assistant.knowledge.documents.title)),
+                answer=to_json(answer.to_stored(diagnosis, assistant.knowledge.documents.title)),
             )
             await end_answering(session, asker.person.id, stored.question.id)
     except AlreadyKept:

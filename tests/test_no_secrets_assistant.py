@@ -154,7 +154,7 @@ async def test_nothing_that_is_pasted_to_the_assistant_stays(
         raise IntegrityError(f"INSERT INTO t VALUES ('{secrets[-1]}')", {"text": secrets[-1]}, cause) from cause
 
     for place in (
-        "resolvers.assistant.consider",
+        "resolvers.assistant.diagnose_message",
         "resolvers.stored_questions.keep_question",
         "resolvers.assistant.keep_answer",
     ):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from assistant.diagnose import Answered, diagnose, subject_after
+from assistant.diagnose import Answered, diagnose, state_after
 from assistant.explain import small_talk as talk_explained
 from assistant.explain.diagnosis import Case, Diagnosis
 from assistant.facts.conversation_state import ConversationState
@@ -50,10 +50,10 @@ def _documents() -> Documents:
 
 
 def asked(
-    text: str, facts: Facts, subject: ConversationState | None, understanding: Understanding
+    text: str, facts: Facts, state: ConversationState | None, understanding: Understanding
 ) -> tuple[Question, Facts]:
     """The question that a message is in this world, and what is known for it."""
-    question = interpret(Inquiry(text, subject=subject), [each.record for each in facts.keys], understanding)
+    question = interpret(Inquiry(text, state=state), [each.record for each in facts.keys], understanding)
     return question, replace(
         facts,
         meant=[each for each in facts.keys if each.record.id in question.meant.key_ids],
@@ -90,9 +90,9 @@ def converse(said: Said, world: World, understanding: Understanding = understand
     asked_back = is_asked_back(answered, facts)
     is_offered = False
     if asked_back:
-        subject = subject_after(answered, facts)
+        state = state_after(answered, facts)
         for reply in answered.diagnosis.replies:
-            clicked, then = asked(reply.sentence, world.facts, subject, understand)
+            clicked, then = asked(reply.sentence, world.facts, state, understand)
             answer = diagnose(clicked, then)
             is_offered |= not is_asked_back(answer, then) and is_right(answer)
     return Conversed(

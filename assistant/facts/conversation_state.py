@@ -30,24 +30,24 @@ _ORDINALS = tuple(
 _LAST = re.compile(r"^(?:the )?(?:last|latter)(?: (?:one|option))?[.!]?$", re.IGNORECASE)
 
 
-def to_json(subject: ConversationState) -> str:
+def to_json(state: ConversationState) -> str:
     """The form in which a state is stored."""
-    return msgspec.json.encode(subject).decode()
+    return msgspec.json.encode(state).decode()
 
 
-def from_json(kept: str | None) -> ConversationState | None:
+def from_json(stored: str | None) -> ConversationState | None:
     """Reads a stored state. None if there is none, or if this version can't read it."""
-    if kept is None:
+    if stored is None:
         return None
     try:
-        return msgspec.json.decode(kept, type=ConversationState)
+        return msgspec.json.decode(stored, type=ConversationState)
     except msgspec.MsgspecError:
         return None
 
 
-def chosen(text: str, subject: ConversationState | None) -> str | None:
+def chosen(text: str, state: ConversationState | None) -> str | None:
     """The reply that a message such as *the second one* chooses, or None."""
-    replies = () if subject is None else subject.replies
+    replies = () if state is None else state.replies
     said = text.strip()
     for place, ordinal in enumerate(_ORDINALS[: len(replies)]):
         if ordinal.match(said):

@@ -81,7 +81,7 @@ async def add_referenced_keys(knowledge: Knowledge, asker: Asker, facts: Facts, 
     """
     if not has_older(each.record for each in facts.keys):
         return facts
-    said, state = entities(plain(inquiry.text)), inquiry.subject
+    said, state = entities(plain(inquiry.text)), inquiry.state
     suggested = (inquiry.suggestion_id or "").partition(".")[2]
     ids = {parse_external_id(Prefix.API_KEY, each) for each in (*said.ids, inquiry.looking_at, suggested) if each}
     discussed = () if state is None else (state.key_id, *state.offered)

@@ -75,7 +75,7 @@ def meant(
     keys: Sequence[ApiKeyRecord],
     *,
     looking_at: str | None = None,
-    subject: ConversationState | None = None,
+    state: ConversationState | None = None,
 ) -> KeyReference:
     """
     Resolves the keys that a message refers to.
@@ -101,7 +101,7 @@ def meant(
     if loose:
         only_named = len(text.split()) <= _NAMES_WITHIN_WORDS and _is_only(text, _WORD.findall(text))
         return KeyReference(loose, is_named=True, only_named=only_named)
-    return _spoken_of(text, understood, subject, keys)
+    return _spoken_of(text, understood, state, keys)
 
 
 def without_names(text: str, keys: Sequence[ApiKeyRecord]) -> str:
@@ -205,28 +205,28 @@ def _words(text: str) -> list[str]:
 
 
 def _spoken_of(
-    text: str, understood: Understood, subject: ConversationState | None, keys: Sequence[ApiKeyRecord]
+    text: str, understood: Understood, state: ConversationState | None, keys: Sequence[ApiKeyRecord]
 ) -> KeyReference:
-    if subject is None:
+    if state is None:
         return KeyReference()
     seen = {record.id for record in keys}
     if _OTHER.search(text):
-        others = tuple(each for each in subject.offered if each in seen and each != subject.key_id)
+        others = tuple(each for each in state.offered if each in seen and each != state.key_id)
         return KeyReference(others)
-    chosen = _of_offered(text, subject, keys)
+    chosen = _of_offered(text, state, keys)
     if chosen is not None:
         return KeyReference((chosen,), is_named=True, only_named=True)
-    if subject.key_id in seen and subject.key_id is not None and not understood.asks_anew:
-        return KeyReference((subject.key_id,))
+    if state.key_id in seen and state.key_id is not None and not understood.asks_anew:
+        return KeyReference((state.key_id,))
     return KeyReference()
 
 
-def _of_offered(text: str, subject: ConversationState, keys: Sequence[ApiKeyRecord]) -> UUID | None:
+def _of_offered(text: str, state: ConversationState, keys: Sequence[ApiKeyRecord]) -> UUID | None:
     """The only one of the keys that the last answer named that fits a few words, however short: *the eu one*."""
     said = set(_words(text)) - _SAYS_NOTHING - _AROUND_A_NAME
     if not said or len(text.split()) > _CHOOSES_WITHIN_WORDS:
         return None
-    fits = [each.id for each in keys if each.id in subject.offered and said <= set(_words(each.name))]
+    fits = [each.id for each in keys if each.id in state.offered and said <= set(_words(each.name))]
     return fits[0] if len(fits) == 1 else None
 
 

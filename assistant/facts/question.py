@@ -25,7 +25,7 @@ class Inquiry:
     looking_at: str | None = None
     request_id: str | None = None
     suggestion_id: str | None = None
-    subject: ConversationState | None = None
+    state: ConversationState | None = None
     has_ticket: bool = False
 
 
@@ -38,7 +38,7 @@ class Question:
     bare: str = ""
     """The text with the word *key* in place of the name of the key that it refers to."""
     meant: KeyReference = field(default_factory=KeyReference)
-    subject: ConversationState | None = None
+    state: ConversationState | None = None
     suggested: Topic | None = None
     """The topic of the suggestion that was clicked or typed."""
     request_id: str | None = None

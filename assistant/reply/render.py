@@ -70,7 +70,7 @@ def parts(text: str) -> tuple[str, ...]:
     return tuple(part if place == 0 else f"\n\n{part}" for place, part in enumerate(paragraphs))
 
 
-def kept(diagnosis: Diagnosis, title_of: Callable[[str], str]) -> StoredAnswer:
+def to_stored(diagnosis: Diagnosis, title_of: Callable[[str], str]) -> StoredAnswer:
     """The diagnosis in the form in which it is stored with its text."""
     return StoredAnswer(
         case=diagnosis.case,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.diagnose import Answered, diagnose, subject_after
+from assistant.diagnose import Answered, diagnose, state_after
 from assistant.explain.diagnosis import ActionKind, Case
 from assistant.explain.suggestions import IN_GENERAL, suggest
 from assistant.facts.conversation_state import ConversationState
@@ -36,9 +36,9 @@ GREEDY = key_facts(
 FULL = facts(*(key_facts(key_record(f"number {each}")) for each in range(10)))
 
 
-def diagnosed(text: str, known: Facts, subject: ConversationState | None = None, **more: Any) -> Answered:
+def diagnosed(text: str, known: Facts, state: ConversationState | None = None, **more: Any) -> Answered:
     """The diagnosis of the message, with details of the keys that it names."""
-    question = replace(interpret(Inquiry(text, subject=subject), [each.record for each in known.keys]), **more)
+    question = replace(interpret(Inquiry(text, state=state), [each.record for each in known.keys]), **more)
     named = [each for each in known.keys if each.record.id in question.meant.key_ids]
     return diagnose(question, replace(known, meant=named, meant_unseen=question.meant.unseen))
 
@@ -249,7 +249,7 @@ def test_the_next_message_may_point_back() -> None:
     known = facts(DELETED, ROTATED, GOOD)
 
     one, several = diagnosed("Why does deploy get 401?", known), diagnosed("my calls get 401", known)
-    about, choice = subject_after(one, known), subject_after(several, known)
+    about, choice = state_after(one, known), state_after(several, known)
 
     assert about.key_id == DELETED.record.id
     assert about.topic is Topic.UNAUTHORIZED

@@ -9,7 +9,7 @@ from assistant.facts.key_reference import KeyReference
 from assistant.facts.question import Question
 from assistant.intents.topics import Topic, TopicScore
 from assistant.intents.understand import understand
-from assistant.rank_topics import answered_alike, likeliest_problem, may_answer, priors_from_facts, read
+from assistant.rank_topics import answered_alike, likeliest_problem, may_answer, priors_from_facts, rank
 from training.worlds import WORLDS
 
 DELETED, REPLACED, OTHER_AGENT, QUOTA, FULL, MEMBER, CALM = (world.facts for world in WORLDS)
@@ -47,7 +47,7 @@ def test_topics_with_one_answer_are_sure_together_and_take_one_place() -> None:
     """The likeliest stands for all of them; if their answers differ, the person is asked."""
     torn = question(forbidden=0.55, call_fails=0.44)
 
-    there, here = read(torn, OTHER_AGENT), read(torn, QUOTA)
+    there, here = rank(torn, OTHER_AGENT), rank(torn, QUOTA)
 
     assert there[0].topic is Topic.FORBIDDEN
     assert may_answer(torn, there)
@@ -77,7 +77,7 @@ def test_what_is_the_matter_is_among_the_three_where_the_words_leave_it_open() -
     open_one = question(history=0.6, how_call=0.3, how_rename=0.03)
     clear_one = question(history=0.4, how_call=0.35, how_rename=0.25)
 
-    loosely, firmly = read(open_one, FULL)[:3], read(clear_one, FULL)[:3]
+    loosely, firmly = rank(open_one, FULL)[:3], rank(clear_one, FULL)[:3]
 
     assert [reading.topic for reading in loosely] == [Topic.HISTORY, Topic.HOW_CALL, Topic.CANNOT_CREATE]
     assert [reading.topic for reading in firmly] == [Topic.HISTORY, Topic.HOW_CALL, Topic.HOW_RENAME]
@@ -86,7 +86,7 @@ def test_what_is_the_matter_is_among_the_three_where_the_words_leave_it_open() -
 def test_every_reading_is_still_there_once() -> None:
     """In any order."""
     for world in WORLDS:
-        readings = read(question(history=0.05, off_topic=0.04, greeting=0.03), world.facts)
+        readings = rank(question(history=0.05, off_topic=0.04, greeting=0.03), world.facts)
 
         assert sorted(reading.topic for reading in readings) == sorted(Topic)
 
@@ -97,9 +97,9 @@ def test_a_greeting_needs_no_certainty_and_another_subject_little() -> None:
     other = question(off_topic=0.7, how_call=0.2)
     unclear = question(off_topic=0.3, how_call=0.25, human=0.25)
 
-    assert may_answer(greeting, read(greeting, CALM))
-    assert may_answer(other, read(other, CALM))
-    assert not may_answer(unclear, read(unclear, CALM))
+    assert may_answer(greeting, rank(greeting, CALM))
+    assert may_answer(other, rank(other, CALM))
+    assert not may_answer(unclear, rank(unclear, CALM))
 
 
 def test_a_key_that_is_named_makes_its_state_likelier_and_general_questions_less_likely() -> None:
@@ -107,7 +107,7 @@ def test_a_key_that_is_named_makes_its_state_likelier_and_general_questions_less
     torn = question(key_state=0.3, documentation=0.3, use=0.2)
     named = replace(CALM, meant=CALM.keys[:1])
 
-    before, after = dict(read(torn, CALM)), dict(read(torn, named))
+    before, after = dict(rank(torn, CALM)), dict(rank(torn, named))
 
     assert after[Topic.KEY_STATE] > before[Topic.KEY_STATE]
     assert after[Topic.DOCUMENTATION] < before[Topic.DOCUMENTATION]
@@ -119,4 +119,4 @@ def test_a_name_alone_asks_for_the_state_of_that_key() -> None:
         question(history=0.9), meant=KeyReference((CALM.keys[0].record.id,), is_named=True, only_named=True)
     )
 
-    assert read(name_alone, CALM)[0] == TopicScore(Topic.KEY_STATE, 1.0)
+    assert rank(name_alone, CALM)[0] == TopicScore(Topic.KEY_STATE, 1.0)

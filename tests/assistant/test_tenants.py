@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy import delete, or_, update
 from sqlmodel import col
 
-from assistant.diagnose import subject_after
+from assistant.diagnose import state_after
 from assistant.explain.diagnosis import Case
 from assistant.facts.asker import Asker
 from assistant.facts.conversation_state import ConversationState
 from assistant.facts.question import Inquiry
-from assistant.pipeline import consider
+from assistant.pipeline import diagnose_message
 from assistant.redaction.redact import redact
-from assistant.reply.render import kept, written
+from assistant.reply.render import to_stored, written
 from assistant.reply.stored_answer import to_json
 from keys.policy import OPERATOR, Scope
 from keys.token import hint_of
@@ -200,7 +200,7 @@ def probes(about: Strangers, number: int, *, with_keys: bool = True) -> Iterator
 async def told(helpdesk: Helpdesk, asker: Asker, asked: Iterator[Probe]) -> list[str]:
     """The assistant's complete answer to each probe."""
     answers: list[str] = []
-    subject: ConversationState | None = None
+    state: ConversationState | None = None
     for probe in asked:
         redacted = redact(probe.message, ("kd",))
         inquiry = Inquiry(
@@ -209,15 +209,15 @@ async def told(helpdesk: Helpdesk, asker: Asker, asked: Iterator[Probe]) -> list
             may_look_up={piece.public_id for piece in redacted.pieces if piece.public_id},
             looking_at=probe.looking_at,
             request_id=probe.request_id,
-            subject=subject if probe.goes_on else None,
+            state=state if probe.goes_on else None,
         )
         assistant = helpdesk.assistant
-        came = await consider(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
-        subject = subject_after(came.answered, came.facts)
+        came = await diagnose_message(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
+        state = state_after(came.answered, came.facts)
         title_of = assistant.knowledge.documents.title
         diagnosis = came.answered.diagnosis
-        answer = to_json(kept(diagnosis, title_of)), written(diagnosis, came.language, title_of), came.answered[1:]
-        answers.append(f"{answer} {subject}")
+        answer = to_json(to_stored(diagnosis, title_of)), written(diagnosis, came.language, title_of), came.answered[1:]
+        answers.append(f"{answer} {state}")
     return answers
 
 

@@ -80,7 +80,7 @@ async def test_a_failure_lets_the_next_question_come(helpdesk: Helpdesk, monkeyp
     async def fail(*_arguments: Any, **_named: Any) -> None:
         raise RuntimeError("of our own")
 
-    for place in ("consider", "keep_answer"):
+    for place in ("diagnose_message", "keep_answer"):
         with monkeypatch.context() as patched:
             patched.setattr(resolvers.assistant, place, fail)
             with pytest.raises(RuntimeError, match="of our own"):
@@ -100,7 +100,7 @@ async def test_who_hangs_up_while_it_is_considered(helpdesk: Helpdesk, monkeypat
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patched:
-        patched.setattr(resolvers.assistant, "consider", wait)
+        patched.setattr(resolvers.assistant, "diagnose_message", wait)
         asking = asyncio.ensure_future(helpdesk.ask(WHY))
         await began.wait()
         asking.cancel()

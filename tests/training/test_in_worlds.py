@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.diagnose import diagnose, subject_after
+from assistant.diagnose import diagnose, state_after
 from assistant.explain.suggestions import IN_GENERAL
 from assistant.intents.topics import Topic
 from assistant.intents.understand import understand
@@ -75,7 +75,7 @@ def test_whatever_is_suggested_is_answered_when_it_is_sent(world: World) -> None
 def test_the_sentence_for_a_topic_leads_there_whatever_is_the_matter(world: World, topic: Topic) -> None:
     """Also after another question."""
     question, facts = asked("asdfgh", world.facts, None, understand)
-    before = subject_after(diagnose(question, facts), facts)
+    before = state_after(diagnose(question, facts), facts)
 
     clicked, then = asked(IN_GENERAL[topic], world.facts, before, understand)
 
@@ -87,7 +87,7 @@ def test_who_says_nothing_clear_is_offered_three_different_things_and_what_is_th
     """No two replies lead to the same answer, and one leads to the problem."""
     question, facts = asked(UNCLEAR, world.facts, None, understand)
     answered = diagnose(question, facts)
-    before = subject_after(answered, facts)
+    before = state_after(answered, facts)
 
     led = [diagnose(*asked(reply.sentence, world.facts, before, understand)) for reply in answered.diagnosis.replies]
 

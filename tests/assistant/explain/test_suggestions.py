@@ -78,7 +78,7 @@ def test_a_click_on_a_key_that_is_not_to_be_seen_names_none() -> None:
     suggestion_id = f"who-uses.{key_id}"
     state = ConversationState(Topic.USE, replies=(suggestion_id,))
 
-    for inquiry in (Inquiry("Who uses it?", suggestion_id=suggestion_id), Inquiry("the first one", subject=state)):
+    for inquiry in (Inquiry("Who uses it?", suggestion_id=suggestion_id), Inquiry("the first one", state=state)):
         question = interpret(inquiry, RECORDS)
 
         assert question.meant.key_ids == ()
@@ -118,7 +118,7 @@ def test_the_second_one_is_a_click_on_the_second_one() -> None:
 
     for replies in (ids, sentences):
         question = interpret(
-            Inquiry("the second one", subject=ConversationState(Topic.GREETING, replies=replies)), RECORDS
+            Inquiry("the second one", state=ConversationState(Topic.GREETING, replies=replies)), RECORDS
         )
 
         assert question.suggested is Topic.KEY_STATE

@@ -36,14 +36,14 @@ def test_a_sentence_with_a_number_in_it_chooses_nothing(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "subject", [None, ConversationState(Topic.GREETING), ConversationState(Topic.USE, replies=REPLIES[:1])]
+    "state", [None, ConversationState(Topic.GREETING), ConversationState(Topic.USE, replies=REPLIES[:1])]
 )
-def test_nothing_is_chosen_of_what_was_not_offered(subject: ConversationState | None) -> None:
+def test_nothing_is_chosen_of_what_was_not_offered(state: ConversationState | None) -> None:
     """The second of one, or of none, does not exist."""
-    assert chosen("the second one", subject) is None
+    assert chosen("the second one", state) is None
 
 
-SUBJECTS = st.builds(
+STATES = st.builds(
     ConversationState,
     topic=st.sampled_from(Topic),
     key_id=st.none() | st.uuids(),
@@ -53,15 +53,15 @@ SUBJECTS = st.builds(
 )
 
 
-@given(SUBJECTS)
-def test_a_subject_is_kept_whole(subject: ConversationState) -> None:
+@given(STATES)
+def test_a_state_is_stored_whole(state: ConversationState) -> None:
     """It is read as it was written."""
-    assert from_json(to_json(subject)) == subject
+    assert from_json(to_json(state)) == state
 
 
 @pytest.mark.parametrize("kept", [None, "", "{}", '{"topic": "no longer one"}', '{"topic": 3}', "["])
 def test_what_can_not_be_read_any_more_is_nothing(kept: str | None) -> None:
-    """A conversation from before an update continues without its subject."""
+    """A conversation from before an update continues without its state."""
     assert from_json(kept) is None
 
 

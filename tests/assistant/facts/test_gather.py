@@ -87,8 +87,8 @@ async def test_an_older_tombstone_is_known_where_a_message_points_at_it(
     said = {"id": external_id(Prefix.API_KEY, old.id), "hint": "kd_Ab3dEf…4444", "beginning": "kd_Ab3d..."}.get(way, "")
     ways: dict[str, dict[str, Any]] = {
         "looking at": {"looking_at": external_id(Prefix.API_KEY, old.id)},
-        "spoken of": {"subject": ConversationState(Topic.HISTORY, old.id)},
-        "offered": {"subject": ConversationState(Topic.HISTORY, offered=(old.id,))},
+        "spoken of": {"state": ConversationState(Topic.HISTORY, old.id)},
+        "offered": {"state": ConversationState(Topic.HISTORY, offered=(old.id,))},
         "pasted": {"pieces": [Piece(Kind.KEY, "[key kd_Ab3d…]", "kd_Ab3dEf…4444")]},
     }
 

@@ -22,9 +22,9 @@ ODD = key_record("the key")
 KEYS = (BILLING, MAIL_EU, MAIL_US, DEPLOY, DEPLOY_TOO, ODD)
 
 
-def named(text: str, subject: ConversationState | None = None, looking_at: str | None = None) -> set[str]:
+def named(text: str, state: ConversationState | None = None, looking_at: str | None = None) -> set[str]:
     """The names of the keys that are meant."""
-    found = meant(text, understand(text), KEYS, looking_at=looking_at, subject=subject)
+    found = meant(text, understand(text), KEYS, looking_at=looking_at, state=state)
     return {record.name for record in KEYS if record.id in found.key_ids}
 
 

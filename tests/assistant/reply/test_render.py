@@ -14,7 +14,7 @@ from assistant.explain.diagnosis import ActionKind, Case, Diagnosis, Fact, Sugge
 from assistant.explain.suggestions import Suggestion
 from assistant.intents.topics import Topic
 from assistant.reply import stored_answer
-from assistant.reply.render import IN_ENGLISH, escaped, kept, parts, written
+from assistant.reply.render import IN_ENGLISH, escaped, parts, to_stored, written
 from assistant.reply.stored_answer import StoredFact, to_json
 from tests.support.assistant.facts_fixtures import key_record
 
@@ -138,9 +138,9 @@ def test_an_answer_is_kept_without_rows(text: str, case: Case, kind: ActionKind)
     reply = Suggestion(text, Topic.USE, record.id, text, text)
     diagnosis = Diagnosis(case, text, (fact,), (text,), record, (offer,), (reply,), ("/d",))
 
-    read_again = stored_answer.read(to_json(kept(diagnosis, str.upper)))
+    read_again = stored_answer.read(to_json(to_stored(diagnosis, str.upper)))
 
-    assert read_again == kept(diagnosis, str.upper)
+    assert read_again == to_stored(diagnosis, str.upper)
     assert (read_again.case, read_again.summary, read_again.steps) == (case, text, (text,))
     assert read_again.evidence == (StoredFact(text, text, NOON),)
     assert read_again.key_id == read_again.offers[0].key_id == record.id
