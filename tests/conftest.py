@@ -15,6 +15,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import settings
 from sqlalchemy import URL
 
 from keys.hashing import Argon2Parameters, HashingPool
@@ -29,6 +30,10 @@ from resolvers.services import KeyServices
 from tests.support.client import Site, open_site
 from tests.support.command_line import InDatabase, Keydesk, in_database_of, keydesk_on
 from tests.support.world import World, make_world
+
+settings.register_profile("keydesk", deadline=None)
+settings.load_profile("keydesk")
+"""No example of a test has a deadline: on a busy machine that would be a test of the machine."""
 
 POSTGRES_URL = os.environ.get("KEYDESK_TEST_POSTGRES_URL")
 """A server on which tests may create databases, such as postgresql+asyncpg://postgres@127.0.0.1/postgres."""
