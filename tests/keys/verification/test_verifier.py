@@ -434,9 +434,9 @@ async def test_organizations_take_turns_with_their_first_hashes(
         done.append(name)
 
     flood = [asyncio.create_task(ask("many", each)) for each in many]
-    await until(lambda: held.at_once == 2)
+    await until(lambda: verifier._pool.depth == len(many))
     other = asyncio.create_task(ask("theirs", theirs))
-    await asyncio.sleep(0.05)
+    await until(lambda: verifier._pool.depth == len(many) + 1)
     held.released.set()
     await asyncio.gather(other, *flood)
 
