@@ -3,6 +3,7 @@ Data that a person may not see has no influence on their answers: with the data 
 the same.
 """
 
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -43,7 +44,8 @@ from tests.support.world import World
 
 pytestmark = pytest.mark.slow
 
-PROBES, PROBES_OVER_GRAPHQL = 9_750, 250
+PROBES = 9_750 if os.environ.get("KEYDESK_TEST_THOROUGH") else 1_950
+PROBES_OVER_GRAPHQL = 250
 NAMES = (
     "zephyr billing",
     "Kestrel ingest",
