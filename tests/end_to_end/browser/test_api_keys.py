@@ -225,7 +225,7 @@ def test_a_member_is_told_who_can_help(looked_at: DemoServer, open_tab: OpenTab)
     expect(page.get_by_role("button", name="New API Key")).to_have_count(0)
     expect(page.get_by_role("table")).to_have_count(0)
     tab.open(f"{looked_at.home}/api-keys?delete={looked_at.told['key']['id']}")
-    expect(page.get_by_role("dialog")).to_contain_text("This API key does not exist.")
+    expect(page.get_by_role("dialog")).to_contain_text("There is no such API key.")
 
 
 def test_an_agent_admin_sees_the_keys_of_their_agents(looked_at: DemoServer, open_tab: OpenTab) -> None:
