@@ -18,14 +18,14 @@ NPM := cd console && export PATH="$(CURDIR)/$(NODE)/bin:$$PATH" && npm
 CONSOLE_SOURCES := $(shell find console/* \( -name node_modules -o -name 'dist*' \) -prune -o -print) schema/schema.graphql
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console run test test-fast lint types check format train evaluate lock clean
+.PHONY: help setup console run test test-fast test-faults lint types check format train evaluate lock clean
 
 help: ## What there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 15
 
 setup: $(INSTALLED) ## Install into .venv what requirements.lock names; done again when that or pyproject.toml changed
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): requirements.lock pyproject.toml clients/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo 'Keydesk needs Python 3.11 or newer. Say which to use: make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
@@ -33,7 +33,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 		$(PYTHON) -c 'import sys; print("  apt-get install python%d.%d-venv" % sys.version_info[:2])' >&2; exit 1; }
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e clients/python
 	@# Python 3.11 puts an old setuptools into every venv. Nothing here needs one.
 	@$(VENV)/bin/python -m pip uninstall --quiet --disable-pip-version-check --yes setuptools 2>/dev/null
 	@touch $@
@@ -51,9 +51,11 @@ console/node_modules/.installed: $(NODE)/.installed console/package.json console
 		echo "The console's packages could not be installed; npm says above why. $(WITHOUT_CONSOLE)" >&2; exit 1; }
 	@touch $@
 
-# Built beside what is served, which it replaces once it is whole.
+# Built beside what is served, which it replaces once it is whole. The schema's types are sources, too: they are
+# generated before the clock starts, or each build would look out of date.
 console/dist/.built: console/node_modules/.installed $(CONSOLE_SOURCES)
 	@echo 'Building the console …'
+	@$(NPM) run --silent generate
 	@touch .make/console-began
 	@$(NPM) run --silent build -- --logLevel error --outDir dist.new
 	@$(NODE)/bin/node console/compress.mjs console/dist.new/assets
@@ -77,6 +79,10 @@ test: setup console .make/console-tested ## Run the tests, on SQLite
 
 test-fast: setup ## Run the tests that are quick and start no server and no browser
 	$(PYTEST) -m 'not (slow or browser or redis or processes or gateways)' $(ARGS)
+
+# One after the other: each starts several servers.
+test-faults: setup ## Run the tests of failing servers: PostgreSQL with a replica, poolers, Redis; takes minutes
+	$(VENV)/bin/pytest -m faults $(ARGS)
 
 lint: setup ## Look at style and format
 	$(VENV)/bin/ruff check .

@@ -38,12 +38,17 @@ def assistant_of(
         reader=key_reader,
         pool=pool,
         limiter=None,
-        memo_entries=PASTED_KEYS_REMEMBERED,
+        results_remembered=PASTED_KEYS_REMEMBERED,
     )
     return Assistant(
         database=database,
         knowledge=Knowledge(
-            reader, limiter, documents, settings.support_email, sends_mail=settings.mail_server is not None
+            reader,
+            limiter,
+            documents,
+            settings.support_email,
+            sends_mail=settings.mail_server is not None,
+            mails_people=settings.mail_sender is not None,
         ),
         possessions=Possessions(verifier, key_reader, server_keys, settings.key_prefixes),
         clock=clock,

@@ -1,31 +1,38 @@
 """Finds the person behind a request by the session cookie, and signs people in and out."""
 
-import asyncio
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from app.client_address import Addresses, Headers
+from app.tokens.last_seen import LastSeenWriter
 from keys.refusals import PasswordChangeRequired, Unauthenticated
 from keys.sign_in import sessions
+from keys.sso import state
 from keys.token import Secret
 from models.engine.database import Database
 from models.engine.reader import Reader
 from resolvers import viewer
+from resolvers.accept_invitation import Browser, accept_invitation
+from resolvers.password_resets import request_password_reset, reset_password
+from resolvers.provisioning.sign_in_links import Entered, enter
+from resolvers.services import PeopleServices
 from resolvers.sign_in_attempts import PasswordChecker
-from resolvers.viewer import SignedIn
-
-logger = logging.getLogger("keydesk.identity")
+from resolvers.sso.sign_in import Arrival, sign_in_from_provider
+from resolvers.tokens.authentication import AuthenticatedProgram
+from resolvers.viewer import SignedIn, SignIn
 
 SESSION_COOKIE = "keydesk_session"
 DEVICE_COOKIE = "keydesk_device"
 HOST_PREFIX = "__Host-"
 SESSION_COOKIE_SECONDS = int(sessions.LIFETIME.total_seconds())
 """As long as a session can last. Whether it has ended earlier is decided on the server."""
+SSO_COOKIE = "keydesk_sso"
+SSO_COOKIE_SECONDS = int(state.LIFETIME.total_seconds())
 DEVICE_COOKIE_SECONDS = 365 * 24 * 3600
 
 
@@ -36,6 +43,7 @@ class Cookies:
         self._is_secure = public_url.startswith("https://")
         prefix = HOST_PREFIX if self._is_secure else ""
         self.session, self.device = prefix + SESSION_COOKIE, prefix + DEVICE_COOKIE
+        self.sso = prefix + SSO_COOKIE
 
     def session_header(self, token: Secret | None) -> tuple[bytes, bytes]:
         """The header that sets the session cookie or, for None, deletes it."""
@@ -44,6 +52,10 @@ class Cookies:
     def device_header(self, value: Secret) -> tuple[bytes, bytes]:
         """The header that sets the device cookie (`keys.sign_in.device_cookie`)."""
         return self._header(self.device, value, DEVICE_COOKIE_SECONDS)
+
+    def sso_header(self, value: Secret) -> tuple[bytes, bytes]:
+        """The header that sets the cookie of a sign-in at the identity provider (`keys.sso.state`)."""
+        return self._header(self.sso, value, SSO_COOKIE_SECONDS)
 
     def _header(self, name: str, value: Secret | None, seconds: int) -> tuple[bytes, bytes]:
         text, age = ("", 0) if value is None else (value.reveal(), seconds)
@@ -96,12 +108,59 @@ class RequestIdentity:
             presented_token=self._token,
             now=self._clock(),
         )
-        self._tell()
-        self._token, self._device_cookie = begun.token.reveal(), begun.device_cookie.reveal()
-        self._answered["session"] = self._cookies.session_header(begun.token)
-        self._answered["device"] = self._cookies.device_header(begun.device_cookie)
-        self.signed_in = begun.signed_in
+        self._begin(begun)
         return begun.signed_in
+
+    async def accept_invitation(self, token: str, name: str | None, password: str | None) -> SignedIn:
+        """
+        Joins the organization of an invitation and signs in.
+
+        Raises LinkNotValid, InvalidInput, SignInRefused and TooManyRequests.
+        """
+        accepted = await accept_invitation(
+            self._checker, self._browser(), token=token, name=name, password=password, now=self._clock()
+        )
+        if accepted.new is not None:
+            self._begin(accepted.new)
+            return accepted.new.signed_in
+        # The same session, with the new membership.
+        session_id = accepted.signed_in.session_id
+        again = await viewer.still_signed_in(self._checker.reader, session_id, now=self._clock(), address=self.address)
+        if again is None:
+            raise Unauthenticated
+        self.signed_in = again
+        return again
+
+    async def request_password_reset(self, services: PeopleServices, email: str) -> None:
+        """Mails a link to this address if it has an account."""
+        await request_password_reset(services, self._checker, email, address=self.address)
+
+    async def reset_password(self, token: str, new_password: str) -> SignedIn:
+        """Sets the password by a link and signs in. Raises LinkNotValid, InvalidInput and TooManyRequests."""
+        begun = await reset_password(
+            self._checker, self._browser(), token=token, new_password=new_password, now=self._clock()
+        )
+        self._begin(begun)
+        return begun.signed_in
+
+    async def sign_in_from_provider(self, arrival: Arrival) -> None:
+        """
+        Signs in somebody whom the identity provider has identified, and sets the cookies.
+
+        Raises AlreadyCompleted, NotAdmitted and LinkNotValid.
+        """
+        self._begin(await sign_in_from_provider(self._checker, self._browser(), arrival, now=self._clock()))
+
+    async def enter(self, token: str, *, replaces_session: bool) -> Entered:
+        """
+        Signs a member in by a host product's link. Raises LinkNotValid, and OtherPersonSignedIn unless the session of
+        somebody else may be replaced.
+        """
+        entered = await enter(
+            self._checker, self._browser(), token=token, replaces_session=replaces_session, now=self._clock()
+        )
+        self._begin(entered.sign_in)
+        return entered
 
     async def sign_out(self) -> None:
         """Ends the session, if there is one, and deletes its cookie."""
@@ -125,6 +184,15 @@ class RequestIdentity:
         self._tell()
         return self.signed_in
 
+    def standing_changed(self, person_id: UUID) -> None:
+        """Ends the streams of a person whose role or sessions have changed, where they no longer hold."""
+        self._changes.tell(person_id)
+
+    @property
+    def program(self) -> AuthenticatedProgram | None:
+        """None: a person, or nobody, is behind the request."""
+        return None
+
     def right(self) -> "SessionRight":
         """The right by which a stream goes on. Raises Unauthenticated and PasswordChangeRequired."""
         if self.signed_in is None:
@@ -136,6 +204,18 @@ class RequestIdentity:
     def answer_headers(self) -> list[tuple[bytes, bytes]]:
         """The Set-Cookie headers of the answer."""
         return list(self._answered.values())
+
+    def _browser(self) -> Browser:
+        return Browser(self.address, self._device_cookie, self._token, self.signed_in)
+
+    def _begin(self, begun: SignIn) -> None:
+        """Sets the cookies of a new session."""
+        self._tell()
+        self._token, self._device_cookie = begun.token.reveal(), begun.device_cookie.reveal()
+        self._answered["session"] = self._cookies.session_header(begun.token)
+        self._answered["device"] = self._cookies.device_header(begun.device_cookie)
+        self.signed_in = begun.signed_in
+        self._tell()
 
     def _tell(self) -> None:
         if self.signed_in is not None:
@@ -212,7 +292,7 @@ class Identity:
         self._cookies = Cookies(public_url)
         self._clock = clock
         self._changes = SessionChanges()
-        self._seen = LastSeenWriter(checker.database)
+        self._seen = LastSeenWriter(partial(_note_seen, checker.database), "sign-in sessions")
 
     async def visit(self, scope: Mapping[str, Any]) -> RequestIdentity:
         """Reads the person from an ASGI scope. Takes one query if there is a session cookie, else none."""
@@ -230,45 +310,14 @@ class Identity:
             self._checker, self._cookies, self._clock, self._changes, address, signed_in, token, device
         )
 
+    def standing_changed(self, person_id: UUID) -> None:
+        """Ends the streams of a person whose role or sessions have changed, where they no longer hold."""
+        self._changes.tell(person_id)
+
     async def close(self) -> None:
         """Waits until the last uses of sessions are stored."""
         await self._seen.close()
 
 
-class LastSeenWriter:
-    """
-    Stores when sessions were last used, in a background task.
-
-    Requests neither wait for it nor fail because of it.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._waiting: dict[UUID, datetime] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._not_before: datetime | None = None
-
-    def note(self, session_id: UUID, now: datetime) -> None:
-        """Queues a session's last use to be stored. Does nothing for a minute after a failure."""
-        if self._not_before is not None and now < self._not_before:
-            return
-        self._waiting[session_id] = now
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._write())
-
-    async def close(self) -> None:
-        """Waits until everything is stored."""
-        if self._task is not None:
-            await self._task
-
-    async def _write(self) -> None:
-        """Stores one session in each transaction: two transactions that lock the same two rows could deadlock."""
-        while self._waiting:
-            session_id, now = self._waiting.popitem()
-            try:
-                await viewer.note_seen(self._database, session_id, now=now)
-            except Exception as error:
-                # A session whose use is not stored ends a little early. That must not fail a request or fill the log.
-                self._waiting.clear()
-                self._not_before = now + sessions.SEEN_EVERY
-                logger.warning("The last use of sign-in sessions could not be stored: %s", type(error).__name__)
+async def _note_seen(database: Database, session_id: UUID, now: datetime) -> None:
+    await viewer.note_seen(database, session_id, now=now)

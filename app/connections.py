@@ -3,15 +3,17 @@ Limits that all connections of a process share: how many are open, in all and fr
 take to send a request.
 """
 
+import asyncio
 import ipaddress
 import logging
 import resource
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.client_address import Network, is_trusted, normalized
 from app.observability.paced_log import Paced
+from app.serving.stopping import Stop
 
 logger = logging.getLogger("keydesk.connections")
 
@@ -39,7 +41,17 @@ class Deadlines:
     unread: float = 60
     """How long a client may read nothing of an answer."""
     last_words: float = 1
-    """How long a connection that is closed goes on reading, so that the client can receive the answer."""
+    """
+    How long a connection that is closed goes on reading, so that the client can receive the answer. While the server
+    stops: how long a request that has begun to arrive may take to arrive.
+    """
+    last_idle: float = 1.5
+    """
+    How long an idle connection stays open while the server stops.
+
+    A request that comes meanwhile is answered and closes the connection. Closed at once, an idle connection would often
+    meet a request that is on its way.
+    """
 
 
 class Places:
@@ -104,13 +116,42 @@ class ClosedLog:
             logger.warning("closed %d connection(s): %s", total, reason, extra={"facts": facts})
 
 
+class Writes:
+    """
+    Writes complete answers one after the other, when the event loop turns next.
+
+    Each write can wake the client. If answers were written as they are made, a client such as a gateway would be woken
+    for each of them; this takes a tenth of the processor time of a verification.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[Callable[[], None]] = []
+
+    def soon(self, write: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+        """Calls `write` before anything that is scheduled after this."""
+        if not self._waiting:
+            loop.call_soon(self._write)
+        self._waiting.append(write)
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for write in waiting:
+            try:
+                write()
+            except Exception as error:  # the other connections still get their answers
+                said = {"message": "An answer could not be written", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(said)
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The limits, deadlines and log that all connections of a process share."""
+    """The limits, deadlines, log and stop that all connections of a process share."""
 
     places: Places = field(default_factory=Places)
     deadlines: Deadlines = field(default_factory=Deadlines)
     log: ClosedLog = field(default_factory=ClosedLog)
+    stop: Stop = field(default_factory=Stop)
+    writes: Writes = field(default_factory=Writes)
 
 
 def raise_descriptor_limit() -> None:

@@ -1,5 +1,6 @@
 """
-Wraps a socket's transport so that closing it lets the client read the answer, within a limited time.
+Wraps a socket's transport so that closing it lets the client read the answer, within a limited time, and so that the
+answers of several connections are written together.
 
 Closing a socket that has unread data resets the connection, and the client may lose an answer that was already sent. So
 if a request was not read completely, the writing half is closed first, and the rest is read and dropped for a moment
@@ -10,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from app.connections import Deadlines
+from app.connections import Deadlines, Writes
 
 DROPPED_BYTES_AT_MOST = 16 * 1024 * 1024
 
@@ -29,6 +30,7 @@ class GentleTransport:
         loop: asyncio.AbstractEventLoop,
         *,
         may_send_more: Callable[[], bool],
+        writes: Writes,
     ) -> None:
         self._transport = transport
         self._deadlines = deadlines
@@ -38,8 +40,22 @@ class GentleTransport:
         """Whether the server has closed the connection, so that received bytes are not read as requests any more."""
         self._dropped = 0
         self._timer: asyncio.TimerHandle | None = None
-        self.write = transport.write
-        """The transport's own method, which avoids the cost of a wrapper for every request."""
+        self._writes = writes
+        self._unwritten: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Writes at once, after what `write_soon` was given."""
+        if self._unwritten:
+            self._write_rest()
+        self._transport.write(data)
+
+    def write_soon(self, data: bytes) -> None:
+        """Writes when the event loop turns next, together with other connections: see `Writes`."""
+        if self.is_ending:
+            self.write(data)
+            return
+        self._unwritten.append(data)
+        self._writes.soon(self._write_rest, self._loop)
 
     def is_closing(self) -> bool:
         """Whether the connection is being closed."""
@@ -47,6 +63,7 @@ class GentleTransport:
 
     def abort(self) -> None:
         """Drops the connection, including bytes that were not sent yet."""
+        self._write_rest()
         self.is_ending = True
         self._transport.abort()
 
@@ -58,6 +75,7 @@ class GentleTransport:
         """
         if self.is_closing():
             return
+        self._write_rest()
         self.is_ending = True
         if not self._may_send_more() or not self._transport.can_write_eof():
             self._transport.close()
@@ -86,8 +104,14 @@ class GentleTransport:
             self._stop_timer()
 
     def is_lost(self) -> None:
-        """Called when the connection is lost: stops the timer."""
+        """Called when the connection is lost: stops the timer, and drops what was not written."""
+        self._unwritten.clear()
         self._stop_timer()
+
+    def _write_rest(self) -> None:
+        unwritten, self._unwritten = self._unwritten, []
+        for data in unwritten:
+            self.write(data)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

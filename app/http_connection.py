@@ -41,9 +41,11 @@ class BoundedConnection(HttpToolsProtocol):
         self._in_body = False
         self._messages = 0
         self._deadline: asyncio.TimerHandle | None = None
-        self._deadline_of: tuple[bool, int] | None = None
+        self._deadline_of: tuple[str, int] | None = None
         self._overtaken: list[RequestResponseCycle] = []
         self._stops = asyncio.Event()
+        self._idle_since: float | None = None
+        """Since when the connection waits for the next request; None while it does not."""
 
     def _may_send_more(self) -> bool:
         """Whether the client may still be sending something that is not read any more."""
@@ -55,7 +57,10 @@ class BoundedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the server has it
         """Counts the new connection; closes it at once if there are too many."""
-        self._gentle = GentleTransport(transport, self._bounds.deadlines, self.loop, may_send_more=self._may_send_more)
+        bounds = self._bounds
+        self._gentle = GentleTransport(
+            transport, bounds.deadlines, self.loop, may_send_more=self._may_send_more, writes=bounds.writes
+        )
         super().connection_made(cast(asyncio.Transport, self._gentle))
         self._extensions = {SERVER_STOPS: self._stops, HANG_UP: transport.abort}
         self._host = self.client[0] if self.client else None
@@ -70,7 +75,9 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Frees the connection's place, and notifies the requests that still wait for their answers."""
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()  # uvicorn leaves this timer running after a reset
+        if self.timeout_keep_alive_task is not None:  # uvicorn leaves this timer running after a reset
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
         self._is_deaf = True
         self._drop_deadline()
         self._gentle.is_lost()
@@ -81,18 +88,54 @@ class BoundedConnection(HttpToolsProtocol):
             cycle.disconnected = cycle.disconnected or not cycle.response_complete
             cycle.message_event.set()
 
+    def on_response_complete(self) -> None:
+        """
+        Called after each answer: begins the next pipelined request, or the time for which the connection may be idle.
+
+        uvicorn starts a timer after each answer and cancels it with the next request. Here, one timer goes on and looks
+        whether the connection was idle all the time.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_at_idle_time_in(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes the connection if it was idle for as long as it may be. Otherwise, looks again when it may be so."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_at_idle_time_in(left)
+        elif not self.transport.is_closing():
+            self.transport.close()
+
+    def _look_at_idle_time_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Called when something arrives: the connection is not idle."""
+        self._idle_since = None
+
     def shutdown(self) -> None:
         """
-        Called when the server stops. Closes an idle connection now, and any other after its answers.
+        Called when the server stops. The connection is closed after the next answer, or after what is in progress.
 
-        A client that is sending a request gets `Deadlines.last_words` to finish it.
+        A client that is sending a request gets `Deadlines.last_words` to finish it, and one that is idle or new has
+        `Deadlines.last_idle` to begin one.
         """
         self._stops.set()
-        is_half_a_head = self._in_message and not self._in_body and not self._waiting()
-        if not is_half_a_head:
-            super().shutdown()
-        if self._in_message and not self._is_deaf and not self._gentle.is_closing():
-            self._set_deadline(self._bounds.deadlines.last_words)
+        if waiting := self._waiting():
+            waiting[-1].keep_alive = False
+        if not self._is_deaf and not self._gentle.is_closing():
+            self._watch_deadline()
 
     def pause_writing(self) -> None:
         """Called when the client reads more slowly than the server writes. Starts the deadline for unread answers."""
@@ -113,20 +156,22 @@ class BoundedConnection(HttpToolsProtocol):
         """Sets the deadline for what the client must send next; drops it while the server owes an answer."""
         if self._is_deaf:
             self._drop_deadline()
-        elif self._in_message and self._stops.is_set():
-            pass  # the deadline that the stop has set is for the whole request
         elif self._in_message or self.cycle is None or self.cycle.response_complete:
-            waited_for = (self._in_body, self._messages)
-            if waited_for != self._deadline_of:
-                self._set_deadline(self._seconds_for_what_comes_next())
-                self._deadline_of = waited_for
+            name, seconds = self._what_comes_next()
+            if (name, self._messages) != self._deadline_of:
+                self._set_deadline(seconds)
+                self._deadline_of = name, self._messages
         elif self._deadline is not None:
             self._drop_deadline()
 
-    def _seconds_for_what_comes_next(self) -> float:
+    def _what_comes_next(self) -> tuple[str, float]:
+        """The name of what the client must send next, and how many seconds it may take."""
+        deadlines = self._bounds.deadlines
+        if self._stops.is_set():
+            return ("last words", deadlines.last_words) if self._in_message else ("last request", deadlines.last_idle)
         if self._in_body:
-            return self._bounds.deadlines.body
-        return self.timeout_keep_alive if self._is_idle() else self._bounds.deadlines.head
+            return "body", deadlines.body
+        return ("idle", self.timeout_keep_alive) if self._is_idle() else ("head", deadlines.head)
 
     def _is_idle(self) -> bool:
         """Whether a complete request was received and no other has begun. Blank lines do not begin one."""
@@ -144,7 +189,7 @@ class BoundedConnection(HttpToolsProtocol):
     def _is_late(self) -> None:
         if self._gentle.is_closing():
             return
-        if self._is_idle():
+        if self._is_idle() or (self._stops.is_set() and not self._in_message):
             self._gentle.close()
             return
         if self.flow.read_paused:  # the server itself has stopped reading

@@ -155,7 +155,7 @@ class BoundedHttp(BoundedConnection):
         super().on_headers_complete()
         self._in_body = True
         self._unread_body = 0
-        if self._stops.is_set():
+        if self._bounds.stop.is_stopping or self._stops.is_set():
             self.cycle.keep_alive = False
         self.headers = []  # trailers may follow; they must not be added to the headers (RFC 9110, 6.5.1)
         if before is not None and not before.response_complete:

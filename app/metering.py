@@ -10,6 +10,7 @@ from keys.limits.limiter import Limiter
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.redis_limiter import RedisLimiter
 from keys.limits.sliding_window import Month
+from keys.periodic import LAST_SECONDS
 from keys.usage.recorder import UsageRecorder
 from models.engine.database import Database
 from models.usage.store import UsageStore
@@ -22,7 +23,15 @@ logger = logging.getLogger("keydesk.limiter")
 class Metering:
     """The limiter, which counts in this process or in Redis, and the usage recorder of this process."""
 
-    def __init__(self, settings: Settings, database: Database, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        clock: Callable[[], datetime],
+        last_seconds: Callable[[], float] = lambda: LAST_SECONDS,
+    ) -> None:
+        """`last_seconds` says at the end how long writing the last usage may take."""
         self._has_warned = False
         is_alone = settings.redis_url is None
         self.recorder = UsageRecorder(
@@ -31,6 +40,7 @@ class Metering:
             learn=self._learn,
             wants_totals=lambda: is_alone or self.limiter.is_degraded,
             on_other_writer=self._warn_of_other_writers if is_alone else None,
+            last_seconds=last_seconds,
         )
         self._local = LocalLimiter(self.recorder, clock=clock)
         self.limiter: Limiter = self._local
@@ -67,6 +77,6 @@ class Metering:
 
 
 def _store(database: Database) -> UsageStore:
-    if database.sqlite_path is None:
-        return PostgresUsageStore(database.url)
-    return SqliteUsageStore(database.sqlite_path)
+    if database.sqlite_file is None:
+        return PostgresUsageStore(database.primary)
+    return SqliteUsageStore(database.sqlite_file)

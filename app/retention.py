@@ -11,14 +11,23 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from keys.periodic import Periodic
+from keys.periodic import LAST_SECONDS, Periodic
 from models.audit import AuditEvent
+from models.client_request import KEPT as CLIENT_REQUESTS_KEPT
+from models.client_request import ClientRequest
 from models.engine.database import Database
 from models.engine.ids import new_id
 from models.engine.lease import give_back_lease, take_lease
-from models.engine.outage_log import OutageLog
+from models.engine.outage_log import OutageLog, named
 from models.engine.skip_scan import Walk
 from models.engine.statements import drop_before
+from models.invitation import KEPT_DAYS as INVITATIONS_KEPT_DAYS
+from models.invitation import MAILS_KEPT_DAYS, Invitation, InvitationMail
+from models.key_request import KEPT_DAYS as KEY_REQUESTS_KEPT_DAYS
+from models.key_request import KeyRequest
+from models.password_reset import KEPT_DAYS as RESETS_KEPT_DAYS
+from models.password_reset import PasswordReset
+from models.sso.used_once import UsedOnce
 from models.support.answer_lease import KEPT_DAYS as ANSWERING_KEPT_DAYS
 from models.support.answer_lease import Answering
 from models.support.conversation import KEPT_DAYS as CONVERSATIONS_KEPT_DAYS
@@ -42,8 +51,9 @@ from models.usage.writer import KEPT_DAYS as WRITERS_KEPT_DAYS
 from models.usage.writer import UsageWriter
 from resolvers.viewer import drop_expired
 
+FIRST_AFTER_SECONDS = 60
+"""Old data can wait. The first minute of a process, and the database in it, belong to its callers."""
 EVERY_SECONDS = 3600
-LAST_ROUND_SECONDS = 10
 ROWS_AT_A_TIME = 1000
 LEASE = "upkeep"
 LEASE_SECONDS = 60
@@ -88,6 +98,12 @@ async def tidy(
             lambda: _refused_requests(round_, now),
             lambda: _callers(round_),
             lambda: _conversations(round_, now),
+            lambda: round_.drop_before(PasswordReset.created_at, now - timedelta(days=RESETS_KEPT_DAYS)),
+            lambda: round_.drop_before(KeyRequest.created_at, now - timedelta(days=KEY_REQUESTS_KEPT_DAYS)),
+            lambda: round_.drop_before(InvitationMail.at, now - timedelta(days=MAILS_KEPT_DAYS)),
+            lambda: round_.drop_before(Invitation.expires_at, now - timedelta(days=INVITATIONS_KEPT_DAYS)),
+            lambda: round_.drop_before(ClientRequest.created_at, now - CLIENT_REQUESTS_KEPT),
+            lambda: round_.drop_before(UsedOnce.expires_at, now),
             lambda: round_.drop_before(UsageWriter.seen_at, now - timedelta(days=WRITERS_KEPT_DAYS)),
         )
     finally:
@@ -211,9 +227,16 @@ async def _conversations(round_: Round, now: datetime) -> None:
 
 @asynccontextmanager
 async def retention_running(
-    database: Database, *, clock: Callable[[], datetime], audit_days: int
+    database: Database,
+    *,
+    clock: Callable[[], datetime],
+    audit_days: int,
+    last_seconds: Callable[[], float] = lambda: LAST_SECONDS,
 ) -> AsyncIterator[None]:
-    """Tidies up now and once an hour while the block runs; a transaction that is under way at its end is let finish."""
+    """
+    Tidies up after a minute, and then once an hour, while the block runs. A transaction that is in progress at its end
+    may finish within `last_seconds()`.
+    """
     holder = new_id()
 
     async def tidy_up() -> None:
@@ -227,13 +250,14 @@ async def retention_running(
         "retention",
         tidy_up,
         every_seconds=EVERY_SECONDS,
+        first_after=FIRST_AFTER_SECONDS,
         outage=OutageLog(
             logger,
-            began=lambda error: f"deleting old data failed: {type(error).__name__}",
+            began=lambda error: f"deleting old data failed: {named(error)}",
             ended="deleting old data works again",
         ),
         last_round=False,
-        last_seconds=LAST_ROUND_SECONDS,
+        last_seconds=last_seconds,
     )
     async with rounds.running():
         yield

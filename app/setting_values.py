@@ -1,11 +1,22 @@
 """Parses the value of each kind of setting. Error messages say what is wrong, and never repeat the value."""
 
 import ipaddress
+import re
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from app.client_address import Network
-from app.mail.message import header_address
+from app.client_address import Network, is_loopback
 from app.mail.server import MailServer, UnusableMailServer, mail_server
+from app.pages.logo import Logo, UnusableLogo, read_logo
+from keys.limits.sentinel_url import (
+    DATABASE_AT_MOST,
+    TLS_OPTIONS,
+    UnusableSentinelUrl,
+    is_sentinel_url,
+    parse_sentinel_url,
+)
+from keys.sign_in.email_address import header_address
+from keys.text import is_unprintable, visible
 from keys.token import Secret, ServerKeys, valid_prefix
 from models.engine.database_address import UnsupportedDatabase, database_url
 from models.engine.url_text import ESCAPES, PORT_AT_MOST, is_host
@@ -19,8 +30,10 @@ REPEATED_BYTES_AT_LEAST = 16
 PLACEHOLDERS = (b"changeme", b"change-me", b"change_me", b"replaceme", b"replace-me", b"replace_me", b"placeholder")
 WHOLE_AT_MOST = 2**31 - 1
 AUDIT_DAYS_AT_MOST = 36_500
-REDIS_DATABASE_AT_MOST = 99_999
-REDIS_TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"})
+DRAIN_SECONDS_AT_MOST = 600
+INVITATION_HOURS_AT_MOST = 24 * 90
+BRAND_LENGTH_AT_MOST = 40
+_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HOW_TO_MAKE_A_KEY = "Create one with: openssl rand -hex 32"
 
@@ -78,6 +91,12 @@ def redis(text: str) -> Secret:
     Only known parts and options are accepted, because the client library ignores what it can't parse (`/five` becomes
     database 0) and takes any option as an argument of its own.
     """
+    if is_sentinel_url(text):
+        try:
+            parse_sentinel_url(text)
+        except UnusableSentinelUrl as error:
+            raise UnusableValue(str(error)) from None
+        return Secret(text)
     example = "use a URL such as redis://user:password@host:6379/0"
     try:
         parts = urlsplit(text)
@@ -86,7 +105,9 @@ def redis(text: str) -> Secret:
     except ValueError:
         raise UnusableValue(f"{example}. {ESCAPES}.") from None
     if parts.scheme not in {"redis", "rediss", "unix"} or not text.startswith(f"{parts.scheme}://"):
-        raise UnusableValue(f"{example}, or rediss:// for TLS, or unix:///path for a socket.")
+        raise UnusableValue(
+            f"{example}, or rediss:// for TLS, unix:///path for a socket, or redis+sentinel:// for sentinels."
+        )
     if parts.fragment or "@" in parts.path + parts.query or parts.port == 0:
         raise UnusableValue(f"{example}. {ESCAPES}.")
     database = options.pop("db", None)
@@ -99,9 +120,9 @@ def redis(text: str) -> Secret:
         if (in_path := unquote(parts.path).removeprefix("/")) and database is not None:
             raise UnusableValue("the database number is there twice: in the path, and in the option db.")
         database = in_path or database
-    if database and not (database.isascii() and database.isdigit() and int(database[:9]) <= REDIS_DATABASE_AT_MOST):
+    if database and not (database.isascii() and database.isdigit() and int(database[:9]) <= DATABASE_AT_MOST):
         raise UnusableValue("the path after the host must be a database number, such as 0.")
-    if options.keys() - (REDIS_TLS_OPTIONS if parts.scheme == "rediss" else set()):
+    if options.keys() - (TLS_OPTIONS if parts.scheme == "rediss" else set()):
         raise UnusableValue(
             "after the question mark, the allowed options are db and, with rediss://, options that begin with ssl_."
         )
@@ -120,10 +141,10 @@ def items(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def whole(text: str, *, at_most: int = WHOLE_AT_MOST) -> int:
-    """Parses a whole number from 1 to `at_most`."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= at_most):
-        raise UnusableValue(f"use a whole number from 1 to {at_most}.")
+def whole(text: str, *, at_least: int = 1, at_most: int = WHOLE_AT_MOST) -> int:
+    """Parses a whole number from `at_least` to `at_most`."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and at_least <= int(text) <= at_most):
+        raise UnusableValue(f"use a whole number from {at_least} to {at_most}.")
     return int(text)
 
 
@@ -169,6 +190,16 @@ def origin(text: str) -> str:
     return f"{parts.scheme}://{host}" + ("" if port in {None, DEFAULT_PORTS[parts.scheme]} else f":{port}")
 
 
+def return_origin(text: str) -> str:
+    """Parses an origin that people's browsers are sent to: https, or http on this machine."""
+    parsed = origin(text)
+    if parsed.startswith("http://") and not is_loopback(urlsplit(parsed).hostname or ""):
+        raise UnusableValue(
+            "use https://; http:// is for products on this machine only, such as http://127.0.0.1:3000."
+        )
+    return parsed
+
+
 _AN_ORIGIN = "Use an address such as https://keys.example."
 
 
@@ -178,6 +209,13 @@ def prefixes(text: str) -> tuple[str, ...]:
     if not found or not all(valid_prefix(prefix) for prefix in found):
         raise UnusableValue("use 1 to 12 lowercase letters and digits; the first must be a letter.")
     return found
+
+
+def path(text: str) -> str:
+    """Parses the path of a file or folder. A slash at the end, which makes it a folder, stays."""
+    if "://" in text:
+        raise UnusableValue("use the path of a file or folder, such as /var/lib/keydesk/revocations/.")
+    return text
 
 
 def network(text: str) -> Network:
@@ -200,6 +238,29 @@ def email(text: str) -> str:
     ):
         raise UnusableValue("use one address such as support@example.com, in ASCII.")
     return address.addr_spec
+
+
+def brand(text: str) -> str:
+    """Parses the name of the product, which is shown to people."""
+    name = text.strip()
+    if len(name) > BRAND_LENGTH_AT_MOST or any(map(is_unprintable, name)) or not visible(name).strip():
+        raise UnusableValue(f"use a name of at most {BRAND_LENGTH_AT_MOST} visible characters.")
+    return name
+
+
+def color(text: str) -> str:
+    """Parses a color. Returns it in lower case."""
+    if not _COLOR.fullmatch(text):
+        raise UnusableValue("use a color as #rrggbb, such as #0b57d0.")
+    return text.lower()
+
+
+def logo(text: str) -> Logo:
+    """Reads the file of a logo."""
+    try:
+        return read_logo(Path(text))
+    except UnusableLogo as error:
+        raise UnusableValue(str(error)) from None
 
 
 def smtp(text: str) -> MailServer:

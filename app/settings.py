@@ -9,24 +9,37 @@ from typing import Any
 from app.client_address import ForwardedHeader, Network
 from app.environment import gathered
 from app.mail.server import MailServer
+from app.pages.brand import KEYDESK, Brand
+from app.pages.logo import Logo
 from app.setting_values import (
     AUDIT_DAYS_AT_MOST,
+    DRAIN_SECONDS_AT_MOST,
+    INVITATION_HOURS_AT_MOST,
     UnusableValue,
     boolean,
+    brand,
     choice,
+    color,
     database,
     email,
     items,
+    logo,
     network,
     origin,
+    path,
     prefixes,
     redis,
+    return_origin,
     server_key_warning,
     server_keys,
     smtp,
     token,
     whole,
 )
+from app.sso import configuration as sso
+from app.sso.configuration import OpenIdConnect
+from keys.expected_error import ExpectedError
+from keys.sign_in.passwords import PasswordUse
 from keys.token import Secret, ServerKeys
 
 SERVER_KEY = "KEYDESK_SECRET_KEY"
@@ -34,7 +47,7 @@ DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///keydesk.db"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
-class SettingsError(ValueError):
+class SettingsError(ExpectedError, ValueError):
     """
     Settings are missing or not valid.
 
@@ -57,6 +70,8 @@ class Settings:
     public_url: str | None = None
     """The origin by which clients reach the server, without a slash at the end."""
     allowed_origins: tuple[str, ...] = ()
+    return_origins: tuple[str, ...] = ()
+    """Origins of host products that the console may link back to."""
     mutations_per_minute: int = 300
     key_prefixes: tuple[str, ...] = ("kd",)
     gateway_token: Secret | None = None
@@ -66,7 +81,22 @@ class Settings:
     """The header that the trusted proxies write; None if the operator did not set it."""
     support_email: str | None = None
     mail_server: MailServer | None = None
-    """The server that sends tickets to the support address."""
+    """The server that sends all mail: tickets to the support address, invitations and the like to people."""
+    mail_from: str | None = None
+    """The sender of mails to people. None for the support address."""
+    invitation_hours: int = 72
+    brand_name: str = KEYDESK
+    """The name of the product, on pages and in mails."""
+    brand_color: str | None = None
+    """The accent color, as #rrggbb."""
+    brand_logo: Logo | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: Secret | None = None
+    oidc_name: str | None = None
+    oidc_scopes: tuple[str, ...] = sso.DEFAULT_SCOPES
+    oidc_groups_claim: str = sso.DEFAULT_GROUPS_CLAIM
+    passwords: PasswordUse = PasswordUse.EVERYBODY
     limiter_fails_closed: bool = False
     metrics: bool = False
     metrics_token: Secret | None = None
@@ -74,7 +104,40 @@ class Settings:
     """Where several workers keep the numbers that they share."""
     tracing: bool = False
     audit_days: int = 400
+    drain_seconds: int = 0
+    """How long a stopping server goes on accepting connections, while /readyz says that it is not ready."""
+    revocation_journal: str | None = None
+    """The path of a file or folder. Without it, an embedded database has its journal beside it."""
     log_level: str = "info"
+
+    @property
+    def provider(self) -> OpenIdConnect | None:
+        """The identity provider; None if people sign in with passwords only."""
+        return sso.provider_of(
+            issuer=self.oidc_issuer,
+            client_id=self.oidc_client_id,
+            client_secret=self.oidc_client_secret,
+            name=self.oidc_name,
+            scopes=self.oidc_scopes,
+            groups_claim=self.oidc_groups_claim,
+        )
+
+    def faults(self) -> list[str]:
+        """What prevents the start although each value can be read by itself."""
+        others = any((self.oidc_client_secret, self.oidc_name))
+        return sso.faults(
+            issuer=self.oidc_issuer, client_id=self.oidc_client_id, others=others, passwords=self.passwords
+        )
+
+    @property
+    def brand(self) -> Brand:
+        """Name, color and logo of the product."""
+        return Brand(self.brand_name, self.brand_color, self.brand_logo)
+
+    @property
+    def mail_sender(self) -> str | None:
+        """The address that mails to people come from; None if they can't be sent."""
+        return None if self.mail_server is None else self.mail_from or self.support_email
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +159,10 @@ def _origins(text: str) -> tuple[str, ...]:
     return tuple(map(origin, items(text)))
 
 
+def _return_origins(text: str) -> tuple[str, ...]:
+    return tuple(map(return_origin, items(text)))
+
+
 def _networks(text: str) -> tuple[Network, ...]:
     return tuple(map(network, items(text)))
 
@@ -108,12 +175,17 @@ def _fails_closed(text: str) -> bool:
     return choice(text, ("open", "closed")) == "closed"
 
 
+def _passwords(text: str) -> PasswordUse:
+    return PasswordUse(choice(text, tuple(PasswordUse)))
+
+
 KNOWN = (
     Known(SERVER_KEY, "server_keys", server_keys, is_secret=True),
     Known("KEYDESK_DATABASE_URL", "database_url", database, DEFAULT_DATABASE_URL, is_secret=True),
     Known("KEYDESK_REDIS_URL", "redis_url", redis, is_secret=True),
     Known("KEYDESK_PUBLIC_URL", "public_url", origin, "http://HOST:PORT"),
     Known("KEYDESK_ALLOWED_ORIGINS", "allowed_origins", _origins),
+    Known("KEYDESK_RETURN_ORIGINS", "return_origins", _return_origins),
     Known("KEYDESK_MUTATIONS_PER_MINUTE", "mutations_per_minute", whole, "300"),
     Known("KEYDESK_KEY_PREFIX", "key_prefixes", prefixes, "kd"),
     Known("KEYDESK_GATEWAY_TOKEN", "gateway_token", token, is_secret=True),
@@ -125,7 +197,21 @@ KNOWN = (
     Known("KEYDESK_METRICS_TOKEN", "metrics_token", token, is_secret=True),
     Known("KEYDESK_SUPPORT_EMAIL", "support_email", email),
     Known("KEYDESK_SMTP_URL", "mail_server", smtp, is_secret=True),
+    Known("KEYDESK_MAIL_FROM", "mail_from", email, "the support address"),
+    Known("KEYDESK_INVITATION_HOURS", "invitation_hours", partial(whole, at_most=INVITATION_HOURS_AT_MOST), "72"),
+    Known("KEYDESK_BRAND_NAME", "brand_name", brand, KEYDESK),
+    Known("KEYDESK_BRAND_COLOR", "brand_color", color, "Keydesk's own"),
+    Known("KEYDESK_BRAND_LOGO", "brand_logo", logo, "Keydesk's own"),
+    Known("KEYDESK_OIDC_ISSUER", "oidc_issuer", sso.issuer),
+    Known("KEYDESK_OIDC_CLIENT_ID", "oidc_client_id", sso.client_id),
+    Known("KEYDESK_OIDC_CLIENT_SECRET", "oidc_client_secret", sso.client_secret, is_secret=True),
+    Known("KEYDESK_OIDC_NAME", "oidc_name", sso.provider_name, "the issuer's host"),
+    Known("KEYDESK_OIDC_SCOPES", "oidc_scopes", sso.scopes, "openid email profile"),
+    Known("KEYDESK_OIDC_GROUPS_CLAIM", "oidc_groups_claim", sso.claim_path, sso.DEFAULT_GROUPS_CLAIM),
+    Known("KEYDESK_PASSWORDS", "passwords", _passwords, "everybody"),
     Known("KEYDESK_AUDIT_DAYS", "audit_days", partial(whole, at_most=AUDIT_DAYS_AT_MOST), "400"),
+    Known("KEYDESK_DRAIN_SECONDS", "drain_seconds", partial(whole, at_least=0, at_most=DRAIN_SECONDS_AT_MOST), "0"),
+    Known("KEYDESK_REVOCATION_JOURNAL", "revocation_journal", path, "beside an embedded database"),
     Known("KEYDESK_LOG", "log_level", partial(choice, choices=LOG_LEVELS), "info"),
 )
 """All settings, in the order of docs/guide/operating.md. Each can also come from a file, as described there."""

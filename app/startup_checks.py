@@ -1,6 +1,5 @@
 """Checks that must pass before a command uses the database, and before the server starts."""
 
-import ipaddress
 import sqlite3
 from collections.abc import Collection
 from contextlib import closing
@@ -13,6 +12,7 @@ from app.cli_errors import Failure
 from app.client_address import is_loopback
 from app.demo.people import people_with_public_passwords
 from app.demo.story import ORGANIZATION_ID as DEMO_ORGANIZATION_ID
+from app.graphql.same_site import is_same_site
 from app.private_files import make_private_file
 from app.settings import Settings
 from keys.token import ServerKeys
@@ -21,7 +21,8 @@ from models.engine.database import Database, database_now
 from models.engine.database_address import POSTGRESQL
 from models.engine.ids import Prefix, external_id
 from models.engine.sqlite import connect
-from models.migrations import current_revision, known_revisions, newest_revision
+from models.migrations.revisions import newest_revision
+from models.migrations.state import SchemaState, Standing, schema_state
 from models.organization import live_organization
 from models.served_server_key import replace_served_server_keys, served_server_keys
 
@@ -53,30 +54,55 @@ def require_file(database: Database, *, may_be_new: bool = False) -> None:
             connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.Error as error:
         raise Failure(
-            f"The database at {path} can't be used: {error}. Check its folder, permissions and KEYDESK_DATABASE_URL."
+            f"The database at {path} can't be used: {error}. Check its folder, permissions, the room on its disk, and "
+            "KEYDESK_DATABASE_URL."
         ) from None
 
 
-async def schema_fault(database: Database) -> str | None:
-    """Says what is wrong with the schema's revision and what to do; None if it is the one that this program needs."""
-    revision, wanted = await current_revision(database), newest_revision()
-    if revision == wanted:
+async def require_primary(database: Database) -> None:
+    """Raises UnsuitableServer if PostgreSQL's servers can't be served from: standbys, for example."""
+    if database.backend == POSTGRESQL:
+        await database.primary.require_writable()
+
+
+def schema_words(state: SchemaState) -> str | None:
+    """Says why this program can't work with a schema in this state, and what to do; None if it can."""
+    if state.is_served:
         return None
-    if revision is None:
+    wanted = newest_revision()
+    if state.standing is Standing.EMPTY:
         return "The database has no Keydesk schema yet. Run `keydesk migrate`."
-    if revision in known_revisions():
-        return f"The database's schema is too old: it is at {revision}, and {wanted} is needed. Run `keydesk migrate`."
-    return f"The database's schema ({revision}) is newer than this Keydesk ({wanted}). Update Keydesk."
+    if state.standing is Standing.BEHIND:
+        return (
+            f"The database's schema is too old: it is at {state.revision}, and {wanted} is needed. "
+            "Run `keydesk migrate`."
+        )
+    needed = ""
+    if state.compatibility is not None:
+        needed = (
+            f", and of major version {state.compatibility.major}: it works only with a Keydesk that has revision "
+            f"{state.compatibility.serves_from}"
+        )
+    return f"The database's schema ({state.revision}) is newer than this Keydesk ({wanted}){needed}. Update Keydesk."
+
+
+def ahead_words(state: SchemaState) -> str | None:
+    """Says that the schema is ahead of this program; None if it isn't."""
+    if state.standing is not Standing.AHEAD:
+        return None
+    return f"the schema is at {state.revision}, newer than this Keydesk's {newest_revision()}, and works with it"
 
 
 async def require_schema(database: Database) -> None:
-    """Raises Failure if the schema's revision is not the one that this program needs."""
-    if (fault := await schema_fault(database)) is not None:
+    """Raises Failure if this program can't work with the schema."""
+    if (fault := schema_words(await schema_state(database))) is not None:
         raise Failure(fault)
 
 
 def require_servable(settings: Settings, *, host: str, workers: int) -> ServerKeys:
     """Raises Failure if the settings don't allow serving on this host with these workers. Returns the server keys."""
+    if faults := settings.faults():
+        raise Failure(" ".join(faults))
     if settings.server_keys is None:
         raise Failure(f"KEYDESK_SECRET_KEY is not set. {HOW_TO_MAKE_A_SECRET}")
     if workers > 1 and settings.redis_url is None:
@@ -118,12 +144,6 @@ def serving_warnings(settings: Settings) -> list[str]:
             "unencrypted, and cookies are not Secure. Put a proxy with TLS in front, and write https."
         )
     warnings += [
-        f"KEYDESK_ALLOWED_ORIGINS: pages of {origin} can't sign in. Browsers send the session cookie within one site "
-        f"only, and {origin} is another site than {public_url}."
-        for origin in settings.allowed_origins
-        if public_url is not None and _is_other_site(origin, public_url)
-    ]
-    warnings += [
         f"KEYDESK_TRUSTED_PROXIES: {network} covers far more than your own network, so almost anybody could choose "
         "the address in the audit log and in the throttle of sign-in. Name your proxies."
         for network in settings.trusted_proxies
@@ -139,32 +159,27 @@ def serving_warnings(settings: Settings) -> list[str]:
     return warnings
 
 
+def other_sites(settings: Settings) -> str | None:
+    """Says which pages of KEYDESK_ALLOWED_ORIGINS could never sign anybody in, and what to do; None if all could."""
+    public_url = settings.public_url
+    if public_url is None:
+        return None
+    elsewhere = [
+        origin
+        for origin in settings.allowed_origins
+        if not (is_same_site(origin, public_url) or (_is_for_here(origin) and _is_for_here(public_url)))
+    ]
+    if not elsewhere:
+        return None
+    return (
+        f"KEYDESK_ALLOWED_ORIGINS: pages of {', '.join(elsewhere)} can't sign in. Browsers send the session cookie "
+        f"within one site only, which is the scheme and the registered domain, and KEYDESK_PUBLIC_URL is {public_url}. "
+        "Serve these pages below the same domain, or leave them out and let your own server pass /graphql on"
+    )
+
+
 def _is_for_here(public_url: str) -> bool:
     return is_loopback(urlsplit(public_url).hostname or "")
-
-
-def _is_other_site(origin: str, public_url: str) -> bool:
-    """
-    Whether browsers certainly treat the two origins as different sites.
-
-    Browsers decide this with a list of thousands of suffixes. Two names that differ in one of their last two parts are
-    always different sites. For others, such as two domains below co.uk, this function returns False.
-    """
-    one, other = urlsplit(origin), urlsplit(public_url)
-    hosts = one.hostname or "", other.hostname or ""
-    if one.scheme != other.scheme:
-        return True
-    if hosts[0] == hosts[1]:
-        return False
-    return any(map(_is_ip_address, hosts)) or hosts[0].split(".")[-2:] != hosts[1].split(".")[-2:]
-
-
-def _is_ip_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 async def foreign_server_key(database: Database, server_keys: ServerKeys) -> str | None:

@@ -73,9 +73,13 @@ class Situation:
         return self.is_sure and self.topic in topics
 
     def asks_of_request(self) -> bool:
-        """Whether the message is about a request. An attached one does not count if the message has another topic."""
+        """
+        Whether the message is about a request.
+
+        An attached one does not count if the message has another topic and names no status.
+        """
         is_first_greeting = self.question.state is None and self.topic is Topic.GREETING
-        is_of_calls = self.topic in CALLS or not self.is_sure
+        is_of_calls = self.topic in CALLS or not self.is_sure or bool(self.question.understood.status_codes)
         is_asked = is_of_calls or is_first_greeting or not self.question.request_is_attached
         return self.facts.request_sought is not None and is_asked
 

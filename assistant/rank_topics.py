@@ -20,6 +20,7 @@ _OF_ONE_KEY = (Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.KEY_STATE)
 _OF_NO_KEY = (
     *(Topic.HOW_SCOPES, Topic.HOW_SLOTS, Topic.HOW_ROLES, Topic.HOW_LIMITS, Topic.HOW_CREATE, Topic.KEY_LIST),
     *(Topic.DOCUMENTATION, Topic.EXPIRY, Topic.GREETING, Topic.OFF_TOPIC),
+    *(Topic.HOW_INVITE, Topic.CHANGE_ROLE, Topic.SIGN_IN, Topic.MAIL_MISSING, Topic.HOW_AGENTS),
 )
 """Topics that are less likely if a key is named."""
 TOPIC_OF_STATUS = {401: Topic.UNAUTHORIZED, 403: Topic.FORBIDDEN, 429: Topic.TOO_MANY_REQUESTS, 503: Topic.UNAVAILABLE}

@@ -31,8 +31,8 @@ from keys.policy import OPERATOR, Scope
 from models import Membership, Organization, Person, Role
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
-from models.migrations import migrate
-from resolvers.create_api_key import create_api_key
+from models.migrations.migrate import migrate
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.services import KeyServices
 
 PASSWORD = "a password to measure with"

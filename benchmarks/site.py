@@ -20,13 +20,14 @@ from uuid import uuid4
 from sqlalchemy import URL, insert
 
 from keys.hashing import KEY_PARAMETERS, Argon2Parameters
+from keys.secret_digest import SecretDigests
 from keys.token import Minted, ServerKeys, mint
 from models import Agent, ApiKey, Organization
 from models.engine.database import Database
 from models.engine.database_address import database_url
 from models.engine.ids import new_id
 from models.engine.postgresql import connect
-from models.migrations import migrate
+from models.migrations.migrate import migrate
 
 ROOT = Path(__file__).parent.parent
 SECRET_KEY = "0123456789abcdef0123456789abcdef"
@@ -49,15 +50,19 @@ def mint_keys(number: int, parameters: Argon2Parameters = KEY_PARAMETERS) -> lis
         return list(zip(minted, executor.map(lambda key: hasher.hash(key.secret.reveal()), minted), strict=True))
 
 
-async def fill(address: str, keys: Sequence[tuple[Minted, str]], *, tombstones: int = 0) -> None:
+async def fill(
+    address: str, keys: Sequence[tuple[Minted, str]], *, tombstones: int = 0, without_digest: int = 0
+) -> None:
     """
     Migrates a database and stores the keys in it: ten in each organization, every second one for an agent.
 
-    `tombstones` is the number of deleted keys that are added.
+    `tombstones` is the number of deleted keys that are added. The last `without_digest` keys have no digest, as a
+    version before digests stored them.
     """
     database = Database(address)
     await migrate(database)
     now = datetime.now(UTC)
+    digests = SecretDigests(SERVER_KEYS)
     for first in range(0, len(keys), AT_ONCE):
         organizations, agents, rows = [], [], []
         for place, (minted, secret_hash) in enumerate(keys[first : first + AT_ONCE]):
@@ -76,6 +81,9 @@ async def fill(address: str, keys: Sequence[tuple[Minted, str]], *, tombstones: 
                 public_id=minted.public_id,
                 last_four=minted.last_four,
                 secret_hash=secret_hash,
+                secret_digest=None
+                if first + place >= len(keys) - without_digest
+                else digests.make(minted.server_key_id, secret_hash, minted.secret.reveal()),
                 server_key_id=minted.server_key_id,
                 created_at=now,
             )
@@ -85,7 +93,7 @@ async def fill(address: str, keys: Sequence[tuple[Minted, str]], *, tombstones: 
             await session.execute(insert(Agent), agents)
             await session.execute(insert(ApiKey), rows)
     for first in range(0, tombstones, AT_ONCE):
-        buried = {**rows[0], "secret_hash": None, "server_key_id": None, "deleted_at": now}
+        buried = {**rows[0], "secret_hash": None, "secret_digest": None, "server_key_id": None, "deleted_at": now}
         graves = [
             {**buried, "id": new_id(), "public_id": f"{first + place:016d}"}
             for place in range(min(AT_ONCE, tombstones - first))

@@ -87,10 +87,10 @@ async def main() -> None:
         cold = COLD_ALONE + COLD_AT_ONCE * arguments.cold_rounds
         keys = mint_keys(arguments.keys + cold)
         addresses = {SQLITE: f"sqlite+aiosqlite:///{folder / 'keydesk.db'}"}
-        await fill(addresses[SQLITE], keys)
+        await fill(addresses[SQLITE], keys, without_digest=cold)
         if arguments.postgres:
             address = await stack.enter_async_context(postgresql_database(arguments.postgres))
-            await fill(address, keys)
+            await fill(address, keys, without_digest=cold)
             await analyze(address)
             addresses |= {UNCOUNTED: address, POSTGRESQL: address}
             if arguments.redis:
@@ -185,7 +185,7 @@ async def measure(contenders: Sequence[Contender], folder: Path, arguments: argp
 
 async def measure_cold(contender: Contender, cold: Sequence[str], folder: Path, arguments: argparse.Namespace) -> str:
     """
-    Measures keys that the process has not seen yet, and returns a paragraph of Markdown.
+    Measures keys that have no digest, and returns a paragraph of Markdown. They are hashed at their first use.
 
     They are used first one after another, then a hundred at once beside a load of keys in use.
     """
@@ -211,7 +211,7 @@ async def measure_cold(contender: Contender, cold: Sequence[str], folder: Path, 
         return median(of(*each) for each in rounds)
 
     return (
-        f"**Cold keys, {contender.name}.** A key's first use in a process: {median(alone) * 1e3:.1f} ms (median of "
+        f"**Keys without a digest, {contender.name}.** The first use of one: {median(alone) * 1e3:.1f} ms (median of "
         f"{COLD_ALONE}). {COLD_AT_ONCE} of them at once were answered after "
         f"{middle(lambda without, beside, took: took):.1f} s; beside them, {contender.connections} callers with "
         f"{middle(lambda without, beside, took: beside.per_second):,.0f} requests/s of keys in use had a p99 of "

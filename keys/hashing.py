@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import os
+import secrets
 import threading
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,6 +43,17 @@ KEY_PARAMETERS = Argon2Parameters(time_cost=2, memory_kib=19 * 1024, parallelism
 """For secrets of API keys: OWASP's minimum, since they have 190 bits and a key's first request waits for the hash."""
 PASSWORD_PARAMETERS = Argon2Parameters(time_cost=3, memory_kib=64 * 1024, parallelism=4)
 """For people's passwords, which may be weak: the second recommended option of RFC 9106, section 4."""
+
+
+def unmatchable_hash(parameters: Argon2Parameters) -> str:
+    """
+    An encoded argon2id hash that no secret is known to match: its salt and its output are random.
+
+    It takes the place of the hash of a secret that must not work any more.
+    """
+    salt, output = (b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, 32))
+    cost = f"m={parameters.memory_kib},t={parameters.time_cost},p={parameters.parallelism}"
+    return f"$argon2id$v=19${cost}${salt}${output}"
 
 
 class HashingQueueFull(Exception):

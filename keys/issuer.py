@@ -1,9 +1,14 @@
-"""Makes new secrets and their hashes. Callers do this before they take any database lock, because argon2 is slow."""
+"""
+Makes new secrets, their hashes and their digests.
+
+Callers do this before they take any database lock, because argon2 is slow.
+"""
 
 from dataclasses import dataclass
 
 from keys.hashing import HashingPool, HashingQueueFull, HashingShareFull
 from keys.refusals import TooManyRequests
+from keys.secret_digest import SecretDigests
 from keys.token import Minted, ServerKeys, mint
 from keys.turns import Party
 
@@ -19,10 +24,11 @@ QUEUE_FULL = (
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A new secret that was not shown to anybody yet, and the hash of it that is stored."""
+    """A new secret that was not shown to anybody yet, and the hash and the keyed digest of it that are stored."""
 
     minted: Minted
     secret_hash: str
+    secret_digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,10 @@ class Issuer:
         """
         minted = mint(self.server_keys, self.prefix, public_id=public_id)
         try:
-            return Prepared(minted, await self.pool.hash(minted.secret.reveal(), party=party, is_urgent=is_urgent))
+            secret_hash = await self.pool.hash(minted.secret.reveal(), party=party, is_urgent=is_urgent)
         except HashingShareFull:
             raise TooManyRequests(OWN_SHARE_FULL, retry_after_seconds=5) from None
         except HashingQueueFull:
             raise TooManyRequests(QUEUE_FULL, retry_after_seconds=5) from None
+        digests = SecretDigests(self.server_keys)
+        return Prepared(minted, secret_hash, digests.make(minted.server_key_id, secret_hash, minted.secret.reveal()))

@@ -59,6 +59,11 @@ def valid_name(text: str, *, field: str = "name") -> str:
     return name
 
 
+def folded_name(name: str) -> str:
+    """The form in which names are compared: those that differ only in case or in composition have the same."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
 class Freeable(Protocol):
     """The facts about a key that decide how soon to delete it."""
 

@@ -7,6 +7,10 @@ from itertools import pairwise
 from keys.text import visible
 from keys.token import LIKE_A_KEY, PUBLIC_ID_LENGTH, TAIL_LENGTH
 
+KEY_AS_ID = (
+    "This is an API key or a token, not an id: ids are stored and shown unencrypted, so nothing was stored. "
+    "Use another id; if others may have seen this key or token, replace it."
+)
 LOOKED_AT = 1_024
 RANDOM_LENGTH_AT_LEAST = 40
 """Letters and digits. A key has 60 of them, its secret part 42."""
@@ -22,6 +26,7 @@ _BEGUN = re.compile(LIKE_A_KEY + "[0-9A-Za-z]{8,}")
 _BEFORE, _AFTER = "(?<![0-9A-Za-z])", "(?![0-9A-Za-z])"
 _PARTS = re.compile(rf"{_BEFORE}[0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}}[^0-9A-Za-z]+[0-9A-Za-z]{{{TAIL_LENGTH}}}{_AFTER}")
 _TAIL = re.compile(rf"{_BEFORE}[0-9A-Za-z]{{{TAIL_LENGTH}}}{_AFTER}")
+_WHOLE_ALONE = re.compile(rf"(?<![0-9A-Za-z_-]){LIKE_A_KEY}[0-9A-Za-z]{{{TAIL_LENGTH}}}(?![0-9A-Za-z_-])")
 _NO_LETTER = re.compile(r"[^0-9A-Za-z]+")
 
 
@@ -41,6 +46,15 @@ def is_like_a_key(text: str) -> bool:
     if any(_has_all_kinds(found[0]) for found in partly if found):
         return True
     return _looks_random(_NO_LETTER.sub("", seen))
+
+
+def is_a_whole_key(text: str) -> bool:
+    """
+    Whether the text contains a key or a program's token with any prefix, whole and unchanged.
+
+    For ids that other programs make: they are often random, and `is_like_a_key` takes many of those for keys.
+    """
+    return _WHOLE_ALONE.search(text[:LOOKED_AT]) is not None
 
 
 def _has_all_kinds(text: str) -> bool:

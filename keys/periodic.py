@@ -5,17 +5,21 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from models.engine.outage_log import OutageLog
+from models.engine.outage_log import OutageLog, named
 
+LAST_SECONDS = 10.0
+CANCELLED_SECONDS = 0.5
+"""How long a round that was cancelled may take to end. Afterwards nobody waits for it."""
 logger = logging.getLogger("keydesk.background")
 
 
 class Periodic:
     """
-    Does the work when `running` begins, then every `every_seconds`, or sooner after `wake`.
+    Does the work `first_after` seconds after `running` begins, then every `every_seconds`, or sooner after `wake`.
 
     If a round raises an error, `outage` logs it and the next round runs as usual. At the end, a round that is running
-    may finish within `last_seconds`. With `last_round`, another round runs after that.
+    may finish within `last_seconds`, a number or a function that is called then. With `last_round`, another round runs
+    after that.
     """
 
     def __init__(
@@ -24,16 +28,18 @@ class Periodic:
         work: Callable[[], Awaitable[object] | None],
         *,
         every_seconds: float,
+        first_after: float = 0.0,
         outage: OutageLog | None = None,
         last_round: bool = True,
-        last_seconds: float = 10.0,
+        last_seconds: float | Callable[[], float] = LAST_SECONDS,
     ) -> None:
         """`name` is a noun for the log; it is used if `outage` is not given."""
         self._name = name
         self._work = work
         self._every_seconds = every_seconds
+        self._first_after = first_after
         self._outage = outage or OutageLog(
-            logger, began=lambda error: f"The {name} failed ({type(error).__name__})", ended=f"The {name} works again"
+            logger, began=lambda error: f"The {name} failed ({named(error)})", ended=f"The {name} works again"
         )
         self._last_round = last_round
         self._last_seconds = last_seconds
@@ -62,12 +68,17 @@ class Periodic:
         finally:
             self._is_over = True
             self._woken.set()
-            _, late = await asyncio.wait([rounds], timeout=self._last_seconds)
+            seconds = self._last_seconds() if callable(self._last_seconds) else self._last_seconds
+            _, late = await asyncio.wait([rounds], timeout=seconds)
             if late:
                 (on_late or rounds.cancel)()
-                await asyncio.wait(late)
+                _, hanging = await asyncio.wait(late, timeout=CANCELLED_SECONDS)
+                if hanging:
+                    logger.error("The %s did not end in time, and is abandoned", self._name)
 
     async def _rounds(self) -> None:
+        if self._first_after:
+            await self._wait(self._first_after)
         while True:
             is_last = self._is_over
             if is_last and not self._last_round:
@@ -77,9 +88,13 @@ class Periodic:
             if is_last:
                 return
             if not self._is_over:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._every_seconds):
-                        await self._woken.wait()
+                await self._wait(self._every_seconds)
+
+    async def _wait(self, seconds: float) -> None:
+        """Returns after the seconds, or sooner when the task is woken or ends."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
 
     async def _round(self) -> None:
         try:

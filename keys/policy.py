@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
-from keys.refusals import Forbidden
+from keys.refusals import Forbidden, NotFound
 from models.key_queries import ApiKeyRecord
 from models.person import Role
 
@@ -28,9 +28,36 @@ class Action(StrEnum):
     ROTATE_KEY = "rotate API keys"
     DELETE_KEY = "delete API keys"
     SEE_AUDIT_LOG = "see the audit log"
+    MANAGE_MEMBERS = "manage people"
+    REMOVE_MEMBERS = "remove people"
+    MANAGE_AGENTS = "manage agents"
+    DELETE_AGENTS = "delete agents"
+    MANAGE_TOKENS = "manage service tokens"
+    PROVISION = "provision organizations, agents and people"
+    SIGN_PEOPLE_IN = "sign people in"
 
 
 KEY_ACTIONS = frozenset({Action.SEE_KEY, Action.CREATE_KEY, Action.RENAME_KEY, Action.ROTATE_KEY, Action.DELETE_KEY})
+
+
+OPERATOR_ACTIONS = frozenset({Action.PROVISION, Action.SIGN_PEOPLE_IN})
+"""No role has these: only the operator, and the operator's tokens with the right."""
+SERVICE_TOKEN_ACTIONS = frozenset({Action.SEE_ORGANIZATION, Action.SEE_AUDIT_LOG, *KEY_ACTIONS})
+"""What a service token may do at most, whatever its role."""
+
+
+class Right(StrEnum):
+    """What an operator token may be good for. The values are the words of the command line."""
+
+    PROVISION = "provision"
+    SIGN_IN = "sign-in"
+
+
+RIGHTS: Mapping[Right, frozenset[Action]] = {
+    Right.PROVISION: frozenset({Action.PROVISION, Action.REMOVE_MEMBERS, Action.DELETE_AGENTS}),
+    Right.SIGN_IN: frozenset({Action.SIGN_PEOPLE_IN}),
+}
+"""What each right of an operator token allows, in every organization. An operator token has no role in any."""
 
 
 class Reach(StrEnum):
@@ -41,7 +68,7 @@ class Reach(StrEnum):
 
 
 GRANTS: Mapping[Role, Mapping[Action, Reach]] = {
-    Role.ORGANIZATION_ADMIN: dict.fromkeys(Action, Reach.ORGANIZATION),
+    Role.ORGANIZATION_ADMIN: dict.fromkeys(set(Action) - OPERATOR_ACTIONS, Reach.ORGANIZATION),
     Role.AGENT_ADMIN: {
         Action.SEE_ORGANIZATION: Reach.ORGANIZATION,
         Action.SEE_AUDIT_LOG: Reach.OWN_AGENTS,
@@ -63,7 +90,11 @@ DENIALS: Mapping[Role, str] = {
     ),
     Role.MEMBER: "Members can't manage API keys. Ask an organization admin for a key, or for another role.",
 }
-"""The message for a person whose role does not allow an action. It must be changed together with GRANTS."""
+"""The message for a person whose role does not allow an action on keys. It must be changed together with GRANTS."""
+ADMINS_ONLY = "Only organization admins can manage people and agents. Ask an organization admin."
+SERVICE_TOKEN_DENIAL = "A service token can't do this. It manages API keys, and reads agents, usage and the audit log."  # noqa: S105
+OPERATOR_TOKEN_DENIAL = "This operator token has no right to do this. See: keydesk token create --help"  # noqa: S105
+FOR_OPERATOR_TOKENS = "This is for operator tokens, which the operator creates with: keydesk token create"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +106,54 @@ class RoleGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """
+    The token with which a program acts. `name` is for people, such as deploy-bot.
+
+    `rights` are an operator token's. They are None for a service token, which has a role in its organization instead.
+    """
+
+    token_id: UUID
+    name: str
+    rights: frozenset[Right] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """
-    The actor of an operation: a signed-in person, or `OPERATOR` on the command line.
+    The actor of an operation: a signed-in person, a program with a token, or `OPERATOR` on the command line.
 
-    A person without an id or without a role may do nothing. `address` is the address that the request came from, for
-    the audit log.
+    A person without an id or without a role may do nothing. A program has no `person_id`: a service token has its role
+    in the `roles`, an operator token has no role anywhere, and is not the operator. `address` is the address that the
+    request came from, for the audit log.
     """
 
     person_id: UUID | None
     roles: Mapping[UUID, RoleGrant] = field(default_factory=dict)
     address: str | None = None
+    program: Program | None = None
+    only_organization_id: UUID | None = None
+    """The only organization in which a session that a host product's link began may do anything."""
 
     @property
     def is_operator(self) -> bool:
-        """Whether this is the value `OPERATOR`. An actor without an id is not the operator."""
+        """Whether this is the value `OPERATOR`. An actor without an id is not the operator, nor is its token."""
         return self is OPERATOR
+
+    @property
+    def token_id(self) -> UUID | None:
+        """The id of the program's token; None for a person and for the operator."""
+        return None if self.program is None else self.program.token_id
+
+    @property
+    def counted_as(self) -> UUID | None:
+        """Under which id limits count what the actor does: the person's or the token's. None for the operator."""
+        return self.token_id or self.person_id
+
+    @property
+    def has_operator_token(self) -> bool:
+        """Whether this is a program with an operator token."""
+        return self.program is not None and self.program.rights is not None
 
 
 OPERATOR = Actor(person_id=None)
@@ -122,7 +185,7 @@ def may_with_some_key(actor: Actor, action: Action, organization_id: UUID, scope
 
 def manages_keys_somewhere(actor: Actor, action: Action) -> bool:
     """Whether the actor's role in some organization allows the action on some key."""
-    return actor.is_operator or any(action in GRANTS[grant.role] for grant in actor.roles.values())
+    return actor.is_operator or any(_reach(actor, action, each) is not None for each in actor.roles)
 
 
 def visible_agents(actor: Actor, action: Action, organization_id: UUID) -> frozenset[UUID] | None:
@@ -145,10 +208,35 @@ def visible_agents(actor: Actor, action: Action, organization_id: UUID) -> froze
 
 def _reach(actor: Actor, action: Action, organization_id: UUID) -> Reach | None:
     """What the actor's grant of this action covers in the organization; None if there is no grant."""
-    if actor.is_operator:
+    if actor.is_operator or has_right(actor, action):
         return Reach.ORGANIZATION
+    if actor.program is not None and action not in SERVICE_TOKEN_ACTIONS:
+        return None
     grant = actor.roles.get(organization_id)
     return None if grant is None else GRANTS[grant.role].get(action)
+
+
+def has_right(actor: Actor, action: Action) -> bool:
+    """Whether this is an operator token with a right that allows the action, which then holds in every organization."""
+    rights = None if actor.program is None else actor.program.rights
+    return rights is not None and any(action in RIGHTS[right] for right in rights)
+
+
+def require_right(actor: Actor, action: Action) -> None:
+    """
+    Raises Forbidden unless this is the operator, or an operator token with a right that allows the action.
+
+    For operations that no role allows: provisioning (`Action.PROVISION`), and signing people in
+    (`Action.SIGN_PEOPLE_IN`). These actors may name any organization; the operation checks whether it exists.
+    """
+    if not (actor.is_operator or has_right(actor, action)):
+        raise Forbidden(FOR_OPERATOR_TOKENS if not actor.has_operator_token else denial_message(actor))
+
+
+def require_roles(actor: Actor) -> None:
+    """Raises Forbidden for an operator token, which has no role in any organization."""
+    if actor.has_operator_token:
+        raise Forbidden(denial_message(actor))
 
 
 def require(actor: Actor, action: Action, organization_id: UUID, *, scope: Scope, agent_id: UUID | None = None) -> None:
@@ -157,8 +245,44 @@ def require(actor: Actor, action: Action, organization_id: UUID, *, scope: Scope
         raise Forbidden(denial_message(actor, organization_id))
 
 
+def require_everywhere(actor: Actor, action: Action, organization_id: UUID) -> None:
+    """
+    Raises Forbidden unless the actor may do this in the whole organization, whichever row it is about; NotFound if they
+    are not in it.
+    """
+    if may_everywhere(actor, action, organization_id):
+        return
+    if actor.has_operator_token or (actor.program is not None and action not in SERVICE_TOKEN_ACTIONS):
+        raise Forbidden(denial_message(actor))
+    if organization_id not in actor.roles:
+        raise NotFound
+    raise Forbidden(ADMINS_ONLY)
+
+
+def may_everywhere(actor: Actor, action: Action, organization_id: UUID) -> bool:
+    """Whether the actor may do this in the whole organization."""
+    return _reach(actor, action, organization_id) is Reach.ORGANIZATION
+
+
+def may_somewhere(actor: Actor, action: Action) -> bool:
+    """Whether the actor may do this in the whole of some organization."""
+    return (
+        actor.is_operator
+        or has_right(actor, action)
+        or any(may_everywhere(actor, action, each) for each in actor.roles)
+    )
+
+
+def require_somewhere(actor: Actor, action: Action) -> None:
+    """Raises Forbidden unless the actor may do this in the whole of some organization. Needs no database row."""
+    if not may_somewhere(actor, action):
+        raise Forbidden(ADMINS_ONLY if actor.program is None else denial_message(actor))
+
+
 def denial_message(actor: Actor, organization_id: UUID | None = None) -> str:
-    """The message for a person whose role does not allow an action, in this organization or in any."""
+    """The message for an actor whose role or rights do not allow an action, in this organization or in any."""
+    if actor.has_operator_token:
+        return OPERATOR_TOKEN_DENIAL
     if organization_id is not None and (grant := actor.roles.get(organization_id)) is not None:
         return DENIALS[grant.role]
-    return DENIALS[Role.MEMBER]
+    return DENIALS[Role.MEMBER] if actor.program is None else SERVICE_TOKEN_DENIAL

@@ -7,9 +7,16 @@ Defines the errors that a caller is expected to handle. `schema.refusals` maps e
     ├── Forbidden                   the person's role does not allow this
     ├── NotFound                    there is no such organization, or it is not the actor's
     ├── ApiKeyNotFound              there is no such key, it was deleted, or the actor may not see it
+    ├── AgentNotFound               there is no such agent, it was deleted, or the actor may not manage it
+    ├── MemberNotFound              there is no such person in the organization
+    ├── InvitationNotFound          there is no such invitation, it was accepted or revoked, or it is another's
+    ├── ServiceTokenNotFound        there is no such service token, or it is another organization's
+    ├── LinkNotValid                a link was used, replaced or revoked, has expired, or never was
+    ├── LastOrganizationAdmin       the organization would have no organization admin left
     ├── InvalidInput                one input field is wrong
     ├── UnusableArgument            an argument is out of range
     ├── KeyLimitReached             every slot is taken
+    ├── ApiKeyAlreadyIssued         the request created its key before; the secret can't be shown again
     ├── TooManyRequests             the request may be repeated later
     └── SignInRefused               wrong address or password, or too many failures
 """
@@ -17,10 +24,11 @@ Defines the errors that a caller is expected to handle. `schema.refusals` maps e
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from keys.expected_error import ExpectedError
 from models.key_queries import ApiKeyRecord
 
 
-class Refusal(Exception):
+class Refusal(ExpectedError):
     """An error that a caller is expected to handle. `message` is a sentence for the person who made the request."""
 
     message: str
@@ -65,6 +73,51 @@ class ApiKeyNotFound(Refusal):
 
 
 @dataclass(eq=False)
+class AgentNotFound(Refusal):
+    """There is no such agent, it was deleted before, or the actor may not manage it."""
+
+    message: str = "This agent does not exist. It may have been deleted, or you may not be allowed to manage it."
+
+
+@dataclass(eq=False)
+class MemberNotFound(Refusal):
+    """There is no such person in the organization."""
+
+    message: str = "This person is not in the organization. They may have left it."
+
+
+@dataclass(eq=False)
+class InvitationNotFound(Refusal):
+    """There is no such invitation, it was accepted, revoked or replaced, or it is another organization's."""
+
+    message: str = "This invitation does not exist. It may have been accepted, revoked or replaced."
+
+
+@dataclass(eq=False)
+class ServiceTokenNotFound(Refusal):
+    """There is no such service token, or it is another organization's."""
+
+    message: str = "This service token does not exist."
+
+
+@dataclass(eq=False)
+class LinkNotValid(Refusal):
+    """The link was used, replaced or revoked, has expired, or never was: these can't be told apart."""
+
+    message: str = "This link is not valid any more. It may have been used or replaced, or it has expired."
+
+
+@dataclass(eq=False)
+class LastOrganizationAdmin(Refusal):
+    """The change would leave the organization without an organization admin."""
+
+    message: str = (
+        "This is the only organization admin, and an organization needs one. Make somebody else an organization admin "
+        "first."
+    )
+
+
+@dataclass(eq=False)
 class InvalidInput(Refusal):
     """The value of an input field is not valid. `field` is in camelCase; the message says what to do."""
 
@@ -98,6 +151,17 @@ class KeyLimitReached(Refusal):
         if self.used > self.limit:
             taken = f"This organization has {self.used} API keys, and its limit is {self.limit}"
         return f"{taken}. Delete one that is no longer needed, then create the new one."
+
+
+@dataclass(eq=False)
+class ApiKeyAlreadyIssued(Refusal):
+    """A request that was sent again has created its key before. The key's secret was in the first answer."""
+
+    key: ApiKeyRecord
+    message: str = (
+        "This request was carried out before, and its API key exists. The secret can't be shown again: if the answer "
+        "with the secret was lost, rotate the key."
+    )
 
 
 @dataclass(eq=False)

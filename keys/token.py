@@ -8,11 +8,12 @@ The three parts consist of ASCII letters and digits. The secret has 32 of them, 
 """
 
 import hmac
+import re
 import secrets
 import string
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 if TYPE_CHECKING:  # minting and parsing keys must not load the database's libraries
     from models.key_queries import ApiKeyRecord
@@ -33,7 +34,12 @@ PATTERN = (
 LIKE_A_KEY = rf"([A-Za-z][0-9A-Za-z]{{0,{PREFIX_LENGTH_AT_MOST}}})_([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})_"
 """Matches how a key or a program's token begins, in capitals too. Whatever follows is part of a secret."""
 
-_CHARACTERS = frozenset(ALPHABET)
+_KEY = re.compile(
+    rf"([a-z][a-z0-9]*)_([0-9A-Za-z]{{{PUBLIC_ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH}}})([0-9A-Za-z]{{{TAG_LENGTH}}})"
+)
+_PAIRS = tuple(first + second for second in ALPHABET for first in ALPHABET)
+"""Two characters of a tag for each number below 62 squared, the lower digit first."""
+_TWO_DIGITS, _FOUR_DIGITS = len(ALPHABET) ** 2, len(ALPHABET) ** 4
 _TAG_RANGE = len(ALPHABET) ** TAG_LENGTH
 
 
@@ -71,13 +77,14 @@ class Secret:
 class ServerKeys:
     """The operator's server keys: the first signs, all verify. Printing them shows only their ids."""
 
-    __slots__ = ("_keys", "_tag_keys", "ids")
+    __slots__ = ("_keys", "_tag_macs", "ids")
 
     def __init__(self, keys: tuple[bytes, ...]) -> None:
         if not keys or any(len(key) < 32 for key in keys):
             raise ValueError("a server key has at least 32 bytes, and there is at least one")
         self._keys = keys
-        self._tag_keys = self.derive("api key tag")
+        # Ready to be copied, which takes half the time of starting from the key.
+        self._tag_macs = tuple(hmac.new(key, digestmod="sha256") for key in self.derive("api key tag"))
         self.ids = tuple(derived.hex()[:16] for derived in self.derive("server key id"))
 
     @property
@@ -91,7 +98,7 @@ class ServerKeys:
 
     def tag(self, text: str) -> str:
         """The tag over the text, made with the signing key."""
-        return _tag(self._tag_keys[0], text)
+        return _tag(self._tag_macs[0], text)
 
     def tagged_by(self, text: str, tag: str) -> str | None:
         """
@@ -100,8 +107,8 @@ class ServerKeys:
         Always tries all keys, so that the time does not depend on which one matches.
         """
         found = None
-        for key_id, key in zip(self.ids, self._tag_keys, strict=True):
-            if hmac.compare_digest(_tag(key, text), tag):
+        for key_id, mac in zip(self.ids, self._tag_macs, strict=True):
+            if hmac.compare_digest(_tag(mac, text), tag):
                 found = key_id
         return found
 
@@ -124,8 +131,7 @@ class Minted:
     server_key_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A presented text that has the form of a key. `verify_tag` checks whether it was issued here."""
 
     prefix: str
@@ -155,17 +161,11 @@ def mint(
 
 def parse(text: str, prefixes: Collection[str]) -> Token | None:
     """Splits a key into its parts; None if the text does not have the form of a key with one of these prefixes."""
-    prefix, _, rest = text.partition("_")
-    public_id, _, tail = rest.partition("_")
-    if (
-        prefix not in prefixes
-        or len(public_id) != PUBLIC_ID_LENGTH
-        or len(tail) != TAIL_LENGTH
-        or not _CHARACTERS.issuperset(public_id)
-        or not _CHARACTERS.issuperset(tail)
-    ):
+    found = _KEY.fullmatch(text)
+    if found is None:
         return None
-    return Token(prefix, public_id, Secret(tail[:SECRET_LENGTH]), Secret(tail[SECRET_LENGTH:]))
+    prefix, public_id, secret, tag = found.groups()
+    return Token(prefix, public_id, Secret(secret), Secret(tag)) if prefix in prefixes else None
 
 
 def verify_tag(server_keys: ServerKeys, token: Token) -> str | None:
@@ -194,10 +194,13 @@ def valid_prefix(text: str) -> bool:
     )
 
 
-def _tag(key: bytes, text: str) -> str:
-    number = int.from_bytes(hmac.digest(key, text.encode(), "sha256")) % _TAG_RANGE
-    characters = []
-    for _ in range(TAG_LENGTH):
-        number, index = divmod(number, len(ALPHABET))
-        characters.append(ALPHABET[index])
-    return "".join(characters)
+def _tag(mac: hmac.HMAC, text: str) -> str:
+    mac = mac.copy()
+    mac.update(text.encode())
+    number = int.from_bytes(mac.digest()) % _TAG_RANGE
+    # Five pairs, without a loop: this runs for every verification.
+    lower, upper = number % _FOUR_DIGITS, number // _FOUR_DIGITS
+    return (
+        f"{_PAIRS[lower % _TWO_DIGITS]}{_PAIRS[lower // _TWO_DIGITS]}{_PAIRS[upper % _TWO_DIGITS]}"
+        f"{_PAIRS[upper // _TWO_DIGITS % _TWO_DIGITS]}{_PAIRS[upper // _FOUR_DIGITS]}"
+    )

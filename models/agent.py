@@ -6,12 +6,12 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, UniqueConstraint, Uuid, bindparam
+from sqlalchemy import Index, Select, UniqueConstraint, Uuid, bindparam, text
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.engine.columns import instant, optional_instant, reference
+from models.engine.columns import EXTERNAL_ID_LENGTH_AT_MOST, instant, optional_instant, reference
 from models.engine.ids import new_id
 from models.engine.in_clause import padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
@@ -25,16 +25,30 @@ class Agent(SQLModel, table=True):
     """
 
     __tablename__ = "agents"
-    __table_args__ = (UniqueConstraint("id", "organization_id"),)
+    __table_args__ = (
+        UniqueConstraint("id", "organization_id"),
+        Index(
+            "uq_agents_organization_id_external_id",
+            "organization_id",
+            "external_id",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     organization_id: UUID = reference("organizations.id", index=True)
     name: str = Field(max_length=64)
     created_at: datetime = instant()
     deleted_at: datetime | None = optional_instant()
+    external_id: str | None = Field(default=None, max_length=EXTERNAL_ID_LENGTH_AT_MOST)
+    """The host product's id of it, unique among the organization's agents that are not deleted."""
 
 
-_NAMED: list[Any] = [Agent.organization_id, Agent.id, Agent.name, Agent.deleted_at]
+SHOWN: list[Any] = [Agent.id, Agent.name, Agent.deleted_at, Agent.external_id]
+"""The columns of a `NamedAgent`."""
+_NAMED: list[Any] = [Agent.organization_id, *SHOWN]
 
 
 class NamedAgent(NamedTuple):
@@ -43,6 +57,7 @@ class NamedAgent(NamedTuple):
     id: UUID
     name: str
     deleted_at: datetime | None
+    external_id: str | None = None
 
 
 @cache
@@ -58,8 +73,7 @@ async def named_agents(source: Source, agent_ids: Collection[UUID]) -> dict[tupl
 
 @cache
 def _living(room: int | None) -> Select[Any]:
-    shown: list[Any] = [Agent.id, Agent.name, Agent.deleted_at]
-    statement: Select[Any] = columns(*shown).where(
+    statement: Select[Any] = columns(*SHOWN).where(
         col(Agent.organization_id) == bindparam("organization_id", type_=Uuid()), col(Agent.deleted_at).is_(None)
     )
     if room is not None:
@@ -90,6 +104,14 @@ async def live_agent(session: AsyncSession, organization_id: UUID, agent_id: UUI
     """The organization's agent with this id; None if it does not exist or was deleted."""
     statement = select(Agent).where(
         Agent.id == agent_id, Agent.organization_id == organization_id, col(Agent.deleted_at).is_(None)
+    )
+    return (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
+
+
+async def agent_by_external_id(session: AsyncSession, organization_id: UUID, external_id: str) -> Agent | None:
+    """The organization's agent with this id of the host product; None if there is none, or if it was deleted."""
+    statement = select(Agent).where(
+        Agent.organization_id == organization_id, Agent.external_id == external_id, col(Agent.deleted_at).is_(None)
     )
     return (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
 

@@ -11,14 +11,18 @@ from sqlmodel import Field, SQLModel, col, select
 
 from models.engine.columns import instant, optional_instant, optional_reference, reference
 from models.engine.ids import new_id
+from models.revocations.line import Kind, Revocation, fingerprint
+from models.revocations.recorder import note_revoked
+
+DIGEST_LENGTH_AT_MOST = 128
 
 
 class ApiKey(SQLModel, table=True):
     """
     An API key. Without an agent, it is organization-level.
 
-    An active key has one secret, or two after a rotation with overlap. Deleting a key removes the hashes and frees its
-    slot; the rest of the row stays as a tombstone.
+    An active key has one secret, or two after a rotation with overlap. Deleting a key removes the hashes and digests
+    and frees its slot; the rest of the row stays as a tombstone.
     """
 
     __tablename__ = "api_keys"
@@ -51,7 +55,10 @@ class ApiKey(SQLModel, table=True):
     last_four: str = Field(max_length=4)
     secret_hash: str | None = Field(default=None, max_length=255)
     server_key_id: str | None = Field(default=None, max_length=16)
+    secret_digest: str | None = Field(default=None, max_length=DIGEST_LENGTH_AT_MOST)
+    """The keyed digest of the secret (`keys/secret_digest.py`). None where a key is older than digests."""
     previous_secret_hash: str | None = Field(default=None, max_length=255)
+    previous_secret_digest: str | None = Field(default=None, max_length=DIGEST_LENGTH_AT_MOST)
     previous_server_key_id: str | None = Field(default=None, max_length=16)
     previous_works_until: datetime | None = optional_instant()
     rotated_at: datetime | None = optional_instant()
@@ -59,6 +66,13 @@ class ApiKey(SQLModel, table=True):
     created_by_id: UUID | None = optional_reference("people.id")
     deleted_at: datetime | None = optional_instant()
     deleted_by_id: UUID | None = optional_reference("people.id")
+    secret_shown_to_id: UUID | None = None
+    """The person who was shown the secret that was issued at `secret_shown_at`. None for the operator."""
+    secret_shown_at: datetime | None = optional_instant()
+    previous_secret_shown_to_id: UUID | None = None
+    created_by_token_id: UUID | None = None
+    """The token of the program that created the key. None for a person and for the operator."""
+    deleted_by_token_id: UUID | None = None
     rate_limit: int | None = None
     """The limit that the operator set for this key. If it is None, the organization's applies."""
     monthly_quota: int | None = None
@@ -102,11 +116,16 @@ async def delete_living_keys(
     *,
     at: datetime,
     by: UUID | None,
+    by_token: UUID | None = None,
     key_id: UUID | None = None,
     agent_id: UUID | None = None,
     organization_id: UUID | None = None,
 ) -> list[UUID]:
-    """Deletes one key, an agent's keys or an organization's keys. Returns the ids of those that were active."""
+    """
+    Deletes one key, an agent's keys or an organization's keys. Returns the ids of those that were active.
+
+    `by` is the person and `by_token` the token that did it; both are None for the operator.
+    """
     statement = update(ApiKey).where(col(ApiKey.deleted_at).is_(None))
     if key_id is not None:
         statement = statement.where(col(ApiKey.id) == key_id)
@@ -119,14 +138,38 @@ async def delete_living_keys(
     statement = statement.values(
         deleted_at=at,
         deleted_by_id=by,
+        deleted_by_token_id=by_token,
         secret_hash=None,
+        secret_digest=None,
         server_key_id=None,
         previous_secret_hash=None,
+        previous_secret_digest=None,
         previous_server_key_id=None,
         previous_works_until=None,
     )
-    returned = await session.execute(statement.returning(col(ApiKey.id)).execution_options(synchronize_session=False))
-    return list(returned.scalars())
+    statement = statement.returning(col(ApiKey.id), col(ApiKey.public_id))
+    deleted = (await session.execute(statement.execution_options(synchronize_session=False))).all()
+    note_revoked(session, *(Revocation(Kind.DELETED, public_id, at, at) for _, public_id in deleted))
+    return [key_id for key_id, _ in deleted]
+
+
+def note_replaced(session: AsyncSession, key: ApiKey, *, at: datetime, works_until: datetime | None) -> None:
+    """
+    Notes for the revocation journal that a rotation replaces the key's secrets. Call it before the row is changed.
+
+    The current secret works until `works_until`, or no longer if that is None. A previous secret ends now.
+    """
+    if key.secret_hash is not None:
+        dead_from = works_until or at
+        note_revoked(session, Revocation(Kind.REPLACED, key.public_id, at, dead_from, fingerprint(key.secret_hash)))
+    if key.previous_secret_hash is not None and key.previous_works_until is not None:
+        _note_ended(session, key.public_id, key.previous_secret_hash, key.previous_works_until, at)
+
+
+def _note_ended(session: AsyncSession, public_id: str, secret_hash: str, works_until: datetime, at: datetime) -> None:
+    """Notes that an overlap ends at this instant. One that is over needs no second line."""
+    if works_until > at:
+        note_revoked(session, Revocation(Kind.REPLACED, public_id, at, at, fingerprint(secret_hash)))
 
 
 async def server_keys_in_use(session: AsyncSession, *, now: datetime) -> dict[str, int]:
@@ -175,12 +218,23 @@ async def drop_secrets_tagged_otherwise(
     Previous secrets that none of them tagged end at once. Returns the ids of the deleted keys. The deletions are the
     operator's. The caller must hold the organization's lock.
     """
+    of_gone_keys = (
+        col(ApiKey.organization_id) == organization_id,
+        col(ApiKey.previous_server_key_id).not_in(server_key_ids),
+    )
+    overlaps = select(ApiKey.public_id, ApiKey.previous_secret_hash, ApiKey.previous_works_until).where(*of_gone_keys)
+    for public_id, secret_hash, works_until in await session.execute(overlaps):
+        if secret_hash is not None and works_until is not None:
+            _note_ended(session, public_id, secret_hash, works_until, at)
     await session.execute(
         update(ApiKey)
-        .where(
-            col(ApiKey.organization_id) == organization_id, col(ApiKey.previous_server_key_id).not_in(server_key_ids)
+        .where(*of_gone_keys)
+        .values(
+            previous_secret_hash=None,
+            previous_secret_digest=None,
+            previous_server_key_id=None,
+            previous_works_until=None,
         )
-        .values(previous_secret_hash=None, previous_server_key_id=None, previous_works_until=None)
         .execution_options(synchronize_session=False)
     )
     statement = select(ApiKey.id).where(

@@ -1,5 +1,6 @@
 """Reads API keys for display: each active or deleted key with its agent, people, limits and last use, in one query."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
@@ -14,11 +15,12 @@ from sqlmodel import col
 from models.agent import Agent, NamedAgent
 from models.api_key import ApiKey
 from models.engine.columns import UtcDateTime
-from models.engine.in_clause import padded_size, padded_values, placeholders
+from models.engine.in_clause import in_parts, padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
 from models.engine.slices import in_slices
 from models.organization import Organization
 from models.person import NamedPerson, Person
+from models.tokens.program_token import NamedToken, ProgramToken
 from models.usage.counts import UsageHour, UsageMonth
 
 DELETED_LISTED_AT_MOST = 100
@@ -51,6 +53,9 @@ class ApiKeyRecord(NamedTuple):
     agent: NamedAgent | None
     created_by: NamedPerson | None
     deleted_by: NamedPerson | None
+    created_by_token: NamedToken | None = None
+    """The token of the program that created the key. Neither it nor the person is set for the operator."""
+    deleted_by_token: NamedToken | None = None
 
 
 # Takes one step down the primary key's index, for any number of months.
@@ -76,6 +81,8 @@ _PREVIOUS_SECRET_LAST_USED_AT = case(
 )
 _creator = aliased(Person)
 _deleter = aliased(Person)
+_creating_token = aliased(ProgramToken)
+_deleting_token = aliased(ProgramToken)
 _COLUMNS: list[Any] = [
     ApiKey.id,
     ApiKey.organization_id,
@@ -94,12 +101,19 @@ _COLUMNS: list[Any] = [
     ApiKey.agent_id,
     Agent.name,
     Agent.deleted_at,
+    Agent.external_id,
     _creator.id,
     _creator.email,
     _creator.name,
     _deleter.id,
     _deleter.email,
     _deleter.name,
+    _creating_token.id,
+    _creating_token.name,
+    _creating_token.kind,
+    _deleting_token.id,
+    _deleting_token.name,
+    _deleting_token.kind,
 ]
 _RECORD: Select[Any] = (
     columns(*_COLUMNS)
@@ -107,18 +121,23 @@ _RECORD: Select[Any] = (
     .outerjoin(Agent, col(Agent.id) == col(ApiKey.agent_id))
     .outerjoin(_creator, col(_creator.id) == col(ApiKey.created_by_id))
     .outerjoin(_deleter, col(_deleter.id) == col(ApiKey.deleted_by_id))
+    .outerjoin(_creating_token, col(_creating_token.id) == col(ApiKey.created_by_token_id))
+    .outerjoin(_deleting_token, col(_deleting_token.id) == col(ApiKey.deleted_by_token_id))
 )
 
 
 def _record(values: Sequence[Any]) -> ApiKeyRecord:
     """Makes a record from a row, whose columns have the order of the fields."""
-    agent, creator, deleter = values[14:17], values[17:20], values[20:23]
+    agent, creator, deleter = values[14:18], values[18:21], values[21:24]
+    creating_token, deleting_token = values[24:27], values[27:30]
     return ApiKeyRecord._make(
         (
             *values[:14],
             None if agent[0] is None else NamedAgent(*agent),
             None if creator[0] is None else NamedPerson(*creator),
             None if deleter[0] is None else NamedPerson(*deleter),
+            None if creating_token[0] is None else NamedToken(*creating_token),
+            None if deleting_token[0] is None else NamedToken(*deleting_token),
         )
     )
 
@@ -181,6 +200,42 @@ async def visible_keys(
     if include_deleted:
         rows += await fetch(source, _in_organization(agents, deleted=True), parameters)
     return sorted(await in_slices(_record, rows), key=lambda record: record.id, reverse=True)
+
+
+@cache
+def _living_of(room: int) -> Select[Any]:
+    statement = _RECORD.where(col(ApiKey.agent_id).in_(placeholders(room)), col(ApiKey.deleted_at).is_(None))
+    return statement.order_by(col(ApiKey.id).desc())
+
+
+async def living_keys_of(source: Source, agent_ids: Collection[UUID]) -> dict[UUID, list[ApiKeyRecord]]:
+    """
+    The active keys of each of these agents, newest first. Agents without a key are left out.
+
+    The caller must check whether the actor may see them.
+    """
+    found: defaultdict[UUID, list[ApiKeyRecord]] = defaultdict(list)
+    for part in in_parts(agent_ids):
+        for record in await in_slices(_record, await fetch(source, _living_of(padded_size(part)), padded_values(part))):
+            if record.agent is not None:
+                found[record.agent.id].append(record)
+    return found
+
+
+@cache
+def _number_of_living(room: int) -> Select[Any]:
+    of_agents = col(ApiKey.agent_id).in_(placeholders(room))
+    counted: list[Any] = [ApiKey.agent_id, func.count()]
+    return columns(*counted).where(of_agents, col(ApiKey.deleted_at).is_(None)).group_by(col(ApiKey.agent_id))
+
+
+async def count_living_keys_of(source: Source, agent_ids: Collection[UUID]) -> dict[UUID, int]:
+    """The number of active keys of each of these agents. Agents without a key are left out."""
+    found: dict[UUID, int] = {}
+    for part in in_parts(agent_ids):
+        rows = await fetch(source, _number_of_living(padded_size(part)), padded_values(part))
+        found |= {row[0]: row[1] for row in rows}
+    return found
 
 
 def _scope(organization_id: UUID, of_agents: Collection[UUID] | None) -> tuple[int | None, dict[str, Any]]:

@@ -3,11 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
-from models.engine.columns import instant, optional_instant
+from models.engine.columns import EXTERNAL_ID_LENGTH_AT_MOST, instant, optional_instant
 from models.engine.ids import new_id
 
 DEFAULT_KEY_LIMIT = 10
@@ -27,6 +27,13 @@ class Organization(SQLModel, table=True):
         CheckConstraint("rate_limit >= 1", name="rate_limit"),
         CheckConstraint("monthly_quota >= 1", name="monthly_quota"),
         CheckConstraint("live_key_count >= 0", name="live_key_count"),
+        Index(
+            "uq_organizations_external_id",
+            "external_id",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
@@ -37,12 +44,22 @@ class Organization(SQLModel, table=True):
     live_key_count: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     created_at: datetime = instant()
     deleted_at: datetime | None = optional_instant()
+    external_id: str | None = Field(default=None, max_length=EXTERNAL_ID_LENGTH_AT_MOST)
+    """The host product's id of it, unique among organizations that are not deleted; None if it was made here."""
 
 
 async def live_organization(session: AsyncSession, organization_id: UUID) -> Organization | None:
     """The organization with this id; None if it does not exist or was deleted."""
     statement = select(Organization).where(Organization.id == organization_id, col(Organization.deleted_at).is_(None))
     return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def organization_by_external_id(session: AsyncSession, external_id: str) -> Organization | None:
+    """The organization with this id of the host product; None if there is none, or if it was deleted."""
+    statement = select(Organization).where(
+        Organization.external_id == external_id, col(Organization.deleted_at).is_(None)
+    )
+    return (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
 async def lock_organization(session: AsyncSession, organization_id: UUID) -> Organization | None:
@@ -65,6 +82,21 @@ async def live_organizations(session: AsyncSession) -> list[Organization]:
     """All organizations that are not deleted, oldest first."""
     statement = select(Organization).where(col(Organization.deleted_at).is_(None)).order_by(col(Organization.id))
     return list((await session.execute(statement)).scalars())
+
+
+async def organizations_after(
+    session: AsyncSession, after: UUID | None, *, external_id: str | None, limit: int
+) -> list[Organization]:
+    """
+    Organizations that are not deleted, oldest first, beginning after this id. With `external_id`, only the one with
+    this id of the host product.
+    """
+    statement = select(Organization).where(col(Organization.deleted_at).is_(None))
+    if external_id is not None:
+        statement = statement.where(Organization.external_id == external_id)
+    if after is not None:
+        statement = statement.where(col(Organization.id) > after)
+    return list((await session.execute(statement.order_by(col(Organization.id)).limit(limit))).scalars())
 
 
 async def organizations_named(session: AsyncSession, name: str) -> list[Organization]:

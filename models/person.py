@@ -8,13 +8,14 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Enum, ForeignKeyConstraint, Select, Uuid, bindparam, delete
+import idna
+from sqlalchemy import Enum, ForeignKeyConstraint, Index, Select, Uuid, bindparam, delete, false, func
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
 from models.agent import Agent
-from models.engine.columns import instant, optional_instant, reference, storable
+from models.engine.columns import EXTERNAL_ID_LENGTH_AT_MOST, instant, optional_instant, reference, storable
 from models.engine.ids import new_id
 from models.engine.reader import Source, fetch
 from models.organization import Organization
@@ -38,6 +39,7 @@ class Person(SQLModel, table=True):
     """
 
     __tablename__ = "people"
+    __table_args__ = (Index("uq_people_external_id", "external_id", unique=True),)
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     email: str = Field(max_length=EMAIL_LENGTH_AT_MOST, unique=True)
@@ -46,6 +48,18 @@ class Person(SQLModel, table=True):
     password_is_one_time: bool = False
     password_expires_at: datetime | None = optional_instant()
     created_at: datetime = instant()
+    last_signed_in_at: datetime | None = optional_instant()
+    is_address_unproved: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """
+    True if nobody has shown whose address it is: an account that was made by a link that an admin passed on, or by a
+    host product, which may send addresses that it has not verified.
+    """
+    external_id: str | None = Field(default=None, max_length=EXTERNAL_ID_LENGTH_AT_MOST)
+    """The host product's id of the person, who is found by it and never by the address; None for all others."""
+    is_linkable: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether the operator made the account for its address: then an identity with this address may be linked to it."""
+    is_break_glass: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Whether the person may use a password where KEYDESK_PASSWORDS=break-glass allows few people to."""
 
 
 class NamedPerson(NamedTuple):
@@ -149,18 +163,56 @@ def fold_memberships(rows: Iterable[Sequence[Any]]) -> list[MembershipRecord]:
 
 def canonical_email(text: str) -> str:
     """
-    The form in which an e-mail address is stored and looked up: without white space around it, in NFKC and lower case.
+    The form in which an e-mail address is stored and looked up: without white space around it, in NFKC and lower case,
+    its domain in ASCII.
 
     A text that can't be stored becomes an address that nobody has: NUL and half a surrogate pair become U+FFFD. A text
     that is too long stays too long, but is cut before it is normalized, because normalizing takes quadratic time.
     """
     address = storable(text.strip(), EMAIL_LENGTH_AT_MOST + 1)
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address).lower()).strip()
+    address = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address).lower()).strip()
+    local, at, domain = address.rpartition("@")
+    return local + at + ascii_domain(domain)
+
+
+def ascii_domain(domain: str) -> str:
+    """
+    The domain as its labels are sent in mail and DNS (IDNA 2008, RFC 5891; mapped by UTS 46). Unchanged if it can't be.
+
+    The codec `idna` of Python is of 2003: it turns ß into ss, which is another domain.
+    """
+    if domain.isascii():
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return domain
 
 
 async def person_by_email(session: AsyncSession, email: str) -> Person | None:
     """The person with this address, which must be in its canonical form."""
-    return (await session.execute(select(Person).where(Person.email == email))).scalar_one_or_none()
+    found = (await session.execute(select(Person).where(Person.email == email))).scalar_one_or_none()
+    before = _with_domain_as_before(email)
+    if found is None and before is not None:
+        found = (await session.execute(select(Person).where(Person.email == before))).scalar_one_or_none()
+    return found
+
+
+def _with_domain_as_before(email: str) -> str | None:
+    """The form in which older versions stored an address whose domain is not ASCII; None for all others."""
+    local, _, domain = email.rpartition("@")
+    if "xn--" not in domain:
+        return None
+    try:
+        return f"{local}@{idna.decode(domain)}"
+    except idna.IDNAError:
+        return None
+
+
+async def person_by_external_id(session: AsyncSession, external_id: str) -> Person | None:
+    """The person with this id of the host product, in whichever organization."""
+    statement = select(Person).where(Person.external_id == external_id)
+    return (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
 async def every_email(session: AsyncSession) -> list[str]:
@@ -269,3 +321,12 @@ async def set_administered(
         for agent_id in agent_ids
     )
     await session.flush()
+
+
+async def count_break_glass_passwords(session: AsyncSession) -> int:
+    """How many people who are in an organization may use a password at all times, and have one that lasts."""
+    is_member = select(Membership.person_id).where(Membership.person_id == Person.id).exists()
+    statement = select(func.count()).where(
+        col(Person.is_break_glass), col(Person.password_hash).is_not(None), ~col(Person.password_is_one_time), is_member
+    )
+    return int((await session.execute(statement.select_from(Person))).scalar_one())

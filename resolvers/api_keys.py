@@ -14,7 +14,7 @@ from keys.policy import Action, Actor, may_on
 from keys.refusals import ApiKeyNotFound, Forbidden, InvalidInput
 from keys.token import hint_of
 from keys.turns import Party
-from models.api_key import ApiKey, delete_living_keys, living_key_for_update
+from models.api_key import ApiKey, delete_living_keys, living_key_for_update, note_replaced
 from models.audit import AuditAction
 from models.engine.database import database_now
 from models.engine.reader import Source
@@ -100,9 +100,9 @@ async def rotate_api_key(services: KeyServices, actor: Actor, *, key_id: UUID, o
         async with services.database.reading() as session:
             await check_mutation_rate(session, actor, services)
             # Before anything else is awaited, so that nobody else takes the place that was found free.
-            stack.enter_context(services.reservations.place(actor.person_id, services.clock()))
+            stack.enter_context(services.reservations.place(actor.counted_as, services.clock()))
         prepared = await services.issuer.prepare(
-            party=Party(found.organization_id, actor.person_id),
+            party=Party(found.organization_id, actor.counted_as),
             public_id=found.public_id,
             is_urgent=overlap_seconds == 0,
         )
@@ -115,11 +115,17 @@ async def _store_rotation(
     async with services.database.transaction() as session:
         actor, row = await _locked_key(session, actor, Action.ROTATE_KEY, found, services, is_reserved=True)
         works_until = await database_now(session) + timedelta(seconds=overlap_seconds) if overlap_seconds else None
+        now = services.clock()
+        note_replaced(session, row, at=now, works_until=works_until)
         row.previous_secret_hash = row.secret_hash if overlap_seconds else None
+        row.previous_secret_digest = row.secret_digest if overlap_seconds else None
         row.previous_server_key_id = row.server_key_id if overlap_seconds else None
         row.previous_works_until = works_until
-        row.secret_hash, row.server_key_id = prepared.secret_hash, prepared.minted.server_key_id
-        row.prefix, row.last_four, row.rotated_at = prepared.minted.prefix, prepared.minted.last_four, services.clock()
+        row.previous_secret_shown_to_id = _shown_to(row) if overlap_seconds else None
+        row.secret_shown_to_id, row.secret_shown_at = actor.person_id, now
+        row.secret_hash, row.secret_digest = prepared.secret_hash, prepared.secret_digest
+        row.server_key_id = prepared.minted.server_key_id
+        row.prefix, row.last_four, row.rotated_at = prepared.minted.prefix, prepared.minted.last_four, now
         until = f" The secret before works for {overlap_seconds} more seconds." if overlap_seconds else ""
         await record(
             session,
@@ -129,10 +135,17 @@ async def _store_rotation(
             organization_id=row.organization_id,
             api_key_id=row.id,
             agent_id=row.agent_id,
-            now=row.rotated_at,
+            now=now,
         )
         issued = Issued(await record_of(session, row.id), prepared.minted.token)
     return issued
+
+
+def _shown_to(row: ApiKey) -> UUID | None:
+    """Who was shown the secret that a rotation replaces, where that is stored."""
+    if row.secret_shown_at == (row.rotated_at or row.created_at):
+        return row.secret_shown_to_id
+    return row.created_by_id if row.rotated_at is None else None
 
 
 async def delete_api_key(services: ChangeServices, actor: Actor, *, key_id: UUID) -> Deleted:
@@ -141,7 +154,7 @@ async def delete_api_key(services: ChangeServices, actor: Actor, *, key_id: UUID
     async with services.database.transaction() as session:
         actor, row = await _locked_key(session, actor, Action.DELETE_KEY, found, services)
         now = services.clock()
-        await delete_living_keys(session, at=now, by=actor.person_id, key_id=row.id)
+        await delete_living_keys(session, at=now, by=actor.person_id, by_token=actor.token_id, key_id=row.id)
         await record(
             session,
             actor,
@@ -194,7 +207,7 @@ async def _locked_key(
     """
     if await lock_organization(session, found.organization_id) is None:
         raise ApiKeyNotFound
-    actor = await with_current_roles(session, actor)
+    actor = await with_current_roles(session, actor, services.clock())
     row = await living_key_for_update(session, found.id)
     if row is None or not may_on(actor, action, found):
         raise ApiKeyNotFound

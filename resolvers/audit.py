@@ -1,6 +1,6 @@
 """Writes and reads the audit log. A summary says what was done; who did it is stored separately."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from keys import policy
 from keys.policy import Action, Actor
 from keys.refusals import UnusableArgument
-from models.audit import AuditAction, AuditEvent, count_refused, visible_events
+from models.audit import AuditAction, AuditEvent, count_within_hour, is_there_an_event_since, visible_events
 from models.engine.database import Database
 from models.engine.ids import Prefix, parse_external_id
 from models.key_queries import ApiKeyRecord, key_records
 from models.person import NamedPerson
+from models.tokens.program_token import NamedToken
 from resolvers.usage import page_size
 
 
@@ -26,6 +27,7 @@ class Event:
     action: AuditAction
     at: datetime
     actor: NamedPerson | None
+    token: NamedToken | None
     ip_address: str | None
     api_key: ApiKeyRecord | None
     summary: str
@@ -33,10 +35,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of events, newest first, and whether there are older ones."""
+    """A page of events, newest first, and whether there are older and newer ones."""
 
     events: Sequence[Event]
     has_next: bool
+    has_previous: bool
 
 
 async def record(
@@ -57,6 +60,7 @@ async def record(
             action=action,
             at=now,
             actor_id=actor.person_id,
+            token_id=actor.token_id,
             ip_address=actor.address,
             api_key_id=api_key_id,
             agent_id=agent_id,
@@ -64,6 +68,33 @@ async def record(
         )
     )
     await session.flush()
+
+
+async def record_deleted_keys(
+    session: AsyncSession, actor: Actor, key_ids: Collection[UUID], circumstance: str, *, now: datetime
+) -> list[ApiKeyRecord]:
+    """
+    Writes an event for each key that was deleted together with something else. Returns the tombstones, newest first.
+
+    `circumstance` completes the sentence “The API key … was deleted …”.
+    """
+    tombstones = await key_records(session, key_ids)
+    session.add_all(
+        AuditEvent(
+            organization_id=key.organization_id,
+            action=AuditAction.API_KEY_DELETED,
+            at=now,
+            actor_id=actor.person_id,
+            token_id=actor.token_id,
+            ip_address=actor.address,
+            api_key_id=key.id,
+            agent_id=None if key.agent is None else key.agent.id,
+            summary=f"The API key “{key.name}” was deleted {circumstance}.",
+        )
+        for key in tombstones.values()
+    )
+    await session.flush()
+    return sorted(tombstones.values(), key=lambda key: key.id, reverse=True)
 
 
 async def record_refused_creation(
@@ -77,23 +108,56 @@ async def record_refused_creation(
     agent_id: UUID | None = None,
 ) -> None:
     """
-    Records a refused creation: one event for each person, reason and hour, with a count, so that nobody can fill the
-    disk with refusals.
+    Records a refused creation: one event for each person or token, reason and hour, with a count, so that nobody can
+    fill the disk with refusals.
 
     It uses a transaction of its own, because that of the creation is rolled back.
     """
     async with database.transaction() as session:
-        await count_refused(
+        await count_within_hour(
             session,
             AuditEvent(
                 organization_id=organization_id,
                 action=AuditAction.API_KEY_CREATION_REFUSED,
                 at=now,
                 actor_id=actor.person_id,
+                token_id=actor.token_id,
                 ip_address=actor.address,
                 agent_id=agent_id,
                 summary=summary,
                 refused_reason=reason,
+                refused_hour=now.replace(minute=0, second=0, microsecond=0),
+            ),
+        )
+
+
+async def record_sign_in(
+    session: AsyncSession,
+    actor: Actor,
+    person: NamedPerson,
+    how: str,
+    *,
+    kind: str,
+    organization_ids: Collection[UUID],
+    now: datetime,
+) -> None:
+    """
+    Records a sign-in that somebody else vouches for: the identity provider, or the host product.
+
+    There is one event for each organization, person, kind and hour, with a count. `how` completes the sentence “Ada
+    (ada@example.com) signed in …”. `kind` has at most 40 characters; sign-ins with another `how` have another one.
+    """
+    for organization_id in sorted(organization_ids):
+        await count_within_hour(
+            session,
+            AuditEvent(
+                organization_id=organization_id,
+                action=AuditAction.MEMBER_SIGNED_IN,
+                at=now,
+                actor_id=person.id,
+                ip_address=actor.address,
+                summary=f"{person.name} ({person.email}) signed in {how}.",
+                refused_reason=kind,
                 refused_hour=now.replace(minute=0, second=0, microsecond=0),
             ),
         )
@@ -112,8 +176,11 @@ async def audit_log(
         raise UnusableArgument("after: this is not a cursor of the audit log. Send the endCursor of an earlier page.")
     of_agents = policy.visible_agents(actor, Action.SEE_AUDIT_LOG, organization_id)
     if of_agents is not None and not of_agents:
-        return Page((), has_next=False)
+        return Page((), has_next=False, has_previous=False)
     found = await visible_events(session, organization_id, of_agents=of_agents, before=before, limit=first + 1)
+    has_previous = before is not None and await is_there_an_event_since(
+        session, organization_id, of_agents=of_agents, event_id=before
+    )
     shown = found[:first]
     keys = await key_records(session, {each.event.api_key_id for each in shown if each.event.api_key_id is not None})
     return Page(
@@ -123,6 +190,7 @@ async def audit_log(
                 action=AuditAction(each.event.action),
                 at=each.event.at,
                 actor=each.actor,
+                token=each.token,
                 ip_address=each.event.ip_address,
                 api_key=None if each.event.api_key_id is None else keys.get(each.event.api_key_id),
                 summary=_summary(each.event),
@@ -130,6 +198,7 @@ async def audit_log(
             for each in shown
         ],
         has_next=len(found) > first,
+        has_previous=has_previous,
     )
 
 

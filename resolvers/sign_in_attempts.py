@@ -21,10 +21,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from keys.hashing import HashingPool, HashingQueueFull
 from keys.refusals import TooManyRequests
 from keys.sign_in.device_cookie import DeviceCookies
+from keys.sign_in.passwords import PasswordUse
 from keys.sign_in.throttle import WINDOW, Attempt, Limit, limit_reached
 from keys.token import ServerKeys
 from models.engine.database import Database
 from models.engine.reader import Reader
+from models.person import Person
 from models.sign_in import SignInFailure, drop_failure, failures_of_device, failures_of_strangers, lock_sign_ins
 
 BUSY = "Too many passwords are being checked right now. Try again in a few seconds."
@@ -82,6 +84,8 @@ class PasswordChecker:
     """The hash of an unknown text. It is verified if there is no other hash, so that the check takes as long."""
     watch: Callable[[PasswordTry], None] = unwatched
     """Called once for each attempt, when its outcome is known."""
+    passwords: PasswordUse = PasswordUse.EVERYBODY
+    """Who may use a password. For everybody else, each attempt takes as long and ends like a wrong password."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """Held while an attempt is counted, so that a flood of attempts does not occupy the database's connections."""
 
@@ -94,6 +98,7 @@ class PasswordChecker:
         server_keys: ServerKeys,
         *,
         watch: Callable[[PasswordTry], None] = unwatched,
+        passwords: PasswordUse = PasswordUse.EVERYBODY,
     ) -> Self:
         """Makes a checker, which takes one hash. `pool` must be used only for passwords."""
         return cls(
@@ -104,7 +109,14 @@ class PasswordChecker:
             account_key=account_keys(server_keys)[0],
             nobodys_hash=await pool.hash(secrets.token_urlsafe(32)),
             watch=watch,
+            passwords=passwords,
         )
+
+    def usable_hash(self, person: Person | None) -> str | None:
+        """The hash of the person's password; None if they have none, or may not use it."""
+        if person is None or not self.passwords.allows(is_break_glass=person.is_break_glass):
+            return None
+        return person.password_hash
 
     def account(self, email: str) -> str:
         """The digest under which failures of an e-mail address are counted, whether anybody has it or not."""

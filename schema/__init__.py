@@ -6,7 +6,9 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from schema.ask import Subscription
-from schema.mutation import Mutation
+from schema.members import ShowAlreadyMember
+from schema.mutations import Mutation
+from schema.provisioning import ShowOtherPersonSignedIn
 from schema.query import Query
 from schema.refusals import HANDLERS
 from schema.scalars import INSTANT
@@ -15,6 +17,6 @@ schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    exception_handlers=HANDLERS,
+    exception_handlers=(*HANDLERS, ShowAlreadyMember(), ShowOtherPersonSignedIn()),
     config=StrawberryConfig(scalar_map={datetime: INSTANT}),
 )

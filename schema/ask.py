@@ -92,9 +92,7 @@ async def answered(
                 conversation_id = external_id(Prefix.CONVERSATION, event.conversation_id)
                 yield AssistantTextChunk(conversation_id=strawberry.ID(conversation_id), text=event.text)
             else:
-                yield AssistantAnswer(
-                    conversation=to_conversation(event.conversation), message=to_message(event.message)
-                )
+                yield AssistantAnswer(conversation=to_conversation(event.conversation), reply=to_message(event.message))
 
 
 async def whole_answer(context: Context, input: AskAssistantInput) -> AssistantAnswer:

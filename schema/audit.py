@@ -1,6 +1,7 @@
 """GraphQL types of the audit log."""
 
 from datetime import datetime
+from uuid import UUID
 
 import strawberry
 
@@ -9,8 +10,11 @@ from models.audit import AuditAction
 from models.engine.ids import Prefix, external_id
 from resolvers.audit import Event, Page
 from schema.api_key import ApiKey, to_api_key
+from schema.context import Info
 from schema.organization import User, to_user
+from schema.tokens.types import ServiceToken, to_service_token
 
+OPERATOR_NAME = "Operator"
 strawberry.enum(AuditAction, description="The kinds of event.")
 
 
@@ -19,10 +23,23 @@ class AuditEvent:
     id: strawberry.ID
     action: AuditAction
     at: datetime
-    actor: User | None = strawberry.field(description="Null if the operator did it on the command line.")
+    actor: User | None = strawberry.field(description="Null if the operator or a program did it.")
+    token_id: strawberry.Private[UUID | None]
+    actor_name: str = strawberry.field(
+        description="Who did it, for people: a person's name, Token and the token's name, or Operator."
+    )
     ip_address: str | None
     api_key: ApiKey | None
     summary: str = strawberry.field(description="One sentence for people.")
+
+    @strawberry.field(
+        description="Set if a service token did it, for organization admins. For others, actorName has its name."
+    )
+    async def service_token(self, info: Info) -> ServiceToken | None:
+        if self.token_id is None:
+            return None
+        found = await info.context.tokens.by_id.load(self.token_id)
+        return None if found is None else to_service_token(found)
 
 
 @strawberry.type
@@ -34,6 +51,8 @@ class AuditEventEdge:
 @strawberry.type
 class PageInfo:
     has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
     end_cursor: str | None
 
 
@@ -47,7 +66,12 @@ def to_connection(page: Page, actor: Actor, now: datetime) -> AuditEventConnecti
     edges = [_to_edge(event, actor, now) for event in page.events]
     return AuditEventConnection(
         edges=edges,
-        page_info=PageInfo(has_next_page=page.has_next, end_cursor=edges[-1].cursor if edges else None),
+        page_info=PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=edges[0].cursor if edges else None,
+            end_cursor=edges[-1].cursor if edges else None,
+        ),
     )
 
 
@@ -58,8 +82,16 @@ def _to_edge(event: Event, actor: Actor, now: datetime) -> AuditEventEdge:
         action=event.action,
         at=event.at,
         actor=None if event.actor is None else to_user(event.actor),
+        token_id=None if event.token is None else event.token.id,
+        actor_name=_name_of_actor(event),
         ip_address=event.ip_address,
         api_key=None if event.api_key is None else to_api_key(event.api_key, actor, now),
         summary=event.summary,
     )
     return AuditEventEdge(cursor=event_id, node=node)
+
+
+def _name_of_actor(event: Event) -> str:
+    if event.actor is not None:
+        return event.actor.name
+    return OPERATOR_NAME if event.token is None else f"Token {event.token.name}"

@@ -1,16 +1,15 @@
-"""GraphQL types of an organization's people, roles, agents and key slots."""
+"""GraphQL types of an organization's people, roles and key slots."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from enum import Enum
 
 import strawberry
 
 from keys.key_limit import Allowance
 from models import person
-from models.agent import NamedAgent
 from models.engine.ids import Prefix, external_id
 from models.person import NamedPerson
+from schema.interfaces import Node
 
 
 @strawberry.enum(description="The role of a person in one organization.")
@@ -28,22 +27,13 @@ class Role(Enum):
 @strawberry.type(
     description=(
         "Somebody who can sign in. An id of any type is an opaque string whose prefix shows the type: usr_, org_, "
-        "agt_, key_, req_, evt_."
+        "agt_, key_, req_, cnv_, msg_, tkt_, evt_, inv_ (invitation), krq_ (request for a key)."
     )
 )
-class User:
+class User(Node):
     id: strawberry.ID
     email: str
     name: str
-
-
-@strawberry.type(description="A program that callers reach through a gateway.")
-class Agent:
-    id: strawberry.ID
-    name: str
-    deleted_at: datetime | None = strawberry.field(
-        description="When the operator deleted the agent, which is still shown for its keys."
-    )
 
 
 @strawberry.type(description="How many of the organization's key slots are taken.")
@@ -53,12 +43,13 @@ class KeyAllowance:
     remaining: int
 
 
+def to_role(role: Role) -> person.Role:
+    """The role that the enum's value stands for."""
+    return person.Role[role.name]
+
+
 def to_user(named: NamedPerson) -> User:
     return User(id=strawberry.ID(external_id(Prefix.PERSON, named.id)), email=named.email, name=named.name)
-
-
-def to_agent(agent: NamedAgent) -> Agent:
-    return Agent(id=strawberry.ID(external_id(Prefix.AGENT, agent.id)), name=agent.name, deleted_at=agent.deleted_at)
 
 
 def to_allowance(allowance: Allowance) -> KeyAllowance:

@@ -18,6 +18,7 @@ from resolvers.conversations import before_id
 from resolvers.usage import page_size
 from schema.api_key import ApiKey, to_api_key
 from schema.context import Info
+from schema.interfaces import Node
 
 
 @strawberry.enum(description="The finding of a diagnosis, for clients to branch on.")
@@ -91,6 +92,10 @@ class SuggestedActionKind(Enum):
     DELETE_API_KEY = ActionKind.DELETE_API_KEY
     OPEN_USAGE = ActionKind.OPEN_USAGE
     CONTACT_SUPPORT = ActionKind.CONTACT_SUPPORT
+    REQUEST_API_KEY = ActionKind.REQUEST_API_KEY
+    INVITE_MEMBER = ActionKind.INVITE_MEMBER
+    OPEN_PEOPLE = ActionKind.OPEN_PEOPLE
+    OPEN_AGENTS = ActionKind.OPEN_AGENTS
 
 
 @strawberry.enum
@@ -194,7 +199,7 @@ class SupportTicket:
 
 
 @strawberry.type(description="A person's conversation with the assistant. Nobody else can read it.")
-class Conversation:
+class Conversation(Node):
     internal_id: strawberry.Private[UUID]
     id: strawberry.ID
     title: str = strawberry.field(description="The first message, redacted, at most 80 characters.")
@@ -214,7 +219,11 @@ class Conversation:
 @strawberry.type
 class AssistantAnswer:
     conversation: Conversation
-    message: Message
+    reply: Message
+
+    @strawberry.field(deprecation_reason="Use reply: this name collides with Refusal.message in one document.")
+    def message(self) -> Message:
+        return self.reply
 
 
 @strawberry.type(description="A piece of an answer's text, sent while the answer is written.")

@@ -1,4 +1,8 @@
-"""GraphQL types of a key's usage: its limits, counted requests, callers, and refused requests."""
+"""
+GraphQL types of a key's usage: its limits, counted requests, callers, and refused requests.
+
+`schema/api_key.py` completes the base classes with the fields that show agents.
+"""
 
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -9,15 +13,13 @@ import strawberry
 
 from keys.limits.sliding_window import WINDOW_SECONDS, LimitStatus
 from keys.usage.intervals import INTERVALS_AT_MOST, Interval, intervals_between
-from models.engine.ids import Prefix, external_id
 from models.key_queries import ApiKeyRecord
 from models.usage.caller import KEPT_OF_A_KEY
 from models.usage.counts import HOURS_KEPT_DAYS
 from models.usage.refused_request import RefusedReason
-from models.usage.request_queries import CallerRecord, RefusedRecord
-from resolvers.usage import Point, may_know_agent, page_size
+from models.usage.request_queries import CallerRecord
+from resolvers.usage import Point, page_size
 from schema.context import Info
-from schema.organization import Agent, to_agent
 
 strawberry.enum(Interval, name="UsageInterval", description="An hour, or a day in UTC.")
 LARGEST_INT = 2**31 - 1
@@ -78,8 +80,8 @@ class Caller:
     requests: int = strawberry.field(description="Requests that passed since firstSeenAt.")
 
 
-@strawberry.type(description="A request that was refused.")
-class RefusedRequest:
+@strawberry.type
+class RefusedRequestBase:
     organization_id: strawberry.Private[UUID]
     agent_id: strawberry.Private[UUID | None]
     id: strawberry.ID = strawberry.field(description="The requestId that the refused caller got.")
@@ -88,17 +90,9 @@ class RefusedRequest:
     ip_address: str | None
     user_agent: str | None
 
-    @strawberry.field(description="The agent that the request was for, if the viewer is allowed to see it.")
-    async def agent(self, info: Info) -> Agent | None:
-        context = info.context
-        if self.agent_id is None or not may_know_agent(context.actor, self.organization_id, self.agent_id):
-            return None
-        agent = await context.usage.agents.load((self.organization_id, self.agent_id))
-        return None if agent is None else to_agent(agent)
 
-
-@strawberry.type(description="The data of the Usage page.")
-class ApiKeyUsage:
+@strawberry.type
+class ApiKeyUsageBase:
     record: strawberry.Private[ApiKeyRecord]
 
     @strawberry.field
@@ -127,13 +121,6 @@ class ApiKeyUsage:
         return [_to_point(point) for point in await info.context.usage.series(intervals).load(self.record.id)]
 
     @strawberry.field(
-        description="The newest refused requests, newest first, including requests made after the key was deleted."
-    )
-    async def refusals(self, info: Info, first: int = 20) -> list[RefusedRequest]:
-        records = await info.context.usage.refusals(page_size(first)).load(self.record.id)
-        return [_to_refused(record, self.record.organization_id) for record in records]
-
-    @strawberry.field(
         description=f"The callers whose requests passed: the {KEPT_OF_A_KEY} newest pairs of address and user agent."
     )
     async def callers(self, info: Info, first: int = 20) -> list[Caller]:
@@ -153,7 +140,7 @@ def _to_rate_limit(record: ApiKeyRecord, status: LimitStatus) -> RateLimit:
 def _to_quota(record: ApiKeyRecord, status: LimitStatus) -> Quota:
     return Quota(
         limit=record.monthly_quota,
-        used=_to_int(status.quota_used),
+        used=to_int(status.quota_used),
         remaining=max(0, record.monthly_quota - status.quota_used),
         period_start=EPOCH + timedelta(seconds=status.month.start),
         period_end=EPOCH + timedelta(seconds=status.month.end),
@@ -163,22 +150,10 @@ def _to_quota(record: ApiKeyRecord, status: LimitStatus) -> Quota:
 def _to_point(point: Point) -> UsagePoint:
     return UsagePoint(
         start=point.start,
-        allowed=_to_int(point.allowed),
-        rate_limited=_to_int(point.rate_limited),
-        quota_exceeded=_to_int(point.quota_exceeded),
-        refused=_to_int(point.refused),
-    )
-
-
-def _to_refused(record: RefusedRecord, organization_id: UUID) -> RefusedRequest:
-    return RefusedRequest(
-        organization_id=organization_id,
-        agent_id=record.agent_id,
-        id=strawberry.ID(external_id(Prefix.REQUEST, record.request_id)),
-        reason=RefusalReason(record.reason),
-        at=record.at,
-        ip_address=record.ip_address,
-        user_agent=record.user_agent,
+        allowed=to_int(point.allowed),
+        rate_limited=to_int(point.rate_limited),
+        quota_exceeded=to_int(point.quota_exceeded),
+        refused=to_int(point.refused),
     )
 
 
@@ -188,10 +163,10 @@ def _to_caller(record: CallerRecord) -> Caller:
         user_agent=record.user_agent,
         first_seen_at=record.first_seen_at,
         last_seen_at=record.last_seen_at,
-        requests=_to_int(record.requests),
+        requests=to_int(record.requests),
     )
 
 
-def _to_int(count: int) -> int:
+def to_int(count: int) -> int:
     """Limits a count to GraphQL's 32 bits, which the requests of several years may exceed."""
     return min(count, LARGEST_INT)

@@ -8,19 +8,25 @@ from keys.key_limit import Allowance
 from models.engine.ids import Prefix, external_id, parse_external_id
 from models.engine.slices import in_slices
 from models.person import MembershipRecord
-from resolvers import api_keys, audit, conversations, organizations
+from resolvers import api_keys, audit, conversations, invitations, key_requests, members, organizations
 from resolvers.assistant import worth_asking
-from resolvers.viewer import SignedIn
-from schema.api_key import ApiKey, to_api_key
+from resolvers.tokens import service_tokens
+from resolvers.viewer import SignedIn as SignedInPerson
+from schema.api_key import Agent, ApiKey, to_agents, to_api_key
 from schema.ask import asker
 from schema.audit import AuditEventConnection, to_connection
 from schema.context import Info
-from schema.organization import Agent, KeyAllowance, Role, User, to_agent, to_allowance, to_users
+from schema.interfaces import Node
+from schema.key_request import KeyRequest, to_key_request
+from schema.members import Invitation, Member, to_invitation, to_member
+from schema.organization import KeyAllowance, Role, User, to_allowance, to_users
+from schema.permissions import SignedIn
 from schema.support import Conversation, SuggestedReply, to_conversation, to_replies
+from schema.tokens.types import ServiceToken, to_service_token
 
 
 @strawberry.type(description="An organization has agents, people and API keys.")
-class Organization:
+class Organization(Node):
     internal_id: strawberry.Private[UUID]
     id: strawberry.ID
     name: str
@@ -44,7 +50,7 @@ class Organization:
     async def agents(self, info: Info) -> list[Agent]:
         async with info.context.services.database.reading() as session:
             rows = await organizations.agents(session, info.context.actor, organization_id=self.internal_id)
-        return [to_agent(row) for row in rows]
+        return to_agents(rows, self.internal_id)
 
     @strawberry.field(
         description=(
@@ -90,17 +96,19 @@ class Organization:
         return to_connection(page, context.actor, context.services.clock())
 
     @strawberry.field(
+        permission_classes=[SignedIn],
         description=(
             "Suggested questions for the assistant, from the organization's current state: 'Why does deploy get 401?' "
             "only if it does."
-        )
+        ),
     )
     async def assistant_starters(self, info: Info) -> list[SuggestedReply]:
         context = info.context
         return to_replies(await worth_asking(context.assistant, asker(context, self.id)))
 
     @strawberry.field(
-        description="The viewer's own conversations in this organization, newest first; before continues after a page."
+        permission_classes=[SignedIn],
+        description="The viewer's own conversations in this organization, newest first; before continues after a page.",
     )
     async def conversations(
         self, info: Info, first: int = 20, before: strawberry.ID | None = None
@@ -111,26 +119,88 @@ class Organization:
         )
         return [to_conversation(each) for each in records]
 
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description=(
+            "Everybody in the organization, by name. search matches the name or the e-mail address, ignoring case. For "
+            "organization admins; empty for others."
+        ),
+    )
+    async def members(self, info: Info, search: str | None = None) -> list[Member]:
+        context = info.context
+        found = await members.members(context.reader, context.actor, organization_id=self.internal_id, search=search)
+        return await in_slices(lambda record: to_member(record, context.actor), found)
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description=(
+            "Invitations that were not accepted or revoked, newest first, expired ones too. For organization admins; "
+            "empty for others."
+        ),
+    )
+    async def invitations(self, info: Info) -> list[Invitation]:
+        context = info.context
+        found = await invitations.invitations(context.reader, context.actor, organization_id=self.internal_id)
+        return [to_invitation(each) for each in found]
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description=(
+            "Requests for API keys that nobody has dealt with, the 50 newest, newest first. For organization admins; "
+            "empty for others."
+        ),
+    )
+    async def key_requests(self, info: Info) -> list[KeyRequest]:
+        context = info.context
+        found = await key_requests.key_requests(context.reader, context.actor, organization_id=self.internal_id)
+        return [to_key_request(each) for each in found]
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description=(
+            "Service tokens, newest first: those that work, and those that expired or were revoked in the last 90 "
+            "days, the 100 newest. For organization admins; empty for others."
+        ),
+    )
+    async def service_tokens(self, info: Info) -> list[ServiceToken]:
+        context, now = info.context, info.context.services.clock()
+        found = await service_tokens.service_tokens(
+            context.reader, context.actor, organization_id=self.internal_id, now=now
+        )
+        return [to_service_token(each) for each in found]
+
 
 @strawberry.type(description="The signed-in person.")
 class Viewer:
     user: User
     password_change_required: bool = strawberry.field(
         description=(
-            "True after signing in with a one-time password: until changePassword, organizations is empty, and "
-            "everything but viewer, signIn, changePassword and signOut answers PASSWORD_CHANGE_REQUIRED."
+            "True after signing in with a one-time password: until changePassword or resetPassword, organizations is "
+            "empty, and everything but viewer, supportEmail, signInMethods, invitation, signIn, signOut, "
+            "changePassword, acceptInvitation, requestPasswordReset and resetPassword answers PASSWORD_CHANGE_REQUIRED."
         )
     )
     organizations: list[Organization]
+    return_url: str | None = strawberry.field(
+        description=(
+            "Where to go back to, in a session that a host product began by a sign-in link with returnUrl. Such a "
+            "session sees one organization only."
+        )
+    )
+    is_visit: bool = strawberry.field(
+        description="Whether a host product began the session. It sees one organization, and changes no password."
+    )
 
 
-def to_viewer(signed_in: SignedIn) -> Viewer:
+def to_viewer(signed_in: SignedInPerson) -> Viewer:
     person = signed_in.person
     shown = [] if signed_in.password_change_required else signed_in.memberships
     return Viewer(
         user=User(id=strawberry.ID(external_id(Prefix.PERSON, person.id)), email=person.email, name=person.name),
         password_change_required=signed_in.password_change_required,
         organizations=[to_organization(membership) for membership in shown],
+        return_url=None if signed_in.host_visit is None else signed_in.host_visit.return_url,
+        is_visit=signed_in.host_visit is not None,
     )
 
 

@@ -2,11 +2,13 @@
 
 import ast
 import math
+import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from graphql import (
@@ -26,6 +28,8 @@ from graphql import (
 from graphql.utilities import find_breaking_changes
 
 from schema import schema
+from tests.support.faults_in_ci import TESTS
+from tests.support.same_on_every_database import FILES, FOLDER
 
 ROOT = Path(__file__).parent.parent
 LINE = ("app", "schema", "resolvers", "assistant", "keys", "models")
@@ -163,7 +167,7 @@ def test_no_folder_is_crowded(folder: str) -> None:
 
 def test_the_tests_mirror_the_source() -> None:
     """The tests of a folder are in the folder of the same name below tests/."""
-    elsewhere = {"support", "end_to_end", "docs", "training", "data"}
+    elsewhere = {"support", "end_to_end", "faults", "docs", "training", "data"}
     tests = ROOT / "tests"
     folders = {path.parent.relative_to(tests) for path in tests.glob("*/**/test_*.py")}
 
@@ -206,6 +210,22 @@ def test_every_promised_type_is_there_as_promised(ours: GraphQLSchema, promised:
     ]
 
     assert differences == []
+
+
+def test_every_refusal_of_a_union_has_message_and_code(ours: GraphQLSchema) -> None:
+    """Every member of a union with a message in words implements Refusal, and its code is its name."""
+    members = {member for each in ours.type_map.values() if isinstance(each, GraphQLUnionType) for member in each.types}
+    refusals = {
+        member.name: member
+        for member in members
+        if "message" in member.fields and str(member.fields["message"].type) == "String!"
+    }
+
+    assert {"InvalidInput", "ApiKeyNotFound", "AgentNotFound", "AlreadyMember"} <= refusals.keys()
+    for name, refusal in refusals.items():
+        defined: Any = schema.get_type_by_name(name)
+        assert [each.name for each in refusal.interfaces] == ["Refusal"], name
+        assert defined.origin.code == re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
 
 
 def type_differences(name: str, wanted: GraphQLNamedType, found: GraphQLNamedType | None) -> Iterator[str]:
@@ -252,3 +272,20 @@ def default(argument: object) -> object:
     """A default as far as clients notice it: leaving out a nullable value is the same as sending null."""
     value = getattr(argument, "default_value", Undefined)
     return None if value is Undefined else value
+
+
+def test_tests_that_run_on_sqlite_only_exist() -> None:
+    """The list names files and tests that are there."""
+    for name in FILES:
+        path, _, test = name.partition("::")
+        assert f"def {test}" in (FOLDER / path).read_text(encoding="utf-8"), name
+
+
+def test_tests_of_faults_that_run_in_ci_exist() -> None:
+    """The list names tests that are there, with values of their parameters."""
+    for name in TESTS:
+        path, _, test = name.partition("::")
+        test, _, values = test.removesuffix("]").partition("[")
+        source = (FOLDER / "faults" / path).read_text(encoding="utf-8")
+        assert f"def {test}(" in source, name
+        assert all(re.search(rf"\b{value}\b", source) for value in values.split("-") if value), name

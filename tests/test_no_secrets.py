@@ -20,8 +20,15 @@ from models.engine.ids import Prefix, external_id
 from tests.conftest import Clock
 from tests.support.client import NEVER_WAS, PASSWORD, Answer, Site, open_site
 from tests.support.graphql.documents import CHANGE_PASSWORD, CREATE
+from tests.support.graphql.people_documents import ACCEPT, ASK_RESET, INVITE, PREVIEW, RESET
+from tests.support.graphql.provisioning import create_link, ensure_member
+from tests.support.graphql.provisioning import enter as enter_by_link
+from tests.support.graphql.token_documents import CREATE_TOKEN, REVOKE_TOKEN, TOKENS
 from tests.support.keys.issued_keys import until
+from tests.support.mail_site import text_of
+from tests.support.programs import program
 from tests.support.servers.small_servers import Given, SmallServer
+from tests.support.tickets.smtp_server import SmtpServer, smtp_server
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +38,8 @@ METRICS_TOKEN = "metrics-token-5c1e9b7a42"
 METRICS = {"Authorization": f"Bearer {METRICS_TOKEN}"}
 NEW_PASSWORD = "entirely new pass phrase of ada"
 WRONG_PASSWORDS = ("a wrong password that is not hers", "correct horse battery stapler")
-ISSUED = re.compile(r'"secret":"(kd_\w{16}_(\w{32})\w{10})"')
+SIGN_IN_LINK = re.compile(r"/enter#(\w+)")
+ISSUED = re.compile(r'"secret":"(kds?_\w{16}_(\w{32})\w{10})"')
 
 
 @dataclass
@@ -52,7 +60,11 @@ class Eavesdropper:
         for key, secret in ISSUED.findall(response.text):
             self.issued.append(key)
             self.secrets.update({key, secret})
-        body = ISSUED.sub("", response.text) if '"ApiKeyIssued"' in response.text else response.text
+        issues = '"ApiKeyIssued"' in response.text or '"ServiceTokenIssued"' in response.text
+        body = ISSUED.sub("", response.text) if issues else response.text
+        if '"SignInLinkCreated"' in body:
+            self.secrets.update(SIGN_IN_LINK.findall(body))
+            body = SIGN_IN_LINK.sub("", body)
         self.answers.append("\n".join([*headers, body]))
 
     def found_in(self, said: str) -> list[str]:
@@ -63,16 +75,21 @@ class Eavesdropper:
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     """Standard error, with the log as an operator with every log level has it."""
-    root, own, of_the_browsers = logging.getLogger(), ("alembic", "markdown_it", "aiosqlite", "asyncio"), "httpx"
-    handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in (None, *own, of_the_browsers)}
+    root, own, of_the_tests = (
+        logging.getLogger(),
+        ("alembic", "markdown_it", "aiosqlite", "asyncio"),
+        ("httpx", "mail.log"),
+    )
+    handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in (None, *own, *of_the_tests)}
     said = StringIO()
     monkeypatch.setattr(sys, "stderr", said)
     configure_logging("debug")
-    logging.getLogger(of_the_browsers).setLevel(logging.WARNING)
+    for name in of_the_tests:  # browsers and the mail server
+        logging.getLogger(name).setLevel(logging.WARNING)
     yield said
     root.handlers[:] = handlers
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    for each, level in levels.items():
+        logging.getLogger(each).setLevel(level)
 
 
 @pytest.fixture
@@ -92,8 +109,15 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallServer]:
 
 
 @pytest.fixture
+def office() -> Iterator[SmtpServer]:
+    """Receives the mails with links."""
+    with smtp_server() as server:
+        yield server
+
+
+@pytest.fixture
 async def secretive(
-    database_address: str, clock: Clock, log: StringIO, heard: Eavesdropper, collector: SmallServer
+    database_address: str, clock: Clock, log: StringIO, heard: Eavesdropper, collector: SmallServer, office: SmtpServer
 ) -> AsyncIterator[Site]:
     """A site with every secret that an operator can set, and all its output recorded."""
     environment = {
@@ -101,6 +125,8 @@ async def secretive(
         "KEYDESK_GATEWAY_TOKEN": GATEWAY_TOKEN,
         "KEYDESK_METRICS": "true",
         "KEYDESK_METRICS_TOKEN": METRICS_TOKEN,
+        "KEYDESK_SMTP_URL": f"smtp://127.0.0.1:{office.port}",
+        "KEYDESK_MAIL_FROM": "keys@example.com",
         "OTEL_EXPORTER_OTLP_ENDPOINT": os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"],
     }
     async with open_site(database_address, clock, environment) as site:
@@ -123,6 +149,21 @@ async def change_keys(site: Site) -> list[str]:
         await site.verify(secret, **{"x-gateway-token": GATEWAY_TOKEN})
     secrets.append((await ada.create(site.organization("acme"), "lives on")).value["secret"])
     return secrets
+
+
+async def use_token(site: Site) -> str:
+    """Creates a service token, uses it, in place of a key too, and revokes it; returns it."""
+    ada, acme = await site.person("ada"), site.organization("acme")
+    wanted = {"organizationId": acme, "name": "bot", "role": "ORGANIZATION_ADMIN", "expiresInDays": 1}
+    issued = (await ada.graphql(CREATE_TOKEN, input=wanted)).value
+    token: str = issued["secret"]
+    bot = await site.browser(authorization=f"Bearer {token}")
+    for _ in range(2):
+        await bot.graphql(TOKENS, id=acme)
+        await bot.graphql("{ viewer { user { id } } }")
+        await site.verify(token, **{"x-gateway-token": GATEWAY_TOKEN})
+        await ada.graphql(REVOKE_TOKEN, input={"id": issued["serviceToken"]["id"]})
+    return token
 
 
 async def present_oddly(site: Site, secret: str) -> None:
@@ -166,6 +207,49 @@ async def sign_in_and_out(site: Site, secret: str) -> None:
     await browser.sign_in("mel@example.com", NEW_PASSWORD)
 
 
+async def follow_links(site: Site, office: SmtpServer, heard: Eavesdropper) -> list[str]:
+    """
+    An invitation and a reset of a password by links in mails: with wrong input, in wrong places, and as it should be.
+    Returns the tokens.
+    """
+    ada, browser = await site.person("ada"), await site.browser()
+    wanted = {"organizationId": site.organization("acme"), "email": "new@example.com", "role": "MEMBER"}
+    await ada.graphql(INVITE, input=wanted)
+    await browser.graphql(ASK_RESET, email="mel@example.com")
+    # A request for a password hurries nothing by itself.
+    site.app.outbox.wake()
+    await until(lambda: len(office.mails) == 2)
+    texts = [text_of(mail.message) for mail in office.mails]
+    [invitation] = [match[1] for each in texts for match in re.finditer(r"/invitation#(\w+)", each)]
+    [reset] = [match[1] for each in texts for match in re.finditer(r"/reset-password#(\w+)", each)]
+    heard.secrets |= {invitation, reset}
+    for token in (invitation, reset):
+        await browser.graphql(PREVIEW, token=token)
+        await browser.graphql(ACCEPT, input={"token": token, "name": "\0", "password": "short"})
+        await browser.graphql(RESET, input={"token": token, "newPassword": "short"})
+        await browser.graphql("query ($token: Int!) { invitation(token: $token) { email } }", token=token)
+        for path in ("/invitation?token={}", "/reset-password/{}", "/graphql?token={}", "/v1/verify/{}"):
+            await browser.http.get(path.format(token), headers={"referer": f"http://keydesk.test/{token}"})
+    accepted = {"token": invitation, "name": "Nina", "password": NEW_PASSWORD}
+    assert (await browser.graphql(ACCEPT, input=accepted)).outcome == "Viewer"
+    assert (await browser.graphql(RESET, input={"token": reset, "newPassword": NEW_PASSWORD})).outcome == "Viewer"
+    return [invitation, reset]
+
+
+async def enter(site: Site) -> str:
+    """A host product's link, in wrong places and as it should be. Returns its code."""
+    host, acme = await program(site, "operator token", server_key=SERVER_KEYS[0]), site.organization("acme")
+    await ensure_member(host, acme)
+    url: str = (await create_link(host, acme)).value["url"]
+    code, browser = url.partition("#")[2], await site.browser()
+    for path in ("/enter?code={}", "/enter/{}", "/graphql?token={}", "/v1/verify/{}"):
+        await browser.http.get(path.format(code), headers={"referer": f"http://keydesk.test/{code}"})
+    await browser.graphql("mutation ($token: Int!) { enterByLink(input: {token: $token}) { __typename } }", token=code)
+    assert (await enter_by_link(browser, url)).outcome == "EnteredByLink"
+    assert (await enter_by_link(browser, url)).outcome == "LinkNotValid"
+    return code
+
+
 async def fail_inside(site: Site, secret: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Internal errors whose exceptions are full of secrets; returns the codes that the client saw."""
     ada = await site.person("ada")
@@ -178,7 +262,7 @@ async def fail_inside(site: Site, secret: str, monkeypatch: pytest.MonkeyPatch) 
     key_id = external_id(Prefix.API_KEY, NEVER_WAS)
     codes: list[str] = []
     asks: tuple[tuple[str, Callable[[], Awaitable[Answer]]], ...] = (
-        ("resolvers.create_api_key.record", lambda: ada.create(site.organization("acme"))),
+        ("resolvers.creation.create_api_key.record", lambda: ada.create(site.organization("acme"))),
         ("resolvers.api_keys.key_record", lambda: ada.rename(key_id)),
         ("resolvers.viewer.session_record", lambda: ada.see(key_id)),
     )
@@ -211,16 +295,23 @@ async def stored(site: Site) -> str:
 
 
 async def test_no_secret_is_said_where_it_does_not_belong(
-    secretive: Site, heard: Eavesdropper, log: StringIO, collector: SmallServer, monkeypatch: pytest.MonkeyPatch
+    secretive: Site,
+    heard: Eavesdropper,
+    log: StringIO,
+    collector: SmallServer,
+    office: SmtpServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    Covers keys, passwords, session tokens, the operator's tokens and server keys: not in the log at its most verbose,
-    not in any answer except those that issue a key, not in metrics and traces, and nowhere in the database.
+    Covers keys, passwords, tokens of sessions and links, the operator's tokens and server keys: not in the log at its
+    most verbose, not in any answer except those that issue a key, not in metrics and traces, not in the database.
     """
-    secrets = await change_keys(secretive)
+    secrets = [*await change_keys(secretive), await use_token(secretive)]
     for secret in secrets:
         await present_oddly(secretive, secret)
     await sign_in_and_out(secretive, secrets[-1])
+    tokens = await follow_links(secretive, office, heard)
+    tokens.append(await enter(secretive))
     codes = await fail_inside(secretive, secrets[-1], monkeypatch)
     metrics = await (await secretive.browser()).http.get("/metrics", headers=METRICS)
     spans = await sent_spans(secretive, collector)
@@ -228,6 +319,7 @@ async def test_no_secret_is_said_where_it_does_not_belong(
     logged = log.getvalue()
 
     assert heard.issued == secrets
+    assert set(tokens) <= heard.secrets
     assert len(heard.secrets) >= 2 * len(secrets) + 8
     assert codes == ["INTERNAL_SERVER_ERROR"] * 3
     assert "IntegrityError" in logged

@@ -29,6 +29,7 @@ from tests.test_no_secrets import (
     collector,
     heard,
     log,
+    office,
     secretive,
     sent_spans,
     stored,
@@ -36,7 +37,7 @@ from tests.test_no_secrets import (
 
 pytestmark = pytest.mark.slow
 
-__all__ = ["collector", "heard", "log", "secretive"]
+__all__ = ["collector", "heard", "log", "office", "secretive"]
 PARTS_AT_LEAST = SECRET_IN_A_ROW + 4
 """So many consecutive characters of a secret are not in a database of this size by chance."""
 

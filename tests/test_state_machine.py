@@ -26,10 +26,11 @@ from tests.support.state_machine.model import NAMES, Key
 from tests.support.state_machine.model_checked_site import code_of
 from tests.support.state_machine.operator_rules import OperatorRules, picks
 from tests.support.state_machine.site_with_model import altered, as_headers, chosen, keys
+from tests.support.thorough import thorough
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = int(os.environ.get("KEYDESK_TEST_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("KEYDESK_TEST_ROUNDS", thorough(8, 2)))
 EXAMPLES_A_ROUND = 10
 """After this many, Hypothesis mostly varies its examples; another round starts afresh."""
 STEPS = 30
@@ -112,6 +113,10 @@ class Keydesk(OperatorRules):
             self.change_secret(person, key, overlap)
         else:
             self.delete_key(person, key)
+
+    @rule(person=people | st.just("ada"), agent=agents)
+    def try_to_delete_an_agent(self, person: str, agent: str) -> None:
+        self.delete_agent(person, agent)
 
     @rule(organization=organizations, deleted=st.booleans(), agent=st.none() | agents, search=searches)
     def everybody_looks(self, organization: str, deleted: bool, agent: str | None, search: str | None) -> None:

@@ -36,7 +36,7 @@ SEEN_AT_LEAST = (3, 4, 3)
 BLOCK_WEIGHTS = (1.0, 1.0, 1.2)
 FEATURES_AT_MOST = 30_000
 REGULARIZATION = 5.0
-WRONG_AT_MOST = 0.035
+WRONG_AT_MOST = 0.04
 """
 The share of direct answers that may be wrong.
 

@@ -1,4 +1,4 @@
-"""The `keydesk` command: registers all commands, and reports failures. Each group of commands has its own module."""
+"""The `keydesk` command: runs the commands of `app/cli/overview.py`, and reports failures."""
 
 import contextlib
 import io
@@ -12,23 +12,12 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from app.cli import agents, assistant, keys, organizations, people, sign_in, tickets
-from app.cli.demonstration import demo
-from app.cli.serving import doctor, migrate, serve
-from app.cli.terminal import note
-from app.cli.typed import without_secrets
-from app.cli.verification import verify
-from app.cli_errors import Failure
-from app.serve import PortTaken
-from app.settings import SettingsError
-from keys.refusals import Refusal
-from models.migrations import newest_revision
-
-EXPECTED = (Failure, PortTaken, Refusal, SettingsError)
-"""Errors whose message is a sentence for the operator."""
+from app.cli.overview import Commands, load
+from keys.expected_error import ExpectedError
 
 cli = typer.Typer(
     name="keydesk",
+    cls=Commands,
     help="Self-service API keys: runs the server, and has the operator's commands.",
     no_args_is_help=True,
     add_completion=False,
@@ -40,7 +29,7 @@ cli = typer.Typer(
 def _version(is_wanted: bool) -> None:
     """Prints the version and the schema's revision, and exits."""
     if is_wanted:
-        print(f"keydesk {version('keydesk')} (schema {newest_revision()})")
+        print(f"keydesk {version('keydesk')} (schema {load('models.migrations.revisions', 'newest_revision')()})")
         raise typer.Exit
 
 
@@ -51,17 +40,6 @@ def _options(
     ] = False,
 ) -> None:
     pass
-
-
-for command in (demo, serve, migrate, doctor, verify):
-    cli.command()(command)
-cli.add_typer(organizations.commands, name="organization")
-cli.add_typer(agents.commands, name="agent")
-cli.add_typer(people.commands, name="user")
-cli.add_typer(sign_in.commands, name="sign-in")
-cli.add_typer(keys.commands, name="key")
-cli.add_typer(tickets.commands, name="ticket")
-cli.add_typer(assistant.commands, name="assistant")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,16 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     typed = sys.argv[1:] if arguments is None else arguments
     try:
         status = cli(arguments, prog_name="keydesk", standalone_mode=False)
-    except EXPECTED as error:
-        note(without_secrets(str(error), typed))
+    except ExpectedError as error:
+        _note(_without_secrets(str(error), typed))
         sys.exit(1)
     except typer.Abort:
-        note("Aborted!")
+        _note("Aborted!")
         sys.exit(1)
     except TyperException as error:
         sys.exit(_wrong_usage(error, typed))
     except Exception as error:
-        note(f"This is a bug in Keydesk: {type(error).__name__} in {_place(error)}. Please report it.")
+        _note(f"This is a bug in Keydesk: {type(error).__name__} in {_place(error)}. Please report it.")
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -95,8 +73,18 @@ def _wrong_usage(error: TyperException, typed: Sequence[str]) -> int:
     """Prints Typer's message without anything that may be a secret. Returns the exit status."""
     said = io.StringIO()
     error.show(said)  # type: ignore[attr-defined]  # of every exception of Typer's that gets here
-    note(without_secrets(said.getvalue().rstrip("\n"), typed))
+    _note(_without_secrets(said.getvalue().rstrip("\n"), typed))
     return int(getattr(error, "exit_code", 1))
+
+
+def _without_secrets(text: str, typed: Sequence[str]) -> str:
+    # Imported now, because a command that ends well does not need it.
+    words: str = load("app.cli.typed", "without_secrets")(text, typed)
+    return words
+
+
+def _note(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _place(error: Exception) -> str:

@@ -68,7 +68,7 @@ def rename(agent: AgentArgument, name: Name, as_json: AsJson = False) -> None:
     async def operation(workplace: Workplace) -> Agent:
         async with workplace.database.transaction() as session:
             found = await named_agent(session, agent)
-            return await operator_agents.rename_agent(session, agent_id=found.id, name=name)
+            return await operator_agents.rename_agent(session, agent_id=found.id, name=name, now=utc_now())
 
     row = work(operation)
     show(agent_form(row), [f"Renamed {_words(row)}."], as_json=as_json)

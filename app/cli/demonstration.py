@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from app import utc_now
 from app.cli.forms import Form, key_form
 from app.cli.serving import Port
-from app.cli.terminal import AsJson, key_services, settings_from_environment, show, table, with_database
+from app.cli.terminal import AsJson, key_services, note, settings_from_environment, show, table, with_database
 from app.demo.prepare import Demo, fresh_key, prepare
 from app.demo.story import ORGANIZATION_ID, ORGANIZATION_NAME
+from app.revocations.start import require_dead_stay_dead
 from app.serve import serve as run_server
 from app.settings import Settings
 from app.startup_checks import keep_server_keys
@@ -30,13 +31,16 @@ def demo(port: Port = 8000, as_json: AsJson = False) -> None:
     settings = settings_from_environment()
 
     async def operation(database: Database) -> Demo:
-        return await prepare(
+        made = await prepare(
             settings,
             database,
             clock=utc_now,
             key_hasher=KEY_PARAMETERS.hasher(),
             password_hasher=PASSWORD_PARAMETERS.hasher(),
         )
+        for warning in await require_dead_stay_dead(database, accept_revived_keys=False, now=utc_now()):
+            note(f"Warning: {warning}")
+        return made
 
     prepared = with_database(settings, operation, may_be_new=True)
 

@@ -38,6 +38,7 @@ def organization_form(row: Organization) -> Form:
     """An organization with its limits and the number of its active keys."""
     return {
         "id": external_id(Prefix.ORGANIZATION, row.id),
+        "externalId": row.external_id,
         "name": row.name,
         "keyLimit": row.key_limit,
         "rateLimit": row.rate_limit,
@@ -52,6 +53,7 @@ def agent_form(row: Agent) -> Form:
     """An agent."""
     return {
         "id": external_id(Prefix.AGENT, row.id),
+        "externalId": row.external_id,
         "name": row.name,
         "organizationId": external_id(Prefix.ORGANIZATION, row.organization_id),
         "createdAt": instant_form(row.created_at),
@@ -69,6 +71,7 @@ def member_form(member: Member, organization_id: UUID) -> Form:
     person = member.person
     return {
         **person_form(NamedPerson(person.id, person.email, person.name)),
+        "externalId": person.external_id,
         "organizationId": external_id(Prefix.ORGANIZATION, organization_id),
         "role": member.role.value,
         "agents": [{"id": external_id(Prefix.AGENT, agent.id), "name": agent.name} for agent in member.agents],
@@ -88,8 +91,10 @@ def key_form(key: ApiKeyRecord, now: datetime) -> Form:
         "hint": hint_of(key),
         "createdAt": instant_form(key.created_at),
         "createdBy": None if key.created_by is None else person_form(key.created_by),
+        "createdByToken": None if key.created_by_token is None else key.created_by_token.name,
         "deletedAt": instant_form(key.deleted_at),
         "deletedBy": None if key.deleted_by is None else person_form(key.deleted_by),
+        "deletedByToken": None if key.deleted_by_token is None else key.deleted_by_token.name,
         "previousSecretWorksUntil": instant_form(works_until)
         if works_until is not None and works_until > now
         else None,

@@ -31,7 +31,7 @@ from models.key_limits import KeyLimits, limits_of_keys
 from models.key_queries import ApiKeyRecord
 from resolvers import api_keys
 from resolvers.api_keys import OVERLAP_SECONDS_AT_MOST, Deleted
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.operator import keys as operator_keys
 from resolvers.operator.keys import Limited
 from resolvers.operator.lookup import named_agent, named_organization
@@ -149,7 +149,7 @@ def list_(
                 _limit_words(limits.rate_limit, limits.own_rate_limit),
                 _limit_words(limits.monthly_quota, limits.own_monthly_quota),
                 minute(record.created_at),
-                "the operator" if record.created_by is None else record.created_by.email,
+                _creator(record),
                 minute(record.deleted_at),
             )
             for record, limits in keys
@@ -233,3 +233,9 @@ def _show_issued(done: str, issued: Issued, *, as_json: bool) -> None:
         note(f"The previous secret works until {works_until:%Y-%m-%d %H:%M:%S} UTC.")
     form = {**key_form(issued.record, utc_now()), "secret": issued.secret.reveal()}
     show(form, lines, as_json=as_json)
+
+
+def _creator(record: ApiKeyRecord) -> str:
+    if record.created_by is not None:
+        return record.created_by.email
+    return "the operator" if record.created_by_token is None else f"the token {record.created_by_token.name}"

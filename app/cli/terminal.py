@@ -13,8 +13,9 @@ import typer
 
 from app import utc_now
 from app.cli_errors import DATABASE_ERRORS, Failure, database_failure
-from app.demo.prepare import kept_server_keys
+from app.demo.server_key import kept_server_keys
 from app.private_files import hide_files_from_others
+from app.revocations.journal import recording_database
 from app.settings import Settings, SettingsError, read_with_warnings
 from app.startup_checks import HOW_TO_MAKE_A_SECRET, require_file, require_schema
 from keys.hashing import KEY_PARAMETERS, HashingPool
@@ -137,7 +138,7 @@ def with_database(
     """
 
     async def operate() -> Result:
-        database = Database(settings.database_url)
+        database = recording_database(settings)
         require_file(database, may_be_new=may_be_new)
         hide_files_from_others(database)
         try:
@@ -145,9 +146,24 @@ def with_database(
         except DATABASE_ERRORS as error:
             raise database_failure(database.url, error) from error
         finally:
+            await _say_unrecorded(database)
             await database.close()
 
     return asyncio.run(operate())
+
+
+async def _say_unrecorded(database: Database) -> None:
+    """Tries once more to record what could not be recorded, because nobody can after the command has ended."""
+    recorder = database.revocations
+    if recorder is None or not recorder.waiting:
+        return
+    await recorder.retry()
+    if recorder.waiting:
+        note(
+            f"Warning: {recorder.waiting} of the revocations are in effect, but not in the revocation journal, so a "
+            "database that is restored could forget them. `keydesk doctor` says what is wrong with the journal. When "
+            "it works, restart a server, which adds deletions. Replaced secrets are not added: rotate these keys again."
+        )
 
 
 def is_terminal() -> bool:

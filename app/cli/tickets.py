@@ -9,9 +9,10 @@ from app.cli.forms import Form, instant_form, minute, person_form
 from app.cli.terminal import AsJson, Workplace, show, table, work
 from app.cli_errors import Failure
 from app.mail.outbox import Outbox
+from app.mail.tickets import TicketMails
 from assistant.reply.plain_text import one_line, shortened
 from models.engine.ids import Prefix, external_id, parse_external_id
-from models.support.ticket import ListedTicket, TicketRecord, newest_tickets
+from models.support.ticket import ListedTicket, TicketRecord, newest_tickets, send_ticket_to
 from resolvers.operator.lookup import Declined
 
 commands = typer.Typer(no_args_is_help=True, help="Tickets: conversations that were handed over to support.")
@@ -75,7 +76,10 @@ def resend(ticket: TicketArgument, as_json: AsJson = False) -> None:
                 f"{missing} is not set. Set it to the server's value. To read the ticket: keydesk ticket show"
             )
         found = await _listed(workplace, ticket)
-        _, failure = await Outbox(workplace.database, server, clock=utc_now).resend(found.ticket.id, address)
+        async with workplace.database.transaction() as session:
+            await send_ticket_to(session, found.ticket.id, address)
+        kind = TicketMails()
+        failure = await Outbox(workplace.database, server, [kind], clock=utc_now).resend(kind, found.ticket.id)
         return await _listed(workplace, ticket), failure
 
     row, failure = work(operation)

@@ -91,7 +91,6 @@ async def _check(workplace: Workplace, key: str, wanted: RequestedAgent) -> Verd
             pool=pool,
             limiter=DryRunLimiter(metering.limiter),
             require_agent=workplace.settings.require_agent,
-            memo_entries=2,
         )
         await reader.start()
         try:

@@ -4,33 +4,32 @@ Prepares the database for `keydesk demo`: fills it once, and restores the printe
 The demo refuses a database with an organization that the demo did not make.
 """
 
-import os
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from argon2 import PasswordHasher
 
-from app.cli_errors import Failure
+from app.cli_errors import Failure, blocked_failure
 from app.demo.people import is_password
 from app.demo.rows import DemoBuilder
+from app.demo.server_key import kept_server_keys, make_server_keys, start_over
 from app.demo.story import CURL_KEY_NAME, ORGANIZATION_ID, PEOPLE, DemoPerson
 from app.private_files import SECRET_FILE
-from app.setting_values import server_keys as parse_server_keys
 from app.settings import Settings
-from app.startup_checks import HOW_TO_MAKE_A_SECRET, missing_server_keys, missing_words, schema_fault
+from app.startup_checks import missing_server_keys, missing_words, schema_words
 from keys.policy import OPERATOR, Scope
 from keys.refusals import KeyLimitReached
 from keys.token import ServerKeys
 from models.engine.database import Database
 from models.key_queries import visible_keys
-from models.migrations import current_revision, known_revisions, migrate
+from models.migrations.locks import Blocked
+from models.migrations.migrate import migrate
+from models.migrations.state import Standing, schema_state
 from models.organization import Organization, is_there_another_organization
 from models.person import Person, members_of, person_for_update
 from resolvers.api_keys import rotate_api_key
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.services import Issued, KeyServices
 
 
@@ -41,25 +40,6 @@ class Demo:
     settings: Settings
     server_keys: ServerKeys
     people: Sequence[DemoPerson]
-
-
-def kept_server_keys(database: Database) -> ServerKeys | None:
-    """
-    Reads the server keys that the demo has stored in a file beside its SQLite database; None if there are none.
-
-    Raises Failure if the file can't be read.
-    """
-    path = _secret_file(database)
-    if path is None:
-        return None
-    try:
-        return parse_server_keys(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        raise Failure(
-            f"The demo's server key in {path} can't be read. Put it back, or start over: {_anew(database)}."
-        ) from None
 
 
 async def prepare(
@@ -76,13 +56,16 @@ async def prepare(
     Raises Failure if the database or its server keys can't be used for the demo.
     """
     await _require_own(database)
-    await migrate(database)
+    try:
+        await migrate(database)
+    except Blocked as blocked:
+        raise blocked_failure(blocked) from None
     async with database.reading() as session:
         organization = await session.get(Organization, ORGANIZATION_ID)
     if organization is not None and organization.deleted_at is not None:
-        raise Failure(f"The demo's organization was deleted. To start the demo over: {_anew(database)}.")
+        raise Failure(f"The demo's organization was deleted. To start the demo over: {start_over(database)}.")
     if organization is None:
-        server_keys = settings.server_keys or kept_server_keys(database) or _make_server_keys(database)
+        server_keys = settings.server_keys or kept_server_keys(database) or make_server_keys(database)
         await _fill(database, DemoBuilder(clock(), server_keys, settings.key_prefixes[0], key_hasher, password_hasher))
     else:
         server_keys = await _same_server_keys(settings, database)
@@ -117,11 +100,11 @@ async def fresh_key(services: KeyServices) -> Issued:
 
 async def _require_own(database: Database) -> None:
     """Raises Failure for a database that the demo must not change. Called before the database is migrated."""
-    revision = await current_revision(database)
-    if revision is None:
+    state = await schema_state(database)
+    if state.standing is Standing.EMPTY:
         return
-    if revision not in known_revisions():
-        raise Failure(await schema_fault(database) or "")
+    if state.standing is Standing.TOO_NEW:
+        raise Failure(schema_words(state) or "")
     async with database.reading() as session:
         if await is_there_another_organization(session, ORGANIZATION_ID):
             raise Failure(
@@ -137,9 +120,9 @@ async def _same_server_keys(settings: Settings, database: Database) -> ServerKey
     if missing:
         raise Failure(
             f"The demo's API keys need {missing_words(missing)}, which is missing. Put back {SECRET_FILE} or "
-            f"KEYDESK_SECRET_KEY, or start over: {_anew(database)}."
+            f"KEYDESK_SECRET_KEY, or start over: {start_over(database)}."
         )
-    return server_keys or _make_server_keys(database)
+    return server_keys or make_server_keys(database)
 
 
 async def _fill(database: Database, builder: DemoBuilder) -> None:
@@ -173,29 +156,3 @@ async def _restore_password(database: Database, person: Person, hashed: str) -> 
         row = await person_for_update(session, person.id)
         if row is not None:
             row.password_hash, row.password_is_one_time, row.password_expires_at = hashed, False, None
-
-
-def _secret_file(database: Database) -> Path | None:
-    return None if database.sqlite_path is None else database.sqlite_path.with_name(SECRET_FILE)
-
-
-def _make_server_keys(database: Database) -> ServerKeys:
-    """
-    Makes a server key and stores it in a file beside the SQLite database, readable only by its owner.
-
-    Raises Failure with PostgreSQL, or if the file can't be written.
-    """
-    path = _secret_file(database)
-    if path is None:
-        raise Failure(f"With PostgreSQL, the demo needs KEYDESK_SECRET_KEY, as the server does. {HOW_TO_MAKE_A_SECRET}")
-    text = secrets.token_hex(32)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-    except OSError as error:
-        raise Failure(f"The demo's server key can't be written to {path}: {error.strerror}.") from None
-    return parse_server_keys(text)
-
-
-def _anew(database: Database) -> str:
-    return f"remove {database.sqlite_path}" if database.sqlite_path is not None else "use an empty database"

@@ -25,6 +25,7 @@ from app.demo.story import (
 )
 from app.demo.usage import usage_rows
 from keys.policy import Scope
+from keys.secret_digest import SecretDigests
 from keys.token import ServerKeys, mint
 from models import AdministeredAgent, Agent, ApiKey, AuditAction, AuditEvent, Membership, Organization, Person
 from models.organization import DEFAULT_MONTHLY_QUOTA
@@ -75,6 +76,9 @@ class DemoBuilder:
         """A key whose secret was never shown, or the tombstone of a deleted key."""
         minted = mint(self.server_keys, self.prefix)
         created, lives = self._day(key.created, number), key.deleted is None
+        secret = minted.secret.reveal()
+        hashed = self.key_hasher.hash(secret) if lives else None
+        digests = SecretDigests(self.server_keys)
         return ApiKey(
             id=_id_of(created),
             organization_id=ORGANIZATION_ID,
@@ -83,7 +87,8 @@ class DemoBuilder:
             prefix=minted.prefix,
             public_id=minted.public_id,
             last_four=minted.last_four,
-            secret_hash=self.key_hasher.hash(minted.secret.reveal()) if lives else None,
+            secret_hash=hashed,
+            secret_digest=None if hashed is None else digests.make(minted.server_key_id, hashed, secret),
             server_key_id=minted.server_key_id if lives else None,
             rotated_at=None if key.rotated is None else self._day(key.rotated, number),
             created_at=created,

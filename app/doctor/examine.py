@@ -7,30 +7,41 @@ from pathlib import Path
 
 from app.cli_errors import DATABASE_ERRORS, Failure, database_failure, database_place
 from app.client_address import is_trusted
-from app.demo.prepare import kept_server_keys
+from app.demo.server_key import kept_server_keys
 from app.doctor.finding import Finding
 from app.doctor.redis_findings import redis_finding
+from app.doctor.revocation_findings import revocations_finding
+from app.doctor.standby_findings import standby_warnings
 from app.mail.server import MailFailure
 from app.pages.console import BUILT, PAGE_NAME
 from app.private_files import files_shown_to_others
 from app.settings import Settings, read_with_warnings
+from app.sso.check import provider_findings
 from app.startup_checks import (
+    ahead_words,
     foreign_server_key,
     limits_warning,
     missing_server_keys,
     missing_words,
+    other_sites,
     require_file,
-    schema_fault,
+    require_primary,
+    schema_words,
     serving_warnings,
 )
+from keys.sign_in.passwords import PasswordUse
+from keys.token import ServerKeys
 from models.engine.database import Database, database_now
-from models.migrations import newest_revision
+from models.migrations.revisions import newest_revision
+from models.migrations.state import schema_state
+from models.person import count_break_glass_passwords
+from models.tokens.program_token import tokens_by_server_key
 from models.usage.caller import lone_address
 from resolvers.operator.sign_in import locked_addresses
 
 SKEW_SECONDS = 2.0
 """The clocks of the process and the database may differ by this much without a warning."""
-NEEDS_DATABASE = ("schema", "clock", "server keys")
+NEEDS_DATABASE = ("schema", "clock", "server keys", "revocations")
 
 
 async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetime]) -> list[Finding]:
@@ -48,11 +59,13 @@ async def examine(environment: Mapping[str, str], *, clock: Callable[[], datetim
     return [
         _settings(settings),
         *warned,
+        *([] if (fault := other_sites(settings)) is None else [Finding("settings", False, fault)]),
         *(Finding("settings", True, f"warning: {warning}") for warning in serving_warnings(settings)),
         *await _checked("database", _of_database(settings, clock)),
         *await _checked("redis", redis_finding(settings.redis_url)),
         *await _checked("proxies", _proxies_of(settings)),
         *await _checked("mail", _mail(settings)),
+        *await _checked("single sign-on", provider_findings(settings, clock=clock)),
         _console(BUILT),
     ]
 
@@ -81,11 +94,13 @@ async def _of_database(settings: Settings, clock: Callable[[], datetime]) -> lis
     database = Database(settings.database_url)
     try:
         require_file(database)
+        await require_primary(database)
         async with database.reading() as session:
             await database_now(session)
         place = f"{database.backend} at {database_place(database.url)} answers"
         warning = limits_warning(settings, database)
         warnings = [] if warning is None else [warning]
+        warnings += await standby_warnings(database)
         if shown := files_shown_to_others(database):
             warnings.append(f"every user of this machine can read {', '.join(map(str, shown))}; run chmod o= on them")
         schema = await _schema(database)
@@ -94,6 +109,8 @@ async def _of_database(settings: Settings, clock: Callable[[], datetime]) -> lis
             schema,
             await _clock(database, clock),
             await _server_keys(settings, database, is_schema_current=schema.is_ok),
+            await revocations_finding(settings, database, is_schema_current=schema.is_ok),
+            *([await _break_glass(database)] if settings.passwords is PasswordUse.BREAK_GLASS and schema.is_ok else []),
         ]
     except (Failure, *DATABASE_ERRORS) as error:
         failure = error if isinstance(error, Failure) else database_failure(database.url, error)
@@ -105,9 +122,24 @@ async def _of_database(settings: Settings, clock: Callable[[], datetime]) -> lis
         await database.close()
 
 
+async def _break_glass(database: Database) -> Finding:
+    async with database.reading() as session:
+        people = await count_break_glass_passwords(session)
+    if people:
+        return Finding("break-glass", True, f"people who can sign in while the identity provider is down: {people}")
+    return Finding(
+        "break-glass",
+        False,
+        "KEYDESK_PASSWORDS is break-glass, and nobody who is marked has a lasting password: if the identity provider "
+        "is down, nobody can sign in. Mark somebody with `keydesk user update EMAIL --break-glass`, and set a password "
+        "with `keydesk user password EMAIL --password-stdin`",
+    )
+
+
 async def _schema(database: Database) -> Finding:
-    fault = await schema_fault(database)
-    return Finding("schema", fault is None, fault or f"current, at {newest_revision()}")
+    state = await schema_state(database)
+    fault = schema_words(state)
+    return Finding("schema", fault is None, fault or ahead_words(state) or f"current, at {newest_revision()}")
 
 
 async def _clock(database: Database, clock: Callable[[], datetime]) -> Finding:
@@ -140,7 +172,16 @@ async def _server_keys(settings: Settings, database: Database, *, is_schema_curr
     found = f"{len(server_keys.ids)} set{kept}, {server_keys.signing_id} signs; none is missing"
     if (why := await foreign_server_key(database, server_keys)) is not None:
         found += f"; warning: {why}"
+    if refused := await _tokens_without_server_key(database, server_keys):
+        found += f"; warning: {refused} of the programs' tokens need a server key that is not set, and are refused"
     return Finding("server keys", True, found)
+
+
+async def _tokens_without_server_key(database: Database, server_keys: ServerKeys) -> int:
+    """The number of tokens that neither were revoked nor have expired, and are refused for want of a server key."""
+    async with database.reading() as session:
+        in_use = await tokens_by_server_key(session, now=await database_now(session))
+    return sum(count for server_key_id, count in in_use.items() if server_key_id not in server_keys.ids)
 
 
 async def _callers(settings: Settings) -> tuple[str | None, list[str]]:
@@ -224,6 +265,13 @@ async def _mail(settings: Settings) -> Finding:
         how = await server.probe()
     except MailFailure as failure:
         return Finding("mail", False, f"{failure}; check KEYDESK_SMTP_URL")
+    if settings.mail_sender is None:
+        return Finding(
+            "mail",
+            True,
+            f"{server.place} answers, {how}; warning: no mail is sent, because neither KEYDESK_MAIL_FROM nor "
+            "KEYDESK_SUPPORT_EMAIL is set",
+        )
     if address is None:
         return Finding("mail", True, f"{server.place} answers, {how}; warning: KEYDESK_SUPPORT_EMAIL is not set")
     return Finding("mail", True, f"{server.place} answers, {how}; hand-overs go to {address}")

@@ -45,6 +45,7 @@ from app.graphql.requests import (
     read_request,
 )
 from app.graphql.streams import StreamLimits, StreamRight, Streams
+from app.graphql.variable_errors import in_plain_words
 from app.request_id import REQUEST_ID
 from keys.refusals import Forbidden, Refusal
 from schema.refusals import CODES, as_error
@@ -227,7 +228,7 @@ class Endpoint(Generic[Context]):
             items_at_most=items_at_most,
         )
         if isinstance(executor, list):
-            raise ExecutionRefused(Code.BAD_USER_INPUT, executor)
+            raise ExecutionRefused(Code.BAD_USER_INPUT, [in_plain_words(error, self._schema) for error in executor])
         return executor, context, complexity
 
     async def _measured(

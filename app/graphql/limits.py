@@ -54,13 +54,39 @@ class Limits:
             "Organization.agents",
             "Organization.apiKeys",
             "KeyLimitReached.candidates",
+            "Agent.apiKeys",
+            "Agent.admins",
+            "AgentDeleted.deletedKeys",
+            "Organization.members",
+            "Organization.invitations",
+            "Member.agents",
+            "Member.keysSeen",
+            "Invitation.agents",
+            "MemberRemoved.keysSeen",
+            "Organization.serviceTokens",
+            "ServiceToken.agents",
+            "Member.serviceTokens",
+            "MemberRemoved.serviceTokens",
         }
     )
     """Lists whose real length is looked up before the operation is executed."""
     named_by: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {
             "Query.organization": ("id",),
+            "Query.node": ("id",),
+            "Query.apiKey": ("id",),
+            "Mutation.renameApiKey": ("input", "id"),
+            "Mutation.rotateApiKey": ("input", "id"),
+            "Mutation.deleteApiKey": ("input", "id"),
+            "Mutation.inviteMember": ("input", "organizationId"),
+            "Mutation.changeMember": ("input", "organizationId"),
+            "Mutation.removeMember": ("input", "organizationId"),
             "Mutation.createApiKey": ("input", "organizationId"),
+            "Mutation.createAgent": ("input", "organizationId"),
+            "Mutation.renameAgent": ("input", "id"),
+            "Mutation.deleteAgent": ("input", "id"),
+            "Mutation.createServiceToken": ("input", "organizationId"),
+            "Mutation.revokeServiceToken": ("input", "id"),
         }
     )
     """For fields that select an object by id: the path of that id in the field's arguments."""

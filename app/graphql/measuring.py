@@ -43,11 +43,15 @@ INTROSPECTION = ("__schema", "__type")
 
 
 class _Place(NamedTuple):
-    """Where a selection is: its type, whether it is directly below a page, and the id of the object it is below."""
+    """
+    Where a selection is: its type, whether it is directly below a page, the id of the object it is below, and the field
+    that it belongs to, such as `Organization.agents`.
+    """
 
     type: GraphQLNamedType | None
     in_page: bool
     below: str | None
+    field: str
 
 
 @dataclass(slots=True)
@@ -66,12 +70,12 @@ class Measuring:
     """None before the person is known: each list of `limits.sized_lists` then counts as one item."""
     depends_on_variables: bool = False
     depends_on_sizes: bool = False
-    _known: dict[tuple[str, bool, str | None], Cost] = field(default_factory=dict)
+    _known: dict[tuple[str, bool, str | None, str], Cost] = field(default_factory=dict)
 
     def operation(self, node: OperationDefinitionNode) -> Cost:
         """Measures the operation. Raises TooComplex if it is nested too deeply to be measured."""
         root = self.schema.get_root_type(node.operation)
-        return self._selections(node.selection_set, _Place(root, in_page=False, below=None), 0)
+        return self._selections(node.selection_set, _Place(root, in_page=False, below=None, field=""), 0)
 
     def _selections(self, selection_set: SelectionSetNode, place: _Place, nested: int) -> Cost:
         if nested > self.limits.nested_selections:
@@ -89,7 +93,7 @@ class Measuring:
         return cost
 
     def _fragment(self, name: str, place: _Place, nested: int) -> Cost:
-        remembered = (name, place.in_page, place.below)
+        remembered = (name, place.in_page, place.below, place.field)
         known = self._known.get(remembered)
         if known is not None:
             return known
@@ -113,7 +117,7 @@ class Measuring:
         items, is_page = self._items(node, definition, full_name, place)
         named = self._named_object(node, full_name)
         below_id = place.below if named is None else named
-        below = self._selections(node.selection_set, _Place(below_type, is_page, below_id), nested + 1)
+        below = self._selections(node.selection_set, _Place(below_type, is_page, below_id, full_name), nested + 1)
         if name in INTROSPECTION:
             return Cost(1, aliases + below.aliases, 1, 1 + below.complexity_fields)
         return Cost(
@@ -142,21 +146,23 @@ class Measuring:
             return self._intervals({argument.name.value: argument.value for argument in node.arguments or ()}), False
         if full_name in self.limits.sized_lists:
             self.depends_on_sizes = True
-            return self._real_length(node, full_name, place.below), False
+            return self._real_length(node, full_name, place), False
         if is_list_type(get_nullable_type(definition.type)) and not place.in_page:
             return self.limits.assumed_list_items, False
         return 1, False
 
-    def _real_length(self, node: FieldNode, full_name: str, below: str | None) -> float:
+    def _real_length(self, node: FieldNode, full_name: str, place: _Place) -> float:
         """
         The list's length.
 
-        An entry `Type.field(argument)` in the sizes has the items that are added if this argument is true.
+        An entry `Type.field(argument)` in the sizes has the items that are added if this argument is true. An entry
+        `Type.list > Type.field` has the length, on average, below each item of that list.
         """
         if self.sizes is None:
             return 1
-        lengths = self.sizes.mean if below is None else self.sizes.by_id.get(below, self.sizes.largest)
+        lengths = self.sizes.mean if place.below is None else self.sizes.by_id.get(place.below, self.sizes.largest)
         length = lengths.get(full_name, self.limits.assumed_list_items)
+        length = lengths.get(f"{place.field} > {full_name}", length)
         for argument in node.arguments or ():
             longer = lengths.get(f"{full_name}({argument.name.value})")
             if longer is not None and self._value(argument.value) is not False:

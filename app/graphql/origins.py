@@ -28,9 +28,22 @@ PREFLIGHT_SECONDS = 600
 SHOWN_CHARACTERS = 100
 Headers = list[tuple[bytes, bytes]]
 
+ALLOWED_HEADERS = (
+    "Content-Type",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "apollographql-client-name",
+    "apollographql-client-version",
+    "graphql-client-name",
+    "graphql-client-version",
+    "X-Request-Id",
+)
+"""What GraphQL clients and tracing (W3C Trace Context, W3C Baggage) add to their requests, without credentials."""
+
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"POST"),
-    (b"access-control-allow-headers", b"Content-Type"),
+    (b"access-control-allow-headers", ", ".join(ALLOWED_HEADERS).encode()),
     (b"access-control-max-age", b"%d" % PREFLIGHT_SECONDS),
 ]
 

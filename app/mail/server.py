@@ -23,7 +23,7 @@ from aiosmtplib import (
 
 from keys.token import Secret
 from models.engine.url_text import is_host
-from models.support.ticket import FAILURE_LENGTH_AT_MOST
+from models.mailed import FAILURE_LENGTH_AT_MOST
 
 COMMAND_TIMEOUT_SECONDS = 20.0
 TIMEOUT_SECONDS = 60.0

@@ -79,7 +79,8 @@ def failure_story(error: BaseException) -> str:
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         frames = "".join(traceback.format_tb(link.__traceback__, limit=-LOGGED_FRAMES))
-        story.append(f"{frames}{type(link).__module__}.{type(link).__qualname__}")
+        code = getattr(link, "sqlite_errorname", None)
+        story.append(f"{frames}{type(link).__module__}.{type(link).__qualname__}{f' {code}' if code else ''}")
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return "\ncaused by\n".join(story)
 

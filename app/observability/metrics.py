@@ -21,6 +21,7 @@ from keys.outcomes import Outcome
 from keys.periodic import Periodic
 from keys.usage.recorder import UsageRecorder
 from models.key_lookup import KeyState
+from models.revocations.recorder import RevocationRecorder
 from resolvers.sign_in_attempts import Tried
 
 if TYPE_CHECKING:
@@ -42,7 +43,13 @@ class Metrics:
     """
 
     def __init__(
-        self, *, pools: Sequence[HashingPool], limiter: Limiter, recorder: UsageRecorder, folder: Path | None
+        self,
+        *,
+        pools: Sequence[HashingPool],
+        limiter: Limiter,
+        recorder: UsageRecorder,
+        folder: Path | None,
+        revocations: RevocationRecorder | None = None,
     ) -> None:
         """`folder` is the folder that several workers share. Raises SettingsError if it does not exist."""
         if folder is not None and not folder.is_dir():
@@ -79,7 +86,7 @@ class Metrics:
         self._buffer = recorder.buffer
         self._dropped = {kind: dropped.labels(kind) for kind in self._buffer.dropped}
         self._dropped_before = dict.fromkeys(self._buffer.dropped, 0)
-        self._looked_up = _gauges(own, pools, limiter, recorder)
+        self._looked_up = _gauges(own, pools, limiter, recorder, revocations)
         self.registry = own
         """The registry whose metrics are reported."""
         if folder is None:
@@ -128,7 +135,11 @@ class Metrics:
 
 
 def _gauges(
-    registry: "CollectorRegistry", pools: Sequence[HashingPool], limiter: Limiter, recorder: UsageRecorder
+    registry: "CollectorRegistry",
+    pools: Sequence[HashingPool],
+    limiter: Limiter,
+    recorder: UsageRecorder,
+    revocations: RevocationRecorder | None,
 ) -> list[tuple[Callable[[float], None], Callable[[], float]]]:
     """Makes the gauges. Returns for each a function that sets it, and a function that reads its current value."""
     from prometheus_client import Gauge  # noqa: PLC0415
@@ -145,10 +156,14 @@ def _gauges(
     degraded = gauge("limiter_degraded", "1 while Redis can't be reached.", of_workers="livemax")
     unwritten = gauge("ledger_waiting", "Keys' counts and refused requests that wait to be written.")
     failing = gauge("ledger_degraded", "1 while usage can't be written.", of_workers="livemax")
+    unrecorded = gauge("journal_waiting", "Revocations that wait to be written to the revocation journal.")
+    no_journal = gauge("journal_degraded", "1 while the revocation journal can't be written.", of_workers="livemax")
     return [
         *((depth.labels(pool.name).set, partial(getattr, pool, "depth")) for pool in pools),
         (waiting.set, lambda: limiter.waiting),
         (degraded.set, lambda: limiter.is_degraded),
         (unwritten.set, lambda: len(recorder.buffer)),
         (failing.set, lambda: recorder.is_degraded),
+        (unrecorded.set, lambda: 0 if revocations is None else revocations.waiting),
+        (no_journal.set, lambda: revocations is not None and revocations.is_failing),
     ]

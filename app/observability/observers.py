@@ -18,7 +18,9 @@ from app.observability.tracing import Tracing
 from app.settings import Settings
 from app.verify.endpoint import GATEWAY_TOKEN, Observer
 from keys.hashing import HashingPool
+from keys.periodic import LAST_SECONDS
 from models.key_lookup import KeyState
+from models.revocations.recorder import RevocationRecorder
 
 
 class Observers:
@@ -55,7 +57,13 @@ class Observation:
     """The refusal log and the sign-in log, and metrics and traces if the settings enable them."""
 
     def __init__(
-        self, settings: Settings, metering: Metering, *, pools: Sequence[HashingPool], routes: Sequence[str]
+        self,
+        settings: Settings,
+        metering: Metering,
+        *,
+        pools: Sequence[HashingPool],
+        routes: Sequence[str],
+        revocations: RevocationRecorder | None = None,
     ) -> None:
         """`routes` are the application's routes. Raises SettingsError if the folder for metrics does not exist."""
         self._refusal_log = RefusalLog()
@@ -63,7 +71,13 @@ class Observation:
         self.routes = (*routes, METRICS_PATH) if settings.metrics else tuple(routes)
         """The application's routes, with /metrics if metrics are enabled."""
         self.metrics = (
-            Metrics(pools=pools, limiter=metering.limiter, recorder=metering.recorder, folder=settings.metrics_folder)
+            Metrics(
+                pools=pools,
+                limiter=metering.limiter,
+                recorder=metering.recorder,
+                folder=settings.metrics_folder,
+                revocations=revocations,
+            )
             if settings.metrics
             else None
         )
@@ -77,10 +91,12 @@ class Observation:
         return [] if self.metrics is None else [metrics_route(self.metrics, self._token)]
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Watches while the block runs."""
+    async def running(self, last_seconds: Callable[[], float] = lambda: LAST_SECONDS) -> AsyncIterator[None]:
+        """Watches while the block runs. `last_seconds` says at its end how long sending the last traces may take."""
         async with AsyncExitStack() as stack:
-            for each in (self._refusal_log, self.sign_in_log, self.metrics, self.tracing):
+            for each in (self._refusal_log, self.sign_in_log, self.metrics):
                 if each is not None:
                     await stack.enter_async_context(each.running())
+            if self.tracing is not None:
+                await stack.enter_async_context(self.tracing.running(last_seconds))
             yield

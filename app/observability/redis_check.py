@@ -11,9 +11,9 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from keys.limits.redis_connection import PREFIX, RedisEpoch, make_connections
+from keys.limits.redis_connection import PREFIX, LimiterConnection, RedisEpoch
+from keys.limits.redis_source import RedisSource
 from keys.limits.sliding_window import month_of, to_ms
-from keys.token import Secret
 
 COMMANDS = ("eval", "evalsha", "set", "get", "hget", "hmget", "hset", "expireat", "time")
 GRANT = " ".join(f"+{command}" for command in COMMANDS)
@@ -30,14 +30,13 @@ _REMEDIES = {
 }
 
 
-async def counting_fault(url: Secret, *, timeout_seconds: float) -> str | None:
+async def counting_fault(source: RedisSource, *, timeout_seconds: float) -> str | None:
     """
     Says what prevents this Redis from counting and how to repair it; None if it can count.
 
-    Runs the limiter's own commands. Raises ValueError for a URL that is not valid, RedisError, OSError and
-    TimeoutError.
+    Runs the limiter's own commands. Raises RedisError, OSError and TimeoutError.
     """
-    [connection] = make_connections(url, RedisEpoch(month_of(to_ms(datetime.now(UTC)))), 1)
+    connection = LimiterConnection(source, RedisEpoch(month_of(to_ms(datetime.now(UTC)))))
     try:
         async with asyncio.timeout(timeout_seconds):
             await connection.probe_all()

@@ -81,8 +81,8 @@ class Tracing:
             self._spans.current().set_attribute(OUTCOME, code)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Sends spans while the block runs, and those that are left at its end."""
+    async def running(self, last_seconds: Callable[[], float] = lambda: LAST_ROUND_SECONDS) -> AsyncIterator[None]:
+        """Sends spans while the block runs, and those that are left at its end within `last_seconds()`."""
         try:
             self._spans = _Spans()
         except Exception as error:
@@ -93,7 +93,7 @@ class Tracing:
         finally:
             spans, self._spans = self._spans, None
             if spans is not None:
-                await spans.close()
+                await spans.close(min(LAST_ROUND_SECONDS, last_seconds()))
 
 
 class _Spans:
@@ -156,9 +156,9 @@ class _Spans:
         """The span of the request that is being answered."""
         return self._trace.get_current_span()
 
-    async def close(self) -> None:
+    async def close(self, seconds: float) -> None:
         """
-        Sends the remaining spans, for at most LAST_ROUND_SECONDS.
+        Sends the remaining spans, for at most this many seconds.
 
         It runs in a daemon thread, because a thread that waits for an answer can't be cancelled.
         """
@@ -171,7 +171,7 @@ class _Spans:
 
         threading.Thread(target=shut_down, name="last-spans", daemon=True).start()
         with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_ROUND_SECONDS):
+            async with asyncio.timeout(seconds):
                 await over.wait()
 
 

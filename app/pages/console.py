@@ -13,14 +13,17 @@ from litestar.types import Scope
 
 from app.authentication import RequestIdentity
 from app.pages.assets import Asset, answer, asset, fingerprint
+from app.pages.brand import Brand, branded
 from app.pages.docs import HEADERS
 from app.pages.layout import Layout
 from keys import policy
+from keys.sign_in.links import Page
 
+NO_BRAND = Brand()
 BUILT = Path(__file__).parents[2] / "console" / "dist"
 """The folder into which `make console` builds."""
-ROUTES = ("/assets", "/graphiql", "/organizations", "/sign-in")
-"""The routes that the access log and metrics show for these pages, besides /."""
+ROUTES = ("/assets", "/brand", "/enter", "/graphiql", "/invitation", "/organizations", "/reset-password", "/sign-in")
+"""The routes that the access log and metrics show for these pages and the logo, besides /."""
 SIGN_IN = "/sign-in?next=/graphiql"
 PAGE_NAME, GRAPHIQL_NAME = "index.html", "graphiql/index.html"
 COMPRESSED = {".gz": "gzip", ".br": "br"}
@@ -64,9 +67,9 @@ class Console:
     files: Mapping[str, Asset]
 
 
-def read_console(folder: Path) -> Console | None:
+def read_console(folder: Path, brand: Brand = NO_BRAND) -> Console | None:
     """
-    Reads the built console into memory; None if it was not built.
+    Reads the built console into memory, with the brand on its pages; None if it was not built.
 
     A later build does not affect a running server.
     """
@@ -74,6 +77,7 @@ def read_console(folder: Path) -> Console | None:
         page, graphiql = ((folder / name).read_text(encoding="utf-8") for name in (PAGE_NAME, GRAPHIQL_NAME))
     except FileNotFoundError:
         return None
+    page, graphiql = branded(page, brand), branded(graphiql, brand)
     return Console(asset(page), asset(graphiql), {f"/{name}": built for name, built in _files(folder)})
 
 
@@ -96,7 +100,10 @@ def console_pages(
     unknown = asset(layout.document("Not found", _NO_SUCH_FILE, is_alone=True))
 
     @route(
-        ["/", "/sign-in", "/organizations/{rest:path}"], http_method=methods, status_code=200, include_in_schema=False
+        ["/", "/sign-in", Page.INVITATION, Page.RESET_PASSWORD, Page.ENTER, "/organizations/{rest:path}"],
+        http_method=methods,
+        status_code=200,
+        include_in_schema=False,
     )
     async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
         return answer(request, console.page, PAGE_HEADERS)

@@ -27,14 +27,13 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def pages(documents: Documents, *, support_email: str | None, is_front_page: bool = True) -> list[HTTPRouteHandler]:
+def pages(documents: Documents, layout: Layout, *, is_front_page: bool = True) -> list[HTTPRouteHandler]:
     """
     Returns the handlers for /docs and everything below it, and for / if `is_front_page`.
 
     All pages are rendered here, when the application starts, so that no request reads a file. Only search results are
     rendered for each request.
     """
-    layout = Layout(documents.pages, support_email)
     assets = _assets(layout)
     addresses = [*(["/"] if is_front_page else []), "/docs", "/docs/{rest:path}"]
 
@@ -55,5 +54,5 @@ def _assets(layout: Layout) -> dict[str, Asset]:
     found = {address: asset(layout.chapter(address)) for address in layout.pages}
     found["/"] = asset(layout.document("Keydesk", WHAT_RUNS_HERE, is_alone=True))
     found["not found"] = asset(layout.document("Not found", NOT_FOUND))
-    found[STYLE_ADDRESS] = asset(STYLE.read_text(encoding="utf-8"), "text/css")
+    found[STYLE_ADDRESS] = asset(STYLE.read_text(encoding="utf-8") + layout.brand.style, "text/css")
     return found

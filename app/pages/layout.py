@@ -2,15 +2,17 @@
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from html import escape
 from itertools import groupby
 from urllib.parse import quote
 
 from markdown_it.token import Token
 
-from assistant.facts.documents import ROOT_ADDRESS, Page, markdown
+from app.pages.brand import KEYDESK, Brand
+from assistant.facts.documents import ROOT_ADDRESS, Page, address_of, markdown
 
 STYLE_ADDRESS = f"{ROOT_ADDRESS}/style.css"
 SEARCH_ADDRESS = f"{ROOT_ADDRESS}/search"
@@ -24,6 +26,7 @@ class Layout:
 
     pages: Mapping[str, Page]
     support_email: str | None
+    brand: Brand = field(default_factory=Brand)
 
     @property
     def updated(self) -> date | None:
@@ -45,8 +48,11 @@ class Layout:
 
         With `is_alone`, it gets no menu and no search box, for pages outside the documentation.
         """
+        name, logo = escape(self.brand.name), self.brand.logo
         return _DOCUMENT.format(
-            title="Keydesk" if title == "Keydesk" else f"{escape(title)} · Keydesk",
+            title=name if title == KEYDESK else f"{escape(title)} · {name}",
+            home=name if logo is None else f'<img src="{logo.address}" alt="" height="24">{name}',
+            icon="data:," if logo is None else logo.address,
             style=STYLE_ADDRESS,
             kind="alone" if is_alone else "guide",
             ways="" if is_alone else f'<a class="to-menu" href="#menu">All pages</a>{_search_box(query)}',
@@ -58,7 +64,9 @@ class Layout:
     def chapter(self, address: str) -> str:
         """A complete page of the documentation, with a list of its sections if there are at least four."""
         page = self.pages[address]
-        headline, end, text = _rendered(page, {each.source: to for to, each in self.pages.items()}).partition("</h1>\n")
+        headline, end, text = _rendered(page, frozenset(each.source for each in self.pages.values())).partition(
+            "</h1>\n"
+        )
         sections = [(anchor, words) for tag, anchor, words in page.headings if tag == "h2"]
         listed = ""
         if len(sections) >= SECTIONS_WORTH_A_LIST:
@@ -110,12 +118,17 @@ def _search_box(query: str) -> str:
     )
 
 
-def _rendered(page: Page, addresses: Mapping[str, str]) -> str:
-    """Renders a page's Markdown. Links between Markdown files lead to the served pages, and wide tables scroll."""
+@cache
+def _rendered(page: Page, sources: frozenset[str]) -> str:
+    """
+    Renders a page's Markdown, once in each process.
+
+    Links between Markdown files lead to the served pages, and wide tables scroll.
+    """
     parser = markdown()
     folder = posixpath.dirname(page.source)
     for link in _links(page.tokens):
-        link.attrSet("href", _link(str(link.attrGet("href")), folder, addresses))
+        link.attrSet("href", _link(str(link.attrGet("href")), folder, sources))
     html = str(parser.renderer.render(page.tokens, parser.options, {}))
     html = html.replace("<table>", '<div class="wide" role="region" aria-label="Table" tabindex="0"><table>')
     return html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
@@ -125,11 +138,11 @@ def _links(tokens: Iterable[Token]) -> list[Token]:
     return [child for token in tokens for child in token.children or () if child.type == "link_open"]
 
 
-def _link(href: str, folder: str, addresses: Mapping[str, str]) -> str:
+def _link(href: str, folder: str, sources: frozenset[str]) -> str:
     """The served path for a link to another Markdown file. Other links are returned unchanged."""
     target, hash_sign, anchor = href.partition("#")
-    address = addresses.get(posixpath.normpath(posixpath.join(folder, target))) if target else None
-    return href if address is None else f"{address}{hash_sign}{anchor}"
+    source = posixpath.normpath(posixpath.join(folder, target))
+    return f"{address_of(source)}{hash_sign}{anchor}" if target and source in sources else href
 
 
 _CURRENT = ' aria-current="page"'
@@ -139,12 +152,12 @@ _DOCUMENT = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="{icon}">
 <link rel="stylesheet" href="{style}">
 </head>
 <body class="{kind}">
 <a class="skip" href="#content">Skip to content</a>
-<header><a class="home" href="/">Keydesk</a>{ways}</header>
+<header><a class="home" href="/">{home}</a>{ways}</header>
 {menu}
 <main id="content">
 {main}</main>

@@ -1,5 +1,6 @@
 """Answers /v1/verify: reads the headers, lets the verifier decide, and records the request."""
 
+import asyncio
 import hmac
 import logging
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,8 @@ from app.observability.logs import failure_story
 from app.observability.paced_log import Paced, more_words
 from app.request_id import constant_headers, new_request_id
 from app.verify.responses import Answer, Answers
+from app.whole_answer import send_whole
+from keys.host_ids import decoded_host_id
 from keys.outcomes import Outcome
 from keys.token import Secret
 from keys.usage.buffer import Sender
@@ -28,6 +31,8 @@ PATH = "/v1/verify"
 BEARER = b"bearer"
 AUTHORIZATION, API_KEY, AGENT, GATEWAY_TOKEN = b"authorization", b"x-api-key", b"x-agent-id", b"x-gateway-token"
 USER_AGENT = b"user-agent"
+BY_HOST_ID = b"ext:"
+"""Begins a value of X-Agent-Id that is the host product's id of the agent, percent-encoded."""
 READ = frozenset({AUTHORIZATION, API_KEY, AGENT, GATEWAY_TOKEN, FORWARDED, X_FORWARDED_FOR, USER_AGENT})
 REQUEST_ID_PREFIX = len("req_")
 USER_AGENT_BYTES_AT_MOST = 1024
@@ -83,7 +88,8 @@ class VerifyEndpoint:
         self._verifier = verifier
         self._recorder = recorder
         self._addresses = addresses or Addresses(())
-        self._always = constant_headers(public_url)
+        always = ((b"cache-control", b"no-store"), *constant_headers(public_url))
+        self._always = b"".join(b"%b: %b\r\n" % header for header in always)
         self._answers = Answers(public_url)
         self._gateway_token = None if gateway_token is None else gateway_token.reveal().encode()
         self._observer = observer
@@ -98,21 +104,15 @@ class VerifyEndpoint:
         request_id, began = new_request_id(), perf_counter()
         try:
             code, key, address, answer = await self._answer(scope["headers"], scope.get("client"), request_id)
-        except Exception as error:
-            self._log_failure(error, request_id)
+        except (Exception, asyncio.CancelledError) as error:
+            if not isinstance(error, asyncio.CancelledError):  # the server stops, and this took too long
+                self._log_failure(error, request_id)
             code, key, address, answer = Outcome.UNAVAILABLE.code, None, None, self._answers.unavailable(request_id)
         if self._observer is not None:
             self._observer.answered(code, key, request_id, address, perf_counter() - began)
-        status, answer_headers, body = answer
-        answer_headers += [
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-            (b"x-request-id", request_id.encode()),
-            *self._always,
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": answer_headers})
-        shown = b"" if scope.get("method") == "HEAD" else body
-        await send({"type": "http.response.body", "body": shown, "more_body": False})
+        status, lines, body = answer
+        lines = b"%bx-request-id: %b\r\n%b" % (lines, request_id.encode(), self._always)
+        await send_whole(send, status, lines, body, is_head=scope.get("method") == "HEAD")
 
     def _log_failure(self, error: Exception, request_id: str) -> None:
         """Logs types and frames of an error, but not its message, which may contain what was sent."""
@@ -127,7 +127,10 @@ class VerifyEndpoint:
         for name, value in headers:
             # An empty header counts as absent.
             if name in READ and (text := value.strip()):
-                values.setdefault(name, []).append(text)
+                if name in values:
+                    values[name].append(text)
+                else:
+                    values[name] = [text]
         by_gateway = self._gateway_token is not None and self._came_by_gateway(values.get(GATEWAY_TOKEN, []))
         if self._gateway_token is not None and not by_gateway:
             sender, outcome = self._sender(values, peer), Outcome.GATEWAY_NOT_ALLOWED
@@ -176,6 +179,8 @@ def read_presented(values: Mapping[bytes, list[bytes]]) -> Presented:
     """Reads the key and the agent from the non-empty headers, given by name. A key in the URL is never read."""
     authorizations, api_keys = values.get(AUTHORIZATION, []), values.get(API_KEY, [])
     wanted = _wanted(values[AGENT]) if AGENT in values else NO_AGENT
+    if len(authorizations) == 1 and not api_keys and (bearer := _bearer(authorizations[0])):
+        return Presented(bearer.decode("latin-1"), Outcome.GOOD, "", wanted)  # nearly every request
     bearers = [bearer for value in authorizations if (bearer := _bearer(value)) is not None]
     if len(api_keys) > 1:
         return _malformed("X-API-Key is there more than once. Send it once.", wanted)
@@ -205,6 +210,8 @@ def _malformed(detail: str, wanted: RequestedAgent) -> Presented:
 
 def _bearer(value: bytes) -> bytes | None:
     """The credentials after the scheme Bearer, in any case; None for another scheme."""
+    if value.startswith(b"Bearer "):
+        return value[len(b"Bearer ") :].strip()
     scheme, _, rest = value.partition(b" ")
     return rest.strip() if scheme.lower() == BEARER else None
 
@@ -212,5 +219,8 @@ def _bearer(value: bytes) -> bytes | None:
 def _wanted(agents: list[bytes]) -> RequestedAgent:
     if len(agents) > 1:
         return RequestedAgent(is_invalid=True, is_repeated=True)
+    if agents[0].startswith(BY_HOST_ID):
+        host_id = decoded_host_id(agents[0][len(BY_HOST_ID) :])
+        return RequestedAgent(is_invalid=host_id is None, external_id=host_id, is_badly_encoded=host_id is None)
     agent_id = parse_external_id(Prefix.AGENT, agents[0].decode("latin-1"))
     return RequestedAgent(is_invalid=True) if agent_id is None else RequestedAgent(agent_id.hex)

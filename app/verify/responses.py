@@ -1,19 +1,25 @@
-"""Turns a verdict into the HTTP answer to a verification: status, headers and body."""
+"""
+Turns a verdict into the HTTP answer to a verification: status, headers and body.
 
+The headers are made as text, in the form in which they are sent, which takes a third of the time of a list of pairs.
+"""
+
+import json
 from functools import lru_cache
 from typing import assert_never
 
 from app.problems import MEDIA_TYPE, Problems
+from keys.host_ids import NO_ID, encoded_host_id
 from keys.limits.limiter import Decision
-from keys.limits.sliding_window import WINDOW_SECONDS, Limits, Month, whole_seconds
+from keys.limits.sliding_window import WINDOW_SECONDS, Month, whole_seconds
 from keys.outcomes import Outcome
 from keys.verification.verdict import RequestedAgent, Verdict
 from models.key_lookup import KeyState
 
 RETRY_AFTER_SECONDS = 5
 NOT_PERMITTED = "access not permitted"
-Headers = list[tuple[bytes, bytes]]
-Answer = tuple[int, Headers, bytes]
+Answer = tuple[int, bytes, bytes]
+"""The status, the header lines, each with its line end, and the body."""
 _DETAILS = {
     Outcome.INVALID_KEY: "This key was not issued here in this form: it may be mistyped, altered or made up.",
     Outcome.DELETED_KEY: "This key was deleted.",
@@ -21,7 +27,7 @@ _DETAILS = {
     Outcome.UNAVAILABLE: "The key could not be checked just now. The key is not the cause; try again in a few seconds.",
 }
 """What is said of an outcome whatever the request was. The codes and statuses are in `keys/outcomes.py`."""
-_TITLES = {
+TITLES = {
     Outcome.RATE_LIMITED: "rate limit exceeded",
     Outcome.QUOTA_EXCEEDED: "quota exceeded",
     Outcome.UNAVAILABLE: "verification unavailable",
@@ -60,33 +66,31 @@ class Answers:
 
     def refused(self, outcome: Outcome, detail: str, request_id: str) -> Answer:
         """A refusal as problem details (RFC 9457); a 401 with its challenge (RFC 6750), a 503 with Retry-After."""
-        title = _TITLES.get(outcome, NOT_PERMITTED)
+        title = TITLES.get(outcome, NOT_PERMITTED)
         body = self._problems.body(outcome.status, outcome.code, title, detail, request_id)
         # In a header too, because nginx can pass a header on to callers, but not the body.
-        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"x-problem-details", body)]
+        lines = b"content-type: %b\r\nx-problem-details: %b\r\n" % (MEDIA_TYPE.encode(), body)
         if outcome.status == 401:
             error = b"" if outcome is Outcome.MISSING_KEY else b', error="invalid_token"'
-            headers.append((b"www-authenticate", b'Bearer realm="keydesk"' + error))
+            lines += b'www-authenticate: Bearer realm="keydesk"%b\r\n' % error
         elif outcome is Outcome.UNAVAILABLE:
-            headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
-        return outcome.status, headers, body
+            lines += b"retry-after: %d\r\n" % RETRY_AFTER_SECONDS
+        return outcome.status, lines, body
 
     def _limited(self, verdict: Verdict, request_id: str) -> Answer:
         key, decision = verdict.key, verdict.decision
         if key is None or decision is None:
             raise ValueError("what is over a limit has its key and the decision")
-        limits = Limits(key.rate_limit, key.monthly_quota)
         wait = max(1, whole_seconds(decision.retry_in))
         if verdict.outcome is Outcome.RATE_LIMITED:
-            detail = f"This key can make {limits.rate_limit} requests a minute. Try again in {_duration(wait)}."
+            detail = f"This key can make {key.rate_limit} requests a minute. Try again in {_duration(wait)}."
         else:
             detail = (
-                f"This key has used its quota of {limits.monthly_quota} requests for this month. Try again in "
+                f"This key has used its quota of {key.monthly_quota} requests for this month. Try again in "
                 f"{_duration(wait)}."
             )
-        status, headers, body = self.refused(verdict.outcome, detail, request_id)
-        headers += [(b"retry-after", b"%d" % wait), *rate_limit_fields(limits, decision)]
-        return status, headers, body
+        status, lines, body = self.refused(verdict.outcome, detail, request_id)
+        return status, lines + f"retry-after: {wait}\r\n{_rate_limit_lines(key, decision)}".encode(), body
 
 
 def _of_agent(wanted: RequestedAgent | None) -> str:
@@ -95,10 +99,15 @@ def _of_agent(wanted: RequestedAgent | None) -> str:
 
     It depends only on the form of what the caller sent, and does not reveal which agents exist.
     """
-    if wanted is None or wanted.agent_id is not None:
+    if wanted is None or wanted.agent_id is not None or wanted.external_id is not None:
         return "This key is valid, but not for the agent that the request is for."
     if wanted.is_repeated:
         return "This key is valid, but X-Agent-Id is there more than once. Send it once."
+    if wanted.is_badly_encoded:
+        return (
+            "This key is valid, but X-Agent-Id is not an agent's id. After ext:, send the agent's external id, "
+            "percent-encoded."
+        )
     if wanted.is_invalid:
         return (
             "This key is valid, but X-Agent-Id is not an agent's id. Send the id, which begins with agt_, not a name."
@@ -115,46 +124,59 @@ def _duration(seconds: int) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _policy(limits: Limits, month: Month) -> bytes:
-    quota = f'"quota";q={limits.monthly_quota};w={month.end - month.start}'
-    return f'"key";q={limits.rate_limit};w={WINDOW_SECONDS}, {quota}'.encode()
+def _policy_line(rate_limit: int, monthly_quota: int, month: Month) -> str:
+    quota = f'"quota";q={monthly_quota};w={month.end - month.start}'
+    return f'ratelimit-policy: "key";q={rate_limit};w={WINDOW_SECONDS}, {quota}\r\n'
 
 
-def rate_limit_fields(limits: Limits, decision: Decision) -> Headers:
+def _rate_limit_lines(key: KeyState, decision: Decision) -> str:
     """
     The fields of draft-ietf-httpapi-ratelimit-headers-11. `t` of the rate limit is when the oldest requests that are
     counted leave the window or, where it was exceeded, when one more has room; `t` of the quota is the month's end.
     """
-    status = decision.status
-    resets_in = decision.retry_in if decision.exceeded is Outcome.RATE_LIMITED else status.rate_resets_in
-    quota_remaining = max(0, limits.monthly_quota - status.quota_used)
-    month_ends_in = max(0, whole_seconds(status.month.end * 1000 - status.at))
-    left = (
-        f'"key";r={status.rate_remaining};t={whole_seconds(resets_in)}, "quota";r={quota_remaining};t={month_ends_in}'
+    rate_remaining, rate_resets_in, quota_used, month, at = decision.status
+    resets_in = decision.retry_in if decision.exceeded is Outcome.RATE_LIMITED else rate_resets_in
+    quota_remaining = max(0, key.monthly_quota - quota_used)
+    month_ends_in = max(0, whole_seconds(month.end * 1000 - at))
+    return (
+        f'{_policy_line(key.rate_limit, key.monthly_quota, month)}ratelimit: "key";r={rate_remaining};'
+        f't={whole_seconds(resets_in)}, "quota";r={quota_remaining};t={month_ends_in}\r\n'
     )
-    return [(b"ratelimit-policy", _policy(limits, status.month)), (b"ratelimit", left.encode())]
 
 
 def _good(verdict: Verdict, request_id: str) -> Answer:
-    key = verdict.key
+    key, decision = verdict.key, verdict.decision
     if key is None:
         raise ValueError("a good verdict has its key")
+    external_id_lines, external_id_members = _external_ids(key.organization_external_id, key.agent_external_id)
     agent = "none" if verdict.agent_id is None else f"agt_{verdict.agent_id}"
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"x-keydesk-key", f"key_{key.key_id}".encode()),
-        (b"x-keydesk-organization", f"org_{key.organization_id}".encode()),
-        (b"x-keydesk-agent", agent.encode()),
-    ]
-    if verdict.decision is not None:
-        headers += rate_limit_fields(Limits(key.rate_limit, key.monthly_quota), verdict.decision)
-    return 200, headers, _good_body(key, request_id)
+    limits = "" if decision is None else _rate_limit_lines(key, decision)
+    lines = (
+        f"content-type: application/json\r\nx-keydesk-key: key_{key.key_id}\r\n"
+        f"x-keydesk-organization: org_{key.organization_id}\r\nx-keydesk-agent: {agent}\r\n"
+        f"{external_id_lines}{limits}"
+    )
+    return 200, lines.encode(), _good_body(key, external_id_members, request_id)
 
 
-def _good_body(key: KeyState, request_id: str) -> bytes:
-    # Built by hand, which takes a third of an encoder's time. Its parts are only hexadecimal digits and fixed words.
+@lru_cache(maxsize=1024)
+def _external_ids(organization: str | None, agent: str | None) -> tuple[str, str]:
+    """
+    The host product's ids as header lines, percent-encoded, and as members of the body.
+
+    The headers are always there, so that a gateway that copies them replaces what its caller sent.
+    """
+    encoded = [NO_ID if host_id is None else encoded_host_id(host_id) for host_id in (organization, agent)]
+    return (
+        f"x-keydesk-organization-external-id: {encoded[0]}\r\nx-keydesk-agent-external-id: {encoded[1]}\r\n",
+        f'"organizationExternalId":{json.dumps(organization)},"agentExternalId":{json.dumps(agent)}',
+    )
+
+
+def _good_body(key: KeyState, external_ids: str, request_id: str) -> bytes:
+    # Built by hand, which takes a third of an encoder's time. Its other parts are only hexadecimal digits and words.
     scope, agent = ("organization", "null") if key.agent_id is None else ("agent", f'"agt_{key.agent_id}"')
     return (
         f'{{"keyId":"key_{key.key_id}","organizationId":"org_{key.organization_id}","scope":"{scope}",'
-        f'"agentId":{agent},"requestId":"{request_id}"}}'
+        f'"agentId":{agent},{external_ids},"requestId":"{request_id}"}}'
     ).encode()

@@ -49,6 +49,26 @@ def contact() -> SuggestedAction:
     return SuggestedAction(ActionKind.CONTACT_SUPPORT, "Contact support")
 
 
+def request_key() -> SuggestedAction:
+    """Asks the admins for a key."""
+    return SuggestedAction(ActionKind.REQUEST_API_KEY, "Ask for a key")
+
+
+def invite() -> SuggestedAction:
+    """Invites somebody."""
+    return SuggestedAction(ActionKind.INVITE_MEMBER, "Invite somebody")
+
+
+def open_people() -> SuggestedAction:
+    """Opens the people of the organization."""
+    return SuggestedAction(ActionKind.OPEN_PEOPLE, "Open People")
+
+
+def open_agents() -> SuggestedAction:
+    """Opens the agents of the organization."""
+    return SuggestedAction(ActionKind.OPEN_AGENTS, "Open Agents")
+
+
 def ask_an_admin(facts: Facts, wish: str) -> str:
     """A step for something that the person's role does not allow: which admins to ask for it."""
     others = [each for each in facts.admins if each.id != facts.viewer.id]

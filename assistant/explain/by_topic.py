@@ -11,6 +11,7 @@ from assistant.explain import small_talk as talk
 from assistant.explain.actions import may_create
 from assistant.explain.diagnosis import Diagnosis
 from assistant.explain.failing_calls import OF_TOPIC, only_one, unseen, why_calls_fail
+from assistant.explain.people.missing_mails import mail_missing
 from assistant.explain.refusals import deleted
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
@@ -108,5 +109,6 @@ _EXPLAINED: Mapping[Topic, Callable[[str, Facts, KeyFacts | None], Diagnosis]] =
     Topic.USE: lambda _text, facts, _key: records_explained.use(facts),
     Topic.KEY_LIST: lambda _text, facts, _key: records_explained.key_list(facts),
     Topic.EXPIRY: _expiry,
+    Topic.MAIL_MISSING: lambda text, facts, _key: mail_missing(facts, text),
 }
 """The topics whose answer depends on facts. `how_to` answers the others from the documentation."""

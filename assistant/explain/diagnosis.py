@@ -44,6 +44,10 @@ class ActionKind(StrEnum):
     DELETE_API_KEY = "delete-api-key"
     OPEN_USAGE = "open-usage"
     CONTACT_SUPPORT = "contact-support"
+    REQUEST_API_KEY = "request-api-key"
+    INVITE_MEMBER = "invite-member"
+    OPEN_PEOPLE = "open-people"
+    OPEN_AGENTS = "open-agents"
 
 
 @dataclass(frozen=True, slots=True)

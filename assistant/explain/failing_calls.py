@@ -158,7 +158,7 @@ def _trouble(key: KeyFacts, wanted: Sequence[RefusedReason]) -> Fact:
     ]
     record, last = key.record, key.last_refused(*wanted)
     if not told and record.deleted_at is not None:
-        return Fact(words.describe_key(record), f"deleted by {words.who(record.deleted_by)}", record.deleted_at)
+        return Fact(words.describe_key(record), f"deleted by {words.deleter(record)}", record.deleted_at)
     return Fact(
         words.describe_key(record),
         words.join(told) or "nothing refused in the last day",

@@ -6,8 +6,10 @@ from datetime import datetime
 from assistant.facts.facts import Facts, KeyFacts
 from keys.text import printable
 from keys.token import hint_of
+from models.agent import NamedAgent
 from models.key_queries import ApiKeyRecord
 from models.person import NamedPerson
+from models.tokens.program_token import NamedToken
 
 CHOSEN_BY_STRANGERS_AT_MOST = 80
 
@@ -62,14 +64,35 @@ def describe_key(key: ApiKeyRecord) -> str:
     return f"{sanitize(key.name)}, {hint_of(key)}, for {scope_of(key)}"
 
 
-def who(person: NamedPerson | None) -> str:
-    """A person with their e-mail address, or *the operator* for None."""
-    return "the operator" if person is None else f"{sanitize(person.name)} ({person.email})"
+def who(did: NamedPerson | NamedToken | None) -> str:
+    """A person with their e-mail address, a program's token by its name, or *the operator* for None."""
+    match did:
+        case None:
+            return "the operator"
+        case NamedToken():
+            return f"the token “{sanitize(did.name)}”"
+        case NamedPerson():
+            return f"{sanitize(did.name)} ({did.email})"
+
+
+def creator(key: ApiKeyRecord) -> str:
+    """Who created the key."""
+    return who(key.created_by or key.created_by_token)
+
+
+def deleter(key: ApiKeyRecord) -> str:
+    """Who deleted the key."""
+    return who(key.deleted_by or key.deleted_by_token)
 
 
 def people(persons: Sequence[NamedPerson], at_most: int = 3) -> str:
     """People to ask, such as Ada (ada@acme.example) or Bo (bo@acme.example)."""
     return join([who(person) for person in persons[:at_most]], "or")
+
+
+def agents(named_agents: Sequence[NamedAgent]) -> str:
+    """Agents by name, such as “Crawler” and “Biller”; empty if there is none."""
+    return join([f"“{sanitize(each.name)}”" for each in named_agents])
 
 
 def caller(ip_address: str | None, user_agent: str | None) -> str:

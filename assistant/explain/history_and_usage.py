@@ -65,21 +65,21 @@ def history(facts: Facts, *, asks_of_deletion: bool) -> Diagnosis:
 
 def _of_key(facts: Facts, key: KeyFacts) -> Diagnosis:
     record = key.record
-    evidence = [Fact("Created by", words.who(record.created_by), record.created_at)]
+    evidence = [Fact("Created by", words.creator(record), record.created_at)]
     evidence += [
         Fact(each.summary.rstrip("."), f"by {words.who(each.actor)}", each.at)
         for each in facts.events[:EVENTS_TOLD]
         if each.action not in _IN_KEY_ROW
     ]
     if record.deleted_at is not None:
-        evidence.append(Fact("Deleted by", words.who(record.deleted_by), record.deleted_at))
+        evidence.append(Fact("Deleted by", words.deleter(record), record.deleted_at))
     last = f" Its secret was last replaced on {words.moment(record.rotated_at)}." if record.rotated_at else ""
     gone = ""
     if record.deleted_at is not None:
-        gone = f" It was deleted by {words.who(record.deleted_by)} on {words.moment(record.deleted_at)}."
+        gone = f" It was deleted by {words.deleter(record)} on {words.moment(record.deleted_at)}."
     return Diagnosis(
         Case.HOW_TO,
-        f"The key {words.named(record)} was created by {words.who(record.created_by)} on "
+        f"The key {words.named(record)} was created by {words.creator(record)} on "
         f"{words.moment(record.created_at)}.{last}{gone}",
         tuple(evidence),
         key=record,
@@ -182,4 +182,4 @@ def key_list(facts: Facts) -> Diagnosis:
 
 def _tombstone(key: KeyFacts) -> Fact:
     record = key.record
-    return Fact(words.describe_key(record), f"deleted by {words.who(record.deleted_by)}", record.deleted_at)
+    return Fact(words.describe_key(record), f"deleted by {words.deleter(record)}", record.deleted_at)

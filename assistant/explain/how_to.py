@@ -5,14 +5,18 @@ from typing import NamedTuple
 
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
-from assistant.explain.actions import contact, create, delete, may_create_some, rename, rotate
+from assistant.explain.actions import create, delete, may_create_some, rename, rotate
 from assistant.explain.diagnosis import Case, Diagnosis, Fact, SuggestedAction
 from assistant.explain.managing_keys import limit_reached, role_not_allowed
+from assistant.explain.people.agents import how_agents
+from assistant.explain.people.inviting import how_to_invite
+from assistant.explain.people.leaving import person_leaves
+from assistant.explain.people.roles import change_role, roles
+from assistant.explain.people.signing_in import sign_in
 from assistant.explain.suggestions import Suggestion, suggest
 from assistant.facts.facts import Facts
 from assistant.intents.topics import Topic
 from keys.limits.sliding_window import WINDOW_SECONDS
-from keys.policy import ROLE_WORDS
 from models.key_queries import ApiKeyRecord
 
 MENU = "Open API Keys from the user icon at the top right, and choose the ⋮ menu of the key."
@@ -153,23 +157,6 @@ def _slots(facts: Facts) -> Diagnosis:
     )
 
 
-def _roles(facts: Facts) -> Diagnosis:
-    evidence = [Fact("Your role", f"{ROLE_WORDS[facts.role]} of {words.sanitize(facts.organization.name)}")]
-    if facts.manages_agents_only:
-        agents = words.join([f"“{words.sanitize(each.name)}”" for each in facts.agents])
-        evidence.append(Fact("Agents that you administer", agents or "none"))
-    evidence.append(Fact("Organization admins", words.people(facts.admins, at_most=10) or "none"))
-    return Diagnosis(
-        Case.HOW_TO,
-        "Organization admins create and manage all keys; agent admins those of the agents that they administer; "
-        "members can't manage keys.",
-        tuple(evidence),
-        ("Only the operator of this installation assigns roles: ask an organization admin, or contact support.",),
-        offers=(contact(),),
-        sources=(sources.ROLES,),
-    )
-
-
 def _documentation(facts: Facts) -> Diagnosis:
     if not facts.passages:
         return Diagnosis(
@@ -194,6 +181,11 @@ def _documentation(facts: Facts) -> Diagnosis:
 
 _WITH_FACTS: Mapping[Topic, Callable[[Facts], Diagnosis]] = {
     Topic.HOW_SLOTS: _slots,
-    Topic.HOW_ROLES: _roles,
+    Topic.HOW_ROLES: roles,
+    Topic.HOW_INVITE: how_to_invite,
+    Topic.CHANGE_ROLE: change_role,
+    Topic.PERSON_LEAVES: person_leaves,
+    Topic.SIGN_IN: sign_in,
+    Topic.HOW_AGENTS: how_agents,
     Topic.DOCUMENTATION: _documentation,
 }

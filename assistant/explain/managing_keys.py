@@ -1,6 +1,7 @@
 """Answers to people who want to manage keys: create one, find a lost secret, change a scope, handle a leak."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
@@ -13,6 +14,7 @@ from assistant.explain.actions import (
     free_a_slot,
     may_create,
     may_create_some,
+    request_key,
     rotate,
     usage,
 )
@@ -24,6 +26,7 @@ from keys.key_limit import NAME_LENGTH_AT_MOST
 from keys.policy import ROLE_WORDS, Scope, denial_message
 
 RECENT_CALLERS = 5
+REQUESTS_SHOWN = 5
 SHOWN_ONCE = "A secret is shown once, when the key is created or rotated, and is not stored: it can't be shown again."
 GOT_OUT = "Everybody who has the secret can use the key. Replace the secret first, then look at who has used the key."
 
@@ -31,7 +34,7 @@ GOT_OUT = "Everybody who has the secret can use the key. Replace the secret firs
 def cannot_create(facts: Facts, *, organization_level: bool = False) -> Diagnosis:
     """Why this person can't create a key, or how to. `organization_level` is set if they ask for that scope."""
     if not may_create_some(facts) or (organization_level and not may_create(facts, Scope.ORGANIZATION)):
-        return role_not_allowed(facts, "for a key")
+        return ask_for_key(facts)
     if not facts.allowance.remaining:
         return limit_reached(facts)
     return how_to_create(facts)
@@ -79,7 +82,7 @@ def role_not_allowed(facts: Facts, wish: str) -> Diagnosis:
             steps = ("You can create a key for an agent that you administer: choose it as the scope.", *steps)
             offers = (create(),)
         elif not agents:
-            steps = (ask_an_admin(facts, "which agents you should administer; the operator sets that"),)
+            steps = (ask_an_admin(facts, "to choose the agents that you should administer"),)
     return Diagnosis(
         Case.ROLE_NOT_ALLOWED,
         f"Your role does not allow that. {denial_message(facts.actor, facts.organization.id)}",
@@ -91,19 +94,51 @@ def role_not_allowed(facts: Facts, wish: str) -> Diagnosis:
     )
 
 
+def ask_for_key(facts: Facts) -> Diagnosis:
+    """The person may not create the key that they want, and can ask for it."""
+    refused = role_not_allowed(facts, "for a key")
+    mailed = ", and get a mail" if facts.people.mails_people else ""
+    step = f"Or choose Ask for a key, and say what it is for: the organization admins see your request{mailed}."
+    return replace(
+        refused,
+        evidence=(*refused.evidence, *_requests(facts)),
+        steps=(*refused.steps, step),
+        offers=(*refused.offers[:-1], request_key(), refused.offers[-1]),
+        sources=(*refused.sources, sources.ASKING_FOR_KEYS),
+    )
+
+
+def _requests(facts: Facts) -> list[Fact]:
+    """The open requests for keys: all for organization admins, their own for others."""
+    is_admin = may_create(facts, Scope.ORGANIZATION)
+    asked = facts.people.key_requests
+    found = []
+    for each in asked[:REQUESTS_SHOWN]:
+        scope = "the organization" if each.agent is None else f"the agent “{words.sanitize(each.agent.name)}”"
+        by = f"{words.who(each.person)} asks for " if is_admin else ""
+        found.append(Fact("Open request for a key", f"{by}“{words.sanitize(each.name)}” for {scope}", each.created_at))
+    if len(asked) > REQUESTS_SHOWN:
+        found.append(Fact("More open requests", str(len(asked) - REQUESTS_SHOWN)))
+    return found
+
+
 def how_to_create(facts: Facts) -> Diagnosis:
     """Nothing prevents the person from creating a key: how to do it."""
     allowance = facts.allowance
     if may_create(facts, Scope.ORGANIZATION):
         scopes = "the organization, or one agent"
         if not facts.agents:
-            scopes = "the organization; there is no agent yet: the operator of this installation creates agents"
+            scopes = "the organization; there is no agent yet: organization admins create agents on the page Agents"
     else:
         scopes = words.join([f"“{words.sanitize(each.name)}”" for each in facts.agents], "or")
     return Diagnosis(
         Case.HOW_TO,
         "You can create a key.",
-        (Fact("Slots", f"{allowance.used} of {allowance.limit} taken"), Fact("Scopes that you may choose", scopes)),
+        (
+            Fact("Slots", f"{allowance.used} of {allowance.limit} taken"),
+            Fact("Scopes that you may choose", scopes),
+            *_requests(facts),
+        ),
         (
             "Open API Keys from the user icon at the top right, and choose New API Key.",
             f"Enter a Name, of 1 to {NAME_LENGTH_AT_MOST} characters, and a Scope: the scope can't be changed later.",

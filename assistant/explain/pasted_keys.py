@@ -25,6 +25,7 @@ from assistant.explain.pasted_key_state import (
     told_by_possession,
     unclear,
 )
+from assistant.explain.pasted_tokens import TOKENS_OF_PROGRAMS, leaked_token
 from assistant.explain.refusals import replaced
 from assistant.explain.requests import malformed, unknown
 from assistant.facts.facts import Facts, KeyFacts, PastedKey, Possession
@@ -98,6 +99,8 @@ def pasted(facts: Facts, key: PastedKey, topic: Topic) -> Diagnosis:
 
 def leaked(facts: Facts, key: PastedKey) -> Diagnosis:
     """What to do about a pasted key that was exposed."""
+    if key.malformed is not None and key.malformed.error in TOKENS_OF_PROGRAMS:
+        return leaked_token(facts, key, key.malformed)
     given = Fact("What was pasted", f"{key.hint}")
     state = Fact("State", state_of(key), facts.now if key.possession is Possession.WORKS else None)
     if key.possession is Possession.UNKNOWN:

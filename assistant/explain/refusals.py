@@ -31,7 +31,7 @@ def deleted(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -
     with_agent = agent is not None and agent.deleted_at == record.deleted_at
     last = key.last_refused(RefusedReason.DELETED_KEY)
     evidence = [
-        Fact("Deleted by", words.who(record.deleted_by), record.deleted_at),
+        Fact("Deleted by", words.deleter(record), record.deleted_at),
         Fact("Key", words.describe_key(record)),
     ]
     if agent is not None and agent.deleted_at is not None:
@@ -47,7 +47,7 @@ def deleted(facts: Facts, key: KeyFacts, _refusal: RefusalFacts | None = None) -
     still = words.count(key.calls_since_deletion, "call")
     return Diagnosis(
         Case.KEY_DELETED,
-        f"The key {words.named(record)} was deleted by {words.who(record.deleted_by)} on "
+        f"The key {words.named(record)} was deleted by {words.deleter(record)} on "
         f"{words.moment(record.deleted_at)}{' together with its agent' if with_agent else ''}, and a deleted key never "
         f"works again.{f' There were {still} with it since.' if key.calls_since_deletion > 1 else ''}",
         tuple(evidence),

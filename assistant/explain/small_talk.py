@@ -104,8 +104,8 @@ def off_topic(facts: Facts) -> Diagnosis:
     """Refuses other subjects, other tenants, secrets, commands, and prompt injection."""
     return Diagnosis(
         Case.OFF_TOPIC,
-        "I can't help with that: I explain the API keys of your organization, and I can't change anything or see a "
-        "secret.",
+        "I can't help with that: I explain the API keys, people and agents of your organization, and I can't change "
+        "anything or see a secret.",
         steps=("Ask me why a key fails, or how to do something. For everything else, contact support.",),
         offers=(contact(),),
         replies=starters(facts)[:REPLIES_AT_MOST],

@@ -23,6 +23,8 @@ class Knowledge:
     documents: Documents
     support_email: str | None
     sends_mail: bool
+    mails_people: bool = False
+    """Whether invitations and links for forgotten passwords can be mailed."""
     wait_seconds: float = WAIT_SECONDS
 
 

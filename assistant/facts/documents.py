@@ -11,11 +11,14 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from assistant.facts.search_words import ALSO_FOUND_BY
 
 CONTENTS = "README.md"
 """The table of contents. The files that it links to are the documentation, in this order."""
@@ -59,7 +62,7 @@ class Section(NamedTuple):
     code: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Page:
     """A page. `tokens` are its parsed Markdown, with an id for each heading and without the last line, the date."""
 
@@ -208,13 +211,13 @@ class Documents:
         self._index = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._index.execute(
             "CREATE VIRTUAL TABLE sections USING fts5"
-            " (title, text, code, weight UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2')"
+            " (title, text, code, words, weight UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2')"
         )
         self._index.executemany(
-            "INSERT INTO sections (rowid, title, text, code, weight) VALUES (?, ?, ?, ?, ?)", self._rows()
+            "INSERT INTO sections (rowid, title, text, code, words, weight) VALUES (?, ?, ?, ?, ?, ?)", self._rows()
         )
 
-    def _rows(self) -> Iterator[tuple[int, str, str, str, float]]:
+    def _rows(self) -> Iterator[tuple[int, str, str, str, str, float]]:
         """The sections that are searched. Without the table of contents, which has all words but answers nothing."""
         parts = list(dict.fromkeys(page.part for page in self.pages.values() if page.source != CONTENTS))
         number = 0
@@ -222,7 +225,8 @@ class Documents:
             for section in page.sections:
                 if page.source != CONTENTS:
                     weight = max(0.5, 1 - _LESS_A_PART * parts.index(page.part))
-                    yield number, section.title, _without_marks(section.text), section.code, weight
+                    words = ALSO_FOUND_BY.get(section.url, "")
+                    yield number, section.title, _without_marks(section.text), section.code, words, weight
                 number += 1
 
     def title(self, url: str) -> str:
@@ -238,7 +242,7 @@ class Documents:
         where = {word: self._with(word) for word in words}
         found = self._index.execute(
             "SELECT rowid, snippet(sections, 1, ?, ?, '…', 32) FROM sections WHERE sections MATCH ?"
-            " ORDER BY bm25(sections, 5.0, 1.0, 0.3) * weight, rowid LIMIT ?",
+            " ORDER BY bm25(sections, 5.0, 1.0, 0.3, 5.0) * weight, rowid LIMIT ?",
             (_FROM, _TO, " OR ".join(map(_quoted, words)), at_most),
         ).fetchall()
         return [Match(self._sections[number], self._score(number, where), _pieces(cut)) for number, cut in found]
@@ -250,6 +254,12 @@ class Documents:
     def _score(self, number: int, where: Mapping[str, frozenset[int]]) -> float:
         weights = {word: math.log(1 + len(self._sections) / (0.5 + len(numbers))) for word, numbers in where.items()}
         return sum(weights[word] for word, numbers in where.items() if number in numbers) / sum(weights.values())
+
+
+@cache
+def documents_in(docs_folder: Path) -> Documents:
+    """The documentation in this folder as it is at the first call. Parsing it takes a fifth of a second."""
+    return Documents(docs_folder)
 
 
 def _wanted(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from assistant.facts.people import PeopleFacts
 from keys import policy
 from keys.key_limit import Allowance
 from keys.limits.sliding_window import LimitStatus
@@ -19,6 +20,7 @@ from models.agent import NamedAgent
 from models.audit import AuditAction
 from models.key_queries import ApiKeyRecord
 from models.person import NamedPerson, OrganizationRecord, Role
+from models.tokens.program_token import NamedToken
 from models.usage.refused_request import RefusedReason
 from models.usage.request_queries import CallerRecord
 
@@ -129,7 +131,8 @@ class EventFacts:
 
     action: AuditAction
     at: datetime
-    actor: NamedPerson | None
+    actor: NamedPerson | NamedToken | None
+    """The person or the program's token; None for the operator."""
     summary: str
 
 
@@ -175,6 +178,7 @@ class Facts:
     """Whether tickets are mailed, or only stored."""
     has_ticket: bool = False
     """Whether the conversation was handed over to a person."""
+    people: PeopleFacts = field(default_factory=PeopleFacts)
 
     @property
     def since(self) -> datetime:
@@ -206,6 +210,11 @@ class Facts:
     def manages_agents_only(self) -> bool:
         """Whether the person's role lets them manage only keys of the agents that they administer."""
         return self.manages and not self.may(Action.SEE_KEY, Scope.ORGANIZATION)
+
+    @property
+    def manages_people(self) -> bool:
+        """Whether the person may invite, change and remove people, and manage agents."""
+        return policy.may_everywhere(self.actor, Action.MANAGE_MEMBERS, self.organization.id)
 
     def may(self, action: Action, scope: Scope) -> bool:
         """Whether the person may do this to every key of the scope, whatever its agent is."""

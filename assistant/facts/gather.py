@@ -22,6 +22,7 @@ from assistant.facts.gather_keys import (
     most_telling,
     newest_first,
 )
+from assistant.facts.gather_people import people_facts
 from assistant.facts.gather_requests import find_request, refusal_facts, visible_agents
 from assistant.facts.key_reference import KeyReference
 from assistant.facts.pasted_keys import PossessedKey
@@ -100,7 +101,8 @@ async def gather(
     request = await find_request(knowledge, asker, question.request_id)
     facts = await gather_details(knowledge, asker, overview, meant=question.meant, request=request, pasted=pasted)
     found = passages(knowledge.documents, question.text)
-    return replace(facts, request_sought=question.request_id, passages=found)
+    people = await people_facts(knowledge, asker, question, facts.now)
+    return replace(facts, request_sought=question.request_id, passages=found, people=people)
 
 
 async def gather_details(
@@ -195,7 +197,7 @@ async def _balance(limiter: Limiter, record: ApiKeyRecord) -> LimitStatus | None
 async def _events(reader: Reader, asker: Asker, key_id: UUID | None) -> list[EventFacts]:
     of_agents = policy.visible_agents(asker.actor, Action.SEE_AUDIT_LOG, asker.organization_id)
     found = await newest_events(reader, asker.organization_id, of_agents=of_agents, key_id=key_id, limit=EVENTS_READ)
-    return [EventFacts(each.action, each.at, each.actor, each.summary) for each in found]
+    return [EventFacts(each.action, each.at, each.actor or each.token, each.summary) for each in found]
 
 
 def _excerpt(text: str) -> str:

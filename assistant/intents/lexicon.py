@@ -16,7 +16,7 @@ _OURS = frozenset(
         *("graphql", "limit", "quota", "rate", "history", "request", "unauthorized", "forbidden", "too_many"),
         *("unavailable", "rotate", "delete", "create", "rename", "expire", "duration", "leaked", "lost", "fail"),
         *("stopped", "work", "permission", "allowed", "invalid", "call_with", "docs", "support", "ticket", "person"),
-        *("hello", "thanks", "bye", "help", "you"),
+        *("hello", "thanks", "bye", "help", "you", "invite", "sign_in", "mail", "password", "leaver"),
     )
 )
 _STAND_IN = re.compile(r"(?:pasted|key|agent|other|request)[a-z]{2,7}|[45]\d\d")

@@ -210,7 +210,9 @@ WORDS = {
     "you": "you your are_you who_are what_are_you du bist tu_es eres voce あなた 你",
     "help": "help hilfe helfen aide m_aider ayuda ajud* ヘルプ 助け 帮助 帮我吗",
     "leaver": "left_the leaves leave leaving ex_employee former_employee fired resigned contractor* verlassen parti"
-    " depart exempleado ex_funcionario desligue saiu 退職 离职",
+    " depart exempleado ex_funcionario desligue saiu 退職 离职 left_us has_left offboard*"
+    " former_colleague* ex_colleague* verlasst gekundigt ehemalig* quitte quitter antiguo_empleado se_va se_fue"
+    " excompan* ex-colega* 辞め 前员工",
     "wish": "feature* ability allow* enhancement proposal support_for it_would_be should_be would_like wish"
     " improvement 建议 希望 増やして",
     "unanswered": "nobody_answer* no_answer no_reply no_response_from silent waiting still_waiting keine_antwort"
@@ -218,6 +220,14 @@ WORDS = {
     "bug_report": "bug steps_to reproduce expected_behavior screenshot button_does nothing_happens clicking click"
     " clicked",
     "log_line": "http traceback client_error get_ post_ curl_ axios* requests_exceptions",
+    "invite": "invit* einlad* einlade eingeladen onboard* convid* convite* 招待 邀请",
+    "sign_in": "sign_in signin sign-in log_in login logins logon log_on logged_in signed_in signed_out sign_out log_out"
+    " locked_out anmeld* abgemeldet einlogg* ausgesperrt me_connecter connexion deconnect* iniciar_sesion"
+    " inicio_de_sesion cierra_mi_sesion fazer_login desconect* ログイン サインイン ログアウト 登录",
+    "mail": "mail mails email emails e_mail e_mails inbox spam junk mailbox postfach correo correos courriel* メール"
+    " 邮件 垃圾箱",
+    "arrive": "arriv* receiv* got_no no_mail no_email bounced delivered angekommen kam_nicht bekommen erhalten recu"
+    " recois llego llega recibi chegou chega recebi 届 收到",
     "header_missing": "no_key_was no_api_key key_required api_key_required missing_key not_provided none_provided"
     " no_key_found keinen_schlussel_mit",
 }

@@ -73,8 +73,18 @@ _HUMAN = re.compile(
     r"|raise) a (?:support )?ticket\b",
     re.IGNORECASE,
 )
+_MAKE_ADMIN = re.compile(
+    r"\b(?:make|promote|appoint) (?!(?:the|an|my|our|your|any|every|no|sure|organi[sz]ation|agent)\b)\w{2,20}"
+    r"(?: to)?(?: an?| the| our)?(?: organi[sz]ation| org| agent)?[ -]?admin(?:istrator)?\b"
+    r"|\bgive (?:me|him|her|\w{2,20}) (?:the )?admin\b"
+    r"|\bmach\w* (?:mich|ihn|sie) zum (?:\w+-)?admin|\bfais de moi un admin|\bhazme admin|\bme torne admin"
+    r"|管理者にして|(?:设为|让我当)管理员",
+    re.IGNORECASE,
+)
+"""Wishes for another role. They are no orders: the answer says who can change roles, and where."""
 _WHO_DID = re.compile(
-    r"\b(?:who|when|by whom)\b.{0,30}\b(?:delet|creat|rotat|renam|revok|remov|made|did (?:it|that|this)|chang|add)"
+    r"\b(?:who|when|by whom)\b(?! (?:can|may|could|should|is allowed|are allowed)\b).{0,30}"
+    r"\b(?:delet|creat|rotat|renam|revok|remov|made|did (?:it|that|this)|chang|add)"
     r"|\b(?:wer|wann)\b.{0,40}(?:gelöscht|erstellt|rotiert|umbenannt|angelegt|geändert)"
     r"|\b(?:qui|quand)\b.{0,30}(?:supprim|créé|renomm)|\b(?:quién|cuándo)\b.{0,20}(?:borr|elimin|cre[óa]|rot[óa])"
     r"|\b(?:quem|quando)\b.{0,20}(?:apag|exclu|criou|mudou)|誰が.{0,12}(?:削除|作成|変更)|谁.{0,6}(?:删|创建|改|轮换)",
@@ -127,9 +137,13 @@ _ASKS = re.compile(
 def evidence(text: str, found: Entities) -> dict[Topic, float]:
     """Log-odds for topics, from the text's entities and from phrases that leave no doubt."""
     odds: defaultdict[Topic, float] = defaultdict(float)
-    if _TURNING.search(text) or _OTHER_TENANTS.search(text) or _ORDERS.search(text):
+    wants_role = bool(_MAKE_ADMIN.search(text))
+    is_order = bool(_ORDERS.search(text)) and not wants_role
+    if _TURNING.search(text) or _OTHER_TENANTS.search(text) or is_order:
         odds[Topic.OFF_TOPIC] += _DECIDES
         return dict(odds)
+    if wants_role:
+        odds[Topic.CHANGE_ROLE] += _STRONG
     if _WHO_DID.search(text):
         odds[Topic.HISTORY] += _STRONG
     if _HUMAN.search(text):

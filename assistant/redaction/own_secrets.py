@@ -21,7 +21,7 @@ _EQUALS = re.compile(r"[=:+|,]|%3D|value", re.IGNORECASE)
 _DEVICE = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32}\.[0-9a-f]{64}(?:\.[0-9a-f]{32}\.[0-9a-f]{64})*(?![0-9A-Za-z])")
 DIGITS_AT_LEAST = 6
 """Different digits in a token of 64 digits. A generator almost always uses at least ten: all but one in a million."""
-_TOKEN = re.compile(r"(?<![0-9A-Za-z+/=_-])[0-9a-f]{64}(?![0-9A-Za-z+/=_-])")
+_TOKEN = re.compile(r"(?<![0-9A-Za-z+/=_-])[0-9a-f]{64}(?:[0-9a-f]{2})?(?![0-9A-Za-z+/=_-])")
 _DIGEST_BEFORE = re.compile(
     r"(?:sha-?\d{3}|sha3|blake\w*|keccak|digest|checksum|hash|commit|container|image|layer|etag|fingerprint|thumbprint"
     r"|integrity|docker|sum|tree|block|tx\w*|transaction|object|revision)s?\b[^\n]{0,60}\Z",

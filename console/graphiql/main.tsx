@@ -5,6 +5,7 @@ import 'graphiql/style.css'
 import './graphiql.css'
 import { GraphiQL } from 'graphiql'
 import { createRoot } from 'react-dom/client'
+import { brand } from '../src/shared/brand'
 import { fetcher, firstPlace } from './server'
 import { starters } from './starters'
 
@@ -26,7 +27,7 @@ createRoot(root).render(
   >
     <GraphiQL.Logo>
       <a className="to-console" href="/">
-        Keydesk
+        {brand.name}
       </a>
     </GraphiQL.Logo>
   </GraphiQL>,

@@ -12,6 +12,7 @@ from typing import Protocol
 from keys.cache import TwoGenerationCache
 from keys.limits.limiter import Decision
 from keys.limits.sliding_window import (
+    CELL_MS,
     EMPTY,
     Limits,
     LimitStatus,
@@ -27,6 +28,8 @@ from keys.limits.sliding_window import (
 from keys.outcomes import Outcome
 
 KEYS_REMEMBERED = 400_000
+PASSED_AT_MOST = 200
+"""For how many keys the requests that another limiter allowed may wait to be added to the windows."""
 
 
 class Totals(Protocol):
@@ -54,6 +57,8 @@ class LocalLimiter:
         self._clock = clock
         self._keys_remembered = keys_remembered
         self._windows = TwoGenerationCache[str, Window](keys_remembered)
+        self._passed: dict[str, int] = {}
+        self._passed_in = 0
         self._month = Month(0, 0)
         self.forget_months()
 
@@ -73,7 +78,10 @@ class LocalLimiter:
 
         Raises DatabaseUnavailable if the key's monthly count is not in memory and can't be read.
         """
-        at, used = await self._known(key_id)
+        at = self._now()
+        used = self._used.get(key_id)
+        if used is None:
+            at, used = await self._known(key_id)
         window = self._window(key_id, at)
         if window[0] >= limits.rate_limit:
             return self._over_rate(key_id, limits, window, used, at)
@@ -103,9 +111,17 @@ class LocalLimiter:
                 self._used.put(key_id, number)
 
     def passed(self, key_id: str) -> None:
-        """Counts in the key's window a request that another limiter allowed. The monthly count does not change."""
-        at = to_ms(self._clock())
-        self._windows.put(key_id, incremented(self._window(key_id, at), at))
+        """
+        Counts in the key's window a request that another limiter allowed. The monthly count does not change.
+
+        Such requests are first counted by key and second, and added to the windows when a window is needed, so that a
+        busy key's window does not change with every request.
+        """
+        second = int(self._clock().timestamp())
+        if second != self._passed_in or len(self._passed) >= PASSED_AT_MOST:
+            self._add_passed()
+            self._passed_in = second
+        self._passed[key_id] = self._passed.get(key_id, 0) + 1
 
     async def refusal(self, key_id: str, limits: Limits) -> Decision | None:
         """
@@ -128,13 +144,18 @@ class LocalLimiter:
         status = self._status(limits, window, used, at)
         return Decision(Outcome.RATE_LIMITED, status, retry_after_ms(window, limits.rate_limit, at))
 
+    def _now(self) -> int:
+        """The time, in milliseconds since 1970. With a new month, the monthly counts are forgotten."""
+        at = to_ms(self._clock())
+        if not self._month.start * 1000 <= at < self._month.end * 1000:
+            self._month = month_of(at)
+            self.forget_months()
+        return at
+
     async def _known(self, key_id: str) -> tuple[int, int]:
         """The time, and the key's count for the month of that time, which is read first if it is not in memory."""
         while True:
-            at = to_ms(self._clock())
-            if not self._month.start * 1000 <= at < self._month.end * 1000:
-                self._month = month_of(at)
-                self.forget_months()
+            at = self._now()
             used = self._used.get(key_id)
             if used is not None:
                 return at, used
@@ -144,7 +165,17 @@ class LocalLimiter:
             if month == self._month and self._used.get(key_id) is None:
                 self._used.put(key_id, used)
 
+    def _add_passed(self) -> None:
+        """Adds to the windows what passed by another limiter's decision."""
+        passed, self._passed = self._passed, {}
+        at = self._passed_in * CELL_MS
+        for key_id, number in passed.items():
+            window = pruned(self._windows.get(key_id) or EMPTY, at)
+            self._windows.put(key_id, incremented(window, at, number))
+
     def _window(self, key_id: str, at: int) -> Window:
+        if self._passed:
+            self._add_passed()
         return pruned(self._windows.get(key_id) or EMPTY, at)
 
     def _status(self, limits: Limits, window: Window, used: int, at: int) -> LimitStatus:

@@ -8,24 +8,22 @@ database to Redis again, each with the next request of its key.
 
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha1
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
 
-from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 from keys.cache import TwoGenerationCache
 from keys.limits.limiter import Decision, Exceeded
 from keys.limits.local_limiter import KEYS_REMEMBERED
+from keys.limits.redis_source import RedisSource
 from keys.limits.sliding_window import Limits, LimitStatus, Month, month_of
 from keys.outcomes import Outcome
-from keys.token import Secret
 
 SCRIPT = (Path(__file__).parent / "limiter.lua").read_text(encoding="utf-8")
 SCRIPT_DIGEST = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
@@ -39,8 +37,8 @@ NOT_KNOWN = 2**32 - 1
 _REQUEST = Struct(">16sIIIB")
 _HEAD = Struct(f">{NAME_BYTES}sII")
 _ANSWER = Struct(">BIIII")
-IS_NOT_KNOWN = 3
-_EXCEEDED: Mapping[int, Exceeded | None] = {0: None, 1: Outcome.RATE_LIMITED, 2: Outcome.QUOTA_EXCEEDED}
+PASSED, IS_NOT_KNOWN = 0, 3
+_EXCEEDED: Mapping[int, Exceeded] = {1: Outcome.RATE_LIMITED, 2: Outcome.QUOTA_EXCEEDED}
 
 
 class DataLost(Exception):
@@ -84,11 +82,13 @@ class RedisEpoch:
 
 
 class LimiterConnection:
-    """One connection to Redis."""
+    """One connection to Redis, which opens when it is first used, and again in each era of its source."""
 
-    def __init__(self, connection: AbstractConnection, memory: RedisEpoch) -> None:
-        self._connection = connection
+    def __init__(self, source: RedisSource, memory: RedisEpoch) -> None:
+        self._source = source
         self._memory = memory
+        self._connection: AbstractConnection | None = None
+        self._era = source.era
 
     async def answers(self, questions: Sequence[Question]) -> list[Decision | None]:
         """
@@ -97,22 +97,24 @@ class LimiterConnection:
         A decision is None where the question has to be asked again, for example because Redis does not have the key's
         monthly count yet. Raises Emptied, RedisError and OSError.
         """
-        is_from_before = self._connection.is_connected
+        self._source.check()
+        is_from_before = self._is_open
+        await self._opened()
         if not is_from_before:
-            await self._connection.connect()
             # Redis may have restarted from an older state on disk.
             self._memory.forget()
         month, seeded = self._memory.month, self._memory.seeded
         # Questions about another month or name have to be asked again, so the script must not count them.
         requests = b"".join(
-            _REQUEST.pack(bytes.fromhex(each.key_id), *each.limits, each.written, each.looks)
-            if each.seeded is seeded
-            else _REQUEST.pack(bytes.fromhex(each.key_id), *each.limits, NOT_KNOWN, True)
-            for each in questions
+            [
+                _REQUEST.pack(bytes.fromhex(key_id), rate_limit, monthly_quota, written, looks)
+                if its_seeded is seeded
+                else _REQUEST.pack(bytes.fromhex(key_id), rate_limit, monthly_quota, NOT_KNOWN, True)
+                for key_id, (rate_limit, monthly_quota), its_seeded, written, looks in questions
+            ]
         )
-        before = month_of(month.start * 1000 - 1)
         try:
-            answer = await self._run(month.start, month.end, before.start, self._memory.name, requests)
+            answer = await self._run(month, self._memory.name, requests)
         except (RedisConnectionError, OSError):
             if not is_from_before:
                 raise
@@ -126,10 +128,15 @@ class LimiterConnection:
         self._memory.seen(name, at)
         if len(answer) == _HEAD.size:
             return [None] * len(questions)
-        decisions = (_decision(each, month, at) for each in _ANSWER.iter_unpack(memoryview(answer)[_HEAD.size :]))
+        results = _ANSWER.iter_unpack(answer[_HEAD.size :])
         return [
-            decision if each.seeded is seeded else None for each, decision in zip(questions, decisions, strict=True)
+            _decision(result, month, at) if each.seeded is seeded else None
+            for each, result in zip(questions, results, strict=True)
         ]
+
+    def is_out_of_order(self, error: Exception) -> bool:
+        """True after any error: one that Redis answers also means that it does not count."""
+        return True
 
     async def probe(self) -> None:
         """
@@ -140,9 +147,7 @@ class LimiterConnection:
         """
         month = self._memory.month
         while True:
-            before = month_of(month.start * 1000 - 1)
-            request = _REQUEST.pack(bytes(16), 1, 1, 0, True)
-            answer = await self._run(month.start, month.end, before.start, PROBING, request)
+            answer = await self._run(month, PROBING, _REQUEST.pack(bytes(16), 1, 1, 0, True))
             if len(answer) > _HEAD.size:
                 return
             month = month_of(_HEAD.unpack_from(answer)[1] * 1000)
@@ -171,33 +176,58 @@ class LimiterConnection:
 
     async def close(self) -> None:
         """Closes the connection; the next command opens it again."""
-        await self._connection.disconnect(nowait=True)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
 
-    async def _run(self, *values: int | bytes) -> bytes:
+    @property
+    def _is_open(self) -> bool:
+        connection = self._connection
+        return connection is not None and connection.is_connected and self._era == self._source.era
+
+    async def _opened(self) -> AbstractConnection:
+        """The open connection, or a new one."""
+        if self._connection is None or not self._is_open:
+            await self.close()
+            self._era = self._source.era
+            self._connection = await self._source.open()
+        return self._connection
+
+    async def _run(self, month: Month, name: bytes, requests: bytes) -> bytes:
         """Runs the script and returns its answer; sends the script itself only if Redis does not have it."""
         try:
-            return await self._command("EVALSHA", SCRIPT_DIGEST, 1, PREFIX, *values)
+            return await self._sent(b"%b$%d\r\n%b\r\n" % (_beginning(month, name), len(requests), requests))
         except NoScriptError:
-            return await self._command("EVAL", SCRIPT, 1, PREFIX, *values)
+            before = month_of(month.start * 1000 - 1)
+            return await self._command("EVAL", SCRIPT, 1, PREFIX, month.start, month.end, before.start, name, requests)
 
     async def _command(self, *words: str | int | bytes) -> bytes:
-        await self._connection.send_command(*words, check_health=False)
-        answer: bytes = await self._connection.read_response(disable_decoding=True)
+        connection = await self._opened()
+        return await self._sent(b"".join(connection.pack_command(*words)))
+
+    async def _sent(self, command: bytes) -> bytes:
+        """Sends a command in the protocol of Redis, and returns the answer."""
+        connection = await self._opened()
+        await connection.send_packed_command(command, check_health=False)
+        answer: bytes = await connection.read_response(disable_decoding=True)
         return answer
+
+
+@lru_cache(maxsize=4)
+def _beginning(month: Month, name: bytes) -> bytes:
+    """The command that runs the script, without its last argument: only that differs from one batch to the next."""
+    before = month_of(month.start * 1000 - 1)
+    texts = ("EVALSHA", SCRIPT_DIGEST, 1, PREFIX, month.start, month.end, before.start)
+    words = [*(str(text).encode() for text in texts), name]
+    return b"*%d\r\n" % (len(words) + 1) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
 
 
 def _decision(answer: tuple[int, ...], month: Month, at: int) -> Decision | None:
     outcome, remaining, resets_in, wait, used = answer
+    if outcome == PASSED:
+        return Decision(None, LimitStatus(remaining, resets_in, used, month, at))
     if outcome == IS_NOT_KNOWN:
         return None
     exceeded = _EXCEEDED[outcome]
     retry_in = month.end * 1000 - at if exceeded is Outcome.QUOTA_EXCEEDED else wait
     return Decision(exceeded, LimitStatus(remaining, resets_in, used, month, at), retry_in)
-
-
-def make_connections(url: Secret, memory: RedisEpoch, number: int) -> list[LimiterConnection]:
-    """Makes connections that open when they are first used. Raises ValueError if `url` is not a valid Redis URL."""
-    # One attempt for each command: the callers decide whether to try again.
-    options = {"protocol": 2, "socket_timeout": None, "retry": Retry(NoBackoff(), 0)}
-    pool = ConnectionPool.from_url(url.reveal(), **options)
-    return [LimiterConnection(pool.connection_class(**pool.connection_kwargs), memory) for _ in range(number)]

@@ -89,13 +89,14 @@ def pruned(window: Window, at: int) -> Window:
     return total, cells[over:]
 
 
-def incremented(window: Window, at: int) -> Window:
-    """Returns the window with one more request. The window must be `pruned`."""
+def incremented(window: Window, at: int, by: int = 1) -> Window:
+    """Returns the window with one more request, or with more of them. The window must be `pruned`."""
     total, cells = window
     cell = at // CELL_MS
+    # `+` copies the cells in half the time that unpacking takes.
     if cells and cells[-2] == cell:
-        return total + 1, (*cells[:-1], cells[-1] + 1)
-    return total + 1, (*cells, cell, 1)
+        return total + by, cells[:-1] + (cells[-1] + by,)  # noqa: RUF005
+    return total + by, cells + (cell, by)  # noqa: RUF005
 
 
 def resets_in(window: Window, at: int) -> int:

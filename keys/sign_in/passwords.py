@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from keys.refusals import InvalidInput
 from keys.sign_in.weak_passwords import weakness
@@ -18,6 +19,19 @@ _ONE_TIME_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Lower-case letters and digits without those that are easily confused, such as 1 and l, or 0 and o."""
 _ONE_TIME_GROUPS, _ONE_TIME_GROUP_LENGTH = 4, 5
 """20 characters out of 31: 99 bits."""
+
+
+class PasswordUse(StrEnum):
+    """Who may sign in with a password. Everybody else signs in by the identity provider."""
+
+    EVERYBODY = "everybody"
+    BREAK_GLASS = "break-glass"
+    """Only the people whom the operator has marked, for the day on which the provider can't be reached."""
+    NOBODY = "nobody"
+
+    def allows(self, *, is_break_glass: bool) -> bool:
+        """Whether somebody may use a password. `is_break_glass` says whether the operator has marked them."""
+        return self is PasswordUse.EVERYBODY or (self is PasswordUse.BREAK_GLASS and is_break_glass)
 
 
 def presented_password(text: str) -> str | None:

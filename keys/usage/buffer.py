@@ -101,6 +101,13 @@ class UsageBuffer:
         return len(self._counts) + len(self._waiting) + refused
 
     @property
+    def requests(self) -> int:
+        """The number of requests that wait, to be counted or to be stored as refused without a genuine key."""
+        counts = [*self._counts.values(), *(those for _, those in self._waiting)]
+        no_key = len(self._without_a_key) + sum(each.key_id is None for each in self._refused_row)
+        return sum(sum(those.numbers) for those in counts) + no_key
+
+    @property
     def takes_without_a_key(self) -> bool:
         """Whether there is room for a refused request without a key. If not, reading this counts it as dropped."""
         if len(self._without_a_key) < REFUSED_WITHOUT_A_KEY_AT_MOST:
@@ -112,7 +119,9 @@ class UsageBuffer:
         self, key_id: str, outcome: Outcome, at: int, sender: Sender, *, by_previous_secret: bool = False
     ) -> None:
         """Counts a request of a key. `at` is in milliseconds since 1970."""
-        counts = self._counts_of(key_id, at // HOUR_MS)
+        counts = self._counts.get(key_id)
+        if counts is None or counts.hour != at // HOUR_MS:
+            counts = self._new_counts(key_id, at // HOUR_MS)
         if counts is None:
             return
         if outcome is Outcome.GOOD:
@@ -215,11 +224,10 @@ class UsageBuffer:
                 passed[key_id] = passed.get(key_id, 0) + those.numbers[0]
         return passed
 
-    def _counts_of(self, key_id: str, hour: int) -> _PendingCounts | None:
+    def _new_counts(self, key_id: str, hour: int) -> _PendingCounts | None:
+        """Begins the key's counts of an hour; None if there is no room. Those of another hour wait to be written."""
         counts = self._counts.get(key_id)
         if counts is not None:
-            if counts.hour == hour:
-                return counts
             self._waiting.append((key_id, counts))
             self._sealed += 1
         elif len(self._counts) + len(self._waiting) >= KEYS_AT_MOST:

@@ -1,6 +1,9 @@
 """
 Writes batches of usage from the buffer to the database, in order.
 
+If other transactions have locked rows of a batch, the batch is halved as well; what is locked is held, merged with what
+is counted meanwhile, and tried again later, so that nothing else waits for it.
+
 If the database refuses the content of a batch, the batch is halved until the refused item is found; that item is
 dropped, and the rest is written. If it is unknown whether a batch was written, it is written again with the same
 number, so that it counts only once.
@@ -11,9 +14,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from keys.limits.sliding_window import Month
-from models.usage.store import Batch, ContentRefused, KeyCounts, Refused, SeenCaller, UsageStore
+from keys.usage.held import HeldUsage, Item
+from models.usage.store import Batch, ContentRefused, KeyCounts, Refused, RowsLocked, SeenCaller, UsageStore
 
-Item = KeyCounts | SeenCaller | Refused
+LOCK_WAITS_AT_MOST = 16
+"""
+How many batches of one round may meet a lock before what is locked is held as a whole, not halved any more. Each of
+them waits for the lock for a moment.
+"""
 Kind = TypeVar("Kind", bound=Item)
 Settled = Callable[[Batch, Mapping[str, int]], None]
 """Called with a batch that was written, and with the monthly totals of its keys."""
@@ -31,19 +39,48 @@ class Outgoing:
         self._waiting: deque[Batch] = deque()
         self._number = 0
         self._written_while_reading: list[Batch] | None = None
+        self._lock_waits = 0
+        self.held = HeldUsage()
 
     def __len__(self) -> int:
         """The number of batches that wait."""
         return len(self._waiting)
 
-    def add(self, batch: Batch) -> None:
-        """Adds a batch to the end of the queue."""
-        self._waiting.append(batch)
+    @property
+    def requests(self) -> int:
+        """The number of requests in these batches, and of those held, counted like `UsageBuffer.requests`."""
+        return sum(requests_in(batch) for batch in (*self._waiting, self.held.as_batch()))
 
-    async def settle(self) -> None:
-        """Writes all batches. Raises DatabaseUnavailable; the remaining batches then stay in the queue."""
+    def add(self, batch: Batch) -> None:
+        """Adds a batch to the end of the queue. What belongs to rows that are held is held, too."""
+        if held := self.held.keys() if self.held else None:
+            items: list[KeyCounts | SeenCaller] = [*batch.counts, *batch.callers]
+            self.held.add(_part(batch, [item for item in items if item.key_id in held]))
+            batch = _part(batch, [*(item for item in items if item.key_id not in held), *batch.refused])
+        if batch.counts or batch.callers or batch.refused:
+            self._waiting.append(batch)
+
+    async def settle_held(self) -> None:
+        """Tries to write what is held. Begins the next round. Raises DatabaseUnavailable."""
+        try:
+            if self.held:
+                self._waiting.extend(self.held.take())
+                await self.settle(tries_all=False)
+        finally:
+            self._lock_waits = 0
+            self.held.note_time()
+
+    async def settle(self, *, tries_all: bool = True) -> None:
+        """
+        Writes all batches. Raises DatabaseUnavailable; the remaining batches then stay in the queue.
+
+        Without `tries_all`, the rest is held without trying after too many batches of this round have met a lock.
+        """
         while self._waiting:
             batch = self._waiting[0]
+            if not tries_all and not batch.number and self._lock_waits >= LOCK_WAITS_AT_MOST:
+                self.held.add(self._waiting.popleft())
+                continue
             if not batch.number:
                 self._number += 1
                 batch = self._waiting[0] = batch._replace(number=self._number)
@@ -52,6 +89,10 @@ class Outgoing:
             except ContentRefused as refusal:
                 self._waiting.popleft()
                 self._divide(batch, refusal)
+                continue
+            except RowsLocked:
+                self._waiting.popleft()
+                self._hold(batch)
                 continue
             self._waiting.popleft()
             if self._written_while_reading is not None:
@@ -75,19 +116,51 @@ class Outgoing:
         for batch in (*meanwhile, *self._waiting):
             if batch.number and batch.number <= found.batch:
                 continue
-            for counts in batch.counts:
-                if counts.key_id in wanted and counts.month == month.start:
-                    used[counts.key_id] = used.get(counts.key_id, 0) + counts.allowed
+            _add_allowed(used, batch.counts, wanted, month.start)
+        _add_allowed(used, self.held.counts(), wanted, month.start)
         return used
+
+    def unwritten(self, key_ids: Collection[str], month: Month) -> dict[str, int]:
+        """The allowed requests of these keys in the month that wait here or are held."""
+        passed: dict[str, int] = {}
+        for batch in self._waiting:
+            _add_allowed(passed, batch.counts, key_ids, month.start)
+        if self.held:
+            _add_allowed(passed, self.held.counts(), key_ids, month.start)
+        return passed
+
+    def _hold(self, batch: Batch) -> None:
+        """Halves a batch with locked rows. A single item, and after too many locks the whole batch, is held."""
+        self._lock_waits += 1
+        items: list[Item] = [*batch.counts, *batch.callers, *batch.refused]
+        if len(items) > 1 and self._lock_waits < LOCK_WAITS_AT_MOST:
+            self._halve(batch._replace(is_hasty=True), items)
+        else:
+            self.held.add(batch)
 
     def _divide(self, batch: Batch, refusal: ContentRefused) -> None:
         """Replaces a refused batch by its two halves. A single item is reported and dropped."""
         items: list[Item] = [*batch.counts, *batch.callers, *batch.refused]
         if len(items) > 1:
-            middle = len(items) // 2
-            self._waiting.extendleft((_part(batch, items[middle:]), _part(batch, items[:middle])))
+            self._halve(batch, items)
         elif items:
             self._left_out(items[0], refusal)
+
+    def _halve(self, batch: Batch, items: Sequence[Item]) -> None:
+        middle = len(items) // 2
+        self._waiting.extendleft((_part(batch, items[middle:]), _part(batch, items[:middle])))
+
+
+def _add_allowed(used: dict[str, int], counted: Collection[KeyCounts], key_ids: Collection[str], month: int) -> None:
+    for counts in counted:
+        if counts.key_id in key_ids and counts.month == month:
+            used[counts.key_id] = used.get(counts.key_id, 0) + counts.allowed
+
+
+def requests_in(batch: Batch) -> int:
+    """The number of requests in a batch: those of keys, and the refused ones without a genuine key."""
+    counted = sum(sum(counts[3:9]) for counts in batch.counts)
+    return counted + sum(each.key_id is None for each in batch.refused)
 
 
 def _part(batch: Batch, items: Sequence[Item]) -> Batch:

@@ -9,21 +9,24 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from keys.limits.sliding_window import Month, month_of, to_ms
-from keys.periodic import Periodic
+from keys.outcomes import Outcome
+from keys.periodic import LAST_SECONDS, Periodic
 from keys.usage.buffer import Sender, UsageBuffer
-from keys.usage.outgoing import Item, Outgoing
+from keys.usage.held import Item
+from keys.usage.outgoing import Outgoing
 from keys.usage.user_agent import cleaned
 from keys.verification.verdict import RequestedAgent, Verdict
-from models.engine.outage_log import OutageLog
+from models.engine.outage_log import OutageLog, named
 from models.key_lookup import DatabaseUnavailable
 from models.usage.refused_request import RefusedReason
 from models.usage.store import (
     Batch,
     ContentRefused,
+    RowsLocked,
     UsageStore,
     noted_refusal,
 )
@@ -31,7 +34,9 @@ from models.usage.store import (
 logger = logging.getLogger("keydesk.ledger")
 
 EVERY_SECONDS = 0.5
-LAST_ROUND_SECONDS = 10
+LAST_TRIES_EVERY_SECONDS = 0.2
+LOCKED_SECONDS = 10
+"""Rows that are locked for longer than this are reported."""
 ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS = 20
 LEFT_OUT_LOGGED_EVERY_SECONDS = 60
 Learn = Callable[[Month, Mapping[str, int]], None]
@@ -49,22 +54,27 @@ class UsageRecorder:
         learn: Learn | None = None,
         wants_totals: Callable[[], bool] = lambda: True,
         on_other_writer: Callable[[], None] | None = None,
+        last_seconds: Callable[[], float] = lambda: LAST_SECONDS,
     ) -> None:
         """
         `wants_totals` says whether to fetch monthly totals with each batch. `on_other_writer` is called when another
-        process writes to the same database.
+        process writes to the same database. `last_seconds` says at the end how long writing the rest may still take.
         """
         self._store = store
         self._clock = clock
         self._learn = learn
         self._wants_totals = wants_totals
         self._on_other_writer = on_other_writer
+        self._last_seconds = last_seconds
         self._outgoing = Outgoing(store, settled=self._tell, left_out=self._leave_out)
         self._writing = asyncio.Lock()
         self._reading = asyncio.Lock()
         self._asked: dict[Month, dict[str, asyncio.Future[int]]] = {}
         self._answering: set[asyncio.Task[None]] = set()
-        self._outage = OutageLog(logger, began=_not_written, ended="Usage can be written to the database again")
+        self._outage = OutageLog(logger, began=self._not_written, ended="Usage can be written to the database again")
+        self._lock = OutageLog(
+            logger, began=lambda _: self._locked(), ended="The usage that was locked can be written again"
+        )
         self._rounds = 0
         self._left_out = 0
         self._left_out_logged_at = -math.inf
@@ -72,20 +82,35 @@ class UsageRecorder:
 
     @property
     def is_degraded(self) -> bool:
-        """Whether usage can't be written at the moment. It is kept in memory until it can."""
-        return self._outage.is_on
+        """Whether usage can't be written, or some of it not for a while. It is kept in memory until it can."""
+        return self._outage.is_on or self._lock.is_on
+
+    @property
+    def unwritten(self) -> int:
+        """How many requests are counted here but not in the database, as far as is known."""
+        return self.buffer.requests + self._outgoing.requests
+
+    def loss(self) -> str | None:
+        """What is lost if the process ends now, as a line for the log; None if nothing is."""
+        lost = self.unwritten
+        return f"The usage of {lost} request(s) could not be written to the database, and is lost" if lost else None
 
     def record(self, verdict: Verdict, request_id: str, sender: Sender, wanted: RequestedAgent) -> None:
         """Records the verdict on a request. `request_id` is 32 hexadecimal digits."""
-        decision, key = verdict.decision, verdict.key
+        outcome, _, key, _, malformed, decision, by_previous_secret = verdict
         at = to_ms(self._clock()) if decision is None else decision.status.at
         if key is not None:
-            self.buffer.count(key.key_id, verdict.outcome, at, sender, by_previous_secret=verdict.by_previous_secret)
-        reason = verdict.outcome.reason
+            self.buffer.count(key.key_id, outcome, at, sender, by_previous_secret=by_previous_secret)
+        if outcome is Outcome.GOOD:
+            return
+        reason = outcome.reason
         if reason is not None:
             key_id = None if key is None else key.key_id
-            detail = None if verdict.malformed is None else verdict.malformed.detail
-            self.add_refusal(reason, request_id, sender, at=at, key_id=key_id, agent_id=wanted.agent_id, detail=detail)
+            detail = None if malformed is None else malformed.detail
+            agent_id = wanted.agent_id
+            if wanted.external_id is not None and key is not None:
+                agent_id = key.request_agent_id
+            self.add_refusal(reason, request_id, sender, at=at, key_id=key_id, agent_id=agent_id, detail=detail)
 
     def add_refusal(
         self,
@@ -134,34 +159,67 @@ class UsageRecorder:
         return await asyncio.shield(answer)
 
     async def write(self) -> None:
-        """Writes all buffered usage. Raises DatabaseUnavailable; the next call then writes the rest."""
+        """
+        Writes all buffered usage, except for rows that other transactions have locked: they are held until later.
+
+        Raises DatabaseUnavailable; the next call then writes the rest.
+        """
+        if self._outgoing.held.is_full:
+            async with self._writing:
+                await self._outgoing.settle_held()
+            if self._outgoing.held.is_full:
+                raise DatabaseUnavailable from RowsLocked()
         is_sealed = False
         while not is_sealed:
             # First what an earlier call has left, so that no key waits behind a batch of its own.
             is_sealed = not self._outgoing and self.buffer.flush_to_queue()
             while await self._write_batch():
                 pass
+        async with self._writing:
+            await self._outgoing.settle_held()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """While the context is open, writes twice a second; when it closes, writes the rest."""
+        """
+        While the context is open, writes twice a second; when it closes, writes the rest.
+
+        If the database is unavailable then, it is tried again and again for `last_seconds()`. What is lost is logged.
+        """
         rounds = Periodic(
             "writing of usage",
             self._round,
             every_seconds=EVERY_SECONDS,
             outage=self._outage,
-            last_seconds=LAST_ROUND_SECONDS,
+            last_seconds=self._last_seconds,
         )
         try:
             async with rounds.running():
                 yield
         finally:
+            await self._write_last()
+            for task in self._answering:
+                task.cancel()
             await asyncio.gather(*self._answering, return_exceptions=True)
             await self._store.close()
+
+    async def _write_last(self) -> None:
+        while self.unwritten and self._last_seconds() > 0:
+            with suppress(DatabaseUnavailable, TimeoutError):
+                async with asyncio.timeout(self._last_seconds()):
+                    await self.write()
+                    if not self._outgoing.held:
+                        return
+            await asyncio.sleep(LAST_TRIES_EVERY_SECONDS)
+        if (loss := self.loss()) is not None:
+            logger.error(loss)
 
     async def _round(self) -> None:
         self._rounds += 1
         await self.write()
+        if not self._outgoing.held:
+            self._lock.worked()
+        elif self._outgoing.held.seconds >= LOCKED_SECONDS:
+            self._lock.failed()
         if self._on_other_writer is not None and self._rounds % ROUNDS_BETWEEN_LOOKS_FOR_OTHER_WRITERS == 0:
             await self._look_for_other_writers(self._on_other_writer)
 
@@ -193,8 +251,26 @@ class UsageRecorder:
                 months.setdefault(each.month, {})[each.key_id] = totals[each.key_id]
         for start, written in months.items():
             month = month_of(start * 1000)
-            unwritten = self.buffer.unwritten(written, month, of_last_batch=True)
-            self._learn(month, {key_id: total + unwritten.get(key_id, 0) for key_id, total in written.items()})
+            waiting = self.buffer.unwritten(written, month, of_last_batch=True)
+            behind = self._outgoing.unwritten(written, month)
+            self._learn(
+                month,
+                {key_id: total + waiting.get(key_id, 0) + behind.get(key_id, 0) for key_id, total in written.items()},
+            )
+
+    def _not_written(self, error: BaseException | None) -> str:
+        cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
+        if isinstance(cause, RowsLocked):
+            return self._locked()
+        return f"Usage can't be written to the database ({named(cause)}); it is kept in memory until it can"
+
+    def _locked(self) -> str:
+        held = self._outgoing.held
+        return (
+            f"Usage can't be written to {len(held)} rows, which another transaction has locked for {held.seconds:.0f} "
+            "s; it is kept in memory. Look for a long transaction in pg_stat_activity, and "
+            "end it"
+        )
 
     def _leave_out(self, item: Item, refusal: ContentRefused) -> None:
         """Counts an item that the database refused as dropped. Logs this at most once a minute, without its content."""
@@ -227,8 +303,3 @@ class UsageRecorder:
             unwritten = self.buffer.unwritten(asked, month)
             for key_id, answer in asked.items():
                 answer.set_result(used.get(key_id, 0) + unwritten.get(key_id, 0))
-
-
-def _not_written(error: BaseException | None) -> str:
-    cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
-    return f"Usage can't be written to the database ({type(cause).__name__}); it is kept in memory until it can"

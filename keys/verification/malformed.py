@@ -181,6 +181,14 @@ WORDS: dict[FormatError, tuple[str, str]] = {
         "Send a key that begins with {prefix}_, and check that each of your variables is in the right place.",
     ),
     FormatError.BASIC_CREDENTIALS: ("A user name and password (Basic) were sent instead of a key.", _HEADER),
+    FormatError.SERVICE_TOKEN: (
+        "A service token was sent, with which programs manage API keys at /graphql.",
+        "Send an API key, which begins with {prefix}_.",
+    ),
+    FormatError.OPERATOR_TOKEN: (
+        "An operator token was sent, with which the operator's programs use /graphql.",
+        "Send an API key, which begins with {prefix}_.",
+    ),
     FormatError.HINT: ("The hint was sent, which only shows how a key begins and ends.", _SHOWN_ONCE),
     FormatError.MASKED: ("The key is masked: a part of it was replaced before it was copied or sent.", _SHOWN_ONCE),
     FormatError.DOUBLED: ("The key is there more than once.", "Send it once, in one header."),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
 
+from keys.program_token import LETTERS, Kind
 from keys.text import visible
 from keys.token import HINT_BEGINNING, PATTERN, PUBLIC_ID_LENGTH, TAIL_LENGTH, parse
 
@@ -37,6 +38,8 @@ class FormatError(StrEnum):
     MASKED = "masked"
     DOUBLED = "doubled"
     SEVERAL = "several"
+    SERVICE_TOKEN = "service_token"  # noqa: S105 - a kind of error
+    OPERATOR_TOKEN = "operator_token"  # noqa: S105 - a kind of error
     # The key was sent, but wrapped in something or with something beside it.
     STRUCTURED = "structured"
     INVISIBLE = "invisible"
@@ -108,6 +111,7 @@ IDS = {
     "The id of a person": r"usr_[0-9a-fA-F]{32}\Z",
     "The id of a request": r"req_[0-9a-fA-F]{32}\Z",
     "The id of an event": r"evt_[0-9a-fA-F]{32}\Z",
+    "The id of a service token": r"tok_[0-9a-fA-F]{32}\Z",
 }
 VENDORS = {
     "An AWS access key": r"(?:AKIA|ASIA)[0-9A-Z]{8}",
@@ -165,6 +169,16 @@ def _hint(candidate: Candidate) -> bool:
     return _HINT.fullmatch(candidate.head.removeprefix(candidate.own_prefix or "")) is not None
 
 
+def _token_of_programs(letter: str) -> Rule:
+    def rule(candidate: Candidate) -> bool:
+        prefix, underscore, rest = candidate.head.partition("_")
+        # A prefix of API keys may end with the same letter.
+        is_own = prefix in candidate.prefixes
+        return bool(underscore and rest and not is_own and prefix.removesuffix(letter) in candidate.prefixes)
+
+    return rule
+
+
 def _masked(candidate: Candidate) -> bool:
     return _MASK.search(candidate.head) is not None and not candidate.keys()
 
@@ -193,6 +207,8 @@ NOT_A_KEY: tuple[tuple[FormatError, Rule], ...] = (
     (FormatError.UUID, _begins(r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\Z")),
     (FormatError.ADDRESS, _begins(r"(?i)[a-z][a-z0-9+.-]*://|www\.")),
     (FormatError.VENDOR, _vendor),
+    (FormatError.SERVICE_TOKEN, _token_of_programs(LETTERS[Kind.SERVICE])),
+    (FormatError.OPERATOR_TOKEN, _token_of_programs(LETTERS[Kind.OPERATOR])),
     (FormatError.HINT, _hint),
     (FormatError.MASKED, _masked),
     (FormatError.DOUBLED, _doubled),

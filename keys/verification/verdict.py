@@ -27,28 +27,35 @@ class Verdict(NamedTuple):
 
 
 class RequestedAgent(NamedTuple):
-    """The agent that a request is for. `agent_id` has 32 hexadecimal digits; None if the request names no agent."""
+    """
+    The agent that a request is for, by its id (32 hexadecimal digits) or by the host product's id. Both are None if the
+    request names no agent.
+    """
 
     agent_id: str | None = None
     is_invalid: bool = False
     """The request's X-Agent-Id is not a valid agent id, or was sent more than once."""
     is_repeated: bool = False
     """It is unreadable because the header was sent more than once."""
+    external_id: str | None = None
+    is_badly_encoded: bool = False
+    """It is invalid because what follows `ext:` is not a percent-encoded id."""
 
 
 def judge_agent(key: KeyState, wanted: RequestedAgent, *, require_agent: bool) -> Verdict:
     """Decides whether a key with a valid secret may be used for the requested agent. Limits are checked after this."""
     if wanted.is_invalid:
         return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "X-Agent-Id is not an agent's id, or is there twice", key)
-    if wanted.agent_id is None:
+    if wanted.agent_id is None and wanted.external_id is None:
         if require_agent and key.agent_id is not None:
             return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "an agent-level key requires X-Agent-Id here", key)
         return Verdict(Outcome.GOOD, "good", key, key.agent_id)
-    if key.agent_id is not None and key.agent_id != wanted.agent_id:
+    agent_id = key.request_agent_id if wanted.agent_id is None else wanted.agent_id
+    if key.agent_id is not None and key.agent_id != agent_id:
         return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "the key is for another agent", key)
     if not key.wanted_agent_lives:
         return Verdict(Outcome.AGENT_NOT_IN_SCOPE, "no such agent in the key's organization", key)
-    return Verdict(Outcome.GOOD, "good", key, wanted.agent_id)
+    return Verdict(Outcome.GOOD, "good", key, agent_id)
 
 
 _OVER_A_LIMIT = {

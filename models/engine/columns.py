@@ -7,6 +7,8 @@ from sqlalchemy import DateTime, Dialect, String, TypeDecorator
 from sqlmodel import Field, SQLModel
 
 IP_ADDRESS_LENGTH_AT_MOST = 45
+EXTERNAL_ID_LENGTH_AT_MOST = 255
+"""In characters, of a host product's own id."""
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",

@@ -18,8 +18,14 @@ class Prefix(StrEnum):
     CONVERSATION = "cnv"
     MESSAGE = "msg"
     TICKET = "tkt"
+    INVITATION = "inv"
+    PASSWORD_RESET = "rst"  # noqa: S105 - a prefix
+    KEY_REQUEST = "krq"
+    TOKEN = "tok"  # noqa: S105 - a prefix
 
 
+NO_SUCH_ID = UUID(int=0)
+"""Replaces an id that can't be parsed, so that it gets the same refusal as an id that does not exist."""
 AFTER_ALL = UUID(int=(1 << 128) - 1)
 """The greatest possible id. Every id is before it."""
 

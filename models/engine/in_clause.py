@@ -3,10 +3,20 @@ IN (…) lists that are padded to the next power of two, so that few distinct st
 reused.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from uuid import UUID
 
 from sqlalchemy import BindParameter, Uuid, bindparam
+
+AT_ONCE = 1_024
+"""How many ids `in_parts` puts into one statement. Databases accept some ten thousand parameters."""
+
+
+def in_parts(ids: Collection[UUID]) -> Iterator[list[UUID]]:
+    """The ids in parts that fit into one statement each; nothing if there are none."""
+    known = sorted(ids)
+    for start in range(0, len(known), AT_ONCE):
+        yield known[start : start + AT_ONCE]
 
 
 def padded_size(ids: Collection[UUID]) -> int:

@@ -5,14 +5,26 @@ import math
 import time
 from collections.abc import Callable
 
+from sqlalchemy.exc import DBAPIError
+
+
+def named(error: BaseException | None) -> str:
+    """
+    The error's name, and SQLite's own name of it, such as `OperationalError SQLITE_FULL`, which says that the disk is
+    full. It has no values; a driver's message can have some.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorname", None)
+    return type(error).__name__ if code is None else f"{type(error).__name__} {code}"
+
 
 class OutageLog:
     """
     Says once that something fails and once that it works again, with the seconds in between, however often it is tried.
 
-    `began` makes the first line from the error. It should use the error's name only: a driver's message can hold
-    addresses and names of users. With `every_seconds`, an outage that begins sooner after a logged one is not logged
-    until then; if it ends before, it is counted in the next line.
+    `began` makes the first line from the error. It should use the error's name only, as `named` gives it: a driver's
+    message can hold addresses and names of users. With `every_seconds`, an outage that begins sooner after a logged
+    one is not logged until then; if it ends before, it is counted in the next line.
     """
 
     def __init__(

@@ -1,50 +1,75 @@
-"""PostgreSQL through asyncpg: a connection that is opened when it is first used, and again when it was lost."""
+"""PostgreSQL through asyncpg: a connection that is opened at its first use, and again when it was lost or is old."""
 
+import asyncio
 from collections.abc import Mapping
 
 import asyncpg
 from sqlalchemy.engine import URL
 
-CONNECT_TIMEOUT_SECONDS = 5.0
-FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-"""Everything that the server, the network or the driver raises. TimeoutError is an OSError."""
-LOST = (
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # raised by a connection that was closed a moment ago
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    OSError,
-)
-"""The faults that say that the connection was lost, not that the statement was refused."""
+from models.engine.primary import Primary
+from models.engine.server_state import FAULTS as FAULTS
+from models.engine.server_state import LOST as LOST
+
+RENEWAL_PAUSE_SECONDS = 1.0
 
 
 async def connect(url: URL, settings: Mapping[str, str] | None = None) -> asyncpg.Connection:
-    """Opens a connection with these server settings. Raises one of FAULTS."""
-    _, arguments = url.get_dialect()().create_connect_args(url)
-    return await asyncpg.connect(**arguments, server_settings=dict(settings or {}), timeout=CONNECT_TIMEOUT_SECONDS)
+    """Opens a connection that is used once, with these server settings. Raises one of FAULTS."""
+    return await Primary(url).connect(settings or {}, for_writing=True)
 
 
 class PostgresConnection:
-    """One connection. Close it after a fault: the next use opens a new one."""
+    """
+    One connection to the primary. Close it after a fault: the next use opens a new one.
 
-    def __init__(self, url: URL, settings: Mapping[str, str]) -> None:
-        self._url = url
+    Before a connection is too old, another one is opened in the background, so that no use has to wait for it.
+    """
+
+    def __init__(self, primary: Primary, settings: Mapping[str, str], *, for_writing: bool = False) -> None:
+        self._primary = primary
         self._settings = settings
+        self._for_writing = for_writing
         self._connection: asyncpg.Connection | None = None
+        self._next: asyncpg.Connection | None = None
+        self._renewal: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a connection that is not known to be lost."""
-        return self._connection is not None and not self._connection.is_closed()
+        """Whether `open` returns the same connection as before. If not, it was lost, is too old, or has a successor."""
+        if self._connection is None or not self._primary.may_use(self._connection):
+            return False
+        if self._renewal is None and self._primary.is_ageing(self._connection):
+            self._renewal = asyncio.ensure_future(self._renew())
+        return self._next is None
 
     async def open(self) -> asyncpg.Connection:
         """Returns the open connection, or opens one. Raises one of FAULTS."""
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._url, self._settings)
-        return self._connection
+        if self._connection is not None and self.is_open:
+            return self._connection
+        fresh, self._next = self._next, None
+        if fresh is not None and not self._primary.may_use(fresh):
+            fresh.terminate()
+            fresh = None
+        self.close()  # before another is opened: a server that has no free connection needs this one's place for it
+        if fresh is None:
+            fresh = await self._primary.connect(self._settings, for_writing=self._for_writing)
+        self._connection = fresh
+        return fresh
 
     def close(self) -> None:
         """Closes the connection if it is open, without waiting for the server."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.terminate()
+        opened, self._connection, self._next = (self._connection, self._next), None, None
+        if self._renewal is not None:
+            self._renewal.cancel()
+            self._renewal = None
+        for connection in opened:
+            if connection is not None:
+                connection.terminate()
+
+    async def _renew(self) -> None:
+        """Opens the successor. Tries again after a pause as long as that fails."""
+        while self._next is None:
+            try:
+                self._next = await self._primary.connect(self._settings, for_writing=self._for_writing)
+            except FAULTS:
+                await asyncio.sleep(RENEWAL_PAUSE_SECONDS)

@@ -8,21 +8,19 @@ import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Dialect, Select
-from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.engine.database import Database
 from models.engine.postgresql import LOST, PostgresConnection
+from models.engine.primary import Primary
 from models.engine.slices import in_slices
-from models.engine.sqlite import SqliteConnection
+from models.engine.sqlite import SqliteFile, reading_connection
 
 LANES = 4
 """PostgreSQL connections of a process. Each runs one statement at a time."""
-BUSY_TIMEOUT_MS = 250
 Rows = list[Sequence[Any]]
 _SERVER_SETTINGS = {
     "application_name": "keydesk reading",
@@ -38,7 +36,8 @@ class Reader:
 
     def __init__(self, database: Database, *, lanes: int = LANES) -> None:
         self._dialect = database.engine.sync_engine.dialect
-        self._driver = _Postgres(database.url, lanes) if database.sqlite_path is None else _Sqlite(database.sqlite_path)
+        file = database.sqlite_file
+        self._driver = _Postgres(database.primary, lanes) if file is None else _Sqlite(file)
         self._compiled: dict[Select[*tuple[Any, ...]], _Compiled] = {}
 
     async def rows(self, statement: Select[*tuple[Any, ...]], parameters: Mapping[str, Any]) -> Rows:
@@ -102,14 +101,14 @@ class _Compiled:
 class _Sqlite:
     """Reads in the event loop: handing the read to a thread takes longer than the read itself."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = SqliteConnection(path, busy_timeout_ms=BUSY_TIMEOUT_MS, is_read_only=True)
+    def __init__(self, file: SqliteFile) -> None:
+        self._connection = reading_connection(file)
 
     async def fetch(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         try:
             return self._connection.open().execute(text, values).fetchall()
-        except sqlite3.Error:
-            self.close()
+        except sqlite3.Error as error:
+            self._connection.failed(error)
             raise
 
     def close(self) -> None:
@@ -119,8 +118,8 @@ class _Sqlite:
 class _Postgres:
     """Connections that take turns. One that was lost while it was idle is replaced without an error."""
 
-    def __init__(self, url: URL, lanes: int) -> None:
-        self._idle = [PostgresConnection(url, _SERVER_SETTINGS) for _ in range(lanes)]
+    def __init__(self, primary: Primary, lanes: int) -> None:
+        self._idle = [PostgresConnection(primary, _SERVER_SETTINGS) for _ in range(lanes)]
         self._permits = asyncio.Semaphore(lanes)
 
     async def fetch(self, text: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:

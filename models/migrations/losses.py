@@ -12,11 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.engine.database import Database
 from models.engine.sqlite import connect
-from models.migrations import alembic_config
+from models.migrations.migrate import alembic_config
+from models.migrations.revisions import ALEMBICS_OWN
 
 LOOKS = 5
 BETWEEN_LOOKS_SECONDS = 0.3
-ALEMBICS_OWN = "alembic_version"
+ABOUT_THE_SCHEMA = {ALEMBICS_OWN, "schema_compatibility"}
+"""Tables that every migration writes."""
 _SERVERS_CONNECTIONS = text(
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE datname = current_database() AND application_name LIKE 'keydesk%' AND pid <> pg_backend_pid()"
@@ -45,9 +47,16 @@ async def losses(database: Database, revision: str) -> list[Loss]:
         after = await connection.run_sync(_columns)
         await connection.rollback()
     gone: list[tuple[str, str | None]] = [(table, None) for table in sorted(before.keys() - after.keys())]
-    gone += [(table, column) for table in sorted(after) for column in sorted(before.get(table, set()) - after[table])]
+    gone += [
+        (table, column)
+        for table in sorted(after)
+        for column in sorted(before.get(table, {}).keys() - after[table].keys())
+    ]
     async with database.reading() as session:
-        counted = [Loss(table, column, await _count(session, table, column)) for table, column in gone]
+        counted = [
+            Loss(table, column, await _count(session, table, column, None if column is None else before[table][column]))
+            for table, column in gone
+        ]
     return [loss for loss in counted if loss.rows]
 
 
@@ -76,13 +85,19 @@ async def is_used_by_others(database: Database) -> bool:
     return False
 
 
-def _columns(connection: Connection) -> Mapping[str, set[str]]:
+def _columns(connection: Connection) -> Mapping[str, Mapping[str, str | None]]:
+    """The columns of each table, with the SQL text of their default."""
     inspector = inspect(connection)
-    tables = set(inspector.get_table_names()) - {ALEMBICS_OWN}
-    return {table: {column["name"] for column in inspector.get_columns(table)} for table in tables}
+    tables = set(inspector.get_table_names()) - ABOUT_THE_SCHEMA
+    return {
+        table: {column["name"]: column.get("default") for column in inspector.get_columns(table)} for table in tables
+    }
 
 
-async def _count(session: AsyncSession, table: str, column: str | None) -> int:
+async def _count(session: AsyncSession, table: str, column: str | None, default: str | None) -> int:
+    """The rows of the table, or those in which the column has a value other than its default."""
     where = "" if column is None else f' WHERE "{column}" IS NOT NULL'
+    if default is not None:
+        where += f' AND "{column}" <> {default}'
     counted: int = (await session.execute(text(f'SELECT count(*) FROM "{table}"{where}'))).scalar_one()  # noqa: S608
     return counted

@@ -6,15 +6,15 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Column, ForeignKey, Index, Select, Text, Uuid, func, literal, update
+from sqlalchemy import Column, ForeignKey, Index, Select, Text, Uuid, func, update
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import Field, SQLModel, col
+from sqlmodel import Field, col
 
-from models.engine.columns import instant, optional_instant, optional_outside_text, outside_text, reference
-from models.engine.ids import new_id
+from models.engine.columns import instant, outside_text, reference
 from models.engine.in_clause import padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
+from models.mailed import Mailed
 from models.organization import Organization
 from models.person import NamedPerson, Person
 
@@ -22,15 +22,13 @@ ADDRESS_LENGTH_AT_MOST = 320
 KEPT_DAYS = 90
 """As long as conversations are kept, because a ticket contains one."""
 SUBJECT_LENGTH_AT_MOST = 200
-FAILURE_LENGTH_AT_MOST = 300
 
 
-class Ticket(SQLModel, table=True):
+class Ticket(Mailed, table=True):
     """
     A hand-over to people. A conversation has at most one ticket, and is dropped before its ticket.
 
-    `sent_to` is null if the operator had set no address. `next_attempt_at` is when to mail it; it is null if the ticket
-    was sent, has no address, or was given up.
+    `sent_to` is null if the operator had set no address.
     """
 
     __tablename__ = "tickets"
@@ -39,7 +37,6 @@ class Ticket(SQLModel, table=True):
         Index("ix_tickets_person_id_created_at", "person_id", "created_at"),
     )
 
-    id: UUID = Field(default_factory=new_id, primary_key=True)
     organization_id: UUID = reference("organizations.id")
     person_id: UUID = reference("people.id")
     conversation_id: UUID | None = Field(
@@ -51,10 +48,6 @@ class Ticket(SQLModel, table=True):
     reply_to: str = Field(max_length=ADDRESS_LENGTH_AT_MOST)
     subject: str = outside_text(SUBJECT_LENGTH_AT_MOST)
     body: str = Field(sa_type=Text)
-    sent_at: datetime | None = optional_instant()
-    attempts: int = 0
-    next_attempt_at: datetime | None = optional_instant()
-    failure: str | None = optional_outside_text(FAILURE_LENGTH_AT_MOST)
 
 
 class TicketRecord(NamedTuple):
@@ -83,7 +76,7 @@ class ListedTicket(NamedTuple):
 
 
 class OutgoingTicket(NamedTuple):
-    """A ticket that the caller has claimed and is to mail now."""
+    """What a ticket's mail is made of."""
 
     id: UUID
     created_at: datetime
@@ -91,9 +84,6 @@ class OutgoingTicket(NamedTuple):
     reply_to: str
     subject: str
     body: str
-    attempts: int
-    """The number of attempts, including this one."""
-    claimed_until: datetime
 
 
 _RECORD: list[Any] = [
@@ -115,8 +105,6 @@ _OUTGOING: list[Any] = [
     Ticket.reply_to,
     Ticket.subject,
     Ticket.body,
-    Ticket.attempts,
-    Ticket.next_attempt_at,
 ]
 
 
@@ -191,78 +179,17 @@ async def newest_tickets(
     ]
 
 
-async def is_ticket_due(session: AsyncSession, now: datetime) -> bool:
-    """Whether a ticket is due. Check this before claiming one, because claiming waits for the database's writers."""
-    return (await session.execute(_due(now))).first() is not None
-
-
-async def claim_due_ticket(session: AsyncSession, *, now: datetime, until: datetime) -> OutgoingTicket | None:
-    """
-    Claims the ticket that has been due for longest: until `until`, no other process sends it. None if none is due.
-
-    If the process dies before it stores the result, another process can claim the ticket after `until`.
-    """
-    due = _due(now).with_for_update(skip_locked=True).scalar_subquery()
-    taken = await session.execute(
-        update(Ticket)
-        .where(col(Ticket.id) == due)
-        .values(next_attempt_at=until, attempts=col(Ticket.attempts) + literal(1))
-        .returning(*_OUTGOING)
-        .execution_options(synchronize_session=False)
-    )
-    row = taken.first()
+async def ticket_to_mail(session: AsyncSession, ticket_id: UUID) -> OutgoingTicket | None:
+    """The ticket's mail. None if there is no such ticket."""
+    row = (await session.execute(columns(*_OUTGOING).where(col(Ticket.id) == ticket_id))).first()
     return None if row is None else OutgoingTicket._make(row)
 
 
-async def claim_ticket(
-    session: AsyncSession, ticket_id: UUID, *, sent_to: str, until: datetime
-) -> OutgoingTicket | None:
-    """Claims this ticket, sent or not, to be mailed to this address. None if there is no such ticket."""
-    taken = await session.execute(
-        update(Ticket)
-        .where(col(Ticket.id) == ticket_id)
-        .values(sent_to=sent_to, sent_at=None, next_attempt_at=until, attempts=1, failure=None)
-        .returning(*_OUTGOING)
-        .execution_options(synchronize_session=False)
-    )
-    row = taken.first()
-    return None if row is None else OutgoingTicket._make(row)
-
-
-async def mark_sent(session: AsyncSession, ticket_id: UUID, at: datetime) -> None:
-    """Stores that the mail server has accepted the ticket, even if another process has claimed it meanwhile."""
+async def send_ticket_to(session: AsyncSession, ticket_id: UUID, address: str) -> None:
+    """Sets the address that the ticket goes to."""
     await session.execute(
         update(Ticket)
         .where(col(Ticket.id) == ticket_id)
-        .values(sent_at=at, next_attempt_at=None, failure=None)
+        .values(sent_to=address)
         .execution_options(synchronize_session=False)
-    )
-
-
-async def mark_failed(
-    session: AsyncSession, ticket: OutgoingTicket, *, failure: str, next_attempt_at: datetime | None
-) -> None:
-    """
-    Stores why the ticket was not sent, and when to try again; None gives it up.
-
-    Does nothing if another process has claimed the ticket meanwhile.
-    """
-    await session.execute(
-        update(Ticket)
-        .where(
-            col(Ticket.id) == ticket.id,
-            col(Ticket.sent_at).is_(None),
-            col(Ticket.next_attempt_at) == ticket.claimed_until,
-        )
-        .values(failure=failure, next_attempt_at=next_attempt_at)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _due(now: datetime) -> Select[UUID]:
-    return (
-        columns(col(Ticket.id))
-        .where(col(Ticket.sent_at).is_(None), col(Ticket.sent_to).is_not(None), col(Ticket.next_attempt_at) <= now)
-        .order_by(col(Ticket.next_attempt_at))
-        .limit(1)
     )

@@ -13,9 +13,10 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col
 
+from models.api_key import ApiKey
 from models.engine.columns import UtcDateTime
 from models.engine.database_address import POSTGRESQL, SQLITE
-from models.engine.in_clause import padded_size, padded_values, placeholders
+from models.engine.in_clause import in_parts, padded_size, padded_values, placeholders
 from models.engine.reader import Source, fetch
 from models.usage.counts import OUTCOMES, UsageDay, UsageHour, UsageMonth
 
@@ -144,3 +145,30 @@ async def requests_since_deletion(source: Source, key_ids: Collection[UUID]) -> 
         return {}
     rows = await fetch(source, _since_deletion(padded_size(key_ids)), padded_values(key_ids))
     return dict.fromkeys(key_ids, 0) | {row[0]: row[1] for row in rows}
+
+
+@cache
+def _of_agents(room: int) -> Select[Any]:
+    since, until = bindparam("since", type_=UtcDateTime()), bindparam("until", type_=UtcDateTime())
+    every = sum((col(getattr(UsageHour, outcome)) for outcome in OUTCOMES[1:]), col(getattr(UsageHour, OUTCOMES[0])))
+    counted: list[Any] = [ApiKey.agent_id, cast(func.sum(every), BigInteger)]
+    return (
+        columns(*counted)
+        .join(UsageHour, col(UsageHour.key_id) == col(ApiKey.id))
+        .where(col(ApiKey.agent_id).in_(placeholders(room)), col(UsageHour.hour).between(since, until))
+        .group_by(col(ApiKey.agent_id))
+    )
+
+
+async def requests_of_agents(
+    source: Source, agent_ids: Collection[UUID], *, since: datetime, until: datetime
+) -> dict[UUID, int]:
+    """
+    The number of requests with keys of each of these agents, deleted ones too, whatever their outcome, in the hours
+    that start in the period. Agents without a request are left out.
+    """
+    found: dict[UUID, int] = {}
+    for part in in_parts(agent_ids):
+        parameters = {**padded_values(part), "since": since, "until": until}
+        found |= {row[0]: row[1] for row in await fetch(source, _of_agents(padded_size(part)), parameters)}
+    return found

@@ -17,6 +17,10 @@ class ContentRefused(Exception):
     """The database refused a batch because of its content. Nothing of that batch was written."""
 
 
+class RowsLocked(Exception):
+    """Another transaction has locked rows of a batch. Nothing of that batch was written."""
+
+
 class KeyCounts(NamedTuple):
     """
     The counts of a key in one hour.
@@ -122,6 +126,8 @@ class Batch(NamedTuple):
     crowded_keys: Sequence[str] = ()
     is_crowded: bool = False
     wants_totals: bool = True
+    is_hasty: bool = False
+    """Whether it is known that rows are locked, so that the batch should hardly wait for them."""
 
 
 class MonthUsed(NamedTuple):
@@ -143,7 +149,8 @@ class UsageStore(Protocol):
         Writes the batch, unless it was written before.
 
         If the batch wants totals, returns each counted key's allowed requests in the month, of all processes. Raises
-        DatabaseUnavailable if it is unknown whether the batch was written, and ContentRefused if it was not.
+        DatabaseUnavailable if it is unknown whether the batch was written, and ContentRefused or RowsLocked if it was
+        not.
         """
 
     async def month_used(self, key_ids: Sequence[str], month: int) -> MonthUsed:

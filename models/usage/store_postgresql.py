@@ -6,25 +6,30 @@ from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy.engine import URL
 
 from models.engine.ids import new_id
 from models.engine.postgresql import FAULTS, PostgresConnection
+from models.engine.primary import Primary
 from models.key_lookup import DatabaseUnavailable
 from models.usage.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.usage.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
 from models.usage.refused_request import KEPT_WITHOUT_A_KEY as REFUSED_KEPT_WITHOUT_A_KEY
-from models.usage.store import Batch, ContentRefused, MonthUsed
+from models.usage.store import Batch, ContentRefused, MonthUsed, RowsLocked
 
 Result = TypeVar("Result")
 UNIT_SEPARATOR = "\x1f"
 """Separates user agents. A stored user agent has no control characters, so it can't contain this one."""
 TIMEOUT_SECONDS = 10.0
+READ_TIMEOUT_SECONDS = 2.0
+"""Verification may be waiting for what is read."""
 _SERVER_SETTINGS = {
     "application_name": "keydesk ledger",
     "timezone": "UTC",
-    "lock_timeout": "5000",
+    # Longer than processes need that write the same rows. What is locked for longer is kept in memory and tried again.
+    "lock_timeout": "1000",
     "statement_timeout": "10000",
+    # A process that was stopped in the middle of a batch must not keep other processes from writing.
+    "idle_in_transaction_session_timeout": "5000",
     "jit": "off",
 }
 _COUNTS = """
@@ -96,14 +101,17 @@ _REFUSED = """
     ORDER BY place
 """
 _DROP_REFUSED = """
-    DELETE FROM refused_requests WHERE key_id = $1::uuid AND number <= (
-        SELECT number FROM refused_requests WHERE key_id = $1::uuid ORDER BY number DESC OFFSET $2 LIMIT 1
+    DELETE FROM refused_requests WHERE number IN (
+        SELECT number FROM refused_requests WHERE key_id = $1::uuid AND number <= (
+            SELECT number FROM refused_requests WHERE key_id = $1::uuid ORDER BY number DESC OFFSET $2 LIMIT 1
+        ) FOR UPDATE SKIP LOCKED
     )
 """
 _DROP_REFUSED_WITHOUT_A_KEY = """
-    DELETE FROM refused_requests WHERE key_id IS NULL AND number <= (
-        SELECT number FROM refused_requests WHERE key_id IS NULL
-        ORDER BY number DESC OFFSET $1 LIMIT 1
+    DELETE FROM refused_requests WHERE number IN (
+        SELECT number FROM refused_requests WHERE key_id IS NULL AND number <= (
+            SELECT number FROM refused_requests WHERE key_id IS NULL ORDER BY number DESC OFFSET $1 LIMIT 1
+        ) FOR UPDATE SKIP LOCKED
     )
 """
 _WRITER = """
@@ -123,6 +131,7 @@ _COMPANY = """
         SELECT 1 FROM ledger_writers WHERE id <> $1 AND seen_at > clock_timestamp() - interval '5 seconds'
     )
 """
+_IN_HASTE = "SET LOCAL lock_timeout = 100"
 _OF_THE_CONTENT = ("22", "23")
 """Classes of SQLSTATE: data exceptions and violated constraints. Writing the same rows again gives the same error."""
 
@@ -151,9 +160,9 @@ def _is_of_the_content(error: Exception) -> bool:
 class _Connection:
     """One connection, which is opened when it is needed, and asked one thing at a time."""
 
-    def __init__(self, url: URL, timeout_seconds: float) -> None:
+    def __init__(self, primary: Primary, timeout_seconds: float, *, for_writing: bool) -> None:
         self._timeout_seconds = timeout_seconds
-        self._connection = PostgresConnection(url, _SERVER_SETTINGS)
+        self._connection = PostgresConnection(primary, _SERVER_SETTINGS, for_writing=for_writing)
         self._asking = asyncio.Lock()
 
     async def asked(self, ask: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
@@ -174,9 +183,9 @@ class _Connection:
 class PostgresUsageStore:
     """Two connections of its own."""
 
-    def __init__(self, url: URL, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        self._writing = _Connection(url, timeout_seconds)
-        self._reading = _Connection(url, timeout_seconds)
+    def __init__(self, primary: Primary, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._writing = _Connection(primary, timeout_seconds, for_writing=True)
+        self._reading = _Connection(primary, min(timeout_seconds, READ_TIMEOUT_SECONDS), for_writing=False)
         self._writer: UUID = new_id()
 
     async def write(self, batch: Batch) -> dict[str, int]:
@@ -216,26 +225,36 @@ class PostgresUsageStore:
 
     async def _write(self, connection: asyncpg.Connection, batch: Batch) -> dict[str, int]:
         async with connection.transaction():
+            # If this row is locked, an earlier attempt may still commit the batch, so that is not RowsLocked.
             if not await connection.fetchval(_WRITER, self._writer, batch.number):
                 return {}
-            totals: dict[str, int] = {}
-            if batch.counts:
-                # In the same order in every process, so that no two of them can wait for each other's rows.
-                columns = [_column(values) for values in zip(*sorted(batch.counts), strict=True)]
-                if batch.wants_totals:
-                    totals = dict(await connection.fetch(_COUNTS + _RETURNING, *columns))
-                else:
-                    await connection.execute(_COUNTS, *columns)
-            if batch.callers:
-                key_ids, addresses, user_agents, *numbers = zip(*sorted(batch.callers), strict=True)
-                texts = (_column(key_ids), _column(addresses), _column(user_agents, UNIT_SEPARATOR))
-                await connection.execute(_CALLERS, *texts, *map(_column, numbers))
-            if batch.keys_with_new_callers:
-                await connection.execute(_DROP_CALLERS, sorted(batch.keys_with_new_callers), CALLERS_KEPT)
-            if batch.refused:
-                await connection.execute(_REFUSED, *zip(*batch.refused, strict=True))
-            for key_id in sorted(batch.crowded_keys):
-                await connection.execute(_DROP_REFUSED, key_id, REFUSED_KEPT)
-            if batch.is_crowded:
-                await connection.execute(_DROP_REFUSED_WITHOUT_A_KEY, REFUSED_KEPT_WITHOUT_A_KEY)
-            return totals
+            if batch.is_hasty:
+                await connection.execute(_IN_HASTE)
+            try:
+                return await _write_rows(connection, batch)
+            except asyncpg.LockNotAvailableError as error:
+                raise RowsLocked from error
+
+
+async def _write_rows(connection: asyncpg.Connection, batch: Batch) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    if batch.counts:
+        # In the same order in every process, so that no two of them can wait for each other's rows.
+        columns = [_column(values) for values in zip(*sorted(batch.counts), strict=True)]
+        if batch.wants_totals:
+            totals = dict(await connection.fetch(_COUNTS + _RETURNING, *columns))
+        else:
+            await connection.execute(_COUNTS, *columns)
+    if batch.callers:
+        key_ids, addresses, user_agents, *numbers = zip(*sorted(batch.callers), strict=True)
+        texts = (_column(key_ids), _column(addresses), _column(user_agents, UNIT_SEPARATOR))
+        await connection.execute(_CALLERS, *texts, *map(_column, numbers))
+    if batch.keys_with_new_callers:
+        await connection.execute(_DROP_CALLERS, sorted(batch.keys_with_new_callers), CALLERS_KEPT)
+    if batch.refused:
+        await connection.execute(_REFUSED, *zip(*batch.refused, strict=True))
+    for key_id in sorted(batch.crowded_keys):
+        await connection.execute(_DROP_REFUSED, key_id, REFUSED_KEPT)
+    if batch.is_crowded:
+        await connection.execute(_DROP_REFUSED_WITHOUT_A_KEY, REFUSED_KEPT_WITHOUT_A_KEY)
+    return totals

@@ -5,14 +5,15 @@ another writer, and each commit for the disk.
 
 import asyncio
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
 from models.engine.ids import new_id
-from models.engine.sqlite import SqliteConnection
+from models.engine.sqlite import SqliteConnection, SqliteFile, is_busy
 from models.key_lookup import DatabaseUnavailable
 from models.usage.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.usage.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
@@ -20,7 +21,10 @@ from models.usage.refused_request import KEPT_WITHOUT_A_KEY as REFUSED_KEPT_WITH
 from models.usage.store import Batch, ContentRefused, KeyCounts, MonthUsed
 
 Result = TypeVar("Result")
-BUSY_TIMEOUT_MS = 5000
+BUSY_SECONDS = 5.0
+"""How long a question waits for a locked file."""
+BUSY_TIMEOUT_MS = 100
+"""How long SQLite waits at a time. It can't be interrupted while it waits, and then a stop would wait as well."""
 KEYS_ASKED_AT_ONCE = 500
 _OF_THE_CONTENT = (
     sqlite3.DataError,
@@ -98,32 +102,41 @@ _COMPANY = """
 class _Connection:
     """One connection, used by one thread of its own."""
 
-    def __init__(self, path: Path, name: str, *, is_read_only: bool) -> None:
+    def __init__(self, file: SqliteFile, name: str, *, is_read_only: bool) -> None:
         self._thread = ThreadPoolExecutor(1, name)
-        self._connection = SqliteConnection(path, busy_timeout_ms=BUSY_TIMEOUT_MS, is_read_only=is_read_only)
+        self._closes = threading.Event()
+        self._connection = SqliteConnection(file, busy_timeout_ms=BUSY_TIMEOUT_MS, is_read_only=is_read_only)
 
     async def asked(self, ask: Callable[[sqlite3.Connection], Result]) -> Result:
         """The answer. Raises DatabaseUnavailable, and what `ask` raises that is no fault of the connection's."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, ask)
 
     async def close(self) -> None:
-        """Closes it; the next question opens it again."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        """Closes it, without waiting for a locked file; the next question opens it again."""
+        self._closes.set()
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        finally:
+            self._closes.clear()
 
     def _ask(self, ask: Callable[[sqlite3.Connection], Result]) -> Result:
-        try:
-            return ask(self._connection.open())
-        except sqlite3.Error as error:
-            self._connection.close()
-            raise DatabaseUnavailable from error
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return ask(self._connection.open())
+            except sqlite3.Error as error:
+                if is_busy(error) and time.monotonic() < until and not self._closes.is_set():
+                    continue  # nothing was written: a transaction that has begun has the lock, or is rolled back
+                self._connection.close()
+                raise DatabaseUnavailable from error
 
 
 class SqliteUsageStore:
     """Two connections: one writes, and one reads."""
 
-    def __init__(self, path: Path) -> None:
-        self._writing = _Connection(path, "ledger", is_read_only=False)
-        self._reading = _Connection(path, "ledger-reading", is_read_only=True)
+    def __init__(self, file: SqliteFile) -> None:
+        self._writing = _Connection(file, "ledger", is_read_only=False)
+        self._reading = _Connection(file, "ledger-reading", is_read_only=True)
         self._writer = new_id().hex
 
     async def write(self, batch: Batch) -> dict[str, int]:

@@ -10,10 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from keys.key_limit import valid_name
 from keys.policy import OPERATOR
 from models.agent import Agent, agent_by_id, live_agent
-from models.api_key import delete_living_keys
-from models.audit import AuditAction
-from resolvers.audit import record
-from resolvers.operator.lookup import Declined, locked_organization, record_deleted_keys
+from resolvers import agents
+from resolvers.operator.lookup import Declined, locked_organization
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +23,17 @@ class DeletedAgent:
 
 
 async def create_agent(session: AsyncSession, *, organization_id: UUID, name: str, now: datetime) -> Agent:
-    """Creates an agent. Its name need not be unique. Raises InvalidInput, Declined."""
-    agent = Agent(organization_id=organization_id, name=valid_name(name), created_at=now)
+    """Creates an agent. Its name must be new among the organization's agents. Raises InvalidInput, Declined."""
+    name = valid_name(name)
     await locked_organization(session, organization_id)
-    session.add(agent)
-    await session.flush()
-    return agent
+    return await agents.add_agent(session, OPERATOR, organization_id=organization_id, name=name, now=now)
 
 
-async def rename_agent(session: AsyncSession, *, agent_id: UUID, name: str) -> Agent:
-    """Renames the agent. Raises InvalidInput, Declined."""
+async def rename_agent(session: AsyncSession, *, agent_id: UUID, name: str, now: datetime) -> Agent:
+    """Renames the agent. Its name must be new among the organization's agents. Raises InvalidInput, Declined."""
+    name = valid_name(name)
     agent = await _locked_agent(session, agent_id)
-    agent.name = valid_name(name)
-    await session.flush()
+    await agents.set_name(session, OPERATOR, agent, name, now=now)
     return agent
 
 
@@ -48,28 +44,8 @@ async def delete_agent(session: AsyncSession, *, agent_id: UUID, now: datetime) 
     Raises Declined.
     """
     agent = await _locked_agent(session, agent_id)
-    key_ids = await delete_living_keys(session, at=now, by=None, agent_id=agent.id)
-    await record_deleted_keys(session, key_ids, f"with its agent “{agent.name}”", now=now)
-    await entomb_agent(session, agent, _with_its_keys(len(key_ids)), now=now)
-    return DeletedAgent(agent, key_ids)
-
-
-async def entomb_agent(session: AsyncSession, agent: Agent, circumstance: str, *, now: datetime) -> None:
-    """
-    Marks the agent as deleted and writes the audit event.
-
-    The caller must hold the organization's lock and must have deleted the agent's keys.
-    """
-    agent.deleted_at = now
-    await record(
-        session,
-        OPERATOR,
-        AuditAction.AGENT_DELETED,
-        f"The agent “{agent.name}” was deleted{circumstance}.",
-        organization_id=agent.organization_id,
-        agent_id=agent.id,
-        now=now,
-    )
+    keys = await agents.remove_agent(session, OPERATOR, agent, now=now)
+    return DeletedAgent(agent, [key.id for key in keys])
 
 
 async def _locked_agent(session: AsyncSession, agent_id: UUID) -> Agent:
@@ -81,9 +57,3 @@ async def _locked_agent(session: AsyncSession, agent_id: UUID) -> Agent:
     if found is None:
         raise Declined("This agent has been deleted. List all agents: keydesk agent list --organization ORG")
     return found
-
-
-def _with_its_keys(count: int) -> str:
-    if count == 0:
-        return ""
-    return " with its API key" if count == 1 else f" with its {count} API keys"

@@ -15,8 +15,8 @@ from models.engine.database import Database
 from models.key_limits import KeyLimits
 from models.key_queries import ApiKeyRecord, key_record
 from models.organization import lock_organization
-from resolvers.audit import record
-from resolvers.operator.lookup import record_deleted_keys, valid_limit
+from resolvers.audit import record, record_deleted_keys
+from resolvers.operator.lookup import valid_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ async def drop_keys_tagged_otherwise(
             key_ids = await drop_secrets_tagged_otherwise(
                 session, server_key_ids, organization_id=organization_id, at=now
             )
-            await record_deleted_keys(session, key_ids, "because its server key was removed", now=now)
+            await record_deleted_keys(session, OPERATOR, key_ids, "because its server key was removed", now=now)
         dropped += key_ids
     return dropped
 

@@ -5,9 +5,8 @@ Everybody who can run the command line is the operator and may do everything. So
 only the command line may call them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -15,15 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.key_limit import valid_name
 from keys.looks_like_a_key import is_like_a_key
-from keys.policy import OPERATOR
 from keys.refusals import InvalidInput, Refusal
 from models.agent import Agent, agent_by_id, agents_named, live_agents
-from models.audit import AuditAction
 from models.engine.ids import Prefix, external_id, parse_external_id
-from models.key_queries import key_records
 from models.organization import Organization, live_organization, lock_organization, organizations_named
 from models.person import Person, person_by_email
-from resolvers.audit import record
 
 Named = TypeVar("Named", Organization, Agent)
 ECHOED_AT_MOST = 64
@@ -92,27 +87,6 @@ async def locked_organization(session: AsyncSession, organization_id: UUID) -> O
     if organization is None:
         raise Declined("This organization has been deleted. List all organizations: keydesk organization list")
     return organization
-
-
-async def record_deleted_keys(
-    session: AsyncSession, key_ids: Collection[UUID], circumstance: str, *, now: datetime
-) -> None:
-    """
-    Writes an audit event for each key that was deleted together with something else.
-
-    `circumstance` completes the sentence “The API key … was deleted …”.
-    """
-    for key in (await key_records(session, key_ids)).values():
-        await record(
-            session,
-            OPERATOR,
-            AuditAction.API_KEY_DELETED,
-            f"The API key “{key.name}” was deleted {circumstance}.",
-            organization_id=key.organization_id,
-            api_key_id=key.id,
-            agent_id=None if key.agent is None else key.agent.id,
-            now=now,
-        )
 
 
 def valid_limit(number: int, field: str) -> int:

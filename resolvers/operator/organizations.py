@@ -8,23 +8,28 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from keys.key_limit import valid_name
-from keys.policy import OPERATOR
+from keys.policy import OPERATOR, Actor
 from models.agent import live_agents
 from models.api_key import delete_living_keys
 from models.audit import AuditAction
 from models.organization import DEFAULT_KEY_LIMIT, DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT, Organization
-from resolvers.audit import record
-from resolvers.operator.agents import entomb_agent
-from resolvers.operator.lookup import locked_organization, record_deleted_keys, valid_limit
+from models.person import members_of
+from models.tokens.program_token import mark_revoked
+from models.tokens.service_tokens import living_tokens_for_update
+from resolvers.agents import entomb_agent
+from resolvers.audit import record, record_deleted_keys
+from resolvers.operator.lookup import locked_organization, valid_limit
+from resolvers.tokens.service_tokens import record_revocation
 
 
 @dataclass(frozen=True, slots=True)
 class DeletedOrganization:
-    """The row of a deleted organization, and the ids of the agents and keys that were deleted with it."""
+    """The row of a deleted organization, and the ids of its people, and of the agents and keys deleted with it."""
 
     organization: Organization
     agent_ids: Sequence[UUID]
     key_ids: Sequence[UUID]
+    person_ids: Sequence[UUID]
 
 
 async def create_organization(
@@ -34,15 +39,17 @@ async def create_organization(
     key_limit: int = DEFAULT_KEY_LIMIT,
     rate_limit: int = DEFAULT_RATE_LIMIT,
     monthly_quota: int = DEFAULT_MONTHLY_QUOTA,
+    external_id: str | None = None,
     now: datetime,
 ) -> Organization:
-    """Creates an organization. Its name need not be unique. Raises InvalidInput."""
+    """Creates an organization. Its name need not be unique; a host product's id must be. Raises InvalidInput."""
     organization = Organization(
         name=valid_name(name),
         key_limit=valid_limit(key_limit, "keyLimit"),
         rate_limit=valid_limit(rate_limit, "rateLimit"),
         monthly_quota=valid_limit(monthly_quota, "monthlyQuota"),
         created_at=now,
+        external_id=external_id,
     )
     session.add(organization)
     await session.flush()
@@ -51,6 +58,7 @@ async def create_organization(
 
 async def update_organization(
     session: AsyncSession,
+    actor: Actor = OPERATOR,
     *,
     organization_id: UUID,
     name: str | None = None,
@@ -80,7 +88,7 @@ async def update_organization(
     if changes:
         await record(
             session,
-            OPERATOR,
+            actor,
             AuditAction.ORGANIZATION_LIMITS_CHANGED,
             f"The organization's limits were changed: {', '.join(changes)}.",
             organization_id=organization.id,
@@ -90,18 +98,28 @@ async def update_organization(
     return organization
 
 
-async def delete_organization(session: AsyncSession, *, organization_id: UUID, now: datetime) -> DeletedOrganization:
+async def delete_organization(
+    session: AsyncSession, actor: Actor = OPERATOR, *, organization_id: UUID, now: datetime
+) -> DeletedOrganization:
     """
-    Deletes the organization, its agents and its keys. Memberships stay, but nobody can see a deleted organization.
+    Deletes the organization, its agents and its keys, and revokes its service tokens, so that none of them works again
+    if a backup is restored. Memberships stay, but nobody can see a deleted organization.
 
     Raises Declined.
     """
     organization = await locked_organization(session, organization_id)
-    key_ids = await delete_living_keys(session, at=now, by=None, organization_id=organization.id)
-    await record_deleted_keys(session, key_ids, "with its organization", now=now)
+    key_ids = await delete_living_keys(
+        session, at=now, by=None, by_token=actor.token_id, organization_id=organization.id
+    )
+    await record_deleted_keys(session, actor, key_ids, "with its organization", now=now)
     agents = await live_agents(session, organization.id)
     for agent in agents:
-        await entomb_agent(session, agent, " with its organization", now=now)
+        await entomb_agent(session, actor, agent, " with its organization", now=now)
+    for token in await living_tokens_for_update(session, organization.id):
+        mark_revoked(session, token, at=now, by=None)
+        await record_revocation(session, actor, token, " with its organization", now=now)
     organization.deleted_at = now
     await session.flush()
-    return DeletedOrganization(organization, [agent.id for agent in agents], key_ids)
+    await session.refresh(organization)  # triggers have changed its number of keys
+    people = [person.id for person, _ in await members_of(session, organization.id)]
+    return DeletedOrganization(organization, [agent.id for agent in agents], key_ids, people)

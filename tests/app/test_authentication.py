@@ -1,19 +1,17 @@
 """A browser's cookies, from signing in to signing out."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
 
-from app.authentication import Identity, LastSeenWriter, RequestIdentity, read_cookies
+from app.authentication import Identity, RequestIdentity, read_cookies
 from app.client_address import Addresses
 from keys.hashing import HashingPool
 from keys.refusals import SignInRefused
 from models.engine.database import Database
-from models.engine.ids import new_id
 from models.engine.reader import Reader
 from resolvers import viewer
 from resolvers.sign_in_attempts import PasswordChecker
@@ -227,30 +225,6 @@ async def test_a_sessions_use_is_noted_beside_the_request(
     now = await viewer.signed_in(checker.reader, token, now=clock(), address=None)
     assert now is not None
     assert (now.last_seen_at - begun.last_seen_at).total_seconds() == 60
-
-
-async def test_what_can_not_be_noted_fails_no_request(
-    database: Database, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The failure is logged, and storing is tried again a minute later."""
-    seen, tried = LastSeenWriter(database), []
-
-    async def fails(*_: object, **__: object) -> None:
-        tried.append(clock())
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr(viewer, "note_seen", fails)
-
-    with caplog.at_level(logging.WARNING, logger="keydesk.identity"):
-        for _ in range(3):
-            seen.note(new_id(), clock())
-            await seen.close()
-        clock.advance(minutes=1)
-        seen.note(new_id(), clock())
-        await seen.close()
-
-    assert len(tried) == len(caplog.messages) == 2
-    assert "OSError" in caplog.messages[0]
 
 
 @pytest.mark.parametrize(

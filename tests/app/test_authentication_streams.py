@@ -166,7 +166,9 @@ async def given_other_agents(house: House, elsewhere: Database) -> None:
 
 
 async def given_a_password(house: House, elsewhere: Database) -> None:
-    await set_password(elsewhere, email="grace@example.com", new_password=lambda _owner: NewPassword("hash", None))
+    await set_password(
+        elsewhere, email="grace@example.com", new_password=lambda _owner: NewPassword("hash", None), now=THEN
+    )
 
 
 async def unused_for_long(house: House, elsewhere: Database) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-import app
-from app import Keydesk
+import app.application
+from app.application import Keydesk
 from app.authentication import Identity
 from app.retention import retention_running
 from tests.conftest import Clock
@@ -16,8 +16,10 @@ from tests.support.client import application, running
 
 OPENED = ("database", "cold-keys", "new-keys", "passwords", "viewer reader", "key reader")
 """What is open before any part can fail."""
-PARTS = ("identity", "observation", "metering", "outbox", "retention", "server")
+PARTS = ("identity", "observation", "metering", "digest_writer", "outbox", "retention", "server")
 """The parts in the order in which they start. The last one has nothing to close."""
+AT_THE_SAME_TIME = ("retention", "outbox", "digest_writer", "metering")
+"""Parts that are closed at the same time, because each may have to wait."""
 
 
 class StartFailed(Exception):
@@ -40,10 +42,10 @@ class Watched:
             ("identity", Identity),
         ):
             monkeypatch.setattr(owner, "close", self._noting(name, owner.close))
-        for name in ("observation", "metering", "outbox"):
-            part = getattr(self.keydesk, f"_{name}")
+        for name in ("observation", "metering", "digest_writer", "outbox"):
+            part = getattr(self.keydesk, name if name == "outbox" else f"_{name}")
             monkeypatch.setattr(part, "running", self._watched(name, part.running))
-        monkeypatch.setattr(app, "retention_running", self._watched("retention", retention_running))
+        monkeypatch.setattr(app.application, "retention_running", self._watched("retention", retention_running))
         monkeypatch.setattr(self.keydesk, "_open_identity", self._started("identity", self.keydesk._open_identity))
         monkeypatch.setattr(self.keydesk, "_when_started", self._started("server", lambda: None))
 
@@ -78,16 +80,24 @@ class Watched:
         return watched
 
 
+def in_order(closed: list[str]) -> list[str]:
+    """The order of closing, with a fixed order of those that are closed at the same time."""
+    together = [name for name in AT_THE_SAME_TIME if name in closed]
+    others = [name for name in closed if name not in AT_THE_SAME_TIME]
+    assert set(closed[: len(together)]) == set(together), "they are closed before all others"
+    return [*together, *others]
+
+
 async def test_everything_is_closed_in_reverse_order(
     database_address: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a run, everything is closed, and no task is left."""
+    """After a run, everything is closed, and no task is left. The parts that may have to wait are closed together."""
     watched = Watched(application(database_address, clock), monkeypatch)
 
     async with running(watched.keydesk):
         assert watched.closed == []
 
-    assert watched.closed == [*OPENED, *PARTS[:-1]][::-1]
+    assert in_order(watched.closed) == [*OPENED, *PARTS[:-1]][::-1]
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -110,5 +120,5 @@ async def test_a_start_that_fails_closes_what_it_opened(
 
     assert [str(each) for each in failed.value.exceptions] == [failing]
     assert told == ["lifespan.startup.failed"]
-    assert watched.closed == [*OPENED, *PARTS[: PARTS.index(failing)]][::-1]
+    assert in_order(watched.closed) == [*OPENED, *PARTS[: PARTS.index(failing)]][::-1]
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -55,7 +55,8 @@ def test_what_lies_beside_a_database_that_is_served_is_private(
     finally:
         servers.close()
 
-    assert found == dict.fromkeys(("keydesk.db", "keydesk.db-wal", "keydesk.db-shm"), 0o600)
+    names = ("keydesk.db", "keydesk.db-wal", "keydesk.db-shm", "keydesk.revocations")
+    assert found == dict.fromkeys(names, 0o600)
 
 
 def test_files_of_an_older_version_are_hidden(

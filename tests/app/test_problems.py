@@ -10,7 +10,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from app import ROUTES
+from app.application import ROUTES
 from app.problems import HINTS
 from app.request_id import HEADER_BYTES_AT_MOST
 from tests.support.client import GRAPHQL, application, running

@@ -23,6 +23,7 @@ from models import (
     UsageDay,
     UsageHour,
     UsageWriter,
+    UsedOnce,
 )
 from models.engine.database import Database
 from models.usage.counts import OUTCOMES
@@ -77,6 +78,19 @@ async def test_old_events_sessions_and_failures_are_dropped(database: Database, 
     assert await counts(database) == (2, 1, 1)
 
 
+async def test_what_was_used_once_is_dropped_when_it_can_not_be_used_again(database: Database, clock: Clock) -> None:
+    """The state of a sign-in by the identity provider, and the id of a logout token."""
+    async with database.transaction() as session:
+        for minutes in (-1, 1):
+            expires_at = clock() + timedelta(minutes=minutes)
+            session.add(UsedOnce(digest=str(minutes), expires_at=expires_at))
+
+    await tidy(database, now=clock(), audit_days=400)
+
+    async with database.reading() as session:
+        assert [row.digest for row in (await session.execute(select(UsedOnce))).scalars()] == ["1"]
+
+
 async def test_hours_become_days_after_35_days(database: Database, clock: Clock) -> None:
     """Hours of whole old days are added to their day's row. Later hours stay."""
     last_made_a_day = FIRST_HOUR_KEPT - timedelta(hours=1)
@@ -116,6 +130,7 @@ async def test_no_count_is_lost_or_told_twice(database: Database, clock: Clock) 
     assert max(row.day for row in await everything(database, UsageDay)) < FIRST_HOUR_KEPT
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_at_a_time")
 async def test_a_round_that_breaks_off_anywhere_is_made_good_by_the_next(database: Database, clock: Clock) -> None:
     """Interrupted before each of its statements in turn, a round loses no count, and the next one goes on."""

@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from app import create_app
+from app.application import create_app
 from app.client_address import ForwardedHeader
 from app.settings import Settings, SettingsError, read_settings
 
@@ -43,6 +43,7 @@ def test_everything_that_can_be_set_is_read() -> None:
             "KEYDESK_AUDIT_DAYS": "30",
             "KEYDESK_METRICS": "yes",
             "KEYDESK_METRICS_TOKEN": "another token",
+            "KEYDESK_DRAIN_SECONDS": "0",
             "KEYDESK_LOG": "WARNING",
         }
     )
@@ -58,6 +59,7 @@ def test_everything_that_can_be_set_is_read() -> None:
     assert (settings.require_agent, settings.mutations_per_minute, settings.audit_days) == (True, 5, 30)
     assert settings.metrics_token is not None
     assert (settings.metrics, settings.metrics_token.reveal()) == (True, "another token")
+    assert settings.drain_seconds == 0
     assert (settings.support_email, settings.log_level) == ("support@example.com", "warning")
 
 
@@ -79,6 +81,7 @@ def test_everything_that_can_be_set_is_read() -> None:
         ("KEYDESK_AUDIT_DAYS", "36501"),
         ("KEYDESK_MUTATIONS_PER_MINUTE", "9" * 5000),
         ("KEYDESK_MUTATIONS_PER_MINUTE", "0"),
+        ("KEYDESK_DRAIN_SECONDS", "601"),
         ("KEYDESK_MUTATIONS_PER_MINUTE", "many"),
         ("KEYDESK_KEY_PREFIX", "Kd"),
         ("KEYDESK_KEY_PREFIX", "kd_x"),

@@ -15,6 +15,7 @@ from app.doctor.examine import examine
 from app.metering import Metering
 from app.setting_values import HOW_TO_MAKE_A_KEY
 from app.settings import KNOWN, read_settings, read_with_warnings
+from keys.limits.redis_source import redis_source
 from models.engine.database import Database
 from models.engine.database_address import UnsupportedDatabase, database_url
 from models.key_lookup import PostgresKeyReader, key_reader
@@ -34,11 +35,11 @@ DATABASES = [
     "postgresql://h:1/d?port=2",
     "postgresql://h/d?host=x",
     "postgresql:///d?host=a..b",
-    "postgresql:///d?host=a&host=b",
+    "postgresql:///d?host=a,b..c",
     "postgresql://u@a..b/d",
     "postgresql://@a..b",
     f"postgresql://u@{'a' * 64}.example/d",
-    "postgresql://u@h1,h2/d",
+    "postgresql://u@h1,h2:99999/d",
     "postgresql://u@bücher/d",
     "postgresql://u@1.2.3/d",
     "postgresql://u@[::x]/d",
@@ -72,6 +73,10 @@ REDISES = [
     "redis://",
     "redis:h",
     "redis:///0",
+    "redis+sentinel://h",
+    "redis+sentinel://u:hunter2Ghp@h,/s",
+    "redis+sentinel://:x@hunter2Ghp/w@h/s",
+    "redis+sentinel://h/s?sentinel_pass=hunter2Ghp",
     "redis://a..b",
     "redis://h?socket_timeout=1",
     "redis://h?hunter2Ghp=1",
@@ -239,6 +244,7 @@ PIECES = st.sampled_from(
 SCHEMES = st.sampled_from(
     (
         *("postgresql", "postgres", "postgresql+asyncpg", "sqlite", "sqlite+aiosqlite", "redis", "rediss", "unix"),
+        *("redis+sentinel", "rediss+sentinel"),
         *("smtp", "smtps", "http", "https", "x", ""),
     )
 )
@@ -287,7 +293,7 @@ def test_an_address_that_is_taken_opens_everywhere(value: str) -> None:
         Metering(read_settings({}), database, clock=lambda: datetime.now(UTC))
     read, _, _ = read_with_warnings({"KEYDESK_REDIS_URL": value})
     if read is not None and read.redis_url is not None:
-        redis.asyncio.from_url(read.redis_url.reveal())
+        redis_source(read.redis_url)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -100,18 +100,6 @@ HTTPS = {"KEYDESK_PUBLIC_URL": "https://keys.acme.example"}
         ({"KEYDESK_PUBLIC_URL": "http://10.0.0.1"}, "KEYDESK_PUBLIC_URL is http"),
         ({"KEYDESK_PUBLIC_URL": "http://localhost:8000"}, None),
         (HTTPS, None),
-        ({**HTTPS, "KEYDESK_ALLOWED_ORIGINS": "https://app.acme.example,https://acme.example:8443"}, None),
-        ({**HTTPS, "KEYDESK_ALLOWED_ORIGINS": "https://app.other.example"}, "can't sign in"),
-        ({**HTTPS, "KEYDESK_ALLOWED_ORIGINS": "http://app.acme.example"}, "can't sign in"),
-        ({**HTTPS, "KEYDESK_ALLOWED_ORIGINS": "https://10.0.0.1"}, "can't sign in"),
-        (
-            {"KEYDESK_PUBLIC_URL": "http://127.0.0.1:8000", "KEYDESK_ALLOWED_ORIGINS": "http://localhost:5173"},
-            "can't sign in",
-        ),
-        (
-            {"KEYDESK_PUBLIC_URL": "http://localhost:8000", "KEYDESK_ALLOWED_ORIGINS": "http://localhost:5173"},
-            None,
-        ),
         ({"KEYDESK_TRUSTED_PROXIES": "0.0.0.0/0"}, "KEYDESK_TRUSTED_PROXIES: 0.0.0.0/0"),
         ({"KEYDESK_TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "KEYDESK_TRUSTED_PROXIES: ::/0"),
         ({"KEYDESK_TRUSTED_PROXIES": "10.0.0.0/8,2001:db8::/32"}, None),
@@ -141,3 +129,39 @@ def test_what_can_hardly_be_meant_is_warned_of(
     assert told == [f"warning: {warning}" for warning in warnings]
     assert len(warnings) == (named is not None)
     assert named is None or named in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("public_url", "origins", "refused"),
+    [
+        ("https://keys.acme.example", "https://app.acme.example,https://acme.example:8443", None),
+        (
+            "https://keys.acme.example",
+            "https://app.acme.example,https://app.other.example",
+            "https://app.other.example",
+        ),
+        ("https://keys.acme.example", "http://app.acme.example", "http://app.acme.example"),
+        ("https://keys.acme.example", "http://localhost:5173", "http://localhost:5173"),
+        ("https://keys.acme.co.uk", "https://app.other.co.uk", "https://app.other.co.uk"),
+        ("https://keys.acme.co.uk", "https://acme.co.uk", None),
+        ("https://10.0.0.1", "https://10.0.0.2", "https://10.0.0.2"),
+        ("http://127.0.0.1:8000", "http://localhost:5173,http://[::1]:3000", None),
+        ("http://keydesk:8000", "http://frontend:3000", "http://frontend:3000"),
+    ],
+)
+def test_pages_that_never_get_a_cookie_are_refused_at_the_start(
+    keydesk: Keydesk, monkeypatch: pytest.MonkeyPatch, public_url: str, origins: str, refused: str | None
+) -> None:
+    """`serve` does not start, and `doctor` fails, both with the page that can't sign in and with what to do."""
+    monkeypatch.setattr(app.cli.serving, "run_server", lambda _, **options: None)
+    monkeypatch.setenv("KEYDESK_PUBLIC_URL", public_url)
+    monkeypatch.setenv("KEYDESK_ALLOWED_ORIGINS", origins)
+
+    served = keydesk("serve")
+    failed = [each["detail"] for each in keydesk("doctor", "--json").value if not each["ok"]]
+
+    assert served.status == (0 if refused is None else 1)
+    assert (f"pages of {refused} can't sign in" in served.err) == (refused is not None)
+    assert [each for each in failed if "KEYDESK_ALLOWED_ORIGINS" in each] == (
+        [] if refused is None else [served.err.strip().removesuffix(".")]
+    )

@@ -21,7 +21,7 @@ from keys.token import hint_of
 from models import metadata
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.services import KeyServices
 from tests.assistant.test_tenants import Strangers, strangers
 from tests.conftest import Clock

@@ -3,7 +3,6 @@ Data that a person may not see has no influence on their answers: with the data 
 the same.
 """
 
-import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -32,20 +31,22 @@ from models.engine.ids import Prefix, external_id
 from models.key_queries import ApiKeyRecord
 from models.usage.refused_request import RefusedReason
 from resolvers.api_keys import delete_api_key, rotate_api_key
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.services import Issued, KeyServices
 from tests.conftest import Clock
 from tests.support.assistant.client import ASK
 from tests.support.assistant.on_database import Helpdesk, running_assistant
 from tests.support.client import Site, open_site
 from tests.support.keys.disguises import WHOLE
+from tests.support.thorough import thorough
 from tests.support.usage.rows import caller, hour_of, refused, store
 from tests.support.world import World
 
 pytestmark = pytest.mark.slow
 
-PROBES = 9_750 if os.environ.get("KEYDESK_TEST_THOROUGH") else 1_950
-PROBES_OVER_GRAPHQL = 250
+PROBES = thorough(9_750, 750)
+PROBES_OF_A_MEMBER = thorough(2_500, 250)
+PROBES_OVER_GRAPHQL = thorough(1_000, 150)
 NAMES = (
     "zephyr billing",
     "Kestrel ingest",
@@ -263,7 +264,7 @@ async def test_who_is_in_both_asks_in_one(
     """A member of the other organization gets nothing of it while asking in this one."""
     about = await strangers(services, world.globex, world.theirs.id, clock.now)
 
-    differ = await _before_and_after(helpdesk, await helpdesk.asker("grace", "acme"), about, 500)
+    differ = await _before_and_after(helpdesk, await helpdesk.asker("grace", "acme"), about, PROBES_OF_A_MEMBER)
 
     assert differ == 0
 
@@ -275,7 +276,7 @@ async def test_what_ones_role_may_not_see_is_not_there(
     """Invisible keys of the person's own organization: unless pasted whole, they have no influence."""
     about = await strangers(services, world.acme, world.other.id, clock.now)
 
-    differ = await _before_and_after(helpdesk, await helpdesk.asker(name), about, 500, with_keys=False)
+    differ = await _before_and_after(helpdesk, await helpdesk.asker(name), about, PROBES_OF_A_MEMBER, with_keys=False)
 
     assert differ == 0
 
@@ -284,9 +285,9 @@ async def test_who_may_know_is_told(helpdesk: Helpdesk, services: KeyServices, w
     """The organization's own admin gets other answers to the same questions while the keys exist."""
     about = await strangers(services, world.globex, world.theirs.id, clock.now)
 
-    differ = await _before_and_after(helpdesk, await helpdesk.asker("eve", "globex"), about, 300)
+    differ = await _before_and_after(helpdesk, await helpdesk.asker("eve", "globex"), about, 150)
 
-    assert differ > 200
+    assert differ > 100
 
 
 async def test_possession_tells_the_state_and_the_day(

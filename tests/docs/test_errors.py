@@ -77,8 +77,18 @@ def test_the_sentence_of_a_refusal_is_quoted_as_it_is_said(verdict: Verdict) -> 
     assert json.loads(body)["detail"] in said
 
 
+BADLY_ENCODED = RequestedAgent(None, True, is_badly_encoded=True)
+
+
 @pytest.mark.parametrize(
-    "wanted", [RequestedAgent(), RequestedAgent(None, True), RequestedAgent(None, True, True), RequestedAgent("0" * 32)]
+    "wanted",
+    [
+        RequestedAgent(),
+        RequestedAgent(None, True),
+        RequestedAgent(None, True, True),
+        RequestedAgent("0" * 32),
+        BADLY_ENCODED,
+    ],
 )
 def test_what_is_said_of_the_agents_header_is_quoted_too(wanted: RequestedAgent) -> None:
     """Each sentence about a malformed agent header."""
@@ -100,7 +110,20 @@ def test_the_sentence_of_a_refusal_without_a_verdict_is_quoted_too(code: str) ->
 
 FIELDS = {"AssistantEvent": "assistantAnswer"}
 """Unions that are not named after their field."""
-REFUSING = {"KeyLimitReached", "InvalidInput", "ApiKeyNotFound", "SignInRefused"}
+REFUSING = {
+    "AlreadyMember",
+    "ApiKeyAlreadyIssued",
+    "ApiKeyNotFound",
+    "InvalidInput",
+    "InvitationNotFound",
+    "KeyLimitReached",
+    "LastOrganizationAdmin",
+    "LinkNotValid",
+    "MemberNotFound",
+    "OtherPersonSignedIn",
+    "ServiceTokenNotFound",
+    "SignInRefused",
+}
 
 
 def test_every_refusal_in_a_fields_result_is_explained() -> None:

@@ -78,6 +78,24 @@ async def test_work_is_repeated_by_the_clock_and_when_woken() -> None:
         await began.acquire()
 
 
+async def test_the_first_round_can_wait() -> None:
+    """For its time, for a wake-up, or for the end, where no last round is wanted."""
+    rounds = asyncio.Semaphore(0)
+    async with Periodic("work", rounds.release, every_seconds=NEVER, first_after=0.001, last_round=False).running():
+        await rounds.acquire()
+
+    woken = Periodic("work", rounds.release, every_seconds=NEVER, first_after=NEVER, last_round=False)
+    async with woken.running():
+        await asyncio.sleep(0)
+        assert rounds.locked()
+        woken.wake()
+        await rounds.acquire()
+
+    async with Periodic("work", rounds.release, every_seconds=NEVER, first_after=NEVER, last_round=False).running():
+        await asyncio.sleep(0)
+    assert rounds.locked()
+
+
 async def test_a_round_that_fails_is_logged_once_and_the_next_one_comes(caplog: pytest.LogCaptureFixture) -> None:
     """Only the name of the error is logged."""
     caplog.set_level(logging.INFO, keys.periodic.logger.name)

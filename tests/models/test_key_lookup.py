@@ -1,69 +1,28 @@
-"""The lookup of a key at verification: what it returns, that it is never stale, and what callers get when it fails."""
+"""The lookup of a key at verification: what it returns, and that it is never stale."""
 
 import asyncio
-import logging
-import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import CursorResult, text
 
 from models.api_key import delete_living_keys
 from models.engine.database import Database
-from models.engine.database_address import POSTGRESQL, database_url
+from models.engine.database_address import database_url
 from models.engine.postgresql import connect
+from models.engine.primary import Primary
 from models.key_lookup import (
     _POSTGRESQL,
+    _POSTGRESQL_BY_EXTERNAL_ID,
     _SERVER_SETTINGS,
-    DatabaseUnavailable,
     KeyReader,
-    KeyState,
     PostgresKeyReader,
-    SqliteKeyReader,
-    key_reader,
 )
 from models.organization import DEFAULT_MONTHLY_QUOTA, DEFAULT_RATE_LIMIT
 from resolvers.api_keys import delete_api_key, rotate_api_key
-from resolvers.services import Issued, KeyServices
+from resolvers.services import KeyServices
+from tests.support.host_ids import name_agents
 from tests.support.keys.issued_keys import NEVER_WAS, end_overlap, issue
+from tests.support.keys.key_readers import HeldWire, run, state_of
 from tests.support.world import World
-
-ONES_OWN = (
-    "SELECT pid FROM pg_stat_activity WHERE application_name = 'keydesk verification' AND datname = current_database()"
-)
-NOBODY_LISTENS = database_url("postgresql+asyncpg://postgres@127.0.0.1:1/keydesk")
-
-
-@pytest.fixture
-async def reader(database: Database) -> AsyncIterator[KeyReader]:
-    """The reader that the application uses for this database."""
-    opened = key_reader(database)
-    await opened.start()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def postgresql(database: Database) -> Database:
-    """Skips tests that only PostgreSQL can run."""
-    if database.backend != POSTGRESQL:
-        pytest.skip("a file is read in the loop, one key at a time")
-    return database
-
-
-async def state_of(reader: KeyReader, issued: Issued, agent_id: str | None = None) -> KeyState:
-    state = await reader.read(issued.record.public_id, agent_id)
-    assert state is not None
-    return state
-
-
-async def run(database: Database, statement: str) -> Sequence[Any]:
-    async with database.transaction() as session:
-        result = await session.execute(text(statement))
-        return result.scalars().all() if isinstance(result, CursorResult) and result.returns_rows else []
 
 
 async def test_a_key_s_state(reader: KeyReader, services: KeyServices, world: World) -> None:
@@ -159,8 +118,46 @@ async def test_many_at_once_get_each_their_own(reader: KeyReader, services: KeyS
     states = await asyncio.gather(*(reader.read(*each) for each in asked * 15))
 
     facts = [None if state is None else (state.key_id, bool(state.wanted_agent_lives)) for state in states]
-    expected = [(key.record.id.hex, agent == world.own.id.hex) for key in keys for agent in agents]
+    own = world.own.id.hex
+    of_one = keys[1]  # whose requests are for its agent if they name none
+    good = [(keys[0], own), (of_one, own), (of_one, None)]
+    expected = [(key.record.id.hex, (key, agent) in good) for key in keys for agent in agents]
     assert facts == [*expected, None] * 15
+
+
+@pytest.mark.parametrize("host_id", ["crawler", "a,b", "%2C 'x' \\", "Ä1-漢😀", "0" * 255])
+async def test_agents_named_by_the_host_products_id(
+    reader: KeyReader, services: KeyServices, world: World, host_id: str
+) -> None:
+    """The agent is found in the key's organization only, also beside others that are asked for at the same time."""
+    issued = await issue(services, world)
+    await name_agents(services.database, {world.own.id: host_id, world.theirs.id: f"{host_id[:254]}2"})
+    public_id = issued.record.public_id
+    asked = [(None, host_id), (None, f"{host_id[:254]}2"), (world.own.id.hex, None), (None, None), (None, "nobody")]
+
+    states = await asyncio.gather(*(reader.read(public_id, *each) for each in asked * 5))
+
+    facts = [
+        (each.request_agent_id, bool(each.wanted_agent_lives), each.agent_external_id)
+        for each in states
+        if each is not None
+    ]
+    by_host_id, by_id, nobody = (world.own.id.hex, True, host_id), (None, True, host_id), (None, False, None)
+    assert facts == [by_host_id, nobody, by_id, nobody, nobody] * 5
+
+
+async def test_the_host_products_ids_of_a_key(reader: KeyReader, services: KeyServices, world: World) -> None:
+    """A request that names no agent is for the key's; organizations have ids of the host product as well."""
+    wide, narrow = await issue(services, world), await issue(services, world, world.own)
+    await name_agents(services.database, {world.own.id: "crawler"})
+    await run(services.database, "UPDATE organizations SET external_id = 'acme' WHERE name = 'Acme'")
+
+    states = [await state_of(reader, each) for each in (wide, narrow)]
+
+    assert [(each.organization_external_id, each.agent_external_id) for each in states] == [
+        ("acme", None),
+        ("acme", "crawler"),
+    ]
 
 
 async def test_one_that_hangs_up_takes_nobody_along(reader: KeyReader, services: KeyServices, world: World) -> None:
@@ -178,130 +175,6 @@ async def test_one_that_hangs_up_takes_nobody_along(reader: KeyReader, services:
     assert (await state_of(reader, issued)).key_id == issued.record.id.hex
 
 
-@pytest.mark.parametrize("place", ["nobody listens", "no such database", "no file", "not a database"])
-async def test_a_database_that_is_not_there(
-    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture, place: str
-) -> None:
-    """All callers get DatabaseUnavailable. The log has one error, which does not show the address."""
-    (tmp_path / "other.db").write_text("not a database, but long enough to be looked at as one" * 40)
-    readers: dict[str, KeyReader] = {
-        "nobody listens": PostgresKeyReader(NOBODY_LISTENS),
-        "no file": SqliteKeyReader(tmp_path / "missing.db"),
-        "not a database": SqliteKeyReader(tmp_path / "other.db"),
-    }
-    if place == "no such database":
-        if database.backend != POSTGRESQL:
-            pytest.skip("needs a server")
-        readers[place] = PostgresKeyReader(database.url.set(database=f"{database.url.database}_missing"))
-    reader = readers[place]
-
-    with caplog.at_level(logging.INFO):
-        outcomes = await asyncio.gather(*(reader.read("0" * 16, None) for _ in range(9)), return_exceptions=True)
-    await reader.close()
-
-    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 9
-    assert not (tmp_path / "missing.db").exists()
-    [record] = caplog.records
-    assert record.levelno == logging.ERROR
-    assert not [word for word in ("127.0.0.1", "postgres", str(tmp_path)) if word in record.getMessage()]
-
-
-async def test_a_database_that_comes_later(
-    database: Database, tmp_path: Path, services: KeyServices, world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Once the database file appears, it is read without a restart."""
-    if database.sqlite_path is None:
-        pytest.skip("a file can be put in its place")
-    issued = await issue(services, world)
-    reader = SqliteKeyReader(tmp_path / "later.db")
-    with pytest.raises(DatabaseUnavailable):
-        await reader.read(issued.record.public_id, None)
-    await database.close()
-    shutil.copy(database.sqlite_path, tmp_path / "later.db")
-
-    with caplog.at_level(logging.INFO):
-        states = [await state_of(reader, issued) for _ in range(2)]
-    await reader.close()
-
-    assert [state.key_id for state in states] == [issued.record.id.hex] * 2
-    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
-
-
-async def test_connections_that_were_lost_are_replaced(
-    postgresql: Database, reader: KeyReader, services: KeyServices, world: World
-) -> None:
-    """After the server has ended all connections, every read is still answered."""
-    issued = await issue(services, world)
-    for _ in range(3):
-        await asyncio.gather(*(state_of(reader, issued) for _ in range(9)))
-    ended = await run(postgresql, f"SELECT pg_terminate_backend(pid) FROM ({ONES_OWN}) AS ones_own")
-
-    states = await asyncio.gather(*(state_of(reader, issued) for _ in range(30)))
-
-    assert ended
-    assert all(ended)
-    assert {state.key_id for state in states} == {issued.record.id.hex}
-
-
-async def test_a_query_that_fails_answers_all(
-    postgresql: Database, reader: KeyReader, services: KeyServices, world: World
-) -> None:
-    """All callers of a failing query get DatabaseUnavailable. Once its cause is gone, the same reader works again."""
-    issued = await issue(services, world)
-    await state_of(reader, issued)
-
-    await run(postgresql, "ALTER TABLE api_keys RENAME TO api_keys_elsewhere")
-    try:
-        outcomes = await asyncio.gather(*(state_of(reader, issued) for _ in range(30)), return_exceptions=True)
-    finally:
-        await run(postgresql, "ALTER TABLE api_keys_elsewhere RENAME TO api_keys")
-
-    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 30
-    assert (await state_of(reader, issued)).key_id == issued.record.id.hex
-
-
-async def test_a_database_that_does_not_answer(postgresql: Database, services: KeyServices, world: World) -> None:
-    """While the table is locked, callers get DatabaseUnavailable after the timeout. Once it is unlocked, reads work."""
-    issued = await issue(services, world)
-    reader = PostgresKeyReader(postgresql.url, lanes=2, timeout_seconds=0.3)
-    await state_of(reader, issued)
-
-    async with postgresql.transaction() as session:
-        await session.execute(text("LOCK TABLE api_keys"))
-        outcomes = await asyncio.gather(*(state_of(reader, issued) for _ in range(9)), return_exceptions=True)
-    again = await state_of(reader, issued)
-    await reader.close()
-
-    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 9
-    assert again.key_id == issued.record.id.hex
-
-
-class HeldWire:
-    """A proxy to the database, for one connection, that can hold back answers."""
-
-    def __init__(self, database: Database) -> None:
-        self._there = database.url.host or "", database.url.port or 5432
-        self.is_open = asyncio.Event()
-        self.is_open.set()
-        self.has_held = asyncio.Event()
-
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Copies bytes in both directions until either side ends."""
-        there = await asyncio.open_connection(*self._there)
-        with suppress(ConnectionError):
-            await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer, is_answer=True))
-
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool = False
-    ) -> None:
-        while part := await reader.read(65536):
-            if is_answer and not self.is_open.is_set():
-                self.has_held.set()
-                await self.is_open.wait()
-            writer.write(part)
-        writer.close()
-
-
 async def test_nobody_rides_on_a_read_that_began_before(
     postgresql: Database, services: KeyServices, world: World
 ) -> None:
@@ -310,7 +183,7 @@ async def test_nobody_rides_on_a_read_that_began_before(
     wire = HeldWire(postgresql)
     server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
     address = postgresql.url.set(host="127.0.0.1", port=server.sockets[0].getsockname()[1])
-    reader = PostgresKeyReader(address, lanes=1, timeout_seconds=30)
+    reader = PostgresKeyReader(Primary(address), lanes=1, timeout_seconds=30)
     await state_of(reader, issued)
 
     wire.is_open.clear()
@@ -328,47 +201,12 @@ async def test_nobody_rides_on_a_read_that_began_before(
     assert seen == [False, True]
 
 
-async def test_a_migration_beneath_it(
-    postgresql: Database, reader: KeyReader, services: KeyServices, world: World
-) -> None:
-    """After a column's type changes, the prepared statement is replaced and every read is answered."""
-    issued = await issue(services, world)
-    for _ in range(3):
-        await asyncio.gather(*(state_of(reader, issued) for _ in range(9)))
-
-    await run(postgresql, "ALTER TABLE api_keys ALTER COLUMN secret_hash TYPE text")
-    try:
-        states = await asyncio.gather(*(state_of(reader, issued) for _ in range(30)))
-    finally:
-        await run(postgresql, "ALTER TABLE api_keys ALTER COLUMN secret_hash TYPE varchar(255)")
-
-    assert {state.key_id for state in states} == {issued.record.id.hex}
-
-
-@pytest.mark.parametrize("place", ["as it is", "nobody listens"])
-async def test_closing_answers_who_waits(postgresql: Database, services: KeyServices, world: World, place: str) -> None:
-    """Closing fails the reads in progress and those that wait. A later read opens new connections."""
-    issued = await issue(services, world)
-    reader = PostgresKeyReader(postgresql.url if place == "as it is" else NOBODY_LISTENS, lanes=1)
-    waiting = [asyncio.create_task(state_of(reader, issued)) for _ in range(3)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    waiting += [asyncio.create_task(state_of(reader, issued)) for _ in range(3)]
-    await asyncio.sleep(0)
-
-    await reader.close()
-    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-
-    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 6
-    if place == "as it is":
-        assert (await state_of(reader, issued)).key_id == issued.record.id.hex
-        await reader.close()
-
-
 async def test_an_address_may_have_options(postgresql: Database, services: KeyServices, world: World) -> None:
     """The reader accepts the options of a database address that the application accepts."""
     issued = await issue(services, world)
-    reader = PostgresKeyReader(database_url(postgresql.url.render_as_string(hide_password=False) + "?sslmode=disable"))
+    reader = PostgresKeyReader(
+        Primary(database_url(postgresql.url.render_as_string(hide_password=False) + "?sslmode=disable"))
+    )
 
     state = await state_of(reader, issued)
     await reader.close()
@@ -383,16 +221,29 @@ async def test_an_id_can_not_pass_for_several(postgresql: Database, reader: KeyR
             await reader.read(public_id, agent_id)
 
 
-async def test_only_indexes_are_looked_at(postgresql: Database) -> None:
-    """The plan finds keys by public id and agents by id through their indexes, even without table statistics."""
-    connection = await connect(postgresql.url, {**_SERVER_SETTINGS, "statement_timeout": "0"})
+@pytest.mark.parametrize("by_external_id", [False, True])
+async def test_only_indexes_are_looked_at(postgresql: Database, by_external_id: bool) -> None:
+    """
+    The plan finds keys by public id and agents by id through their indexes, even without table statistics.
+
+    Agents that are named by the host product's id are found by a unique index.
+    """
+    sql = _POSTGRESQL_BY_EXTERNAL_ID if by_external_id else _POSTGRESQL
+    types, values = (
+        ("text, text, int, text", "'a,b', ',', 0, ','") if by_external_id else ("text, text, int", "'a,b', ',', 0")
+    )
+    connection = await connect(
+        postgresql.url, {**_SERVER_SETTINGS, "statement_timeout": "0", "default_transaction_read_only": "off"}
+    )
     try:
-        await connection.execute(f"PREPARE hot (text, text) AS {_POSTGRESQL}")
-        plan = "\n".join(row[0] for row in await connection.fetch("EXPLAIN EXECUTE hot ('a,b', ',')"))
+        await connection.execute("TRUNCATE organizations CASCADE")  # forgets statistics of other tests' rows
+        await connection.execute(f"PREPARE hot ({types}) AS {sql}")
+        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE hot ({values})"))
     finally:
         await connection.close()
 
     assert "uq_api_keys_public_id" in plan
-    assert "Index Cond: (id = wanted.agent_id)" in plan
+    assert "Index Cond: (id = " in plan
     assert "Seq Scan" not in plan
-    assert "organization_id =" not in plan
+    assert plan.count("organization_id =") == by_external_id
+    assert ("Index Scan using uq_agents_organization_id_external_id on agents e" in plan) == by_external_id

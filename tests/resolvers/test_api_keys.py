@@ -24,7 +24,7 @@ from models import ApiKey, AuditEvent, Organization
 from models.engine.database import database_now
 from resolvers.api_keys import api_key, api_keys, delete_api_key, rename_api_key, rotate_api_key
 from resolvers.audit import audit_log
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.services import Issued, KeyServices
 from tests.conftest import Clock, CountingHasher
 from tests.support.world import World
@@ -206,7 +206,7 @@ async def test_the_databases_own_no_is_the_same_refusal(
     async def say_it_fits(*_arguments: object, **_named: object) -> str:
         return "deploy"
 
-    monkeypatch.setattr("resolvers.create_api_key._check_creation", say_it_fits)
+    monkeypatch.setattr("resolvers.creation.create_api_key._check_creation", say_it_fits)
     with pytest.raises(KeyLimitReached) as refused:
         await create(services, world.actor("ada"), world.acme)
 
@@ -222,7 +222,7 @@ async def test_a_failure_between_hash_and_commit_costs_no_slot(
     async def fail(*_arguments: object, **_named: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("resolvers.create_api_key.record", fail)
+    monkeypatch.setattr("resolvers.creation.create_api_key.record", fail)
     with pytest.raises(OSError, match="disk"):
         await create(services, world.actor("ada"), world.acme)
 

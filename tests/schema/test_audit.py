@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from models import AuditEvent
+from resolvers.operator.agents import create_agent
 from tests.conftest import Clock
 from tests.support.client import NOBODY, Client, Site
 
@@ -9,13 +11,14 @@ AUDIT_LOG = """
 query ($id: ID!, $first: Int! = 50, $after: String) {
   organization(id: $id) {
     auditLog(first: $first, after: $after) {
-      edges { cursor node { id action at ipAddress summary actor { email } apiKey { id name status } } }
-      pageInfo { hasNextPage endCursor }
+      edges { cursor node { id action at ipAddress summary actorName actor { email } apiKey { id name status } } }
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
     }
   }
 }
 """
 
+EMPTY_PAGE = {"hasNextPage": False, "hasPreviousPage": False, "startCursor": None, "endCursor": None}
 ROLE = "Creating an API key was refused: the role does not allow it."
 LIMIT = "Creating an API key was refused: every slot was taken."
 
@@ -58,6 +61,35 @@ async def test_everything_that_happens_to_a_key_is_told(site: Site, clock: Clock
     ]
 
 
+async def test_who_did_it_is_named(site: Site) -> None:
+    """A person by their name, the operator as Operator."""
+    ada = await site.person("ada")
+    await ada.create(site.organization("acme"))
+    async with site.database.transaction() as session:
+        await create_agent(session, organization_id=site.world.acme.id, name="Fetcher", now=site.world.acme.created_at)
+
+    told = await events(ada, site.organization("acme"))
+
+    assert [(event["actorName"], event["actor"]) for event in told] == [
+        ("Operator", None),
+        ("Ada", {"email": "ada@example.com"}),
+    ]
+
+
+async def test_a_page_after_what_nobody_sees_has_no_page_before(site: Site) -> None:
+    """Newer events that an agent admin may not see are no previous page for them."""
+    ada, grace, acme = await site.person("ada"), await site.person("grace"), site.organization("acme")
+    await grace.create(acme, "hers", site.agent("own"))
+    await ada.create(acme, "hidden")
+    [newest, _] = await events(ada, acme)
+
+    of_ada = await page_of(ada, acme, after=newest["id"])
+    of_grace = await page_of(grace, acme, after=newest["id"])
+
+    assert (of_ada["pageInfo"]["hasPreviousPage"], len(of_ada["edges"])) == (True, 1)
+    assert (of_grace["pageInfo"]["hasPreviousPage"], len(of_grace["edges"])) == (False, 1)
+
+
 async def test_what_fails_is_not_told(site: Site) -> None:
     """Invalid input, a missing key and a missing organization leave no event."""
     ada, grace, eve = [await site.person(name) for name in ("ada", "grace", "eve")]
@@ -92,7 +124,7 @@ async def test_who_reads_what(site: Site) -> None:
     await ada.create(acme, "crawler's", site.agent("own"))
     await ada.create(acme, "biller's", site.agent("other"))
     await eve.create(globex, "theirs", site.agent("theirs"))
-    nothing = {"edges": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    nothing = {"edges": [], "pageInfo": EMPTY_PAGE}
 
     read = {
         "ada": [event["apiKey"]["name"] for event in await events(ada, acme)],
@@ -127,7 +159,9 @@ async def test_pages_stay_put_while_new_events_come_in(site: Site) -> None:
     assert [edge["node"]["id"] for page in pages for edge in page["edges"]] == before
     assert [page["pageInfo"]["hasNextPage"] for page in pages] == [True, True, False]
     assert [page["pageInfo"]["endCursor"] for page in pages] == [page["edges"][-1]["cursor"] for page in pages]
-    assert beyond == {"edges": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    assert [page["pageInfo"]["hasPreviousPage"] for page in pages] == [False, True, True]
+    assert [page["pageInfo"]["startCursor"] for page in pages] == [page["edges"][0]["cursor"] for page in pages]
+    assert beyond == {"edges": [], "pageInfo": {**EMPTY_PAGE, "hasPreviousPage": True}}
 
 
 async def test_an_agent_admin_s_pages_are_full_of_what_they_may_see(site: Site) -> None:
@@ -205,3 +239,23 @@ async def test_fifty_refusals_in_one_document_are_one_event(site: Site) -> None:
 
     assert answer.codes == ["FORBIDDEN"] * 50
     assert [event["summary"] for event in await events(ada, acme)] == [f"{ROLE} 50 times within the hour."]
+
+
+async def test_events_of_a_newer_version_are_left_out(site: Site) -> None:
+    """After going back a version, the audit log can still be read."""
+    ada = await site.person("ada")
+    await ada.create(site.organization("acme"))
+    async with site.database.transaction() as session:
+        session.add(
+            AuditEvent(
+                organization_id=site.world.acme.id, action="key-exposed", at=site.world.acme.created_at, summary="x"
+            )
+        )
+
+    answer = await ada.graphql(
+        "query ($id: ID!) { organization(id: $id) { auditLog { edges { node { action } } } } }",
+        id=site.organization("acme"),
+    )
+
+    edges = answer.value["auditLog"]["edges"]
+    assert [each["node"]["action"] for each in edges] == ["API_KEY_CREATED"]

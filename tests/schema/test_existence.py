@@ -13,6 +13,7 @@ from models.support.message import keep_answer
 from models.usage.refused_request import RefusedReason, RefusedRequest
 from tests.conftest import Clock
 from tests.support.client import Answer, Client, Site
+from tests.support.graphql.people_documents import INVITE
 from tests.support.keys.issued_keys import LONGEST_WAIT_SECONDS
 from tests.support.sql_log import counted
 from tests.support.world import THEN
@@ -31,6 +32,17 @@ mutation ($org: ID!, $id: ID!) {
   contactSupport(organizationId: $org, conversationId: $id) { __typename ... on InvalidInput { field message } }
 }
 """
+RENAME_AGENT = """
+mutation ($input: RenameAgentInput!) {
+  renameAgent(input: $input) { __typename ... on Agent { name } ... on Refusal { message code } }
+}
+"""
+DELETE_AGENT = """
+mutation ($input: DeleteAgentInput!) {
+  deleteAgent(input: $input) { __typename ... on AgentDeleted { agent { name } } ... on Refusal { message code } }
+}
+"""
+NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 SERIES = 'usage { series(from: "2026-11-24T00:00:00Z", to: "2026-11-24T05:00:00Z") { start } }'
 
 
@@ -40,6 +52,7 @@ async def theirs(site: Site, clock: Clock) -> dict[str, str]:
     eve = await site.person("eve")
     key = (await eve.create(site.organization("globex"), "theirs")).value["apiKey"]
     request_id = new_id()
+    invited = {"organizationId": site.organization("globex"), "email": "new@example.com", "role": "MEMBER"}
     async with site.database.transaction() as session:
         conversation = await begin_conversation(
             session, organization_id=world.globex.id, person_id=world.eve.id, title="Theirs", at=THEN
@@ -56,6 +69,8 @@ async def theirs(site: Site, clock: Clock) -> dict[str, str]:
         "message": external_id(Prefix.MESSAGE, message.id),
         "request": external_id(Prefix.REQUEST, request_id),
         "agent": site.agent("theirs"),
+        "person": external_id(Prefix.PERSON, world.eve.id),
+        "invitation": (await eve.graphql(INVITE, input=invited)).value["invitation"]["id"],
     }
 
 
@@ -67,6 +82,8 @@ def never_was() -> dict[str, str]:
         "message": Prefix.MESSAGE,
         "request": Prefix.REQUEST,
         "agent": Prefix.AGENT,
+        "person": Prefix.PERSON,
+        "invitation": Prefix.INVITATION,
     }
     return {kind: external_id(prefix, new_id()) for kind, prefix in prefixes.items()}
 
@@ -87,6 +104,16 @@ QUESTIONS: dict[str, Asked] = {
     "rotate with overlap": lambda ada, _acme, ids: ada.rotate(ids["key"], 60),
     "delete": lambda ada, _acme, ids: ada.delete(ids["key"]),
     "create for an agent": lambda ada, acme, ids: ada.create(acme, "x", ids["agent"]),
+    "rename an agent": lambda ada, _acme, ids: ada.graphql(RENAME_AGENT, input={"id": ids["agent"], "name": "x"}),
+    "rename an agent to what is no name": lambda ada, _acme, ids: ada.graphql(
+        RENAME_AGENT, input={"id": ids["agent"], "name": ""}
+    ),
+    "delete an agent": lambda ada, _acme, ids: ada.graphql(DELETE_AGENT, input={"id": ids["agent"]}),
+    "an agent by id": lambda ada, _acme, ids: ada.graphql(NODE, id=ids["agent"]),
+    "a key by id": lambda ada, _acme, ids: ada.graphql(NODE, id=ids["key"]),
+    "a person by id": lambda ada, _acme, ids: ada.graphql(NODE, id=ids["person"]),
+    "a conversation by id": lambda ada, _acme, ids: ada.graphql(NODE, id=ids["conversation"]),
+    "an invitation by id": lambda ada, _acme, ids: ada.graphql(NODE, id=ids["invitation"]),
     "keys of an agent": lambda ada, acme, ids: ada.graphql(
         "query ($id: ID!, $agent: ID!) { organization(id: $id) { apiKeys(agentId: $agent) { id } } }",
         id=acme,
@@ -141,3 +168,18 @@ async def test_a_stranger_waits_for_no_organization_s_lock(site: Site, clock: Cl
             answer = await getattr(ada, change)(hidden["key"])
 
     assert answer.outcome == "ApiKeyNotFound"
+
+
+@pytest.mark.parametrize(("document", "wanted"), [(RENAME_AGENT, {"name": "x"}), (DELETE_AGENT, {})])
+async def test_a_stranger_s_change_of_an_agent_waits_for_no_lock(
+    site: Site, document: str, wanted: dict[str, str]
+) -> None:
+    """The same for another organization's agents."""
+    ada = await site.person("ada")
+
+    async with site.database.transaction() as session:
+        await lock_organization(session, site.world.globex.id)
+        async with asyncio.timeout(LONGEST_WAIT_SECONDS / 6):
+            answer = await ada.graphql(document, input={"id": site.agent("theirs"), **wanted})
+
+    assert answer.outcome == "AgentNotFound"

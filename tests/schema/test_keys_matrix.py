@@ -1,6 +1,6 @@
 """
-Who can do what with which key, over GraphQL: each person, operation, scope, agent, organization and state of the key.
-The expected answers are written here from the contract, and not taken from the code's policy table.
+Who can do what with which key, over GraphQL: each person and token, operation, scope, agent, organization and state
+of the key. The expected answers are written here from the contract, and not taken from the code's policy table.
 """
 
 from itertools import product
@@ -9,10 +9,11 @@ import pytest
 
 from models import ApiKey
 from models.engine.ids import Prefix, external_id
-from tests.support.client import NEVER_WAS, NOBODY, PEOPLE, Site
+from tests.support.client import NEVER_WAS, NOBODY, PEOPLE, Client, Site
 from tests.support.graphql.documents import CREATE, LIST
+from tests.support.programs import OPERATOR_TOKENS, PROGRAMS, program
 
-EVERYBODY = (*PEOPLE, NOBODY)
+EVERYBODY = (*PEOPLE, NOBODY, *PROGRAMS)
 ORGANIZATIONS = ("acme", "globex", "never was")
 KEYS: dict[str, tuple[str, str | None, bool]] = {
     "acme's": ("acme", None, False),
@@ -48,7 +49,18 @@ MANAGED_BY: dict[str, set[str]] = {
     "mel": set(),
     "eve": {"globex's", "globex agent's"},
 }
+ALIKE = {"admin token": "ada", "agent admin token": "grace", "globex token": "eve"}
+"""Service tokens, and the people who have the same role in the organization of the token."""
+SEEN_BY |= {name: SEEN_BY[person] for name, person in ALIKE.items()}
+MANAGED_BY |= {name: MANAGED_BY[person] for name, person in ALIKE.items()}
+REFUSED = {NOBODY: "UNAUTHENTICATED", **dict.fromkeys(OPERATOR_TOKENS, "FORBIDDEN")}
+"""What those get for every key who are in no organization."""
 DONE = {"rename": "ApiKey", "rotate": "ApiKeyIssued", "delete": "ApiKeyDeleted"}
+
+
+async def client_of(site: Site, name: str) -> Client:
+    """A browser of this person, or a program with this token."""
+    return await (program(site, name) if name in PROGRAMS else site.person(name))
 
 
 async def store_keys(site: Site) -> dict[str, str]:
@@ -80,13 +92,13 @@ async def test_who_sees_which_key(site: Site, person: str) -> None:
     keys that the person can change.
     """
     keys = await store_keys(site)
-    client = await site.person(person)
+    client = await client_of(site, person)
 
     answers = {name: await client.see(key_id) for name, key_id in keys.items()}
 
     seen = {name: answer.outcome for name, answer in answers.items()}
-    if person == NOBODY:
-        assert seen == dict.fromkeys(keys, "UNAUTHENTICATED")
+    if person in REFUSED:
+        assert seen == dict.fromkeys(keys, REFUSED[person])
     else:
         assert seen == {name: "ApiKey" if name in SEEN_BY[person] else "null" for name in keys}
         manageable = {name for name in SEEN_BY[person] if answers[name].value["viewerCanManage"]}
@@ -101,13 +113,13 @@ async def test_who_changes_which_key(site: Site, person: str, operation: str) ->
     gets the same message.
     """
     keys = await store_keys(site)
-    client = await site.person(person)
+    client = await client_of(site, person)
 
     answers = {name: await getattr(client, operation)(key_id) for name, key_id in keys.items()}
 
     outcomes = {name: answer.outcome for name, answer in answers.items()}
-    if person == NOBODY:
-        assert outcomes == dict.fromkeys(keys, "UNAUTHENTICATED")
+    if person in REFUSED:
+        assert outcomes == dict.fromkeys(keys, REFUSED[person])
     elif person == "mel":
         assert outcomes == dict.fromkeys(keys, "FORBIDDEN")
     else:
@@ -120,14 +132,18 @@ async def test_who_changes_which_key(site: Site, person: str, operation: str) ->
 async def test_who_is_shown_which_list(site: Site, person: str) -> None:
     """Lists have the keys that the viewer may see; a member's list is empty. Another organization is null."""
     await store_keys(site)
-    client = await site.person(person)
-    members = {"acme": {"ada", "grace", "mel"}, "globex": {"grace", "eve"}, "never was": set()}
+    client = await client_of(site, person)
+    members = {
+        "acme": {"ada", "grace", "mel", "admin token", "agent admin token"},
+        "globex": {"grace", "eve", "globex token"},
+        "never was": set(),
+    }
 
     for organization, include_deleted in product(ORGANIZATIONS, (False, True)):
         answer = await client.graphql(LIST, id=site.organization(organization), includeDeleted=include_deleted)
 
-        if person == NOBODY:
-            assert answer.codes == ["UNAUTHENTICATED"]
+        if person in REFUSED:
+            assert answer.codes == [REFUSED[person]]
         elif person not in members[organization]:
             assert answer.value is None
         else:
@@ -136,11 +152,11 @@ async def test_who_is_shown_which_list(site: Site, person: str) -> None:
             assert {key["name"] for key in answer.value["apiKeys"]} == expected
 
 
-@pytest.mark.parametrize("person", ["ada", "grace", "mel"])
+@pytest.mark.parametrize("person", ["ada", "grace", "mel", "admin token", "agent admin token"])
 async def test_a_list_of_one_agent_shows_no_more_than_the_whole(site: Site, person: str) -> None:
     """The filter only removes keys. A hidden or missing agent gives an empty list."""
     await store_keys(site)
-    client = await site.person(person)
+    client = await client_of(site, person)
     agent_ids = {name: site.agent(name) for name in ("own", "other", "retired", "theirs", "never was")}
     agent_ids["garbage"] = "agt_\u0661"
 
@@ -159,20 +175,23 @@ AGENTS = ("no agent", "own", "other", "retired", "theirs", "never was", "garbage
 
 def outcome_of_creation(person: str, organization: str, scope: str, agent: str) -> str:
     """The expected outcome, in the contract's order of checks."""
-    if person == NOBODY:
-        return "UNAUTHENTICATED"
+    if person in REFUSED:
+        return REFUSED[person]
     role = {
         ("ada", "acme"): "organization admin",
         ("grace", "acme"): "agent admin",
         ("mel", "acme"): "member",
         ("eve", "globex"): "organization admin",
         ("grace", "globex"): "member",
+        ("admin token", "acme"): "organization admin",
+        ("agent admin token", "acme"): "agent admin",
+        ("globex token", "globex"): "organization admin",
     }.get((person, organization))
     if role is None:
         return "NOT_FOUND"
     if role == "member" or (role == "agent admin" and scope == "ORGANIZATION"):
         return "FORBIDDEN"
-    usable = {"ada": {"own", "other"}, "grace": {"own"}, "eve": {"theirs"}}[person]
+    usable = {"ada": {"own", "other"}, "grace": {"own"}, "eve": {"theirs"}}[ALIKE.get(person, person)]
     fits = agent == "no agent" if scope == "ORGANIZATION" else agent in usable
     return "ApiKeyIssued" if fits else "InvalidInput(agentId)"
 
@@ -184,7 +203,7 @@ async def test_who_creates_which_key(site: Site, person: str, organization: str)
     FORBIDDEN is for the role, NOT_FOUND for the organization, InvalidInput of agentId for the agent. Every unusable
     agent gets the same message.
     """
-    client = await site.person(person)
+    client = await client_of(site, person)
     agent_ids = {name: site.agent(name) for name in AGENTS} | {"no agent": None, "garbage": "agt_DROP TABLE"}
 
     for scope in ("ORGANIZATION", "AGENT"):
@@ -224,6 +243,9 @@ async def test_an_organization_that_is_no_id_is_not_found(site: Site) -> None:
         ("grace", "globex", "MEMBER", []),
         ("mel", "acme", "MEMBER", []),
         ("eve", "globex", "ORGANIZATION_ADMIN", ["Theirs"]),
+        ("admin token", "acme", "ORGANIZATION_ADMIN", ["Biller", "Crawler"]),
+        ("agent admin token", "acme", "AGENT_ADMIN", ["Crawler"]),
+        ("globex token", "globex", "ORGANIZATION_ADMIN", ["Theirs"]),
     ],
 )
 async def test_what_everybody_is_shown_of_their_organization(
@@ -231,7 +253,7 @@ async def test_what_everybody_is_shown_of_their_organization(
 ) -> None:
     """Everybody sees their role, the admins, the slots taken, and the agents that they can create keys for."""
     await store_keys(site)
-    client = await site.person(person)
+    client = await client_of(site, person)
 
     shown = await client.graphql(
         "query ($id: ID!) { organization(id: $id) { viewerRole admins { email } agents { name deletedAt }"
@@ -251,7 +273,7 @@ async def test_what_everybody_is_shown_of_their_organization(
 @pytest.mark.parametrize("person", EVERYBODY)
 async def test_the_viewer_s_organizations_are_those_that_they_are_in(site: Site, person: str) -> None:
     """The viewer's organizations come with the role in each."""
-    client = await site.person(person)
+    client = await client_of(site, person)
 
     shown = await client.graphql("{ viewer { user { email } organizations { name viewerRole } } }")
 
@@ -261,7 +283,7 @@ async def test_the_viewer_s_organizations_are_those_that_they_are_in(site: Site,
         "mel": {"Acme": "MEMBER"},
         "eve": {"Globex": "ORGANIZATION_ADMIN"},
     }
-    if person == NOBODY:
+    if person not in PEOPLE:
         assert shown.value is None
         return
     assert shown.value["user"]["email"] == f"{person}@example.com"

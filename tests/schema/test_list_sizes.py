@@ -9,7 +9,7 @@ from sqlalchemy import insert, update
 
 import app.graphql.execution
 from app.graphql.list_sizes import COMPLEXITY_A_MINUTE, Lists
-from models import Agent, ApiKey, Membership, Organization
+from models import AdministeredAgent, Agent, ApiKey, Membership, Organization, Person
 from models.engine.ids import new_id
 from models.engine.reader import Reader
 from models.person import Role
@@ -17,6 +17,7 @@ from tests.conftest import Clock
 from tests.support.client import PASSWORD, Answer, Client, Site
 from tests.support.graphql.documents import CREATE, KEY
 from tests.support.sql_log import counted
+from tests.support.world import THEN
 
 KEYS = 300
 WEEK = 'series(from: "2026-10-01T00:00:00Z", to: "2026-10-08T00:00:00Z")'
@@ -88,6 +89,13 @@ ATTACKS = {
         'mutation { createApiKey(input: {organizationId: ID, name: "x", scope: ORGANIZATION}) '
         f"{{ ... on KeyLimitReached {{ candidates {{ {EXPENSIVE} }} }} }} }}"
     ),
+    "the usage of an agent's keys": f"{{ organization(id: ID) {{ agents {{ apiKeys {{ {EXPENSIVE} }} }} }} }}",
+    "keys of keys' agents": "{ organization(id: ID) { apiKeys { agent { apiKeys { name } } } } }",
+    "keys of agents of agents' keys": (
+        "{ organization(id: ID) { agents { ...Keys } } }"
+        " fragment Keys on Agent { apiKeys { agent { apiKeys { name agent { apiKeys { name } } } } } }"
+    ),
+    "an agent's keys by id": f"{{ node(id: ID) {{ ... on Organization {{ apiKeys {{ {EXPENSIVE} }} }} }} }}",
     "a page of the audit log": (
         f"{{ organization(id: ID) {{ auditLog(first: 100) {{ edges {{ node {{ apiKey {{ {EXPENSIVE} }} }} }} }} }} }}"
     ),
@@ -102,6 +110,32 @@ async def test_lists_count_with_their_real_length(site: Site, acme: str, attack:
     answer = await ada.graphql(ATTACKS[attack].replace("ID", f'"{acme}"'))
 
     assert (answer.response.status_code, answer.codes) == (400, ["TOO_COMPLEX"])
+
+
+async def test_an_agent_by_id_counts_with_all_keys(site: Site, acme: str) -> None:
+    """An agent may have every key of the organization."""
+    ada = await site.person("ada")
+    document = f"query ($id: ID!) {{ node(id: $id) {{ ... on Agent {{ apiKeys {{ {EXPENSIVE} }} }} }} }}"
+
+    answer = await ada.graphql(document, id=site.agent("own"))
+
+    assert (answer.response.status_code, answer.codes) == (400, ["TOO_COMPLEX"])
+
+
+async def test_all_agents_together_count_with_the_organization_s_keys(site: Site, acme: str) -> None:
+    """300 agents with the fields of a page, their admins and their keys are measured with the keys that there are."""
+    ada, world = await site.person("ada"), site.world
+    async with site.database.transaction() as session:
+        for number in range(300):
+            row = {"id": new_id(), "organization_id": world.acme.id, "name": f"agent {number}"}
+            await session.execute(insert(Agent).values({**row, "created_at": world.acme.created_at}))
+    fields = f"id name viewerCanManage livingKeys callsLastDay admins {{ id name email }} apiKeys {{ {PLAIN} }}"
+
+    in_one = await ask(ada, f"agents {{ {fields} }}", acme)
+    in_all = await ada.graphql(of_all(f"agents {{ {fields} }}"))
+
+    assert len(in_one.value["agents"]) == len(in_all.value["organizations"][0]["agents"]) == 302
+    assert sum(len(agent["apiKeys"]) for agent in in_one.value["agents"]) == 1
 
 
 async def test_the_id_and_the_arguments_may_be_variables(site: Site, acme: str) -> None:
@@ -252,7 +286,7 @@ async def test_a_person_s_costly_operations_take_turns(site: Site) -> None:
 
     def asked_by(name: str) -> Any:
         signed_in = SimpleNamespace(person=getattr(site.world, name))
-        return SimpleNamespace(visit=SimpleNamespace(signed_in=signed_in))
+        return SimpleNamespace(visit=SimpleNamespace(signed_in=signed_in, program=None))
 
     async def work(name: str, person: str, complexity: int) -> None:
         async with lists.turn(asked_by(person), complexity):
@@ -269,3 +303,49 @@ async def test_a_person_s_costly_operations_take_turns(site: Site) -> None:
 
     assert order.index("first ends") < order.index("second begins")
     assert order[:3] == ["first begins", "cheap begins", "other begins"]
+
+
+async def test_the_page_of_people_is_answered_for_many(site: Site, acme: str) -> None:
+    """What the console asks of 1,500 people, of whom some administer agents, is never too much to read once."""
+    async with site.database.transaction() as session:
+        agents = [Agent(organization_id=site.world.acme.id, name=f"Agent {n}", created_at=THEN) for n in range(40)]
+        people = [Person(email=f"p{n}@example.com", name=f"P {n}", created_at=THEN) for n in range(1500)]
+        session.add_all([*agents, *people])
+        await session.flush()
+        session.add_all(
+            Membership(
+                organization_id=site.world.acme.id,
+                person_id=person.id,
+                role=Role.AGENT_ADMIN if number < 200 else Role.MEMBER,
+                created_at=THEN,
+            )
+            for number, person in enumerate(people)
+        )
+        await session.flush()
+        session.add_all(
+            AdministeredAgent(person_id=person.id, agent_id=agent.id, organization_id=site.world.acme.id)
+            for person in people[:200]
+            for agent in agents[:5]
+        )
+    document = """
+      query ($id: ID!) {
+        organization(id: $id) {
+          __typename id
+          agents { __typename id name }
+          members {
+            __typename user { __typename id name email } role agents { __typename id name }
+            lastSignedInAt viewerCanManage
+          }
+          invitations {
+            __typename id email role agents { __typename id name } invitedBy { __typename id name }
+            createdAt expiresAt sentAt
+          }
+        }
+      }
+    """
+
+    answer = await (await site.person("ada")).graphql(document, id=acme)
+
+    members = answer.value["members"]
+    assert len(members) == 1503
+    assert sum(len(each["agents"]) for each in members) == 1001

@@ -3,10 +3,15 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
+from keys.program_token import Kind
 from models import Agent, ApiKey, AuditAction, AuditEvent, Person
+from models.engine.ids import new_id
+from models.engine.in_clause import AT_ONCE
 from tests.support.client import Site
 from tests.support.graphql.documents import KEY, SEE
+from tests.support.programs import program, program_tokens
 from tests.support.sql_log import counted
 
 KEYS_PAGE = (
@@ -31,6 +36,18 @@ query ($id: ID!) {
 """
     + KEY
 )
+
+
+AGENTS_PAGE = """
+query ($id: ID!) {
+  organization(id: $id) {
+    agents {
+      id name externalId deletedAt viewerCanManage livingKeys callsLastDay
+      admins { id name email } apiKeys { id name hint agent { id name } createdBy { name } }
+    }
+  }
+}
+"""
 
 
 async def store_keys(site: Site, number: int) -> None:
@@ -121,6 +138,32 @@ async def test_a_page_of_the_audit_log_takes_three_statements(
     assert len(statements) == 3, statements
 
 
+@pytest.mark.parametrize("agents", [2, 60, 1_100])
+async def test_a_page_of_agents_takes_six_statements(site: Site, monkeypatch: pytest.MonkeyPatch, agents: int) -> None:
+    """
+    One statement is for the viewer and one each for agents, admins, keys, numbers of keys, and calls.
+
+    A page of 60 agents is built in slices, and takes as many. If there are more agents than fit into a statement, what
+    is read with them takes one more each.
+    """
+    ada, world = await site.person("ada"), site.world
+    async with site.database.transaction() as session:
+        for number in range(agents - 2):
+            made = {"id": new_id(), "organization_id": world.acme.id, "name": f"agent {number}"}
+            await session.execute(insert(Agent).values({**made, "created_at": world.acme.created_at}))
+    for name in ("a", "b"):
+        await ada.create(site.organization("acme"), name, site.agent("own"))
+
+    with counted(site, monkeypatch) as statements:
+        page = await ada.graphql(AGENTS_PAGE, id=site.organization("acme"))
+
+    shown = {agent["name"]: agent for agent in page.value["agents"]}
+    assert len(shown) == agents
+    assert [key["name"] for key in shown["Crawler"]["apiKeys"]] == ["b", "a"]
+    assert [each["name"] for each in shown["Crawler"]["admins"]] == ["Grace"]
+    assert len(statements) == 1 + 1 + 4 * (1 if agents <= AT_ONCE else 2), statements
+
+
 async def test_one_key_takes_two_statements(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """One statement is for the viewer, and one for the key with everything beside it."""
     ada = await site.person("ada")
@@ -169,3 +212,53 @@ async def test_the_start_page_takes_a_statement_an_organization_and_field(
     assert len(bare) == 1
     # Admins of both; agents and keys only of Acme, since a member's lists are empty without a query.
     assert len(full) == 1 + 2 + 1 + 1, full
+
+
+@pytest.mark.parametrize("which", ["admin token", "agent admin token"])
+async def test_a_program_is_found_by_one_statement(site: Site, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
+    """With its organization, role and agents. A second use within half a minute writes nothing."""
+    bot = await program(site, which)
+    query = "query ($id: ID!) { organization(id: $id) { name viewerRole } }"
+    await bot.graphql(query, id=site.organization("acme"))
+    await site.app._programs.close()
+
+    with counted(site, monkeypatch) as statements:
+        shown = await bot.graphql(query, id=site.organization("acme"))
+        await site.app._programs.close()
+
+    assert shown.value["name"] == "Acme"
+    assert len(statements) == 1, statements
+
+
+async def test_made_up_tokens_take_no_statement(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not made here is refused before the database is asked."""
+    made_up = program_tokens("the server key of another installation").make(Kind.OPERATOR).token.reveal()
+
+    with counted(site, monkeypatch) as statements:
+        for token in (made_up, "kds_x", ""):
+            answer = await (await site.browser(authorization=f"Bearer {token}")).graphql("{ supportEmail }")
+            assert answer.response.status_code == 401
+
+    assert statements == []
+
+
+@pytest.mark.parametrize("events", [1, 10])
+async def test_the_tokens_of_a_page_of_events_take_one_statement(
+    site: Site, monkeypatch: pytest.MonkeyPatch, events: int
+) -> None:
+    """Besides those for the viewer, the events and their keys."""
+    for number in range(events):
+        bot = await program(site, "admin token", name=f"bot {number}")
+        await bot.create(site.organization("acme"), f"key {number}")
+    ada = await site.person("ada")
+    document = (
+        "query ($id: ID!) { organization(id: $id) { auditLog(first: 100) "
+        "{ edges { node { actorName serviceToken { name createdBy { name } } apiKey { name } } } } } }"
+    )
+
+    with counted(site, monkeypatch) as statements:
+        page = await ada.graphql(document, id=site.organization("acme"))
+
+    names = {edge["node"]["serviceToken"]["name"] for edge in page.value["auditLog"]["edges"]}
+    assert names == {f"bot {number}" for number in range(events)}
+    assert len(statements) == 4, statements

@@ -11,7 +11,21 @@ from models.engine.ids import Prefix, external_id
 from tests.conftest import Clock
 from tests.support.client import NEVER_WAS, NOBODY, PASSWORD, Client, Site, open_site
 from tests.support.graphql.documents import CHANGE_PASSWORD, CREATE, DELETE, LIST, RENAME, ROTATE, SEE
+from tests.support.graphql.minimal import documents
 
+OPEN = {
+    "viewer",
+    "supportEmail",
+    "signInMethods",
+    "invitation",
+    "signIn",
+    "signOut",
+    "acceptInvitation",
+    "requestPasswordReset",
+    "resetPassword",
+    "enterByLink",
+}
+"""The fields of queries and mutations that nobody has to sign in for."""
 VIEWER = "{ viewer { user { email } passwordChangeRequired organizations { name } } }"
 A_KEY = external_id(Prefix.API_KEY, NEVER_WAS)
 AN_ORGANIZATION = external_id(Prefix.ORGANIZATION, NEVER_WAS)
@@ -44,6 +58,26 @@ async def test_the_signed_out_are_told_so_for_the_password_too(site: Site) -> No
     assert (await nobody.graphql(CHANGE_PASSWORD, current=PASSWORD, new="a password of one's own")).outcome == (
         "UNAUTHENTICATED"
     )
+
+
+@pytest.mark.parametrize("operation", ["query", "mutation"])
+async def test_every_other_field_is_closed_to_the_signed_out(site: Site, operation: str) -> None:
+    """A new field is closed, or is named in OPEN."""
+    browser = await site.browser()
+    answers = {name: await browser.graphql(each) for name, each in documents(operation).items() if name not in OPEN}
+
+    assert answers
+    assert {name: each.codes for name, each in answers.items() if each.codes != ["UNAUTHENTICATED"]} == {}
+
+
+@pytest.mark.parametrize("operation", ["query", "mutation"])
+async def test_every_other_field_is_closed_to_a_one_time_password(newcomer: Client, operation: str) -> None:
+    """Changing the password is open, too."""
+    opens = {*OPEN, "changePassword"}
+    answers = {name: await newcomer.graphql(each) for name, each in documents(operation).items() if name not in opens}
+
+    assert answers
+    assert {name: each.codes for name, each in answers.items() if each.codes != ["PASSWORD_CHANGE_REQUIRED"]} == {}
 
 
 async def test_what_is_open_to_the_signed_out(site: Site) -> None:
@@ -153,14 +187,12 @@ async def test_a_one_time_password_opens_nothing(newcomer: Client, field: str) -
 
 
 async def test_a_one_time_password_shows_no_more_than_who_one_is(newcomer: Client) -> None:
-    """Neither the support address nor the schema is shown. `__typename` is open to all."""
-    closed = [
-        await newcomer.graphql(document) for document in ("{ supportEmail }", "{ __schema { queryType { name } } }")
-    ]
-    open_to_all = await newcomer.graphql("{ __typename viewer { __typename } }")
+    """The schema is not shown. `__typename` and the support address are open to all."""
+    closed = await newcomer.graphql("{ __schema { queryType { name } } }")
+    open_to_all = await newcomer.graphql("{ __typename supportEmail viewer { __typename } }")
 
-    assert [answer.codes for answer in closed] == [["PASSWORD_CHANGE_REQUIRED"]] * 2
-    assert open_to_all.data == {"__typename": "Query", "viewer": {"__typename": "Viewer"}}
+    assert closed.codes == ["PASSWORD_CHANGE_REQUIRED"]
+    assert open_to_all.data == {"__typename": "Query", "supportEmail": None, "viewer": {"__typename": "Viewer"}}
 
 
 async def test_a_password_of_one_s_own_opens_everything(site: Site, newcomer: Client) -> None:

@@ -378,6 +378,7 @@ async def test_a_conversation_from_before_suggestions_had_ids_goes_on(site: Site
     ] * 2
 
 
+@pytest.mark.slow
 async def test_a_request_is_diagnosed(site: Site) -> None:
     """People who may see the key get its diagnosis. Others get the same answer as for an unknown id."""
     key = await deleted_key(site)

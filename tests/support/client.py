@@ -11,7 +11,8 @@ from uuid import UUID
 import httpx
 from sqlalchemy import update
 
-from app import Keydesk, create_app, utc_now
+from app import utc_now
+from app.application import Keydesk, create_app
 from app.settings import read_settings
 from keys.hashing import Argon2Parameters
 from models import Organization

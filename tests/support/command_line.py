@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import pytest
 from sqlalchemy import text
@@ -49,8 +49,9 @@ def keydesk_on(
     monkeypatch.setenv("KEYDESK_SECRET_KEY", SECRET_KEY)
     monkeypatch.chdir(folder)
 
-    def run(*arguments: str, stdin: bytes = b"") -> Run:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+    def run(*arguments: str, stdin: bytes | TextIO = b"") -> Run:
+        source = io.TextIOWrapper(io.BytesIO(stdin)) if isinstance(stdin, bytes) else stdin
+        monkeypatch.setattr(sys, "stdin", source)
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         captured = capsys.readouterr()

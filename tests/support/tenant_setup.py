@@ -15,7 +15,7 @@ from models import Membership, Person, Role
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
 from models.session import SignInSession
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.operator.agents import create_agent
 from resolvers.operator.organizations import create_organization
 from resolvers.services import Issued, KeyServices

@@ -30,6 +30,7 @@ def test_the_documentation_has_the_table_that_is_printed() -> None:
     assert table([judged(said) for said in held_out()]) in (ROOT / "docs/understanding.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_no_text_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """Only topics are printed: people who read the texts would tune the model to them."""
     main()

@@ -6,10 +6,12 @@ import { Dialog } from '../shared/Dialog'
 import { menuId, useKeyDialogs } from '../shared/dialog-links'
 import { Trouble } from '../shared/Trouble'
 import { useKnown } from '../shared/use-known'
+import { AskForKeyDialog } from './AskForKeyDialog'
 import { DeleteApiKeyDialog } from './DeleteApiKeyDialog'
 import { EditApiKeyDialog } from './EditApiKeyDialog'
 import { NewApiKeyDialog } from './NewApiKeyDialog'
 import { type ApiKey, ApiKeyQuery, aboutKeys } from './operations'
+import { RequestedKeyDialog } from './RequestedKeyDialog'
 import { RotateApiKeyDialog } from './RotateApiKeyDialog'
 
 const kinds = {
@@ -19,9 +21,11 @@ const kinds = {
 }
 
 export function ApiKeyDialogs() {
-  const { dialog, keyId, close } = useKeyDialogs()
+  const { dialog, keyId, requestId, close } = useKeyDialogs()
   if (!dialog) return null
   if (dialog === 'new') return <NewApiKeyDialog onClose={close} />
+  if (dialog === 'ask') return <AskForKeyDialog onClose={close} />
+  if (dialog === 'request') return <RequestedKeyDialog key={requestId} id={requestId} onClose={close} />
   const { title, Form } = kinds[dialog]
   return (
     <OneKey key={dialog + keyId} id={keyId} title={title} onClose={close}>

@@ -14,6 +14,7 @@ import { useMediaQuery } from '@mantine/hooks'
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react'
 import { Link } from 'react-router'
 import { useAssistant } from '../shared/assistant-context'
+import { author } from '../shared/author'
 import { RelativeTime } from '../shared/RelativeTime'
 import { useOrganization } from '../shared/viewer'
 import { ApiKeyMenu } from './ApiKeyMenu'
@@ -74,7 +75,7 @@ export function ApiKeyTable({ keys, order, onOrder }: Props) {
                   <RelativeTime at={each.createdAt} />
                 </Text>
                 <Text size="xs" c="dimmed">
-                  {each.createdBy ? `by ${each.createdBy.name}` : 'by the operator'}
+                  by {author(each.createdBy, each.createdByToken)}
                 </Text>
               </Table.Td>
               <Table.Td>
@@ -124,8 +125,8 @@ function Card({ apiKey }: { apiKey: ApiKey }) {
           <ScopeOf apiKey={apiKey} />
           <Hint apiKey={apiKey} />
           <Text size="sm" c="dimmed">
-            Created <RelativeTime at={apiKey.createdAt} />{' '}
-            {apiKey.createdBy ? `by ${apiKey.createdBy.name}` : 'by the operator'}
+            Created <RelativeTime at={apiKey.createdAt} /> by{' '}
+            {author(apiKey.createdBy, apiKey.createdByToken)}
           </Text>
           <Text size="sm" c="dimmed">
             Last used: <LastUsed apiKey={apiKey} />
@@ -161,7 +162,7 @@ function Name({ apiKey }: { apiKey: ApiKey }) {
       </Group>
       {apiKey.deletedAt && (
         <Text size="xs" c="dimmed">
-          <RelativeTime at={apiKey.deletedAt} /> by {apiKey.deletedBy?.name ?? 'the operator'}
+          <RelativeTime at={apiKey.deletedAt} /> by {author(apiKey.deletedBy, apiKey.deletedByToken)}
         </Text>
       )}
       {apiKey.previousSecretWorksUntil && !apiKey.deletedAt && (

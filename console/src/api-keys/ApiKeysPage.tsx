@@ -9,9 +9,12 @@ import { useOrganization } from '../shared/viewer'
 import { ApiKeyTable } from './ApiKeyTable'
 import { ForMembers } from './ForMembers'
 import { KeyMeter } from './KeyMeter'
+import { KeyRequests } from './KeyRequests'
 import { NoKeysYet } from './NoKeysYet'
+import { isLiving } from './operations'
 import { matching, newestFirst, sorted } from './sorting'
 import { useApiKeys } from './use-api-keys'
+import { WithoutAgents } from './WithoutAgents'
 
 export function ApiKeysPage() {
   const { viewerRole } = useOrganization()
@@ -21,6 +24,7 @@ export function ApiKeysPage() {
   const { organization, error, fetching, refetch } = useApiKeys(withDeleted)
   const { open } = useKeyDialogs()
   const manages = viewerRole !== 'MEMBER'
+  const isWithoutAgents = viewerRole === 'AGENT_ADMIN' && organization?.agents.some(isLiving) === false
 
   const keys = organization?.apiKeys ?? []
   const found = sorted(matching(keys, search), order)
@@ -28,12 +32,13 @@ export function ApiKeysPage() {
     <Stack>
       <Group justify="space-between">
         <PageTitle>API Keys</PageTitle>
-        {manages && (
+        {manages && !isWithoutAgents && (
           <Button id="new-api-key" leftSection={<IconPlus size={16} />} onClick={() => open('new')}>
             New API Key
           </Button>
         )}
       </Group>
+      {viewerRole === 'ORGANIZATION_ADMIN' && <KeyRequests />}
       {error && <Trouble error={error} what="The keys could not be read." onRetry={refetch} />}
       {organization ? (
         <KeyMeter
@@ -74,6 +79,10 @@ export function ApiKeysPage() {
                 <Skeleton key={row} h={56} />
               ))}
             </Stack>
+          ) : isWithoutAgents && keys.length === 0 ? (
+            <Paper withBorder p="lg">
+              <WithoutAgents />
+            </Paper>
           ) : keys.length === 0 && !fetching ? (
             <NoKeysYet withDeleted={withDeleted} onNew={() => open('new')} />
           ) : found.length === 0 ? (

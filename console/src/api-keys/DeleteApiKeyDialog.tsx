@@ -1,6 +1,7 @@
 /** Deletes a key, after saying what it will break. */
 import { Dialog } from '../shared/Dialog'
 import { menuId } from '../shared/dialog-links'
+import { toast } from '../shared/toasts'
 import { DeleteApiKeyForm } from './DeleteApiKeyForm'
 import type { KeyDialogProps } from './operations'
 
@@ -11,7 +12,14 @@ export function DeleteApiKeyDialog({ apiKey, onClose }: KeyDialogProps) {
       onClose={onClose}
       focusAfter={[menuId(apiKey.id), 'new-api-key']}
     >
-      <DeleteApiKeyForm apiKey={apiKey} onDeleted={onClose} onCancel={onClose} />
+      <DeleteApiKeyForm
+        apiKey={apiKey}
+        onDeleted={() => {
+          toast(`The key “${apiKey.name}” was deleted.`)
+          onClose()
+        }}
+        onCancel={onClose}
+      />
     </Dialog>
   )
 }

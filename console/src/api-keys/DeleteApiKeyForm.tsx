@@ -2,14 +2,15 @@
 import { Alert, Skeleton, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useState } from 'react'
+import { author, capitalized } from '../shared/author'
+import { FoundDone } from '../shared/FoundDone'
 import { whenValid } from '../shared/invalid-input'
+import { isSameName } from '../shared/names'
 import { RelativeTime } from '../shared/RelativeTime'
 import { SubmitForm } from '../shared/SubmitForm'
 import { type Looked, useSubmit } from '../shared/use-submit'
 import { useSignedIn } from '../shared/viewer'
 import { useLooks } from './after-loss'
-import { FoundDone } from './FoundDone'
-import { isSameName } from './names'
 import { type ApiKey, aboutKeys, DeleteApiKey } from './operations'
 import { useRecentUse } from './recent-use'
 
@@ -115,8 +116,8 @@ function Breaks({ apiKey, inUse }: { apiKey: ApiKey; inUse: boolean }) {
 function DeletedBy({ apiKey }: { apiKey: ApiKey | null }) {
   const { viewer } = useSignedIn()
   if (!apiKey?.deletedAt) return null
-  const { deletedAt, deletedBy } = apiKey
-  const who = deletedBy?.id === viewer.user.id ? 'You' : (deletedBy?.name ?? 'The operator')
+  const { deletedAt, deletedBy, deletedByToken } = apiKey
+  const who = deletedBy?.id === viewer.user.id ? 'You' : capitalized(author(deletedBy, deletedByToken))
   return (
     <>
       {' '}

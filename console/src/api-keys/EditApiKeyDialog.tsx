@@ -3,12 +3,13 @@ import { Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { Dialog } from '../shared/Dialog'
 import { menuId } from '../shared/dialog-links'
+import { FoundDone } from '../shared/FoundDone'
 import { showInvalid, whenValid } from '../shared/invalid-input'
+import { isSameName, nameProblem } from '../shared/names'
 import { SubmitForm } from '../shared/SubmitForm'
+import { toast } from '../shared/toasts'
 import { type Looked, useSubmit } from '../shared/use-submit'
 import { useLooks } from './after-loss'
-import { FoundDone } from './FoundDone'
-import { isSameName, nameProblem } from './names'
 import { type ApiKey, aboutKeys, type KeyDialogProps, RenameApiKey } from './operations'
 
 export function EditApiKeyDialog({ apiKey, onClose }: KeyDialogProps) {
@@ -37,6 +38,7 @@ function EditApiKeyForm({ apiKey, onClose }: KeyDialogProps) {
     onAnswer: (answer) => {
       if (answer.__typename === 'InvalidInput') return showInvalid(form, answer)
       if (answer.__typename === 'ApiKeyNotFound') return answer.message
+      toast(`The key is called “${answer.name}” now.`)
       onClose()
     },
   })

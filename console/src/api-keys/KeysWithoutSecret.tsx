@@ -3,15 +3,17 @@ import { Alert, Button, Code, Group, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useKeyDialogs } from '../shared/dialog-links'
 import { RelativeTime } from '../shared/RelativeTime'
-import type { ApiKey } from './operations'
+import type { ApiKey, KeyRequest } from './operations'
 
 interface Props {
   /** More than one only if this person created several of that name since the form was opened. */
   keys: readonly ApiKey[]
+  /** The request that the key was created for. */
+  request?: KeyRequest
   onClose: () => void
 }
 
-export function KeysWithoutSecret({ keys, onClose }: Props) {
+export function KeysWithoutSecret({ keys, request, onClose }: Props) {
   const { open } = useKeyDialogs()
   return (
     <Stack>
@@ -21,6 +23,12 @@ export function KeysWithoutSecret({ keys, onClose }: Props) {
             ? 'The key was created all the same, and takes a slot. Its secret was lost with the answer, and nobody can show it again. Rotate the key to get a new secret, or delete it.'
             : `The list of keys has ${keys.length} new keys of yours with this name. A secret that did not arrive can’t be shown again. Rotate a key to get a new secret, or delete what you don’t need.`}
         </Text>
+        {request && (
+          <Text size="sm" mt="xs" style={{ overflowWrap: 'anywhere' }}>
+            The request of {request.requestedBy.name} is still open. Dismiss it in the list of requests once{' '}
+            {request.requestedBy.name} has a secret.
+          </Text>
+        )}
       </Alert>
       <Stack component="ul" gap="sm" m={0} p={0} aria-label="Keys whose secret was lost">
         {keys.map((each) => (

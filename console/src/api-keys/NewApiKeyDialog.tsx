@@ -1,6 +1,6 @@
 /** Creates a key: a form, then its secret. Where every slot is taken, it offers keys to delete. */
 import { Skeleton, Stack } from '@mantine/core'
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { Dialog } from '../shared/Dialog'
 import { Trouble } from '../shared/Trouble'
 import { useOrganization } from '../shared/viewer'
@@ -8,16 +8,28 @@ import { DeleteApiKeyForm } from './DeleteApiKeyForm'
 import { ForMembers } from './ForMembers'
 import { leastUsed } from './least-used'
 import { type LimitReached, NewApiKeyForm } from './NewApiKeyForm'
-import type { ApiKey } from './operations'
+import { type ApiKey, isLiving, type KeyRequest } from './operations'
 import { SecretPanel } from './SecretPanel'
 import { useApiKeys } from './use-api-keys'
+import { WithoutAgents } from './WithoutAgents'
 
 interface Issued {
   name: string
   secret: string
 }
 
-export function NewApiKeyDialog({ onClose }: { onClose: () => void }) {
+interface Props {
+  onClose: () => void
+  /** What the form is filled in with. */
+  request?: KeyRequest
+  /** Looks, before the key is created, whether it should be: returns the sentence that says why not, else null. */
+  check?: () => Promise<string | null>
+  onIssued?: () => void
+  /** Shown above the secret. */
+  aboutSecret?: ReactNode
+}
+
+export function NewApiKeyDialog({ onClose, request, check, onIssued, aboutSecret }: Props) {
   const { viewerRole } = useOrganization()
   const { organization, error, refetch } = useApiKeys()
   const [issued, setIssued] = useState<Issued>()
@@ -34,7 +46,10 @@ export function NewApiKeyDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={title} onClose={onClose} focusAfter={['new-api-key']}>
       {issued ? (
-        <SecretPanel secret={issued.secret} onDone={onClose} />
+        <Stack>
+          {aboutSecret}
+          <SecretPanel secret={issued.secret} onDone={onClose} />
+        </Stack>
       ) : viewerRole === 'MEMBER' ? (
         <ForMembers />
       ) : !organization ? (
@@ -46,6 +61,8 @@ export function NewApiKeyDialog({ onClose }: { onClose: () => void }) {
             <Skeleton h={120} />
           </Stack>
         )
+      ) : viewerRole === 'AGENT_ADMIN' && !organization.agents.some(isLiving) ? (
+        <WithoutAgents />
       ) : (
         <>
           {toDelete && (
@@ -62,13 +79,18 @@ export function NewApiKeyDialog({ onClose }: { onClose: () => void }) {
           {/* The form stays mounted, so that nothing that was typed is lost. */}
           <div hidden={toDelete !== undefined}>
             <NewApiKeyForm
+              request={request}
+              check={check}
               keys={organization.apiKeys}
               agents={organization.agents}
               freed={limitReached ? undefined : deleted}
               limitReached={limitReached}
               onLimitReached={setRefusal}
               onDelete={setToDelete}
-              onIssued={setIssued}
+              onIssued={(now) => {
+                setIssued(now)
+                onIssued?.()
+              }}
               onCancel={onClose}
             />
           </div>

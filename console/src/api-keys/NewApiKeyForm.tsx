@@ -3,14 +3,22 @@ import { Alert, Radio, Select, Stack, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { Admins } from '../shared/Admins'
 import { showInvalid, whenValid } from '../shared/invalid-input'
+import { nameProblem } from '../shared/names'
 import { SubmitForm } from '../shared/SubmitForm'
 import { useSubmit } from '../shared/use-submit'
 import { useOrganization } from '../shared/viewer'
+import { Asked } from './Asked'
 import { useLooks } from './after-loss'
 import { KeysWithoutSecret } from './KeysWithoutSecret'
 import { LeastUsedKeys } from './LeastUsedKeys'
-import { nameProblem } from './names'
-import { type ApiKey, aboutKeys, CreateApiKey, type KeysOfOrganization } from './operations'
+import {
+  type ApiKey,
+  aboutKeys,
+  CreateApiKey,
+  isLiving,
+  type KeyRequest,
+  type KeysOfOrganization,
+} from './operations'
 
 export interface LimitReached {
   message: string
@@ -18,6 +26,9 @@ export interface LimitReached {
 }
 
 interface Props {
+  request?: KeyRequest
+  /** Looks, before the key is created, whether it should be: returns the sentence that says why not, else null. */
+  check?: () => Promise<string | null>
   keys: readonly ApiKey[]
   agents: KeysOfOrganization['agents']
   limitReached: LimitReached | undefined
@@ -30,6 +41,8 @@ interface Props {
 }
 
 export function NewApiKeyForm({
+  request,
+  check,
   keys,
   agents,
   limitReached,
@@ -41,13 +54,13 @@ export function NewApiKeyForm({
 }: Props) {
   const organization = useOrganization()
   const looks = useLooks()
-  const livingAgents = agents.filter((each) => each.deletedAt === null)
+  const livingAgents = agents.filter(isLiving)
   const agentScopeOnly = organization.viewerRole === 'AGENT_ADMIN'
   const form = useForm({
     initialValues: {
-      name: '',
-      scope: agentScopeOnly ? 'AGENT' : '',
-      agentId: livingAgents.length === 1 ? (livingAgents[0]?.id ?? null) : null,
+      name: request?.name ?? '',
+      scope: agentScopeOnly || request?.agent ? 'AGENT' : '',
+      agentId: request?.agent?.id ?? (livingAgents.length === 1 ? (livingAgents[0]?.id ?? null) : null),
     },
     validate: {
       name: (value) => nameProblem(value, 'Enter a name that says which program uses the key.'),
@@ -61,12 +74,14 @@ export function NewApiKeyForm({
     mutation: CreateApiKey,
     about: aboutKeys,
     answerIn: (data) => data.createApiKey,
+    check,
     before: () => new Set(keys.map((each) => each.id)),
     look: ({ input }, before: ReadonlySet<string>) => looks.created(input, before),
     onAnswer: (answer) => {
       if (answer.__typename === 'InvalidInput') return showInvalid(form, answer)
       if (answer.__typename === 'KeyLimitReached') onLimitReached(answer)
-      else onIssued({ name: answer.apiKey.name, secret: answer.secret })
+      else if (answer.__typename === 'ApiKeyIssued')
+        onIssued({ name: answer.apiKey.name, secret: answer.secret })
     },
   })
 
@@ -80,7 +95,7 @@ export function NewApiKeyForm({
 
   const { lost } = creation
   if (lost?.looked && 'found' in lost.looked && lost.error) {
-    return <KeysWithoutSecret keys={lost.looked.found} onClose={onCancel} />
+    return <KeysWithoutSecret keys={lost.looked.found} request={request} onClose={onCancel} />
   }
   return (
     <SubmitForm
@@ -111,6 +126,7 @@ export function NewApiKeyForm({
           </Stack>
         </Alert>
       )}
+      {request && <Asked request={request} />}
       {freed !== undefined && (
         <Text size="sm" role="status">
           “{freed}” was deleted, so a slot is free. Select Create.

@@ -1,6 +1,7 @@
 /** Asks what happens to a key's old secret, and gives the key a new one. */
 import { Alert, Code, Radio, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
+import { authorOfEvent, capitalized } from '../shared/author'
 import { whenValid } from '../shared/invalid-input'
 import { RelativeTime } from '../shared/RelativeTime'
 import { SubmitForm } from '../shared/SubmitForm'
@@ -126,7 +127,7 @@ function Rotated({ found, mayStillArrive }: { found: AfterRotation; mayStillArri
   if (apiKey.deletedAt) return <Text size="sm">The key was deleted in the meantime.</Text>
   const until = apiKey.previousSecretWorksUntil
   const isOwn = rotation === undefined || rotation.actor?.id === viewer.user.id
-  const who = isOwn ? 'You' : (rotation.actor?.name ?? 'The operator')
+  const who = isOwn ? 'You' : capitalized(authorOfEvent(rotation))
   return (
     <>
       <Text size="sm">

@@ -1,9 +1,6 @@
-/** Shows a new secret once, and asks before it disappears if it was not copied. */
-import { Alert, Button, Code, Group, Stack, Text, Textarea } from '@mantine/core'
-import { IconAlertTriangle, IconCheck, IconCopy } from '@tabler/icons-react'
-import { useEffect, useRef, useState } from 'react'
-import { copyFrom } from '../shared/copying'
-import { type Leave, useHold } from '../shared/holding'
+/** Shows a new secret once, with a command that tries it. */
+import { Code, Text } from '@mantine/core'
+import { ShownOnce } from '../shared/ShownOnce'
 
 interface Props {
   secret: string
@@ -11,121 +8,23 @@ interface Props {
 }
 
 export function SecretPanel({ secret, onDone }: Props) {
-  const field = useRef<HTMLTextAreaElement>(null)
-  const [copied, setCopied] = useState(false)
-  const [failed, setFailed] = useState(false)
-  const { asked, leave, stay } = useUncopied(copied, onDone)
-
-  useEffect(() => {
-    field.current?.focus()
-    field.current?.select()
-  }, [])
-
-  async function copy() {
-    if (field.current && (await copyFrom(field.current))) setCopied(true)
-    else setFailed(true)
-  }
-
   return (
-    <Stack>
-      <Alert color="yellow" icon={<IconAlertTriangle />}>
-        This is the only time the secret is shown. Store it now where your program reads its secrets. Nobody
-        can show it again.
-      </Alert>
-      {/* Copying the selected text by hand counts, too. */}
-      <Stack gap="xs" onCopy={() => setCopied(true)}>
-        <Textarea
-          ref={field}
-          label="Secret"
-          value={secret}
-          readOnly
-          autosize
-          spellCheck={false}
-          onFocus={(event) => event.currentTarget.select()}
-          styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', wordBreak: 'break-all' } }}
-        />
-        <Group gap="sm">
-          <Button
-            onClick={copy}
-            color={copied ? 'teal.9' : undefined}
-            leftSection={copied ? <IconCheck size={16} /> : <IconCopy size={16} />}
-            aria-live="polite"
-          >
-            {copied ? 'Copied' : 'Copy'}
-          </Button>
-          {failed && !copied && (
-            <Text size="sm" role="alert">
-              Your browser did not allow copying. Copy the selected text yourself.
-            </Text>
-          )}
-        </Group>
-        <Text size="sm" fw={500} mt="xs">
-          Try the key:
-        </Text>
-        <Code
-          block
-          tabIndex={0}
-          style={{ whiteSpace: 'pre-wrap', wordBreak: 'break-all', userSelect: 'all' }}
-        >{`curl -i ${window.location.origin}/v1/verify -H "Authorization: Bearer ${secret}"`}</Code>
-      </Stack>
-      {asked ? (
-        <Alert color="red" role="alert" title="Leave without the secret?">
-          <Stack gap="sm">
-            <Text size="sm">
-              You have not copied the secret, and nobody can show it again. To get another one, you would have
-              to rotate the key.
-            </Text>
-            <Group justify="flex-end" gap="sm">
-              <Button variant="default" onClick={leave}>
-                Leave without it
-              </Button>
-              <Button onClick={stay} autoFocus>
-                Stay
-              </Button>
-            </Group>
-          </Stack>
-        </Alert>
-      ) : (
-        <Group justify="flex-end">
-          <Button variant={copied ? 'filled' : 'default'} onClick={leave}>
-            Done
-          </Button>
-        </Group>
-      )}
-    </Stack>
+    <ShownOnce
+      label="Secret"
+      value={secret}
+      warning="This is the only time the secret is shown. Store it now where your program reads its secrets. Nobody can show it again."
+      question="Leave without the secret?"
+      loss="You have not copied the secret, and nobody can show it again. To get another one, you would have to rotate the key."
+      onDone={onDone}
+    >
+      <Text size="sm" fw={500} mt="xs">
+        Try the key:
+      </Text>
+      <Code
+        block
+        tabIndex={0}
+        style={{ whiteSpace: 'pre-wrap', wordBreak: 'break-all', userSelect: 'all' }}
+      >{`curl -i ${window.location.origin}/v1/verify -H "Authorization: Bearer ${secret}"`}</Code>
+    </ShownOnce>
   )
-}
-
-/** Every way out of the panel asks once while the secret is not copied. */
-function useUncopied(copied: boolean, onDone: () => void) {
-  const hold = useHold()
-  const release = useRef<() => void>(undefined)
-  const [leaving, setLeaving] = useState<Leave>()
-
-  useEffect(() => {
-    if (copied) return
-    release.current = hold({ onLeave: setLeaving })
-    return release.current
-  }, [copied, hold])
-
-  // Copied after the question: the person stays, and nothing is asked any more.
-  useEffect(() => {
-    if (!copied || !leaving) return
-    leaving.stay()
-    setLeaving(undefined)
-  }, [copied, leaving])
-
-  function leave() {
-    if (!copied && !leaving) return setLeaving({ go: onDone, stay: () => undefined })
-    release.current?.()
-    if (leaving) leaving.go()
-    else onDone()
-  }
-
-  function stay() {
-    leaving?.stay()
-    setLeaving(undefined)
-  }
-
-  return { asked: leaving !== undefined && !copied, leave, stay }
 }

@@ -37,6 +37,7 @@ test('A rotation is seen by the end of the secret, and the audit log says whose 
     action: 'API_KEY_ROTATED',
     at: '2026-11-30T10:00:00Z',
     actor: amir,
+    actorName: 'Amir',
     apiKey: { id: 'billing' },
   }
   const older = { ...event, at: '2026-11-29T10:00:00Z', actor: nora }

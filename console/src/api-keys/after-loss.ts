@@ -2,9 +2,9 @@
 import { useCallback } from 'react'
 import { type CombinedError, useClient } from 'urql'
 import { noAnswer } from '../shared/errors'
+import { isSameName } from '../shared/names'
 import type { Looked } from '../shared/use-submit'
 import { useOrganization, useSignedIn } from '../shared/viewer'
-import { isSameName } from './names'
 import { type ApiKey, ApiKeyQuery, ApiKeysQuery, aboutKeys, RotationsQuery } from './operations'
 
 export interface WantedKey {
@@ -33,6 +33,7 @@ export function createdKeys(
 export interface Rotation {
   at: string
   actor: { id: string; name: string } | null
+  actorName: string
 }
 
 export interface AfterRotation {
@@ -45,7 +46,7 @@ export interface AfterRotation {
 export function afterRotation(
   apiKey: ApiKey,
   hintBefore: string,
-  events: readonly { action: string; at: string; actor: Rotation['actor']; apiKey: { id: string } | null }[],
+  events: readonly (Rotation & { action: string; apiKey: { id: string } | null })[],
 ): AfterRotation | undefined {
   if (apiKey.hint === hintBefore && apiKey.deletedAt === null) return undefined
   return {

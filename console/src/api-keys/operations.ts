@@ -11,9 +11,11 @@ export const ApiKeyFields = graphql(`
     hint
     createdAt
     createdBy { id name }
+    createdByToken
     lastUsedAt
     deletedAt
     deletedBy { id name }
+    deletedByToken
     previousSecretWorksUntil
     previousSecretLastUsedAt
     viewerCanManage
@@ -41,6 +43,11 @@ export const ApiKeysQuery = graphql(
   [ApiKeyFields],
 )
 
+/** An agent that was not deleted. */
+export function isLiving(agent: { deletedAt: string | null }): boolean {
+  return agent.deletedAt === null
+}
+
 export type KeysOfOrganization = NonNullable<ResultOf<typeof ApiKeysQuery>['organization']>
 export type KeyAllowance = KeysOfOrganization['keyAllowance']
 
@@ -61,7 +68,7 @@ export const RotationsQuery = graphql(
     organization(id: $organizationId) {
       id
       auditLog(first: 20) {
-        edges { node { id action at actor { id name } apiKey { id } } }
+        edges { node { id action at actor { id name } actorName apiKey { id } } }
       }
     }
   }
@@ -142,6 +149,50 @@ export const DeleteApiKey = graphql(
 `,
   [ApiKeyFields],
 )
+
+const KeyRequestFields = graphql(`
+  fragment KeyRequestFields on KeyRequest @_unmask {
+    id
+    requestedBy { id name email }
+    name
+    agent { id name }
+    reason
+    createdAt
+  }
+`)
+
+export type KeyRequest = ResultOf<typeof KeyRequestFields>
+
+export const KeyRequestsQuery = graphql(
+  `
+  query KeyRequests($organizationId: ID!) {
+    organization(id: $organizationId) {
+      id
+      keyRequests { ...KeyRequestFields }
+    }
+  }
+`,
+  [KeyRequestFields],
+)
+
+export const RequestApiKey = graphql(`
+  mutation RequestApiKey($input: RequestApiKeyInput!) {
+    requestApiKey(input: $input) {
+      __typename
+      ... on ApiKeyRequested { isMailed }
+      ... on InvalidInput { field message }
+    }
+  }
+`)
+
+/** True or false, whether it was still open: in both cases, it is not any more. */
+export const CloseKeyRequest = graphql(`
+  mutation CloseKeyRequest($id: ID!) {
+    closeKeyRequest(id: $id)
+  }
+`)
+
+export const aboutRequests = { additionalTypenames: ['KeyRequest'] }
 
 /** Named because the cache can't see that an empty list now has keys. */
 export const aboutKeys = { additionalTypenames: ['ApiKey', 'KeyAllowance'] }

@@ -4,6 +4,7 @@ import { RouterProvider } from 'react-router/dom'
 import { Provider } from 'urql'
 import { client } from '../shared/client'
 import { theme } from '../shared/theme'
+import { Toasts } from '../shared/toasts'
 import { router } from './routes'
 
 export function App() {
@@ -11,6 +12,7 @@ export function App() {
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <Provider value={client}>
         <RouterProvider router={router} />
+        <Toasts />
       </Provider>
     </MantineProvider>
   )

@@ -1,11 +1,13 @@
-/** The bar on top: the product, the organization, the assistant, and the user's menu. */
-import { Anchor, Button, Divider, Group, Image, Text, VisuallyHidden } from '@mantine/core'
-import { IconMessageCircle } from '@tabler/icons-react'
+/** The bar on top: the product, the organization, its pages, the assistant, and the user's menu. */
+import { Anchor, Box, Button, Divider, Group, Image, Text, VisuallyHidden } from '@mantine/core'
+import { IconArrowLeft, IconMessageCircle } from '@tabler/icons-react'
 import { useContext } from 'react'
 import { Link } from 'react-router'
 import { useAssistant } from '../shared/assistant-context'
-import icon from '../shared/icon.svg'
-import { OrganizationContext } from '../shared/viewer'
+import { backTo } from '../shared/back-to'
+import { brand } from '../shared/brand'
+import { OrganizationContext, useSignedIn } from '../shared/viewer'
+import { Navigation, NavigationMenu, SkipLink } from './Navigation'
 import { OrganizationSwitcher } from './OrganizationSwitcher'
 import { UserMenu } from './UserMenu'
 
@@ -14,7 +16,9 @@ export function Header() {
   const organization = useContext(OrganizationContext)
   return (
     <Group h="100%" px="md" justify="space-between" wrap="nowrap" gap="sm">
+      <SkipLink />
       <Group wrap="nowrap" gap="sm" miw={0}>
+        {organization && <NavigationMenu organization={organization} />}
         <Anchor
           component={Link}
           to={organization ? `/organizations/${organization.id}/api-keys` : '/'}
@@ -22,11 +26,11 @@ export function Header() {
           c="inherit"
         >
           <Group gap="xs" wrap="nowrap">
-            <Image src={icon} alt="" w={26} h={26} />
+            <Image src={brand.logo} alt="" w={26} h={26} fit="contain" />
             <Text fw={600} visibleFrom="sm">
-              Keydesk
+              {brand.name}
             </Text>
-            <VisuallyHidden hiddenFrom="sm">Keydesk</VisuallyHidden>
+            <VisuallyHidden hiddenFrom="sm">{brand.name}</VisuallyHidden>
           </Group>
         </Anchor>
         {organization && (
@@ -36,11 +40,32 @@ export function Header() {
           </>
         )}
       </Group>
-      <Group wrap="nowrap" gap="xs">
+      {organization && <Navigation organization={organization} />}
+      <Group wrap="nowrap" gap="xs" style={{ flexShrink: 0 }}>
+        <BackButton />
         {organization && <AssistantButton />}
         <UserMenu />
       </Group>
     </Group>
+  )
+}
+
+/** For people whom a host product sent here. On narrow screens, the user's menu has the way back. */
+function BackButton() {
+  const returnUrl = useSignedIn().viewer.returnUrl
+  if (!returnUrl) return null
+  return (
+    <Button
+      component="a"
+      href={returnUrl}
+      variant="subtle"
+      size="xs"
+      maw={260}
+      visibleFrom="md"
+      leftSection={<IconArrowLeft size={16} />}
+    >
+      {backTo(returnUrl)}
+    </Button>
   )
 }
 
@@ -51,11 +76,15 @@ function AssistantButton() {
       id="assistant-button"
       variant="default"
       size="xs"
-      leftSection={<IconMessageCircle size={16} />}
+      px={{ base: 7, xs: 14 }}
+      aria-label="Assistant"
       aria-expanded={assistant.opened}
       onClick={() => (assistant.opened ? assistant.close() : assistant.open())}
     >
-      Assistant
+      <IconMessageCircle size={16} />
+      <Box component="span" visibleFrom="xs" ml={8}>
+        Assistant
+      </Box>
     </Button>
   )
 }

@@ -1,6 +1,7 @@
 /** Leads from `/` to the API keys of the organization that was looked at last. */
 import { Stack, Text, Title } from '@mantine/core'
 import { Navigate } from 'react-router'
+import { brand } from '../shared/brand'
 import { useSignedIn } from '../shared/viewer'
 import { lastOrganization } from './last-organization'
 import { PlainPage } from './PlainPage'
@@ -17,8 +18,8 @@ export function Home() {
           You are not in an organization yet
         </Title>
         <Text>
-          The operator of Keydesk can add <b>{viewer.user.email}</b> to one
-          {supportEmail ? `. Write to ${supportEmail}.` : '.'}
+          An admin of an organization can invite <b>{viewer.user.email}</b>. If you don’t know one, the
+          operator of {brand.name} can help{supportEmail ? `: write to ${supportEmail}.` : '.'}
         </Text>
       </Stack>
     </PlainPage>

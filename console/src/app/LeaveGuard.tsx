@@ -1,6 +1,6 @@
 /** Stops Back, Forward, links, reloading and closing the tab while something would be lost. */
 import { useCallback, useEffect } from 'react'
-import { type BlockerFunction, Outlet, useBeforeUnload, useBlocker } from 'react-router'
+import { type BlockerFunction, Outlet, ScrollRestoration, useBeforeUnload, useBlocker } from 'react-router'
 import { holdAgainst, losesOnUnload } from '../shared/holding'
 
 /** The router calls only one blocker, which is this one. Everything else calls `useHold`. */
@@ -19,5 +19,10 @@ export function LeaveGuard() {
       if (losesOnUnload()) event.preventDefault()
     }, []),
   )
-  return <Outlet />
+  return (
+    <>
+      <Outlet />
+      <ScrollRestoration />
+    </>
+  )
 }

@@ -10,6 +10,7 @@ import { Header } from './Header'
 import { rememberOrganization } from './last-organization'
 import { OfflineBanner } from './OfflineBanner'
 import { PlainPage } from './PlainPage'
+import { useArrival } from './use-arrival'
 
 const ApiKeyDialogs = lazy(async () => ({
   default: (await import('../api-keys/ApiKeyDialogs')).ApiKeyDialogs,
@@ -28,6 +29,7 @@ function Frame() {
   const { organizationId } = useParams()
   const { opened, covers } = useAssistant()
   const organization = viewer.organizations.find((each) => each.id === organizationId)
+  useArrival()
 
   useEffect(() => {
     if (organization) rememberOrganization(organization.id)

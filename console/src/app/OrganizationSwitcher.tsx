@@ -23,7 +23,7 @@ export function OrganizationSwitcher() {
           <Text size="sm" truncate>
             {organization.name}
           </Text>
-          <IconChevronDown size={14} />
+          <IconChevronDown size={14} style={{ flexShrink: 0 }} />
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>

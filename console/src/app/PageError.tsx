@@ -1,6 +1,7 @@
 /** Shown instead of a page that failed, with a button that loads it again. */
 import { Button, Code, Container, Stack, Text, Title } from '@mantine/core'
 import { useRouteError } from 'react-router'
+import { brand } from '../shared/brand'
 
 export function PageError() {
   const error = useRouteError()
@@ -12,7 +13,7 @@ export function PageError() {
         </Title>
         <Text>
           The error is in the console, not in what you did. Loading the page again often helps, for example
-          after an update of Keydesk.
+          after an update of {brand.name}.
         </Text>
         <Code block w="100%">
           {error instanceof Error ? error.message : String(error)}

@@ -21,7 +21,7 @@ export function SignedInPages() {
   const signedOut = useSignedOut()
   const known = useKnown(data?.viewer ? data : undefined)
   const signedIn = useMemo<SignedIn | undefined>(
-    () => (known?.viewer ? { viewer: known.viewer, supportEmail: known.supportEmail } : undefined),
+    () => (known?.viewer ? { ...known, viewer: known.viewer } : undefined),
     [known],
   )
 

@@ -1,6 +1,7 @@
 /** The user icon at the top right, and its menu. */
 import { ActionIcon, Menu, Text } from '@mantine/core'
 import {
+  IconArrowLeft,
   IconBook,
   IconBrandGraphql,
   IconHistory,
@@ -11,6 +12,7 @@ import {
 } from '@tabler/icons-react'
 import { lazy, Suspense, useContext, useState } from 'react'
 import { Link } from 'react-router'
+import { backTo } from '../shared/back-to'
 import { type Organization, OrganizationContext, roleNames, useSignedIn } from '../shared/viewer'
 import { useSignOut } from '../sign-in/SignOut'
 
@@ -19,7 +21,7 @@ const ChangePasswordDialog = lazy(async () => ({
 }))
 
 export function UserMenu() {
-  const { viewer } = useSignedIn()
+  const { viewer, signInMethods } = useSignedIn()
   const organization = useContext(OrganizationContext)
   const { signOut, trouble } = useSignOut()
   const [changingPassword, setChangingPassword] = useState(false)
@@ -42,10 +44,20 @@ export function UserMenu() {
             {organization && <Text size="xs">{roleNames[organization.viewerRole]}</Text>}
           </Menu.Label>
           <Menu.Divider />
+          {viewer.returnUrl && (
+            <>
+              <Menu.Item component="a" href={viewer.returnUrl} leftSection={<IconArrowLeft size={16} />}>
+                {backTo(viewer.returnUrl)}
+              </Menu.Item>
+              <Menu.Divider />
+            </>
+          )}
           {organization && <PagesOf organization={organization} />}
-          <Menu.Item leftSection={<IconLock size={16} />} onClick={() => setChangingPassword(true)}>
-            Change password
-          </Menu.Item>
+          {!viewer.isVisit && signInMethods.some(({ kind }) => kind === 'PASSWORD') && (
+            <Menu.Item leftSection={<IconLock size={16} />} onClick={() => setChangingPassword(true)}>
+              Change password
+            </Menu.Item>
+          )}
           <Menu.Item leftSection={<IconLogout size={16} />} onClick={signOut}>
             Sign out
           </Menu.Item>

@@ -19,6 +19,18 @@ export const router = createBrowserRouter([
         lazy: async () => ({ Component: (await import('../sign-in/SignInPage')).SignInPage }),
       },
       {
+        path: 'invitation',
+        lazy: async () => ({ Component: (await import('../sign-in/InvitationPage')).InvitationPage }),
+      },
+      {
+        path: 'reset-password',
+        lazy: async () => ({ Component: (await import('../sign-in/ResetPasswordPage')).ResetPasswordPage }),
+      },
+      {
+        path: 'enter',
+        lazy: async () => ({ Component: (await import('../sign-in/EnterPage')).EnterPage }),
+      },
+      {
         element: <SignedInPages />,
         children: [
           { index: true, element: <Home /> },
@@ -37,6 +49,18 @@ export const router = createBrowserRouter([
                   {
                     path: 'api-keys/:apiKeyId/usage',
                     lazy: async () => ({ Component: (await import('../usage/UsagePage')).UsagePage }),
+                  },
+                  {
+                    path: 'agents',
+                    lazy: async () => ({ Component: (await import('../agents/AgentsPage')).AgentsPage }),
+                  },
+                  {
+                    path: 'people',
+                    lazy: async () => ({ Component: (await import('../people/PeoplePage')).PeoplePage }),
+                  },
+                  {
+                    path: 'tokens',
+                    lazy: async () => ({ Component: (await import('../tokens/TokensPage')).TokensPage }),
                   },
                   {
                     path: 'audit-log',

@@ -2,11 +2,15 @@
 import { Button, Group } from '@mantine/core'
 import {
   IconChartBar,
+  IconKey,
   IconLifebuoy,
   IconPencil,
   IconPlus,
   IconRefresh,
+  IconRobot,
   IconTrash,
+  IconUserPlus,
+  IconUsers,
   type TablerIcon,
 } from '@tabler/icons-react'
 import { useNavigate } from 'react-router'
@@ -21,12 +25,23 @@ const icons: Record<Action['kind'], TablerIcon> = {
   DELETE_API_KEY: IconTrash,
   OPEN_USAGE: IconChartBar,
   CONTACT_SUPPORT: IconLifebuoy,
+  REQUEST_API_KEY: IconKey,
+  INVITE_MEMBER: IconUserPlus,
+  OPEN_PEOPLE: IconUsers,
+  OPEN_AGENTS: IconRobot,
 }
 
 const dialogOf: Partial<Record<Action['kind'], KeyDialog>> = {
   RENAME_API_KEY: 'edit',
   ROTATE_API_KEY: 'rotate',
   DELETE_API_KEY: 'delete',
+}
+
+/** The pages, below the organization's, of actions that are not about a key. */
+const pageOf: Partial<Record<Action['kind'], string>> = {
+  INVITE_MEMBER: 'people?invite',
+  OPEN_PEOPLE: 'people',
+  OPEN_AGENTS: 'agents',
 }
 
 interface Props {
@@ -46,7 +61,10 @@ export function SuggestedActions({ actions, onContactSupport, onLeave }: Props) 
     if (kind === 'CONTACT_SUPPORT') return onContactSupport()
     onLeave()
     const dialog = dialogOf[kind]
+    const page = pageOf[kind]
+    if (page) return navigate(`/organizations/${id}/${page}`)
     if (kind === 'CREATE_API_KEY') open('new')
+    else if (kind === 'REQUEST_API_KEY') open('ask')
     else if (apiKey && dialog) open(dialog, apiKey.id)
     else if (apiKey) navigate(`/organizations/${id}/api-keys/${apiKey.id}/usage`)
     // Without a key that the person may see, it opens the list of keys.

@@ -3,6 +3,7 @@ import { Anchor, Code, Group, Paper, Text } from '@mantine/core'
 import { IconLifebuoy } from '@tabler/icons-react'
 import { useEffect, useRef } from 'react'
 import { useQuery } from 'urql'
+import { brand } from '../shared/brand'
 import { RelativeTime } from '../shared/RelativeTime'
 import { useSignedIn } from '../shared/viewer'
 import classes from './assistant.module.css'
@@ -32,7 +33,7 @@ export function TicketNote({ ticket: known, conversationId }: Props) {
       <Text size="sm">
         {sentTo === null ? (
           <>
-            Saved <RelativeTime at={createdAt} /> for the operator of Keydesk.
+            Saved <RelativeTime at={createdAt} /> for the operator of {brand.name}.
           </>
         ) : (
           <>

@@ -1,6 +1,7 @@
 /** Events as a table; on a narrow screen as cards. */
 import { Anchor, Group, Paper, Stack, Table, Text, ThemeIcon } from '@mantine/core'
 import { Link } from 'react-router'
+import { authorOfEvent, capitalized } from '../shared/author'
 import { RelativeTime } from '../shared/RelativeTime'
 import { useOrganization } from '../shared/viewer'
 import { signs } from './actions'
@@ -60,7 +61,7 @@ export function EventCards({ events }: Props) {
             <What event={each} />
             <KeyOf event={each} />
             <Text size="sm" c="dimmed">
-              <RelativeTime at={each.at} /> by {each.actor?.name ?? 'the operator'}
+              <RelativeTime at={each.at} /> by {authorOfEvent(each)}
               {each.ipAddress && ` from ${each.ipAddress}`}
             </Text>
           </Stack>
@@ -99,8 +100,15 @@ function KeyOf({ event: { apiKey } }: { event: AuditEvent }) {
   )
 }
 
-function Who({ event: { actor } }: { event: AuditEvent }) {
-  if (!actor) return <Text size="sm">The operator</Text>
+function Who({ event }: { event: AuditEvent }) {
+  const { actor } = event
+  if (!actor) {
+    return (
+      <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+        {capitalized(authorOfEvent(event))}
+      </Text>
+    )
+  }
   return (
     <>
       <Text size="sm">{actor.name}</Text>

@@ -1,8 +1,9 @@
 /** The events, newest first, page by page. */
-import { Button, Center, Paper, Skeleton, Stack, Text } from '@mantine/core'
+import { Button, Center, Paper, Stack, Text } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { useEffect, useRef, useState } from 'react'
 import { useQuery } from 'urql'
+import { LoadingRows } from '../shared/ListStates'
 import { Trouble } from '../shared/Trouble'
 import { useOrganization } from '../shared/viewer'
 import { EventCards, EventTable } from './EventRows'
@@ -42,7 +43,7 @@ export function Events({ round, after = null }: Props) {
 
   if (error && !fetching)
     return <Trouble error={error} what="The audit log could not be read." onRetry={refresh} />
-  if (!log) return <Loading />
+  if (!log) return <LoadingRows />
   const events = log.edges.map(({ node }) => node)
   if (events.length === 0 && after === null) {
     return (
@@ -67,16 +68,6 @@ export function Events({ round, after = null }: Props) {
             </Button>
           </Center>
         ))}
-    </Stack>
-  )
-}
-
-function Loading() {
-  return (
-    <Stack gap="xs" aria-label="Loading" role="status">
-      {[0, 1, 2, 3].map((row) => (
-        <Skeleton key={row} h={56} />
-      ))}
     </Stack>
   )
 }

@@ -12,6 +12,7 @@ export const AuditLogQuery = graphql(`
             action
             at
             actor { id name email }
+            actorName
             ipAddress
             apiKey { id name deletedAt }
             summary

@@ -2,6 +2,7 @@
 import { Alert, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
+import { brand } from './brand'
 import { lossReason, problem } from './errors'
 import { RequestId } from './Trouble'
 import type { Lost } from './use-submit'
@@ -57,5 +58,5 @@ function text(content: ReactNode) {
 }
 
 function uncapitalized(sentence: string): string {
-  return sentence.startsWith('Keydesk') ? sentence : sentence.charAt(0).toLowerCase() + sentence.slice(1)
+  return sentence.startsWith(brand.name) ? sentence : sentence.charAt(0).toLowerCase() + sentence.slice(1)
 }

@@ -1,5 +1,6 @@
 /** Turns an error into a sentence that says what happened and what to do. */
 import { CombinedError } from 'urql'
+import { brand } from './brand'
 
 export type Code =
   | 'UNAUTHENTICATED'
@@ -43,9 +44,9 @@ export function problem(error: CombinedError): Problem {
     const status: unknown = error.response?.status
     return typeof status === 'number' && status >= 400
       ? {
-          sentence: `Keydesk can’t be reached right now: a server in front of it answered with HTTP ${status}.`,
+          sentence: `${brand.name} can’t be reached right now: a server in front of it answered with HTTP ${status}.`,
         }
-      : { sentence: 'Keydesk can’t be reached right now.' }
+      : { sentence: `${brand.name} can’t be reached right now.` }
   }
   const first = error.graphQLErrors[0]
   const extensions = first?.extensions ?? {}
@@ -53,7 +54,7 @@ export function problem(error: CombinedError): Problem {
   switch (extensions.code as Code | undefined) {
     case 'RATE_LIMITED':
       return {
-        sentence: `Too many requests. Try again ${inSeconds(extensions.retryAfterSeconds)}.`,
+        sentence: `${reasonOf(first?.message)} Try again ${inSeconds(extensions.retryAfterSeconds)}.`,
         requestId,
       }
     case 'UNAUTHENTICATED':
@@ -72,17 +73,24 @@ export function problem(error: CombinedError): Problem {
   }
 }
 
+/** The server's own sentence, without an end that says to try again: the console says when. */
+function reasonOf(message: string | undefined): string {
+  return message?.replace(/ (Try again|Wait a little, then try again)[^.]*\.$/, '') || 'Too many requests.'
+}
+
 /** Why an answer did not arrive. */
 export function lossReason(error: CombinedError): Problem {
   if (!error.networkError || !navigator.onLine) return problem(error)
   const status: unknown = error.response?.status
   return typeof status === 'number' && status >= 400
-    ? { sentence: `A server in front of Keydesk answered with HTTP ${status}.` }
+    ? { sentence: `A server in front of ${brand.name} answered with HTTP ${status}.` }
     : { sentence: 'The connection broke.' }
 }
 
 export function inSeconds(seconds: unknown): string {
   if (typeof seconds !== 'number') return 'in a moment'
   if (seconds < 2) return 'in a second'
-  return seconds < 120 ? `in ${Math.ceil(seconds)} seconds` : `in ${Math.ceil(seconds / 60)} minutes`
+  if (seconds < 120) return `in ${Math.ceil(seconds)} seconds`
+  const minutes = Math.ceil(seconds / 60)
+  return minutes < 120 ? `in ${minutes} minutes` : `in ${Math.ceil(minutes / 60)} hours`
 }

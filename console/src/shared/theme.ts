@@ -1,8 +1,10 @@
 /** The console's theme: every difference from Mantine's own look. */
 import { Alert, Anchor, createTheme, Menu, Modal } from '@mantine/core'
+import { brand } from './brand'
 
 export const theme = createTheme({
-  primaryColor: 'indigo',
+  primaryColor: brand.shades ? 'brand' : 'indigo',
+  colors: brand.shades ? { brand: brand.shades } : {},
   primaryShade: { light: 7, dark: 8 },
   defaultRadius: 'md',
   cursorType: 'pointer',

@@ -22,3 +22,15 @@ export function exact(instant: string): string {
     timeStyle: 'long',
   }).format(new Date(instant))
 }
+
+/** The instant to the minute, written out: *7 December 2026 at 19:50 UTC*. */
+export function until(instant: string): string {
+  return new Intl.DateTimeFormat('en-GB', {
+    day: 'numeric',
+    month: 'long',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZoneName: 'short',
+  }).format(new Date(instant))
+}

@@ -34,6 +34,8 @@ interface Options<Data, Variables extends AnyVariables, Answer, Before, Found> {
   answerIn: (data: Data) => Answer | null | undefined
   /** Called once per answer, when the page can be left again. Returns the sentence to show where it is a refusal. */
   onAnswer: (answer: Answer, variables: Variables) => string | undefined
+  /** Asks the server, before anything is sent, whether it should be. Returns the sentence to show where not, else null. */
+  check?: () => Promise<string | null>
   /** What is known before the first attempt, for `look` to compare with. */
   before?: () => Before
   /** Looks whether it was done although its answer was lost. */
@@ -155,6 +157,14 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
     })
   }
 
+  async function isChecked(check: () => Promise<string | null>): Promise<boolean> {
+    setIsLooking(true)
+    const sentence = await Promise.race([check(), stopped()])
+    setIsLooking(false)
+    if (typeof sentence === 'string') setStage({ at: 'refused', sentence })
+    return sentence === null
+  }
+
   /** Returns false where it must not be sent. */
   async function begin(variables: Variables, lost: Lost<Found> | undefined): Promise<boolean> {
     if (lost && !(await mayRepeat(lost))) return false
@@ -162,6 +172,7 @@ export function useSubmit<Data, Variables extends AnyVariables, Answer, Before =
       setStage({ at: 'failed', error: new CombinedError({ networkError: new Error('offline') }) })
       return false
     }
+    if (options.check && !(await isChecked(options.check))) return false
     const known = lost && !(lost.looked && 'found' in lost.looked) ? attempt.current?.before : undefined
     attempt.current = { variables, before: known ?? (options.before?.() as Before) }
     flight.current = client.mutation(options.mutation, variables, options.about).toPromise()

@@ -1,11 +1,11 @@
 /** Asks for the current password, and for the new one twice. */
-import { PasswordInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useEffect } from 'react'
 import { graphql } from '../shared/graphql'
 import { showInvalid, whenValid } from '../shared/invalid-input'
 import { SubmitForm } from '../shared/SubmitForm'
 import { type Looked, useSubmit } from '../shared/use-submit'
+import { NewPasswordInput, OldPasswordInput, passwordProblem, UsernameOf } from './Passwords'
 
 const ChangePassword = graphql(`
   mutation ChangePassword($input: ChangePasswordInput!) {
@@ -27,14 +27,12 @@ interface Props {
   wasChanged?: () => Promise<Looked<true>>
 }
 
-const leastLength = 12
-
 export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel, wasChanged }: Props) {
   const form = useForm({
     initialValues: { currentPassword: '', newPassword: '', again: '' },
     validate: {
       currentPassword: (value) => (value ? null : 'Enter this password.'),
-      newPassword: (value) => (value.length >= leastLength ? null : `At least ${leastLength} characters.`),
+      newPassword: passwordProblem,
       again: (value, values) => (value === values.newPassword ? null : 'The two passwords are different.'),
     },
   })
@@ -53,7 +51,6 @@ export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel, w
     if (isKnown) onChanged()
   }, [isKnown, onChanged])
 
-  const toggle = { 'aria-label': 'Show or hide the password', tabIndex: 0 }
   return (
     <SubmitForm
       submission={change}
@@ -71,28 +68,10 @@ export function ChangePasswordForm({ email, currentLabel, onChanged, onCancel, w
       doing="Changing your password."
       onCancel={onCancel}
     >
-      {/* Tells password managers whose password this is. */}
-      <input type="email" autoComplete="username" value={email} readOnly hidden />
-      <PasswordInput
-        label={currentLabel}
-        autoComplete="current-password"
-        data-autofocus
-        visibilityToggleButtonProps={toggle}
-        {...form.getInputProps('currentPassword')}
-      />
-      <PasswordInput
-        label="New password"
-        description={`At least ${leastLength} characters.`}
-        autoComplete="new-password"
-        visibilityToggleButtonProps={toggle}
-        {...form.getInputProps('newPassword')}
-      />
-      <PasswordInput
-        label="New password again"
-        autoComplete="new-password"
-        visibilityToggleButtonProps={toggle}
-        {...form.getInputProps('again')}
-      />
+      <UsernameOf email={email} />
+      <OldPasswordInput label={currentLabel} data-autofocus {...form.getInputProps('currentPassword')} />
+      <NewPasswordInput label="New password" {...form.getInputProps('newPassword')} />
+      <NewPasswordInput label="New password again" description={undefined} {...form.getInputProps('again')} />
     </SubmitForm>
   )
 }

@@ -1,5 +1,5 @@
 /** Takes an e-mail address and a password, and signs in with them. */
-import { Button, PasswordInput, Stack, TextInput } from '@mantine/core'
+import { Button, Stack, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { Provider, useMutation } from 'urql'
 import { signInClient } from '../shared/client'
@@ -9,6 +9,7 @@ import { whenValid } from '../shared/invalid-input'
 import { Refused } from '../shared/SubmitForm'
 import { Trouble } from '../shared/Trouble'
 import { ForgottenPassword } from './ForgottenPassword'
+import { OldPasswordInput } from './Passwords'
 
 const SignIn = graphql(`
   mutation SignIn($input: SignInInput!) {
@@ -59,36 +60,37 @@ function Form({ email, supportEmail, onSignedIn }: Props) {
   }
 
   return (
-    <form onSubmit={whenValid(form, signIn)} noValidate>
-      <Stack>
-        <TextInput
-          label="Email"
-          type="email"
-          autoComplete="username"
-          readOnly={email !== undefined}
-          data-autofocus={email === undefined || undefined}
-          autoFocus={email === undefined}
-          {...form.getInputProps('email')}
-        />
-        <PasswordInput
-          label="Password"
-          autoComplete="current-password"
-          data-autofocus={email !== undefined || undefined}
-          visibilityToggleButtonProps={{ 'aria-label': 'Show or hide the password', tabIndex: 0 }}
-          {...form.getInputProps('password')}
-        />
-        {data?.signIn?.__typename === 'SignInRefused' && <Refused>{sentenceOf(data.signIn)}</Refused>}
-        {error && <Trouble error={error} what="You could not be signed in." />}
-        <Button type="submit" loading={fetching} fullWidth>
-          Sign in
-        </Button>
-        <ForgottenPassword supportEmail={supportEmail} />
-      </Stack>
-    </form>
+    <Stack>
+      <form onSubmit={whenValid(form, signIn)} noValidate>
+        <Stack>
+          <TextInput
+            label="Email"
+            type="email"
+            autoComplete="username"
+            readOnly={email !== undefined}
+            data-autofocus={email === undefined || undefined}
+            autoFocus={email === undefined}
+            {...form.getInputProps('email')}
+          />
+          <OldPasswordInput
+            label="Password"
+            data-autofocus={email !== undefined || undefined}
+            {...form.getInputProps('password')}
+          />
+          {data?.signIn?.__typename === 'SignInRefused' && <Refused>{sentenceOf(data.signIn)}</Refused>}
+          {error && <Trouble error={error} what="You could not be signed in." />}
+          <Button type="submit" loading={fetching} fullWidth>
+            Sign in
+          </Button>
+        </Stack>
+      </form>
+      <ForgottenPassword email={form.values.email} supportEmail={supportEmail} />
+    </Stack>
   )
 }
 
-function sentenceOf({
+/** Why the server did not sign the person in. */
+export function sentenceOf({
   message,
   retryAfterSeconds,
 }: {

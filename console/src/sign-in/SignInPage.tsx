@@ -1,44 +1,46 @@
 /** The page for signing in. */
-import { Anchor, Center, Group, Image, Paper, Stack, Text, Title } from '@mantine/core'
-import { useEffect } from 'react'
+import { Anchor, Button, Skeleton, Text } from '@mantine/core'
 import { useSearchParams } from 'react-router'
 import { useQuery } from 'urql'
-import { graphql } from '../shared/graphql'
-import icon from '../shared/icon.svg'
+import { brand } from '../shared/brand'
 import { leaveFor, safeNext } from '../shared/session'
+import { OutsidePage } from './OutsidePage'
+import { SignInMethodsQuery } from './operations'
+import { startAt } from './provider'
 import { SignInForm } from './SignInForm'
-
-const SupportEmail = graphql(`
-  query SupportEmail {
-    supportEmail
-  }
-`)
+import { continueWith, SignInWays } from './SignInWays'
 
 export function SignInPage() {
   const [search] = useSearchParams()
-  const [{ data }] = useQuery({ query: SupportEmail })
-  useEffect(() => {
-    document.title = 'Sign in · Keydesk'
-  }, [])
+  const [{ data, error }] = useQuery({ query: SignInMethodsQuery })
+  const next = safeNext(search.get('next'))
   return (
-    <Center mih="100dvh" p="md">
-      <Stack component="main" w="100%" maw={400} gap="lg">
-        <Group gap="sm" justify="center">
-          <Image src={icon} alt="" w={36} h={36} />
-          <Title order={1} size="h3">
-            Sign in to Keydesk
-          </Title>
-        </Group>
-        <Paper withBorder p="lg" shadow="xs">
-          <SignInForm
-            supportEmail={data?.supportEmail ?? null}
-            onSignedIn={() => leaveFor(safeNext(search.get('next')))}
-          />
-        </Paper>
+    <OutsidePage
+      title={`Sign in to ${brand.name}`}
+      below={
         <Text size="sm" c="dimmed" ta="center">
           API keys for your organization. <Anchor href="/docs/guide/getting-started">How it works</Anchor>
         </Text>
-      </Stack>
-    </Center>
+      }
+    >
+      {data || error ? (
+        <SignInWays
+          methods={data?.signInMethods ?? []}
+          form={<SignInForm supportEmail={data?.supportEmail ?? null} onSignedIn={() => leaveFor(next)} />}
+          button={(method, isFirst) => (
+            <Button
+              component="a"
+              href={startAt(method, next)}
+              fullWidth
+              variant={isFirst ? 'filled' : 'default'}
+            >
+              {continueWith(method)}
+            </Button>
+          )}
+        />
+      ) : (
+        <Skeleton h={200} aria-label="Loading" />
+      )}
+    </OutsidePage>
   )
 }

@@ -16,7 +16,7 @@ const SignOut = graphql(`
 `)
 
 /** Leaves the page only after the server has confirmed it, because the page can't delete the cookie itself. */
-export function useSignOut() {
+export function useSignOut(onSignedOut = () => leaveFor('/sign-in')) {
   const [error, setError] = useState<CombinedError>()
   const [isPending, setIsPending] = useState(false)
   const isBusy = useRef(false)
@@ -28,8 +28,10 @@ export function useSignOut() {
     const result = await signInClient.mutation(SignOut, {}).toPromise()
     isBusy.current = false
     setIsPending(false)
-    if (result.data) leaveFor('/sign-in')
-    else setError(result.error ?? noAnswer())
+    if (result.data) {
+      setError(undefined)
+      onSignedOut()
+    } else setError(result.error ?? noAnswer())
   }
 
   const trouble = error && (

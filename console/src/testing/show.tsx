@@ -6,9 +6,11 @@ import type { ReactNode } from 'react'
 import { MemoryRouter } from 'react-router'
 import { Client, cacheExchange, fetchExchange, Provider } from 'urql'
 import { theme } from '../shared/theme'
-import { type Organization, OrganizationContext, SignedInContext } from '../shared/viewer'
+import { type Organization, OrganizationContext, SignedInContext, type SignInMethod } from '../shared/viewer'
 
 export const nora = { id: 'user_nora', email: 'nora@acme.example', name: 'Nora' }
+
+export const withPassword: SignInMethod = { kind: 'PASSWORD', label: 'Password', url: null }
 
 export const acme: Organization = {
   id: 'org_acme',
@@ -19,8 +21,15 @@ export const acme: Organization = {
 }
 
 const signedIn = {
-  viewer: { passwordChangeRequired: false, user: nora, organizations: [acme] },
+  viewer: {
+    passwordChangeRequired: false,
+    isVisit: false,
+    returnUrl: null,
+    user: nora,
+    organizations: [acme],
+  },
   supportEmail: 'support@keydesk.example',
+  signInMethods: [withPassword],
 }
 
 /** Returns the person who uses it. */

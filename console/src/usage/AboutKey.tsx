@@ -3,6 +3,7 @@ import { Alert, Group, Text } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
 import type { ApiKey } from '../api-keys/operations'
 import { ScopeOf } from '../api-keys/ScopeOf'
+import { author } from '../shared/author'
 import { RelativeTime } from '../shared/RelativeTime'
 
 export function AboutKey({ apiKey }: { apiKey: ApiKey }) {
@@ -14,15 +15,14 @@ export function AboutKey({ apiKey }: { apiKey: ApiKey }) {
           {apiKey.hint}
         </Text>
         <Text size="sm" c="dimmed">
-          Created <RelativeTime at={apiKey.createdAt} />{' '}
-          {apiKey.createdBy ? `by ${apiKey.createdBy.name}` : 'by the operator'}
+          Created <RelativeTime at={apiKey.createdAt} /> by {author(apiKey.createdBy, apiKey.createdByToken)}
         </Text>
       </Group>
       {apiKey.deletedAt && (
         <Alert color="gray" icon={<IconTrash />} mt="xs">
           This key was deleted <RelativeTime at={apiKey.deletedAt} /> by{' '}
-          {apiKey.deletedBy?.name ?? 'the operator'}. Requests that still use it get 401. They are listed
-          below, under <em>Refused requests</em>.
+          {author(apiKey.deletedBy, apiKey.deletedByToken)}. Requests that still use it get 401. They are
+          listed below, under <em>Refused requests</em>.
         </Alert>
       )}
     </>

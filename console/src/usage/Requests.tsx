@@ -51,7 +51,7 @@ export function Requests({ id, round }: Props) {
         next.set(name, value)
         return next
       },
-      { replace: true },
+      { replace: true, preventScrollReset: true },
     )
   }
 

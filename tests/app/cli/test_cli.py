@@ -142,6 +142,8 @@ def test_wrong_usage_exits_with_2(keydesk: Keydesk, arguments: str) -> None:
         ("organization update Nowhere --key-limit 3", "keydesk organization list"),
         ("organization delete org_0199b3c07a007de08de0000000000000", "keydesk organization list"),
         ("agent rename Nobody Somebody", "keydesk agent list"),
+        ("agent create CRAWLER --organization Acme", "There is an agent with this name already"),
+        ("agent rename Biller crawler", "There is an agent with this name already"),
         ("agent delete agt_0199b3c07a007de08de0000000000000", "keydesk agent list"),
         ("user create ada@example.com --name Ada --organization Acme --role member", "keydesk user update"),
         ("user create new@example.com --name N --organization Acme --role agent-admin --agent Theirs", "no agent"),
@@ -529,7 +531,18 @@ def test_doctor_finds_a_sound_installation_sound(keydesk: Keydesk) -> None:
 
     assert found.status == 0
     assert {each["check"] for each in found.value} == {
-        *("settings", "database", "schema", "clock", "server keys", "redis", "proxies", "mail", "console")
+        *(
+            "settings",
+            "database",
+            "schema",
+            "clock",
+            "server keys",
+            "revocations",
+            "redis",
+            "proxies",
+            "mail",
+            "console",
+        )
     }
     assert all(each["ok"] for each in found.value)
 
@@ -542,12 +555,12 @@ def test_doctor_finds_a_sound_installation_sound(keydesk: Keydesk) -> None:
         (
             "KEYDESK_DATABASE_URL",
             "postgresql://keydesk:hunter2hunter2@127.0.0.1:9/keydesk",
-            {"database", "schema", "clock", "server keys"},
+            {"database", "schema", "clock", "server keys", "revocations"},
         ),
         (
             "KEYDESK_SECRET_KEY",
             "hunter2hunter2",
-            {"settings", "database", "schema", "clock", "server keys", "redis", "proxies", "mail"},
+            {"settings", "database", "schema", "clock", "server keys", "revocations", "redis", "proxies", "mail"},
         ),
     ],
 )

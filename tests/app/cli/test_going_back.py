@@ -2,23 +2,19 @@
 
 import os
 import pty
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
-from models.migrations import current_revision, migrate, newest_revision
 from models.migrations.losses import Loss, losses
-from tests.support.command_line import SECRET_KEY, InDatabase, Keydesk
+from models.migrations.migrate import migrate
+from models.migrations.revisions import current_revision, newest_revision
+from tests.support.command_line import InDatabase, Keydesk, Run
 from tests.support.servers.servers import REAL, Servers
 from tests.support.world import World
-
-COMMAND = Path(sys.executable).with_name("keydesk")
-GIVE_UP_SECONDS = 60
 
 
 @pytest.fixture(autouse=True)
@@ -28,28 +24,18 @@ def whole_again(in_database: InDatabase) -> Iterator[None]:
     in_database(migrate)
 
 
-def on_a_terminal(database_address: str, folder: Path, answer: str, *arguments: str) -> tuple[int, str, str]:
+@pytest.fixture
+def on_a_terminal(keydesk: Keydesk) -> Iterator[Callable[..., Run]]:
     """Runs the command with a terminal as standard input, on which the answer is typed."""
     ours, theirs = pty.openpty()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "KEYDESK_DATABASE_URL": database_address,
-        "KEYDESK_SECRET_KEY": SECRET_KEY,
-    }
-    with subprocess.Popen(
-        [COMMAND, *arguments],
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        cwd=folder,
-        text=True,
-    ) as process:
+
+    def run(answer: str, *arguments: str) -> Run:
         os.write(ours, answer.encode())
-        out, err = process.communicate(timeout=GIVE_UP_SECONDS)
+        return keydesk(*arguments, stdin=open(theirs, encoding="utf-8", closefd=False))
+
+    yield run
     os.close(ours)
     os.close(theirs)
-    return process.returncode, out, err
 
 
 def revision_of(in_database: InDatabase) -> str | None:
@@ -82,15 +68,15 @@ def test_without_a_terminal_nothing_is_lost_unless_it_is_said(
 
 @pytest.mark.parametrize(("answer", "is_done"), [("y\n", True), ("n\n", False), ("\n", False), ("\x04", False)])
 def test_on_a_terminal_it_is_asked(
-    database_address: str, acme: World, in_database: InDatabase, tmp_path: Path, answer: str, is_done: bool
+    on_a_terminal: Callable[..., Run], acme: World, in_database: InDatabase, answer: str, is_done: bool
 ) -> None:
     """Any answer but yes changes nothing. The question is not on standard output."""
-    status, out, err = on_a_terminal(database_address, tmp_path, answer, "migrate", "--to", "base", "--json")
+    run = on_a_terminal(answer, "migrate", "--to", "base", "--json")
 
-    assert "  organizations: 2 rows" in err
-    assert "Delete this?" in err
-    assert (status == 0) is is_done
-    assert (out != "") is is_done
+    assert "  organizations: 2 rows" in run.err
+    assert "Delete this?" in run.err
+    assert (run.status == 0) is is_done
+    assert (run.out != "") is is_done
     assert revision_of(in_database) == (None if is_done else newest_revision())
 
 
@@ -127,18 +113,18 @@ async def test_what_would_go_is_looked_at_without_a_trace(database: Database, wo
 @pytest.mark.parametrize(("answer", "is_done"), [("y\n", True), ("n\n", False)])
 @pytest.mark.parametrize("kind", ["organization", "agent"])
 def test_deleting_with_all_keys_asks_on_a_terminal(
-    database_address: str, acme: World, keydesk: Keydesk, tmp_path: Path, kind: str, answer: str, is_done: bool
+    on_a_terminal: Callable[..., Run], acme: World, keydesk: Keydesk, kind: str, answer: str, is_done: bool
 ) -> None:
     """The question has the number of keys that would be deleted."""
     agent = external_id(Prefix.AGENT, acme.own.id)
     keydesk("key", "create", "deploy", "--organization", "Acme", "--agent", agent)
     name = "Acme" if kind == "organization" else agent
 
-    status, out, err = on_a_terminal(database_address, tmp_path, answer, kind, "delete", name, "--json")
+    run = on_a_terminal(answer, kind, "delete", name, "--json")
 
-    assert "API keys (1) are deleted too" in err
-    assert (status == 0, out != "") == (is_done, is_done)
-    assert "Nothing was changed." in err or is_done
+    assert "API keys (1) are deleted too" in run.err
+    assert (run.status == 0, run.out != "") == (is_done, is_done)
+    assert "Nothing was changed." in run.err or is_done
 
 
 @pytest.mark.parametrize("kind", ["organization", "agent"])

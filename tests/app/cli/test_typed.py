@@ -7,7 +7,7 @@ import pytest
 from app.cli.typed import is_like_a_secret
 from keys.token import mint
 from models.engine.ids import Prefix, external_id, new_id
-from models.migrations import newest_revision
+from models.migrations.revisions import newest_revision
 from tests.app.cli.test_cli import commands
 from tests.conftest import SERVER_KEYS
 from tests.support.command_line import Keydesk

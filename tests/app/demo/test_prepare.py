@@ -28,11 +28,11 @@ from keys.token import ServerKeys
 from models import Organization
 from models.engine.database import Database
 from models.key_queries import visible_keys
-from models.migrations import migrate
+from models.migrations.migrate import migrate
 from models.person import person_by_email
 from resolvers.api_keys import delete_api_key
 from resolvers.audit import audit_log
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.operator.organizations import create_organization, delete_organization
 from resolvers.operator.people import members, remove_member
 from resolvers.services import KeyServices
@@ -255,7 +255,7 @@ def test_the_server_key_is_kept_beside_the_embedded_database(
     first, second = json.loads(run("demo", "--json")), run("demo")
     created = json.loads(run("key", "create", "mine", "--organization", "Northwind Logistics", "--json"))
 
-    assert {path.name for path in tmp_path.iterdir()} == {"keydesk.db", SECRET_FILE}
+    assert {path.name for path in tmp_path.iterdir()} == {"keydesk.db", "keydesk.revocations", SECRET_FILE}
     assert stat.S_IMODE((tmp_path / SECRET_FILE).stat().st_mode) == 0o600
     assert [each["email"] for each in first["signIns"]] == [each.email for each in PEOPLE]
     assert all(each.password in second for each in PEOPLE)

@@ -6,7 +6,7 @@ from models import Caller
 from models.engine.database import Database
 from models.engine.ids import new_id
 from tests.support.command_line import InDatabase, Keydesk, finding
-from tests.support.world import THEN
+from tests.support.world import THEN, World
 
 
 @pytest.mark.parametrize("revision", ["0003", "0002", "0001", "base"])
@@ -71,3 +71,19 @@ def test_a_proxy_that_nobody_named_is_suspected(
     assert is_ok
     assert ("warning" in detail) is is_warned
     assert f"from {trusted or 'nobody'}" in detail
+
+
+def test_tokens_whose_server_key_is_gone_are_counted(
+    keydesk: Keydesk, acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are refused, so the operator is warned. Revoked ones are not counted."""
+    for name in ("one", "two", "three"):
+        keydesk("token", "create", name, "--can", "provision")
+    keydesk("token", "revoke", "three")
+    before = finding(keydesk("doctor", "--json"), "server keys")
+
+    monkeypatch.setenv("KEYDESK_SECRET_KEY", "f" * 64)
+    after = finding(keydesk("doctor", "--json"), "server keys")
+
+    assert (before[0], "tokens" in before[1]) == (True, False)
+    assert (after[0], "warning: 2 of the programs' tokens need a server key" in after[1]) == (True, True)

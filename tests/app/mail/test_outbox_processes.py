@@ -12,12 +12,12 @@ from sqlalchemy import update
 from sqlmodel import col
 
 import app.mail.outbox
-import models.support.ticket
+import models.mailed
 from app.mail.outbox import CLAIM_SECONDS, STOPPED
 from models import Ticket
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
-from models.support.ticket import claim_due_ticket
+from models.mailed import claim_due
 from tests.conftest import Clock
 from tests.support.servers.servers import ROOT
 from tests.support.tickets.outbox_fixtures import SUPPORT, outbox_to, row_of, written
@@ -59,7 +59,7 @@ async def test_a_process_that_died_while_sending_loses_nothing(database: Databas
     """A claimed ticket is left alone until its claim ends, and is then sent by another process."""
     ticket_id = await written(database, world, clock)
     async with database.transaction() as session:
-        await claim_due_ticket(session, now=clock.now, until=clock.now + timedelta(seconds=CLAIM_SECONDS))
+        await claim_due(session, Ticket, now=clock.now, until=clock.now + timedelta(seconds=CLAIM_SECONDS))
 
     with smtp_server() as office:
         outbox = outbox_to(database, clock, office)
@@ -160,7 +160,7 @@ async def test_a_database_that_is_gone_for_a_while_ends_no_outbox(
     """The error is logged by its type only, and the next round goes on."""
     monkeypatch.setattr(app.mail.outbox, "EVERY_SECONDS", 0.02)
     ticket_id = await written(database, world, clock)
-    asked = models.support.ticket.is_ticket_due
+    asked = models.mailed.is_due
     failures = iter([ConnectionRefusedError("the password is hunter2")])
 
     async def unreliable(*arguments: Any) -> bool:
@@ -168,7 +168,7 @@ async def test_a_database_that_is_gone_for_a_while_ends_no_outbox(
             raise failure
         return await asked(*arguments)
 
-    monkeypatch.setattr(app.mail.outbox, "is_ticket_due", unreliable)
+    monkeypatch.setattr(app.mail.outbox, "is_due", unreliable)
 
     with smtp_server() as office:
         async with outbox_to(database, clock, office).running():

@@ -236,10 +236,15 @@ def test_the_doctor_goes_as_far_as_a_mail_would(
     with smtp_server(signs_in=True, tls_context=tls(trusted)) as office:
         url = f"smtp://{CREDENTIALS}127.0.0.1:{office.port}"
         without_address = mail_finding(keydesk, monkeypatch, SMTP_URL=url)
+        only_people = mail_finding(keydesk, monkeypatch, MAIL_FROM=SUPPORT)
         sound = mail_finding(keydesk, monkeypatch, SUPPORT_EMAIL=SUPPORT)
 
     answers = f"127.0.0.1:{office.port} answers, encrypted, signed in"
-    assert without_address == (True, f"{answers}; warning: KEYDESK_SUPPORT_EMAIL is not set")
+    assert without_address == (
+        True,
+        f"{answers}; warning: no mail is sent, because neither KEYDESK_MAIL_FROM nor KEYDESK_SUPPORT_EMAIL is set",
+    )
+    assert only_people == (True, f"{answers}; warning: KEYDESK_SUPPORT_EMAIL is not set")
     assert sound == (True, f"{answers}; hand-overs go to {SUPPORT}")
     assert (office.mails, office.visits) == ([], 0)
 

@@ -18,7 +18,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import COLD_KEYS_QUEUE
+from app.application import COLD_KEYS_QUEUE, Keydesk
 from app.metering import Metering
 from app.observability.metrics import BUCKETS_SECONDS, CODES, Metrics
 from app.settings import SettingsError, read_settings
@@ -57,12 +57,16 @@ def numbers(text: str) -> dict[str, float]:
 async def asked(
     database_address: str, environment: Mapping[str, str], peer: str | None = "127.0.0.1"
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client whose connection comes from this address."""
+    """A client of an application of its own, whose connection comes from this address."""
     app = application(database_address, environment=environment)
-    client = None if peer is None else (peer, 40_000)
-    transport = httpx.ASGITransport(cast(Any, app), client=cast(Any, client))
-    async with running(app), httpx.AsyncClient(transport=transport, base_url=HERE) as http:
+    async with running(app), connected_from(app, peer) as http:
         yield http
+
+
+def connected_from(app: Keydesk, peer: str | None) -> httpx.AsyncClient:
+    """A client whose connection comes from this address."""
+    client = None if peer is None else (peer, 40_000)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, app), client=cast(Any, client)), base_url=HERE)
 
 
 @pytest.fixture
@@ -97,38 +101,40 @@ async def test_callers_on_this_machine_may_read_them(database_address: str, peer
     assert numbers(answer.text)["keydesk_verifications_total good"] == 0
 
 
-@pytest.mark.parametrize(
-    ("peer", "headers"),
-    [
-        ("203.0.113.7", {}),
-        ("::ffff:203.0.113.7", {}),
-        (None, {}),
-        ("203.0.113.7", {"Authorization": f"Bearer {TOKEN}x"}),
-        ("203.0.113.7", {"Authorization": f"Basic {TOKEN}"}),
-        ("203.0.113.7", {"Authorization": TOKEN}),
-        ("203.0.113.7", {"Authorization": "Bearer"}),
-        ("203.0.113.7", {"X-Forwarded-For": "127.0.0.1"}),
-        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}),
-        ("127.0.0.1", {"X-Forwarded-Host": "keys.example"}),
-        ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}),
-        ("127.0.0.1", {"Via": "1.1 a-proxy"}),
-        ("127.0.0.1", {"X-Real-IP": "127.0.0.1"}),
-        ("127.0.0.1", {"Host": "keys.example"}),
-        ("127.0.0.1", {"Host": "rebound.evil.example:8000"}),
-        ("127.0.0.1", {"Host": "localhost.evil.example"}),
-        ("127.0.0.1", {"Host": "[::1"}),
-    ],
-)
-@pytest.mark.parametrize("token", ["", TOKEN])
-async def test_others_may_not(database_address: str, peer: str | None, headers: dict[str, str], token: str) -> None:
-    """A remote caller, a proxy on this machine, a page with a rebound name, and a wrong token get 403."""
-    async with asked(database_address, {**ON, "KEYDESK_METRICS_TOKEN": token}, peer) as http:
-        answer = await http.get("/metrics", headers=headers)
+STRANGERS: list[tuple[str | None, dict[str, str]]] = [
+    ("203.0.113.7", {}),
+    ("::ffff:203.0.113.7", {}),
+    (None, {}),
+    ("203.0.113.7", {"Authorization": f"Bearer {TOKEN}x"}),
+    ("203.0.113.7", {"Authorization": f"Basic {TOKEN}"}),
+    ("203.0.113.7", {"Authorization": TOKEN}),
+    ("203.0.113.7", {"Authorization": "Bearer"}),
+    ("203.0.113.7", {"X-Forwarded-For": "127.0.0.1"}),
+    ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}),
+    ("127.0.0.1", {"X-Forwarded-Host": "keys.example"}),
+    ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}),
+    ("127.0.0.1", {"Via": "1.1 a-proxy"}),
+    ("127.0.0.1", {"X-Real-IP": "127.0.0.1"}),
+    ("127.0.0.1", {"Host": "keys.example"}),
+    ("127.0.0.1", {"Host": "rebound.evil.example:8000"}),
+    ("127.0.0.1", {"Host": "localhost.evil.example"}),
+    ("127.0.0.1", {"Host": "[::1"}),
+]
 
-    assert answer.status_code == 403
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["status"] == 403
-    assert "keydesk_" not in answer.text
+
+@pytest.mark.parametrize("token", ["", TOKEN])
+async def test_others_may_not(database_address: str, token: str) -> None:
+    """A remote caller, a proxy on this machine, a page with a rebound name, and a wrong token get 403."""
+    app = application(database_address, environment={**ON, "KEYDESK_METRICS_TOKEN": token})
+    async with running(app):
+        for peer, headers in STRANGERS:
+            async with connected_from(app, peer) as http:
+                answer = await http.get("/metrics", headers=headers)
+
+            assert answer.status_code == 403, (peer, headers)
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert answer.json()["status"] == 403
+            assert "keydesk_" not in answer.text
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": f"Bearer {TOKEN}x"}])

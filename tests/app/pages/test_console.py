@@ -12,7 +12,7 @@ from litestar import Litestar
 from litestar.types import Scope
 from sqlalchemy import update
 
-import app
+import app.application
 import app.doctor.examine
 from app.authentication import RequestIdentity
 from app.pages.console import console_pages, read_console
@@ -37,6 +37,9 @@ PAGES = (
     "/organizations/org_1/api-keys?rotate=key_1",
     "/organizations/org_1/api-keys/key_1/usage",
     "/organizations/org_1/audit-log",
+    "/organizations/org_1/people",
+    "/invitation",
+    "/reset-password",
 )
 
 
@@ -70,7 +73,7 @@ async def client(built: Path) -> AsyncIterator[httpx.AsyncClient]:
     console = read_console(built)
     assert console is not None
     layout = Layout(Documents(ROOT / "docs").pages, "support@keys.example")
-    served = Litestar(console_pages(console, layout, visit=visit), openapi_config=None)
+    served = Litestar(console_pages(console, layout, visit=visit), openapi_config=None, logging_config=None)
     transport = httpx.ASGITransport(cast(Any, served))
     async with httpx.AsyncClient(transport=transport, base_url="https://keys.example") as opened:
         del opened.headers["accept-encoding"]
@@ -82,7 +85,7 @@ async def site(
     built: Path, monkeypatch: pytest.MonkeyPatch, database_address: str, clock: Clock
 ) -> AsyncIterator[Site]:
     """The whole application with this build."""
-    monkeypatch.setattr(app, "BUILT", built)
+    monkeypatch.setattr(app.application, "BUILT", built)
     async with open_site(database_address, clock) as opened:
         yield opened
 
@@ -269,7 +272,7 @@ async def test_without_a_build_the_server_says_so_and_does_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_address: str, clock: Clock
 ) -> None:
     """/ names the command that builds the console. The rest of the server works."""
-    monkeypatch.setattr(app, "BUILT", tmp_path / "nowhere")
+    monkeypatch.setattr(app.application, "BUILT", tmp_path / "nowhere")
 
     async with open_site(database_address, clock) as site:
         browser = await site.browser()
@@ -302,7 +305,7 @@ def test_a_half_finished_build_is_none(built: Path) -> None:
 )
 def test_the_log_has_the_route_and_no_id(path: str, route: str) -> None:
     """Path segments with ids are not logged."""
-    assert route_of(path, app.ROUTES) == route
+    assert route_of(path, app.application.ROUTES) == route
 
 
 def test_the_doctor_says_whether_there_is_a_console(

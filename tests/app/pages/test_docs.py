@@ -12,6 +12,7 @@ import pytest
 from litestar import Litestar
 
 from app.pages.docs import pages
+from app.pages.layout import Layout
 from assistant.explain import doc_links as sources
 from assistant.facts.documents import Documents
 from models.usage.refused_request import RefusedReason
@@ -24,7 +25,8 @@ ELSEWHERE = {"/graphql", "/v1/verify", "/healthz", "/readyz"}
 
 def client_of(docs_folder: Path, support_email: str | None = None) -> httpx.AsyncClient:
     """A client of an application that serves only these pages."""
-    app = Litestar(pages(Documents(docs_folder), support_email=support_email), openapi_config=None)
+    documents = Documents(docs_folder)
+    app = Litestar(pages(documents, Layout(documents.pages, support_email)), openapi_config=None, logging_config=None)
     return httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, app)), base_url="https://keys.example")
 
 
@@ -88,7 +90,7 @@ async def test_every_link_opens_what_it_promises(client: httpx.AsyncClient) -> N
                 broken.append((path, link))
     assert broken == []
     guides = {f"/docs/guide/{each.stem}" for each in DOCS.glob("guide/*.md")}
-    others = {f"/docs/{name}" for name in ("errors", "security", "glossary", "cli")}
+    others = {f"/docs/{name}" for name in ("errors", "security", "glossary", "cli", "reliability")}
     assert {"/", "/docs", *others, *guides} == set(found)
 
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from app.pages.layout import QUERY_CHARACTERS_AT_MOST, Layout
 from app.pages.search import results_page
-from assistant.facts.documents import Documents
+from assistant.facts.documents import documents_in
+from assistant.facts.search_words import ALSO_FOUND_BY
 from tests.app.pages.test_docs import Seen, client_of
 from tests.support.documentation import ROOT
 
 DOCS = ROOT / "docs"
-DOCUMENTS = Documents(DOCS)
+DOCUMENTS = documents_in(DOCS)
 SURROUNDINGS = Layout(DOCUMENTS.pages, None)
 
 
@@ -52,6 +53,20 @@ def results(answer: httpx.Response) -> list[str]:
         ("too many requests 429", "/docs/errors#rate_limited"),
         ("conversations kept", "/docs/guide/assistant#what-is-kept"),
         ("leaked secret", "/docs/guide/keys#if-a-secret-got-out"),
+        ("SSO", "/docs/guide/single-sign-on"),
+        ("webhook", "/docs/guide/use-it-in-your-product#learning-of-changes"),
+        ("embed", "/docs/guide/build-your-own-ui#iframes"),
+        ("kubernetes", "/docs/guide/deploy#kubernetes"),
+        ("k8s helm chart", "/docs/guide/deploy#kubernetes"),
+        ("fastapi", "/docs/guide/python#fastapi"),
+        ("express", "/docs/guide/express"),
+        ("cors", "/docs/errors#blocked-by-cors"),
+        ("cors preflight localhost", "/docs/guide/build-your-own-ui#cors"),
+        ("codegen", "/docs/guide/build-your-own-ui#types-and-codegen"),
+        ("sizing", "/docs/guide/deploy#sizing"),
+        ("capacity", "/docs/guide/deploy#sizing"),
+        ("iframe", "/docs/guide/build-your-own-ui#iframes"),
+        ("systemd", "/docs/guide/deploy#systemd"),
     ],
 )
 async def test_a_search_finds_the_section(client: httpx.AsyncClient, words: str, first: str) -> None:
@@ -182,3 +197,17 @@ def test_no_query_is_an_error(words: str) -> None:
 
     empty = set(Seen(results_page(DOCUMENTS, SURROUNDINGS, "")).tags)
     assert set(Seen(page).tags) <= empty | {"ol", "li", "p", "mark", "a"}
+
+
+def test_every_section_with_words_of_its_own_exists() -> None:
+    """A heading that is renamed keeps its words."""
+    sections = {section.url for page in DOCUMENTS.pages.values() for section in page.sections}
+
+    assert ALSO_FOUND_BY
+    assert set(ALSO_FOUND_BY) - sections == set()
+
+
+@pytest.mark.parametrize("word", sorted({word for words in ALSO_FOUND_BY.values() for word in words.split()}))
+def test_each_of_these_words_finds_something(word: str) -> None:
+    """Whatever its form: with a hyphen, with a full stop."""
+    assert DOCUMENTS.search(word)

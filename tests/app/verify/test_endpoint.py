@@ -14,12 +14,23 @@ from keys.token import Secret, mint
 from keys.verification.verdict import RequestedAgent, Verdict
 from keys.verification.verifier import KeyVerifier
 from models.engine.database import Database
+from models.engine.sqlite import SqliteFile
 from models.key_lookup import SqliteKeyReader
 from resolvers.api_keys import delete_api_key, rotate_api_key
 from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS
+from tests.support.host_ids import ENCODED_HOST_ID, HOST_ID, name_world
 from tests.support.http.verify_client import PUBLIC_URL, Answer, Header, ask
-from tests.support.keys.issued_keys import NEVER_WAS, HeldHasher, Verifiers, altered, end_overlap, issue, until
+from tests.support.keys.issued_keys import (
+    NEVER_WAS,
+    HeldHasher,
+    Verifiers,
+    altered,
+    end_overlap,
+    issue,
+    issue_without_digest,
+    until,
+)
 from tests.support.world import World
 
 REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")
@@ -96,6 +107,8 @@ async def test_a_good_organization_level_key(endpoint: VerifyEndpoint, services:
             "organizationId": f"org_{world.acme.id.hex}",
             "scope": "organization",
             "agentId": None,
+            "organizationExternalId": None,
+            "agentExternalId": None,
             "requestId": answer.header("X-Request-Id"),
         }
         assert answer.header("Content-Type") == "application/json"
@@ -340,6 +353,74 @@ async def test_what_has_the_form_of_an_agents_id_is_answered_alike_whether_it_is
     }
 
 
+@pytest.mark.parametrize(
+    ("value", "good_for"),
+    [
+        (f"ext:{ENCODED_HOST_ID}", {"organization", "agent"}),
+        ("ext:support%2fbot%201%2c%20%c3%84", {"organization", "agent"}),
+        ("ext:biller", {"organization"}),
+        ("ext:retired", set()),
+        ("ext:theirs", set()),
+        ("ext:BILLER", set()),
+        ("EXT:biller", set()),
+        ("ext: biller", set()),
+        ("ext:nobody", set()),
+    ],
+)
+async def test_the_agent_by_the_host_products_id(
+    endpoint: VerifyEndpoint, services: KeyServices, world: World, value: str, good_for: set[str]
+) -> None:
+    """Living agents of the key's organization are found by it; all others are 403, as by the agent's own id."""
+    await name_world(services.database, world)
+    keys = {"organization": await issue(services, world), "agent": await issue(services, world, world.own)}
+
+    answers = {level: await ask(endpoint, bearer(issued), ("X-Agent-Id", value)) for level, issued in keys.items()}
+
+    for level, answer in answers.items():
+        if level in good_for:
+            wanted = world.other if "biller" in value else world.own
+            assert answer.status == 200
+            assert answer.header("X-Keydesk-Agent") == f"agt_{wanted.id.hex}"
+            assert answer.body["agentExternalId"] == ("biller" if "biller" in value else HOST_ID)
+        else:
+            assert_refused(answer, 403, "agent_not_in_scope", None)
+
+
+@pytest.mark.parametrize("value", ["ext:", "ext:50%", "ext:%zz", "ext:%00", "ext:%ff", "ext:\xe4", "ext:" + 256 * "a"])
+async def test_a_badly_encoded_id_is_said_to_be_the_fault(
+    endpoint: VerifyEndpoint, services: KeyServices, world: World, value: str
+) -> None:
+    """The detail names the form that is expected after `ext:`."""
+    answer = await ask(endpoint, bearer(await issue(services, world)), ("X-Agent-Id", value))
+
+    assert_refused(answer, 403, "agent_not_in_scope", None)
+    assert "After ext:" in answer.body["detail"]
+
+
+async def test_ids_of_the_host_product_are_answered(
+    endpoint: VerifyEndpoint, services: KeyServices, world: World
+) -> None:
+    """Body and headers carry them, whatever characters they have; null and `none` where there is none."""
+    before = await ask(endpoint, bearer(await issue(services, world)))
+    await name_world(services.database, world)
+    wide, narrow = await issue(services, world), await issue(services, world, world.own)
+
+    answers = [await ask(endpoint, bearer(each)) for each in (wide, narrow)]
+    of_other = await ask(endpoint, bearer(wide), agent(world.other.id))
+
+    def told(answer: Answer) -> tuple[object, ...]:
+        names = ("X-Keydesk-Organization-External-Id", "X-Keydesk-Agent-External-Id")
+        body = answer.body
+        return (body["organizationExternalId"], body["agentExternalId"], *map(answer.header, names))
+
+    assert told(before) == (None, None, "none", "none")
+    assert [told(each) for each in answers] == [
+        ("none", None, "%6Eone", "none"),
+        ("none", HOST_ID, "%6Eone", ENCODED_HOST_ID),
+    ]
+    assert told(of_other) == ("none", "biller", "%6Eone", "biller")
+
+
 async def test_where_the_agent_must_be_named(verifiers: Verifiers, services: KeyServices, world: World) -> None:
     """With `require_agent`, an agent-level key without X-Agent-Id, or with an empty one, is 403."""
     endpoint = VerifyEndpoint(verifiers.make(require_agent=True), public_url=PUBLIC_URL)
@@ -386,7 +467,7 @@ async def test_by_way_of_the_gateway(verifiers: Verifiers, services: KeyServices
 
 async def test_without_a_database(verifiers: Verifiers, tmp_path: Path) -> None:
     """Keys that need the database get 503 with Retry-After. Others are refused as usual."""
-    verifier = verifiers.make(reader=SqliteKeyReader(tmp_path / "missing.db"))
+    verifier = verifiers.make(reader=SqliteKeyReader(SqliteFile(tmp_path / "missing.db")))
     endpoint = VerifyEndpoint(verifier, public_url=PUBLIC_URL)
     ours = mint(SERVER_KEYS, "kd").token.reveal()
 
@@ -401,7 +482,7 @@ async def test_with_a_full_queue(verifiers: Verifiers, services: KeyServices, wo
     held = HeldHasher()
     verifier = verifiers.make(held, queue_limit=1)
     endpoint = VerifyEndpoint(verifier, public_url=PUBLIC_URL)
-    first, second = await issue(services, world), await issue(services, world)
+    first, second = [await issue_without_digest(services, world) for _ in range(2)]
     under_way = asyncio.create_task(ask(endpoint, bearer(first)))
     await until(held.entered.is_set)
     answer = await ask(endpoint, bearer(second))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import create_app
+from app.application import create_app
 from app.settings import read_settings
 from app.verify.endpoint import VerifyEndpoint
 from keys.token import Secret, mint
@@ -34,7 +34,14 @@ AGENT = "agt_01a0000000007000800000000000000a"
 mutated = st.builds(
     lambda text, place, piece: text[: place % (len(text) + 1)] + piece + text[place % (len(text) + 1) :],
     st.sampled_from(
-        [f"Bearer {KEY}".encode(), KEY.encode(), f'Bearer "{KEY}"'.encode(), AGENT.encode(), b"Basic Og=="]
+        [
+            f"Bearer {KEY}".encode(),
+            KEY.encode(),
+            f'Bearer "{KEY}"'.encode(),
+            AGENT.encode(),
+            b"ext:a%2Cb",
+            b"Basic Og==",
+        ]
     ),
     st.integers(0, 200),
     st.one_of(
@@ -56,7 +63,7 @@ quickly = settings(
 class OneKey(SpyReader):
     """A reader that has one key, which was deleted."""
 
-    async def read(self, public_id: str, agent_id: str | None) -> KeyState | None:
+    async def read(self, public_id: str, agent_id: str | None, agent_external_id: str | None = None) -> KeyState | None:
         """The state of the key, or None."""
         self.asked.append((public_id, agent_id))
         assert public_id.isalnum()

@@ -15,6 +15,7 @@ from tests.support.keys.disguises import PREFIXES, made_key
 from tests.support.keys.pasted_forms import BYTE_LISTS, DUMPS
 
 SESSION = new_token(random_bytes=Random(1).randbytes)[0].reveal()
+VISIT = new_token(is_visit=True, random_bytes=Random(5).randbytes)[0].reveal()
 DEVICE = DeviceCookies((b"k" * 32,), random_bytes=Random(2).randbytes).remember(None, "ada@example.com")
 DEVICES = DeviceCookies((b"k" * 32,), random_bytes=Random(3).randbytes).remember(DEVICE, "bob@example.com")
 ONE_TIME = new_one_time_password(choose=Random(4).choice).reveal()
@@ -47,12 +48,13 @@ COOKIES = [
 
 
 @pytest.mark.parametrize("text", COOKIES)
-def test_the_session_cookie_is_not_kept(text: str) -> None:
+@pytest.mark.parametrize("session", [SESSION, VISIT], ids=["session", "visit"])
+def test_the_session_cookie_is_not_kept(text: str, session: str) -> None:
     """However the browser, curl or a program writes it, and with no other text around it."""
-    left = redact(text.format(SESSION), PREFIXES)
+    left = redact(text.format(session), PREFIXES)
 
-    assert SESSION[:8] not in left.text
-    assert SESSION[-8:] not in left.text
+    assert session[:8] not in left.text
+    assert session[-8:] not in left.text
     assert len(left.pieces) == 1
 
 

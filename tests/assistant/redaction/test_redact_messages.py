@@ -6,10 +6,13 @@ import pytest
 
 from assistant.redaction.redact import LENGTH_AT_MOST, redact
 from tests.support.keys.disguises import PREFIXES
+from tests.support.thorough import IS_THOROUGH
 
 MESSAGES = Path(__file__).parents[2] / "data" / "ordinary_messages.txt"
 BETWEEN = "\n----\n"
 STAYS_AT_LEAST = 0.99
+REPEATED = 4 if IS_THOROUGH else 12
+"""Each fourth message is repeated, usually each twelfth."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,7 @@ def test_ordinary_messages_stay(messages: list[str]) -> None:
 @pytest.mark.parametrize("between", [" ", "\n", ", "])
 def test_ordinary_messages_stay_when_they_are_repeated(messages: list[str], between: str) -> None:
     """As in a hundred pasted lines of one log: repetition does not make a text a secret."""
-    some = [message for message in messages[::4] if redact(message, PREFIXES).text == message]
+    some = [message for message in messages[::REPEATED] if redact(message, PREFIXES).text == message]
     repeated = [(each := message + between) * (LENGTH_AT_MOST // len(each)) for message in some]
     changed = [message[:60] for message in repeated if redact(message, PREFIXES).text != message]
 

@@ -64,7 +64,7 @@ def test_who_forgot_the_password_is_told_whom_to_ask(looked_at: DemoServer, open
     tab = open_tab(looked_at)
     tab.open("/sign-in")
 
-    tab.page.get_by_role("button", name="Forgot your password?").click()
+    tab.page.get_by_role("button", name="Forgotten password?").click()
 
     link = tab.page.get_by_role("link", name=SUPPORT_EMAIL)
     expect(link).to_be_visible()
@@ -152,7 +152,7 @@ def test_everybody_can_sign_in(looked_at: DemoServer, open_tab: OpenTab, scheme:
     tab = open_tab(looked_at, scheme=scheme, size=size)
 
     tab.open("/sign-in")
-    tab.page.get_by_role("button", name="Forgot your password?").click()
+    tab.page.get_by_role("button", name="Forgotten password?").click()
 
     assert tab.violations() == []
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= size[0]

@@ -10,7 +10,13 @@ import pytest
 from tests.support.gateways.site import Front, front
 from tests.support.servers.small_servers import Asked, Given, SmallServer
 
-SAID = {"X-Keydesk-Key": "key_1", "X-Keydesk-Organization": "org_1", "X-Keydesk-Agent": "none"}
+SAID = {
+    "X-Keydesk-Key": "key_1",
+    "X-Keydesk-Organization": "org_1",
+    "X-Keydesk-Agent": "none",
+    "X-Keydesk-Organization-External-Id": "customer%2F1017",
+    "X-Keydesk-Agent-External-Id": "none",
+}
 LIMITS = {"RateLimit": '"key";r=599;t=60', "RateLimit-Policy": '"key";q=600;w=60'}
 
 

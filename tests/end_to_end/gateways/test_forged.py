@@ -18,8 +18,22 @@ FORWARDING = [
     ("Forwarded", f"for={VICTIM}"),
     ("X-Real-IP", VICTIM),
 ]
-SAID = ("X-Keydesk-Key", "X-Keydesk-Organization", "X-Keydesk-Agent")
-SPELLINGS = ("X-Keydesk-Key", "x-keydesk-KEY", "X_Keydesk_Key", "X-Keydesk_Key", "X_Keydesk-Agent")
+SAID = (
+    "X-Keydesk-Key",
+    "X-Keydesk-Organization",
+    "X-Keydesk-Agent",
+    "X-Keydesk-Organization-External-Id",
+    "X-Keydesk-Agent-External-Id",
+)
+SPELLINGS = (
+    "X-Keydesk-Key",
+    "x-keydesk-KEY",
+    "X-Keydesk-Agent-External-Id",
+    "X-Keydesk-Organization-External-Id",
+    "X_Keydesk_Key",
+    "X-Keydesk_Key",
+    "X_Keydesk-Agent",
+)
 """Many servers treat the last three like the first: to them, underscores and hyphens are the same."""
 
 
@@ -66,8 +80,10 @@ def test_an_agent_gets_key_headers_only_from_keydesk(site: Front, keydesk: Keyde
     assert answer.status == 200
     assert said_to_agent(site.crawler.asked[-1]) == [
         ("x-keydesk-agent", agent_header(keydesk.crawler)),
+        ("x-keydesk-agent-external-id", "none"),
         ("x-keydesk-key", f"key_{issued.record.id.hex}"),
         ("x-keydesk-organization", keydesk.tenant.id),
+        ("x-keydesk-organization-external-id", "none"),
     ]
 
 

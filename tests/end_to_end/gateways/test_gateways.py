@@ -2,16 +2,22 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import http_sf
 import pytest
+from sqlalchemy import update
 
-from resolvers.services import Issued
+from models.engine.columns import EXTERNAL_ID_LENGTH_AT_MOST
+from models.organization import Organization
+from resolvers.services import Issued, KeyServices
 from tests.conftest import Databases
 from tests.support.gateways.gateways import KINDS, LOCK, PAGE, TOKEN
 from tests.support.gateways.site import Front, KeydeskBehind, agent_header, front, front_of, keydesk_behind, presented
+from tests.support.host_ids import name_agents
 from tests.support.http.verify_client import Answer
 from tests.support.keys.issued_keys import altered
 
@@ -65,6 +71,43 @@ def test_a_good_key_passes_with_what_keydesk_says_of_it(site: Front, keydesk: Ke
         assert received.values(name) == []
     assert site.ask(REPORT, ("X-API-Key", issued.secret.reveal())).status == 200
     assert site.crawler.asked[-1].values("X-API-Key") == []
+
+
+def test_an_agent_gets_the_host_products_ids(site: Front, keydesk: KeydeskBehind) -> None:
+    """Percent-encoded, as Keydesk sends them."""
+
+    async def name(services: KeyServices) -> None:
+        await name_agents(services.database, {keydesk.biller: "billing/1, Ä"})
+
+    keydesk.run(name)
+
+    answer = site.ask("/biller/", presented(keydesk.issue(keydesk.biller)), ("X-Keydesk-Agent-External-Id", "forged"))
+
+    assert answer.status == 200
+    received = site.biller.asked[-1]
+    assert received.values("X-Keydesk-Agent-External-Id") == ["billing%2F1%2C%20%C3%84"]
+    assert received.values("X-Keydesk-Organization-External-Id") == ["none"]
+
+
+def test_the_longest_ids_pass(site: Front, keydesk: KeydeskBehind) -> None:
+    """They make more than 6 KB of headers, which is more than some gateways read by default."""
+    long_id = EXTERNAL_ID_LENGTH_AT_MOST * "\U0001f511"
+
+    async def name(services: KeyServices, agent_id: str | None, organization_id: str | None) -> None:
+        await name_agents(services.database, {keydesk.biller: agent_id})
+        async with services.database.transaction() as session:
+            await session.execute(update(Organization).values(external_id=organization_id))
+
+    keydesk.run(partial(name, agent_id=long_id, organization_id=long_id))
+    try:
+        answer = site.ask("/biller/", presented(keydesk.issue(keydesk.biller)))
+    finally:
+        keydesk.run(partial(name, agent_id=None, organization_id=None))
+
+    assert answer.status == 200
+    received = site.biller.asked[-1]
+    for header in ("X-Keydesk-Agent-External-Id", "X-Keydesk-Organization-External-Id"):
+        assert received.values(header) == [quote(long_id)]
 
 
 def test_each_route_is_for_its_agent(site: Front, keydesk: KeydeskBehind) -> None:

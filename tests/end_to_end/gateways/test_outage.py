@@ -20,6 +20,8 @@ GOOD = Given(
         ("X-Keydesk-Key", "key_1"),
         ("X-Keydesk-Organization", "org_1"),
         ("X-Keydesk-Agent", "agt_crawler"),
+        ("X-Keydesk-Organization-External-Id", "none"),
+        ("X-Keydesk-Agent-External-Id", "none"),
         ("RateLimit-Policy", '"key";q=600;w=60'),
         ("RateLimit", '"key";r=599;t=60'),
     ],

@@ -1,7 +1,6 @@
 """Every server process refuses a revoked secret from the moment of the answer on: there is no stale window."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -16,18 +15,18 @@ from models.engine.ids import Prefix, external_id
 from resolvers.operator.agents import delete_agent
 from resolvers.operator.organizations import delete_organization
 from resolvers.services import KeyServices
-from tests.conftest import CHEAP, POSTGRES_URL, SERVER_KEYS, Databases
+from tests.conftest import CHEAP, SERVER_KEYS, Databases
 from tests.support.http.client import connected
 from tests.support.servers.load_generator import GOOD, LoadGenerator, load_generator
 from tests.support.servers.servers import Server, Servers
 from tests.support.tenant_setup import Console, Tenant, create_as_operator, make_tenant
+from tests.support.thorough import thorough
 
 PROCESSES = 4
 CALLERS_EACH = 1
 MANY, FEW = 200, 60
-IS_THOROUGH = bool(os.environ.get("KEYDESK_TEST_THOROUGH"))
-DELETIONS = MANY if IS_THOROUGH or POSTGRES_URL is not None else FEW
-OTHER_ENDS = MANY if IS_THOROUGH else FEW
+DELETIONS = thorough(MANY, FEW)
+OTHER_ENDS = thorough(MANY, FEW)
 """How many secrets end in other ways than deletion: with KEYDESK_TEST_THOROUGH as many, in three times the time."""
 WITHIN_EACH = 50
 WINDOW_SECONDS = 0.1

@@ -23,7 +23,7 @@ from models import AuditEvent
 from models.engine.database import Database
 from models.key_lookup import key_reader
 from resolvers.api_keys import delete_api_key, rotate_api_key
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS, Databases
 from tests.support.http.client import connected, verification

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from keys.limits.limiter import Exceeded, LimiterUnavailable
+from keys.limits.limiter import Decision, Exceeded, LimiterUnavailable
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.redis_connection import PREFIX
-from keys.limits.redis_limiter import RedisLimiter
+from keys.limits.redis_limiter import LANES, RedisLimiter
 from keys.limits.sliding_window import Limits
 from keys.token import Secret
 from tests.conftest import Clock
@@ -181,6 +181,26 @@ async def test_a_frozen_redis_is_not_waited_for(
     ]
 
 
+async def test_who_waits_when_redis_fails_does_not_wait_for_redis(limiters: Limiters, frozen: RedisServer) -> None:
+    """Requests behind those that Redis does not answer get this process's own counts as soon as one has failed."""
+    limiter = await limiters.make(timeout_seconds=GIVE_UP_SECONDS)
+    await limiters.consume(limiter, Limits(MANY, 100), 20)
+    frozen.freeze()
+    hanging: list[asyncio.Future[Decision]] = []
+    for lanes in range(1, LANES + 1):
+        hanging.append(asyncio.ensure_future(limiter.consume(KEY, Limits(MANY, 100))))
+        await until(lambda wanted=lanes: len(limiter._batches._under_way) == wanted)  # type: ignore[misc]
+    behind = [asyncio.ensure_future(limiter.consume(KEY, Limits(MANY, 100))) for _ in range(10)]
+    await until(lambda: limiter.waiting == 10)
+
+    limiter.failed(ConnectionError())
+
+    assert {each.exceeded for each in await asyncio.gather(*behind)} == {PASSED}
+    assert not any(each.done() for each in hanging)
+    frozen.thaw()
+    assert {each.exceeded for each in await asyncio.gather(*hanging)} == {PASSED}
+
+
 async def test_while_redis_is_away_each_process_holds_both_limits(limiters: Limiters, server: RedisServer) -> None:
     """A process's windows begin once, not with each attempt to reach Redis."""
     two = [await limiters.make() for _ in range(2)]
@@ -240,7 +260,7 @@ async def test_what_passes_at_the_last_moment_of_an_outage_is_known_to_others(
 
     monkeypatch.setattr(returning._spare, "rename", pass_and_rename)
     returning.failed(ConnectionError())
-    await until(lambda: returning._recovery is None)
+    await until(lambda: not returning._breaker.is_trying)
 
     assert last == [{PASSED: 10}]
     assert await limiters.consume(other, limits, 150) == {PASSED: 70, QUOTA: 80}

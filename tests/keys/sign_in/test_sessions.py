@@ -21,6 +21,14 @@ def test_a_value_has_256_random_bits_and_is_kept_as_its_digest() -> None:
     assert first.reveal() not in f"{first!r}{first}{digest}"
 
 
+def test_a_visit_s_value_has_another_length() -> None:
+    """Servers of the version before take only values of 64 digits for their own."""
+    value, digest = new_token(is_visit=True)
+
+    assert re.fullmatch(r"[0-9a-f]{66}", value.reveal())
+    assert token_digest(value.reveal()) == digest
+
+
 @pytest.mark.parametrize("text", ["", "a" * 63, "a" * 65, "g" * 64, "A" * 64, "é" * 64, "a" * 63 + "\n"])
 def test_what_has_another_form_was_not_issued_here(text: str) -> None:
     """The database is not asked."""

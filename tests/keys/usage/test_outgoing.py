@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
@@ -31,25 +30,13 @@ from tests.support.usage.recorder_fixtures import (
     passed,
     refused,
 )
-from tests.support.usage.usage_stores import Commits, counts, hours, make_store, months, rows
+from tests.support.usage.usage_stores import Commits, counts, hours, months, rows
 
 NOVEMBER = int(FIRST_OF_NOVEMBER.timestamp())
 TOO_MANY = 2**70
 ONE = "7" * 32
 POSTGRESQL_ALONE = ["with \0 in it", "x" * 301]
 """PostgreSQL refuses both; SQLite stores them."""
-
-
-@pytest.fixture
-async def store(database: Database) -> AsyncIterator[UsageStore]:
-    made = make_store(database)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def recorder(store: UsageStore, clock: Clock) -> UsageRecorder:
-    return UsageRecorder(store, clock=clock)
 
 
 def poisoned(clock: Clock, *, detail: str = "\ud800", **other: object) -> Refused:

@@ -34,6 +34,7 @@ from tests.support.usage.recorder_fixtures import (
     november,
     passed,
     refused,
+    state,
     unavailable,
 )
 from tests.support.usage.usage_stores import Commits, hours, make_store, months, rows, stores
@@ -100,6 +101,21 @@ async def test_a_refusal_of_a_genuine_key_is_counted_and_remembered(
     assert (getattr(hour, column), hour.allowed) == (1, 0)
     assert await months(database) == {}
     assert await rows(database, Caller) == []
+
+
+@pytest.mark.parametrize("agent_id", [new_id(), None])
+async def test_an_agent_named_by_the_host_products_id_is_remembered_by_its_own(
+    recorder: UsageRecorder, database: Database, agent_id: UUID | None
+) -> None:
+    """So that the diagnosis can name it. An id that no agent has leaves nothing."""
+    key = state(KEY)._replace(request_agent_id=None if agent_id is None else agent_id.hex)
+
+    verdict = Verdict(Outcome.AGENT_NOT_IN_SCOPE, "for a reason", key)
+    note(recorder, verdict, wanted=RequestedAgent(external_id="crawler"))
+    await recorder.write()
+
+    [row] = await rows(database, RefusedRequest)
+    assert row.agent_id == agent_id
 
 
 @pytest.mark.parametrize(

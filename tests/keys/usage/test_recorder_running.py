@@ -1,5 +1,6 @@
 """A running usage recorder writes periodically, and gives its limiter the usage that all processes have written."""
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -9,6 +10,7 @@ from functools import partial
 
 import pytest
 
+import keys.usage.held
 import keys.usage.recorder
 from keys.limits.local_limiter import LocalLimiter
 from keys.limits.sliding_window import Limits, Month
@@ -18,7 +20,7 @@ from keys.verification.verdict import Verdict
 from models import RefusedRequest
 from models.engine.database import Database
 from models.key_lookup import DatabaseUnavailable
-from models.usage.store import Batch
+from models.usage.store import Batch, RowsLocked
 from tests.conftest import Clock
 from tests.support.keys.issued_keys import until
 from tests.support.usage.recorder_fixtures import (
@@ -208,6 +210,44 @@ async def test_also_where_writing_has_failed_until_then(
     assert len(await rows(database, RefusedRequest)) == 3
 
 
+async def test_the_last_usage_is_tried_again_while_there_is_time(
+    recorder: UsageRecorder, store: Unreliable, database: Database, clock: Clock
+) -> None:
+    """A database that comes back after the last round still gets it."""
+    async with recorder.running():
+        store.failure = unavailable()
+        note(recorder, passed(clock.now), times=3)
+        healing = asyncio.ensure_future(heal_after(store, store.asked["write"] + 2))
+
+    await healing
+    assert await hours(database) == {(KEY, clock.now): 3}
+
+
+async def heal_after(store: Unreliable, writes: int) -> None:
+    await until(partial(has_asked, store, writes))
+    store.failure = None
+
+
+async def test_usage_that_could_not_be_written_in_time_is_logged_as_lost(
+    store: Unreliable, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the number of requests: of keys, and those refused without one; in the buffer, and in a batch."""
+    recorder = UsageRecorder(store, clock=clock, last_seconds=lambda: 0)
+    note(recorder, passed(clock.now), times=3)
+    note(recorder, refused(Outcome.RATE_LIMITED), times=2)
+    store.failure = unavailable()
+    with pytest.raises(DatabaseUnavailable):
+        await recorder.write()
+    note(recorder, passed(clock.now))
+    note(recorder, refused(Outcome.INVALID_KEY, None), times=2)
+    assert recorder.unwritten == 8
+
+    async with recorder.running():
+        pass
+
+    assert messages(caplog)[-1] == "The usage of 8 request(s) could not be written to the database, and is lost"
+
+
 async def test_a_database_outage_is_logged_once(
     recorder: UsageRecorder, store: Unreliable, clock: Clock, hasty: None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -231,6 +271,28 @@ async def test_a_database_outage_is_logged_once(
         * 2
     )
     assert "hunter2" not in caplog.text
+
+
+async def test_too_many_locked_rows_are_called_by_their_name(
+    recorder: UsageRecorder,
+    store: Unreliable,
+    clock: Clock,
+    hasty: None,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When nothing else is written because of them, the log says what to do about them."""
+    monkeypatch.setattr(keys.usage.held, "HELD_AT_MOST", 1)
+    store.failure = RowsLocked()
+    note(recorder, passed(clock.now))
+    async with recorder.running():
+        await until(lambda: recorder.is_degraded)
+        store.failure = None
+        await until(lambda: not recorder.is_degraded)
+
+    began, ended = messages(caplog)
+    assert "pg_stat_activity" in began
+    assert ended == "Usage can be written to the database again, after … s"
 
 
 async def test_a_fault_is_logged_and_ends_nothing(

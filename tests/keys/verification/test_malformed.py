@@ -23,6 +23,8 @@ OTHER_KEY = mint(SERVER_KEYS, "kd", choose=Random(4).choice).token.reveal()
 PUBLIC_ID = MINTED.public_id
 TAIL = KEY.rpartition("_")[2]
 THIRTY_TWO = "0199c0de" * 4
+SERVICE_TOKEN = mint(SERVER_KEYS, "kds", choose=Random(5).choice).token.reveal()
+OPERATOR_TOKEN = mint(SERVER_KEYS, "kdo", choose=Random(6).choice).token.reveal()
 
 WRAPPERS: list[tuple[FormatError, Callable[[str], str]]] = [
     (FormatError.QUOTED, lambda key: f'"{key}"'),
@@ -100,6 +102,7 @@ TEXTS: list[tuple[str, FormatError]] = [
     (f"agt_{THIRTY_TWO}", FormatError.ID),
     (f"usr_{THIRTY_TWO}", FormatError.ID),
     (f"evt_{THIRTY_TWO}", FormatError.ID),
+    (f"tok_{THIRTY_TWO}", FormatError.ID),
     (f"Bearer req_{THIRTY_TWO}", FormatError.ID),
     ("0199c0de-0199-7c0d-8199-0199c0de0199", FormatError.UUID),
     (THIRTY_TWO, FormatError.UUID),
@@ -118,6 +121,14 @@ TEXTS: list[tuple[str, FormatError]] = [
     ("Basic " + base64.b64encode(b"anna:open sesame").decode(), FormatError.BASIC_CREDENTIALS),
     (base64.b64encode(b"anna:open sesame!").decode(), FormatError.BASIC_CREDENTIALS),
     (base64.b64encode(f"{KEY}:".encode()).decode(), FormatError.BASIC_CREDENTIALS),
+    (SERVICE_TOKEN, FormatError.SERVICE_TOKEN),
+    (OPERATOR_TOKEN, FormatError.OPERATOR_TOKEN),
+    (f'"Bearer {OPERATOR_TOKEN}"', FormatError.OPERATOR_TOKEN),
+    (f"API_KEY={SERVICE_TOKEN}", FormatError.SERVICE_TOKEN),
+    ("olds_" + KEY[3:], FormatError.SERVICE_TOKEN),
+    ("kds_" + KEY[3:-5], FormatError.SERVICE_TOKEN),
+    (f"kds_{PUBLIC_ID}", FormatError.SERVICE_TOKEN),
+    ("kdx_" + KEY[3:], FormatError.OTHER_PREFIX),
     (hint("kd", PUBLIC_ID, KEY[-4:]), FormatError.HINT),
     (hint("kd", PUBLIC_ID, KEY[-4:]).encode().decode("latin-1"), FormatError.HINT),
     (hint("kd", PUBLIC_ID, KEY[-4:]).replace("…", "..."), FormatError.HINT),
@@ -217,12 +228,22 @@ def test_each_vendor_and_kind_of_id_is_named() -> None:
             "A GitLab token was sent, which is not a key of this service. Send a key that begins with kd_",
         ),
         (f"agt_{THIRTY_TWO}", "The id of an agent was sent instead of a key."),
+        (
+            "kds_" + KEY[3:],
+            "A service token was sent, with which programs manage API keys at /graphql. Send an API key",
+        ),
+        ("kdo_" + KEY[3:], "An operator token was sent, with which the operator's programs use /graphql."),
         ("hello", "A key is kd_, 16 letters and digits, an underscore, and 42 more: 62 characters in all."),
     ],
 )
 def test_the_sentence_says_what_and_how(text: str, said: str) -> None:
     """The message gives counts, vendors and the form of a key in words."""
     assert said in examine(text, PREFIXES).detail
+
+
+def test_a_prefix_of_api_keys_may_end_as_one_of_a_token() -> None:
+    """A key with the prefix kds is a key, where that is one of the prefixes of keys."""
+    assert recognize("kds_" + KEY[3:-5], ("kds", "kd")).error is FormatError.TOO_SHORT
 
 
 @given(st.integers(min_value=0), st.sampled_from([wrapper for _, wrapper in WRAPPERS]), st.integers(0, 20))

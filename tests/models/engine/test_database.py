@@ -8,14 +8,15 @@ from uuid import UUID
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from models import Agent, ApiKey, AuditAction, AuditEvent, Organization, metadata
 from models.api_key import SlotUnavailable, delete_living_keys, insert_key
 from models.engine.database import Database, database_now
 from models.engine.database_address import UnsupportedDatabase, database_url
-from models.migrations import current_revision, migrate, newest_revision
+from models.migrations.migrate import migrate
+from models.migrations.revisions import current_revision, newest_revision
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -59,6 +60,20 @@ async def test_a_migrated_database_is_what_the_models_say(database: Database) ->
         )
 
     assert differences == []
+
+
+async def test_a_commit_that_fails_spoils_no_later_transaction(database: Database) -> None:
+    """The connection would still be in the transaction that failed: it is not used again, and nothing is written."""
+
+    def fail(_: Connection) -> None:
+        raise OperationalError("COMMIT", None, Exception())
+
+    event.listen(database.engine.sync_engine, "commit", fail, once=True)
+    with pytest.raises(OperationalError):
+        await organization_with_keys(database, key_limit=10, keys=1)
+    await organization_with_keys(database, key_limit=10, keys=2)
+
+    assert await live_key_count(database) == 2
 
 
 async def test_the_schema_goes_down_and_up_again(database: Database) -> None:

@@ -1,11 +1,14 @@
 """An outage is logged once when it begins and once when it ends, however many attempts fail in between."""
 
 import logging
+import sqlite3
 import time
+from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from models.engine.outage_log import OutageLog
+from models.engine.outage_log import OutageLog, named
 
 logger = logging.getLogger("keydesk.test")
 
@@ -68,3 +71,18 @@ def test_outages_that_follow_soon_are_counted(watch: Watch, caplog: pytest.LogCa
         "It fails (ValueError). Short outages since the last message: 3",
         "It works again, after 60.0 s",
     ]
+
+
+def test_an_error_is_named_without_its_message(tmp_path: Path) -> None:
+    """SQLite's own name says what is wrong, also through SQLAlchemy."""
+    connection = sqlite3.connect(tmp_path / "small.db", isolation_level=None)
+    connection.execute("PRAGMA max_page_count = 2")
+    connection.execute("CREATE TABLE noted (value)")
+    with pytest.raises(sqlite3.OperationalError) as full:
+        connection.execute("INSERT INTO noted VALUES (zeroblob(10000))")
+    connection.close()
+
+    assert named(full.value) == "OperationalError SQLITE_FULL"
+    assert named(OperationalError("INSERT", None, full.value)) == "OperationalError SQLITE_FULL"
+    assert named(ConnectionError("at 10.0.0.1")) == "ConnectionError"
+    assert named(None) == "NoneType"

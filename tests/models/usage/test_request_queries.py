@@ -120,4 +120,6 @@ async def test_agents_are_named_with_their_organization(database: Database, sour
 
     named = await named_agents(source, [*(agent.id for agent in agents), NEVER_WAS])
 
-    assert named == {(agent.organization_id, agent.id): (agent.id, agent.name, agent.deleted_at) for agent in agents}
+    assert named == {
+        (agent.organization_id, agent.id): (agent.id, agent.name, agent.deleted_at, None) for agent in agents
+    }

@@ -20,10 +20,12 @@ from models import Caller, RefusedRequest, UsageHour, UsageMonth, UsageWriter
 from models.engine.database import Database
 from models.engine.database_address import POSTGRESQL, SQLITE, database_url
 from models.engine.ids import new_id
+from models.engine.primary import Primary
+from models.engine.sqlite import SqliteFile
 from models.key_lookup import DatabaseUnavailable
 from models.usage.caller import KEPT_OF_A_KEY as CALLERS_KEPT
 from models.usage.refused_request import KEPT_OF_A_KEY as REFUSED_KEPT
-from models.usage.store import Batch, Refused, SeenCaller, UsageStore
+from models.usage.store import Batch, Refused, RowsLocked, SeenCaller, UsageStore
 from tests.conftest import POSTGRES_URL
 from tests.support.usage.usage_stores import Commits, counts, hours, make_store, months, rows, stores
 
@@ -34,6 +36,7 @@ NOVEMBER = month_of(to_ms(NOON)).start
 DECEMBER = month_of(to_ms(NOON)).end
 FIRST_OF_NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
 PROCESSES = 4
+GIVE_UP_SECONDS = 30
 
 
 @pytest.fixture
@@ -371,15 +374,16 @@ async def test_a_database_that_is_held_up_is_unavailable_and_nothing_is_half_wri
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch that meets a lock fails without a trace; sent again later, it is written once."""
-    monkeypatch.setattr(models.usage.store_sqlite, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(models.usage.store_sqlite, "BUSY_SECONDS", 0.05)
     monkeypatch.setitem(models.usage.store_postgresql._SERVER_SETTINGS, "lock_timeout", "50")
     batch = Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 3)], [seen(1)], [refused(1)])
     async with stores(database) as [store]:
         async with database.transaction() as session:
             hold = "LOCK TABLE refused_requests IN EXCLUSIVE MODE"
             await session.execute(text(hold if database.backend == POSTGRESQL else "DELETE FROM refused_requests"))
-            with pytest.raises(DatabaseUnavailable) as raised:
+            with pytest.raises((DatabaseUnavailable, RowsLocked)) as raised:
                 await store.write(batch)
+        assert isinstance(raised.value, RowsLocked) == (database.backend == POSTGRESQL)
         assert await rows(database, UsageHour) == []
 
         assert await store.write(batch) == {KEY: 3}
@@ -389,14 +393,32 @@ async def test_a_database_that_is_held_up_is_unavailable_and_nothing_is_half_wri
     assert len(await rows(database, RefusedRequest)) == 1
 
 
+async def test_closing_does_not_wait_for_a_locked_file(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop is shorter than the time that a write may wait. What was cancelled can be written again."""
+    if database.backend == POSTGRESQL:
+        pytest.skip("a connection to PostgreSQL is closed without waiting")
+    monkeypatch.setattr(models.usage.store_sqlite, "BUSY_SECONDS", GIVE_UP_SECONDS + 60)
+    batch = Batch(1, [counts(KEY, NOON_SECONDS, NOVEMBER, 3)])
+    async with stores(database) as [store]:
+        async with database.transaction() as session:
+            await session.execute(text("DELETE FROM refused_requests"))
+            writing = asyncio.ensure_future(store.write(batch))
+            await asyncio.sleep(0.2)
+            assert not writing.done()
+            writing.cancel()
+            async with asyncio.timeout(GIVE_UP_SECONDS):
+                await store.close()
+        assert await store.write(batch) == {KEY: 3}
+
+
 async def test_a_database_that_is_not_there_is_unavailable(database: Database) -> None:
     """Every operation of the store raises DatabaseUnavailable."""
     if database.backend == POSTGRESQL:
         nowhere = database_url("postgresql://nobody@127.0.0.1:1/nothing")
-        store: UsageStore = models.usage.store_postgresql.PostgresUsageStore(nowhere)
+        store: UsageStore = models.usage.store_postgresql.PostgresUsageStore(Primary(nowhere))
     else:
         assert database.sqlite_path is not None
-        store = models.usage.store_sqlite.SqliteUsageStore(database.sqlite_path.with_name("missing.db"))
+        store = models.usage.store_sqlite.SqliteUsageStore(SqliteFile(database.sqlite_path.with_name("missing.db")))
 
     for asking in (store.write(Batch(1)), store.month_used([KEY], NOVEMBER), store.has_company()):
         with pytest.raises(DatabaseUnavailable) as raised:

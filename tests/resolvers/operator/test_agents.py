@@ -9,7 +9,7 @@ from keys.refusals import InvalidInput
 from models import AuditAction, AuditEvent
 from resolvers.api_keys import api_key, api_keys
 from resolvers.audit import audit_log
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.operator.agents import create_agent, delete_agent, rename_agent
 from resolvers.operator.lookup import Declined
 from resolvers.services import KeyServices
@@ -68,17 +68,38 @@ async def test_who_administered_a_deleted_agent_still_sees_what_was(services: Ke
 
 
 async def test_an_agent_is_made_and_renamed(services: KeyServices, world: World) -> None:
-    """An agent's name follows the rules for names. Two agents can have the same name."""
+    """An agent's name follows the rules for names. The audit log has both events, without an actor."""
+    now = services.clock()
     async with services.database.transaction() as session:
-        made = await create_agent(session, organization_id=world.acme.id, name=" Crawler ", now=services.clock())
+        made = await create_agent(session, organization_id=world.acme.id, name=" Fetcher ", now=now)
     async with services.database.transaction() as session:
-        renamed = await rename_agent(session, agent_id=made.id, name="Spider")
+        renamed = await rename_agent(session, agent_id=made.id, name="Spider", now=now)
     for name in ("", "x" * 65, "a\u200bb"):
         async with services.database.transaction() as session:
             with pytest.raises(InvalidInput):
-                await rename_agent(session, agent_id=made.id, name=name)
+                await rename_agent(session, agent_id=made.id, name=name, now=now)
 
+    async with services.database.reading() as session:
+        events = list((await session.execute(select(AuditEvent).order_by(col(AuditEvent.id)))).scalars())
     assert (made.id, renamed.name) == (renamed.id, "Spider")
+    assert [(event.action, event.summary, event.actor_id, event.agent_id) for event in events] == [
+        (AuditAction.AGENT_CREATED, "The agent “Fetcher” was created.", None, made.id),
+        (AuditAction.AGENT_RENAMED, "The agent “Fetcher” was renamed to “Spider”.", None, made.id),
+    ]
+
+
+async def test_the_operator_keeps_names_apart_too(services: KeyServices, world: World) -> None:
+    """Neither a new agent nor a renamed one can have another agent's name. Other organizations' names are free."""
+    now = services.clock()
+    async with services.database.transaction() as session:
+        with pytest.raises(InvalidInput, match="There is an agent with this name already") as of_creation:
+            await create_agent(session, organization_id=world.acme.id, name="CRAWLER", now=now)
+        with pytest.raises(InvalidInput, match="There is an agent with this name already") as of_renaming:
+            await rename_agent(session, agent_id=world.other.id, name="crawler", now=now)
+    async with services.database.transaction() as session:
+        made = await create_agent(session, organization_id=world.globex.id, name="Crawler", now=now)
+
+    assert (of_creation.value.field, of_renaming.value.field, made.name) == ("name", "name", "Crawler")
 
 
 async def test_a_deleted_agent_is_not_deleted_again(services: KeyServices, world: World) -> None:
@@ -87,4 +108,4 @@ async def test_a_deleted_agent_is_not_deleted_again(services: KeyServices, world
         with pytest.raises(Declined, match="deleted"):
             await delete_agent(session, agent_id=world.retired.id, now=services.clock())
         with pytest.raises(Declined, match="deleted"):
-            await rename_agent(session, agent_id=world.retired.id, name="Back")
+            await rename_agent(session, agent_id=world.retired.id, name="Back", now=services.clock())

@@ -13,7 +13,7 @@ from keys.token import ServerKeys
 from models import ApiKey, AuditAction, AuditEvent
 from models.key_limits import KeyLimits, limits_of_keys
 from resolvers.api_keys import api_keys, delete_api_key, rotate_api_key
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.operator.keys import Limited, drop_keys_tagged_otherwise, limit_key
 from resolvers.operator.lookup import LIMIT_AT_MOST
 from resolvers.services import Issued, KeyServices
@@ -50,6 +50,7 @@ async def test_keys_go_and_overlaps_end_with_their_server_key(services: KeyServi
     assert {key.name for key in living} == {"rotated", "new"}
     assert row is not None
     assert (row.previous_secret_hash, row.previous_works_until, row.server_key_id) == (None, None, OTHER.signing_id)
+    assert (row.previous_secret_digest, row.secret_digest is None) == (None, False)
 
 
 async def test_nothing_is_dropped_while_every_server_key_is_there(services: KeyServices, world: World) -> None:

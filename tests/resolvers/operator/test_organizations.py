@@ -1,24 +1,32 @@
 """The operator's operations on organizations, and the rows and audit events that remain."""
 
 import asyncio
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from keys.policy import OPERATOR, Scope
+from keys.policy import OPERATOR, Actor, Program, Right, Scope
+from keys.program_token import Kind
 from keys.refusals import InvalidInput, NotFound, Refusal
-from models import ApiKey, AuditAction, AuditEvent, Organization
+from models import ApiKey, AuditAction, AuditEvent, Organization, Role
 from models.organization import live_organizations
 from models.person import memberships_of
+from models.revocations.journal import Journal
+from models.revocations.recorder import RevocationRecorder
+from models.tokens.program_token import ProgramToken, add_token
 from resolvers.api_keys import api_keys
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.operator.agents import create_agent
 from resolvers.operator.lookup import LIMIT_AT_MOST, Declined
 from resolvers.operator.organizations import create_organization, delete_organization, update_organization
 from resolvers.services import KeyServices
 from tests.conftest import Clock
+from tests.support.keys.issued_keys import issue
+from tests.support.programs import program_tokens
 from tests.support.world import World
 
 
@@ -154,3 +162,82 @@ async def test_no_key_outlives_an_organization_that_is_deleted_meanwhile(service
     assert living == []
     assert [outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, Refusal)] == []
     assert outcomes[-1] is None
+
+
+async def test_the_tokens_of_a_deleted_organization_are_revoked(
+    services: KeyServices, world: World, clock: Clock, tmp_path: Path
+) -> None:
+    """The journal holds them, so that a restored backup does not revive them. Those of other organizations stay."""
+    journal = Journal(tmp_path / "keydesk.revocations")
+    services.database.revocations = RevocationRecorder(journal)
+    rows = {}
+    for name, organization, revoked_at in (
+        ("one", world.acme, None),
+        ("two", world.acme, None),
+        ("ended", world.acme, clock.now - timedelta(days=1)),
+        ("theirs", world.globex, None),
+    ):
+        made = program_tokens().make(Kind.SERVICE)
+        rows[name] = ProgramToken(
+            kind=Kind.SERVICE,
+            organization_id=organization.id,
+            name=name,
+            role=Role.ORGANIZATION_ADMIN,
+            prefix=made.prefix,
+            public_id=made.public_id,
+            last_four=made.last_four,
+            digest=made.digest,
+            server_key_id=made.server_key_id,
+            created_at=clock.now,
+            expires_at=clock.now + timedelta(days=90),
+            revoked_at=revoked_at,
+        )
+        async with services.database.transaction() as session:
+            await add_token(session, rows[name])
+    operator_token = Actor(None, program=Program(rows["theirs"].id, "host", frozenset({Right.PROVISION})))
+
+    async with services.database.transaction() as session:
+        await delete_organization(session, operator_token, organization_id=world.acme.id, now=clock.now)
+
+    async with services.database.reading() as session:
+        found = {each.name: each for each in (await session.execute(select(ProgramToken))).scalars()}
+    assert {name: each.revoked_at for name, each in found.items()} == {
+        "one": clock.now,
+        "two": clock.now,
+        "ended": clock.now - timedelta(days=1),
+        "theirs": None,
+    }
+    assert {each.public_id for each in journal.read().revocations} == {rows["one"].public_id, rows["two"].public_id}
+    assert [each.summary for each in await events(services, AuditAction.SERVICE_TOKEN_REVOKED)] == [
+        "The service token “one” was revoked with its organization.",
+        "The service token “two” was revoked with its organization.",
+    ]
+
+
+async def test_a_deleted_key_names_the_token_that_deleted_its_organization(
+    services: KeyServices, world: World, clock: Clock
+) -> None:
+    """As it does if the token deletes the key's agent."""
+    issued = await issue(services, world)
+    made = program_tokens().make(Kind.OPERATOR)
+    row = ProgramToken(
+        kind=Kind.OPERATOR,
+        name="host",
+        prefix=made.prefix,
+        public_id=made.public_id,
+        last_four=made.last_four,
+        digest=made.digest,
+        server_key_id=made.server_key_id,
+        created_at=clock.now,
+        expires_at=clock.now + timedelta(days=90),
+    )
+    async with services.database.transaction() as session:
+        await add_token(session, row)
+    actor = Actor(None, program=Program(row.id, "host", frozenset({Right.PROVISION})))
+
+    async with services.database.transaction() as session:
+        await delete_organization(session, actor, organization_id=world.acme.id, now=clock.now)
+
+    async with services.database.reading() as session:
+        key = await session.get_one(ApiKey, issued.record.id)
+    assert key.deleted_by_token_id == row.id

@@ -15,7 +15,7 @@ from models import Agent, AuditAction, AuditEvent, Organization, Person, Role, S
 from models.audit import SUMMARY_LENGTH_AT_MOST
 from models.person import memberships_of, person_by_email
 from resolvers.api_keys import api_key
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.operator.lookup import Declined
 from resolvers.operator.people import (
     AddedMember,
@@ -257,10 +257,15 @@ async def test_a_password_is_set_as_one_time_or_for_good(services: KeyServices, 
     """With an end, the password is one-time. Setting one without an end clears both."""
     ends = services.clock() + timedelta(days=7)
 
-    one_time = await set_password(
-        services.database, email="ada@example.com", new_password=lambda _owner: NewPassword("x", ends)
+    one_time, _ = await set_password(
+        services.database,
+        email="ada@example.com",
+        new_password=lambda _owner: NewPassword("x", ends),
+        now=services.clock(),
     )
-    for_good = await set_password(services.database, email="ada@example.com", new_password=lambda _owner: HASHED)
+    for_good, _ = await set_password(
+        services.database, email="ada@example.com", new_password=lambda _owner: HASHED, now=services.clock()
+    )
 
     assert (one_time.password_hash, one_time.password_is_one_time, one_time.password_expires_at) == ("x", True, ends)
     assert (for_good.password_hash, for_good.password_is_one_time, for_good.password_expires_at) == (

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from markdown_it import MarkdownIt
-from sqlalchemy import text
+from sqlalchemy import Column, select, text
+from sqlalchemy import Table as TableOfDatabase
 
-from assistant.facts.documents import Documents
+from assistant.facts.documents import documents_in
 from keys.token import hint_of
 from models import metadata
 from models.engine.ids import Prefix, external_id
@@ -19,7 +20,7 @@ OF_CONVERSATIONS = ("answering", "pasted_keys", "tickets", "messages", "conversa
 """The tables that a question may change, in an order in which their rows can be deleted."""
 _KEPT_ASIDE = {*OF_CONVERSATIONS, "sign_in_sessions", "leases", "ledger_writers"}
 PEOPLE_OF = {"acme": ("ada", "grace", "mel"), "globex": ("eve", "grace")}
-DOCUMENTS = Documents(ROOT / "docs")
+DOCUMENTS = documents_in(ROOT / "docs")
 _COMMONMARK = MarkdownIt("commonmark")
 _CREATES = re.compile(r"\b(?:You can create|Create a new) key")
 """Advice that can be followed at once; *Then create*, after a slot was freed, is not."""
@@ -117,13 +118,17 @@ async def forget(made: Made) -> None:
 
 
 async def rest(made: Made) -> dict[str, Table]:
-    """All rows that a question must not change."""
+    """All rows that a question must not change. Who asks signs in first: that instant is left out."""
     async with made.site.database.reading() as session:
         return {
-            table.name: sorted((tuple(row) for row in await session.execute(table.select())), key=repr)
+            table.name: sorted((tuple(row) for row in await session.execute(select(*_compared(table)))), key=repr)
             for table in metadata.sorted_tables
             if table.name not in _KEPT_ASIDE
         }
+
+
+def _compared(table: TableOfDatabase) -> list[Column[Any]]:
+    return [column for column in table.columns if column.name != "last_signed_in_at"]
 
 
 def check(reply: AssistantReply) -> None:
@@ -166,6 +171,8 @@ def _check_actions(reply: AssistantReply) -> None:
                 assert action["apiKey"]["viewerCanManage"], action
             case "OPEN_USAGE":
                 assert action["apiKey"] is not None
+            case "INVITE_MEMBER" | "OPEN_PEOPLE" | "OPEN_AGENTS":
+                assert reply.person in ("ada", "eve"), f"{reply.person} can't open it"
             case "CREATE_API_KEY":
                 assert _can_create(reply), f"{reply.person} can't create a key"
     if not _can_create(reply):
@@ -209,7 +216,14 @@ def _hidden(reply: AssistantReply) -> list[str]:
         if record.public_id not in reply.question:
             hidden += [hint_of(record), record.public_id]
         hidden += key.user_agents - known
-    hidden += ["noa@", "mel@", "Noa"]
+    hidden += ["noa@", "Noa"]
+    if reply.person not in ("ada", "mel"):
+        hidden.append("mel@")
+    if reply.person == "mel":
+        hidden.append("grace@")
+    if reply.person != "ada":
+        hidden += [each.email for each in made.story.invitations if each.organization == "acme"]
+    hidden += [each.email for each in made.story.invitations if each.organization != reply.organization]
     hidden += ["eve@", "Globex", "“Theirs”"] if reply.organization == "acme" else ["ada@", "Acme", "“Crawler”"]
     if reply.person == "mel":
         hidden += ["“Crawler”", "“Retired”"]

@@ -10,7 +10,7 @@ from sqlalchemy import func, update
 from sqlmodel import col, select
 
 from assistant.facts.asker import Asker, Knowledge
-from assistant.facts.documents import Documents
+from assistant.facts.documents import documents_in
 from assistant.facts.pasted_keys import Possessions
 from keys.limits.local_limiter import LocalLimiter
 from keys.usage.recorder import UsageRecorder
@@ -87,7 +87,9 @@ async def running_assistant(database: Database, world: World, clock: Clock) -> A
     await keys.start()
     async with stores(database) as [store]:
         limiter = LocalLimiter(UsageRecorder(store, clock=clock), clock=clock)
-        knowledge = Knowledge(reader, limiter, Documents(DOCS), "support@example.com", sends_mail=True, wait_seconds=0)
+        knowledge = Knowledge(
+            reader, limiter, documents_in(DOCS), "support@example.com", sends_mail=True, wait_seconds=0
+        )
         possessions = Possessions(verifiers.make(reader=keys), keys, SERVER_KEYS, ("kd",))
         yield Helpdesk(Assistant(database, knowledge, possessions, clock), database, world)
     await verifiers.close()

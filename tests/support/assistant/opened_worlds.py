@@ -40,6 +40,7 @@ class Worlds:
             site = await self._stack.enter_async_context(open_site(address, clock))
             # Don't wait for requests that are not there; another test covers the waiting.
             object.__setattr__(site.app._assistant.knowledge, "wait_seconds", 0.0)
+            object.__setattr__(site.app._assistant.knowledge, "mails_people", STORIES[name].mails)
             made = await come_true(site, clock, STORIES[name])
             # The server's own retention merges old hours into days at some moment: do so before rows are compared.
             await _tidied(site.database, clock)

@@ -23,11 +23,12 @@ from models import Organization, Person
 from models.engine.ids import Prefix, external_id
 from models.usage.refused_request import RefusedReason
 from resolvers.api_keys import delete_api_key, rename_api_key, rotate_api_key
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.operator.agents import delete_agent
 from resolvers.operator.keys import limit_key
 from resolvers.services import Issued, KeyServices
 from tests.conftest import Clock
+from tests.support.assistant.people_of_worlds import AskedForKey, Invited, Reset, store_people
 from tests.support.client import CHEAP, SERVER_KEY, Site
 from tests.support.usage.rows import caller, hour_of, month_of, refused, store
 from tests.support.world import THEN
@@ -128,9 +129,14 @@ class Story(msgspec.Struct, forbid_unknown_fields=True):
 
     about: str
     key_limit: int = 10
+    mails: bool = False
+    """Whether mails to people can be sent."""
     agents_deleted: dict[str, Ago] = {}
     keys: list[Key] = []
     requests: list[NoKey] = []
+    invitations: list[Invited] = []
+    resets: list[Reset] = []
+    key_requests: list[AskedForKey] = []
     asks: list[Ask] = []
 
 
@@ -186,6 +192,14 @@ async def come_true(site: Site, clock: Clock, story: Story) -> Made:
     pool.close()
     for key in story.keys:
         await store(site.database, *_rows(made, key, now))
+    await store_people(
+        site.database,
+        site.world,
+        now,
+        invitations=story.invitations,
+        resets=story.resets,
+        key_requests=story.key_requests,
+    )
     for each in story.requests:
         row = refused(None, each.reason, at=now - timedelta(minutes=7), detail=each.detail)
         made.requests[each.request] = row.request_id

@@ -50,11 +50,17 @@ class DemoServer:
         """A person of this role: e-mail address, password, name."""
         return next(each for each in self.told["signIns"] if each["role"] == role)
 
-    def keydesk(self, *arguments: str) -> Any:
-        """The output of a `keydesk` command on the demo's database."""
+    def keydesk(self, *arguments: str, typed: str | None = None) -> Any:
+        """The output of a `keydesk` command on the demo's database, which reads `typed` from standard input."""
         command = [sys.executable, *COMMAND, *arguments, "--json"]
         run = subprocess.run(
-            command, cwd=self.folder, env=_environment(), capture_output=True, text=True, timeout=GIVE_UP_SECONDS
+            command,
+            cwd=self.folder,
+            env=_environment(),
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=GIVE_UP_SECONDS,
         )
         assert run.returncode == 0, run.stderr
         return json.loads(run.stdout)
@@ -115,13 +121,17 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[DemoServer]:
-    """Serves the demo on the database in that folder, and creates the database if it is missing."""
+def served(folder: Path, **settings: str) -> Iterator[DemoServer]:
+    """
+    Serves the demo on the database in that folder, and creates the database if it is missing.
+
+    `settings` are environment variables, such as KEYDESK_SMTP_URL.
+    """
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, *COMMAND, "demo", "--port", "0", "--json"],
             cwd=folder,
-            env=_environment(),
+            env={**_environment(), **settings},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -55,18 +55,26 @@ def swap(text: str, old: str, new: str) -> str:
 
 
 def _put_in(text: str, places: Places) -> str:
-    """Fills these values and the tests' token into a recipe. Each of the page's placeholders must occur."""
-    for pattern, value in {
+    """
+    Fills these values and the tests' token into a recipe. Each of the page's placeholders must occur.
+
+    In one pass: a value may look like a placeholder, such as an id that ends in 02.
+    """
+    values = {
         r"\b8000\b": str(places.keydesk),
         r"\b9001\b": str(places.crawler),
         r"\b9002\b": str(places.biller),
         r"\bagt_\w+01\b": places.crawler_id,
         r"\bagt_\w+02\b": places.biller_id,
-    }.items():
-        text, replaced = re.subn(pattern, value, text)
-        assert replaced, pattern
+    }
+    for pattern in values:
+        assert re.search(pattern, text), pattern
     assert re.search(r"the-gateway-token|KEYDESK_GATEWAY_TOKEN", text)
-    return text.replace("the-gateway-token", TOKEN)
+
+    def value(found: re.Match[str]) -> str:
+        return next(value for pattern, value in values.items() if re.fullmatch(pattern, found[0]))
+
+    return re.sub("|".join(values), value, text).replace("the-gateway-token", TOKEN)
 
 
 def as_written(text: str) -> str:

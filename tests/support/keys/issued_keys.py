@@ -13,17 +13,20 @@ from keys.hashing import HashingPool
 from keys.limits.limiter import Consumer
 from keys.policy import Scope
 from keys.token import ServerKeys
-from keys.verification.verifier import MEMO_ENTRIES, KeyVerifier
+from keys.verification.argon2_comparison import RESULTS_REMEMBERED, OfferDigest
+from keys.verification.verdict import RequestedAgent, Verdict
+from keys.verification.verifier import KeyVerifier
 from models import Agent, ApiKey
 from models.engine.database import Database, database_now
 from models.key_lookup import DatabaseUnavailable, KeyReader, KeyState, key_reader
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.services import Issued, KeyServices
 from tests.conftest import SERVER_KEYS, CountingHasher
 from tests.support.world import World
 
 LONGEST_WAIT_SECONDS = 30
 """The time passes only if the tested code is broken."""
+NO_AGENT = RequestedAgent()
 NEVER_WAS = UUID("01a00000-0000-7000-8000-000000000000")
 
 
@@ -37,6 +40,24 @@ async def issue(services: KeyServices, world: World, agent: Agent | None = None)
         scope=Scope.ORGANIZATION if agent is None else Scope.AGENT,
         agent_id=None if agent is None else agent.id,
     )
+
+
+async def check(verifier: KeyVerifier, issued: Issued, wanted: RequestedAgent = NO_AGENT) -> Verdict:
+    """The verdict on the key's secret."""
+    return await verifier.verify(issued.secret.reveal(), wanted)
+
+
+async def forget_digests(database: Database) -> None:
+    """Removes all digests: the keys are then as a version without digests has stored them."""
+    async with database.transaction() as session:
+        await session.execute(update(ApiKey).values(secret_digest=None, previous_secret_digest=None))
+
+
+async def issue_without_digest(services: KeyServices, world: World) -> Issued:
+    """A key as a version without digests has stored it."""
+    issued = await issue(services, world)
+    await forget_digests(services.database)
+    return issued
 
 
 async def end_overlap(database: Database, key_id: UUID, *, in_seconds: float) -> None:
@@ -84,7 +105,7 @@ class SpyReader:
     async def start(self) -> None:
         """Does nothing."""
 
-    async def read(self, public_id: str, agent_id: str | None) -> KeyState | None:
+    async def read(self, public_id: str, agent_id: str | None, agent_external_id: str | None = None) -> KeyState | None:
         """Reads with the reader behind it; without one, the database is unavailable."""
         self.asked.append((public_id, agent_id))
         if self._reader is None:
@@ -115,9 +136,10 @@ class Verifiers:
         prefixes: tuple[str, ...] = ("kd",),
         require_agent: bool = False,
         queue_limit: int = 500,
-        memo_entries: int = MEMO_ENTRIES,
+        results_remembered: int = RESULTS_REMEMBERED,
+        offer_digest: OfferDigest | None = None,
     ) -> KeyVerifier:
-        """A verifier with an empty cache. `hasher` counts its runs of argon2."""
+        """A verifier as in a process that has just started. `hasher` counts its runs of argon2."""
         pool = HashingPool(hasher or CountingHasher(), threads=2, queue_limit=queue_limit, name="test")
         reader = reader or key_reader(self._database)
         self._pools.append(pool)
@@ -129,7 +151,8 @@ class Verifiers:
             pool=pool,
             limiter=limiter,
             require_agent=require_agent,
-            memo_entries=memo_entries,
+            results_remembered=results_remembered,
+            offer_digest=offer_digest,
         )
 
     async def close(self) -> None:

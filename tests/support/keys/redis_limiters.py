@@ -56,8 +56,8 @@ class ProcessUsage:
 class Limiters:
     """Makes limiters on one Redis and one shared usage, as processes have them."""
 
-    def __init__(self, server: RedisServer) -> None:
-        self._server = server
+    def __init__(self, server: RedisServer, *, url: str | None = None) -> None:
+        self._url = url or server.url
         self._made: dict[RedisLimiter, ProcessUsage] = {}
         self.written = FakeMonthlyUsage()
         self.passed: Counter[str] = Counter()
@@ -68,7 +68,7 @@ class Limiters:
         """A started limiter. Its requests that pass are written at once, or when the limiter flushes its usage."""
         noted = ProcessUsage(self.written, is_written_at_once=is_written_at_once)
         limiter = RedisLimiter(
-            Secret(self._server.url),
+            Secret(self._url),
             noted,
             LocalLimiter(noted, clock=clock),
             clock=clock,

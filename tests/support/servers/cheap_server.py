@@ -14,12 +14,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import uvicorn
 from argon2 import PasswordHasher
 
-from app import create_app
+from app.application import create_app
 from app.observability.logs import configure_logging
-from app.serve import BACKLOG, KEEP_ALIVE_SECONDS
+from app.serve import http_server
+from app.serving.listening import BACKLOG
+from app.serving.stopping import Stop, stop_on_signals
 from app.settings import read_settings
 
 FOLDER = "TESTS_HASHING_FOLDER"
@@ -42,6 +43,8 @@ class WatchedHasher(PasswordHasher):
 
 def main() -> None:
     """Serves until it is asked to stop."""
+    stop = Stop()
+    stop_on_signals(stop, is_last=True)
     settings = read_settings(os.environ)
     listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -52,21 +55,11 @@ def main() -> None:
         replace(settings, public_url=settings.public_url or address),
         key_hasher=cheap if folder is None else WatchedHasher(Path(folder)),
         password_hasher=cheap,
+        stop=stop,
     )
     sys.stdout.write(json.dumps({"address": address}) + "\n")
     sys.stdout.flush()
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=5,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    http_server(app, settings, stop).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from keys.policy import OPERATOR, Scope
 from keys.token import ServerKeys
 from models.engine.database import Database
 from resolvers.api_keys import delete_api_key, rename_api_key, rotate_api_key
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.operator.agents import delete_agent
 from resolvers.operator.organizations import delete_organization
 from resolvers.services import KeyServices

@@ -5,22 +5,20 @@ It stores nothing on disk: after a restart it is empty. Its port stays the same,
 """
 
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import redis
 
+from tests.support.servers.ports import stable_port
+
 PROGRAMS = ("redis-server", "valkey-server")
-PORTS = range(20_000, 32_000)
-"""Below the ports of outgoing connections, so that no process takes the port while the server is down."""
 ATTEMPTS = 10
 GIVE_UP_SECONDS = 30.0
 
@@ -49,7 +47,7 @@ class RedisServer:
         """Starts it, empty, and waits until it answers."""
         assert self._process is None
         for _ in range(1 if self.port else ATTEMPTS):
-            port = self.port or _free_port()
+            port = self.port or stable_port()
             if self._launch(port):
                 self.port = port
                 return
@@ -146,11 +144,3 @@ def running_redis(folder: Path, *options: str) -> Iterator[RedisServer]:
         yield server
     finally:
         server.close()
-
-
-def _free_port() -> int:
-    while True:
-        port = random.choice(PORTS)
-        with suppress(OSError), socket.socket() as tried:
-            tried.bind(("127.0.0.1", port))
-            return port

@@ -76,10 +76,15 @@ class Servers:
         *,
         program: Sequence[str] = CHEAP,
         settings: Mapping[str, str] | None = None,
+        checkout: Path = ROOT,
+        log_name: str = "server",
     ) -> None:
-        """`settings` are environment variables over the defaults of the tests; `folder` gets the logs."""
+        """
+        `settings` are environment variables over the defaults of the tests; `folder` gets the logs. The servers run the
+        code in `checkout`.
+        """
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KEYDESK_")}
-        self._environment = {
+        self.environment = {
             **inherited,
             "KEYDESK_DATABASE_URL": database_address,
             "KEYDESK_SECRET_KEY": SECRET_KEY,
@@ -88,6 +93,8 @@ class Servers:
         }
         self._program = program
         self._folder = folder
+        self._checkout = checkout
+        self._log_name = log_name
         self._started: list[Server | subprocess.Popen[str]] = []
 
     def start(self, count: int = 1) -> list[Server]:
@@ -110,12 +117,12 @@ class Servers:
                 each.kill()
 
     def _launch(self) -> tuple[subprocess.Popen[str], Path]:
-        log = self._folder / f"server-{len(self._started)}.log"
+        log = self._folder / f"{self._log_name}-{len(self._started)}.log"
         with log.open("w") as said:
             process = subprocess.Popen(
                 [sys.executable, *self._program],
-                cwd=ROOT,
-                env=self._environment,
+                cwd=self._checkout,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=said,

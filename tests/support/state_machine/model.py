@@ -17,6 +17,7 @@ OPERATOR = None
 OVERLAP_AT_MOST = 86_400
 PREFIX = "kd_"
 NOT_FOUND, FORBIDDEN, NO_SUCH_KEY = "NOT_FOUND", "FORBIDDEN", "ApiKeyNotFound"
+NO_SUCH_AGENT = "AgentNotFound"
 LIMIT_REACHED, WRONG_NAME, WRONG_AGENT = "KeyLimitReached", "InvalidInput(name)", "InvalidInput(agentId)"
 REFUSED = "API_KEY_CREATION_REFUSED"
 WRONG_OVERLAP = "InvalidInput(overlapSeconds)"
@@ -166,6 +167,16 @@ class Model:
 
     # Reasons against a request.
 
+    def refusals_of_agent_deletion(self, person: str, agent: Agent | None) -> set[str]:
+        """Somebody who manages no agents anywhere is always refused for the role."""
+        standings = [self.standing(person, organization) for organization in self.people[person]]
+        if not any(standing is not None and standing.role == ADMIN for standing in standings):
+            return {FORBIDDEN}
+        standing = None if agent is None or agent.is_deleted else self.standing(person, agent.organization)
+        if standing is None:
+            return {NO_SUCH_AGENT}
+        return set() if standing.role == ADMIN else {FORBIDDEN}
+
     def refusals_of_creation(
         self, person: str, organization: Organization | None, *, name: str, scope: str, agent_id: str | None
     ) -> set[str]:
@@ -240,11 +251,13 @@ class Model:
             key.is_deleted, key.deleter, key.previous = True, person, None
             key.organization.log["API_KEY_DELETED", person, key.id] += 1
 
-    def agent_deleted(self, agent: Agent) -> None:
-        """Deletes the agent with its keys. Admins of the agent still see its deleted keys."""
-        self.deleted(OPERATOR, [key for key in self.living(agent.organization) if key.agent is agent])
+    def agent_deleted(self, agent: Agent, by: str | None = OPERATOR) -> list[Key]:
+        """Deletes the agent with its keys, which it returns. Admins of the agent still see its deleted keys."""
+        keys = [key for key in self.living(agent.organization) if key.agent is agent]
+        self.deleted(by, keys)
         agent.is_deleted = True
-        agent.organization.log["AGENT_DELETED", OPERATOR, None] += 1
+        agent.organization.log["AGENT_DELETED", by, None] += 1
+        return keys
 
     def organization_deleted(self, organization: Organization) -> None:
         """Deletes the organization with its keys, agents and memberships."""

@@ -25,6 +25,13 @@ query ($id: ID!, $includeDeleted: Boolean! = false, $agentId: ID, $search: Strin
 """
     + KEY
 )
+DELETE_AGENT = """
+mutation ($input: DeleteAgentInput!) {
+  deleteAgent(input: $input) {
+    __typename ... on AgentDeleted { deletedKeys { id } keyAllowance { used limit remaining } }
+  }
+}
+"""
 LOG = """
 query ($id: ID!, $after: String) {
   organization(id: $id) {
@@ -87,6 +94,18 @@ class ModelCheckedSite(SiteWithModel):
             self.assert_shown(person, key, answer.value["apiKey"])
             assert answer.value["keyAllowance"] == self.model.allowance(key.organization)
         self.assert_seen_by_those_who_may(key)
+
+    def delete_agent(self, person: str, name: str) -> None:
+        """Its keys are deleted with it, and are in the answer, newest first."""
+        agent, agent_id = self.model.agents.get(name), self.agent_id(name)
+        answer = self.ask(person, lambda client: client.graphql(DELETE_AGENT, input={"id": agent_id}))
+        refusals = self.model.refusals_of_agent_deletion(person, agent)
+        if self.agrees(answer, refusals, "AgentDeleted") and agent is not None:
+            keys = self.model.agent_deleted(agent, person)
+            assert [each["id"] for each in answer.value["deletedKeys"]] == [key.id for key in reversed(keys)]
+            assert answer.value["keyAllowance"] == self.model.allowance(agent.organization)
+            for key in keys:
+                self.assert_seen_by_those_who_may(key)
 
     # Assertions.
 
@@ -219,7 +238,8 @@ class ModelCheckedSite(SiteWithModel):
             of_keys = Counter({event: times for event, times in logged.items() if event[2] is not None})
             assert of_keys == Counter({event: times for event, times in row.log.items() if event[2] in seen})
             others = {action for action, _, key_id in logged if key_id is None}
-            assert others <= ({"AGENT_DELETED", model.REFUSED} if standing.role == model.AGENT_ADMIN else set())
+            of_agents = {"AGENT_CREATED", "AGENT_DELETED", model.REFUSED}
+            assert others <= (of_agents if standing.role == model.AGENT_ADMIN else set())
 
     def assert_verified(self, key: Key, secret: str, agent_id: str | None, answer: httpx.Response) -> None:
         """Asserts the verdict on one of the key's secrets, for this agent."""
@@ -232,6 +252,8 @@ class ModelCheckedSite(SiteWithModel):
                 "organizationId": key.organization.id,
                 "scope": "organization" if own is None else "agent",
                 "agentId": own,
+                "organizationExternalId": None,
+                "agentExternalId": None,
                 "requestId": answer.headers["x-request-id"],
             }
             copied = [answer.headers[f"x-keydesk-{name}"] for name in ("key", "organization", "agent")]

@@ -10,7 +10,7 @@ from keys.refusals import KeyLimitReached
 from models import Role
 from models.engine.ids import Prefix, external_id
 from resolvers.api_keys import delete_api_key, rotate_api_key
-from resolvers.create_api_key import create_api_key
+from resolvers.creation.create_api_key import create_api_key
 from resolvers.operator.agents import create_agent, delete_agent
 from resolvers.operator.organizations import delete_organization, update_organization
 from resolvers.operator.people import add_member, change_member, remove_member
@@ -85,6 +85,7 @@ class OperatorRules(ModelCheckedSite):
         wanted: dict[str, Any] = {"organization_id": inside(row.id), "name": "Later", "now": self.clock()}
         agent = self.operate(lambda session: create_agent(session, **wanted))
         self.model.agents["later"] = model.Agent(external_id(Prefix.AGENT, agent.id), row)
+        row.log["AGENT_CREATED", model.OPERATOR, None] += 1
 
     @precondition(lambda self: not self.model.organizations["globex"].is_deleted)
     @rule()

@@ -7,6 +7,7 @@ from sqlmodel import select
 
 from app.mail.outbox import Outbox
 from app.mail.server import MailServer, mail_server
+from app.mail.tickets import TicketMails
 from models import Ticket
 from models.engine.database import Database
 from tests.conftest import Clock
@@ -53,4 +54,4 @@ def at(
 def outbox_to(database: Database, clock: Clock, server: MailServer | SmtpServer | None) -> Outbox:
     """The outbox of a process, without random delays."""
     known = at(server.port) if isinstance(server, SmtpServer) else server
-    return Outbox(database, known, clock=clock, chance=lambda: 0.0)
+    return Outbox(database, known, [TicketMails()], clock=clock, chance=lambda: 0.0)

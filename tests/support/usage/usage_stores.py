@@ -28,9 +28,9 @@ Table = TypeVar("Table", bound=SQLModel)
 
 def make_store(database: Database) -> UsageStore:
     """A store as a process of its own would have it."""
-    if database.sqlite_path is None:
-        return PostgresUsageStore(database.url)
-    return SqliteUsageStore(database.sqlite_path)
+    if database.sqlite_file is None:
+        return PostgresUsageStore(database.primary)
+    return SqliteUsageStore(database.sqlite_file)
 
 
 @asynccontextmanager

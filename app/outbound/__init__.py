@@ -1,0 +1,1 @@
+"""Requests from Keydesk to other servers, under one policy."""

@@ -1,0 +1,1 @@
+"""Answers about people and agents: invitations, roles, leaving, signing in, mails, agents."""

@@ -1,0 +1,1 @@
+"""Verification beside other ways to check API keys: see benchmarks/README.md."""

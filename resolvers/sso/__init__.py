@@ -1,0 +1,1 @@
+"""Signs people in by the identity provider, and keeps memberships as its groups say."""
