@@ -18,7 +18,7 @@ NPM := cd console && export PATH="$(CURDIR)/$(NODE)/bin:$$PATH" && npm
 CONSOLE_SOURCES := $(shell find console/* \( -name node_modules -o -name 'dist*' \) -prune -o -print) schema/schema.graphql
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console run test test-fast test-faults lint types check format train evaluate lock clean
+.PHONY: help setup console run test test-fast test-faults lint types check format train messages evaluate lock clean
 
 help: ## What there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 15
@@ -104,6 +104,9 @@ train: ## Train the understanding of messages anew, after a change to assistant/
 		.make/train/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' && \
 		.make/train/bin/python -m pip install --quiet --disable-pip-version-check --group train; }
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 .make/train/bin/python -m training.train
+
+messages: setup ## Write the sentences of the assistant into its catalogues of translations, assistant/language/catalogs
+	$(VENV)/bin/python -m assistant.language.update_catalogs
 
 evaluate: setup ## Say how well messages are understood that training never saw
 	$(VENV)/bin/python -m training.evaluate

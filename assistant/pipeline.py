@@ -15,6 +15,7 @@ from assistant.facts.key_reference import KeyReference, meant, without_names
 from assistant.facts.pasted_keys import Possessions, look_up_pasted
 from assistant.facts.question import Inquiry, Question
 from assistant.intents.understand import Understood, understand
+from assistant.language.render import render
 from models.key_queries import ApiKeyRecord
 
 
@@ -36,7 +37,7 @@ def interpret(
         # A message such as *the second one* is a click, too. An older version stored sentences instead of ids.
         suggestion_id, text = (choice, text) if parse_suggestion_id(choice) is not None else (None, choice)
     suggestion = None if suggestion_id is None else find_suggestion(suggestion_id, keys)
-    text = text if suggestion is None else suggestion.sentence
+    text = text if suggestion is None else render(suggestion.sentence)
     understood = understanding(text)
     reference = _reference(suggestion_id, suggestion, text, understood, keys, inquiry)
     named = [each for each in keys if each.id in reference.key_ids]

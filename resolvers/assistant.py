@@ -17,6 +17,7 @@ from assistant.facts.asker import Asker, Knowledge
 from assistant.facts.gather import gather_overview
 from assistant.facts.pasted_keys import Possessions
 from assistant.facts.question import Inquiry
+from assistant.intents.language import ENGLISH
 from assistant.pipeline import DiagnosedMessage, diagnose_message
 from assistant.redaction.redact import redact
 from assistant.reply import render as answer
@@ -137,12 +138,14 @@ async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) 
     assistant.diagnoses.use(asker.person.id, assistant.clock())
     inquiry = Inquiry("", request_id=_harmless_id(assistant, request_id))
     diagnosed = await diagnose_message(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
-    return answer.to_stored(diagnosed.answered.diagnosis, assistant.knowledge.documents.title)
+    return answer.to_stored(diagnosed.answered.diagnosis, ENGLISH, assistant.knowledge.documents.title)
 
 
 async def worth_asking(assistant: Assistant, asker: Asker) -> tuple[StoredReply, ...]:
     """The questions to suggest now, from the organization's current state."""
-    return answer.stored_replies(starters(await gather_overview(assistant.knowledge, asker, assistant.clock())))
+    return answer.stored_replies(
+        starters(await gather_overview(assistant.knowledge, asker, assistant.clock())), ENGLISH
+    )
 
 
 async def _diagnosed(assistant: Assistant, questions: QuestionStore, stored: StoredQuestion) -> DiagnosedMessage:
@@ -185,7 +188,7 @@ async def _store(
                 diagnosis_case=diagnosis.case,
                 key_id=None if diagnosis.key is None else diagnosis.key.id,
                 is_direct=answered.is_direct,
-                answer=to_json(answer.to_stored(diagnosis, assistant.knowledge.documents.title)),
+                answer=to_json(answer.to_stored(diagnosis, diagnosed.language, assistant.knowledge.documents.title)),
             )
             await end_answering(session, asker.person.id, stored.question.id)
     except AlreadyKept:

@@ -15,6 +15,7 @@ from assistant.facts.gather import passages
 from assistant.facts.question import Inquiry, Question
 from assistant.intents.topics import Topic, TopicScore
 from assistant.intents.understand import Understood, understand
+from assistant.language.render import render
 from assistant.pipeline import interpret
 from training.corpus import ROOT, Said
 from training.worlds import ANYWHERE, WORLDS, World
@@ -92,7 +93,7 @@ def converse(said: Said, world: World, understanding: Understanding = understand
     if asked_back:
         state = state_after(answered, facts)
         for reply in answered.diagnosis.replies:
-            clicked, then = asked(reply.sentence, world.facts, state, understand)
+            clicked, then = asked(render(reply.sentence), world.facts, state, understand)
             answer = diagnose(clicked, then)
             is_offered |= not is_asked_back(answer, then) and is_right(answer)
     return Conversed(

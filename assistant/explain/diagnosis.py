@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from assistant.explain.suggestions import Suggestion
+from assistant.language.text import Words
 from models.key_queries import ApiKeyRecord
 
 
@@ -54,8 +55,8 @@ class ActionKind(StrEnum):
 class Fact:
     """A line of evidence: the name of a record, and its value. `at` is when it happened."""
 
-    label: str
-    value: str
+    label: Words
+    value: Words
     at: datetime | None = None
 
 
@@ -64,23 +65,24 @@ class SuggestedAction:
     """An action that this person may take."""
 
     kind: ActionKind
-    label: str
+    label: Words
     key: ApiKeyRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """
-    The finding in one or two sentences, its evidence, and the steps in order. Everything is plain text.
+    The finding in one or two sentences, its evidence, and the steps in order. Everything is plain text, which is
+    rendered in the language of the answer when the answer is written.
 
     `key` is the key that the finding is about, if the person may see it. `keys` are other keys that the evidence names,
     in order. `sources` are paths of sections of the documentation.
     """
 
     case: Case
-    summary: str
+    summary: Words
     evidence: tuple[Fact, ...] = ()
-    steps: tuple[str, ...] = ()
+    steps: tuple[Words, ...] = ()
     key: ApiKeyRecord | None = None
     offers: tuple[SuggestedAction, ...] = ()
     replies: tuple[Suggestion, ...] = ()

@@ -8,11 +8,15 @@ effect.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from uuid import UUID
 
 from assistant.explain.formatting import named, quoted_name
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
+from assistant.language.languages import LANGUAGES
+from assistant.language.render import render
+from assistant.language.text import Template, Text, Words, say, template
 from models.engine.ids import Prefix, external_id, parse_external_id
 from models.key_queries import ApiKeyRecord
 
@@ -24,60 +28,60 @@ _FINER: Mapping[str, Topic] = {
     WHO_USES: Topic.USE,
 }
 """Questions about one key that cover only a part of their topic."""
-IN_GENERAL: Mapping[Topic, str] = {
-    Topic.CALL_FAILS: "Why does my call fail?",
-    Topic.UNAUTHORIZED: "Why do my calls get 401 Unauthorized?",
-    Topic.FORBIDDEN: "Why do my calls get 403 Forbidden?",
-    Topic.TOO_MANY_REQUESTS: "Why do my calls get 429 Too Many Requests?",
-    Topic.UNAVAILABLE: "Why do my calls get 503 Service Unavailable?",
-    Topic.CANNOT_CREATE: "Why can't I create a key?",
-    Topic.NOT_ALLOWED: "Why am I not allowed to do that?",
-    Topic.LOST_SECRET: "I lost the secret of a key. Can I see it again?",
-    Topic.CHANGE_SCOPE: "Can I change the scope of a key?",
-    Topic.EXPOSED_KEY: "My key was leaked. What should I do?",
-    Topic.HISTORY: "Who changed or deleted the key, and when?",
-    Topic.USE: "How much is the key used, and by whom?",
-    Topic.KEY_STATE: "Does my key work?",
-    Topic.KEY_LIST: "Which keys do we have?",
-    Topic.HOW_CREATE: "How do I create a key?",
-    Topic.HOW_CALL: "How do I send my key, in which header?",
-    Topic.HOW_RENAME: "How do I rename a key?",
-    Topic.HOW_ROTATE: "How do I rotate a key?",
-    Topic.HOW_DELETE: "How do I delete a key?",
-    Topic.HOW_LIMITS: "What are the rate limit and the quota of a key?",
-    Topic.HOW_SLOTS: "How many keys can we have?",
-    Topic.HOW_ROLES: "Which role may do what?",
-    Topic.HOW_SCOPES: "What is the difference between organization-level and agent-level keys?",
-    Topic.EXPIRY: "Do keys expire?",
-    Topic.HOW_INVITE: "How do I invite a colleague?",
-    Topic.CHANGE_ROLE: "How do I get another role?",
-    Topic.PERSON_LEAVES: "What happens to the keys of a person who leaves?",
-    Topic.SIGN_IN: "I can't sign in. What can I do?",
-    Topic.MAIL_MISSING: "The mail did not arrive. What can I do?",
-    Topic.HOW_AGENTS: "How do I create, rename or delete an agent?",
-    Topic.DOCUMENTATION: "Where is the documentation?",
-    Topic.HUMAN: "I want to talk to a human.",
-    Topic.GREETING: "What can you help me with?",
+IN_GENERAL: Mapping[Topic, Text] = {
+    Topic.CALL_FAILS: say("Why does my call fail?"),
+    Topic.UNAUTHORIZED: say("Why do my calls get 401 Unauthorized?"),
+    Topic.FORBIDDEN: say("Why do my calls get 403 Forbidden?"),
+    Topic.TOO_MANY_REQUESTS: say("Why do my calls get 429 Too Many Requests?"),
+    Topic.UNAVAILABLE: say("Why do my calls get 503 Service Unavailable?"),
+    Topic.CANNOT_CREATE: say("Why can't I create a key?"),
+    Topic.NOT_ALLOWED: say("Why am I not allowed to do that?"),
+    Topic.LOST_SECRET: say("I lost the secret of a key. Can I see it again?"),
+    Topic.CHANGE_SCOPE: say("Can I change the scope of a key?"),
+    Topic.EXPOSED_KEY: say("My key was leaked. What should I do?"),
+    Topic.HISTORY: say("Who changed or deleted the key, and when?"),
+    Topic.USE: say("How much is the key used, and by whom?"),
+    Topic.KEY_STATE: say("Does my key work?"),
+    Topic.KEY_LIST: say("Which keys do we have?"),
+    Topic.HOW_CREATE: say("How do I create a key?"),
+    Topic.HOW_CALL: say("How do I send my key, in which header?"),
+    Topic.HOW_RENAME: say("How do I rename a key?"),
+    Topic.HOW_ROTATE: say("How do I rotate a key?"),
+    Topic.HOW_DELETE: say("How do I delete a key?"),
+    Topic.HOW_LIMITS: say("What are the rate limit and the quota of a key?"),
+    Topic.HOW_SLOTS: say("How many keys can we have?"),
+    Topic.HOW_ROLES: say("Which role may do what?"),
+    Topic.HOW_SCOPES: say("What is the difference between organization-level and agent-level keys?"),
+    Topic.EXPIRY: say("Do keys expire?"),
+    Topic.HOW_INVITE: say("How do I invite a colleague?"),
+    Topic.CHANGE_ROLE: say("How do I get another role?"),
+    Topic.PERSON_LEAVES: say("What happens to the keys of a person who leaves?"),
+    Topic.SIGN_IN: say("I can't sign in. What can I do?"),
+    Topic.MAIL_MISSING: say("The mail did not arrive. What can I do?"),
+    Topic.HOW_AGENTS: say("How do I create, rename or delete an agent?"),
+    Topic.DOCUMENTATION: say("Where is the documentation?"),
+    Topic.HUMAN: say("I want to talk to a human."),
+    Topic.GREETING: say("What can you help me with?"),
 }
 """The question for each topic except off-topic, which is never suggested."""
-_OF_A_KEY: Mapping[str, str] = {
-    Topic.CALL_FAILS: "Why do calls with the key {} fail?",
-    Topic.UNAUTHORIZED: "Why do calls with the key {} get 401?",
-    Topic.FORBIDDEN: "Why do calls with the key {} get 403?",
-    Topic.TOO_MANY_REQUESTS: "Why do calls with the key {} get 429?",
-    Topic.KEY_STATE: "Does the key {} work?",
-    Topic.LOST_SECRET: "I lost the secret of the key {}. Can I see it again?",
-    Topic.EXPOSED_KEY: "The secret of the key {} was leaked. What should I do?",
-    Topic.CHANGE_SCOPE: "Can I change the scope of the key {}?",
-    Topic.HISTORY: "Who changed the key {}, and when?",
-    Topic.USE: "How much is the key {} used, and by whom?",
-    Topic.HOW_RENAME: "How do I rename the key {}?",
-    Topic.HOW_ROTATE: "How do I rotate the key {}?",
-    Topic.HOW_DELETE: "How do I delete the key {}?",
-    WHO_CREATED: "Who created the key {}?",
-    WHO_DELETED: "Who deleted the key {}?",
-    WHO_ROTATED: "Who rotated the key {}?",
-    WHO_USES: "Who uses the key {}?",
+_OF_A_KEY: Mapping[str, Template] = {
+    Topic.CALL_FAILS: template("Why do calls with the key {key} fail?"),
+    Topic.UNAUTHORIZED: template("Why do calls with the key {key} get 401?"),
+    Topic.FORBIDDEN: template("Why do calls with the key {key} get 403?"),
+    Topic.TOO_MANY_REQUESTS: template("Why do calls with the key {key} get 429?"),
+    Topic.KEY_STATE: template("Does the key {key} work?"),
+    Topic.LOST_SECRET: template("I lost the secret of the key {key}. Can I see it again?"),
+    Topic.EXPOSED_KEY: template("The secret of the key {key} was leaked. What should I do?"),
+    Topic.CHANGE_SCOPE: template("Can I change the scope of the key {key}?"),
+    Topic.HISTORY: template("Who changed the key {key}, and when?"),
+    Topic.USE: template("How much is the key {key} used, and by whom?"),
+    Topic.HOW_RENAME: template("How do I rename the key {key}?"),
+    Topic.HOW_ROTATE: template("How do I rotate the key {key}?"),
+    Topic.HOW_DELETE: template("How do I delete the key {key}?"),
+    WHO_CREATED: template("Who created the key {key}?"),
+    WHO_DELETED: template("Who deleted the key {key}?"),
+    WHO_ROTATED: template("Who rotated the key {key}?"),
+    WHO_USES: template("Who uses the key {key}?"),
 }
 """The questions about one key, by topic or finer question. The key's name is filled in."""
 
@@ -89,17 +93,17 @@ class Suggestion:
     id: str
     topic: Topic
     key_id: UUID | None
-    sentence: str
-    label: str
+    sentence: Words
+    label: Words
 
 
-def suggest(topic: Topic, label: str | None = None) -> Suggestion:
+def suggest(topic: Topic, label: Words | None = None) -> Suggestion:
     """The general question for a topic."""
     sentence = IN_GENERAL[topic]
     return Suggestion(topic, topic, None, sentence, label or sentence)
 
 
-def suggest_of(facts: Facts, key: KeyFacts, kind: str, label: str | None = None) -> Suggestion:
+def suggest_of(facts: Facts, key: KeyFacts, kind: str, label: Words | None = None) -> Suggestion:
     """The question about this key. `kind` is a topic or one of the finer questions."""
     return _of_a_key(kind, key.record.id, quoted_name(facts, key), label)
 
@@ -129,21 +133,32 @@ def find_suggestion(suggestion_id: str, keys: Sequence[ApiKeyRecord]) -> Suggest
 
 
 def topic_of_sentence(text: str) -> Topic | None:
-    """The topic of a typed sentence if it equals a suggestion. `text` has the word *key* in place of a key's name."""
-    return _TOPICS.get(_letters(text))
+    """
+    The topic of a typed sentence if it equals a suggestion in one of the languages.
+
+    `text` has the word *key* in place of a key's name.
+    """
+    return _topics().get(_letters(text))
 
 
-def _of_a_key(kind: str, key_id: UUID, name: str, label: str | None = None) -> Suggestion:
-    sentence = _OF_A_KEY[kind].format(name)
+def _of_a_key(kind: str, key_id: UUID, name: Words, label: Words | None = None) -> Suggestion:
+    sentence = _OF_A_KEY[kind].fill(key=name)
     topic = _FINER.get(kind) or Topic(kind)
     return Suggestion(f"{kind}.{external_id(Prefix.API_KEY, key_id)}", topic, key_id, sentence, label or sentence)
 
 
 def _letters(text: str) -> str:
-    """The words of the text in lower case, without punctuation and without a hint in brackets."""
-    return " ".join(re.findall(r"\w+", re.sub(r"\([a-z]\w*…\w+\)", " ", text.casefold())))
+    """The letters of the text in lower case, without punctuation, spaces, and a hint in brackets."""
+    return "".join(re.findall(r"\w+", re.sub(r"[(（][a-z]\w*…\w+[)）]", " ", text.casefold())))
 
 
-_TOPICS = {_letters(sentence): topic for topic, sentence in IN_GENERAL.items()} | {
-    _letters(sentence.format("key")): _FINER.get(kind) or Topic(kind) for kind, sentence in _OF_A_KEY.items()
-}
+@cache
+def _topics() -> Mapping[str, Topic]:
+    """The topics of all suggestions by the letters of their sentences, in every language."""
+    sentences = [(sentence, topic) for topic, sentence in IN_GENERAL.items()]
+    sentences += [(each.fill(key="key"), _FINER.get(kind) or Topic(kind)) for kind, each in _OF_A_KEY.items()]
+    return {
+        _letters(render(sentence, language)): topic
+        for language in reversed(tuple(LANGUAGES))
+        for sentence, topic in sentences
+    }

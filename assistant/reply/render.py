@@ -6,12 +6,13 @@ host becomes a link, an image or emphasis.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-from assistant.explain import formatting as words
 from assistant.explain.diagnosis import Diagnosis, Fact
 from assistant.explain.suggestions import Suggestion
-from assistant.intents.language import ENGLISH
+from assistant.language.languages import language_of_answer
+from assistant.language.render import render
+from assistant.language.text import Moment, listed, say
 from assistant.reply.stored_answer import StoredAction, StoredAnswer, StoredCitation, StoredFact, StoredReply
 
 IN_ENGLISH = {
@@ -24,9 +25,8 @@ IN_ENGLISH = {
     "other": "I answer in English, and understand English best.",
 }
 """The sentence before an answer to a message in another language, by language."""
-LOOKED_AT = "What I looked at:"
-WHAT_TO_DO = "What to do:"
-READ_MORE = "Read more:"
+LOOKED_AT = say("What I looked at:")
+WHAT_TO_DO = say("What to do:")
 
 _MARKUP = re.compile(
     r"[\\`*\[\]<>~|]"  # characters that open code, emphasis, links, HTML, strike-through and tables
@@ -48,19 +48,22 @@ def escaped(text: str) -> str:
 
 
 def written(diagnosis: Diagnosis, language: str, title_of: Callable[[str], str]) -> tuple[str, ...]:
-    """The answer in chunks. Joined, they are its text."""
-    parts = [] if language == ENGLISH else [IN_ENGLISH[language]]
-    parts.append(escaped(diagnosis.summary))
+    """The answer in chunks. Joined, they are its text. `language` is that of the question."""
+    answer_language = language_of_answer(language)
+    parts = [] if answer_language == language else [IN_ENGLISH[language]]
+    parts.append(escaped(render(diagnosis.summary, answer_language)))
     if diagnosis.evidence:
-        parts.append(_listed(LOOKED_AT, [_fact(each) for each in diagnosis.evidence]))
-    if len(diagnosis.steps) == 1:
-        parts.append(escaped(diagnosis.steps[0]))
-    elif diagnosis.steps:
-        steps = "\n".join(f"{number}. {escaped(step)}" for number, step in enumerate(diagnosis.steps, 1))
-        parts.append(f"{WHAT_TO_DO}\n\n{steps}")
+        evidence = [f"- {_fact(each, answer_language)}" for each in diagnosis.evidence]
+        parts.append("\n".join([f"{render(LOOKED_AT, answer_language)}\n", *evidence]))
+    steps = [escaped(render(each, answer_language)) for each in diagnosis.steps]
+    if len(steps) == 1:
+        parts.append(steps[0])
+    elif steps:
+        numbered = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+        parts.append(f"{render(WHAT_TO_DO, answer_language)}\n\n{numbered}")
     if diagnosis.sources:
-        links = words.join([f"[{escaped(title_of(each))}]({each})" for each in diagnosis.sources])
-        parts.append(f"{READ_MORE} {links}.")
+        links = listed([f"[{escaped(title_of(each))}]({each})" for each in diagnosis.sources])
+        parts.append(render(say("Read more: {links}.", links=links), answer_language))
     return tuple(part if place == 0 else f"\n\n{part}" for place, part in enumerate(parts))
 
 
@@ -70,33 +73,39 @@ def parts(text: str) -> tuple[str, ...]:
     return tuple(part if place == 0 else f"\n\n{part}" for place, part in enumerate(paragraphs))
 
 
-def to_stored(diagnosis: Diagnosis, title_of: Callable[[str], str]) -> StoredAnswer:
-    """The diagnosis in the form in which it is stored with its text."""
+def to_stored(diagnosis: Diagnosis, language: str, title_of: Callable[[str], str]) -> StoredAnswer:
+    """The diagnosis in the form in which it is stored with its text. `language` is that of the question."""
+    answer_language = language_of_answer(language)
     return StoredAnswer(
         case=diagnosis.case,
-        summary=diagnosis.summary,
-        evidence=tuple(StoredFact(each.label, each.value, each.at) for each in diagnosis.evidence),
-        steps=diagnosis.steps,
+        summary=render(diagnosis.summary, answer_language),
+        evidence=tuple(
+            StoredFact(render(each.label, answer_language), render(each.value, answer_language), each.at)
+            for each in diagnosis.evidence
+        ),
+        steps=tuple(render(each, answer_language) for each in diagnosis.steps),
         key_id=None if diagnosis.key is None else diagnosis.key.id,
         offers=tuple(
-            StoredAction(each.kind, each.label, None if each.key is None else each.key.id) for each in diagnosis.offers
+            StoredAction(each.kind, render(each.label, answer_language), None if each.key is None else each.key.id)
+            for each in diagnosis.offers
         ),
-        replies=stored_replies(diagnosis.replies),
+        replies=stored_replies(diagnosis.replies, answer_language),
         citations=tuple(StoredCitation(title_of(each), each) for each in diagnosis.sources),
     )
 
 
-def stored_replies(suggestions: Iterable[Suggestion]) -> tuple[StoredReply, ...]:
-    """Suggestions in the form in which they are stored."""
-    return tuple(StoredReply(each.label, each.sentence, each.id) for each in suggestions)
+def stored_replies(suggestions: Iterable[Suggestion], language: str) -> tuple[StoredReply, ...]:
+    """Suggestions in the form in which they are stored, in this language."""
+    return tuple(
+        StoredReply(render(each.label, language), render(each.sentence, language), each.id) for each in suggestions
+    )
 
 
-def _fact(fact: Fact) -> str:
+def _fact(fact: Fact, language: str) -> str:
     """A line of evidence, with its time unless the value already contains it."""
-    when = "" if fact.at is None else words.moment(fact.at)
-    told = "" if not when or when in fact.value else f", {when}"
-    return f"{escaped(fact.label)}: {escaped(fact.value)}{told}"
-
-
-def _listed(heading: str, lines: Sequence[str]) -> str:
-    return "\n".join([f"{heading}\n", *(f"- {line}" for line in lines)])
+    label, value = render(fact.label, language), render(fact.value, language)
+    when = "" if fact.at is None else render(Moment(fact.at), language)
+    parts = {"label": escaped(label), "value": escaped(value)}
+    if not when or when in value:
+        return render(say("{label}: {value}", **parts), language)
+    return render(say("{label}: {value}, {when}", **parts, when=when), language)

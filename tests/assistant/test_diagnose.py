@@ -22,6 +22,7 @@ from keys.limits.sliding_window import LimitStatus, month_of, to_ms
 from models.person import Role
 from models.usage.refused_request import RefusedReason
 from tests.support.assistant.facts_fixtures import CRAWLER, NOON, facts, key_facts, key_record, tombstone
+from tests.support.assistant.shown import shown
 
 GOOD = key_facts(key_record("good", last_used_at=NOON), passed=5)
 UNUSED = key_facts(key_record("unused"))
@@ -168,10 +169,10 @@ def test_nobody_is_offered_what_they_can_not_do(
     assert len(diagnosis.replies) <= 3
     if not (known.allowance.remaining > 0 and may_create):
         assert not any(
-            step.startswith(("Create a", "You can create", "If several programs")) for step in diagnosis.steps
+            step.startswith(("Create a", "You can create", "If several programs")) for step in shown(diagnosis).steps
         )
     if not any(each.may_manage for each in known.living):
-        assert not any(step.startswith(("Delete a key", "Rotate “", "Or rotate")) for step in diagnosis.steps)
+        assert not any(step.startswith(("Delete a key", "Rotate “", "Or rotate")) for step in shown(diagnosis).steps)
 
 
 @pytest.mark.parametrize(
@@ -208,9 +209,9 @@ def test_the_host_that_was_called_is_told_where_the_call_may_not_have_come_here(
     """Of the addresses in a pasted answer, only those that were called."""
     diagnosis = diagnosed(text, facts(GOOD)).diagnosis
 
-    told = [each.value for each in diagnosis.evidence if each.label == "Called, by what you pasted"]
+    told = [each.value for each in shown(diagnosis).evidence if each.label == "Called, by what you pasted"]
     assert told == ([] if hosts is None else [hosts])
-    assert any(f"{hosts}: is that" in step for step in diagnosis.steps) is (hosts is not None)
+    assert any(f"{hosts}: is that" in step for step in shown(diagnosis).steps) is (hosts is not None)
 
 
 @pytest.mark.parametrize("text", ["ok", "thanks", "please hurry"])
@@ -273,7 +274,7 @@ def test_the_scope_that_a_role_can_not_choose_is_an_admins_to_give(text: str, as
     diagnosis = diagnosed(text, facts(SCOPED, role=Role.AGENT_ADMIN)).diagnosis
 
     assert diagnosis.case is Case.SCOPE_IMMUTABLE
-    assert diagnosis.steps[0].startswith("Ask an organization admin") is asks_an_admin
+    assert shown(diagnosis).steps[0].startswith("Ask an organization admin") is asks_an_admin
     assert bool(diagnosis.offers) is not asks_an_admin
 
 

@@ -72,7 +72,8 @@ async def answers(helpdesk: Helpdesk, name: str, organization: str = "acme") -> 
                 assistant.knowledge, assistant.possessions, asker, Inquiry(text, state=before), assistant.clock()
             )
             diagnosis = came.answered.diagnosis
-            found.append(f"{to_json(to_stored(diagnosis, title_of))} {written(diagnosis, came.language, title_of)}")
+            stored = to_json(to_stored(diagnosis, came.language, title_of))
+            found.append(f"{stored} {written(diagnosis, came.language, title_of)}")
         state = state_after(came.answered, came.facts)
         found.append(str(state))
     return found

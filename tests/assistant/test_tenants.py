@@ -219,7 +219,11 @@ async def told(helpdesk: Helpdesk, asker: Asker, asked: Iterator[Probe]) -> list
         state = state_after(came.answered, came.facts)
         title_of = assistant.knowledge.documents.title
         diagnosis = came.answered.diagnosis
-        answer = to_json(to_stored(diagnosis, title_of)), written(diagnosis, came.language, title_of), came.answered[1:]
+        answer = (
+            to_json(to_stored(diagnosis, came.language, title_of)),
+            written(diagnosis, came.language, title_of),
+            came.answered[1:],
+        )
         answers.append(f"{answer} {state}")
     return answers
 

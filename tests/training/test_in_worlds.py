@@ -8,6 +8,7 @@ from assistant.diagnose import diagnose, state_after
 from assistant.explain.suggestions import IN_GENERAL
 from assistant.intents.topics import Topic
 from assistant.intents.understand import understand
+from assistant.language.render import render
 from assistant.rank_topics import likeliest_problem
 from training.corpus import Said, held_out
 from training.in_worlds import Conversed, answered_if_known, asked, converse, in_worlds, is_asked_back, table
@@ -59,10 +60,10 @@ def test_a_world_is_what_it_is_called(world: World) -> None:
 def test_whatever_is_suggested_is_answered_when_it_is_sent(world: World) -> None:
     """Each sentence that asks for a topic, and each reply below each answer: no question is asked back."""
     question, facts = asked("asdfgh", world.facts, None, understand)
-    sent = list(IN_GENERAL.values())
+    sent = [render(each) for each in IN_GENERAL.values()]
     for topic in Topic:
         answered = answered_if_known(question, facts, topic)
-        sent += [reply.sentence for reply in answered.diagnosis.replies]
+        sent += [render(reply.sentence) for reply in answered.diagnosis.replies]
 
     for message in dict.fromkeys(sent):
         clicked, then = asked(message, world.facts, None, understand)
@@ -77,7 +78,7 @@ def test_the_sentence_for_a_topic_leads_there_whatever_is_the_matter(world: Worl
     question, facts = asked("asdfgh", world.facts, None, understand)
     before = state_after(diagnose(question, facts), facts)
 
-    clicked, then = asked(IN_GENERAL[topic], world.facts, before, understand)
+    clicked, then = asked(render(IN_GENERAL[topic]), world.facts, before, understand)
 
     assert diagnose(clicked, then).topic is topic
 
@@ -89,7 +90,10 @@ def test_who_says_nothing_clear_is_offered_three_different_things_and_what_is_th
     answered = diagnose(question, facts)
     before = state_after(answered, facts)
 
-    led = [diagnose(*asked(reply.sentence, world.facts, before, understand)) for reply in answered.diagnosis.replies]
+    led = [
+        diagnose(*asked(render(reply.sentence), world.facts, before, understand))
+        for reply in answered.diagnosis.replies
+    ]
 
     assert is_asked_back(answered, facts)
     assert len({(each.diagnosis.case, each.diagnosis.summary) for each in led}) == len(led) == 3

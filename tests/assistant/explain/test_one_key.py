@@ -14,6 +14,7 @@ from assistant.intents.topics import Topic
 from keys.limits.sliding_window import LimitStatus, month_of, to_ms
 from models.usage.refused_request import RefusedReason
 from tests.support.assistant.facts_fixtures import CRAWLER, NOON, facts, key_facts, key_record, tombstone
+from tests.support.assistant.shown import shown
 
 LATER = NOON + timedelta(minutes=40)
 """After the hour, so that the last day is more than 24 hours."""
@@ -71,8 +72,8 @@ def test_a_key_that_passed_before_is_good_and_says_when_it_did() -> None:
     of_used, of_unused = works(facts(used), used), works(facts(unused), unused)
 
     assert of_used.case is of_unused.case is Case.NO_REQUESTS_SEEN
-    assert "the last that passed was on 21 November 2026 at 12:00 UTC" in of_used.summary
-    assert "none ever has" in of_unused.summary
+    assert "the last that passed was on 21 November 2026 at 12:00 UTC" in shown(of_used).summary
+    assert "none ever has" in shown(of_unused).summary
 
 
 def test_a_quota_that_was_used_up_and_has_room_again_is_told_of_as_such() -> None:
@@ -83,8 +84,8 @@ def test_a_quota_that_was_used_up_and_has_room_again_is_told_of_as_such() -> Non
     diagnosis = of_key(facts(key), key, Topic.CALL_FAILS, (RefusedReason.QUOTA_EXCEEDED,))
 
     assert diagnosis.case is Case.QUOTA_EXCEEDED
-    assert "had used up" in diagnosis.summary
-    assert "Requests can pass again" in diagnosis.summary
+    assert "had used up" in shown(diagnosis).summary
+    assert "Requests can pass again" in shown(diagnosis).summary
 
 
 def test_a_403_that_is_not_on_record_has_two_likely_causes() -> None:
@@ -94,9 +95,9 @@ def test_a_403_that_is_not_on_record_has_two_likely_causes() -> None:
     diagnosis = of_key(facts(key), key, Topic.FORBIDDEN, (RefusedReason.AGENT_NOT_IN_SCOPE,))
 
     assert diagnosis.case is Case.AGENT_NOT_IN_SCOPE
-    assert "another agent" in diagnosis.summary
-    assert "gateway" in diagnosis.summary
-    assert "0 requests" not in str(diagnosis.evidence)
+    assert "another agent" in shown(diagnosis).summary
+    assert "gateway" in shown(diagnosis).summary
+    assert "0 requests" not in str(shown(diagnosis).evidence)
     assert {"/docs/errors#agent_not_in_scope", "/docs/errors#gateway_not_allowed"} == set(diagnosis.sources)
 
 

@@ -17,6 +17,7 @@ from assistant.explain.suggestions import (
 from assistant.facts.conversation_state import ConversationState
 from assistant.facts.question import Inquiry
 from assistant.intents.topics import Topic
+from assistant.language.render import render
 from assistant.pipeline import interpret
 from models.engine.ids import Prefix, external_id
 from tests.support.assistant.facts_fixtures import facts, key_facts, key_record
@@ -33,7 +34,7 @@ def test_a_suggestion_is_found_by_its_id(topic: Topic) -> None:
     general = suggest(topic, "A label")
 
     assert find_suggestion(general.id, []) == replace(general, label=general.sentence)
-    assert topic_of_sentence(general.sentence) is topic
+    assert topic_of_sentence(render(general.sentence)) is topic
 
 
 def test_each_topic_can_be_suggested() -> None:
@@ -46,7 +47,7 @@ def test_a_suggestion_of_a_key_is_found_only_among_the_keys_that_are_to_be_seen(
     suggestion = suggest_of(KNOWN, KEY, WHO_USES)
 
     assert (suggestion.topic, suggestion.key_id) == (Topic.USE, KEY.record.id)
-    assert suggestion.sentence == "Who uses the key “deploy”?"
+    assert render(suggestion.sentence) == "Who uses the key “deploy”?"
     assert find_suggestion(suggestion.id, RECORDS) == suggestion
     assert find_suggestion(suggestion.id, [OTHER.record]) is None
 
@@ -69,7 +70,7 @@ def test_a_click_needs_no_understanding(text: str) -> None:
 
     assert question.suggested is Topic.USE
     assert question.meant.key_ids == (KEY.record.id,)
-    assert question.text == suggestion.sentence
+    assert question.text == render(suggestion.sentence)
 
 
 def test_a_click_on_a_key_that_is_not_to_be_seen_names_none() -> None:
@@ -91,7 +92,7 @@ def test_a_name_says_nothing_about_the_language_of_a_click() -> None:
     key = key_facts(key_record("決済サーバーの鍵"))
     suggestion = suggest_of(facts(key), key, WHO_USES)
 
-    question = interpret(Inquiry(suggestion.sentence, suggestion_id=suggestion.id), [key.record])
+    question = interpret(Inquiry(render(suggestion.sentence), suggestion_id=suggestion.id), [key.record])
 
     assert question.understood.language == "en"
 
@@ -101,7 +102,7 @@ def test_a_general_suggestion_names_no_key() -> None:
     record, looked_at = key_record("documentation"), KEY.record
     suggestion = suggest(Topic.DOCUMENTATION)
 
-    question = interpret(Inquiry(suggestion.sentence, suggestion_id=suggestion.id), [record])
+    question = interpret(Inquiry(render(suggestion.sentence), suggestion_id=suggestion.id), [record])
     on_a_page = interpret(
         Inquiry("?", suggestion_id=suggestion.id, looking_at=external_id(Prefix.API_KEY, looked_at.id)),
         [record, looked_at],

@@ -16,6 +16,7 @@ from assistant.pipeline import interpret
 from models.person import Role
 from models.usage.refused_request import RefusedReason
 from tests.support.assistant.facts_fixtures import NOON, facts, key_facts, key_record, tombstone
+from tests.support.assistant.shown import shown
 from tests.support.parameters import in_turn
 
 GOOD = key_facts(key_record("good", last_used_at=NOON, created_at=NOON - timedelta(days=9)), passed=5)
@@ -135,7 +136,7 @@ def test_it_is_answered_at_once_and_no_key_is_blamed(seen: Symptom, said: str, r
     assert told.diagnosis.case is Case.HOW_TO
     assert told.diagnosis.key is None
     assert told.diagnosis.sources[0].startswith("/docs/errors#")
-    assert "was not available" not in told.diagnosis.summary
+    assert "was not available" not in shown(told.diagnosis).summary
 
 
 @pytest.mark.parametrize("said", OTHERS)
@@ -148,11 +149,12 @@ def test_what_keydesk_refused_is_told_beside_it_with_a_way_to_ask() -> None:
     """The browser may hide a refusal: the refusal is in the evidence, and one click away."""
     diagnosis = answered("blocked by CORS policy", facts(HASTY, DELETED, GOOD)).diagnosis
 
-    told = {each.label: each.value for each in diagnosis.evidence}
+    evidence = shown(diagnosis).evidence
+    told = {each.label: each.value for each in evidence}
     assert told["Passed in the last day"].startswith("5 requests")
-    refused = [each.value for each in diagnosis.evidence if each.label == "Refused by Keydesk in the last day"]
+    refused = [each.value for each in evidence if each.label == "Refused by Keydesk in the last day"]
     assert ["hasty" in refused[0] or "deploy" in refused[0], len(refused)] == [True, 2]
-    assert [each.sentence for each in diagnosis.replies] == [
+    assert [each.message for each in shown(diagnosis).replies] == [
         f"Why do calls with the key “{name}” fail?"
         for name in (("hasty", "deploy") if "hasty" in refused[0] else ("deploy", "hasty"))
     ]
@@ -165,7 +167,7 @@ def test_a_key_that_is_named_is_the_one_that_is_looked_at() -> None:
     about_good = answered("the key good gets 504 from nginx", facts(HASTY, GOOD)).diagnosis
     about_name = answered("Why do calls with the key “cors proxy” get 429?", facts(named, GOOD)).diagnosis
 
-    assert "none" in next(each.value for each in about_good.evidence if each.label.startswith("Refused"))
+    assert "none" in next(each.value for each in shown(about_good).evidence if each.label.startswith("Refused"))
     assert about_name.case is Case.RATE_LIMITED
 
 
@@ -185,9 +187,9 @@ def test_that_verification_was_unavailable_is_said_only_with_evidence(said: str)
     down = answered(said, facts(GOOD, verification_is_available=False)).diagnosis
     by_code = answered(f"{said} code: unavailable", facts(GOOD)).diagnosis
 
-    assert "is available at this moment" in now.summary
-    assert "was not available at that moment" in down.summary
-    assert "was not available at that moment" in by_code.summary
+    assert "is available at this moment" in shown(now).summary
+    assert "was not available at that moment" in shown(down).summary
+    assert "was not available at that moment" in shown(by_code).summary
     assert {each.case for each in (now, down, by_code)} == {Case.SERVICE_UNAVAILABLE}
 
 
@@ -197,6 +199,6 @@ def test_after_a_restore_nobody_is_told_to_do_what_they_may_not() -> None:
     full = answered(SAID[Symptom.RESTORED][0], facts(*[GOOD] * 10)).diagnosis
     admin = answered(SAID[Symptom.RESTORED][0], facts(GOOD)).diagnosis
 
-    assert "create a new one" in " ".join(admin.steps)
-    assert "create" not in " ".join((*member.steps, *full.steps)).replace("created", "")
-    assert any(each.label == "Newest key in the database" and each.at is not None for each in admin.evidence)
+    assert "create a new one" in " ".join(shown(admin).steps)
+    assert "create" not in " ".join((*shown(member).steps, *shown(full).steps)).replace("created", "")
+    assert any(each.label == "Newest key in the database" and each.at is not None for each in shown(admin).evidence)

@@ -138,9 +138,9 @@ def test_an_answer_is_kept_without_rows(text: str, case: Case, kind: ActionKind)
     reply = Suggestion(text, Topic.USE, record.id, text, text)
     diagnosis = Diagnosis(case, text, (fact,), (text,), record, (offer,), (reply,), ("/d",))
 
-    read_again = stored_answer.read(to_json(to_stored(diagnosis, str.upper)))
+    read_again = stored_answer.read(to_json(to_stored(diagnosis, "en", str.upper)))
 
-    assert read_again == to_stored(diagnosis, str.upper)
+    assert read_again == to_stored(diagnosis, "en", str.upper)
     assert (read_again.case, read_again.summary, read_again.steps) == (case, text, (text,))
     assert read_again.evidence == (StoredFact(text, text, NOON),)
     assert read_again.key_id == read_again.offers[0].key_id == record.id

@@ -1,0 +1,1 @@
+"""Tests of the sentences of answers and of their translations."""
