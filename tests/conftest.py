@@ -40,11 +40,13 @@ settings.register_profile("keydesk", deadline=None)
 settings.load_profile("keydesk")
 """No example of a test has a deadline: on a busy machine that would be a test of the machine."""
 
-# A shell's job in the background ignores these two, and so would every program that a test starts and stops by them.
+# A shell's job in the background ignores the first two and `nohup` the third, and so would every program that a test
+# starts and stops by them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+for ignored in (signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.SIG_DFL)
 
 POSTGRES_URL = os.environ.get("KEYDESK_TEST_POSTGRES_URL")
 """A server on which tests may create databases, such as postgresql+asyncpg://postgres@127.0.0.1/postgres."""
