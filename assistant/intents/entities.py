@@ -130,7 +130,7 @@ _MISTAKES = tuple(
             HeaderMistake.VARIABLE_NOT_REPLACED,
             "bearer x-api-key",
             r"'(?:authorization: bearer|x-api-key:)\s{0,3}\$\{?\w{1,40}\}?'"
-            r"|\bbearer\s{1,3}(?:\{\{?\w{1,40}\}?\}|%\w{1,40}%|<\w[\w -]{0,30}>|your[_-]?(?:api[_-]?)?key"
+            r"|(?<!f[\"'])\bbearer\s{1,3}(?:\{\{?\w{1,40}\}?\}|%\w{1,40}%|<\w[\w -]{0,30}>|your[_-]?(?:api[_-]?)?key"
             r"|api[_-]?key\b)",
         ),
     )

@@ -9,6 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from assistant.intents.blocks import prose_of, shown
+from assistant.intents.cause_sentences import told_in_prose
+from assistant.intents.causes import ToldCause, combined
 from assistant.intents.entities import HeaderMistake, entities
 from assistant.intents.features import features
 from assistant.intents.language import language_of
@@ -45,6 +48,8 @@ class Understood(NamedTuple):
     """Whether the message makes sense only after another message."""
     asks_anew: bool
     """Whether the message is a new question, and not a remark, thanks or a continuation."""
+    causes: tuple[ToldCause, ...] = ()
+    """The causes that the message tells, the most certain first."""
 
 
 def understand(text: str) -> Understood:
@@ -55,8 +60,14 @@ def understand(text: str) -> Understood:
     log_odds = trained.log_odds(features(folded(said)))
     readings = _sorted(dict(zip(trained.topics, log_odds, strict=True)), evidence(said, found))
     follows_up = is_follow_up(whole, found)
+    causes = combined((*shown(whole, found), *told_in_prose(prose_of(whole))), {})
     return Understood(
-        readings, language_of(said), *found, is_follow_up=follows_up, asks_anew=asks_anew(said, found, follows_up)
+        readings,
+        language_of(said),
+        *found,
+        is_follow_up=follows_up,
+        asks_anew=asks_anew(said, found, follows_up),
+        causes=causes,
     )
 
 
