@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from assistant.explain import formatting as words
 from assistant.explain import small_talk as talk
 from assistant.explain.by_topic import CALLS, explained
 from assistant.explain.diagnosis import Case, Diagnosis, Fact
@@ -24,6 +25,7 @@ from assistant.facts.facts import Facts, KeyFacts, PastedKey, Possession
 from assistant.facts.question import Question
 from assistant.intents.symptoms import Symptom, symptom_of
 from assistant.intents.topics import Topic, TopicScore
+from assistant.language.text import say
 from assistant.rank_topics import TOPIC_OF_STATUS, may_answer, rank
 from keys.outcomes import OF_CODE, Outcome
 from models.usage.refused_request import RefusedReason
@@ -140,7 +142,9 @@ class Situation:
         """The diagnosis as an answer about failing calls. If the person asks about an unknown request, it says so."""
         if self.asks_of_request() and self.facts.request is None:
             # The same words for a request that never existed and for one that the person may not see.
-            missing = Fact("The request", f"{self.facts.request_sought}: not found", self.facts.now)
+            missing = Fact(
+                say("The request"), say("{request}: not found", request=self.facts.request_sought or ""), self.facts.now
+            )
             diagnosis = replace(diagnosis, evidence=(*diagnosis.evidence, missing))
         return Answered(diagnosis, topic or (self.topic if self.topic in CALLS else Topic.CALL_FAILS))
 
@@ -177,9 +181,12 @@ def _key_beside_request(situation: Situation, _applied: bool) -> Answered:
 def _request_not_found(situation: Situation, _applied: bool) -> Answered:
     missing = not_found(situation.facts)
     said = [
-        Fact("The code that you wrote", f"{outcome.code}: {outcome.phrase}")
+        Fact(
+            say("The code that you wrote"),
+            say("{code}: {reason}", code=outcome.code, reason=words.REASONS[outcome.reason]),
+        )
         for outcome in situation.refusals_by_code()
-        if outcome.column is not None
+        if outcome.column is not None and outcome.reason is not None
     ]
     topic = situation.topic if situation.topic in CALLS else Topic.CALL_FAILS
     return Answered(replace(missing, evidence=(*missing.evidence, *said)), topic)

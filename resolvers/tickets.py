@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from assistant.intents.language import ENGLISH
 from assistant.redaction.redact import redact
 from assistant.reply.stored_answer import read, to_json
 from assistant.reply.ticket_text import MESSAGES_AT_MOST, HandOver, Turn, as_text, body, handed_over, subject
@@ -167,6 +168,7 @@ async def _confirm_in_chat(
         support_email=channel.address,
         sends_mail=channel.sends_mail,
         admins=admins,
+        language=next((turn.answer.language for turn in reversed(hand_over.turns) if turn.answer is not None), ENGLISH),
     )
     await keep_answer(
         session,

@@ -8,13 +8,14 @@ from assistant.explain import history_and_usage as records_explained
 from assistant.explain import how_to
 from assistant.explain import managing_keys as management_explained
 from assistant.explain import small_talk as talk
-from assistant.explain.actions import may_create
+from assistant.explain.actions import may_create, whom
 from assistant.explain.diagnosis import Diagnosis
 from assistant.explain.failing_calls import OF_TOPIC, only_one, unseen, why_calls_fail
 from assistant.explain.people.missing_mails import mail_missing
 from assistant.explain.refusals import deleted
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
+from assistant.language.text import say, sentences
 from keys.policy import Scope
 
 CALLS = frozenset({*OF_TOPIC, Topic.UNAVAILABLE})
@@ -64,7 +65,9 @@ def _creating(text: str, facts: Facts, key: KeyFacts | None) -> Diagnosis:
 
 def _not_allowed(_text: str, facts: Facts, _key: KeyFacts | None) -> Diagnosis:
     if not may_create(facts, Scope.ORGANIZATION):
-        return management_explained.role_not_allowed(facts, "for what you need")
+        return management_explained.role_not_allowed(
+            facts, say("Ask an organization admin for what you need: {admins}.", admins=whom(facts))
+        )
     if not facts.allowance.remaining:
         return management_explained.limit_reached(facts)
     return how_to.how_to(Topic.HOW_ROLES, facts)
@@ -92,7 +95,9 @@ def _expiry(text: str, facts: Facts, _key: KeyFacts | None) -> Diagnosis:
     if not suspects and not (_HAS_EXPIRED.search(text) and facts.in_trouble(reasons)):
         return how_to.how_to(Topic.EXPIRY, facts)
     diagnosis = why_calls_fail(facts, Topic.CALL_FAILS)
-    return replace(diagnosis, summary=f"Keys don't expire, so the cause is something else. {diagnosis.summary}")
+    return replace(
+        diagnosis, summary=sentences(say("Keys don't expire, so the cause is something else."), diagnosis.summary)
+    )
 
 
 _EXPLAINED: Mapping[Topic, Callable[[str, Facts, KeyFacts | None], Diagnosis]] = {

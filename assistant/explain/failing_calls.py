@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
-from assistant.explain.actions import ask_an_admin
+from assistant.explain.actions import whom
 from assistant.explain.diagnosis import Case, Diagnosis, Fact
 from assistant.explain.one_key import forbidden, works
 from assistant.explain.refusals import agent_not_in_scope, deleted, quota_exceeded, rate_limited
@@ -19,7 +19,7 @@ from assistant.explain.requests import explained, unavailable
 from assistant.explain.suggestions import suggest, suggest_of
 from assistant.facts.facts import Facts, KeyFacts
 from assistant.intents.topics import Topic
-from keys.outcomes import OF_REASON
+from assistant.language.text import Text, Words, counted, listed, say, sentences
 from models.usage.refused_request import RefusedReason
 
 FRESH = timedelta(minutes=15)
@@ -96,9 +96,9 @@ def which_key(facts: Facts, keys: Sequence[KeyFacts], topic: Topic) -> Diagnosis
     evidence = tuple(_trouble(each, reasons) for each in ordered[:5])
     return Diagnosis(
         Case.NEEDS_DETAILS,
-        "Which key is it? There are several possible keys.",
+        say("Which key is it? There are several possible keys."),
         evidence,
-        ("Choose one, or send me its name, its hint or the answer's requestId. I never need the secret.",),
+        (say("Choose one, or send me its name, its hint or the answer's requestId. I never need the secret."),),
         replies=tuple(suggest_of(facts, each, topic, _label(facts, each)) for each in ordered[:REPLIES_AT_MOST]),
         keys=tuple(each.record.id for each in ordered[:5]),
         sources=(sources.ERRORS,),
@@ -140,11 +140,11 @@ def _presumed(
 ) -> Diagnosis:
     """Diagnoses the likeliest key if the message names none. The answer says so and suggests the other keys."""
     diagnosis = of_key(facts, key, topic, wanted)
-    why = replace(_trouble(key, wanted), label="Refused in the last day")
-    elsewhere = tuple(suggest_of(facts, each, topic, f"It is {_label(facts, each)}") for each in others)
+    why = replace(_trouble(key, wanted), label=say("Refused in the last day"))
+    elsewhere = tuple(suggest_of(facts, each, topic, _it_is(facts, each)) for each in others)
     return replace(
         diagnosis,
-        summary=f"Most likely it is this key, because it was refused last. {diagnosis.summary}",
+        summary=sentences(say("Most likely it is this key, because it was refused last."), diagnosis.summary),
         evidence=(*diagnosis.evidence, why),
         replies=(*elsewhere[: REPLIES_AT_MOST - 1], *diagnosis.replies)[:REPLIES_AT_MOST],
     )
@@ -152,16 +152,21 @@ def _presumed(
 
 def _trouble(key: KeyFacts, wanted: Sequence[RefusedReason]) -> Fact:
     told = [
-        f"{words.count(key.refused[each], 'request')} ({OF_REASON[each].phrase})"
+        counted(
+            "{count} request ({reason})",
+            "{count} requests ({reason})",
+            key.refused[each],
+            reason=words.REASONS[each],
+        )
         for each in wanted
         if each in key.refused
     ]
     record, last = key.record, key.last_refused(*wanted)
     if not told and record.deleted_at is not None:
-        return Fact(words.describe_key(record), f"deleted by {words.deleter(record)}", record.deleted_at)
+        return Fact(words.describe_key(record), say("deleted by {who}", who=words.deleter(record)), record.deleted_at)
     return Fact(
         words.describe_key(record),
-        words.join(told) or "nothing refused in the last day",
+        listed(told) if told else say("nothing refused in the last day"),
         None if last is None else last.at,
     )
 
@@ -170,27 +175,27 @@ def _nothing_seen(facts: Facts, topic: Topic) -> Diagnosis:
     """No request was refused in this way in the last day, with any key that the person may see."""
     status = STATUS_OF_TOPIC.get(topic)
     steps = [
-        "Send me the answer's requestId, or paste the whole answer or the curl command: I remove keys from it before "
-        "anything else.",
-        "Or tell me which key it is, by its name or hint. I never need the secret.",
+        say(
+            "Send me the answer's requestId, or paste the whole answer or the curl command: I remove "
+            "keys from it before anything else."
+        ),
+        say("Or tell me which key it is, by its name or hint. I never need the secret."),
     ]
     evidence: tuple[Fact, ...] = ()
     if facts.manages:
-        seen = words.count(len(facts.living), "key")
-        refused = f"no request was refused{f' with {status}' if status else ''} in the last day"
-        evidence = (Fact("Looked at", f"{seen} that you may see: {refused}", facts.now),)
+        evidence = (Fact(say("Looked at"), _nothing_refused(len(facts.living), status), facts.now),)
         if status == 401:
             steps.append(
-                "A request without a key, or with a mistyped one, belongs to no key: then the header is wrong."
+                say("A request without a key, or with a mistyped one, belongs to no key: then the header is wrong.")
             )
     else:
-        steps.append(ask_an_admin(facts, "which key it is, if you can't tell"))
+        steps.append(say("Ask an organization admin which key it is, if you can't tell: {admins}.", admins=whom(facts)))
     used = sorted(facts.living, key=lambda each: -each.passed)
     replies = [suggest_of(facts, each, topic, _label(facts, each)) for each in used[:2]]
-    replies.append(suggest(Topic.HOW_CALL, "How do I send a key?"))
+    replies.append(suggest(Topic.HOW_CALL, say("How do I send a key?")))
     return Diagnosis(
         Case.NEEDS_DETAILS,
-        "I need to know a little more: which request, or which key, is it?",
+        say("I need to know a little more: which request, or which key, is it?"),
         evidence,
         tuple(steps),
         replies=tuple(replies),
@@ -202,14 +207,14 @@ def unseen(facts: Facts) -> Diagnosis:
     """The hint or id belongs to no key that the person may see. The answer is the same whatever the reason."""
     return Diagnosis(
         Case.NEEDS_DETAILS,
-        "There is no key with this hint or id that you are allowed to see.",
-        (Fact("Looked for", f"{facts.meant_unseen}", facts.now),),
+        say("There is no key with this hint or id that you are allowed to see."),
+        (Fact(say("Looked for"), facts.meant_unseen or "", facts.now),),
         (
-            *(("Compare it with the list of keys, under API Keys.",) if facts.manages else ()),
-            ask_an_admin(facts, "which key it is, if it is not in your list"),
-            "Or send me the requestId of an answer that fails.",
+            *((say("Compare it with the list of keys, under API Keys."),) if facts.manages else ()),
+            say("Ask an organization admin which key it is, if it is not in your list: {admins}.", admins=whom(facts)),
+            say("Or send me the requestId of an answer that fails."),
         ),
-        replies=(suggest(Topic.KEY_LIST, "Which keys are there?"),),
+        replies=(suggest(Topic.KEY_LIST, say("Which keys are there?")),),
         sources=(sources.ROLES,),
     )
 
@@ -217,21 +222,47 @@ def unseen(facts: Facts) -> Diagnosis:
 def _unavailable(facts: Facts) -> Diagnosis:
     """The message has no code, so verification is blamed only if it is unavailable now."""
     if not facts.verification_is_available:
-        now = Fact("Verification at this moment", "not available: the limiter can't be reached", facts.now)
+        now = Fact(say("Verification at this moment"), say("not available: the limiter can't be reached"), facts.now)
         return replace(unavailable(), evidence=(now,))
     return replace(
         unavailable(),
-        summary="Verification is available at this moment. If an answer was 503, the key was not the cause: either "
-        "the key could not be checked at that moment, or the agent's own server was not available.",
-        evidence=(Fact("Verification at this moment", "available", facts.now),),
+        summary=say(
+            "Verification is available at this moment. If an answer was 503, the key was not the "
+            "cause: either the key could not be checked at that moment, or the agent's own server was "
+            "not available."
+        ),
+        evidence=(Fact(say("Verification at this moment"), say("available"), facts.now),),
         steps=(
-            "Try again after a few seconds, as the answer's Retry-After says.",
-            "Look at the answer's body: the code unavailable says that it was verification. Without that code, ask "
-            "the people who run the agent or the gateway.",
-            "If it continues, send the operator of this installation a request id.",
+            say("Try again after a few seconds, as the answer's Retry-After says."),
+            say(
+                "Look at the answer's body: the code unavailable says that it was verification. Without "
+                "that code, ask the people who run the agent or the gateway."
+            ),
+            say("If it continues, send the operator of this installation a request id."),
         ),
     )
 
 
-def _label(facts: Facts, key: KeyFacts) -> str:
-    return f"{words.quoted_name(facts, key)}{', deleted' if key.is_deleted else ''}"
+def _nothing_refused(keys: int, status: int | None) -> Text:
+    if status is None:
+        return counted(
+            "{count} key that you may see: no request was refused in the last day",
+            "{count} keys that you may see: no request was refused in the last day",
+            keys,
+        )
+    return counted(
+        "{count} key that you may see: no request was refused with {status} in the last day",
+        "{count} keys that you may see: no request was refused with {status} in the last day",
+        keys,
+        status=str(status),
+    )
+
+
+def _label(facts: Facts, key: KeyFacts) -> Words:
+    name = words.quoted_name(facts, key)
+    return say("{key}, deleted", key=name) if key.is_deleted else name
+
+
+def _it_is(facts: Facts, key: KeyFacts) -> Text:
+    name = words.quoted_name(facts, key)
+    return say("It is {key}, deleted", key=name) if key.is_deleted else say("It is {key}", key=name)

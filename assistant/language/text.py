@@ -93,6 +93,14 @@ def listed(parts: Sequence[Words], last: Literal["and", "or"] = "and") -> Listed
     return Listed(tuple(parts), last)
 
 
+def sentences(*said: "Words | None") -> "Words":
+    """Whole sentences, one after the other. None is left out."""
+    first, *others = [each for each in said if each is not None]
+    for each in others:
+        first = say("{first} {second}", first=first, second=each)
+    return first
+
+
 @lru_cache(maxsize=4096)
 def slots_of(message: str) -> frozenset[str]:
     """The names of the slots in a sentence."""

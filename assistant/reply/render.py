@@ -10,10 +10,18 @@ from collections.abc import Callable, Iterable
 
 from assistant.explain.diagnosis import Diagnosis, Fact
 from assistant.explain.suggestions import Suggestion
+from assistant.intents.language import ENGLISH
 from assistant.language.languages import language_of_answer
 from assistant.language.render import render
 from assistant.language.text import Moment, listed, say
-from assistant.reply.stored_answer import StoredAction, StoredAnswer, StoredCitation, StoredFact, StoredReply
+from assistant.reply.stored_answer import (
+    ForSupport,
+    StoredAction,
+    StoredAnswer,
+    StoredCitation,
+    StoredFact,
+    StoredReply,
+)
 
 IN_ENGLISH = {
     "de": "Ich verstehe Sie, antworte aber auf Englisch.",
@@ -79,10 +87,7 @@ def to_stored(diagnosis: Diagnosis, language: str, title_of: Callable[[str], str
     return StoredAnswer(
         case=diagnosis.case,
         summary=render(diagnosis.summary, answer_language),
-        evidence=tuple(
-            StoredFact(render(each.label, answer_language), render(each.value, answer_language), each.at)
-            for each in diagnosis.evidence
-        ),
+        evidence=_stored_evidence(diagnosis, answer_language),
         steps=tuple(render(each, answer_language) for each in diagnosis.steps),
         key_id=None if diagnosis.key is None else diagnosis.key.id,
         offers=tuple(
@@ -91,6 +96,10 @@ def to_stored(diagnosis: Diagnosis, language: str, title_of: Callable[[str], str
         ),
         replies=stored_replies(diagnosis.replies, answer_language),
         citations=tuple(StoredCitation(title_of(each), each) for each in diagnosis.sources),
+        language=answer_language,
+        for_support=None
+        if answer_language == ENGLISH
+        else ForSupport(render(diagnosis.summary), _stored_evidence(diagnosis, ENGLISH)),
     )
 
 
@@ -98,6 +107,12 @@ def stored_replies(suggestions: Iterable[Suggestion], language: str) -> tuple[St
     """Suggestions in the form in which they are stored, in this language."""
     return tuple(
         StoredReply(render(each.label, language), render(each.sentence, language), each.id) for each in suggestions
+    )
+
+
+def _stored_evidence(diagnosis: Diagnosis, language: str) -> tuple[StoredFact, ...]:
+    return tuple(
+        StoredFact(render(each.label, language), render(each.value, language), each.at) for each in diagnosis.evidence
     )
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from assistant.explain.diagnosis import ActionKind, Case
+from assistant.intents.language import ENGLISH
 
 
 class StoredFact(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,6 +45,13 @@ class StoredCitation(msgspec.Struct, frozen=True):
     url: str
 
 
+class ForSupport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The summary and the evidence of an answer in English, in which tickets are written."""
+
+    summary: str
+    evidence: tuple[StoredFact, ...] = ()
+
+
 class StoredAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A diagnosis with its suggestions and citations."""
 
@@ -55,6 +63,10 @@ class StoredAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     offers: tuple[StoredAction, ...] = ()
     replies: tuple[StoredReply, ...] = ()
     citations: tuple[StoredCitation, ...] = ()
+    language: str = ENGLISH
+    """The language of the words, by its short name. Older versions answered only in English."""
+    for_support: ForSupport | None = None
+    """Set if the words are not in English: what support reads of the answer."""
 
 
 def to_json(answer: StoredAnswer) -> str:

@@ -6,10 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from assistant.explain import formatting as words
-from assistant.explain.diagnosis import Case
+from assistant.explain.diagnosis import Case, Diagnosis, Fact
+from assistant.language.render import render
+from assistant.language.text import Moment, Words, say
 from assistant.reply.plain_text import one_line, plain, shortened
-from assistant.reply.render import escaped
-from assistant.reply.stored_answer import StoredAnswer, StoredFact
+from assistant.reply.render import escaped, to_stored
+from assistant.reply.stored_answer import StoredAnswer
 from keys.policy import ROLE_WORDS
 from models.engine.ids import Prefix, external_id
 from models.person import NamedPerson, OrganizationRecord, Role
@@ -79,33 +81,45 @@ def handed_over(
     support_email: str | None,
     sends_mail: bool,
     admins: Sequence[NamedPerson],
+    language: str,
 ) -> StoredAnswer:
-    """The confirmation for the person. `admins` are those of their organization, whom everybody in it may see."""
-    others = [admin for admin in admins if admin.id != person.id]
-    evidence = (StoredFact("Ticket", external_id(Prefix.TICKET, ticket_id), at),)
-    quiet = "I don't answer this again unless you ask something new."
+    """
+    The confirmation for the person, in the language of an answer to a question in `language`.
+
+    `admins` are those of their organization, whom everybody in it may see.
+    """
+    evidence: tuple[Fact, ...] = (Fact(say("Ticket"), external_id(Prefix.TICKET, ticket_id), at),)
+    quiet = say("I don't answer this again unless you ask something new.")
+    steps: tuple[Words, ...]
     if support_email is None:
-        asked = (
-            f"In the meantime you can ask {words.people(others)}."
-            if others
-            else "There is no other admin in your organization. The operator of this server can tell you more."
+        others = [admin for admin in admins if admin.id != person.id]
+        summary = say(
+            "Your request is kept for the operator of this server. No support address is set up, so no e-mail is sent."
         )
-        return StoredAnswer(
-            Case.HUMAN_REQUESTED,
-            "Your request is kept for the operator of this server. No support address is set up, so no e-mail is sent.",
-            evidence,
-            (asked, quiet),
+        steps = (_asked_in_the_meantime(others), quiet)
+    else:
+        evidence = (*evidence, Fact(say("Goes to"), support_email))
+        answer = say(
+            "The answer comes by e-mail to {address}. They have this conversation as you see it here.",
+            address=person.email,
         )
-    where = StoredFact("Goes to", support_email)
-    answer = f"The answer comes by e-mail to {person.email}. They have this conversation as you see it here."
-    if sends_mail:
-        return StoredAnswer(Case.HUMAN_REQUESTED, "A person has your request now.", (*evidence, where), (answer, quiet))
-    return StoredAnswer(
-        Case.HUMAN_REQUESTED,
-        f"Your request is kept for {support_email}, and is sent as soon as a mail server is set up here.",
-        (*evidence, where),
-        (f"If it is urgent, write to {support_email} yourself.", answer, quiet),
-    )
+        if sends_mail:
+            summary = say("A person has your request now.")
+            steps = (answer, quiet)
+        else:
+            summary = say(
+                "Your request is kept for {address}, and is sent as soon as a mail server is set up here.",
+                address=support_email,
+            )
+            urgent = say("If it is urgent, write to {address} yourself.", address=support_email)
+            steps = (urgent, answer, quiet)
+    return to_stored(Diagnosis(Case.HUMAN_REQUESTED, summary, evidence, steps), language, str)
+
+
+def _asked_in_the_meantime(others: Sequence[NamedPerson]) -> Words:
+    if others:
+        return say("In the meantime you can ask {people}.", people=words.people(others))
+    return say("There is no other admin in your organization. The operator of this server can tell you more.")
 
 
 def as_text(answer: StoredAnswer) -> str:
@@ -119,7 +133,7 @@ def _who(hand_over: HandOver) -> list[str]:
         ("From", f"{person.name} <{person.email}>, {external_id(Prefix.PERSON, person.id)}"),
         ("Organization", f"{organization.name}, {external_id(Prefix.ORGANIZATION, organization.id)}"),
         ("Role", ROLE_WORDS[hand_over.role]),
-        ("When", words.moment(hand_over.at)),
+        ("When", render(Moment(hand_over.at))),
         ("Ticket", external_id(Prefix.TICKET, hand_over.ticket_id)),
     ]
     if hand_over.conversation_id is not None:
@@ -131,9 +145,10 @@ def _found(turn: Turn) -> Iterator[str]:
     answer = turn.answer
     if answer is None or answer.case is Case.HUMAN_REQUESTED:
         return
-    yield f"* {answer.case.value}, {words.moment(turn.at)}: {one_line(answer.summary)}"
-    for fact in answer.evidence:
-        when = "" if fact.at is None else f", {words.moment(fact.at)}"
+    told = answer.for_support or answer
+    yield f"* {answer.case.value}, {render(Moment(turn.at))}: {one_line(told.summary)}"
+    for fact in told.evidence:
+        when = "" if fact.at is None else f", {render(Moment(fact.at))}"
         yield f"  - {one_line(fact.label)}: {one_line(fact.value)}{when}"
     if answer.key_id is not None:
         yield f"  - API key: {external_id(Prefix.API_KEY, answer.key_id)}"
@@ -141,7 +156,7 @@ def _found(turn: Turn) -> Iterator[str]:
 
 def _said(turn: Turn, person: NamedPerson) -> Iterator[str]:
     author = one_line(person.name) if turn.author is Author.PERSON else "Assistant"
-    yield f"{author}, {words.moment(turn.at)}"
+    yield f"{author}, {render(Moment(turn.at))}"
     yield from _quoted(turn.text)
     yield ""
 

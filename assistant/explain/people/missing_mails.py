@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 
 from assistant.explain import doc_links as sources
-from assistant.explain import formatting as words
-from assistant.explain.actions import ask_an_admin, contact, open_people
+from assistant.explain.actions import contact, open_people, whom
 from assistant.explain.diagnosis import Case, Diagnosis, Fact
 from assistant.explain.people.shown import admins, invitation
 from assistant.explain.people.signing_in import mails, resets
 from assistant.explain.suggestions import suggest
 from assistant.facts.facts import Facts
 from assistant.intents.topics import Topic
+from assistant.language.text import Text, Words, counted, say, sentences
 from models.invitation import InvitationRecord
 
 INVITATIONS_SHOWN = 5
-SENT = "A mail that was sent may be in the spam folder, or may have been refused by the mail server of the receiver."
+SENT = say(
+    "A mail that was sent may be in the spam folder, or may have been refused by the mail server of the receiver."
+)
 
 
 def mail_missing(facts: Facts, text: str) -> Diagnosis:
@@ -24,56 +26,78 @@ def mail_missing(facts: Facts, text: str) -> Diagnosis:
     said = text.casefold()
     open_ones = facts.people.invitations
     asked = [each for each in open_ones if each.email in said] or open_ones
-    evidence = [Fact(f"Invited: {each.email}", invitation(facts, each)) for each in asked[:INVITATIONS_SHOWN]]
+    evidence = [
+        Fact(say("Invited: {address}", address=each.email), invitation(facts, each))
+        for each in asked[:INVITATIONS_SHOWN]
+    ]
     if not open_ones:
-        evidence.append(Fact("Open invitations", "none: each was accepted, revoked or replaced", facts.now))
+        evidence.append(Fact(say("Open invitations"), say("none: each was accepted, revoked or replaced"), facts.now))
     steps = [
-        "Open People, and choose Send again in the menu ⋮ of the invitation: it gets a new link and more time, and the "
-        "link before stops working."
+        say(
+            "Open People, and choose Send again in the menu ⋮ of the invitation: it gets a new link "
+            "and more time, and the link before stops working."
+        )
     ]
     if facts.people.mails_people:
         steps.append(SENT)
     else:
-        steps.append("Send again shows the link, only once: send it to the person yourself.")
+        steps.append(say("Send again shows the link, only once: send it to the person yourself."))
     return Diagnosis(
         Case.HOW_TO,
         _summary(facts, asked),
         (mails(facts), *evidence, *resets(facts)),
         tuple(steps),
         offers=(open_people(), contact()),
-        replies=(suggest(Topic.SIGN_IN, "I forgot my password"),),
+        replies=(suggest(Topic.SIGN_IN, say("I forgot my password")),),
         sources=(sources.MAILS,),
     )
 
 
-def _summary(facts: Facts, asked: Sequence[InvitationRecord]) -> str:
+def _summary(facts: Facts, asked: Sequence[InvitationRecord]) -> Text:
     failed = [each for each in asked if each.sent_at is None and each.failure is not None]
     waiting = [each for each in asked if each.sent_at is None and each.failure is None and each.is_due]
     expired = [each for each in asked if each.expires_at <= facts.now]
     if not facts.people.mails_people:
-        return "No mail server is set up here, so no mail is sent: an admin who invites somebody gets the link instead."
+        return say(
+            "No mail server is set up here, so no mail is sent: an admin who invites somebody gets the link instead."
+        )
     if failed:
-        return f"{words.count(len(failed), 'invitation')} could not be mailed: the mail server's answer is below."
+        return counted(
+            "{count} invitation could not be mailed: the mail server's answer is below.",
+            "{count} invitations could not be mailed: the mail server's answer is below.",
+            len(failed),
+        )
     if expired:
-        return f"{words.count(len(expired), 'invitation has', 'invitations have')} expired: send it again."
+        return counted(
+            "{count} invitation has expired: send it again.",
+            "{count} invitations have expired: send it again.",
+            len(expired),
+        )
     if waiting:
-        return f"{words.count(len(waiting), 'invitation is', 'invitations are')} about to be mailed."
-    return "A mail server has accepted every mail that is due."
+        return counted(
+            "{count} invitation is about to be mailed.", "{count} invitations are about to be mailed.", len(waiting)
+        )
+    return say("A mail server has accepted every mail that is due.")
 
 
 def _for_others(facts: Facts) -> Diagnosis:
     if facts.people.mails_people:
-        summary = f"Mails are sent here. {SENT}"
+        summary: Words = sentences(say("Mails are sent here."), SENT)
         steps = [
-            "A link for a forgotten password is good for an hour. Ask for another one where you sign in: at most three "
-            "an hour are sent.",
-            ask_an_admin(facts, "to send an invitation again, if it did not arrive or has expired"),
+            say(
+                "A link for a forgotten password is good for an hour. Ask for another one where you sign "
+                "in: at most three an hour are sent."
+            ),
+            say(
+                "Ask an organization admin to send an invitation again, if it did not arrive or has expired: {admins}.",
+                admins=whom(facts),
+            ),
         ]
     else:
-        summary = "No mail server is set up here, so no mail is sent."
+        summary = say("No mail server is set up here, so no mail is sent.")
         steps = [
-            ask_an_admin(facts, "for the link of an invitation"),
-            "The operator of this installation replaces forgotten passwords.",
+            say("Ask an organization admin for the link of an invitation: {admins}.", admins=whom(facts)),
+            say("The operator of this installation replaces forgotten passwords."),
         ]
     return Diagnosis(
         Case.HOW_TO,
@@ -81,6 +105,6 @@ def _for_others(facts: Facts) -> Diagnosis:
         (mails(facts), *resets(facts), admins(facts)),
         tuple(steps),
         offers=(contact(),),
-        replies=(suggest(Topic.SIGN_IN, "I forgot my password"),),
+        replies=(suggest(Topic.SIGN_IN, say("I forgot my password")),),
         sources=(sources.MAILS,),
     )

@@ -1,11 +1,11 @@
 """The evidence and steps that answers about people have in common."""
 
 from assistant.explain import formatting as words
-from assistant.explain.actions import ask_an_admin, contact
+from assistant.explain.actions import contact
 from assistant.explain.diagnosis import Case, Diagnosis, Fact
 from assistant.explain.suggestions import Suggestion
 from assistant.facts.facts import Facts
-from keys.policy import ROLE_WORDS
+from assistant.language.text import Moment, Text, say, sentences
 from models.invitation import InvitationRecord
 from models.members import MemberRecord
 from models.person import Role
@@ -15,23 +15,26 @@ LISTED_AT_MOST = 10
 
 def your_role(facts: Facts) -> list[Fact]:
     """The person's role, and the agents that they administer."""
-    found = [Fact("Your role", f"{ROLE_WORDS[facts.role]} of {words.sanitize(facts.organization.name)}")]
+    found = [Fact(say("Your role"), words.role_in(facts.role, facts.organization))]
     if facts.manages_agents_only:
-        found.append(Fact("Agents that you administer", words.agents(facts.agents) or "none"))
+        found.append(Fact(say("Agents that you administer"), words.agents(facts.agents) or say("none")))
     return found
 
 
 def admins(facts: Facts) -> Fact:
     """The organization's admins, whom everybody in it may see."""
-    return Fact("Organization admins", words.people(facts.admins, at_most=LISTED_AT_MOST) or "none")
+    return Fact(say("Organization admins"), words.people(facts.admins, at_most=LISTED_AT_MOST) or say("none"))
 
 
-def standing(member: MemberRecord) -> str:
+def standing(member: MemberRecord) -> Text:
     """Such as *agent admin of “Crawler”, last signed in on 24 November 2026 at 14:03 UTC*."""
-    agents = f" of {words.agents(member.agents) or 'no agent'}" if member.role is Role.AGENT_ADMIN else ""
     at = member.last_signed_in_at
-    last = "has never signed in" if at is None else f"last signed in on {words.moment(at)}"
-    return f"{ROLE_WORDS[member.role]}{agents}, {last}"
+    last = say("has never signed in") if at is None else say("last signed in on {when}", when=Moment(at))
+    if member.role is not Role.AGENT_ADMIN:
+        return say("{role}, {last}", role=words.ROLES[member.role], last=last)
+    if not member.agents:
+        return say("agent admin of no agent, {last}", last=last)
+    return say("agent admin of {agents}, {last}", agents=words.agents(member.agents), last=last)
 
 
 def named(facts: Facts) -> list[Fact]:
@@ -39,37 +42,41 @@ def named(facts: Facts) -> list[Fact]:
     return [Fact(words.who(each.person), standing(each)) for each in facts.people.named]
 
 
-def invitation(facts: Facts, record: InvitationRecord) -> str:
+def invitation(facts: Facts, record: InvitationRecord) -> Text:
     """What became of an invitation, such as *as member, mailed on … , good until …*."""
-    agents = f" of {words.agents(record.agents)}" if record.agents else ""
-    ends = f"expired on {words.moment(record.expires_at)}"
+    ends = say("expired on {when}", when=Moment(record.expires_at))
     if record.expires_at > facts.now:
-        ends = f"good until {words.moment(record.expires_at)}"
-    return f"as {ROLE_WORDS[record.role]}{agents}, {mail_state(facts, record)}, {ends}"
+        ends = say("good until {when}", when=Moment(record.expires_at))
+    slots = {"role": words.ROLES[record.role], "mailed": mail_state(facts, record), "ends": ends}
+    if record.agents:
+        return say("as {role} of {agents}, {mailed}, {ends}", **slots, agents=words.agents(record.agents))
+    return say("as {role}, {mailed}, {ends}", **slots)
 
 
-def mail_state(facts: Facts, record: InvitationRecord) -> str:
+def mail_state(facts: Facts, record: InvitationRecord) -> Text:
     """Whether the mail of the invitation was sent, waits, or failed."""
     if record.sent_at is not None:
-        return f"mailed on {words.moment(record.sent_at)}"
-    failed = "" if record.failure is None else f": {words.sanitize(record.failure, FAILURE_LENGTH_AT_MOST)}"
-    if record.is_due:
-        return f"not mailed yet{failed or ', waiting'}" + (", is tried again" if failed else "")
-    if failed:
-        return f"not mailed, given up{failed}"
-    return "never mailed: its link was shown to the admin who invited"
+        return say("mailed on {when}", when=Moment(record.sent_at))
+    failure = None if record.failure is None else words.sanitize(record.failure, FAILURE_LENGTH_AT_MOST)
+    if record.is_due and failure is None:
+        return say("not mailed yet, waiting")
+    if record.is_due and failure is not None:
+        return say("not mailed yet: {failure}, is tried again", failure=failure)
+    if failure is not None:
+        return say("not mailed, given up: {failure}", failure=failure)
+    return say("never mailed: its link was shown to the admin who invited")
 
 
 FAILURE_LENGTH_AT_MOST = 160
 
 
-def only_admins(facts: Facts, what: str, wish: str, source: str, reply: Suggestion) -> Diagnosis:
-    """The answer to people who are not organization admins. `what` completes *Only organization admins can …*."""
+def only_admins(facts: Facts, only: Text, whom_to_ask: Text, source: str, reply: Suggestion) -> Diagnosis:
+    """The answer to people who are not organization admins. `only` says what only they can do."""
     return Diagnosis(
         Case.ROLE_NOT_ALLOWED,
-        f"Only organization admins can {what}. Your role is {ROLE_WORDS[facts.role]}.",
+        sentences(only, say("Your role is {role}.", role=words.ROLES[facts.role])),
         (*your_role(facts), admins(facts)),
-        (ask_an_admin(facts, wish),),
+        (whom_to_ask,),
         offers=(contact(),),
         replies=(reply,),
         sources=(source,),

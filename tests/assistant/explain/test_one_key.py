@@ -127,7 +127,7 @@ def test_deleted_keys_of_one_name_are_told_apart_by_who_deleted_them_and_when() 
     diagnosis = which_key(facts(*keys), keys, Topic.UNAUTHORIZED)
 
     assert [each.at for each in diagnosis.evidence] == [NOON - each for each in ago]
-    assert {each.value for each in diagnosis.evidence} == {"deleted by Ada (ada@example.com)"}
+    assert {each.value for each in shown(diagnosis).evidence} == {"deleted by Ada (ada@example.com)"}
 
 
 @pytest.mark.parametrize(("number", "last"), [(KEYS_TOLD, "last used: never"), (KEYS_TOLD + 3, "and 3 more")])
@@ -135,7 +135,7 @@ def test_a_long_list_of_keys_is_counted_to_its_end(number: int, last: str) -> No
     """The first keys, and the number of others."""
     keys = [key_facts(key_record(f"number {each}")) for each in range(number)]
 
-    evidence = key_list(facts(*keys)).evidence
+    evidence = shown(key_list(facts(*keys))).evidence
 
     assert len(evidence) == KEYS_TOLD + (number > KEYS_TOLD)
     assert evidence[-1].value == last
