@@ -12,6 +12,7 @@ from training.corpus import GATHERED, LANGUAGES, PHRASES, held_out, much_alike
 
 FILES = sorted(path for path in PHRASES.glob("*.tsv") if path != GATHERED)
 OTHERS = PHRASES / "others.tsv"
+HELD_OUT_2026 = Path(__file__).parent.parent / "data" / "held_out_2026.tsv"
 CAUSES = {
     "missing",
     "malformed",
@@ -25,7 +26,7 @@ CAUSES = {
     "network",
     "unavailable",
 }
-OTHERS_AT_LEAST = 200
+OTHERS_AT_LEAST = 500
 CHARACTERS_AT_MOST = 2000
 LONG_FROM = 200
 SECRET = re.compile(r"\bkd_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9]{16,}|\beyJ[A-Za-z0-9_-]{20,}|\bgh[pousr]_[A-Za-z0-9]{20,}")
@@ -51,6 +52,13 @@ def lines_of(path: Path) -> list[Line]:
         told = tuple(causes.split("|")) if causes else ()
         lines.append(Line(tuple(topics.split("|")), told, language, source, text.replace("\\n", "\n")))
     return lines
+
+
+def judging() -> list[tuple[str, str]]:
+    """The source and the text of each message that judges the assistant."""
+    rows = [line.split("\t") for line in HELD_OUT_2026.read_text(encoding="utf-8").splitlines()]
+    later = [(row[4], row[5].replace("\\n", "\n")) for row in rows]
+    return [*((said.source, said.text) for said in held_out()), *later]
 
 
 def owner(source: str) -> str:
@@ -87,12 +95,13 @@ def test_no_secret_stands_in_a_message(path: Path) -> None:
 
 def test_what_others_wrote_is_nowhere_near_to_what_judges() -> None:
     """Neither the text, in either direction, nor the owner of its source."""
-    others = lines_of(OTHERS)
-    judging = held_out()
+    others = [line.text for line in lines_of(OTHERS)]
+    held = [text for _, text in judging()]
 
-    assert {owner(line.source) for line in others} & {owner(said.source) for said in judging} == set()
-    assert much_alike([line.text for line in others], [said.text for said in judging]) == set()
-    assert much_alike([said.text for said in judging], [line.text for line in others]) == set()
+    near = len(much_alike(others, held)) + len(much_alike(held, others))  # a number: a failure prints no held-out text
+
+    assert {owner(line.source) for line in lines_of(OTHERS)} & {owner(source) for source, _ in judging()} == set()
+    assert near == 0
 
 
 def test_others_wrote_enough_and_much_of_it_is_long() -> None:
