@@ -63,9 +63,11 @@ _LETTERS = {
     **dict.fromkeys("ãõ", ("pt",)),
     **dict.fromkeys("œùèûîë", ("fr",)),
     **dict.fromkeys("íóúá", ("es", "pt")),
-    **dict.fromkeys("êç", ("fr", "pt")),
+    **dict.fromkeys("êçô", ("fr", "pt")),
 }
 _LETTERS_WEIGH = 2
+_CLEAR = 18
+"""The least score at which a line is clearly in a language: as much as three words that only this language has."""
 
 
 def _languages_of_words() -> dict[str, tuple[str, ...]]:
@@ -83,15 +85,33 @@ def language_of(text: str) -> str:
     """
     Returns `en`, `de`, `fr`, `es`, `pt`, `ja`, `zh`, or `other`.
 
-    A text without any sign of a language is English.
+    A text without any sign of a language is English. What people paste (logs, error messages) is English in every
+    language, so lines that are clearly in another language decide, however much English is around them.
     """
+    whole = _language(text)
+    if whole not in (ENGLISH, OTHER) or "\n" not in text:
+        return whole
+    found: Counter[str] = Counter()
+    for line in text.split("\n"):
+        language, score = _scored(line)
+        if language not in (ENGLISH, OTHER) and score >= _CLEAR:
+            found[language] += score
+    return max(found, key=lambda language: found[language], default=whole)
+
+
+def _language(text: str) -> str:
+    return _scored(text)[0]
+
+
+def _scored(text: str) -> tuple[str, int]:
+    """The language of a text, and how many signs of it the text has."""
     if _KANA.search(text):
-        return "ja"
+        return "ja", _CLEAR
     latin = len(_LATIN.findall(text))
     if len(_OTHER_SCRIPT.findall(text)) > latin:
-        return OTHER
-    if len(_HAN.findall(text)) * 8 > latin:
-        return "zh"
+        return OTHER, latin
+    if (han := len(_HAN.findall(text))) * 8 > latin:
+        return "zh", 6 * han
     score: Counter[str] = Counter()
     lower = " ".join(word for word in text.lower().split() if not _LIKE_CODE.search(word))
     for word in _WORD.findall(lower):
@@ -104,6 +124,6 @@ def language_of(text: str) -> str:
         for language in _LETTERS[letter]:
             score[language] += 6 * _LETTERS_WEIGH // len(_LETTERS[letter])
     if not score:
-        return ENGLISH
+        return ENGLISH, 0
     best = max(_UNDERSTOOD, key=lambda language: (score[language], language == ENGLISH))
-    return best if score[best] * 3 >= max(score.values()) * 2 else OTHER
+    return (best, score[best]) if score[best] * 3 >= max(score.values()) * 2 else (OTHER, score[best])

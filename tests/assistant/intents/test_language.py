@@ -23,6 +23,7 @@ RIGHT_AT_LEAST = 0.93
         ("qu'est-ce que c'est ?", "fr"),
         ("¿por qué no funciona mi clave?", "es"),
         ("por que minha chave não funciona?", "pt"),
+        ("Vazou no GitHub, o robô deles me avisou por email. Corro risco? Como troco rápido?", "pt"),
         ("APIキーが使えません", "ja"),
         ("401エラーです", "ja"),
         ("密钥不能用了", "zh"),
@@ -37,6 +38,43 @@ RIGHT_AT_LEAST = 0.93
 )
 def test_a_language_is_known_by_its_letters_and_common_words(text: str, language: str) -> None:
     """Codes, ids and pasted requests are ignored; the default is English."""
+    assert language_of(text) == language
+
+
+_PASTED = """2026-03-02 02:00:11 ERROR upstream answered with a status that is not what we expected
+2026-03-02 02:00:12 WARN  the request will be sent again in 30 seconds
+2026-03-02 02:00:42 ERROR giving up on this job because there is no key in the request
+During handling of the above exception, another exception occurred:
+{"detail": "This installation does not know this key. Check that it was copied in full and that it is yours."}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Warum kommt das seit heute nicht mehr durch?", "de"),
+        ("Depuis ce matin je reçois ça, pourquoi ?", "fr"),
+        ("¿Por qué me sale esto desde ayer?", "es"),
+        ("Por que isso aparece desde ontem? Não mudei nada.", "pt"),
+        ("今朝からこうなります", "ja"),
+        ("从今天早上开始就这样", "zh"),
+        ("Why do I get this since yesterday?", "en"),
+    ],
+)
+@pytest.mark.parametrize("order", ["{said}\n\n{pasted}", "{pasted}\n\n{said}", "{pasted}\n{said}\n{pasted}"])
+def test_pasted_english_does_not_hide_the_language_of_the_person(text: str, language: str, order: str) -> None:
+    """Programs write English to everybody. A line that is clearly in another language decides."""
+    assert language_of(order.format(said=text, pasted=_PASTED)) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Our app says: Zugriff verweigert (401).\nDo I have to buy the licence again? What does it mean?", "en"),
+        ("Key names:\n- die\n- los\n- des\nWhich one is for the agent?", "en"),
+    ],
+)
+def test_a_few_foreign_words_do_not_make_a_language(text: str, language: str) -> None:
+    """Names and short quotations are in English messages too."""
     assert language_of(text) == language
 
 
