@@ -7,25 +7,13 @@ from typing import NamedTuple
 
 import pytest
 
+from assistant.intents.causes import Cause
 from assistant.intents.topics import Topic
 from training.corpus import GATHERED, LANGUAGES, PHRASES, held_out, much_alike
 
 FILES = sorted(path for path in PHRASES.glob("*.tsv") if path != GATHERED)
 OTHERS = PHRASES / "others.tsv"
 HELD_OUT_2026 = Path(__file__).parent.parent / "data" / "held_out_2026.tsv"
-CAUSES = {
-    "missing",
-    "malformed",
-    "unknown",
-    "other-issuer",
-    "deleted",
-    "replaced",
-    "wrong-agent",
-    "rate",
-    "quota",
-    "network",
-    "unavailable",
-}
 OTHERS_AT_LEAST = 500
 CHARACTERS_AT_MOST = 2000
 LONG_FROM = 200
@@ -72,7 +60,7 @@ def test_every_line_says_what_it_is(path: Path) -> None:
     for line in lines_of(path):
         assert set(line.topics) <= set(Topic), line
         assert len(set(line.topics)) == len(line.topics), line
-        assert set(line.causes) <= CAUSES, line
+        assert set(line.causes) <= set(Cause), line
         assert len(set(line.causes)) == len(line.causes), line
         assert line.language in LANGUAGES, line
         assert line.source, line
