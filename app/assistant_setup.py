@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from app.settings import Settings
+from assistant.choice import Chooser
 from assistant.facts.asker import Knowledge
 from assistant.facts.documents import Documents
 from assistant.facts.pasted_keys import Possessions
@@ -30,6 +31,7 @@ def assistant_of(
     limiter: Limiter,
     documents: Documents,
     clock: Callable[[], datetime],
+    chooser: Chooser | None = None,
 ) -> Assistant:
     """Makes the assistant of a process. Its verifier of pasted keys counts no requests and has a small cache."""
     verifier = KeyVerifier(
@@ -52,4 +54,5 @@ def assistant_of(
         ),
         possessions=Possessions(verifier, key_reader, server_keys, settings.key_prefixes),
         clock=clock,
+        chooser=chooser,
     )

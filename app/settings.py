@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app.assistant_model import configuration as assistant_models
+from app.assistant_model.configuration import ModelServer
 from app.client_address import ForwardedHeader, Network
 from app.environment import gathered
 from app.mail.server import MailServer
@@ -97,6 +99,9 @@ class Settings:
     oidc_scopes: tuple[str, ...] = sso.DEFAULT_SCOPES
     oidc_groups_claim: str = sso.DEFAULT_GROUPS_CLAIM
     passwords: PasswordUse = PasswordUse.EVERYBODY
+    assistant_model_url: str | None = None
+    assistant_model: str | None = None
+    assistant_model_key: Secret | None = None
     limiter_fails_closed: bool = False
     metrics: bool = False
     metrics_token: Secret | None = None
@@ -122,12 +127,23 @@ class Settings:
             groups_claim=self.oidc_groups_claim,
         )
 
+    @property
+    def model_server(self) -> ModelServer | None:
+        """The server of the model that may help the assistant; None if there is none."""
+        if self.assistant_model_url is None or self.assistant_model is None:
+            return None
+        return ModelServer(self.assistant_model_url, self.assistant_model, self.assistant_model_key)
+
     def faults(self) -> list[str]:
         """What prevents the start although each value can be read by itself."""
         others = any((self.oidc_client_secret, self.oidc_name))
-        return sso.faults(
+        of_sign_in = sso.faults(
             issuer=self.oidc_issuer, client_id=self.oidc_client_id, others=others, passwords=self.passwords
         )
+        of_model = assistant_models.faults(
+            url=self.assistant_model_url, model=self.assistant_model, key=self.assistant_model_key
+        )
+        return [*of_sign_in, *of_model]
 
     @property
     def brand(self) -> Brand:
@@ -209,6 +225,9 @@ KNOWN = (
     Known("KEYDESK_OIDC_SCOPES", "oidc_scopes", sso.scopes, "openid email profile"),
     Known("KEYDESK_OIDC_GROUPS_CLAIM", "oidc_groups_claim", sso.claim_path, sso.DEFAULT_GROUPS_CLAIM),
     Known("KEYDESK_PASSWORDS", "passwords", _passwords, "everybody"),
+    Known("KEYDESK_ASSISTANT_MODEL_URL", "assistant_model_url", assistant_models.model_url),
+    Known("KEYDESK_ASSISTANT_MODEL", "assistant_model", assistant_models.model_name),
+    Known("KEYDESK_ASSISTANT_MODEL_KEY", "assistant_model_key", token, is_secret=True),
     Known("KEYDESK_AUDIT_DAYS", "audit_days", partial(whole, at_most=AUDIT_DAYS_AT_MOST), "400"),
     Known("KEYDESK_DRAIN_SECONDS", "drain_seconds", partial(whole, at_least=0, at_most=DRAIN_SECONDS_AT_MOST), "0"),
     Known("KEYDESK_REVOCATION_JOURNAL", "revocation_journal", path, "beside an embedded database"),

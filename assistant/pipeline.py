@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from assistant.choice import Chooser, plain_words, topics_to_choose_from
 from assistant.diagnose import Answered, diagnose
 from assistant.explain.pasted_key_state import explains_a_failure
 from assistant.explain.suggestions import Suggestion, find_suggestion, parse_suggestion_id, topic_of_sentence
@@ -79,9 +80,19 @@ def _reference(
 
 
 async def diagnose_message(
-    knowledge: Knowledge, possessions: Possessions, asker: Asker, inquiry: Inquiry, now: datetime
+    knowledge: Knowledge,
+    possessions: Possessions,
+    asker: Asker,
+    inquiry: Inquiry,
+    now: datetime,
+    chooser: Chooser | None = None,
 ) -> DiagnosedMessage:
-    """Diagnoses a message. This only reads and changes nothing."""
+    """
+    Diagnoses a message. This only reads and changes nothing.
+
+    Where the message is not clear, `chooser` is asked which reading is meant, unless the organization does not allow
+    that. No transaction is open meanwhile.
+    """
     overview = await gather_overview(knowledge, asker, now)
     overview = await add_referenced_keys(knowledge, asker, overview, inquiry)
     overview = replace(overview, has_ticket=inquiry.has_ticket)
@@ -91,4 +102,21 @@ async def diagnose_message(
     # The details of keys that explain a failure are read before those of keys that work.
     pasted.sort(key=lambda each: explains_a_failure(each.pasted))
     facts = await gather(knowledge, asker, overview, question, pasted)
-    return DiagnosedMessage(diagnose(question, facts), question.understood.language, facts)
+    answered = diagnose(question, facts)
+    if chooser is not None and asker.membership.organization.allows_assistant_model:
+        answered = await _chosen(chooser, question, facts, answered)
+    return DiagnosedMessage(answered, question.understood.language, facts)
+
+
+async def _chosen(chooser: Chooser, question: Question, facts: Facts, answered: Answered) -> Answered:
+    """The answer to the reading that the model chooses of an unclear message; the same answer if it chooses none."""
+    topics = topics_to_choose_from(answered)
+    topic = await chooser.choose(plain_words(question.bare, facts), topics) if topics else None
+    if topic is None:
+        return answered
+    chosen = diagnose(replace(question, chosen=topic), facts)
+    if not chosen.is_direct:
+        return answered
+    # The other readings stay one click away.
+    others = [each for each in answered.diagnosis.replies if each.topic is not topic]
+    return chosen._replace(diagnosis=replace(chosen.diagnosis, replies=tuple(others)))

@@ -57,7 +57,11 @@ def rank(question: Question, facts: Facts) -> tuple[TopicScore, ...]:
     goes_on = question.understood.is_follow_up or (state is not None and not question.understood.asks_anew)
     if state is not None and goes_on and not is_sure(readings) and not facts.has_ticket:
         return (TopicScore(state.topic, 1.0), *_without(question, state.topic))
-    return readings if may_answer(question, readings) else _with_problem(readings, facts)
+    if may_answer(question, readings):
+        return readings
+    offered = _with_problem(readings, facts)
+    # A choice only changes the order: it makes nothing sure.
+    return tuple(sorted(offered, key=lambda reading: reading.topic is not question.chosen))
 
 
 def priors_from_facts(facts: Facts) -> dict[Topic, float]:
@@ -82,6 +86,8 @@ def priors_from_facts(facts: Facts) -> dict[Topic, float]:
 def may_answer(question: Question, readings: tuple[TopicScore, ...]) -> bool:
     """Whether to answer the likeliest topic without asking back. Its status code in the message is reason enough."""
     topic, probability = readings[0]
+    if topic is question.chosen:
+        return True
     if topic is Topic.GREETING:
         return True  # the answer to a greeting asks for details, too
     if topic is Topic.OFF_TOPIC and probability >= _OFF_TOPIC_FROM:

@@ -33,6 +33,7 @@ class Action(StrEnum):
     MANAGE_AGENTS = "manage agents"
     DELETE_AGENTS = "delete agents"
     MANAGE_TOKENS = "manage service tokens"
+    CHANGE_ORGANIZATION = "change the organization's settings"
     PROVISION = "provision organizations, agents and people"
     SIGN_PEOPLE_IN = "sign people in"
 

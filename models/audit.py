@@ -65,6 +65,7 @@ class AuditAction(StrEnum):
     MEMBER_SIGNED_IN = "member-signed-in"
     ORGANIZATION_CREATED = "organization-created"
     ORGANIZATION_RENAMED = "organization-renamed"
+    ASSISTANT_MODEL_CHANGED = "assistant-model-changed"
 
 
 class AuditEvent(SQLModel, table=True):

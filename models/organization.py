@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel, col, select
 
@@ -46,6 +46,8 @@ class Organization(SQLModel, table=True):
     deleted_at: datetime | None = optional_instant()
     external_id: str | None = Field(default=None, max_length=EXTERNAL_ID_LENGTH_AT_MOST)
     """The host product's id of it, unique among organizations that are not deleted; None if it was made here."""
+    allows_assistant_model: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    """Whether the operator's model, if there is one, may help the assistant with unclear messages of its people."""
 
 
 async def live_organization(session: AsyncSession, organization_id: UUID) -> Organization | None:

@@ -122,6 +122,8 @@ class OrganizationRecord(NamedTuple):
     rate_limit: int
     monthly_quota: int
     live_key_count: int
+    allows_assistant_model: bool = True
+    """Whether the operator's model, if there is one, may help with unclear messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ MEMBERSHIP_COLUMNS: list[Any] = [
     Organization.rate_limit,
     Organization.monthly_quota,
     Organization.live_key_count,
+    Organization.allows_assistant_model,
     Membership.role,
     AdministeredAgent.agent_id,
 ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from assistant.choice import Chooser
 from assistant.diagnose import state_after
 from assistant.explain.starters import starters
 from assistant.facts import conversation_state
@@ -52,12 +53,13 @@ ASKED_A_MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class Assistant:
-    """The dependencies of the assistant's operations."""
+    """The dependencies of the assistant's operations. `chooser` is the operator's model, if there is one."""
 
     database: Database
     knowledge: Knowledge
     possessions: Possessions
     clock: Callable[[], datetime]
+    chooser: Chooser | None = None
     diagnoses: PersonalLimit = field(
         default_factory=lambda: PersonalLimit(DIAGNOSES_A_MINUTE, f"You have asked about {DIAGNOSES_A_MINUTE} requests")
     )
@@ -161,7 +163,12 @@ async def _diagnosed(assistant: Assistant, questions: QuestionStore, stored: Sto
         has_ticket=bool(await tickets_of(assistant.knowledge.reader, [conversation.id])),
     )
     return await diagnose_message(
-        assistant.knowledge, assistant.possessions, questions.asker, inquiry, assistant.clock()
+        assistant.knowledge,
+        assistant.possessions,
+        questions.asker,
+        inquiry,
+        assistant.clock(),
+        assistant.chooser,
     )
 
 

@@ -30,6 +30,7 @@ CHANGES = (
     AuditAction.AGENT_DELETED,
     AuditAction.SERVICE_TOKEN_CREATED,
     AuditAction.SERVICE_TOKEN_REVOKED,
+    AuditAction.ASSISTANT_MODEL_CHANGED,
 )
 """What `mutations_per_minute` limits."""
 Clock = Callable[[], datetime]

@@ -153,6 +153,12 @@ class MayManageTokens(_ManagesOrganization):
     action = Action.MANAGE_TOKENS
 
 
+class MayChangeOrganization(_ManagesOrganization):
+    """Allows organization admins."""
+
+    action = Action.CHANGE_ORGANIZATION
+
+
 class MayDeleteAgents(BasePermission):
     """Allows organization admins, and operator tokens that may provision. Raises Forbidden."""
 

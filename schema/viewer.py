@@ -35,6 +35,13 @@ class Organization(Node):
         description="How many key slots are taken, by keys of both scopes, including keys that the viewer can't see."
     )
 
+    allows_assistant_model: bool = strawberry.field(
+        description=(
+            "Whether a model of the operator, if there is one, may choose among the readings of messages that the "
+            "assistant is not sure about. Organization admins can change it: changeOrganization."
+        )
+    )
+
     @strawberry.field(description="The organization's admins, so that every viewer can see whom to ask.")
     async def admins(self, info: Info) -> list[User]:
         async with info.context.services.database.reading() as session:
@@ -212,4 +219,5 @@ def to_organization(membership: MembershipRecord) -> Organization:
         name=row.name,
         viewer_role=Role(membership.role),
         key_allowance=to_allowance(Allowance(row.live_key_count, row.key_limit)),
+        allows_assistant_model=row.allows_assistant_model,
     )

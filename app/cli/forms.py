@@ -43,6 +43,7 @@ def organization_form(row: Organization) -> Form:
         "keyLimit": row.key_limit,
         "rateLimit": row.rate_limit,
         "monthlyQuota": row.monthly_quota,
+        "allowsAssistantModel": row.allows_assistant_model,
         "keysInUse": row.live_key_count,
         "createdAt": instant_form(row.created_at),
         "deletedAt": instant_form(row.deleted_at),

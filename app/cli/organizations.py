@@ -42,6 +42,10 @@ commands = typer.Typer(no_args_is_help=True, help="Organizations, and their limi
 KEY_LIMIT = limit_option("--key-limit", "API keys that it can have at once.")
 RATE_LIMIT = limit_option("--rate-limit", "Requests a minute that each of its API keys can make.")
 MONTHLY_QUOTA = limit_option("--monthly-quota", "Requests a calendar month (UTC) that each of its API keys can make.")
+ASSISTANT_MODEL = typer.Option(
+    "--assistant-model/--no-assistant-model",
+    help="Whether the model of KEYDESK_ASSISTANT_MODEL_URL may help with its people's unclear messages.",
+)
 
 
 @commands.command()
@@ -50,6 +54,7 @@ def create(
     key_limit: Annotated[int, KEY_LIMIT] = DEFAULT_KEY_LIMIT,
     rate_limit: Annotated[int, RATE_LIMIT] = DEFAULT_RATE_LIMIT,
     monthly_quota: Annotated[int, MONTHLY_QUOTA] = DEFAULT_MONTHLY_QUOTA,
+    assistant_model: Annotated[bool, ASSISTANT_MODEL] = True,
     as_json: AsJson = False,
 ) -> None:
     """Create an organization."""
@@ -62,6 +67,7 @@ def create(
                 key_limit=key_limit,
                 rate_limit=rate_limit,
                 monthly_quota=monthly_quota,
+                allows_assistant_model=assistant_model,
                 now=utc_now(),
             )
 
@@ -103,11 +109,14 @@ def update(
     key_limit: Annotated[int | None, KEY_LIMIT] = None,
     rate_limit: Annotated[int | None, RATE_LIMIT] = None,
     monthly_quota: Annotated[int | None, MONTHLY_QUOTA] = None,
+    assistant_model: Annotated[bool | None, ASSISTANT_MODEL] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change an organization's name or limits. A lower key limit deletes no keys; it refuses new ones."""
-    if name is None and key_limit is None and rate_limit is None and monthly_quota is None:
-        raise typer.BadParameter("say what to change: --name, --key-limit, --rate-limit or --monthly-quota.")
+    """Change an organization's name, limits or settings. A lower key limit deletes no keys; it refuses new ones."""
+    if all(each is None for each in (name, key_limit, rate_limit, monthly_quota, assistant_model)):
+        raise typer.BadParameter(
+            "say what to change: --name, --key-limit, --rate-limit, --monthly-quota or --[no-]assistant-model."
+        )
 
     async def operation(workplace: Workplace) -> Organization:
         async with workplace.database.transaction() as session:
@@ -118,6 +127,7 @@ def update(
                 key_limit=key_limit,
                 rate_limit=rate_limit,
                 monthly_quota=monthly_quota,
+                allows_assistant_model=assistant_model,
                 now=utc_now(),
             )
 

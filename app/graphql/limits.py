@@ -82,6 +82,7 @@ class Limits:
             "Mutation.changeMember": ("input", "organizationId"),
             "Mutation.removeMember": ("input", "organizationId"),
             "Mutation.createApiKey": ("input", "organizationId"),
+            "Mutation.changeOrganization": ("input", "organizationId"),
             "Mutation.createAgent": ("input", "organizationId"),
             "Mutation.renameAgent": ("input", "id"),
             "Mutation.deleteAgent": ("input", "id"),

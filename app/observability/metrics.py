@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.settings import SettingsError
+from assistant.choice import Outcome as Choice
 from keys.hashing import HashingPool
 from keys.limits.limiter import Limiter
 from keys.outcomes import Outcome
@@ -82,6 +83,13 @@ class Metrics:
         self._requests = Counter("keydesk_http_requests", "Other requests.", ["route", "status"], registry=own)
         sign_ins = Counter("keydesk_sign_ins", "Passwords that were tried.", ["outcome"], registry=own)
         self._sign_ins = {outcome.value: sign_ins.labels(outcome.value) for outcome in Tried}
+        choices = Counter(
+            "keydesk_assistant_model",
+            "Unclear messages for which the assistant's model could be asked.",
+            ["outcome"],
+            registry=own,
+        )
+        self._choices = {outcome: choices.labels(outcome.value) for outcome in Choice}
         dropped = Counter("keydesk_ledger_dropped", "Requests that are left out of the ledger.", ["kind"], registry=own)
         self._buffer = recorder.buffer
         self._dropped = {kind: dropped.labels(kind) for kind in self._buffer.dropped}
@@ -110,6 +118,10 @@ class Metrics:
     def count_sign_in(self, outcome: str) -> None:
         """Counts an attempt to sign in."""
         self._sign_ins[outcome].inc()
+
+    def count_choice(self, outcome: Choice) -> None:
+        """Counts what became of an unclear message that the assistant's model could be asked about."""
+        self._choices[outcome].inc()
 
     def hand_over(self) -> None:
         """Hands over to the library what was counted since the last time, and the current values of the gauges."""

@@ -34,6 +34,10 @@ class OutboundFailure(Exception):
     """There is no answer that can be used. The message says why, in words for the operator's log."""
 
 
+class OutboundTimeout(OutboundFailure):
+    """There was no whole answer in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer, whatever its status. Names of headers are in lower case; of a repeated one, the first is kept."""
@@ -119,8 +123,10 @@ class Outbound:
             async with asyncio.timeout(self._seconds):
                 return await self._answer(pool, request)
         except TimeoutError:
-            raise OutboundFailure(f"there was no whole answer within {self._seconds:g} seconds") from None
-        except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            raise OutboundTimeout(f"there was no whole answer within {self._seconds:g} seconds") from None
+        except httpcore2.TimeoutException as error:
+            raise OutboundTimeout(_why(error)) from None
+        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
             raise OutboundFailure(_why(error)) from None
 
     async def _answer(self, pool: AsyncConnectionPool, request: httpcore2.Request) -> Reply:

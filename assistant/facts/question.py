@@ -41,6 +41,8 @@ class Question:
     state: ConversationState | None = None
     suggested: Topic | None = None
     """The topic of the suggestion that was clicked or typed."""
+    chosen: Topic | None = None
+    """The topic that the operator's model chose of those that the message may be about."""
     request_id: str | None = None
     request_is_attached: bool = False
     """Whether `request_id` comes from the page that the person was looking at, and not from the text."""

@@ -134,6 +134,7 @@ _PLACE: list[Any] = [
     Organization.rate_limit,
     Organization.monthly_quota,
     Organization.live_key_count,
+    Organization.allows_assistant_model,
     ProgramToken.role,
     ProgramTokenAgent.agent_id,
 ]

@@ -40,6 +40,7 @@ async def create_organization(
     rate_limit: int = DEFAULT_RATE_LIMIT,
     monthly_quota: int = DEFAULT_MONTHLY_QUOTA,
     external_id: str | None = None,
+    allows_assistant_model: bool = True,
     now: datetime,
 ) -> Organization:
     """Creates an organization. Its name need not be unique; a host product's id must be. Raises InvalidInput."""
@@ -50,6 +51,7 @@ async def create_organization(
         monthly_quota=valid_limit(monthly_quota, "monthlyQuota"),
         created_at=now,
         external_id=external_id,
+        allows_assistant_model=allows_assistant_model,
     )
     session.add(organization)
     await session.flush()
@@ -65,6 +67,7 @@ async def update_organization(
     key_limit: int | None = None,
     rate_limit: int | None = None,
     monthly_quota: int | None = None,
+    allows_assistant_model: bool | None = None,
     now: datetime,
 ) -> Organization:
     """
@@ -94,8 +97,31 @@ async def update_organization(
             organization_id=organization.id,
             now=now,
         )
+    if allows_assistant_model is not None:
+        await set_assistant_model(session, actor, organization, allowed=allows_assistant_model, now=now)
     await session.flush()
     return organization
+
+
+async def set_assistant_model(
+    session: AsyncSession, actor: Actor, organization: Organization, *, allowed: bool, now: datetime
+) -> None:
+    """
+    Sets whether the operator's model may help the assistant in this organization, whose row the caller has locked.
+
+    Writes an audit event if that is a change.
+    """
+    if organization.allows_assistant_model == allowed:
+        return
+    organization.allows_assistant_model = allowed
+    await record(
+        session,
+        actor,
+        AuditAction.ASSISTANT_MODEL_CHANGED,
+        f"The assistant may {'now' if allowed else 'no longer'} ask the operator's model which question is meant.",
+        organization_id=organization.id,
+        now=now,
+    )
 
 
 async def delete_organization(

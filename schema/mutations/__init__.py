@@ -9,6 +9,7 @@ import strawberry
 
 from schema.mutations.agents import AgentMutations
 from schema.mutations.keys import KeyMutations
+from schema.mutations.organizations import OrganizationMutations
 from schema.mutations.people import PeopleMutations
 from schema.mutations.provisioning import ProvisioningMutations
 from schema.mutations.requests import KeyRequestMutations
@@ -21,6 +22,7 @@ from schema.mutations.tokens import TokenMutations
 class Mutation(
     SignInMutations,
     PeopleMutations,
+    OrganizationMutations,
     AgentMutations,
     KeyMutations,
     KeyRequestMutations,

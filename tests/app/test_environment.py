@@ -146,6 +146,7 @@ def test_every_setting_may_come_from_a_file(tmp_path: Path, each: Known) -> None
         "KEYDESK_GATEWAY_TOKEN": "a token",
         "KEYDESK_METRICS_TOKEN": "a token",
         "KEYDESK_OIDC_ISSUER": "https://id.example",
+        "KEYDESK_ASSISTANT_MODEL_URL": "https://models.example/v1",
     }.get(name, each.default)
 
     from_file = read_settings({f"{name}_FILE": file_of(tmp_path, value.encode())})

@@ -32,6 +32,7 @@ export const signs: Record<AuditEvent['action'], Sign> = {
   ORGANIZATION_LIMITS_CHANGED: { Icon: IconGauge, color: 'gray' },
   ORGANIZATION_CREATED: { Icon: IconBuilding, color: 'teal' },
   ORGANIZATION_RENAMED: { Icon: IconPencil, color: 'gray' },
+  ASSISTANT_MODEL_CHANGED: { Icon: IconPencil, color: 'gray' },
   MEMBERSHIP_CHANGED: { Icon: IconUsers, color: 'gray' },
   API_KEY_CREATION_REFUSED: { Icon: IconBan, color: 'orange' },
   AGENT_CREATED: { Icon: IconRobot, color: 'teal' },

@@ -1,0 +1,1 @@
+"""Tests of app/assistant_model."""
