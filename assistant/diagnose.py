@@ -20,9 +20,11 @@ from assistant.explain.refusals import deleted
 from assistant.explain.requests import called, found, header_mistakes, not_found
 from assistant.explain.requests import explained as explained_refusal
 from assistant.explain.symptoms import symptom
+from assistant.explain.told.causes import may_answer_cause, of_cause, offer_causes
 from assistant.facts.conversation_state import ConversationState
 from assistant.facts.facts import Facts, KeyFacts, PastedKey, Possession
 from assistant.facts.question import Question
+from assistant.intents.causes import BY_RULE, Cause, Sign, ToldCause, main_cause
 from assistant.intents.symptoms import Symptom, symptom_of
 from assistant.intents.topics import Topic, TopicScore
 from assistant.language.text import say
@@ -45,6 +47,9 @@ class Answered(NamedTuple):
 
 _NOT_ABOUT_A_SYMPTOM = frozenset({Topic.HUMAN, Topic.HISTORY, Topic.USE, Topic.EXPOSED_KEY, Topic.LOST_SECRET})
 """Topics that are answered even if the message also describes a symptom."""
+_MAY_HAVE_A_CAUSE = CALLS - {Topic.KEY_STATE}
+"""Topics of failing calls for which the message may tell the cause. A question about a key's state tells none."""
+_REFUSED = frozenset({401, 403, 429})
 _SAID_OF_REFUSALS = re.compile(r"\baccess not permitted\b", re.IGNORECASE)
 """The message of every 401 and 403."""
 
@@ -134,6 +139,29 @@ class Situation:
         key = only_one(self.facts.meant, ())
         return key if key is not None and key.is_deleted else None
 
+    def told_cause(self) -> ToldCause | None:
+        """The cause that the message tells, if it is about failing calls and leaves little doubt of the cause."""
+        understood = self.question.understood
+        told = main_cause(each for each in understood.causes if not self._is_contradicted(each))
+        if told is None or self.asks_of_request() or not may_answer_cause(told):
+            return None
+        if self.is_about(Topic.HOW_ROTATE):
+            # *How do I rotate* is about a manual page, unless the secret that was replaced is refused.
+            return told if told.cause is Cause.REPLACED and 401 in understood.status_codes else None
+        is_pasted = told.probability >= BY_RULE
+        is_of_calls = self.topic in _MAY_HAVE_A_CAUSE or (is_pasted and self.topic is Topic.HOW_CALL)
+        says_refused = bool(_REFUSED.intersection(understood.status_codes))
+        return told if is_of_calls or (not self.is_sure and (is_pasted or says_refused)) else None
+
+    def _is_contradicted(self, told: ToldCause) -> bool:
+        """Whether something else in the message shows that the cause is another one."""
+        if told.cause is not Cause.NETWORK:
+            return False
+        # A refusal reached somebody who refuses; and an answer that is late may be ours.
+        is_refused = bool(_REFUSED.intersection(self.question.understood.status_codes))
+        is_elsewhere = told.sign in {Sign.ANOTHER_ANSWERED, Sign.OTHER_HOST}
+        return (is_refused and not is_elsewhere) or (told.sign is Sign.TIMED_OUT and self.topic is Topic.UNAVAILABLE)
+
     def answered(self, diagnosis: Diagnosis) -> Answered:
         """The diagnosis as an answer to the likeliest topic."""
         return Answered(diagnosis, self.topic)
@@ -164,6 +192,9 @@ def diagnose(question: Question, facts: Facts) -> Answered:
     answered = next(rule.answer(situation, applied) for rule in RULES if (applied := rule.applies(situation)))
     if answered.topic not in CALLS:
         return answered
+    if not situation.asks_of_request():
+        offered = offer_causes(answered.diagnosis, question.understood.causes, answered.topic)
+        answered = answered._replace(diagnosis=offered)
     # The host of a refusal's `type`, which links to the error's documentation, was not called.
     hosts = [each for each in question.understood.hosts if f"//{each}/docs/errors" not in question.text.casefold()]
     return answered._replace(diagnosis=called(answered.diagnosis, hosts))
@@ -229,6 +260,11 @@ RULES: tuple[Rule, ...] = (
         "any other code",
         Situation.code_of_no_key,
         lambda it, reason: it.answered_of_calls(explained_refusal(it.facts, reason)),
+    ),
+    Rule(
+        "a cause that the message tells",
+        Situation.told_cause,
+        lambda it, told: it.answered_of_calls(beside(it.facts, of_cause(it.facts, told))),
     ),
     Rule(
         "the message of every refusal",

@@ -7,7 +7,13 @@ from datetime import datetime
 from assistant.choice import Chooser, plain_words, topics_to_choose_from
 from assistant.diagnose import Answered, diagnose
 from assistant.explain.pasted_key_state import explains_a_failure
-from assistant.explain.suggestions import Suggestion, find_suggestion, parse_suggestion_id, topic_of_sentence
+from assistant.explain.suggestions import (
+    Suggestion,
+    cause_of_sentence,
+    find_suggestion,
+    parse_suggestion_id,
+    topic_of_sentence,
+)
 from assistant.facts.asker import Asker, Knowledge
 from assistant.facts.conversation_state import chosen
 from assistant.facts.facts import Facts
@@ -15,6 +21,7 @@ from assistant.facts.gather import add_referenced_keys, gather, gather_overview
 from assistant.facts.key_reference import KeyReference, meant, without_names
 from assistant.facts.pasted_keys import Possessions, look_up_pasted
 from assistant.facts.question import Inquiry, Question
+from assistant.intents.causes import BY_SENTENCE, ToldCause
 from assistant.intents.understand import Understood, understand
 from assistant.language.render import render
 from models.key_queries import ApiKeyRecord
@@ -48,6 +55,9 @@ def interpret(
         understood = understanding(bare)._replace(hints=understood.hints, ids=understood.ids)
     if inquiry.suggestion_id is not None:
         understood = understood._replace(language=understanding(without_names(inquiry.text, named)).language)
+    cause = cause_of_sentence(bare) if suggestion is None else suggestion.cause
+    if cause is not None:
+        understood = understood._replace(causes=(ToldCause(cause, BY_SENTENCE),))
     return Question(
         text,
         understood,

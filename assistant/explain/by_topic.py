@@ -38,6 +38,11 @@ _OF_DELETION = re.compile(
 _OF_ANOTHER_CHANGE = re.compile(
     r"chang|creat|made|add|renam|rotat|erstellt|angelegt|umbenannt|créé|renomm|作成|创建", re.IGNORECASE
 )
+_OF_ALL_EVENTS = re.compile(
+    r"happen|histor|audit|\blog\b|events?\b|passiert|geschehen|geschichte|verlauf|passé|arrivé|pasó|pasado|ocurri"
+    r"|acontec|ocorr|何が|履歴|経緯|发生|历史|记录",
+    re.IGNORECASE,
+)
 _HAS_EXPIRED = re.compile(
     r"\bexpired\b|\babgelaufen\b|\bexpirée?\b|\b(?:ha )?(?:caducado|expirado|expirou)\b|期限切れ|过期", re.I
 )
@@ -70,7 +75,7 @@ def _not_allowed(_text: str, facts: Facts, _key: KeyFacts | None) -> Diagnosis:
         )
     if not facts.allowance.remaining:
         return management_explained.limit_reached(facts)
-    return how_to.how_to(Topic.HOW_ROLES, facts)
+    return management_explained.role_allows(facts)
 
 
 def _change_of_scope(text: str, facts: Facts, key: KeyFacts | None) -> Diagnosis:
@@ -83,8 +88,9 @@ def _change_of_scope(text: str, facts: Facts, key: KeyFacts | None) -> Diagnosis
 
 
 def _history(text: str, facts: Facts, _key: KeyFacts | None) -> Diagnosis:
-    says_deletion = _OF_DELETION.search(text) or (len(facts.meant) == 1 and facts.meant[0].is_deleted)
-    asks_of_deletion = bool(says_deletion) and not _OF_ANOTHER_CHANGE.search(text)
+    # *Who did that?* is about the deletion if the key was deleted; *what happened to the key?* is about all of it.
+    is_deleted = len(facts.meant) == 1 and facts.meant[0].is_deleted and not _OF_ALL_EVENTS.search(text)
+    asks_of_deletion = bool(_OF_DELETION.search(text) or is_deleted) and not _OF_ANOTHER_CHANGE.search(text)
     return records_explained.history(facts, asks_of_deletion=asks_of_deletion)
 
 

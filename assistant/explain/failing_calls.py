@@ -93,7 +93,7 @@ def which_key(facts: Facts, keys: Sequence[KeyFacts], topic: Topic) -> Diagnosis
     """Asks which of several possible keys it is."""
     reasons = OF_TOPIC.get(topic, OF_TOPIC[Topic.CALL_FAILS])
     ordered = sorted(keys, key=lambda each: (-each.refused_for(reasons), each.is_deleted))
-    evidence = tuple(_trouble(each, reasons) for each in ordered[:5])
+    evidence = tuple(trouble(each, reasons) for each in ordered[:5])
     return Diagnosis(
         Case.NEEDS_DETAILS,
         say("Which key is it? There are several possible keys."),
@@ -140,7 +140,7 @@ def _presumed(
 ) -> Diagnosis:
     """Diagnoses the likeliest key if the message names none. The answer says so and suggests the other keys."""
     diagnosis = of_key(facts, key, topic, wanted)
-    why = replace(_trouble(key, wanted), label=say("Refused in the last day"))
+    why = replace(trouble(key, wanted), label=say("Refused in the last day"))
     elsewhere = tuple(suggest_of(facts, each, topic, _it_is(facts, each)) for each in others)
     return replace(
         diagnosis,
@@ -150,7 +150,8 @@ def _presumed(
     )
 
 
-def _trouble(key: KeyFacts, wanted: Sequence[RefusedReason]) -> Fact:
+def trouble(key: KeyFacts, wanted: Sequence[RefusedReason]) -> Fact:
+    """A line of evidence: how many requests with the key were refused for these reasons in the last day."""
     told = [
         counted(
             "{count} request ({reason})",

@@ -131,6 +131,33 @@ def role_not_allowed(facts: Facts, whom_to_ask: Text) -> Diagnosis:
     )
 
 
+def role_allows(facts: Facts) -> Diagnosis:
+    """The person asks why they may not do something that their role allows: that is not the reason."""
+    allowance = facts.allowance
+    taken = say("{used} of {limit} taken", used=allowance.used, limit=allowance.limit)
+    return Diagnosis(
+        Case.HOW_TO,
+        say(
+            "Your role allows it: organization admins can create, rename, rotate and delete every key of "
+            "{organization}. So the role is not the reason.",
+            organization=words.sanitize(facts.organization.name),
+        ),
+        (Fact(say("Your role"), words.role_in(facts.role, facts.organization)), Fact(say("Slots"), taken)),
+        (
+            say("Is it the right organization? A role in one organization counts for nothing in another."),
+            say("If a call was refused with 403, that is about the key's scope, and not about your role."),
+            say("A program has the permissions of its own token, and not yours."),
+            say("If it still fails, reload the page, and send me the exact words of the message."),
+        ),
+        offers=(create(), contact()),
+        replies=(
+            suggest(Topic.HOW_ROLES, say("Which role may do what?")),
+            suggest(Topic.FORBIDDEN, say("A call gets 403")),
+        ),
+        sources=(sources.ROLES,),
+    )
+
+
 def ask_for_key(facts: Facts) -> Diagnosis:
     """The person may not create the key that they want, and can ask for it."""
     refused = role_not_allowed(facts, say("Ask an organization admin for a key: {admins}.", admins=whom(facts)))

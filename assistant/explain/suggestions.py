@@ -13,6 +13,7 @@ from uuid import UUID
 
 from assistant.explain.formatting import named, quoted_name
 from assistant.facts.facts import Facts, KeyFacts
+from assistant.intents.causes import Cause
 from assistant.intents.topics import Topic
 from assistant.language.languages import LANGUAGES
 from assistant.language.render import render
@@ -64,6 +65,30 @@ IN_GENERAL: Mapping[Topic, Text] = {
     Topic.GREETING: say("What can you help me with?"),
 }
 """The question for each topic except off-topic, which is never suggested."""
+OF_CAUSE: Mapping[Cause, tuple[Topic, Text, Text]] = {
+    Cause.MISSING: (
+        Topic.UNAUTHORIZED,
+        say("My call fails because no key arrives. What can I do?"),
+        say("Perhaps no key arrives"),
+    ),
+    Cause.MALFORMED: (
+        Topic.UNAUTHORIZED,
+        say("My call fails because the key does not arrive as it is. What can I do?"),
+        say("Perhaps the key does not arrive as it is"),
+    ),
+    Cause.UNKNOWN: (
+        Topic.UNAUTHORIZED,
+        say("My call fails because nobody knows the key. What can I do?"),
+        say("Perhaps it is a key from elsewhere"),
+    ),
+    Cause.NETWORK: (
+        Topic.CALL_FAILS,
+        say("My call fails before it reaches Keydesk. What can I do?"),
+        say("Perhaps the call goes elsewhere"),
+    ),
+}
+"""Causes of a failing call for which no key has to be named: the topic, the question, and the label of the button."""
+_CAUSE = "cause-"
 _OF_A_KEY: Mapping[str, Template] = {
     Topic.CALL_FAILS: template("Why do calls with the key {key} fail?"),
     Topic.UNAUTHORIZED: template("Why do calls with the key {key} get 401?"),
@@ -95,12 +120,20 @@ class Suggestion:
     key_id: UUID | None
     sentence: Words
     label: Words
+    cause: Cause | None = None
+    """The cause of a failing call that the question tells."""
 
 
 def suggest(topic: Topic, label: Words | None = None) -> Suggestion:
     """The general question for a topic."""
     sentence = IN_GENERAL[topic]
     return Suggestion(topic, topic, None, sentence, label or sentence)
+
+
+def suggest_cause(cause: Cause) -> Suggestion:
+    """The question that tells this cause of a failing call. `cause` is one of `OF_CAUSE`."""
+    topic, sentence, label = OF_CAUSE[cause]
+    return Suggestion(f"{_CAUSE}{cause}", topic, None, sentence, label, cause)
 
 
 def suggest_of(facts: Facts, key: KeyFacts, kind: str, label: Words | None = None) -> Suggestion:
@@ -117,7 +150,7 @@ def parse_suggestion_id(suggestion_id: str) -> tuple[str, UUID | None] | None:
     """The question that the id stands for, and the id of its key, if any. None if the suggestion id is not valid."""
     kind, dot, key = suggestion_id.partition(".")
     key_id = parse_external_id(Prefix.API_KEY, key) if dot else None
-    is_known = (kind in _OF_A_KEY and key_id is not None) if dot else kind in IN_GENERAL
+    is_known = (kind in _OF_A_KEY and key_id is not None) if dot else kind in IN_GENERAL or _cause_of(kind) is not None
     return (kind, key_id) if is_known else None
 
 
@@ -128,7 +161,8 @@ def find_suggestion(suggestion_id: str, keys: Sequence[ApiKeyRecord]) -> Suggest
         return None
     kind, key_id = parsed
     if key_id is None:
-        return suggest(Topic(kind))
+        cause = _cause_of(kind)
+        return suggest(Topic(kind)) if cause is None else suggest_cause(cause)
     return next((_of_a_key(kind, key_id, named(each)) for each in keys if each.id == key_id), None)
 
 
@@ -139,6 +173,16 @@ def topic_of_sentence(text: str) -> Topic | None:
     `text` has the word *key* in place of a key's name.
     """
     return _topics().get(_letters(text))
+
+
+def cause_of_sentence(text: str) -> Cause | None:
+    """The cause that a typed sentence tells if it equals a suggestion in one of the languages."""
+    return _causes().get(_letters(text))
+
+
+def _cause_of(kind: str) -> Cause | None:
+    """The cause of a suggestion's kind, such as `cause-missing`."""
+    return next((cause for cause in OF_CAUSE if kind == f"{_CAUSE}{cause}"), None)
 
 
 def _of_a_key(kind: str, key_id: UUID, name: Words, label: Words | None = None) -> Suggestion:
@@ -156,9 +200,20 @@ def _letters(text: str) -> str:
 def _topics() -> Mapping[str, Topic]:
     """The topics of all suggestions by the letters of their sentences, in every language."""
     sentences = [(sentence, topic) for topic, sentence in IN_GENERAL.items()]
+    sentences += [(sentence, topic) for topic, sentence, _ in OF_CAUSE.values()]
     sentences += [(each.fill(key="key"), _FINER.get(kind) or Topic(kind)) for kind, each in _OF_A_KEY.items()]
     return {
         _letters(render(sentence, language)): topic
         for language in reversed(tuple(LANGUAGES))
         for sentence, topic in sentences
+    }
+
+
+@cache
+def _causes() -> Mapping[str, Cause]:
+    """The causes by the letters of the sentences that tell them, in every language."""
+    return {
+        _letters(render(sentence, language)): cause
+        for language in reversed(tuple(LANGUAGES))
+        for cause, (_, sentence, _) in OF_CAUSE.items()
     }

@@ -1,0 +1,1 @@
+"""Explanations of causes that the person tells, weighed with the records."""
