@@ -304,7 +304,7 @@ RULES: tuple[Rule, ...] = (
 """The rules in order of precedence: the first that applies gives the answer."""
 
 
-def state_after(answered: Answered, facts: Facts) -> ConversationState:
+def state_after(answered: Answered, facts: Facts, language: str | None = None) -> ConversationState:
     """The state of the conversation after this answer, to which the next message may refer."""
     diagnosis = answered.diagnosis
     key_id = None if diagnosis.key is None else diagnosis.key.id
@@ -316,4 +316,5 @@ def state_after(answered: Answered, facts: Facts) -> ConversationState:
         offered=tuple(dict.fromkeys(each for each in offered if each is not None))[:10],
         replies=tuple(each.id for each in diagnosis.replies),
         request_id=facts.request_sought,
+        language=language,
     )

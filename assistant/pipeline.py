@@ -22,6 +22,8 @@ from assistant.facts.key_reference import KeyReference, meant, without_names
 from assistant.facts.pasted_keys import Possessions, look_up_pasted
 from assistant.facts.question import Inquiry, Question
 from assistant.intents.causes import BY_SENTENCE, ToldCause
+from assistant.intents.language import language_seen
+from assistant.intents.normalize import plain, sentences
 from assistant.intents.understand import Understood, understand
 from assistant.language.render import render
 from models.key_queries import ApiKeyRecord
@@ -29,7 +31,7 @@ from models.key_queries import ApiKeyRecord
 
 @dataclass(frozen=True, slots=True)
 class DiagnosedMessage:
-    """The answer, the language of the question, and the facts that the answer is based on."""
+    """The answer, the language to give it in, and the facts that it is based on."""
 
     answered: Answered
     language: str
@@ -115,7 +117,7 @@ async def diagnose_message(
     answered = diagnose(question, facts)
     if chooser is not None and asker.membership.organization.allows_assistant_model:
         answered = await _chosen(chooser, question, facts, answered)
-    return DiagnosedMessage(answered, question.understood.language, facts)
+    return DiagnosedMessage(answered, language_to_answer_in(inquiry, question), facts)
 
 
 async def _chosen(chooser: Chooser, question: Question, facts: Facts, answered: Answered) -> Answered:
@@ -130,3 +132,18 @@ async def _chosen(chooser: Chooser, question: Question, facts: Facts, answered: 
     # The other readings stay one click away.
     others = [each for each in answered.diagnosis.replies if each.topic is not topic]
     return chosen._replace(diagnosis=replace(chosen.diagnosis, replies=tuple(others)))
+
+
+def language_to_answer_in(inquiry: Inquiry, question: Question) -> str:
+    """
+    The language to answer in: the one that was chosen, or otherwise that of the message.
+
+    A click, and a message of codes only, keep the language of the conversation.
+    """
+    if inquiry.language is not None:
+        return inquiry.language
+    before = None if inquiry.state is None else inquiry.state.language
+    is_click = inquiry.suggestion_id is not None or chosen(inquiry.text, inquiry.state) is not None
+    if before is not None and (is_click or language_seen(sentences(plain(question.bare))) is None):
+        return before
+    return question.understood.language

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from assistant.explain.suggestions import parse_suggestion_id
+from assistant.language.languages import language_of_tag
 from assistant.redaction.redact import LENGTH_AT_MOST
 from keys.refusals import InvalidInput
 from models.engine.ids import Prefix, parse_external_id
@@ -24,6 +25,8 @@ class AskRequest:
     api_key_id: str | None = None
     request_id: str | None = None
     suggestion_id: str | None = None
+    language: str | None = None
+    """The tag of the language that the person chose for answers."""
 
 
 class _Context(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -35,7 +38,7 @@ class _Context(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def check(request: AskRequest) -> None:
-    """Raises InvalidInput if the message is empty or too long, or if an id is not valid."""
+    """Raises InvalidInput if the message is empty or too long, or if an id or the language is not valid."""
     length = len(request.message)
     if not request.message.strip():
         raise InvalidInput("message", f"Write a message of 1 to {LENGTH_AT_MOST:,} characters.")
@@ -48,6 +51,15 @@ def check(request: AskRequest) -> None:
         raise no_such_conversation()
     if request.suggestion_id is not None and parse_suggestion_id(request.suggestion_id) is None:
         raise not_suggested()
+    chosen_language(request.language)
+
+
+def chosen_language(tag: str | None) -> str | None:
+    """The short name of the language with this tag of BCP 47. Raises InvalidInput if it is no such tag."""
+    try:
+        return None if tag is None else language_of_tag(tag)
+    except ValueError:
+        raise InvalidInput("language", "Give the tag of a language, such as de, pt-BR or zh-Hans.") from None
 
 
 def not_suggested() -> InvalidInput:

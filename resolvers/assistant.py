@@ -19,6 +19,7 @@ from assistant.facts.gather import gather_overview
 from assistant.facts.pasted_keys import Possessions
 from assistant.facts.question import Inquiry
 from assistant.intents.language import ENGLISH
+from assistant.language.languages import language_of_answer
 from assistant.pipeline import DiagnosedMessage, diagnose_message
 from assistant.redaction.redact import redact
 from assistant.reply import render as answer
@@ -33,7 +34,7 @@ from models.support.answer_lease import end_answering
 from models.support.conversation import note_message
 from models.support.message import AlreadyKept, keep_answer
 from models.support.ticket import tickets_of
-from resolvers.ask_request import AskRequest, check
+from resolvers.ask_request import AskRequest, check, chosen_language
 from resolvers.stored_questions import (
     ONE_AT_A_TIME,
     Given,
@@ -131,22 +132,30 @@ def _again(given: Given) -> Iterator[Chunk | Given]:
     yield given
 
 
-async def diagnose_request(assistant: Assistant, asker: Asker, request_id: str) -> StoredAnswer:
+async def diagnose_request(
+    assistant: Assistant, asker: Asker, request_id: str, language: str | None = None
+) -> StoredAnswer:
     """
     Why this request was refused. A request that never existed and one that the person may not see get the same answer.
 
-    Raises TooManyRequests.
+    `language` is the tag of the language to answer in. Raises InvalidInput and TooManyRequests.
     """
+    chosen = chosen_language(language)
     assistant.diagnoses.use(asker.person.id, assistant.clock())
-    inquiry = Inquiry("", request_id=_harmless_id(assistant, request_id))
+    inquiry = Inquiry("", request_id=_harmless_id(assistant, request_id), language=chosen)
     diagnosed = await diagnose_message(assistant.knowledge, assistant.possessions, asker, inquiry, assistant.clock())
-    return answer.to_stored(diagnosed.answered.diagnosis, ENGLISH, assistant.knowledge.documents.title)
+    return answer.to_stored(diagnosed.answered.diagnosis, diagnosed.language, assistant.knowledge.documents.title)
 
 
-async def worth_asking(assistant: Assistant, asker: Asker) -> tuple[StoredReply, ...]:
-    """The questions to suggest now, from the organization's current state."""
+async def worth_asking(assistant: Assistant, asker: Asker, language: str | None = None) -> tuple[StoredReply, ...]:
+    """
+    The questions to suggest now, from the organization's current state.
+
+    `language` is the tag of the language to write them in. Raises InvalidInput.
+    """
+    written_in = language_of_answer(chosen_language(language) or ENGLISH)
     return answer.stored_replies(
-        starters(await gather_overview(assistant.knowledge, asker, assistant.clock())), ENGLISH
+        starters(await gather_overview(assistant.knowledge, asker, assistant.clock())), written_in
     )
 
 
@@ -160,6 +169,7 @@ async def _diagnosed(assistant: Assistant, questions: QuestionStore, stored: Sto
         request_id=None if request.request_id is None else _harmless_id(assistant, request.request_id),
         suggestion_id=request.suggestion_id,
         state=conversation_state.from_json(conversation.subject),
+        language=chosen_language(request.language),
         has_ticket=bool(await tickets_of(assistant.knowledge.reader, [conversation.id])),
     )
     return await diagnose_message(
@@ -178,7 +188,7 @@ async def _store(
     """Stores the answer and lets the person ask the next question, in one transaction."""
     answered = diagnosed.answered
     diagnosis = answered.diagnosis
-    state = conversation_state.to_json(state_after(answered, diagnosed.facts))
+    state = conversation_state.to_json(state_after(answered, diagnosed.facts, diagnosed.language))
     now = assistant.clock()
     try:
         async with assistant.database.transaction() as session:

@@ -49,6 +49,13 @@ class AskAssistantInput:
         default=None,
         description="The suggested reply that was clicked. One that this conversation was not offered is InvalidInput.",
     )
+    language: str | None = strawberry.field(
+        default=None,
+        description=(
+            "The language to answer in, as a BCP 47 tag such as de, pt-BR or zh-Hans, if the person chose one: English "
+            "for languages that Keydesk does not have. Without it, the answer is in the message's own language."
+        ),
+    )
 
 
 AskAssistantResult = Annotated[AssistantAnswer | InvalidInput, strawberry.union("AskAssistantResult")]
@@ -85,6 +92,7 @@ async def answered(
         api_key_id=input.api_key_id,
         request_id=input.request_id,
         suggestion_id=input.suggestion_id or None,
+        language=input.language,
     )
     async with aclosing(ask(context.assistant, asker(context, input.organization_id), asking)) as events:
         async for event in events:

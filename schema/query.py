@@ -95,14 +95,16 @@ class Query:
             "Explains why a request was refused. The id is the requestId of the 401, 403 or 429 answer. A request that "
             "does not exist and a request whose key the viewer is not allowed to see give the same answer: "
             "NEEDS_DETAILS. A request without a key, or with a malformed or unknown key, belongs to no organization, "
-            "so everybody who has its id gets the reason."
+            "so everybody who has its id gets the reason. language is a BCP 47 tag, as in AskAssistantInput; English "
+            "without it."
         ),
     )
     async def diagnose_request(
-        self, info: Info, organization_id: strawberry.ID, request_id: strawberry.ID
+        self, info: Info, organization_id: strawberry.ID, request_id: strawberry.ID, language: str | None = None
     ) -> Diagnosis:
         context = info.context
-        return to_diagnosis(await diagnose_request(context.assistant, asker(context, organization_id), request_id))
+        asking = asker(context, organization_id)
+        return to_diagnosis(await diagnose_request(context.assistant, asking, request_id, language))
 
     @strawberry.field(
         permission_classes=[SignedIn],

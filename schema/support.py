@@ -8,7 +8,8 @@ from uuid import UUID
 import strawberry
 
 from assistant.explain.diagnosis import ActionKind, Case
-from assistant.reply.render import IN_ENGLISH
+from assistant.language.languages import LANGUAGES
+from assistant.reply.render import language_note
 from assistant.reply.stored_answer import StoredAction, StoredAnswer, StoredCitation, StoredReply, read
 from models.engine.ids import Prefix, external_id
 from models.support.conversation import ConversationRecord
@@ -168,9 +169,12 @@ class Message:
         )
     )
     at: datetime
+    language: str | None = strawberry.field(
+        description="The language of the assistant's text, as a BCP 47 tag such as de, pt-BR or zh-Hans."
+    )
     language_note: str | None = strawberry.field(
         description=(
-            "An answer to a message in another language: a sentence in that language that the answer is in English. "
+            "An answer in English to a message in a language that Keydesk does not answer in: a sentence that says so. "
             "Plain text, and the beginning of text."
         )
     )
@@ -248,7 +252,8 @@ def to_message(record: MessageRecord) -> Message:
         author=MessageAuthor(record.author),
         text=record.text,
         at=record.at,
-        language_note=None if record.language is None else IN_ENGLISH.get(record.language),
+        language=None if stored is None else LANGUAGES[stored.language].tag,
+        language_note=language_note(record.text, record.language),
         diagnosis=None if stored is None else to_diagnosis(stored),
         citations=[] if stored is None else [_to_citation(each) for each in stored.citations],
         actions=[] if stored is None else [_to_action(each) for each in stored.offers],

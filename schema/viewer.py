@@ -106,12 +106,12 @@ class Organization(Node):
         permission_classes=[SignedIn],
         description=(
             "Suggested questions for the assistant, from the organization's current state: 'Why does deploy get 401?' "
-            "only if it does."
+            "only if it does. language is a BCP 47 tag, as in AskAssistantInput; English without it."
         ),
     )
-    async def assistant_starters(self, info: Info) -> list[SuggestedReply]:
+    async def assistant_starters(self, info: Info, language: str | None = None) -> list[SuggestedReply]:
         context = info.context
-        return to_replies(await worth_asking(context.assistant, asker(context, self.id)))
+        return to_replies(await worth_asking(context.assistant, asker(context, self.id), language))
 
     @strawberry.field(
         permission_classes=[SignedIn],

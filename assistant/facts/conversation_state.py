@@ -21,6 +21,8 @@ class ConversationState(msgspec.Struct, frozen=True, omit_defaults=True):
     offered: tuple[UUID, ...] = ()
     replies: tuple[str, ...] = ()
     request_id: str | None = None
+    language: str | None = None
+    """The language of the answer. None if an older version gave it."""
 
 
 _ORDINALS = tuple(

@@ -16,7 +16,7 @@ class Inquiry:
     A redacted message with its context: the secrets that were removed, and what the person was looking at.
 
     `may_look_up` are the public ids of pasted keys that may be looked up; `suggestion_id` is the suggestion that was
-    clicked.
+    clicked. `language` is set if the person chose the language of the answer.
     """
 
     text: str
@@ -27,6 +27,7 @@ class Inquiry:
     suggestion_id: str | None = None
     state: ConversationState | None = None
     has_ticket: bool = False
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,11 @@ def language_of(text: str) -> str:
     return max(found, key=lambda language: found[language], default=whole)
 
 
+def language_seen(text: str) -> str | None:
+    """The same, but None for a text without any sign of a language, such as codes and ids."""
+    return None if _scored(text) == (ENGLISH, 0) else language_of(text)
+
+
 def _language(text: str) -> str:
     return _scored(text)[0]
 

@@ -33,6 +33,14 @@ IN_ENGLISH = {
     "other": "I answer in English, and understand English best.",
 }
 """The sentence before an answer to a message in another language, by language."""
+
+
+def language_note(text: str, language: str | None) -> str | None:
+    """The sentence of IN_ENGLISH that an answer begins with, if it does. `language` is that of the question."""
+    note = None if language is None else IN_ENGLISH.get(language)
+    return note if note is not None and text.startswith(note) else None
+
+
 LOOKED_AT = say("What I looked at:")
 WHAT_TO_DO = say("What to do:")
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from assistant.language.languages import LANGUAGES
 from assistant.reply.render import IN_ENGLISH
 from models import Conversation, Message
 from models.engine.ids import Prefix, external_id, new_id
@@ -58,12 +59,56 @@ async def test_an_answer_to_another_language_says_that_it_is_in_english(site: Si
     """The note about the language is a field of its own, and also the beginning of the text."""
     ada = await person(site, "ada")
 
-    german = (await ada.told("Warum bekomme ich einen 401?"))["message"]
+    polish = (await ada.told("Dlaczego mój klucz nie jest ważny?"))["message"]
     english = (await ada.told(WHY))["message"]
 
-    assert german["languageNote"] == IN_ENGLISH["de"]
-    assert german["text"].startswith(f"{IN_ENGLISH['de']}\n\n")
+    assert polish["languageNote"] == IN_ENGLISH["other"]
+    assert polish["text"].startswith(f"{IN_ENGLISH['other']}\n\n")
     assert english["languageNote"] is None
+    assert polish["language"] == english["language"] == "en"
+
+
+async def test_an_answer_is_in_the_language_that_was_chosen_or_asked_in(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says which; a tag that is none is refused before anything is stored."""
+    monkeypatch.setattr("assistant.language.languages.COMPLETE", frozenset(LANGUAGES))
+    ada = await person(site, "ada")
+
+    asked_in = (await ada.told("Warum bekomme ich einen 401?"))["message"]
+    chosen = (await ada.told(WHY, language="pt-PT"))["message"]
+    unknown = (await ada.told(WHY, language="pl"))["message"]
+    refused = await ada.ask(WHY, language="no tag")
+
+    assert [each["language"] for each in (asked_in, chosen, unknown)] == ["de", "pt-BR", "en"]
+    assert {each["languageNote"] for each in (asked_in, chosen, unknown)} == {None}
+    assert refused.outcome == "InvalidInput(language)"
+
+
+async def test_a_diagnosis_and_starters_are_in_the_language_that_is_asked_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The case is the same in each."""
+    monkeypatch.setattr("assistant.language.languages.COMPLETE", frozenset(LANGUAGES))
+    ada = await person(site, "ada")
+    organization = site.organization("acme")
+    diagnose = (
+        "query ($o: ID!, $r: ID!, $l: String) { diagnoseRequest(organizationId: $o, requestId: $r, language: $l) "
+        "{ case } }"
+    )
+    begin = "query ($o: ID!, $l: String) { organization(id: $o) { assistantStarters(language: $l) { id } } }"
+
+    languages = (None, "ja", "xx")
+    found = [
+        (await ada.client.graphql(diagnose, o=organization, r=NEVER[Prefix.REQUEST], l=each)).value["case"]
+        for each in languages
+    ]
+    starters = [
+        (await ada.client.graphql(begin, o=organization, l=each)).value["assistantStarters"] for each in languages
+    ]
+
+    assert found == ["NEEDS_DETAILS"] * 3
+    assert starters[0] == starters[1] == starters[2] != []
 
 
 async def test_what_is_cited_is_there(site: Site) -> None:

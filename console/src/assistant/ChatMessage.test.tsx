@@ -19,6 +19,7 @@ function message(more: Partial<Message> = {}): Message {
     author: 'ASSISTANT',
     text,
     at: '2026-11-30T10:00:00Z',
+    language: 'en',
     languageNote: null,
     diagnosis,
     citations: [{ title: 'Errors', url: '/docs/errors' }],
@@ -58,6 +59,16 @@ test('It links to its citations on this server, and nowhere else', () => {
 
   const links = within(answer).getAllByRole('link')
   expect(links.map((each) => each.getAttribute('href'))).toEqual(['/docs/errors'])
+})
+
+test('The headings are in the language of the answer, which a screen reader is told', () => {
+  const answer = showMessage(message({ language: 'de' }))
+
+  expect(within(answer).getByText('Was ich angesehen habe:').closest('[lang]')?.getAttribute('lang')).toBe(
+    'de',
+  )
+  expect(within(answer).getByText('Was zu tun ist:')).toBeTruthy()
+  expect(answer.textContent).not.toContain('What to do')
 })
 
 test('An answer to another language begins with the sentence in that language', () => {

@@ -29,7 +29,9 @@ export function ChatMessage({ entry: { author, text, message }, children }: Prop
         {message?.diagnosis ? (
           <>
             {message.languageNote && <Paragraph>{message.languageNote}</Paragraph>}
-            <DiagnosisText diagnosis={message.diagnosis} />
+            <Stack gap="xs" lang={message.language ?? undefined}>
+              <DiagnosisText diagnosis={message.diagnosis} language={message.language} />
+            </Stack>
             <Citations citations={message.citations} />
           </>
         ) : (

@@ -2,32 +2,39 @@
 import { List, Text } from '@mantine/core'
 import classes from './assistant.module.css'
 import { EvidenceList } from './EvidenceList'
+import { headingsIn } from './headings'
 import type { Diagnosis } from './operations'
 
-export function DiagnosisText({ diagnosis }: { diagnosis: Diagnosis }) {
+interface Props {
+  diagnosis: Diagnosis
+  /** The tag of the language that it is in. */
+  language: string | null
+}
+
+export function DiagnosisText({ diagnosis, language }: Props) {
   const { summary, evidence } = diagnosis
   return (
     <>
       <Paragraph>{summary}</Paragraph>
       {evidence.length > 0 && (
         <>
-          <Paragraph>What I looked at:</Paragraph>
+          <Paragraph>{headingsIn(language).lookedAt}</Paragraph>
           <EvidenceList evidence={evidence} />
         </>
       )}
-      <Steps diagnosis={diagnosis} />
+      <Steps diagnosis={diagnosis} language={language} />
     </>
   )
 }
 
-function Steps({ diagnosis: { case: found, steps } }: { diagnosis: Diagnosis }) {
+function Steps({ diagnosis: { case: found, steps }, language }: Props) {
   // One step needs no number. Somebody who wants a person is told what happens next, and what else they can do.
   if (steps.length < 2 || found === 'HUMAN_REQUESTED') {
     return steps.map((each) => <Paragraph key={each}>{each}</Paragraph>)
   }
   return (
     <>
-      <Paragraph>What to do:</Paragraph>
+      <Paragraph>{headingsIn(language).whatToDo}</Paragraph>
       <List type="ordered" size="sm" spacing={4} className={classes.steps}>
         {steps.map((each) => (
           <List.Item key={each}>{each}</List.Item>

@@ -10,7 +10,8 @@ export function Starters({ onAsk }: { onAsk: (message: string, about: About) => 
   const { id } = useOrganization()
   const [{ data, fetching }] = useQuery({
     query: StartersQuery,
-    variables: { organizationId: id },
+    // In the browser's language: nobody has chosen or written one yet.
+    variables: { organizationId: id, language: navigator.language },
     requestPolicy: 'cache-and-network',
   })
   const starters = data?.organization?.assistantStarters ?? []

@@ -16,6 +16,7 @@ export const MessageFields = graphql(`
     author
     text
     at
+    language
     languageNote
     diagnosis {
       case
@@ -85,10 +86,10 @@ export const AskAssistant = graphql(
 )
 
 export const StartersQuery = graphql(`
-  query AssistantStarters($organizationId: ID!) {
+  query AssistantStarters($organizationId: ID!, $language: String) {
     organization(id: $organizationId) {
       id
-      assistantStarters { id label message }
+      assistantStarters(language: $language) { id label message }
     }
   }
 `)

@@ -8,7 +8,7 @@ from tests.support.http.sse_listener import COMPLETE, Event, Listener
 
 MESSAGE = """
 fragment Told on Message {
-  id author text at languageNote helpful
+  id author text at language languageNote helpful
   diagnosis { case summary evidence { label value at } steps apiKey { id name } }
   citations { title url }
   actions { kind label apiKey { id } }
