@@ -25,6 +25,11 @@ ALSO_FOUND_BY: Mapping[str, str] = {
     "/docs/guide/operating#traces": "opentelemetry otel jaeger tracing",
     "/docs/guide/operating#what-is-kept-and-how-long": "retention gdpr privacy personal data",
     "/docs/guide/operating#containers": "docker image container compose",
+    "/docs/guide/faq#how-do-i-rotate-keys-on-a-schedule": "automatic automatically rotation every 90 days cron expiry",
+    "/docs/guide/faq#can-i-bind-a-key-to-ip-addresses": "restrict limit allowlist address range cidr firewall",
+    "/docs/guide/faq#can-i-use-a-key-in-a-mobile-app-or-a-web-page": "browser frontend ios android javascript client",
+    "/docs/guide/faq#what-can-i-show-an-auditor": "audit audits evidence compliance soc2 iso",
+    "/docs/guide/faq#why-does-my-header-get-lost-on-the-way": "cloudflare cdn proxy drops strips removes apache",
     "/docs/guide/people": "onboarding offboarding invite user users account accounts team",
     "/docs/reliability#failover": "high availability ha standby replica cluster",
 }

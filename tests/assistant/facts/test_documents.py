@@ -98,6 +98,45 @@ def test_a_question_finds_the_passage_that_answers_it(question: str, url: str) -
     assert found[0].score >= FITS_AT_LEAST
 
 
+FAQ = "/docs/guide/faq#"
+
+
+@pytest.mark.parametrize(
+    ("question", "url"),
+    [
+        ("Can I put my API key into an Android app?", f"{FAQ}can-i-use-a-key-in-a-mobile-app-or-a-web-page"),
+        ("can a key be limited to certain IP addresses", f"{FAQ}can-i-bind-a-key-to-ip-addresses"),
+        ("we have staging and production, how do we split ten keys", f"{FAQ}how-do-i-separate-staging-and-production"),
+        ("one key for several agents", f"{FAQ}can-several-apps-or-agents-share-one-key"),
+        ("share access with a partner company", f"{FAQ}how-do-i-share-access-with-a-partner"),
+        ("rotate keys automatically every 90 days", f"{FAQ}how-do-i-rotate-keys-on-a-schedule"),
+        ("create keys from a CI pipeline", f"{FAQ}how-do-i-create-keys-from-ci-or-terraform"),
+        (
+            "what personal data do you store about callers",
+            f"{FAQ}what-does-keydesk-store-about-callers-and-for-how-long",
+        ),
+        ("erase my data, GDPR", f"{FAQ}how-do-i-erase-personal-data-for-the-gdpr"),
+        ("evidence for our audit", f"{FAQ}what-can-i-show-an-auditor"),
+        ("curl in powershell, which quotes", f"{FAQ}how-do-i-use-curl-on-windows"),
+        ("quotes in the .env file", f"{FAQ}how-do-i-write-a-key-into-an-env-file"),
+        ("base64 newline in a kubernetes secret", f"{FAQ}how-do-i-put-a-key-into-a-kubernetes-secret"),
+        ("postman bearer token", f"{FAQ}how-do-i-send-a-key-with-postman"),
+        ("cloudflare drops the Authorization header", f"{FAQ}why-does-my-header-get-lost-on-the-way"),
+        ("which token does my program need", "/docs/guide/tokens#creating-a-service-token"),
+        ("what can a service token do", "/docs/guide/tokens#what-a-service-token-may-do"),
+        ("what is an operator token for", "/docs/guide/tokens#operator-tokens"),
+        ("sso with Entra ID", "/docs/guide/single-sign-on"),
+        ("create organizations from my product", "/docs/guide/provisioning"),
+        ("sign-in links for my users", "/docs/guide/provisioning#sign-in"),
+    ],
+)
+def test_a_natural_question_has_its_answer_among_the_first_three(question: str, url: str) -> None:
+    """The passages that the assistant cites have the answer, and fit well enough to be cited."""
+    found = [match.section.url for match in DOCUMENTS.search(question) if match.score >= FITS_AT_LEAST]
+
+    assert url in found
+
+
 @pytest.mark.parametrize(
     "question",
     [
