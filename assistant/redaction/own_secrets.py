@@ -28,9 +28,23 @@ _DIGEST_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _FILE_AFTER = re.compile(r"[ \t]{1,3}[*-]?[ \t]?[\w./-]*(?:\.\w{1,8}|-)?[ \t]*(?=\n|\Z)")
+_MAY_BREAK = r"(?:=?[ \t]*\r?\n[ \t]*(?:[>|│*+\"'#\\-]{1,3}[ \t]*){0,3})?"
+"""A link that a mail program has broken over lines, perhaps within a quotation."""
+_LINK = re.compile(
+    rf"/(?:invitation|reset-?password|enter)\b[^\s#%]{{0,100}}{_MAY_BREAK}(?:#|%23|&#35;|&#x23;)"
+    rf"{_MAY_BREAK}(?P<a>[0-9a-f](?:{_MAY_BREAK}[0-9a-f]){{9,39}}+)",
+    re.IGNORECASE,
+)
+"""A link to a page that takes a token in the fragment, also one that was cut short."""
+_LINK_TOKEN = re.compile(
+    r"(?:invit|einladung|convite|convid|招待|邀请|邀請|reset.(?:link|token|code)|zurücksetz|réinitialis|restablec|redefin|sign.?in|log.?in"
+    r"|anmelde|connexion|magic|fragment|link)[^\n]{0,40}?(?<![0-9A-Za-z/#._-])(?P<a>[0-9a-f]{40})(?![0-9A-Za-z_-])",
+    re.IGNORECASE,
+)
+"""The token of a link without the link. A word must precede it, because the id of a commit looks the same."""
 _LETTER = "[abcdefghjkmnpqrstuvwxyz2-9]"
 _GROUP = f"{_LETTER}{{5}}"
-_ONE_TIME = re.compile(
+ONE_TIME = re.compile(
     rf"(?<![0-9A-Za-z_-]){_GROUP}(?P<between>[ \t]?[-–—._/,:|+][ \t]?|[ \t]{{1,3}}|\n|){_GROUP}"
     rf"(?P=between){_GROUP}(?P=between){_GROUP}(?![0-9A-Za-z_-])",
     re.IGNORECASE,
@@ -53,9 +67,19 @@ def own(view: View) -> Iterator[Found]:
     for match in _TOKEN.finditer(text):
         if len(set(match[0])) >= DIGITS_AT_LEAST and not _is_digest(text, match):
             yield _found(view, match.span(), Kind.SECRET)
-    for match in _ONE_TIME.finditer(text):
+    yield from links(view)
+    for match in _LINK_TOKEN.finditer(text):
+        if not _is_digest(text, match, "a"):
+            yield _found(view, match.span("a"), Kind.TOKEN)
+    for match in ONE_TIME.finditer(text):
         if _is_one_time(match) or _PASSWORD_BEFORE.search(text, max(0, match.start() - 60), match.start()):
             yield _found(view, match.span(), Kind.PASSWORD)
+
+
+def links(view: View) -> Iterator[Found]:
+    """Yields the tokens in the links of invitations, forgotten passwords, and sign-ins by a host product."""
+    if "/" in view.text:
+        yield from (_found(view, match.span("a"), Kind.TOKEN) for match in _LINK.finditer(view.text))
 
 
 def _is_given(before: str, value: str) -> bool:
@@ -73,11 +97,12 @@ def _found(view: View, place: tuple[int, int], kind: Kind) -> Found:
     return Found(*view.span(*place), kind, MARKERS[kind])
 
 
-def _is_digest(text: str, match: re.Match[str]) -> bool:
-    """Whether 64 digits are a digest: a word before them says so, or a file name follows, as sha256sum prints it."""
-    before = text[max(0, match.start() - 90) : match.start()].rpartition("\n")[2]
+def _is_digest(text: str, match: re.Match[str], group: str | int = 0) -> bool:
+    """Whether these digits are a digest: a word before them says so, or a file name follows, as sha256sum prints it."""
+    start, end = match.span(group)
+    before = text[max(0, start - 90) : start].rpartition("\n")[2]
     is_alone = before.strip(" \t>") == ""
-    after = _FILE_AFTER.match(text, match.end())
+    after = _FILE_AFTER.match(text, end)
     return _DIGEST_BEFORE.search(before) is not None or bool(is_alone and after and after[0].strip())
 
 

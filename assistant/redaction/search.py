@@ -17,7 +17,8 @@ from assistant.redaction.keys import masked, turned, unusual, whole_or_cut, with
 from assistant.redaction.labelled import credentials, named
 from assistant.redaction.lines import broken_words, columns, evenly_separated, unnumbered
 from assistant.redaction.numbers import listed
-from assistant.redaction.own_secrets import own
+from assistant.redaction.own_secrets import links, own
+from assistant.redaction.pieces import in_pieces
 from assistant.redaction.randomness import public_places, random_runs
 from assistant.redaction.scattered import scattered
 from assistant.redaction.spelled import spelled
@@ -122,6 +123,9 @@ def _put_together(plain: View, prefixes: Collection[str]) -> Iterator[Iterable[F
         for put_together in (*((lines,) if lines else ()), *columns(plain)):
             together = without_separators(put_together)
             yield (_with_equal_pieces(together, each) for each in whole_or_cut(together, prefixes))
+        for column in columns(plain):
+            yield in_pieces(column)
+        yield links(unwrapped(lines or plain))
         for broken in broken_words(plain):
             yield vendors_over_lines(broken)
     for separated in evenly_separated(plain):

@@ -81,6 +81,11 @@ def vendors_over_lines(broken: View) -> Iterator[Found]:
         yield Found(*broken.span(match.start(), bounds[last]), Kind.VENDOR, f"[{name}]")
 
 
+def vendor_of(text: str) -> str | None:
+    """The name for the marker if the whole text is a credential of another vendor, else None."""
+    return next((name for name, match in _matches(text) if match.span() == (0, len(text))), None)
+
+
 def _matches(text: str) -> Iterator[tuple[str, re.Match[str]]]:
     if _RARE.search(text) is None:
         return
