@@ -14,7 +14,7 @@ const byLanguage: Partial<Record<string, Headings>> = {
   fr: { lookedAt: 'Ce que j’ai consulté :', whatToDo: 'Que faire :' },
   es: { lookedAt: 'Lo que he consultado:', whatToDo: 'Qué hacer:' },
   'pt-BR': { lookedAt: 'O que eu consultei:', whatToDo: 'O que fazer:' },
-  ja: { lookedAt: '確認した内容:', whatToDo: '対処方法:' },
+  ja: { lookedAt: '確認した内容：', whatToDo: '対処方法：' },
   'zh-Hans': { lookedAt: '我查看了：', whatToDo: '建议操作：' },
 }
 
