@@ -153,6 +153,14 @@ _MISTAKES: dict[HeaderMistake, Sign] = {
 }
 
 
+_VENDORS_AS_KEY = re.compile(
+    r"(?:\bbearer|\bx-api-key|api[-_]?key|\bkey|token|secret|authorization)[\"']? ?[:=]? ?[\"']?"
+    r"\[(?!key\b)(?:JWT|[A-Z][A-Za-z ]{1,24} (?:key|token|webhook))\]",
+    re.IGNORECASE,
+)
+"""Where a key is set or sent, what redaction leaves of another vendor's credential."""
+
+
 def shown(text: str, found: Entities) -> tuple[ToldCause, ...]:
     """The causes that pasted material shows, the most certain first: codes and sentences of ours, then other signs."""
     return tuple(dict.fromkeys(_shown(text, found)))
@@ -166,6 +174,10 @@ def _shown(text: str, found: Entities) -> Iterator[ToldCause]:
     for sentence, cause, form in OURS:
         if sentence in lower:
             yield ToldCause(cause, BY_RULE, Sign.CODE, form)
+    if found.has_pasted_other and _VENDORS_AS_KEY.search(text):
+        # What is sent is of somebody else, however it is sent.
+        yield told_by(Sign.OTHER_VENDOR, BY_RULE)
+        return
     for mistake in found.header_mistakes:
         yield told_by(_MISTAKES[mistake], BY_RULE)
     pasted = "\n".join(each.text for each in blocks(text) if each.kind is not BlockKind.PROSE)

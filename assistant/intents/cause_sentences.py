@@ -25,7 +25,7 @@ _DENIED_AFTER = re.compile(
     r"|ruled out|n'est pas|no es"
     r"|não é|makes no difference|no difference|either|or not|or without|oder ohne|oder nicht|ou sans|ou pas|o sin"
     r"|ou sem|liegt's nicht)\b"
-    r"|^[^。\n]{0,10}(?:ではな|じゃな|は(?:入って|含まれて|付いて)(?:い)?な|なし|不是|没有问题|没问题)",
+    r"|^[^。\n]{0,10}(?:は?(?:確認|チェック)|ではな|じゃな|は(?:入って|含まれて|付いて)(?:い)?な|なし|不是|没有问题|没问题)",
     re.IGNORECASE,
 )
 _ALTERNATIVE = re.compile(r"(?:\b(?:or|oder|ou|o|u|tried|also)|[,/]) ?$", re.IGNORECASE)

@@ -200,6 +200,9 @@ def combined(by_rules: Iterable[ToldCause], likely: Mapping[Cause, float]) -> tu
 def main_cause(causes: Iterable[ToldCause]) -> ToldCause | None:
     """The cause that counts if a message tells several: the first that says how it is, or else the first."""
     told = list(causes)
+    if told and told[0].cause is Cause.UNKNOWN:
+        # Who says where the key is from says more than the code invalid_key.
+        told.sort(key=lambda each: each.cause is not Cause.OTHER_ISSUER)
     # A code such as malformed_key says less than the line that shows what is malformed.
     return next(
         (each for each in told if each.sign not in {None, Sign.CODE} and each.cause is told[0].cause),

@@ -301,7 +301,8 @@ _TABLE: tuple[tuple[Sign, str], ...] = (
     ),
     (
         Sign.TOO_FAST,
-        r"\brate[- ]?limit(?:s|ed|ing|er)?\b|\bthrottl(?:ed|ing|e)\b|(?<!429 )\btoo many (?:requests|calls)\b"
+        r"\brate[- ]?limit(?:s|ed|ing|er)?\b|\bthrottl(?:ed|ing|e)\b|(?<!429 )(?<!429 \()\btoo many (?:requests"
+        r"|calls)\b"
         r"|\b(?:requests|calls) (?:per|a|each) (?:second|minute)\b|\bzu (?:viele|schnelle?) (?:anfragen|requests"
         r"|aufrufe)|\btrop de (?:requêtes|appels)|\bdemasiad[ao]s (?:solicitudes|peticiones|llamadas)"
         r"|\bmuitas (?:requisições|solicitações|chamadas)|レート(?:制限|リミット)|リクエストが多すぎ|(?:限流|限速"
@@ -325,7 +326,7 @@ _TABLE: tuple[tuple[Sign, str], ...] = (
     ),
     (
         Sign.TLS,
-        r"\b(?:ssl|tls|https)[- ](?:error|errors|problem|handshake|certificate|cert|issue|failure|fehler"
+        r"\b(?:ssl|tls|https)[- ](?:error|errors|problem|certificate|cert|issue|failure|fehler"
         r"|zertifikat)\b|\b(?:self[- ]signed|expired|invalid|untrusted) cert(?:ificate)?s?\b|\bcertificate (?:error"
         r"|expired|problem|not trusted|is not)\b|\bzertifikat(?:s?fehler)?\b|\bcertificat\b|\bcertificado\b|証明書"
         r"|证书",

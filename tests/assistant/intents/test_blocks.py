@@ -104,6 +104,8 @@ def test_prose_is_what_the_person_wrote() -> None:
         ("System.Threading.Tasks.TaskCanceledException: A task was canceled.", Sign.TIMED_OUT),
         ("Tunnel connection failed: 407 Proxy Authentication Required", Sign.PROXY),
         ("TypeError: Failed to fetch", Sign.BROWSER),
+        ("llm:\n  base_url: https://gw.example.com\n  api_key: [OpenAI key]", Sign.OTHER_VENDOR),
+        ("Authorization: Bearer [GitHub token]", Sign.OTHER_VENDOR),
         ("< Server: awselb/2.0", Sign.ANOTHER_ANSWERED),
         ("Incorrect API key provided. See https://platform.openai.com/account/api-keys.", Sign.ANOTHER_ANSWERED),
         ("<h1>503 Service Temporarily Unavailable</h1>", Sign.DOWN),

@@ -90,6 +90,9 @@ def test_a_told_cause_is_read(text: str, cause: Cause) -> None:
         "Wie lösche ich einen Schlüssel?",
         "如何删除密钥",
         "429 Too Many Requests",
+        "we get 429 (Too Many Requests)",
+        "ping works, the TLS handshake works, then nothing",
+        "コピー時の改行は確認しました",
         "desde casa me deja, desde la oficina no",
         "I need a key for staging and another one for production",
         "which of our keys is used most?",
@@ -116,6 +119,14 @@ def test_rules_win_over_the_classifier() -> None:
     both = combined([by_rule], {Cause.DELETED: 0.2, Cause.MISSING: 0.95, Cause.QUOTA: 0.3})
 
     assert both == (by_rule, ToldCause(Cause.MISSING, 0.95), ToldCause(Cause.QUOTA, 0.3))
+
+
+def test_where_the_key_is_from_says_more_than_a_code() -> None:
+    """Beside `invalid_key`, a key of another environment is what counts."""
+    main = main_cause(understand("invalid_key. The key is from the staging environment").causes)
+
+    assert main is not None
+    assert (main.cause, main.sign) == (Cause.OTHER_ISSUER, Sign.OTHER_INSTALLATION)
 
 
 def test_what_is_wrong_with_the_form_says_more_than_a_code() -> None:
