@@ -192,7 +192,8 @@ def diagnose(question: Question, facts: Facts) -> Answered:
     answered = next(rule.answer(situation, applied) for rule in RULES if (applied := rule.applies(situation)))
     if answered.topic not in CALLS:
         return answered
-    if not situation.asks_of_request():
+    if situation.is_sure and not situation.asks_of_request():
+        # Otherwise the replies are the readings of the message, which come first.
         offered = offer_causes(answered.diagnosis, question.understood.causes, answered.topic)
         answered = answered._replace(diagnosis=offered)
     # The host of a refusal's `type`, which links to the error's documentation, was not called.

@@ -11,6 +11,8 @@ from assistant.intents.model import model
 from assistant.intents.normalize import LENGTH_AT_MOST
 from assistant.intents.topics import Topic, served_together
 from assistant.intents.understand import TopicScore, is_sure, understand, weighed
+from assistant.language.render import render
+from assistant.language.text import Text
 
 REFUSED = {Topic.UNAUTHORIZED, Topic.CALL_FAILS, Topic.KEY_STATE}
 """The topics of why a key is refused, or whether it is."""
@@ -65,9 +67,9 @@ def test_no_case_was_forgotten() -> None:
 
 
 @pytest.mark.parametrize(("topic", "sentence"), IN_GENERAL.items())
-def test_a_suggested_sentence_is_understood_as_what_it_is_offered_for(topic: Topic, sentence: str) -> None:
+def test_a_suggested_sentence_is_understood_as_what_it_is_offered_for(topic: Topic, sentence: Text) -> None:
     """A click on a suggestion is answered directly."""
-    readings = understand(sentence).readings
+    readings = understand(render(sentence)).readings
 
     assert readings[0].topic is topic
     assert is_sure(readings)
