@@ -94,6 +94,12 @@ _OF_COMMANDS: tuple[Rule, ...] = (
         r"[^\n]{0,80}?(?:base64|-stdin|sudo\s+-S|passwd|\blogin)",
         anything,
     ),
+    rule(
+        Kind.PASSWORD,
+        "net use",
+        r"\bnet use\s+(?:\w:\s+)?\\\\\S+\s+(?P<a>[^\s/*\"'][^\s\"']*)(?=\s|\Z)",
+        anything,
+    ),
     rule(Kind.PASSWORD, "openssl", rf"\bopenssl{_BEFORE}-k\s+{ARGUMENT}", something),
     rule(Kind.PASSWORD, "pass:", r"(?<![\w/])pass:(?P<a>[^\s\"']{4,200})", anything),
     rule(Kind.PASSWORD, "/p:|/pass|/pwd", r"(?<!\S)/(?:p|pass|password|pwd):(?P<a>[^\s\"']{1,200})", anything),

@@ -82,7 +82,7 @@ RULES: tuple[Rule, ...] = (
     rule(
         Kind.PASSWORD,
         _SURE_WORDS,
-        rf"(?:{SURE})(?:\s+(?:for|of|für|von|pour|de|del|da|do|para)\s+\S{{1,40}})?{_IS}{_SAID}",
+        rf"(?:{SURE})(?:\s+(?:for|of|für|von|zum|vom|pour|de|du|del|da|do|para)(?:\s+\S{{1,40}}){{1,4}}?)?{_IS}{_SAID}",
         like_a_password,
     ),
     rule(

@@ -265,3 +265,20 @@ def test_basic_credentials_in_a_docker_file() -> None:
     """These can be short."""
     assert redact(f'{{"auths": {{"x": {{"auth": "{BASIC}"}}}}}}', PREFIXES).text.endswith('"auth": "[password]"}}}')
     assert "dTpw" not in redact('{"auth": "dTpw"}', PREFIXES).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the password for the staging server is {}",
+        "das Kennwort für den Server ist {}",
+        "das Passwort vom alten Rechner lautet {}",
+        "le mot de passe du serveur est {}",
+        "la contraseña de la base de datos es {}",
+        "a senha do servidor é {}",
+        r"net use X: \\files\share {} /user:ada",
+    ],
+)
+def test_a_password_goes_though_words_say_what_it_is_for(text: str) -> None:
+    """A few words stand between the word for a password and the verb."""
+    assert redact(text.format("Tr0ub4dor&3x"), PREFIXES).text == text.format("[password]")
