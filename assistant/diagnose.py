@@ -28,7 +28,7 @@ from assistant.intents.causes import BY_RULE, Cause, Sign, ToldCause, main_cause
 from assistant.intents.symptoms import Symptom, symptom_of
 from assistant.intents.topics import Topic, TopicScore
 from assistant.language.text import say
-from assistant.rank_topics import TOPIC_OF_STATUS, may_answer, rank
+from assistant.rank_topics import TOPIC_OF_STATUS, may_answer, may_answer_tentatively, rank
 from keys.outcomes import OF_CODE, Outcome
 from models.usage.refused_request import RefusedReason
 
@@ -38,6 +38,8 @@ class Answered(NamedTuple):
 
     diagnosis: Diagnosis
     topic: Topic
+    is_tentative: bool = False
+    """Whether other readings of the question are offered beside the answer."""
 
     @property
     def is_direct(self) -> bool:
@@ -63,7 +65,9 @@ class Situation:
     scores: tuple[TopicScore, ...]
     """The topics with their probabilities, the likeliest first."""
     is_sure: bool
-    """Whether the likeliest topic is likely enough to be answered without asking the person."""
+    """Whether the likeliest topic is likely enough to be answered without a word of doubt."""
+    is_likely: bool
+    """Whether it is likely enough to be answered at all, at least together with the other readings."""
 
     @property
     def topic(self) -> Topic:
@@ -134,7 +138,7 @@ class Situation:
 
     def deleted_key(self) -> KeyFacts | None:
         """The deleted key that an unclear message names, if it names no other key."""
-        if self.is_sure or not self.facts.meant or not self.question.meant.is_named:
+        if self.is_likely or not self.facts.meant or not self.question.meant.is_named:
             return None
         key = only_one(self.facts.meant, ())
         return key if key is not None and key.is_deleted else None
@@ -188,7 +192,9 @@ class Rule(NamedTuple):
 def diagnose(question: Question, facts: Facts) -> Answered:
     """Applies the first rule that fits."""
     scores = rank(question, facts)
-    situation = Situation(question, facts, scores, may_answer(question, scores))
+    is_sure = may_answer(question, scores)
+    is_likely = is_sure or may_answer_tentatively(scores) or scores[0].topic is question.chosen
+    situation = Situation(question, facts, scores, is_sure, is_likely)
     answered = next(rule.answer(situation, applied) for rule in RULES if (applied := rule.applies(situation)))
     if answered.topic not in CALLS:
         return answered
@@ -295,7 +301,18 @@ RULES: tuple[Rule, ...] = (
         lambda it: not it.is_sure and it.facts.meant_unseen is not None and it.question.meant.is_named,
         lambda it, _: it.answered(unseen(it.facts)),
     ),
-    Rule("unclear", lambda it: not it.is_sure, lambda it, _: it.answered(talk.unsure(it.facts, it.scores))),
+    Rule(
+        "unclear",
+        lambda it: not it.is_likely,
+        lambda it, _: it.answered(talk.unsure(it.facts, it.scores, it.question.understood)),
+    ),
+    Rule(
+        "likely",
+        lambda it: not it.is_sure,
+        lambda it, _: it.answered(
+            talk.tentative(it.facts, it.scores, beside(it.facts, explained(it.topic, it.words, it.facts)))
+        )._replace(is_tentative=True),
+    ),
     Rule(
         "understood",
         lambda _: True,

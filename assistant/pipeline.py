@@ -1,6 +1,8 @@
 """Turns a redacted message into a diagnosis, in three steps: interpret, gather, diagnose."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,6 +29,9 @@ from assistant.intents.normalize import plain, sentences
 from assistant.intents.understand import Understood, understand
 from assistant.language.render import render
 from models.key_queries import ApiKeyRecord
+
+_INTERPRETING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="interpret")
+"""Messages are interpreted outside the event loop, one at a time, so that verification waits for no question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ async def diagnose_message(
     overview = await add_referenced_keys(knowledge, asker, overview, inquiry)
     overview = replace(overview, has_ticket=inquiry.has_ticket)
     records = [each.record for each in overview.keys]
-    question = interpret(inquiry, records)
+    question = await asyncio.get_running_loop().run_in_executor(_INTERPRETING, interpret, inquiry, records)
     pasted = await look_up_pasted(possessions, knowledge.reader, asker.organization_id, inquiry, records)
     # The details of keys that explain a failure are read before those of keys that work.
     pasted.sort(key=lambda each: explains_a_failure(each.pasted))

@@ -1,12 +1,12 @@
 """
 Ranks the topics that a message may be about, by its words, the conversation so far, and the organization's state.
 
-The state changes how likely a topic is: a key that was refused an hour ago, an organization without a free slot, or a
-role that does not allow something makes the topics that are about it likelier.
+The state changes how likely a topic is among topics of its kind: if a key was refused an hour ago for its rate, *my
+calls fail* is more likely about that. It never turns a question about something else into one about the problem.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from assistant.explain import small_talk as talk
 from assistant.explain.actions import may_create_some
@@ -14,7 +14,7 @@ from assistant.explain.failing_calls import OF_TOPIC
 from assistant.facts.facts import Facts
 from assistant.facts.question import Question
 from assistant.intents.topics import Topic, TopicScore, served_together
-from assistant.intents.understand import is_sure, weighed
+from assistant.intents.understand import is_likely, is_sure, weighed
 
 _OF_ONE_KEY = (Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.KEY_STATE)
 _OF_NO_KEY = (
@@ -23,10 +23,17 @@ _OF_NO_KEY = (
     *(Topic.HOW_INVITE, Topic.CHANGE_ROLE, Topic.SIGN_IN, Topic.MAIL_MISSING, Topic.HOW_AGENTS),
 )
 """Topics that are less likely if a key is named."""
+_KINDS = (
+    frozenset({*OF_TOPIC, Topic.UNAVAILABLE}),
+    frozenset({Topic.CANNOT_CREATE, Topic.HOW_CREATE, Topic.NOT_ALLOWED}),
+)
+"""Topics about the same kind of thing: calls that fail, keys that can't be created. Each other topic is of its own."""
 TOPIC_OF_STATUS = {401: Topic.UNAUTHORIZED, 403: Topic.FORBIDDEN, 429: Topic.TOO_MANY_REQUESTS, 503: Topic.UNAVAILABLE}
 
 _STATE_LOG_ODDS = 1.5
-"""The log-odds that the organization's state adds to a topic: over four times as likely as by the words only."""
+"""The log-odds that the organization's state adds to a topic: over four times as likely among its kind."""
+_MEANT_LOG_ODDS = 1.5
+"""The log-odds that a key or a request adds if the message names it or the person looks at it."""
 _IS_SUPPORTED = re.compile(
     r"\b(?:do|does) (?:you|it|this|that|we|they|keydesk|the \w+)(?: \w+){0,2} support \w"
     r"|\b(?:is|are)\b[^.?!\n]{0,40}\bsupported\b",
@@ -50,10 +57,11 @@ def rank(question: Question, facts: Facts) -> tuple[TopicScore, ...]:
     if question.meant.only_named:
         named = Topic.KEY_STATE if state is None else state.topic
         return (TopicScore(named, 1.0), *_without(question, named))
-    odds = priors_from_facts(facts)
+    odds = evidence_of_what_is_meant(question, facts)
     if _IS_SUPPORTED.search(question.text):
         odds[Topic.HUMAN] = -_RULED_OUT_LOG_ODDS
-    readings = _together(weighed(question.understood.readings, odds), answered_alike(facts))
+    readings = _within_kinds(weighed(question.understood.readings, odds), priors_from_facts(facts))
+    readings = _together(readings, answered_alike(facts))
     goes_on = question.understood.is_follow_up or (state is not None and not question.understood.asks_anew)
     if state is not None and goes_on and not is_sure(readings) and not facts.has_ticket:
         return (TopicScore(state.topic, 1.0), *_without(question, state.topic))
@@ -65,17 +73,12 @@ def rank(question: Question, facts: Facts) -> tuple[TopicScore, ...]:
 
 
 def priors_from_facts(facts: Facts) -> dict[Topic, float]:
-    """The log-odds that the facts add to topics."""
+    """The log-odds that the organization's state adds to topics, compared with others of their kind."""
     odds: dict[Topic, float] = {}
     for topic, reasons in OF_TOPIC.items():
         keys = facts.meant or facts.keys
         if topic is not Topic.KEY_STATE and any(each.refused_for(reasons) for each in keys):
             odds[topic] = _STATE_LOG_ODDS
-    if facts.meant:
-        odds |= {topic: odds.get(topic, 0.0) + _STATE_LOG_ODDS / 2 for topic in _OF_ONE_KEY}
-        odds |= dict.fromkeys(_OF_NO_KEY, -_STATE_LOG_ODDS)
-    if facts.request is not None:
-        odds[Topic.CALL_FAILS] = odds.get(Topic.CALL_FAILS, 0.0) + _STATE_LOG_ODDS
     if not facts.allowance.remaining:
         odds[Topic.CANNOT_CREATE] = _STATE_LOG_ODDS
     if not may_create_some(facts):
@@ -83,8 +86,30 @@ def priors_from_facts(facts: Facts) -> dict[Topic, float]:
     return odds
 
 
+def evidence_of_what_is_meant(question: Question, facts: Facts) -> dict[Topic, float]:
+    """The log-odds that a key or a request adds to topics. A key that is only looked at speaks against no topic."""
+    odds: dict[Topic, float] = {}
+    if facts.meant:
+        odds |= dict.fromkeys(_OF_ONE_KEY, _MEANT_LOG_ODDS / 2)
+        if question.meant.is_named:
+            odds |= dict.fromkeys(_OF_NO_KEY, -_MEANT_LOG_ODDS)
+    if facts.request is not None:
+        odds[Topic.CALL_FAILS] = odds.get(Topic.CALL_FAILS, 0.0) + _MEANT_LOG_ODDS
+    return odds
+
+
+def _within_kinds(readings: Sequence[TopicScore], odds: Mapping[Topic, float]) -> tuple[TopicScore, ...]:
+    """Adds the log-odds, and leaves the probability of each kind of topics as a whole as it is."""
+    before, after = dict(readings), dict(weighed(readings, odds))
+    shares = dict(before)
+    for kind in _KINDS:
+        whole, moved = sum(before[topic] for topic in kind), sum(after[topic] for topic in kind)
+        shares |= {topic: after[topic] * whole / moved for topic in kind if moved}
+    return tuple(TopicScore(*each) for each in sorted(shares.items(), key=lambda each: (-each[1], each[0])))
+
+
 def may_answer(question: Question, readings: tuple[TopicScore, ...]) -> bool:
-    """Whether to answer the likeliest topic without asking back. Its status code in the message is reason enough."""
+    """Whether to answer the likeliest topic without a word of doubt. Its status in the message is reason enough."""
     topic, probability = readings[0]
     if topic is question.chosen:
         return True
@@ -94,6 +119,11 @@ def may_answer(question: Question, readings: tuple[TopicScore, ...]) -> bool:
         return True
     says_so = any(TOPIC_OF_STATUS.get(status) is topic for status in question.understood.status_codes)
     return probability == 1.0 or says_so or is_sure(readings)
+
+
+def may_answer_tentatively(readings: Sequence[TopicScore]) -> bool:
+    """Whether to answer the likeliest topic together with the other readings. Nobody is turned away by a guess."""
+    return readings[0].topic is not Topic.OFF_TOPIC and is_likely(readings)
 
 
 def answered_alike(facts: Facts) -> list[set[Topic]]:

@@ -24,13 +24,16 @@ from typing import Any
 import httpx
 from sqlalchemy import select
 
+from assistant.intents.encoder import embedding
 from assistant.intents.model import model
+from assistant.intents.understand import understand
 from benchmarks.load import Load, Measured
 from benchmarks.site import Server, analyze, fill, mint_keys, postgresql_database, start_keydesk
 from keys.hashing import PASSWORD_PARAMETERS
 from models import Membership, Organization, Person, Role
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
+from training.corpus import whole_messages
 
 PEOPLE = 20
 PACE_SECONDS = 3.2
@@ -186,6 +189,9 @@ async def measure(name: str, address: str, rounds: int, seconds: float, folder: 
         alone: list[Measured] = []
         beside: list[Measured] = []
         seen: dict[str, list[list[float]]] = {what: [] for what in acts}
+        before = site.server.resident_mib()
+        # The sentence encoder is read for the first question.
+        first = await site.ask(site.people[0], QUESTIONS[0])
         # A first round that is not measured, because the first use of each key and statement is slow.
         await asyncio.gather(load.run(folder), converse(site.people[:4], site.ask, seconds))
         for _ in range(rounds):
@@ -206,7 +212,7 @@ async def measure(name: str, address: str, rounds: int, seconds: float, folder: 
         print(
             f"| {name} | {p50:.0f} / {medians['answer']:.0f} | {medians['first event']:.0f} | {medians['list']:.0f} "
             f"| {max(burst[0]) * 1e3:.0f} | {p99_alone:.1f} | {p99_beside:.1f} ({p99_beside / p99_alone:.2f}) "
-            f"| {site.server.resident_mib():.0f} |",
+            f"| {first * 1e3:.0f} | {before:.0f} | {site.server.resident_mib():.0f} |",
             flush=True,
         )
 
@@ -221,9 +227,10 @@ async def main() -> None:
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {1})
     print(
-        "| | answer, ms p50 / p95 | first event, p95 | list, p95 | 20 at once, last | verify p99 alone | beside | MiB |"
+        "| | answer, ms p50 / p95 | first event, p95 | list, p95 | 20 at once, last | verify p99 alone | beside "
+        "| the very first answer, ms | MiB before it | MiB at the end |"
     )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         await measure("SQLite", f"sqlite+aiosqlite:///{folder / 'keydesk.db'}", options.rounds, options.seconds, folder)
@@ -232,7 +239,20 @@ async def main() -> None:
                 await measure("PostgreSQL", address, options.rounds, options.seconds, folder)
     before = time.process_time()
     model()
-    print(f"\nThe model is read in {(time.process_time() - before) * 1e3:.0f} ms of a core.")
+    of_model = time.process_time() - before
+    embedding("")
+    of_encoder = time.process_time() - before - of_model
+    print(f"\nThe model is read in {of_model * 1e3:.0f} ms of a core, the encoder in {of_encoder * 1e3:.0f} ms.")
+    messages = [said.text for said in whole_messages()]
+    took = []
+    for message in messages:
+        before = time.process_time()
+        understand(message)
+        took.append(time.process_time() - before)
+    print(
+        f"{len(messages)} whole messages are understood in {statistics.median(took) * 1e3:.1f} ms each (median), "
+        f"{p95(took):.1f} ms (p95), {max(took) * 1e3:.0f} ms at most."
+    )
 
 
 if __name__ == "__main__":

@@ -123,6 +123,15 @@ class Diagnosis:
         )
     )
     steps: list[str] = strawberry.field(description="What to do, in order.")
+    is_tentative: bool = strawberry.field(
+        description=(
+            "Whether the message can be read in more than one way and this is the likeliest: the answer says so, and "
+            "suggestedReplies has the others. False for a sure answer and for NEEDS_DETAILS."
+        )
+    )
+    reading: str | None = strawberry.field(
+        description="The sentence that says how the message was read. Null unless the answer is tentative."
+    )
 
     @strawberry.field(description="The key that the finding is about, if the asking person is allowed to see it.")
     async def api_key(self, info: Info) -> ApiKey | None:
@@ -269,6 +278,8 @@ def to_diagnosis(stored: StoredAnswer) -> Diagnosis:
         summary=stored.summary,
         evidence=[Evidence(label=each.label, value=each.value, at=each.at) for each in stored.evidence],
         steps=list(stored.steps),
+        is_tentative=stored.reading is not None,
+        reading=stored.reading,
     )
 
 

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parent.parent
 PHRASES = ROOT / "assistant" / "intents" / "phrases"
 GATHERED = PHRASES / "gathered.tsv"
 HELD_OUT = ROOT / "tests" / "data" / "understanding_held_out.tsv"
+WRITTEN = "written"
+"""The source of messages that we wrote."""
 _PART_LENGTH = 5
 _PARTS_AT_LEAST = 15
 _ALIKE_FROM = 0.6
@@ -25,7 +27,10 @@ _DECISIVE = (
     "assistant/intents/rules.py",
     "assistant/intents/normalize.py",
     "assistant/intents/topics.py",
+    "training/calibration.py",
     "training/corpus.py",
+    "training/regression.py",
+    "training/samples.py",
     "training/train.py",
     "training/variants.py",
 )
@@ -39,6 +44,10 @@ class Said(NamedTuple):
     language: str
     source: str
     text: str
+    causes: tuple[str, ...] | None = None
+    """Why calls fail, as the writer tells it; empty if the writer tells nothing, None if nobody looked for causes."""
+    is_whole: bool = False
+    """Whether this is a whole message, with its pasted blocks, and not a sentence of one."""
 
 
 def phrases() -> list[Said]:
@@ -56,20 +65,45 @@ def gathered() -> list[Said]:
     return list(_table(GATHERED))
 
 
+def whole_messages() -> list[Said]:
+    """Whole messages with their causes, for training: of all tables beside `gathered.tsv`."""
+    return [said for path in sorted(PHRASES.glob("*.tsv")) if path != GATHERED for said in _table_with_causes(path)]
+
+
 def held_out() -> list[Said]:
     """Messages that other people wrote, from other sources, for evaluation only."""
     return list(_table(HELD_OUT))
 
 
 def _table(path: Path) -> Iterator[Said]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in _lines(path):
         topics, language, source, text = line.split("\t")
-        yield Said(tuple(map(Topic, topics.split("|"))), language, source, text)
+        yield Said(_topics(topics), language, source, text)
+
+
+def _table_with_causes(path: Path) -> Iterator[Said]:
+    for line in _lines(path):
+        topics, causes, language, source, text = line.split("\t")
+        told = tuple(causes.split("|")) if causes else ()
+        yield Said(_topics(topics), language, source, text.replace("\\n", "\n"), told, is_whole=True)
+
+
+def _lines(path: Path) -> list[str]:
+    # Not `splitlines`, which also ends a line at rarer characters that a message may contain.
+    return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+
+
+def _topics(names: str) -> tuple[Topic, ...]:
+    return tuple(map(Topic, names.split("|")))
 
 
 def part_of(said: Said, parts: int) -> int:
-    """The part, from 0 to `parts` - 1, that a message belongs to. All messages of one source are in the same part."""
-    place = re.split(r"[/#]", said.source.lower())[0]
+    """
+    The part, from 0 to `parts` - 1, that a message belongs to. All messages of one source are in the same part.
+
+    Messages that we wrote one by one have no source in this sense.
+    """
+    place = said.text if said.source.startswith(WRITTEN) else re.split(r"[/#]", said.source.lower())[0]
     return int(hashlib.sha256(place.encode()).hexdigest(), 16) % parts
 
 
@@ -103,7 +137,7 @@ def _parts(text: str) -> set[str]:
 def digest() -> str:
     """The digest of the phrases and of the code that a model depends on. If it changes, the model must be retrained."""
     material = hashlib.sha256()
-    for path in sorted([*PHRASES.glob("*.txt"), GATHERED, *(ROOT / name for name in _DECISIVE)]):
+    for path in sorted([*PHRASES.glob("*.txt"), *PHRASES.glob("*.tsv"), *(ROOT / name for name in _DECISIVE)]):
         material.update(f"{path.relative_to(ROOT).as_posix()}\n".encode())
         material.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return material.hexdigest()

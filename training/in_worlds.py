@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from assistant.diagnose import Answered, diagnose, state_after
@@ -18,9 +18,12 @@ from assistant.intents.understand import Understood, understand
 from assistant.language.render import render
 from assistant.pipeline import interpret
 from training.corpus import ROOT, Said
+from training.held_out import HeldOut
 from training.worlds import ANYWHERE, WORLDS, World
 
 Understanding = Callable[[str], Understood]
+understood_once: Understanding = lru_cache(maxsize=None)(understand)
+"""Understands each message once, as it is asked in several worlds."""
 
 
 class Conversed(NamedTuple):
@@ -32,12 +35,14 @@ class Conversed(NamedTuple):
     """Whether the message is about the problem of this world."""
     found: Case
     topic: Topic
+    is_sure: bool
+    """Whether the assistant answered without a word of doubt."""
     is_asked_back: bool
     """Whether the assistant asked what the person means, instead of answering."""
     is_right: bool
     """Whether the answer is the one that fits what the person means."""
     is_offered: bool
-    """Whether the assistant asked, and one of its suggested replies leads to the right answer."""
+    """Whether the assistant was not sure, and one of its suggested replies leads to the right answer."""
 
     @property
     def is_within_a_click(self) -> bool:
@@ -79,7 +84,7 @@ def _alike(one: Diagnosis, other: Diagnosis) -> bool:
     return (one.case, one.key, one.sources) == (other.case, other.key, other.sources)
 
 
-def converse(said: Said, world: World, understanding: Understanding = understand) -> Conversed:
+def converse(said: Said, world: World, understanding: Understanding = understood_once) -> Conversed:
     """Asks a message in this world, and then each reply that is suggested. Returns the result."""
     question, facts = asked(said.text, world.facts, None, understanding)
     answered = diagnose(question, facts)
@@ -89,11 +94,11 @@ def converse(said: Said, world: World, understanding: Understanding = understand
         return one.topic in said.topics or any(_alike(one.diagnosis, diagnosis) for diagnosis in wanted)
 
     asked_back = is_asked_back(answered, facts)
-    is_offered = False
-    if asked_back:
+    is_offered, is_sure = False, not asked_back and not answered.is_tentative
+    if not is_sure:
         state = state_after(answered, facts)
         for reply in answered.diagnosis.replies:
-            clicked, then = asked(render(reply.sentence), world.facts, state, understand)
+            clicked, then = asked(render(reply.sentence), world.facts, state, understood_once)
             answer = diagnose(clicked, then)
             is_offered |= not is_asked_back(answer, then) and is_right(answer)
     return Conversed(
@@ -102,51 +107,21 @@ def converse(said: Said, world: World, understanding: Understanding = understand
         not world.expected.keys().isdisjoint(said.topics),
         answered.diagnosis.case,
         answered.topic,
+        is_sure,
         asked_back,
         not asked_back and is_right(answered),
         is_offered,
     )
 
 
-def in_worlds(messages: Sequence[Said], understanding: Understanding = understand) -> Iterator[Conversed]:
-    """Asks each message in every world in which people ask it: about the world's problem, or about anything else."""
+def in_worlds(messages: Sequence[HeldOut], understanding: Understanding = understood_once) -> Iterator[Conversed]:
+    """
+    Asks each message in the world of its writer.
+
+    If that may be any world, in every one in which people ask it: about its problem, or about anything else.
+    """
     for world in WORLDS:
-        for said in messages:
-            if said.topics[0] in world.expected or said.topics[0] in ANYWHERE:
+        for said, writers in messages:
+            is_asked_here = said.topics[0] in world.expected or said.topics[0] in ANYWHERE
+            if writers == world.id or (not writers and is_asked_here):
                 yield converse(said, world, understanding)
-
-
-def _row(name: str, of_it: Sequence[Conversed]) -> str:
-    direct = [each for each in of_it if not each.is_asked_back]
-    shares = [
-        f"{count / len(of_it):.0%}"
-        for count in (
-            len(direct),
-            sum(each.is_right for each in of_it),
-            sum(each.is_within_a_click for each in of_it),
-        )
-    ]
-    wrong = sum(not each.is_right for each in direct)
-    return f"| {name} | {len(of_it)} | {' | '.join(shares)} | {wrong / max(1, len(direct)):.1%} |"
-
-
-def table(all_of_it: Sequence[Conversed]) -> str:
-    """A Markdown table with rows for each world, for each language, and for all messages."""
-    languages: dict[str, list[Conversed]] = {}
-    for each in all_of_it:
-        languages.setdefault(each.said.language, []).append(each)
-    rows = [
-        "| | Messages | Answered at once | Rightly at once | Within a click | Wrong of those answered |",
-        "|---|---|---|---|---|---|",
-    ]
-    for world in WORLDS:
-        here = [each for each in all_of_it if each.world is world]
-        rows.append(_row(f"{world.name}: about that", [each for each in here if each.is_of_the_matter]))
-        rows.append(_row("…: about anything else", [each for each in here if not each.is_of_the_matter]))
-    rows += [
-        _row(language, of_it)
-        for language, of_it in sorted(languages.items(), key=lambda item: (-len(item[1]), item[0]))
-    ]
-    rows.append(_row("about what is the matter", [each for each in all_of_it if each.is_of_the_matter]))
-    rows.append(_row("all", all_of_it))
-    return "\n".join(rows)

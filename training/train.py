@@ -1,167 +1,135 @@
 """
-Trains the classifier and writes its model file: `python -m training.train`, or `make train`.
+Trains the classifiers and writes their file: `python -m training.train`, or `make train`.
 
-The classifier is a logistic regression over words, parts of words, and concepts. It is calibrated on messages that
-other people wrote, by cross-validation in five parts by source: each part is judged by a model that was trained without
-it and without similar phrases.
+For topics and for causes there are two logistic regressions each: over words, parts of words and concepts, and over the
+embedding of the sentence encoder. Both are mixed and calibrated by cross-validation in five parts by source: each part
+is judged by models that were trained without it and without similar phrases.
 """
 
-import math
-from collections import Counter
-from collections.abc import Collection, Sequence
-from random import Random
+import os
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression
+from sklearn.exceptions import ConvergenceWarning
 
 from assistant.intents.entities import entities
-from assistant.intents.features import Features, features
-from assistant.intents.model import FILE, packed
-from assistant.intents.normalize import folded, plain, sentences
+from assistant.intents.model import FILE, Weights, packed
+from assistant.intents.normalize import plain, sentences
 from assistant.intents.rules import evidence
 from assistant.intents.topics import Topic, served_together
-from training.corpus import Said, digest, gathered, much_alike, part_of, phrases
-from training.variants import variant
+from training.calibration import (
+    CAUSE_WRONG_AT_MOST,
+    SURE_WRONG_AT_MOST,
+    Judged,
+    Readings,
+    mixed,
+    table,
+    tentative_threshold,
+    threshold,
+)
+from training.corpus import Said, digest, much_alike, part_of, whole_messages
+from training.regression import BLOCK_WEIGHTS, Trained, train
+from training.samples import Sample, samples
 
 TOPICS = tuple(Topic)
+CAUSES = ("", *sorted({cause for said in whole_messages() for cause in said.causes or ()}))
+"""The first stands for messages that tell no cause."""
 PARTS = 5
-VARIANTS = 2
-VARIANT_WEIGHT = 0.5
-GATHERED_WEIGHT = 4.0
-"""The weight of messages that other people wrote. They show better than the project's phrases how people write."""
-SEEN_AT_LEAST = (3, 4, 3)
-"""How often a feature must occur in the training data to be used, for each block."""
-BLOCK_WEIGHTS = (1.0, 1.0, 1.2)
 FEATURES_AT_MOST = 30_000
-REGULARIZATION = 5.0
-WRONG_AT_MOST = 0.04
-"""
-The share of direct answers that may be wrong.
-
-The threshold is chosen and measured with the same messages, so this is less than the 5 % that are the goal for other
-messages.
-"""
-ALIKE_FROM = 0.35
+CAUSE_FEATURES_AT_MOST = 8_000
+ALIKE_FROM, WHOLE_ALIKE_FROM = 0.35, 0.6
 """
 Phrases that are this similar to a message are left out when that message is used for evaluation.
 
-The authors of the phrases had read these messages, so similar phrases would make the results look too good.
+The authors of the phrases had read the gathered messages, so similar phrases would make the results look too good. A
+whole message is long, and contains much of any short phrase by chance.
 """
-_TEMPERATURES = np.arange(0.6, 2.6, 0.05)
+_OF_CALLS = frozenset(
+    {
+        *(Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.FORBIDDEN, Topic.TOO_MANY_REQUESTS, Topic.UNAVAILABLE),
+        *(Topic.KEY_STATE, Topic.EXPIRY, Topic.LOST_SECRET, Topic.EXPOSED_KEY, Topic.HISTORY, Topic.HOW_DELETE),
+        *(Topic.HOW_ROTATE, Topic.HOW_CALL),
+    }
+)
+"""Topics whose messages may tell a cause though nobody wrote it down."""
+_TELLS_NONE_WEIGHT = 0.3
+"""The weight of a short message about something else, which tells no cause."""
 
 
-class Sample(NamedTuple):
-    """A message for training, or a variant of one."""
+class Task(NamedTuple):
+    """A classifier to train: what it learns from, the place of each sample's label, and the number of labels."""
 
-    said: Said
-    features: Features
-    weight: float
-
-
-class Trained(NamedTuple):
-    """The features of each block, in order, the weights of all features in the same order, and the bias."""
-
-    names: tuple[tuple[str, ...], ...]
-    weights: np.ndarray
-    bias: np.ndarray
+    learned: Sequence[Sample]
+    labels: Sequence[int]
+    number: int
+    features_at_most: int
 
 
-def features_of(text: str) -> Features:
-    """The features of a message, extracted as `understand` does."""
-    return features(folded(sentences(plain(text))))
+class Part(NamedTuple):
+    """The messages of a part, to be judged by a model that learns from the task."""
+
+    asked: Sequence[Sample]
+    task: Task
 
 
-def samples() -> list[Sample]:
-    """All phrases and gathered messages with their variants. The result is the same each time."""
-    random = Random(20261124)
-    made = []
-    for said in (*phrases(), *gathered()):
-        weight = 1.0 if said.source == "phrases" else GATHERED_WEIGHT
-        made.append(Sample(said, features_of(said.text), weight))
-        for _ in range(VARIANTS):
-            text = variant(said.text, said.language, random)
-            made.append(Sample(said, features_of(text), weight * VARIANT_WEIGHT))
-    return made
+def _trained(task: Task) -> Trained:
+    with warnings.catch_warnings():
+        # The solver stops after a fixed number of steps, whatever is left to gain.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return train(task.learned, task.labels, task.number, task.features_at_most)
 
 
-def _matrix(messages: Sequence[Features], names: Sequence[Sequence[str]]) -> csr_matrix:
+def topics_of(made: Sequence[Sample]) -> Task:
+    """The task of topics."""
+    return Task(made, [TOPICS.index(each.said.topics[0]) for each in made], len(TOPICS), FEATURES_AT_MOST)
+
+
+def causes_of(made: Sequence[Sample]) -> Task:
     """
-    The features as a matrix with a row for each message.
+    The task of causes.
 
-    Each block of a row has the length that BLOCK_WEIGHTS gives, whatever the number of its features.
+    Whole messages say their cause, or that there is none. Of others, those about something else than calls tell none.
     """
-    columns: list[dict[str, int]] = []
-    start = 0
-    for block in names:
-        columns.append({name: start + position for position, name in enumerate(block)})
-        start += len(block)
-    data, indices, ends = [], [], [0]
-    for message in messages:
-        for found, known, weight in zip(message, columns, BLOCK_WEIGHTS, strict=True):
-            places = sorted(known[name] for name in found if name in known)
-            indices += places
-            data += [weight / math.sqrt(len(places) or 1)] * len(places)
-        ends.append(len(indices))
-    return csr_matrix((data, indices, ends), shape=(len(messages), start))
+    learned = []
+    for each in made:
+        if each.said.causes is not None:
+            learned.append(each)
+        elif _OF_CALLS.isdisjoint(each.said.topics) and each.embedding is not None:
+            learned.append(each._replace(weight=_TELLS_NONE_WEIGHT))
+    labels = [CAUSES.index((each.said.causes or ("",))[0]) for each in learned]
+    return Task(learned, labels, len(CAUSES), CAUSE_FEATURES_AT_MOST)
 
 
-def _fit(learned: Sequence[Sample], names: Sequence[Sequence[str]]) -> Trained:
-    regression = LogisticRegression(C=REGULARIZATION, max_iter=400, tol=1e-4)
-    regression.fit(
-        _matrix([sample.features for sample in learned], names),
-        [TOPICS.index(sample.said.topics[0]) for sample in learned],
-        sample_weight=[sample.weight for sample in learned],
-    )
-    return Trained(tuple(map(tuple, names)), regression.coef_.T, regression.intercept_)
-
-
-def train(learned: Sequence[Sample]) -> Trained:
-    """Trains twice: with all features, then with the most important ones."""
-    counts: list[Counter[str]] = [Counter(), Counter(), Counter()]
-    for sample in learned:
-        for count, found in zip(counts, sample.features, strict=True):
-            count.update(found)
-    names = [
-        sorted(name for name, times in count.items() if times >= least)
-        for count, least in zip(counts, SEEN_AT_LEAST, strict=True)
-    ]
-    if sum(map(len, names)) <= FEATURES_AT_MOST:
-        return _fit(learned, names)
-    first = _fit(learned, names)
-    times = np.array([counts[block][name] for block, block_names in enumerate(names) for name in block_names])
-    matters = np.abs(first.weights).max(axis=1) * np.sqrt(times)
-    kept = set(np.argsort(-matters, kind="stable")[:FEATURES_AT_MOST].tolist())
-    position, fewer = 0, []
-    for block_names in names:
-        fewer.append([name for offset, name in enumerate(block_names) if position + offset in kept])
-        position += len(block_names)
-    return _fit(learned, fewer)
-
-
-def judged_by_others(made: Sequence[Sample]) -> tuple[list[Said], np.ndarray, np.ndarray]:
-    """
-    Judges the gathered messages by models that were trained without similar ones.
-
-    Returns the messages, their log-odds, and the evidence of the rules.
-    """
-    judged, log_odds = [], []
+def parts_of(task: Task) -> list[Part]:
+    """The task in parts: of each, the messages of others and whole messages are judged by a model without them."""
+    parts = []
     for part in range(PARTS):
-        asked = [said for said in gathered() if part_of(said, PARTS) == part]
-        known = much_alike({sample.said.text for sample in made}, [said.text for said in asked], ALIKE_FROM)
-        learned = [
-            sample
-            for sample in made
-            if (sample.said.source == "phrases" or part_of(sample.said, PARTS) != part)
-            and sample.said.text not in known
+        asked = [each for each in task.learned if _judges(each) and part_of(each.said, PARTS) == part]
+        known = _known(task.learned, asked)
+        kept = [
+            position
+            for position, each in enumerate(task.learned)
+            if (each.said.source == "phrases" or part_of(each.said, PARTS) != part) and each.said.text not in known
         ]
-        trained = train(learned)
-        judged += asked
-        log_odds.append(
-            _matrix([features_of(said.text) for said in asked], trained.names) @ trained.weights + trained.bias
+        fewer = task._replace(
+            learned=[task.learned[each] for each in kept], labels=[task.labels[each] for each in kept]
         )
-    return judged, np.vstack(log_odds), np.array([_evidence(said) for said in judged])
+        parts.append(Part(asked, fewer))
+    return parts
+
+
+def _judges(sample: Sample) -> bool:
+    return sample.said.source != "phrases" and sample.embedding is not None
+
+
+def _known(learned: Sequence[Sample], asked: Sequence[Sample]) -> set[str]:
+    texts = {each.said.text for each in learned}
+    short = [each.said.text for each in asked if not each.said.is_whole]
+    whole = [each.said.text for each in asked if each.said.is_whole]
+    return much_alike(texts, short, ALIKE_FROM) | much_alike(texts, whole, WHOLE_ALIKE_FROM)
 
 
 def _evidence(said: Said) -> list[float]:
@@ -170,77 +138,101 @@ def _evidence(said: Said) -> list[float]:
     return [odds.get(topic, 0.0) for topic in TOPICS]
 
 
-def _probabilities(log_odds: np.ndarray) -> np.ndarray:
-    shares = np.exp(log_odds - log_odds.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
-
-
-def calibrated(judged: Sequence[Said], log_odds: np.ndarray, by_rule: np.ndarray) -> tuple[float, float]:
-    """The temperature that calibrates the probabilities, and the probability from which answers are given directly."""
-    right = np.array([[topic in said.topics for topic in TOPICS] for said in judged])
-
-    def surprise(temperature: float) -> float:
-        return float(-np.log(((_probabilities(log_odds / temperature + by_rule)) * right).sum(axis=1) + 1e-9).mean())
-
-    temperature = float(min(_TEMPERATURES, key=surprise))
-    probabilities = _probabilities(log_odds / temperature + by_rule)
-    together = np.array([[other in served_together(topic) for other in TOPICS] for topic in TOPICS])
-    first = probabilities.argmax(axis=1)
-    sure = (probabilities * together[first]).sum(axis=1)
-    served = (right * together[first]).any(axis=1)
-    most_first = np.argsort(-sure, kind="stable")
-    wrong = np.cumsum(_expected_wrong(sure, served)[most_first]) / np.arange(1, len(sure) + 1)
-    good = np.flatnonzero(wrong < WRONG_AT_MOST)
-    print(
-        f"{len(judged)} messages of others: right at once {right[np.arange(len(right)), first].mean():.3f},"
-        f" right answer {served.mean():.3f},"
-        f" within three {np.take_along_axis(right, np.argsort(-probabilities)[:, :3], axis=1).any(axis=1).mean():.3f};"
-        f" temperature {temperature:.2f}, direct {(good.max() + 1) / len(sure):.3f},"
-        f" of these wrong {1 - served[most_first][: good.max() + 1].mean():.3f}"
+def judged(parts: Sequence[Part], models: Sequence[Trained]) -> tuple[list[Sample], Judged]:
+    """What the models say of the messages of their parts."""
+    asked = [each for part in parts for each in part.asked]
+    is_of_topics = parts[0].task.number == len(TOPICS)
+    if is_of_topics:
+        right = [[topic in each.said.topics for topic in TOPICS] for each in asked]
+        by_rule = np.array([_evidence(each.said) for each in asked])
+    else:
+        right = [[cause in (each.said.causes or ("",)) for cause in CAUSES] for each in asked]
+        by_rule = np.zeros((len(asked), len(CAUSES)))
+    return asked, Judged(
+        np.vstack([model.by_words(part.asked) for part, model in zip(parts, models, strict=True)]),
+        np.vstack([model.by_meaning(part.asked) for part, model in zip(parts, models, strict=True)]),
+        by_rule,
+        np.array(right),
+        np.ones(len(asked)) if is_of_topics else np.array([each.weight for each in asked]),
     )
-    return temperature, float(sure[most_first[good.max()]])
 
 
-def _expected_wrong(sure: np.ndarray, served: np.ndarray) -> np.ndarray:
-    """
-    The probability that each answer is wrong, from a curve that is fitted to all of them.
-
-    Because of the curve, no single message determines the threshold for direct answers.
-    """
-    log_odds = np.log(np.clip(sure, 1e-6, 1 - 1e-6) / np.clip(1 - sure, 1e-6, 1))[:, np.newaxis]
-    return LogisticRegression(C=1000.0).fit(log_odds, ~served).predict_proba(log_odds)[:, 1]
+def readings_of_topics(found: Judged, mix: tuple[float, float]) -> Readings:
+    """The likeliest answers. Topics that have the same answer count together."""
+    probabilities = found.probabilities(mix)
+    together = np.array([[other in served_together(topic) for other in TOPICS] for topic in TOPICS])
+    first = together[probabilities.argmax(axis=1)]
+    return Readings((probabilities * first).sum(axis=1), (found.right & first).any(axis=1), found.weight)
 
 
-def _rounded(trained: Trained) -> tuple[list[float], list[Collection[int]]]:
+def readings_of_causes(found: Judged, mix: tuple[float, float]) -> Readings:
+    """The likeliest causes, of the messages of which the likeliest reading is that they tell one."""
+    probabilities = found.probabilities(mix)
+    first = probabilities.argmax(axis=1)
+    told, rows = first > 0, np.arange(len(first))
+    return Readings(probabilities[rows, first][told], found.right[rows, first][told], found.weight[told])
+
+
+def _rounded(labels: Sequence[str], trained: Trained, mix: tuple[float, float]) -> Weights:
     """Rounds the weights to a byte each. The step of a block is chosen so that its largest weight just fits."""
     steps: list[float] = []
-    rows: list[Collection[int]] = []
+    rows: list[list[int]] = []
     start = 0
     for block, weight in zip(trained.names, BLOCK_WEIGHTS, strict=True):
         weights = trained.weights[start : start + len(block)]
-        step = float(np.abs(weights).max()) / 127
+        step = float(np.abs(weights).max()) / 127 or 1.0
         rows += np.rint(weights / step).astype(int).tolist()
-        steps.append(round(step * weight, 9))
+        steps.append(round(step * weight * mix[0], 9))
         start += len(block)
-    return steps, rows
+    step = float(np.abs(trained.of_meaning).max()) / 127 or 1.0
+    return Weights(
+        labels,
+        [round(float(each), 6) for each in mix[0] * trained.bias + mix[1] * trained.meaning_bias],
+        trained.names,
+        rows,
+        steps,
+        np.rint(trained.of_meaning.T / step).astype(int).tolist(),
+        round(step * mix[1], 9),
+    )
+
+
+def _group(sample: Sample) -> str:
+    said = sample.said
+    if not said.is_whole:
+        return "sentences of others"
+    written = said.source.startswith("written")
+    return f"{'written' if written else 'of others'}, {'en' if said.language == 'en' else 'others'}"
 
 
 def main() -> None:
     """Trains, measures, and writes the model."""
     made = samples()
-    temperature, sure_from = calibrated(*judged_by_others(made))
-    trained = train(made)
-    steps, rows = _rounded(trained)
+    tasks = (topics_of(made), causes_of(made))
+    parts = [parts_of(task) for task in tasks]
+    todo = [*tasks, *(part.task for each in parts for part in each)]
+    with ProcessPoolExecutor(os.cpu_count()) as processes:
+        topics, causes, *others = processes.map(_trained, todo)
+    asked, of_topics = judged(parts[0], others[:PARTS])
+    mix = mixed(of_topics)
+    read = readings_of_topics(of_topics, mix)
+    sure_from, tentative_from = threshold(read, SURE_WRONG_AT_MOST), tentative_threshold(read)
+    print(f"topics: words {mix[0]}, meaning {mix[1]}; sure from {sure_from:.3f}, tentative from {tentative_from:.3f}")
+    print(table(read, [_group(each) for each in asked], sure_from, tentative_from))
+    _, of_causes = judged(parts[1], others[PARTS:])
+    cause_mix = mixed(of_causes)
+    told = readings_of_causes(of_causes, cause_mix)
+    cause_from = threshold(told, CAUSE_WRONG_AT_MOST)
+    print(f"causes: words {cause_mix[0]}, meaning {cause_mix[1]}; believed from {cause_from:.3f}")
+    print(table(told, ["causes"] * len(told.likely), cause_from, cause_from))
     about = {
-        "topics": list(TOPICS),
-        "bias": [round(float(bias), 6) for bias in trained.bias],
-        "steps": steps,
-        "temperature": round(temperature, 3),
         "sure_from": round(sure_from, 4),
+        "tentative_from": round(tentative_from, 4),
+        "cause_from": round(cause_from, 4),
         "digest": digest(),
     }
-    FILE.write_bytes(packed(about, trained.names, map(list, rows)))
-    print(f"{FILE.name}: {sum(map(len, trained.names)):,} features, {FILE.stat().st_size:,} bytes")
+    classifiers = (_rounded(TOPICS, topics, mix), _rounded(CAUSES, causes, cause_mix))
+    FILE.write_bytes(packed(about, classifiers))
+    print(f"{FILE.name}: {sum(map(len, topics.names)):,} features, {FILE.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

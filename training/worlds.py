@@ -34,9 +34,11 @@ class World:
     """
     An organization with one problem: its facts, and the right answers.
 
-    `expected` has the topics that people ask about when they have this problem, with the case that answers each.
+    `id` is the name in data. `expected` has the topics that people ask about when they have this problem, with the case
+    that answers each.
     """
 
+    id: str
     name: str
     facts: Facts
     expected: Mapping[Topic, Case]
@@ -117,43 +119,56 @@ def _facts(*keys: KeyFacts, role: Role = Role.ORGANIZATION_ADMIN, used: int | No
     )
 
 
-def _world(name: str, facts: Facts, expected: dict[Topic, Case]) -> World:
-    return World(name, facts, MappingProxyType(expected))
+def _world(world_id: str, name: str, facts: Facts, expected: dict[Topic, Case]) -> World:
+    return World(world_id, name, facts, MappingProxyType(expected))
 
 
 _OF_401 = (Topic.CALL_FAILS, Topic.UNAUTHORIZED, Topic.KEY_STATE)
 WORLDS = (
     _world(
+        "deleted",
         "a deleted key is still used",
         _facts(_key(0), _key(1, refused=RefusedReason.DELETED_KEY, deleted=True), _key(2), _key(3, agent=_AGENT)),
         dict.fromkeys(_OF_401, Case.KEY_DELETED),
     ),
     _world(
+        "replaced",
         "a replaced secret is still used",
         _facts(_key(0), _key(1, refused=RefusedReason.REPLACED_SECRET, rotated=True), _key(2)),
         dict.fromkeys(_OF_401, Case.SECRET_REPLACED),
     ),
     _world(
+        "agent",
         "a key is used for another agent",
         _facts(_key(0), _key(1, refused=RefusedReason.AGENT_NOT_IN_SCOPE, agent=_AGENT), _key(2)),
         dict.fromkeys((Topic.CALL_FAILS, Topic.FORBIDDEN), Case.AGENT_NOT_IN_SCOPE),
     ),
     _world(
+        "quota",
         "a quota is used up",
         _facts(_key(0), _key(1, refused=RefusedReason.QUOTA_EXCEEDED, quota_used=_QUOTA), _key(2)),
         dict.fromkeys((Topic.CALL_FAILS, Topic.TOO_MANY_REQUESTS), Case.QUOTA_EXCEEDED),
     ),
     _world(
+        "rate",
+        "a key is over its rate limit",
+        _facts(_key(0), _key(1, refused=RefusedReason.RATE_LIMITED), _key(2)),
+        dict.fromkeys((Topic.CALL_FAILS, Topic.TOO_MANY_REQUESTS), Case.RATE_LIMITED),
+    ),
+    _world(
+        "full",
         "ten of ten slots are taken",
         _facts(*(_key(number) for number in range(_KEY_LIMIT))),
         {Topic.CANNOT_CREATE: Case.KEY_LIMIT_REACHED},
     ),
     _world(
+        "member",
         "a member without rights asks",
         _facts(role=Role.MEMBER, used=4),
         dict.fromkeys((Topic.CANNOT_CREATE, Topic.NOT_ALLOWED), Case.ROLE_NOT_ALLOWED),
     ),
     _world(
+        "calm",
         "nothing is the matter",
         _facts(_key(0), _key(1, agent=_AGENT), _key(2)),
         {

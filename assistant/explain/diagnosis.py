@@ -76,7 +76,8 @@ class Diagnosis:
     rendered in the language of the answer when the answer is written.
 
     `key` is the key that the finding is about, if the person may see it. `keys` are other keys that the evidence names,
-    in order. `sources` are paths of sections of the documentation.
+    in order. `sources` are paths of sections of the documentation. `reading` is the sentence that says how the question
+    was read if it may be about something else: the answer is tentative then, and `replies` has the other readings.
     """
 
     case: Case
@@ -88,3 +89,4 @@ class Diagnosis:
     replies: tuple[Suggestion, ...] = ()
     sources: tuple[str, ...] = ()
     keys: tuple[UUID, ...] = ()
+    reading: Words | None = None

@@ -1,6 +1,7 @@
 """Answers without a diagnosis: to greetings, requests for a person, off-topic and unclear messages."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from assistant.explain import doc_links as sources
 from assistant.explain import formatting as words
@@ -10,14 +11,47 @@ from assistant.explain.starters import starters
 from assistant.explain.suggestions import Suggestion, asks_of_a_key, suggest, suggest_of
 from assistant.facts.facts import Facts
 from assistant.intents.topics import Topic, TopicScore, served_together
-from assistant.language.text import Words, say, sentences
+from assistant.intents.understand import Understood
+from assistant.language.text import Words, listed, say, sentences
 
 REPLIES_AT_MOST = 3
+_OWN_REPLIES_AT_MOST = 2
+"""How many of the replies of a question for details are kept beside other readings of the message."""
 NEVER_OFFERED = (Topic.OFF_TOPIC, Topic.GREETING)
 
 
-def unsure(facts: Facts, readings: Sequence[TopicScore]) -> Diagnosis:
-    """Asks which topic is meant. The likeliest come first."""
+def unsure(facts: Facts, readings: Sequence[TopicScore], understood: Understood | None = None) -> Diagnosis:
+    """Says what was understood, and asks which topic is meant. The likeliest come first."""
+    key = facts.meant[0] if len(facts.meant) == 1 else None
+    return Diagnosis(
+        Case.NEEDS_DETAILS,
+        say("I am not sure that I understand. Do you mean one of these?"),
+        evidence=_noticed(facts, understood),
+        steps=(say("Choose one, or ask in other words. With a requestId, or the key's name, I can tell more."),),
+        key=None if key is None else key.record,
+        replies=_offered(facts, readings),
+        sources=(sources.DOCUMENTATION,),
+    )
+
+
+def tentative(facts: Facts, readings: Sequence[TopicScore], diagnosis: Diagnosis) -> Diagnosis:
+    """This answer to the likeliest topic, with the sentence that says how the question was read, and other readings."""
+    read_as, *others = _offered(facts, readings, REPLIES_AT_MOST + 1)
+    if diagnosis.case is Case.NEEDS_DETAILS:
+        # It is a question itself.
+        return replace(diagnosis, replies=_unlike((*diagnosis.replies[:_OWN_REPLIES_AT_MOST], *others)))
+    return replace(
+        diagnosis,
+        reading=say(
+            "I read your question as: “{question}” If you mean something else, choose it below.",
+            question=read_as.sentence,
+        ),
+        replies=_unlike((*others, *diagnosis.replies)),
+    )
+
+
+def _offered(facts: Facts, readings: Sequence[TopicScore], at_most: int = REPLIES_AT_MOST) -> tuple[Suggestion, ...]:
+    """The questions for the likeliest topics. Topics with the same answer share one."""
     key = facts.meant[0] if len(facts.meant) == 1 else None
     replies: list[Suggestion] = []
     looked_into: set[Topic] = set()
@@ -29,16 +63,27 @@ def unsure(facts: Facts, readings: Sequence[TopicScore]) -> Diagnosis:
             replies.append(suggest_of(facts, key, reading.topic))
         else:
             replies.append(suggest(reading.topic))
-        if len(replies) == REPLIES_AT_MOST:
+        if len(replies) == at_most:
             break
-    return Diagnosis(
-        Case.NEEDS_DETAILS,
-        say("I am not sure that I understand. Do you mean one of these?"),
-        steps=(say("Choose one, or ask in other words. With a requestId, or the key's name, I can tell more."),),
-        key=None if key is None else key.record,
-        replies=tuple(replies),
-        sources=(sources.DOCUMENTATION,),
-    )
+    return tuple(replies)
+
+
+def _unlike(replies: Sequence[Suggestion]) -> tuple[Suggestion, ...]:
+    return tuple({each.id: each for each in replies}.values())[:REPLIES_AT_MOST]
+
+
+def _noticed(facts: Facts, understood: Understood | None) -> tuple[Fact, ...]:
+    """What the message names, though not what is asked about it."""
+    noticed = [
+        Fact(say("The key that you mean"), words.quoted_name(facts, each)) for each in facts.meant[:REPLIES_AT_MOST]
+    ]
+    if understood is None:
+        return tuple(noticed)
+    if understood.status_codes:
+        noticed.append(Fact(say("The status in your message"), listed([str(each) for each in understood.status_codes])))
+    if understood.codes:
+        noticed.append(Fact(say("The code in your message"), listed(understood.codes)))
+    return tuple(noticed)
 
 
 def greeting(facts: Facts) -> Diagnosis:

@@ -1,28 +1,41 @@
 """
 Finds what a redacted message is about, with probabilities, and which entities it names.
 
-It uses only the message, nothing about the organization. Rules handle what leaves no doubt, a classifier everything
+It uses only the message, nothing about the organization. Rules handle what leaves no doubt, classifiers everything
 else. Callers combine the result with what is wrong at the moment: see `weighed`.
+
+The first message in a process takes over a second: the sentence encoder is read then.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from assistant.intents.blocks import prose_of, shown
 from assistant.intents.cause_sentences import told_in_prose
-from assistant.intents.causes import ToldCause, combined
+from assistant.intents.causes import Cause, ToldCause, combined
+from assistant.intents.encoder import embedding
 from assistant.intents.entities import HeaderMistake, entities
 from assistant.intents.features import features
 from assistant.intents.language import language_of
 from assistant.intents.model import model
-from assistant.intents.normalize import folded, plain, sentences
+from assistant.intents.normalize import LOOKED_AT, folded, plain, sentences
 from assistant.intents.rules import asks_anew, evidence, is_follow_up
 from assistant.intents.topics import Topic, TopicScore, served_together
 
-__all__ = ["HeaderMistake", "Topic", "TopicScore", "Understood", "is_sure", "understand", "weighed"]
+__all__ = [
+    "HeaderMistake",
+    "Topic",
+    "TopicScore",
+    "Understood",
+    "is_likely",
+    "is_sure",
+    "understand",
+    "weighed",
+]
 
 _LEAST = 1e-9
+_Label = TypeVar("_Label", bound=str)
 
 
 class Understood(NamedTuple):
@@ -56,11 +69,15 @@ def understand(text: str) -> Understood:
     """Analyzes a redacted message."""
     whole = plain(text)
     found, said = entities(whole), sentences(whole)
-    trained = model()
-    log_odds = trained.log_odds(features(folded(said)))
-    readings = _sorted(dict(zip(trained.topics, log_odds, strict=True)), evidence(said, found))
+    trained, words = model(), features(folded(said))
+    # Of a long message, the words of the person: what was pasted beside them would hide their meaning.
+    told = said if len(whole) <= LOOKED_AT else prose_of(whole).strip() or said
+    meaning = embedding(told) if told.strip() else None
+    log_odds = trained.topics.log_odds(words, meaning)
+    readings = _sorted(dict(zip(map(Topic, trained.topics.labels), log_odds, strict=True)), evidence(said, found))
     follows_up = is_follow_up(whole, found)
-    causes = combined((*shown(whole, found), *told_in_prose(prose_of(whole))), {})
+    likely = _believed(trained.causes.labels, trained.causes.log_odds(words, meaning))
+    causes = combined((*shown(whole, found), *told_in_prose(prose_of(whole))), likely)
     return Understood(
         readings,
         language_of(said),
@@ -81,19 +98,35 @@ def weighed(readings: Sequence[TopicScore], evidence: Mapping[Topic, float]) -> 
 
 
 def is_sure(readings: Sequence[TopicScore]) -> bool:
-    """
-    Whether to answer directly.
+    """Whether to answer without a word of doubt."""
+    return _likelihood(readings) >= model().sure_from
 
-    All topics that have the same answer as the first reading must together reach the model's threshold.
-    """
+
+def is_likely(readings: Sequence[TopicScore]) -> bool:
+    """Whether to answer, at least tentatively: together with the other readings."""
+    return _likelihood(readings) >= model().tentative_from
+
+
+def _likelihood(readings: Sequence[TopicScore]) -> float:
+    """The probability of all topics that have the same answer as the first reading."""
     served = served_together(readings[0].topic)
-    return sum(reading.probability for reading in readings if reading.topic in served) >= model().sure_from
+    return sum(reading.probability for reading in readings if reading.topic in served)
+
+
+def _believed(labels: Sequence[str], log_odds: Sequence[float]) -> dict[Cause, float]:
+    """The causes that are likely enough to be believed. The empty label stands for none."""
+    shares = _shares(dict(zip(labels, log_odds, strict=True)))
+    return {Cause(label): share for label, share in shares.items() if label and share >= model().cause_from}
 
 
 def _sorted(log_odds: Mapping[Topic, float], evidence: Mapping[Topic, float]) -> tuple[TopicScore, ...]:
     total = {topic: value + evidence.get(topic, 0.0) for topic, value in log_odds.items()}
-    most = max(total.values())
-    shares = {topic: math.exp(value - most) for topic, value in total.items()}
-    whole = sum(shares.values())
-    readings = (TopicScore(topic, share / whole) for topic, share in shares.items())
+    readings = (TopicScore(topic, share) for topic, share in _shares(total).items())
     return tuple(sorted(readings, key=lambda reading: (-reading.probability, reading.topic)))
+
+
+def _shares(log_odds: Mapping[_Label, float]) -> dict[_Label, float]:
+    most = max(log_odds.values())
+    shares = {label: math.exp(value - most) for label, value in log_odds.items()}
+    whole = sum(shares.values())
+    return {label: share / whole for label, share in shares.items()}

@@ -77,6 +77,8 @@ def written(diagnosis: Diagnosis, language: str, title_of: Callable[[str], str])
     elif steps:
         numbered = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
         parts.append(f"{render(WHAT_TO_DO, answer_language)}\n\n{numbered}")
+    if diagnosis.reading is not None:
+        parts.append(escaped(render(diagnosis.reading, answer_language)))
     if diagnosis.sources:
         links = listed([f"[{escaped(title_of(each))}]({each})" for each in diagnosis.sources])
         parts.append(render(say("Read more: {links}.", links=links), answer_language))
@@ -108,6 +110,7 @@ def to_stored(diagnosis: Diagnosis, language: str, title_of: Callable[[str], str
         for_support=None
         if answer_language == ENGLISH
         else ForSupport(render(diagnosis.summary), _stored_evidence(diagnosis, ENGLISH)),
+        reading=None if diagnosis.reading is None else render(diagnosis.reading, answer_language),
     )
 
 

@@ -67,6 +67,8 @@ class StoredAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """The language of the words, by its short name. Older versions answered only in English."""
     for_support: ForSupport | None = None
     """Set if the words are not in English: what support reads of the answer."""
+    reading: str | None = None
+    """How the question was read, if the answer is tentative."""
 
 
 def to_json(answer: StoredAnswer) -> str:

@@ -9,10 +9,17 @@ from assistant.facts.key_reference import KeyReference
 from assistant.facts.question import Question
 from assistant.intents.topics import Topic, TopicScore
 from assistant.intents.understand import understand
-from assistant.rank_topics import answered_alike, likeliest_problem, may_answer, priors_from_facts, rank
+from assistant.rank_topics import (
+    answered_alike,
+    likeliest_problem,
+    may_answer,
+    may_answer_tentatively,
+    priors_from_facts,
+    rank,
+)
 from training.worlds import WORLDS
 
-DELETED, REPLACED, OTHER_AGENT, QUOTA, FULL, MEMBER, CALM = (world.facts for world in WORLDS)
+DELETED, REPLACED, OTHER_AGENT, QUOTA, RATE, FULL, MEMBER, CALM = (world.facts for world in WORLDS)
 REST = 1e-4
 """The share of every topic that a test does not name."""
 
@@ -83,6 +90,49 @@ def test_what_is_the_matter_is_among_the_three_where_the_words_leave_it_open() -
     assert [reading.topic for reading in firmly] == [Topic.HISTORY, Topic.HOW_CALL, Topic.HOW_RENAME]
 
 
+@pytest.mark.parametrize("facts", [DELETED, REPLACED, OTHER_AGENT, QUOTA, RATE, FULL, MEMBER], ids=range(7))
+def test_what_is_the_matter_never_makes_another_question_less_likely(facts: Facts) -> None:
+    """It decides between readings about the same kind of thing, and takes nothing from others."""
+    asked = question(documentation=0.45, call_fails=0.3, too_many_requests=0.1, cannot_create=0.1)
+
+    before, after = dict(rank(asked, CALM)), dict(rank(asked, facts))
+
+    assert after[Topic.DOCUMENTATION] == pytest.approx(before[Topic.DOCUMENTATION], abs=1e-6)
+    assert rank(asked, facts)[0].topic is Topic.DOCUMENTATION
+
+
+def test_what_is_the_matter_decides_between_readings_of_the_same_kind() -> None:
+    """Calls fail for a rate; the words leave open whether that is meant."""
+    torn = question(forbidden=0.5, too_many_requests=0.45)
+
+    assert rank(torn, CALM)[0].topic is Topic.FORBIDDEN
+    assert rank(torn, RATE)[0].topic is Topic.TOO_MANY_REQUESTS
+
+
+def test_a_key_that_is_looked_at_speaks_against_no_topic() -> None:
+    """The page of a key is open while the person asks about something else. A named key is what they ask about."""
+    torn = question(documentation=0.5, use=0.3)
+    at_it = replace(CALM, meant=CALM.keys[:1])
+    named = replace(torn, meant=KeyReference((CALM.keys[0].record.id,), is_named=True))
+
+    looked_at, spoken_of = dict(rank(torn, at_it)), dict(rank(named, at_it))
+
+    assert looked_at[Topic.DOCUMENTATION] > spoken_of[Topic.DOCUMENTATION]
+    assert rank(torn, at_it)[0].topic is Topic.DOCUMENTATION
+
+
+def test_a_likely_reading_is_answered_tentatively_and_nobody_is_turned_away_by_a_guess() -> None:
+    """Below that, the person is asked."""
+    likely = question(history=0.6, use=0.3)
+    unclear = question(history=0.25, use=0.2, human=0.2, expiry=0.2)
+    guess = question(off_topic=0.45, history=0.3)
+
+    assert not may_answer(likely, rank(likely, CALM))
+    assert may_answer_tentatively(rank(likely, CALM))
+    assert not may_answer_tentatively(rank(unclear, CALM))
+    assert not may_answer_tentatively(rank(guess, CALM))
+
+
 def test_every_reading_is_still_there_once() -> None:
     """In any order."""
     for world in WORLDS:
@@ -105,9 +155,10 @@ def test_a_greeting_needs_no_certainty_and_another_subject_little() -> None:
 def test_a_key_that_is_named_makes_its_state_likelier_and_general_questions_less_likely() -> None:
     """A person who names a key seldom asks about the documentation."""
     torn = question(key_state=0.3, documentation=0.3, use=0.2)
-    named = replace(CALM, meant=CALM.keys[:1])
+    reference = KeyReference((CALM.keys[0].record.id,), is_named=True)
 
-    before, after = dict(rank(torn, CALM)), dict(rank(torn, named))
+    before = dict(rank(torn, CALM))
+    after = dict(rank(replace(torn, meant=reference), replace(CALM, meant=CALM.keys[:1])))
 
     assert after[Topic.KEY_STATE] > before[Topic.KEY_STATE]
     assert after[Topic.DOCUMENTATION] < before[Topic.DOCUMENTATION]

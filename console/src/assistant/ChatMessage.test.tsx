@@ -11,6 +11,7 @@ const diagnosis = {
   summary: 'The key *billing* was deleted.',
   evidence: [{ label: 'Deleted by', value: 'Nora [admin](https://elsewhere.example)', at: null }],
   steps: ['Create a new key.', 'Give it to <b>billing</b>.'],
+  reading: null,
 }
 
 function message(more: Partial<Message> = {}): Message {
@@ -46,6 +47,15 @@ test('An answer is shown from its data, letter by letter', () => {
   const steps = within(answer).getAllByRole('listitem').slice(evidence.length)
   expect(steps.map((each) => each.textContent)).toEqual(diagnosis.steps)
   expect(answer.textContent).not.toContain('Read more')
+})
+
+test('A tentative answer ends with how the question was read', () => {
+  const reading = 'I read your question as: “Why does my call fail?”'
+  const answer = showMessage(message({ diagnosis: { ...diagnosis, reading } }))
+
+  expect(answer.textContent).toMatch(
+    /Give it to <b>billing<\/b>\.I read your question as: “Why does my call fail\?”/,
+  )
 })
 
 test('It links to its citations on this server, and nowhere else', () => {

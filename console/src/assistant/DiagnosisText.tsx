@@ -1,4 +1,4 @@
-/** What the assistant found: the verdict, the evidence for it, and what to do. */
+/** What the assistant found: the verdict, the evidence for it, what to do, and how the question was read if in doubt. */
 import { List, Text } from '@mantine/core'
 import classes from './assistant.module.css'
 import { EvidenceList } from './EvidenceList'
@@ -12,7 +12,7 @@ interface Props {
 }
 
 export function DiagnosisText({ diagnosis, language }: Props) {
-  const { summary, evidence } = diagnosis
+  const { summary, evidence, reading } = diagnosis
   return (
     <>
       <Paragraph>{summary}</Paragraph>
@@ -23,6 +23,7 @@ export function DiagnosisText({ diagnosis, language }: Props) {
         </>
       )}
       <Steps diagnosis={diagnosis} language={language} />
+      {reading && <Paragraph>{reading}</Paragraph>}
     </>
   )
 }

@@ -23,6 +23,7 @@ export const MessageFields = graphql(`
       summary
       evidence { label value at }
       steps
+      reading
     }
     citations { title url }
     actions { kind label apiKey { id } }
