@@ -81,6 +81,22 @@ async def test_a_starter_is_answered_at_once(worlds: Worlds, name: str, person: 
         check(reply)
 
 
+@pytest.mark.parametrize(("cause", "case"), [("missing", "KEY_MISSING"), ("malformed", "KEY_MALFORMED")])
+@pytest.mark.parametrize("person", ["ada", "mel"])
+async def test_a_click_on_a_cause_leads_to_its_case(worlds: Worlds, person: str, cause: str, case: str) -> None:
+    """Where it is asked which key gets 401, causes are offered; the id decides, whatever the words are."""
+    world = await worlds.of("causes")
+    asked = await ask(world.made, person, "I get 401 Unauthorized")
+
+    reply = await ask(
+        world.made, person, "クリックしました", conversationId=asked.conversation["id"], suggestionId=f"cause-{cause}"
+    )
+
+    assert asked.case == "NEEDS_DETAILS"
+    assert reply.case == case
+    check(reply)
+
+
 async def _asked(made: Made, wanted: Ask, person: str, message: str) -> AssistantReply:
     conversation = None
     for before in wanted.after:
