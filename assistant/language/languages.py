@@ -27,7 +27,7 @@ LANGUAGES: Mapping[str, Language] = {
 TAG_LENGTH_AT_MOST = 35
 _TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
-COMPLETE: frozenset[str] = frozenset({ENGLISH, "ja"})
+COMPLETE: frozenset[str] = frozenset(LANGUAGES)
 """
 The languages whose catalogues have every sentence; a test checks them. Answers are given only in these.
 

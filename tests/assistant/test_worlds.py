@@ -1,11 +1,14 @@
 """The assistant's answers in worlds of keys and calls that are described as data: see tests/data/assistant."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
 
+from assistant.intents.language import ENGLISH
+from assistant.language.languages import LANGUAGES
 from tests.conftest import Databases
 from tests.support.assistant.checked_answers import PEOPLE_OF, AssistantReply, ask, check, put, rest
 from tests.support.assistant.opened_worlds import STORIES, World, Worlds
@@ -16,6 +19,11 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 ASKS_WHICH = ("Which key is it?", "Which deleted key is it?", "I need to know a little more: which request")
 """A suggested reply leads to its case or to one of these choices of keys."""
+_NAMES = re.compile(
+    r"kd_\w+…\w+|(?:key|org|agt|usr|evt)_\w+|req_\w{9,}|[\w.]+@[\w.]+\.\w+|\b\d{1,3}(?:\.\d{1,3}){3}\b|\b[45]\d\d\b",
+    re.ASCII,
+)
+"""Hints, ids, addresses and statuses."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -25,6 +33,17 @@ async def worlds(databases: Databases) -> AsyncIterator[Worlds]:
         yield Worlds(databases, stack)
 
 
+OTHERS = [each for each in LANGUAGES if each != ENGLISH]
+IN_OTHER_LANGUAGES = [
+    pytest.param(name, each, person, OTHERS[number % len(OTHERS)], id=f"{name}-{place}-{person}")
+    for number, (name, place, each, person) in enumerate(
+        (name, place, each, person)
+        for name, story in STORIES.items()
+        for place, each in enumerate(story.asks)
+        for person in each.people
+    )
+]
+"""Each question in one of the other languages, in turn."""
 STARTERS = "query ($id: ID!) { organization(id: $id) { assistantStarters { id label message } } }"
 ASKED = [
     pytest.param(name, each, person, message, id=f"{name}-{place}-{person}-{number}")
@@ -47,6 +66,34 @@ async def test_an_answer_is_as_written_down(worlds: Worlds, name: str, wanted: A
     check(reply)
     assert await rest(world.made) == world.before
     await _follow(world, reply)
+
+
+@pytest.mark.parametrize(("name", "wanted", "person", "language"), IN_OTHER_LANGUAGES)
+async def test_an_answer_is_the_same_in_each_language(
+    worlds: Worlds, name: str, wanted: Ask, person: str, language: str
+) -> None:
+    """The case, the facts, the buttons and the passages are those of the English answer, and so are the choices."""
+    world = await worlds.of(name)
+    english = await _asked(world.made, wanted, person, wanted.messages[0])
+
+    reply = await _asked(world.made, wanted, person, wanted.messages[0], language)
+
+    check(reply)
+    assert reply.message["language"] == LANGUAGES[language].tag
+    assert _facts(reply) == _facts(english)
+    assert reply.diagnosis["summary"] != english.diagnosis["summary"]
+    for choice in reply.message["suggestedReplies"][:1]:
+        following = await ask(
+            world.made,
+            person,
+            choice["message"],
+            wanted.organization,
+            conversationId=reply.conversation["id"],
+            suggestionId=choice["id"],
+            language=None,
+        )
+        check(following)
+        assert following.message["language"] == LANGUAGES[language].tag
 
 
 @pytest.mark.parametrize("organization", ["acme", "globex", "nowhere"])
@@ -97,10 +144,24 @@ async def test_a_click_on_a_cause_leads_to_its_case(worlds: Worlds, person: str,
     check(reply)
 
 
-async def _asked(made: Made, wanted: Ask, person: str, message: str) -> AssistantReply:
+def _facts(reply: AssistantReply) -> dict[str, object]:
+    """What no language changes."""
+    return {
+        "case": reply.case,
+        "key": reply.diagnosis["apiKey"],
+        "steps": len(reply.diagnosis["steps"]),
+        "evidence": [each["at"] for each in reply.diagnosis["evidence"]],
+        "actions": [(each["kind"], each["apiKey"]) for each in reply.message["actions"]],
+        "citations": reply.message["citations"],
+        "replies": [each["id"] for each in reply.message["suggestedReplies"]],
+        "names": sorted(set(_NAMES.findall(reply.shown))),
+    }
+
+
+async def _asked(made: Made, wanted: Ask, person: str, message: str, language: str = ENGLISH) -> AssistantReply:
     conversation = None
     for before in wanted.after:
-        reply = await ask(made, person, before, wanted.organization, conversationId=conversation)
+        reply = await ask(made, person, before, wanted.organization, conversationId=conversation, language=language)
         conversation = reply.conversation["id"]
     return await ask(
         made,
@@ -110,6 +171,7 @@ async def _asked(made: Made, wanted: Ask, person: str, message: str) -> Assistan
         conversationId=conversation,
         apiKeyId=None if wanted.looking_at is None else made.filled(f"«id of {wanted.looking_at}»"),
         requestId=None if wanted.request is None else made.filled(f"«request {wanted.request}»"),
+        language=language,
     )
 
 

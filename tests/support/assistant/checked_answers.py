@@ -33,11 +33,11 @@ mutation ($input: AskAssistantInput!) {
     ... on AssistantAnswer {
       conversation { id messages { author text diagnosis { case summary } } }
       message {
-        id author text at helpful
+        id author text at helpful language
         diagnosis { case summary steps evidence { label value at } apiKey { id name } }
         citations { title url }
         actions { kind label apiKey { id name viewerCanManage } }
-        suggestedReplies { label message }
+        suggestedReplies { id label message }
       }
     }
   }
@@ -94,9 +94,10 @@ def read(markdown: str) -> str:
 
 
 async def put(made: Made, person: str, message: str, organization: str = "acme", **more: str | None) -> Answer:
-    """Sends the message, with its placeholders filled in."""
+    """Sends the message, with its placeholders filled in. It is answered in English if nothing else is said."""
     client = await made.site.person(person)
-    question = {"organizationId": made.site.organization(organization), "message": made.filled(message), **more}
+    about = {"organizationId": made.site.organization(organization), "message": made.filled(message)}
+    question = {"language": "en", **about, **more}
     return await client.graphql(ASK, input=question)
 
 
