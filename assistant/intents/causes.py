@@ -6,6 +6,7 @@ causes from pasted blocks (`blocks.shown`) and from sentences (`cause_sentences.
 likely ones.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
@@ -180,6 +181,19 @@ class ToldCause(NamedTuple):
 def told_by(sign: Sign, probability: float, form: FormatError | None = None) -> ToldCause:
     """The cause that this sign shows."""
     return ToldCause(OF_SIGN[sign], probability, sign, form or FORM_OF_SIGN.get(sign))
+
+
+_STATUS_ALONE = re.compile(
+    r"(?:\b(?:https?(?:/[\d.]+)?|status|code|error|errors|response|an?|i|we|it|get|got|getting|gets|returns?|says?|always"
+    r"|only|just|still|now|[45]\d\d|too many requests|unauthorized|unauthorised|forbidden|payment required"
+    r"|service unavailable|bad gateway|gateway time-?out|internal server error)\b|\W)*+",
+    re.IGNORECASE,
+)
+
+
+def tells_a_status_alone(text: str) -> bool:
+    """Whether a message has nothing but a status and its name, such as *429 Too Many Requests*: that tells no cause."""
+    return _STATUS_ALONE.fullmatch(text) is not None
 
 
 def combined(by_rules: Iterable[ToldCause], likely: Mapping[Cause, float]) -> tuple[ToldCause, ...]:

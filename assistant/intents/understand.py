@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from assistant.intents.blocks import prose_of, shown
 from assistant.intents.cause_sentences import told_in_prose
-from assistant.intents.causes import Cause, ToldCause, combined
+from assistant.intents.causes import Cause, ToldCause, combined, tells_a_status_alone
 from assistant.intents.encoder import embedding
 from assistant.intents.entities import HeaderMistake, entities
 from assistant.intents.features import features
@@ -76,7 +76,9 @@ def understand(text: str) -> Understood:
     log_odds = trained.topics.log_odds(words, meaning)
     readings = _sorted(dict(zip(map(Topic, trained.topics.labels), log_odds, strict=True)), evidence(said, found))
     follows_up = is_follow_up(whole, found)
-    likely = _believed(trained.causes.labels, trained.causes.log_odds(words, meaning))
+    likely = (
+        {} if tells_a_status_alone(whole) else _believed(trained.causes.labels, trained.causes.log_odds(words, meaning))
+    )
     causes = combined((*shown(whole, found), *told_in_prose(prose_of(whole))), likely)
     return Understood(
         readings,

@@ -137,6 +137,12 @@ def test_what_is_wrong_with_the_form_says_more_than_a_code() -> None:
     assert main.sign is Sign.NO_BEARER
 
 
+@pytest.mark.parametrize("text", ["429 too many requests", "HTTP/1.1 401 Unauthorized", "I get 403", "error 503!"])
+def test_a_status_alone_tells_no_cause(text: str) -> None:
+    """429 may be the rate or the quota, and 401 anything."""
+    assert understand(text).causes == ()
+
+
 @pytest.mark.parametrize(
     "unit", ["key ", "the key is ", "quota ", "proxy ", "header ", "newline ", "not ", "agent ", "キー", "クォータ"]
 )
