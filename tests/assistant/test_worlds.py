@@ -128,10 +128,21 @@ async def test_a_starter_is_answered_at_once(worlds: Worlds, name: str, person: 
         check(reply)
 
 
-@pytest.mark.parametrize(("cause", "case"), [("missing", "KEY_MISSING"), ("malformed", "KEY_MALFORMED")])
-@pytest.mark.parametrize("person", ["ada", "mel"])
-async def test_a_click_on_a_cause_leads_to_its_case(worlds: Worlds, person: str, cause: str, case: str) -> None:
-    """Where it is asked which key gets 401, causes are offered; the id decides, whatever the words are."""
+@pytest.mark.parametrize(
+    ("person", "offered", "cause", "case"),
+    [
+        ("ada", ["unauthorized.", "unauthorized.", "cause-missing"], "missing", "KEY_MISSING"),
+        ("mel", ["how-call", "cause-missing", "cause-malformed"], "malformed", "KEY_MALFORMED"),
+    ],
+)
+async def test_a_click_on_a_cause_leads_to_its_case(
+    worlds: Worlds, person: str, offered: list[str], cause: str, case: str
+) -> None:
+    """
+    Where it is asked which key gets 401, causes are offered, after the keys that the records show to be refused.
+
+    The id decides, whatever the words are.
+    """
     world = await worlds.of("causes")
     asked = await ask(world.made, person, "I get 401 Unauthorized")
 
@@ -140,6 +151,8 @@ async def test_a_click_on_a_cause_leads_to_its_case(worlds: Worlds, person: str,
     )
 
     assert asked.case == "NEEDS_DETAILS"
+    ids = [each["id"] for each in asked.message["suggestedReplies"]]
+    assert [each.startswith(begin) for each, begin in zip(ids, offered, strict=True)] == [True] * 3, ids
     assert reply.case == case
     check(reply)
 

@@ -107,14 +107,19 @@ def of_cause(facts: Facts, told: ToldCause) -> Diagnosis:
 
 
 def offer_causes(diagnosis: Diagnosis, told: Sequence[ToldCause], topic: Topic) -> Diagnosis:
-    """Where the person is asked which key it is: also offers the causes that the message may tell."""
+    """
+    Where the person is asked which key it is: also offers the causes that the message may tell.
+
+    Keys that the evidence names come first, because the records show something of them.
+    """
     if diagnosis.case is not Case.NEEDS_DETAILS:
         return diagnosis
     causes = [*(each.cause for each in told), *_USUAL.get(topic, ())]
     offered = [suggest_cause(cause) for cause in dict.fromkeys(causes) if cause in OF_CAUSE][:OFFERED_AT_MOST]
     if not offered:
         return diagnosis
-    kept = diagnosis.replies[: max(1, REPLIES_AT_MOST - len(offered))]
+    recorded = sum(each.key_id in diagnosis.keys for each in diagnosis.replies)
+    kept = diagnosis.replies[: max(1, min(recorded, REPLIES_AT_MOST - 1), REPLIES_AT_MOST - len(offered))]
     return replace(diagnosis, replies=(*kept, *offered)[:REPLIES_AT_MOST])
 
 
