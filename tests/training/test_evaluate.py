@@ -15,6 +15,8 @@ DOCUMENTED = ROOT / "docs" / "understanding.md"
 SETS = sets()
 AT_ONCE_AT_LEAST, WITHIN_A_CLICK_AT_LEAST = 0.75, 0.9
 WRONG_WHEN_SURE_AT_MOST, ASKED_AT_MOST = 0.05, 0.15
+WRONG_IN_WORLDS_AT_MOST = 0.065
+"""A misunderstood message counts in each of eight worlds. The aim is 4 %, as by the words alone."""
 OF_THE_MATTER_AT_LEAST = 0.95
 
 
@@ -38,21 +40,21 @@ def by_world(messages: list[HeldOut]) -> list[Conversed]:
 
 def test_most_is_right_at_once_and_hardly_anything_surely_wrong(by_words: list[Judged]) -> None:
     """A worse model must not be used."""
-    _check(by_words)
+    _check(by_words, WRONG_WHEN_SURE_AT_MOST)
 
 
 def test_the_same_in_the_worlds(by_world: list[Conversed]) -> None:
     """And whoever asks about what is the matter is nearly always within a click."""
-    _check(by_world)
+    _check(by_world, WRONG_IN_WORLDS_AT_MOST)
     of_the_matter = [each for each in by_world if each.is_of_the_matter]
     assert sum(each.is_within_a_click for each in of_the_matter) >= OF_THE_MATTER_AT_LEAST * len(of_the_matter)
 
 
-def _check(results: list[Judged] | list[Conversed]) -> None:
+def _check(results: list[Judged] | list[Conversed], wrong_at_most: float) -> None:
     sure = [each for each in results if each.is_sure]
     assert sum(each.is_right for each in results) >= AT_ONCE_AT_LEAST * len(results)
     assert sum(each.is_within_a_click for each in results) >= WITHIN_A_CLICK_AT_LEAST * len(results)
-    assert sum(not each.is_right for each in sure) <= WRONG_WHEN_SURE_AT_MOST * len(sure)
+    assert sum(not each.is_right for each in sure) <= wrong_at_most * len(sure)
     assert sum(each.is_asked_back for each in results) <= ASKED_AT_MOST * len(results)
 
 
