@@ -20,6 +20,8 @@ _PARTS_AT_LEAST = 15
 _ALIKE_FROM = 0.6
 LANGUAGES = ("en", "de", "fr", "es", "pt", "ja", "zh")
 _DECISIVE = (
+    "assistant/intents/blocks.py",
+    "assistant/intents/encoder.py",
     "assistant/intents/lexicon.py",
     "assistant/intents/lexicon_words.py",
     "assistant/intents/features.py",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from assistant.intents.blocks import to_embed
 from assistant.intents.encoder import embedding
 from assistant.intents.features import Features, features
 from assistant.intents.normalize import folded, plain, sentences
@@ -47,7 +48,7 @@ def samples() -> list[Sample]:
 
 def sample(said: Said, weight: float) -> Sample:
     """A message as it is written."""
-    return Sample(said, features_of(said.text), embedding(sentences(plain(said.text))), weight)
+    return Sample(said, features_of(said.text), embedding(to_embed(plain(said.text))), weight)
 
 
 def features_of(text: str) -> Features:

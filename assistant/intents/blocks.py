@@ -1,19 +1,16 @@
 """
-Tells pasted blocks apart from what a person wrote, and reads what programs say in them.
+Tells pasted blocks apart from what a person wrote.
 
 A line is of a block if it looks like one: a log, a traceback, headers, a curl command, an environment file, code,
-JSON or YAML. What a block shows is certain (`shown`): an error's name, a variable without a value, a line break in a
-header. Each pattern is linear in the length of the text, which has at most 4,000 characters.
+JSON or YAML. Each pattern is linear in the length of the text, which has at most 4,000 characters. Training uses this
+module, and has few packages, so only modules that need none are imported here.
 """
 
 import re
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from assistant.intents.causes import BY_RULE, OF_CODE, Sign, ToldCause, told_by
-from assistant.intents.entities import Entities, HeaderMistake
-from assistant.intents.signs.of_programs import OURS, SIGNS
+from assistant.intents.normalize import LOOKED_AT, sentences
 
 
 class BlockKind(StrEnum):
@@ -131,6 +128,17 @@ def prose_of(text: str) -> str:
     return "\n".join(each.text for each in blocks(text) if each.kind is BlockKind.PROSE)
 
 
+def to_embed(text: str) -> str:
+    """
+    The part of a plain text that the sentence encoder reads, in training and in use: a short text as it is.
+
+    Of a long one, what the person wrote: what was pasted beside it would hide its meaning.
+    """
+    if len(text) <= LOOKED_AT:
+        return text
+    return prose_of(text).strip() or sentences(text)
+
+
 def _kind_of(line: str, is_fenced: bool) -> BlockKind:
     kind = next((kind for kind, pattern in _LINES if pattern.match(line)), None)
     if is_fenced:
@@ -138,50 +146,3 @@ def _kind_of(line: str, is_fenced: bool) -> BlockKind:
     if kind in {BlockKind.CODE, BlockKind.DATA} and _SENTENCE.search(line):
         return BlockKind.PROSE
     return kind or BlockKind.PROSE
-
-
-_MISTAKES: dict[HeaderMistake, Sign] = {
-    HeaderMistake.NO_BEARER: Sign.NO_BEARER,
-    HeaderMistake.BEARER_TWICE: Sign.BEARER_TWICE,
-    HeaderMistake.OTHER_SCHEME: Sign.OTHER_SCHEME,
-    HeaderMistake.BEARER_IN_X_API_KEY: Sign.BEARER_IN_X_API_KEY,
-    HeaderMistake.OTHER_HEADER: Sign.OTHER_HEADER,
-    HeaderMistake.QUOTED: Sign.QUOTED,
-    HeaderMistake.IN_ADDRESS: Sign.IN_ADDRESS,
-    HeaderMistake.NOTHING_SENT: Sign.EMPTY_VARIABLE,
-    HeaderMistake.VARIABLE_NOT_REPLACED: Sign.VARIABLE_NOT_REPLACED,
-}
-
-
-_VENDORS_AS_KEY = re.compile(
-    r"(?:\bbearer|\bx-api-key|api[-_]?key|\bkey|token|secret|authorization)[\"']? ?[:=]? ?[\"']?"
-    r"\[(?!key\b)(?:JWT|[A-Z][A-Za-z ]{1,24} (?:key|token|webhook))\]",
-    re.IGNORECASE,
-)
-"""Where a key is set or sent, what redaction leaves of another vendor's credential."""
-
-
-def shown(text: str, found: Entities) -> tuple[ToldCause, ...]:
-    """The causes that pasted material shows, the most certain first: codes and sentences of ours, then other signs."""
-    return tuple(dict.fromkeys(_shown(text, found)))
-
-
-def _shown(text: str, found: Entities) -> Iterator[ToldCause]:
-    for code in found.codes:
-        if code in OF_CODE:
-            yield ToldCause(OF_CODE[code], BY_RULE, Sign.CODE)
-    lower = text.lower()
-    for sentence, cause, form in OURS:
-        if sentence in lower:
-            yield ToldCause(cause, BY_RULE, Sign.CODE, form)
-    if found.has_pasted_other and _VENDORS_AS_KEY.search(text):
-        # What is sent is of somebody else, however it is sent.
-        yield told_by(Sign.OTHER_VENDOR, BY_RULE)
-        return
-    for mistake in found.header_mistakes:
-        yield told_by(_MISTAKES[mistake], BY_RULE)
-    pasted = "\n".join(each.text for each in blocks(text) if each.kind is not BlockKind.PROSE)
-    for pattern in SIGNS:
-        where = pasted if pattern.only_pasted else text
-        if any(word in lower for word in pattern.needs) and pattern.regex.search(where):
-            yield told_by(pattern.sign, BY_RULE)

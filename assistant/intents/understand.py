@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from assistant.intents.blocks import prose_of, shown
+from assistant.intents.blocks import prose_of, to_embed
 from assistant.intents.cause_sentences import told_in_prose
 from assistant.intents.causes import Cause, ToldCause, combined, tells_a_status_alone
 from assistant.intents.encoder import embedding
@@ -19,8 +19,9 @@ from assistant.intents.entities import HeaderMistake, entities
 from assistant.intents.features import features
 from assistant.intents.language import language_of
 from assistant.intents.model import model
-from assistant.intents.normalize import LOOKED_AT, folded, plain, sentences
+from assistant.intents.normalize import folded, plain, sentences
 from assistant.intents.rules import asks_anew, evidence, is_follow_up
+from assistant.intents.shown import shown
 from assistant.intents.topics import Topic, TopicScore, served_together
 
 __all__ = [
@@ -70,8 +71,7 @@ def understand(text: str) -> Understood:
     whole = plain(text)
     found, said = entities(whole), sentences(whole)
     trained, words = model(), features(folded(said))
-    # Of a long message, the words of the person: what was pasted beside them would hide their meaning.
-    told = said if len(whole) <= LOOKED_AT else prose_of(whole).strip() or said
+    told = to_embed(whole)
     meaning = embedding(told) if told.strip() else None
     log_odds = trained.topics.log_odds(words, meaning)
     readings = _sorted(dict(zip(map(Topic, trained.topics.labels), log_odds, strict=True)), evidence(said, found))
