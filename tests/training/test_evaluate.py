@@ -84,7 +84,8 @@ def test_no_text_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         ("how do I rotate a key?", (Topic.HUMAN, Topic.HOW_ROTATE), True, False, True, False),
         ("how do I rotate a key?", (Topic.HUMAN,), True, False, False, False),
         ("does my key work?", (Topic.CALL_FAILS,), True, False, True, False),
-        ("asdfgh", (Topic.HISTORY,), False, True, False, False),
+        ("so the number on it", (Topic.HISTORY,), False, True, False, False),
+        ("asdfgh", (Topic.HISTORY,), False, False, False, False),
     ],
 )
 def test_a_message_is_judged_by_what_it_is_about(
