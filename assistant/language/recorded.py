@@ -110,7 +110,8 @@ _EVENTS: Sequence[Template] = (
 _TOO_SHORT = re.compile(r"The key is too short by (\d+) characters?\.")
 _TOO_LONG = re.compile(r"The key is too long by (\d+) characters?\.")
 _SEND_WITHOUT = re.compile(r"Send the key without (?P<things>[^.]*)\.")
-_WITHOUT_AT_THE_END = re.compile(r", without (?P<things>[^.,]*)\.\Z")
+_LEAVE_OUT = re.compile(r"(?:\. Leave out|, without) (?P<things>[^.,]*)\.\Z")
+"""At the end of a remedy. Refused requests that were stored by earlier versions have the second form."""
 
 
 def malformed_detail(detail: str) -> Words:
@@ -157,7 +158,7 @@ def _remedy(said: str) -> Words | None:
         things = _things(match["things"])
         return None if things is None else say("Send the key without {things}.", things=listed(things))
     without: Sequence[Words] | None = ()
-    if match := _WITHOUT_AT_THE_END.search(said):
+    if match := _LEAVE_OUT.search(said):
         said, without = f"{said[: match.start()]}.", _things(match["things"])
     remedy = next((found for each in _REMEDIES if (found := _filled(each, said)) is not None), None)
     if remedy is None or without is None:

@@ -97,10 +97,11 @@ def _describe(finding: Finding, wrappers: tuple[FormatError, ...], prefix: str) 
     if finding.error in WRAPPER_WORDS:
         return f"{WRAPPER_WORDS[finding.error][0]} Send the key without {without}."
     found, remedy = WORDS[finding.error]
+    if without and remedy in (_AGAIN, _FORM):
+        remedy += f" Leave out {without}."
     return f"{found} {remedy}".format(
         fact=finding.fact,
         prefix=prefix,
-        without=f", without {without}" if without else "",
         public_id_length=PUBLIC_ID_LENGTH,
         tail_length=TAIL_LENGTH,
         length=key_length(f"{prefix}_"),
@@ -155,9 +156,9 @@ WRAPPER_WORDS: dict[FormatError, tuple[str, str]] = {
 
 _FORM = (
     "A key is {prefix}_, {public_id_length} letters and digits, an underscore, and {tail_length} more: "
-    "{length} characters in all"
+    "{length} characters in all."
 )
-_AGAIN = "Copy the whole key from where it was stored when it was created{without}."
+_AGAIN = "Copy the whole key from where it was stored when it was created."
 _SHOWN_ONCE = "The whole key was shown once, when it was created: if nobody stored it, rotate the key."
 _HEADER = "Send only the key, as Authorization: Bearer KEY or as X-API-Key: KEY."
 
@@ -174,7 +175,7 @@ WORDS: dict[FormatError, tuple[str, str]] = {
     ),
     FormatError.PLACEHOLDER: ("A placeholder was sent instead of the key.", "Put your key in its place."),
     FormatError.ID: ("{fact} was sent instead of a key.", _SHOWN_ONCE),
-    FormatError.UUID: ("A UUID was sent instead of a key.", _FORM + "."),
+    FormatError.UUID: ("A UUID was sent instead of a key.", _FORM),
     FormatError.ADDRESS: ("A URL was sent instead of a key.", _HEADER),
     FormatError.VENDOR: (
         "{fact} was sent, which is not a key of this service.",
@@ -204,6 +205,6 @@ WORDS: dict[FormatError, tuple[str, str]] = {
     ),
     FormatError.TOO_SHORT: ("The key is too short by {fact}.", _AGAIN),
     FormatError.TOO_LONG: ("The key is too long by {fact}.", _AGAIN),
-    FormatError.OTHER: ("The text that was sent does not have the form of a key.", _FORM + "{without}."),
+    FormatError.OTHER: ("The text that was sent does not have the form of a key.", _FORM),
 }
 """For each other error: the sentence that says what is wrong, and the one that says what to do."""

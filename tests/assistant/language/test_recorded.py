@@ -24,17 +24,23 @@ FINDINGS = [
 
 @pytest.mark.parametrize("finding", FINDINGS, ids=str)
 def test_each_description_of_a_malformed_key_is_recognized(finding: Finding) -> None:
-    """Each sentence of it, in the same words; what to leave out has a sentence of its own."""
+    """Each sentence of it, in the same words, so that whoever got it finds it again."""
     detail = describe(finding, "kd")
 
     recognized = malformed_detail(detail)
 
     assert isinstance(recognized, Text), detail
-    told = render(recognized)
-    assert (
-        told == detail
-        or told == detail.replace(f"{detail[detail.rfind(', without ') :]}", ".") + told[told.rfind(" Leave out ") :]
-    )
+    assert render(recognized) == detail
+
+
+def test_a_description_of_an_earlier_version_is_recognized() -> None:
+    """Refused requests were stored with it."""
+    stored = "The key is too short by 3 characters. Copy the whole key from where it was stored when it was created"
+
+    recognized = malformed_detail(f"{stored}, without quotes or brackets.")
+
+    assert isinstance(recognized, Text)
+    assert render(recognized) == f"{stored}. Leave out quotes or brackets."
 
 
 @pytest.mark.parametrize(

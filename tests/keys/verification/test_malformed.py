@@ -220,7 +220,7 @@ def test_each_vendor_and_kind_of_id_is_named() -> None:
         (KEY[:-3], "The key is too short by 3 characters."),
         (f"old_{KEY[3:-3]}", "The key is too short by 3 characters."),
         (f"{KEY}ab", "The key is too long by 2 characters."),
-        (f"'{KEY[:-3]}'", "created, without quotes or brackets."),
+        (f"'{KEY[:-3]}'", "created. Leave out quotes or brackets."),
         (f'"Bearer {KEY}"', "Send the key without quotes or brackets and the extra Bearer."),
         (f"Bearer {KEY}", "The word Bearer is there twice"),
         (
@@ -261,11 +261,11 @@ def test_no_sentence_repeats_a_secret(seed: int, wrapper: Callable[[str], str], 
     st.text(alphabet="kd_old0aZ xX\"'“<>{}$%=:,;.\\/*…\n\x00\u200b\ud800\u0430é", max_size=80) | st.text(max_size=80)
 )
 def test_any_text_has_an_error(text: str) -> None:
-    """Any text has exactly one error with one or two sentences, the same each time."""
+    """Any text has exactly one error with one to three sentences, the same each time."""
     malformed = examine(text, PREFIXES)
 
     assert malformed == examine(text, PREFIXES)
-    assert 1 <= len(re.findall(r"\.(?: |\Z)", malformed.detail)) <= 2
+    assert 1 <= len(re.findall(r"\.(?: |\Z)", malformed.detail)) <= 3
     assert "{" not in malformed.detail
 
 
