@@ -1,5 +1,5 @@
 """
-Finds what is wrong with the form of a presented text that is not a key, and says it in one or two sentences.
+Finds what is wrong with the form of a presented text that is not a key, and says it in one to three sentences.
 
 The text is examined in rounds. Each round first checks whether something else was sent instead of a key (NOT_A_KEY). If
 not, the round removes one wrapper, such as quotes (WRAPPERS), and the next round examines the rest. When nothing more
@@ -29,7 +29,7 @@ ROUNDS_AT_MOST = 8
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """The error in a text's form, and one or two sentences for the caller that repeat no part of the text."""
+    """The error in a text's form, and one to three sentences for the caller that repeat no part of the text."""
 
     error: FormatError
     detail: str
@@ -81,7 +81,7 @@ def recognize(text: str, prefixes: Collection[str]) -> Finding:
 
 def describe(finding: Finding, prefix: str) -> str:
     """
-    Returns one or two sentences that say what is wrong and how to send the key correctly. `prefix` is the one to show.
+    Returns one to three sentences that say what is wrong and how to send the key. `prefix` is the one to show.
 
     The result has at most DETAIL_LENGTH_AT_MOST characters. Wrappers that would make it longer are left out, the
     innermost first.
