@@ -254,6 +254,12 @@ def to_conversation(record: ConversationRecord) -> Conversation:
     )
 
 
+def _tag_of(language: str) -> str | None:
+    """The tag of a stored answer's language. None for one that only another version of Keydesk has."""
+    known = LANGUAGES.get(language)
+    return None if known is None else known.tag
+
+
 def to_message(record: MessageRecord) -> Message:
     stored = read(record.answer)
     return Message(
@@ -261,7 +267,7 @@ def to_message(record: MessageRecord) -> Message:
         author=MessageAuthor(record.author),
         text=record.text,
         at=record.at,
-        language=None if stored is None else LANGUAGES[stored.language].tag,
+        language=None if stored is None else _tag_of(stored.language),
         language_note=language_note(record.text, record.language),
         diagnosis=None if stored is None else to_diagnosis(stored),
         citations=[] if stored is None else [_to_citation(each) for each in stored.citations],

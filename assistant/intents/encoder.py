@@ -19,13 +19,17 @@ DIMENSIONS = 512
 LETTERS_AT_MOST = 800
 """Longer texts are cut: the time grows with the length, and the end of a long message seldom changes its topic."""
 _MAKING = Lock()
+_ENCODING = Lock()
+"""The package limits numpy's threads for the whole process while it encodes: two texts at once would lift the limit."""
 _made: list[Any] = []
 
 
 def embedding(text: str) -> "Embedding":
     """The embedding of a text: a vector of 512 numbers, with the length 1. Thread-safe. Slow only the first time."""
     whole = text[:LETTERS_AT_MOST].encode(errors="ignore").decode()
-    found: Embedding = _encoder().encode(whole)
+    encoder = _encoder()
+    with _ENCODING:
+        found: Embedding = encoder.encode(whole)
     return found
 
 

@@ -12,7 +12,7 @@ _LATIN = re.compile(r"[A-Za-z]")
 _LIKE_CODE = re.compile(r"[_0-9/=@{}<>\[\]]|^-")
 """Words with these characters are code and are ignored."""
 _ELISION = re.compile(r"\b(?:[dlmtscj]|qu)['’][a-zàâéèêëîïôûœ]")
-_WORD = re.compile(r"[a-zà-öø-ÿąćęłńśźżğışčěřůž]+")
+_WORD = re.compile(r"[a-zß-öø-ÿœąćęłńśźżğışčěřůž]+")
 
 _COMMON = {
     "en": "the a an is are was it my our your i we you do does did how why what which when who where can not to of in"
@@ -65,6 +65,8 @@ _LETTERS = {
     **dict.fromkeys("íóúá", ("es", "pt")),
     **dict.fromkeys("êçô", ("fr", "pt")),
 }
+_NAME = re.compile(r"\W{0,2}[^\W\d_a-zß-ÿœ]")
+"""The beginning of a word with a capital letter."""
 _LETTERS_WEIGH = 2
 _CLEAR = 18
 """The least score at which a line is clearly in a language: as much as three words that only this language has."""
@@ -108,6 +110,16 @@ def _language(text: str) -> str:
     return _scored(text)[0]
 
 
+def _letters_of_no_name(text: str) -> set[str]:
+    """The letters of words that are certainly no names: *Müller can't sign in* is English."""
+    return {
+        letter
+        for word in text.split()
+        if not _NAME.match(word) and not _LIKE_CODE.search(word)
+        for letter in word.lower()
+    }
+
+
 def _scored(text: str) -> tuple[str, int]:
     """The language of a text, and how many signs of it the text has."""
     if _KANA.search(text):
@@ -125,7 +137,7 @@ def _scored(text: str) -> tuple[str, int]:
             score[language] += 6 // len(languages)
     if _ELISION.search(lower):
         score["fr"] += 6
-    for letter in _LETTERS.keys() & set(lower):
+    for letter in _LETTERS.keys() & _letters_of_no_name(text):
         for language in _LETTERS[letter]:
             score[language] += 6 * _LETTERS_WEIGH // len(_LETTERS[letter])
     if not score:

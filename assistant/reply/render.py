@@ -53,13 +53,15 @@ _MARKUP = re.compile(
 )
 
 
+_WHITE_SPACE = re.compile(r"[^\S\u00a0\u202f]+")
+"""White space, line breaks included, but not the no-break spaces, which French has before a question mark."""
 _BEGINS_A_BLOCK = re.compile(r"^(?:(?=[#+-])|\d{1,9}(?=[.)](?:\s|$)))")
 """The beginning of a line that opens a heading, a rule or a list."""
 
 
 def escaped(text: str) -> str:
     """Plain text as one line of CommonMark that shows the text unchanged."""
-    line = _MARKUP.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))
+    line = _MARKUP.sub(lambda match: f"\\{match[0]}", _WHITE_SPACE.sub(" ", text).strip())
     return _BEGINS_A_BLOCK.sub(lambda match: f"{match[0]}\\", line)
 
 

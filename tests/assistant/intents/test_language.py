@@ -86,3 +86,19 @@ def test_nearly_all_phrases_of_a_language_are_known_as_such(language: str) -> No
     right = [text for text in texts if language_of(text) == language]
 
     assert len(right) >= RIGHT_AT_LEAST * len(texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Müller can't sign in", "en"),
+        ("Zoë needs admin rights", "en"),
+        ("José says that calls fail", "en"),
+        ("Größe des Kontingents", "de"),
+        ("Der Schlüssel von José ist ungültig", "de"),
+        ("Änderung am Schlüssel?", "de"),
+    ],
+)
+def test_a_name_does_not_decide_the_language(text: str, language: str) -> None:
+    """Letters of a language count only in words that are certainly no names."""
+    assert language_of(text) == language

@@ -1,5 +1,6 @@
 """The rendering of a diagnosis: CommonMark that shows names, hosts and user agents unchanged, and the stored form."""
 
+import re
 from datetime import UTC, datetime
 from itertools import pairwise
 from uuid import UUID
@@ -38,7 +39,7 @@ FOREIGN = st.one_of(ANYTHING, MARKUP).filter(str.strip)
 
 def in_one_line(text: str) -> str:
     """The text as it must be shown."""
-    return " ".join(text.split())
+    return re.sub(r"[^\S\u00a0\u202f]+", " ", text).strip()
 
 
 def read(tokens: list[Token]) -> list[str]:
