@@ -59,9 +59,14 @@ _BEGINS_A_BLOCK = re.compile(r"^(?:(?=[#+-])|\d{1,9}(?=[.)](?:\s|$)))")
 """The beginning of a line that opens a heading, a rule or a list."""
 
 
+def in_one_line(text: str) -> str:
+    """The text with a space for each white space and line break. No-break spaces stay."""
+    return _WHITE_SPACE.sub(" ", text).strip()
+
+
 def escaped(text: str) -> str:
     """Plain text as one line of CommonMark that shows the text unchanged."""
-    line = _MARKUP.sub(lambda match: f"\\{match[0]}", _WHITE_SPACE.sub(" ", text).strip())
+    line = _MARKUP.sub(lambda match: f"\\{match[0]}", in_one_line(text))
     return _BEGINS_A_BLOCK.sub(lambda match: f"{match[0]}\\", line)
 
 

@@ -14,7 +14,7 @@ from assistant.language.catalog import FOLDER, read_catalog, translations
 from assistant.language.languages import COMPLETE, LANGUAGES
 from assistant.language.render import render
 from assistant.language.text import COUNT, SLOT, Day, Slot, Text, slots_of
-from assistant.reply.render import escaped
+from assistant.reply.render import escaped, in_one_line
 from keys import policy
 from keys.outcomes import OF_REASON
 
@@ -95,7 +95,7 @@ def test_each_sentence_is_shown_with_what_is_in_its_slots(language: str) -> None
             for name, value in values.items():
                 assert str(value) in shown, (name, shown)
             assert "{" not in shown
-            assert escaped(shown).replace("\\", "") == " ".join(shown.split()).replace("\\", "")
+            assert escaped(shown).replace("\\", "") == in_one_line(shown).replace("\\", "")
 
 
 def filled(sentence: Message, number: int) -> tuple[Text, dict[str, str]]:

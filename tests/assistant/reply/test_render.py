@@ -1,6 +1,5 @@
 """The rendering of a diagnosis: CommonMark that shows names, hosts and user agents unchanged, and the stored form."""
 
-import re
 from datetime import UTC, datetime
 from itertools import pairwise
 from uuid import UUID
@@ -16,7 +15,7 @@ from assistant.explain.suggestions import Suggestion
 from assistant.intents.topics import Topic
 from assistant.language.languages import COMPLETE
 from assistant.reply import stored_answer
-from assistant.reply.render import IN_ENGLISH, escaped, parts, to_stored, written
+from assistant.reply.render import IN_ENGLISH, escaped, in_one_line, parts, to_stored, written
 from assistant.reply.stored_answer import StoredFact, to_json
 from tests.support.assistant.facts_fixtures import key_record
 
@@ -35,11 +34,6 @@ MARKUP = st.lists(
     min_size=1,
 ).map("".join)
 FOREIGN = st.one_of(ANYTHING, MARKUP).filter(str.strip)
-
-
-def in_one_line(text: str) -> str:
-    """The text as it must be shown."""
-    return re.sub(r"[^\S\u00a0\u202f]+", " ", text).strip()
 
 
 def read(tokens: list[Token]) -> list[str]:

@@ -9,6 +9,7 @@ from sqlalchemy import Column, select, text
 from sqlalchemy import Table as TableOfDatabase
 
 from assistant.facts.documents import documents_in
+from assistant.reply.render import in_one_line
 from keys.token import hint_of
 from models import metadata
 from models.engine.ids import Prefix, external_id
@@ -152,8 +153,7 @@ def _check_written(reply: AssistantReply) -> None:
     links = [str(each.attrs["href"]) for each in inline if each.type == "link_open"]
     assert links == [each["url"] for each in reply.message["citations"]]
     assert [DOCUMENTS.title(url) for url in links] == [each["title"] for each in reply.message["citations"]]
-    summary = re.sub(r"[^\S\u00a0\u202f]+", " ", reply.diagnosis["summary"]).strip()
-    assert summary in read(reply.message["text"])
+    assert in_one_line(reply.diagnosis["summary"]) in read(reply.message["text"])
 
 
 def _check_kept(reply: AssistantReply) -> None:
