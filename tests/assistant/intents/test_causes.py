@@ -104,6 +104,112 @@ def test_what_is_denied_or_asked_is_no_cause(text: str) -> None:
     assert told(text) == set()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The key was not deleted, but we get 401",
+        "Der Schlüssel wurde nicht gelöscht, trotzdem 401",
+        "キーは削除されていないのに401になる",
+        "密钥没有被删除，但是返回401",
+        "Das Kontingent ist nicht aufgebraucht, warum 429?",
+        "La cuota no está agotada y recibo 429",
+        "I checked: the header is not empty, 401 anyway",
+        "Die Variable ist nicht leer",
+        "密钥不是空的",
+        "The proxy does not drop the header, still 401",
+        "The key isn't truncated",
+        "キーに改行は入っていません",
+        "La clé n'a pas été supprimée",
+        "Notre clé n’a pas été révoquée mais 401",
+        "Le quota n'est pas épuisé",
+        "La clave no fue eliminada",
+        "A chave não foi apagada",
+        "クォータは使い切っていない",
+        "クォータを使い切っていないのに429",
+        "配额没有用完",
+        "配额没用完，却是429",
+        "密钥未被删除",
+        "The header is never empty",
+        "The header was not missing",
+        "La cabecera no está vacía",
+        "L'en-tête n'est pas vide",
+        "O cabeçalho não está vazio",
+        "La variable n'est pas vide",
+        "La variable no está vacía",
+        "A variável não está vazia",
+        "環境変数は空ではありません",
+        "环境变量不为空",
+        "环境变量不是空的",
+        "Der Header ist nicht leer",
+        "Der Proxy entfernt den Header nicht",
+        "Le proxy ne supprime pas l'en-tête",
+        "El proxy no elimina la cabecera",
+        "O proxy não remove o cabeçalho",
+        "プロキシはヘッダーを削除していません",
+        "Nobody deleted the key",
+        "We have not deleted the key",
+    ],
+)
+def test_a_denial_within_the_words_counts(text: str) -> None:
+    """A negation between the words of a cause, or in the ending of its verb, denies it."""
+    assert told(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do I get 401 or 403 when the header is missing?",
+        "If I use a key from another agent, is that 403?",
+        "Was the key deleted? I get 401",
+        "Was bekommt ein Aufrufer, wenn der Schlüssel gelöscht wurde: 401?",
+        "Is the quota used up? We see 429",
+        "What happens when a key is deleted?",
+        "What happens if the quota is used up: 429?",
+        "Que se passe-t-il si la clé est supprimée ?",
+        "¿Qué pasa si la clave fue eliminada?",
+        "¿Qué recibo cuando la cuota está agotada?",
+        "O que acontece quando a chave foi apagada?",
+        "Wurde der Schlüssel gelöscht? Wir bekommen 401",
+        "Ist das Kontingent aufgebraucht? 429",
+        "La clé a-t-elle été supprimée ? On reçoit 401",
+        "キーが削除されたら401ですか？",
+        "如果密钥被删除，会返回401吗？",
+    ],
+)
+def test_what_is_supposed_in_a_question_is_no_cause(text: str) -> None:
+    """Who asks what would be, or whether something happened, does not tell that it did."""
+    assert told(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The key was deleted, is that why I get 401?",
+        "Our quota is used up, what can we do?",
+        "Der Schlüssel wurde gelöscht, was nun?",
+        "The variable is not set",
+        "環境変数が設定されていない",
+        "环境变量没有设",
+        "Der Schlüssel geht nicht, wurde gelöscht",
+        "Notre clé ne va pas car supprimée",
+        "If it helps: the key was deleted",
+        "A chave no servidor foi apagada",
+        "キーが削除されたかもしれません",
+        "キーに改行が入っているかもしれない",
+        "キーが削除されました、どうしたらいいですか？",
+        "ローテーション後は使えません",
+        "The key is not whole",
+        "密钥不完整",
+        "证书不受信任",
+        "証明書が信頼されていません",
+        "works for agent faq but not for agent hr",
+    ],
+)
+def test_a_negation_of_something_else_denies_nothing(text: str) -> None:
+    """Words that deny by themselves, another clause, a question after the cause, and a guess still tell it."""
+    assert told(text)
+
+
 def test_the_form_comes_with_the_cause() -> None:
     """Of a malformed key, what verification would say of its form is known."""
     main = main_cause(understand("my key has a trailing newline and I get 401").causes)
