@@ -18,6 +18,7 @@ from assistant.explain.suggestions import IN_GENERAL
 from assistant.facts.facts import Facts
 from assistant.intents.topics import Topic
 from assistant.language.render import render
+from models.person import NamedPerson
 
 WORDS_LENGTH_AT_MOST = 1_500
 """How many characters of a message are sent. What people ask is at the beginning or at the end."""
@@ -85,8 +86,8 @@ class Chooser:
 
 
 def topics_to_choose_from(answered: Answered) -> tuple[Topic, ...]:
-    """The topics that an answer asks the person to choose from. Empty if the message was understood."""
-    if answered.is_direct or answered.topic is Topic.GREETING:
+    """The topics that an answer asks the person to choose from. Empty if a reading of the message is likely."""
+    if not answered.is_unclear:
         return ()
     return tuple(dict.fromkeys(each.topic for each in answered.diagnosis.replies))
 
@@ -115,40 +116,52 @@ def parse_choice(answer: str, topics: Sequence[Topic]) -> Topic | None:
     return next((topic for topic in topics if named == topic.value), None)
 
 
-def plain_words(text: str, facts: Facts) -> str:
+def plain_words(text: str, facts: Facts, members: Sequence[NamedPerson] = ()) -> str:
     """
     The words of a redacted message without what can be data: names that are known in the organization, addresses,
     links, ids, hints of keys, numbers except HTTP statuses, and every word with a digit in it.
     """
     words = text
+    if len(text) > _READ_AT_MOST:
+        # No half of a word is left at the cut.
+        begin, _, _ = text[:WORDS_LENGTH_AT_MOST].rpartition(" ")
+        _, _, end = text[-WORDS_LENGTH_AT_MOST:].partition(" ")
+        words = f"{begin} … {end}"
     # First: a name may have dots or digits in it.
-    for stand_in, names in _names(facts):
+    for stand_in, names in _names(facts, members):
         words = _without_names(words, names, stand_in)
     words = _REMOVED.sub(" … ", words)
-    words = _WITH_DIGIT.sub(lambda word: word[0] if _STATUS.fullmatch(word[0]) else "…", words)
+    words = _WORD.sub(lambda word: "…" if _has_other_digits(word[0]) else word[0], words)
     words = re.sub(r"…(?:\W*…)+", "…", " ".join(words.split()))
     half = WORDS_LENGTH_AT_MOST // 2
     return words if len(words) <= WORDS_LENGTH_AT_MOST else f"{words[:half]} … {words[-half:]}"
 
 
+_READ_AT_MOST = 2 * WORDS_LENGTH_AT_MOST
+_BEFORE, _AFTER = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
+"""The borders of a word. A Japanese or Chinese letter beside a name is no part of it."""
 _REMOVED = re.compile(
     r"\[[^\]\n]{1,80}\]"  # what redaction left in place of a secret
-    r"|\b[a-z][a-z0-9+.-]{1,15}://\S+"
-    r"|\S+@\S+"
-    r"|\b[a-z][a-z0-9]*_[A-Za-z0-9…]{6,}"  # ids, and hints such as kd_abc…wxyz
+    rf"|{_BEFORE}[a-z][a-z0-9+.-]{{1,15}}://\S+"
+    r"|[^\s@]{1,80}@\S+"
+    rf"|{_BEFORE}[a-z][a-z0-9]{{0,15}}_[A-Za-z0-9_…]{{2,}}"  # ids, hints such as kd_abc…wxyz, and names of variables
     r"|(?<![\w/])(?:[A-Za-z]:\\|[~.]{0,2}/)[\w.~/\\-]{3,}"  # paths
-    r"|\b(?:[\w-]+\.){1,}[a-z]{2,}\b(?!\()",  # hosts and files
-    re.IGNORECASE,
+    rf"|{_BEFORE}(?:[\w-]{{1,63}}\.){{1,8}}[a-z]{{2,}}{_AFTER}(?!\()",  # hosts and files
+    re.IGNORECASE | re.ASCII,
 )
-_PART = r"(?:[^\s\"'`(){}\[\]<>=,;:!?|]|(?<=\d)[,:](?=\d))"
-_WITH_DIGIT = re.compile(rf"{_PART}*\d{_PART}*")
+_WORD = re.compile(r"(?:[^\s\"'`(){}\[\]<>=,;:!?|]|(?<=\d)[,:](?=\d))++")
+"""A possessive repetition, which never goes back: the time is linear."""
 _STATUS = re.compile(r"[2-5][0-3]\d\.?")
 """A status of HTTP, perhaps at the end of a sentence. It often says what is asked."""
 
 
-def _names(facts: Facts) -> list[tuple[str, list[str]]]:
+def _has_other_digits(word: str) -> bool:
+    return any(letter.isdigit() for letter in word) and _STATUS.fullmatch(word) is None
+
+
+def _names(facts: Facts, members: Sequence[NamedPerson]) -> list[tuple[str, list[str]]]:
     """The words that stand for a kind of name, with the names of this kind that are known in the organization."""
-    people = [facts.viewer, *facts.admins, *(each.person for each in facts.people.members)]
+    people = [facts.viewer, *facts.admins, *members]
     agents = [*facts.agents, *(each.record.agent for each in facts.keys if each.record.agent is not None)]
     return [
         ("key", [each.record.name for each in facts.keys]),
@@ -160,8 +173,11 @@ def _names(facts: Facts) -> list[tuple[str, list[str]]]:
 
 
 def _without_names(text: str, names: Iterable[str], stand_in: str) -> str:
-    """The text with this word in place of each name, in whichever case it is written."""
-    known = sorted({re.escape(each) for each in names if len(each) >= _NAME_LENGTH_AT_LEAST}, key=lambda it: -len(it))
+    """The text with this word in place of each name, in whichever case and with whichever ending it is written."""
+    known = sorted({each for each in names if len(each) >= _NAME_LENGTH_AT_LEAST}, key=lambda it: -len(it))
     if not known:
         return text
-    return re.sub(rf"(?<!\w)(?:{'|'.join(known)})(?!\w)", stand_in, text, flags=re.IGNORECASE)
+    each_of_them = "|".join(
+        rf"{_BEFORE}{re.escape(name)}(?:['’]?s)?{_AFTER}" if name.isascii() else re.escape(name) for name in known
+    )
+    return re.sub(each_of_them, stand_in, text, flags=re.IGNORECASE)

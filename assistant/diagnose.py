@@ -40,6 +40,8 @@ class Answered(NamedTuple):
     topic: Topic
     is_tentative: bool = False
     """Whether other readings of the question are offered beside the answer."""
+    is_unclear: bool = False
+    """Whether the person was asked what they mean, because no reading is likely."""
 
     @property
     def is_direct(self) -> bool:
@@ -304,7 +306,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "unclear",
         lambda it: not it.is_likely,
-        lambda it, _: it.answered(talk.unsure(it.facts, it.scores, it.question.understood)),
+        lambda it, _: it.answered(talk.unsure(it.facts, it.scores, it.question.understood))._replace(is_unclear=True),
     ),
     Rule(
         "likely",

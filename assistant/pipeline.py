@@ -29,6 +29,7 @@ from assistant.intents.normalize import plain, sentences
 from assistant.intents.understand import Understood, understand
 from assistant.language.render import render
 from models.key_queries import ApiKeyRecord
+from models.members import member_records
 
 _INTERPRETING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="interpret")
 """Messages are interpreted outside the event loop, one at a time, so that verification waits for no question."""
@@ -121,22 +122,24 @@ async def diagnose_message(
     facts = await gather(knowledge, asker, overview, question, pasted)
     answered = diagnose(question, facts)
     if chooser is not None and asker.membership.organization.allows_assistant_model:
-        answered = await _chosen(chooser, question, facts, answered)
+        answered = await _chosen(chooser, knowledge, question, facts, answered)
     return DiagnosedMessage(answered, language_to_answer_in(inquiry, question), facts)
 
 
-async def _chosen(chooser: Chooser, question: Question, facts: Facts, answered: Answered) -> Answered:
-    """The answer to the reading that the model chooses of an unclear message; the same answer if it chooses none."""
+async def _chosen(
+    chooser: Chooser, knowledge: Knowledge, question: Question, facts: Facts, answered: Answered
+) -> Answered:
+    """The tentative answer to the reading that the model chooses of an unclear message; the same if it chooses none."""
     topics = topics_to_choose_from(answered)
-    topic = await chooser.choose(plain_words(question.bare, facts), topics) if topics else None
+    if not topics:
+        return answered
+    # Also of people whom the asker may not see: their names are only taken out.
+    members = await member_records(knowledge.reader, facts.organization.id)
+    topic = await chooser.choose(plain_words(question.bare, facts, [each.person for each in members]), topics)
     if topic is None:
         return answered
     chosen = diagnose(replace(question, chosen=topic), facts)
-    if not chosen.is_direct:
-        return answered
-    # The other readings stay one click away.
-    others = [each for each in answered.diagnosis.replies if each.topic is not topic]
-    return chosen._replace(diagnosis=replace(chosen.diagnosis, replies=tuple(others)))
+    return chosen if chosen.is_tentative else answered
 
 
 def language_to_answer_in(inquiry: Inquiry, question: Question) -> str:

@@ -112,7 +112,7 @@ def may_answer(question: Question, readings: tuple[TopicScore, ...]) -> bool:
     """Whether to answer the likeliest topic without a word of doubt. Its status in the message is reason enough."""
     topic, probability = readings[0]
     if topic is question.chosen:
-        return True
+        return False  # a model's choice makes nothing sure
     if topic is Topic.GREETING:
         return True  # the answer to a greeting asks for details, too
     if topic is Topic.OFF_TOPIC and probability >= _OFF_TOPIC_FROM:

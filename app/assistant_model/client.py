@@ -72,6 +72,8 @@ class ModelClient:
             reply = await self._reply(instruction, message, ways[way])
             if reply.status not in REFUSED:
                 break
+        else:
+            self._way = None  # another server may answer at this address now
         text = _text_in(reply)
         self._way = way
         return text

@@ -192,3 +192,22 @@ def test_a_long_message_is_sent_in_part() -> None:
 def test_any_message_can_be_stripped(text: str) -> None:
     """Of its numbers, nothing is left but statuses."""
     assert re.search(r"\d{4}|[01]\d\d", plain_words(text, KNOWN), re.ASCII) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("{name}のキーがおかしいです", "keyのキーがおかしいです"),
+        ("{name}密钥有问题", "key密钥有问题"),
+        ("{name}s Schlüssel spinnt", "key Schlüssel spinnt"),
+        ("担当kd_abcdef…wxyzです", "担当 … です"),
+        ("連絡先api.acme-corp.comへ", "連絡先 … へ"),
+        ("my_secret_name is empty", "… is empty"),
+        ("a" * 4_000 + "7", "…"),
+    ],
+)
+def test_names_and_hints_go_also_where_no_space_is_beside_them(text: str, left: str) -> None:
+    """Japanese and Chinese have no spaces, and German and English put endings on names."""
+    known = facts(keys=[key_facts(key_record("deploy"))])
+
+    assert plain_words(text.format(name="deploy"), known) == left

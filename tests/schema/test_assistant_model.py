@@ -12,11 +12,13 @@ from tests.support.assistant.model_server import Answer, ModelServer, Request, a
 from tests.support.client import Site, open_site
 
 UNCLEAR = (
+    "scope, slot, rotate, invite, quota?",
+    "the mail or the sign in or the key, one of these is odd",
     "hm, the limit, or is it the role, or how do I do that, I wonder",
     "something about keys and people and the list, what now",
     "well the quota and creating and the scope thing, I mean",
-    "the mail or the sign in or the key, one of these is odd",
     "colleague, key, role, agent, usage?",
+    "create, rename, rotate, delete, invite, sign in",
 )
 """Messages of which at least one is not understood, whatever the assistant learns."""
 CHANGE = """
@@ -105,13 +107,14 @@ async def test_the_model_gets_the_redacted_words_without_names(database_address:
     async with site_with_model(database_address, clock, second) as (site, server):
         ada = await person(site, "ada")
         await ada.client.create(site.organization("acme"), "Zanzibar-Sync", None)
-        more = " Zanzibar-Sync and Grace, password: hunter22x, grace@example.com, 10.0.0.7, Acme"
-        await ask_unclear(ada, server, more)
+        for data in ("Zanzibar-Sync", "Grace", "grace@example.com", "10.0.0.7", "Acme"):
+            server.requests.clear()
+            await ask_unclear(ada, server, f" {data}")
 
-    [request] = server.requests
-    sent = f"{request.line}{request.headers}{request.body}".casefold()
-    for data in ("zanzibar", "hunter22x", "grace", "10.0.0", "acme"):
-        assert data not in sent, data
+            [request] = server.requests
+            sent = f"{request.line}{request.headers}{request.body}".casefold()
+            for each in ("zanzibar", "grace", "10.0.0", "acme"):
+                assert each not in sent, each
 
 
 async def test_an_admin_turns_it_off_for_the_organization(database_address: str, clock: Clock) -> None:
