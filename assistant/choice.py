@@ -122,14 +122,14 @@ def plain_words(text: str, facts: Facts, members: Sequence[NamedPerson] = ()) ->
     links, ids, hints of keys, numbers except HTTP statuses, and every word with a digit in it.
     """
     words = text
-    if len(text) > _READ_AT_MOST:
-        # No half of a word is left at the cut.
-        begin, _, _ = text[:WORDS_LENGTH_AT_MOST].rpartition(" ")
-        _, _, end = text[-WORDS_LENGTH_AT_MOST:].partition(" ")
-        words = f"{begin} … {end}"
-    # First: a name may have dots or digits in it.
+    # First: a name may have dots or digits in it, or be at the cut.
     for stand_in, names in _names(facts, members):
         words = _without_names(words, names, stand_in)
+    if len(words) > _READ_AT_MOST:
+        # No half of a word is left at the cut.
+        begin, _, _ = words[:WORDS_LENGTH_AT_MOST].rpartition(" ")
+        _, _, end = words[-WORDS_LENGTH_AT_MOST:].partition(" ")
+        words = f"{begin} … {end}"
     words = _REMOVED.sub(" … ", words)
     words = _WORD.sub(lambda word: "…" if _has_other_digits(word[0]) else word[0], words)
     words = re.sub(r"…(?:\W*…)+", "…", " ".join(words.split()))
@@ -144,7 +144,7 @@ _REMOVED = re.compile(
     r"\[[^\]\n]{1,80}\]"  # what redaction left in place of a secret
     rf"|{_BEFORE}[a-z][a-z0-9+.-]{{1,15}}://\S+"
     r"|[^\s@]{1,80}@\S+"
-    rf"|{_BEFORE}[a-z][a-z0-9]{{0,15}}_[A-Za-z0-9_…]{{2,}}"  # ids, hints such as kd_abc…wxyz, and names of variables
+    rf"|{_BEFORE}[a-z][a-z0-9]{{0,15}}_(?:[A-Za-z0-9_…]|\.{{2,3}}(?=[A-Za-z0-9])){{2,}}"  # ids, hints, variables
     r"|(?<![\w/])(?:[A-Za-z]:\\|[~.]{0,2}/)[\w.~/\\-]{3,}"  # paths
     rf"|{_BEFORE}(?:[\w-]{{1,63}}\.){{1,8}}[a-z]{{2,}}{_AFTER}(?!\()",  # hosts and files
     re.IGNORECASE | re.ASCII,

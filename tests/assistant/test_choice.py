@@ -203,6 +203,7 @@ def test_any_message_can_be_stripped(text: str) -> None:
         ("担当kd_abcdef…wxyzです", "担当 … です"),
         ("連絡先api.acme-corp.comへ", "連絡先 … へ"),
         ("my_secret_name is empty", "… is empty"),
+        ("kd_abcdef...wxyz fails", "… fails"),
         ("a" * 4_000 + "7", "…"),
     ],
 )
