@@ -34,6 +34,8 @@ class Action(StrEnum):
     DELETE_AGENTS = "delete agents"
     MANAGE_TOKENS = "manage service tokens"
     CHANGE_ORGANIZATION = "change the organization's settings"
+    MANAGE_WEBHOOKS = "manage webhooks"
+    MANAGE_NOTIFICATIONS = "manage notifications"
     PROVISION = "provision organizations, agents and people"
     SIGN_PEOPLE_IN = "sign people in"
 

@@ -9,6 +9,13 @@ from models.client_request import ClientRequest
 from models.engine.lease import Lease
 from models.invitation import Invitation, InvitationMail, InvitedAgent
 from models.key_request import KeyRequest
+from models.notifications.delivery import WebhookDelivery
+from models.notifications.exposure import Exposure
+from models.notifications.mail import NotificationMail, NotificationMailEvent
+from models.notifications.settings import NotificationSetting
+from models.notifications.told_mark import ToldMark
+from models.notifications.untold import UntoldEvent
+from models.notifications.webhook import Webhook
 from models.organization import Organization
 from models.password_reset import PasswordReset
 from models.person import AdministeredAgent, Membership, Person, Role
@@ -45,6 +52,7 @@ __all__ = [
     "Caller",
     "ClientRequest",
     "Conversation",
+    "Exposure",
     "GroupMapping",
     "Identity",
     "Invitation",
@@ -55,6 +63,9 @@ __all__ = [
     "MappedAgent",
     "Membership",
     "Message",
+    "NotificationMail",
+    "NotificationMailEvent",
+    "NotificationSetting",
     "Organization",
     "PasswordReset",
     "PastedKey",
@@ -71,10 +82,14 @@ __all__ = [
     "SignInLink",
     "SignInSession",
     "Ticket",
+    "ToldMark",
+    "UntoldEvent",
     "UsageDay",
     "UsageHour",
     "UsageMonth",
     "UsageWriter",
     "UsedOnce",
+    "Webhook",
+    "WebhookDelivery",
     "metadata",
 ]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     Index,
     Integer,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     bindparam,
+    false,
     literal,
     literal_column,
     text,
@@ -66,13 +68,23 @@ class AuditAction(StrEnum):
     ORGANIZATION_CREATED = "organization-created"
     ORGANIZATION_RENAMED = "organization-renamed"
     ASSISTANT_MODEL_CHANGED = "assistant-model-changed"
+    WEBHOOK_CHANGED = "webhook-changed"
+    NOTIFICATIONS_CHANGED = "notifications-changed"
+    API_KEY_EXPOSED = "api-key-exposed"
+    API_KEY_EXPOSURE_ACKNOWLEDGED = "api-key-exposure-acknowledged"
+    API_KEY_QUOTA_REACHED = "api-key-quota-reached"
+    API_KEY_UNUSED = "api-key-unused"
+    API_KEY_REFUSALS_RISING = "api-key-refusals-rising"
+    DEAD_KEY_STILL_USED = "dead-key-still-used"
 
 
 class AuditEvent(SQLModel, table=True):
     """
     One event. `actor_id` is null for the operator and for a program, whose token is `token_id`. Refused creations,
     and sign-ins, have one row for each person or token, reason and hour, with a count; `refused_reason` and
-    `refused_hour` are null for all other events.
+    `refused_hour` are null for all other events. `is_automatic` events are Keydesk's own, such as a quota that is
+    nearly used up. `subject_id` is the person whom a change of a membership is about. `details` are what mails and
+    webhooks tell beside the sentence, such as {"percent": 80} or {"role": "member"}.
     """
 
     __tablename__ = "audit_events"
@@ -105,6 +117,9 @@ class AuditEvent(SQLModel, table=True):
     refused_hour: datetime | None = optional_instant()
     count: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     token_id: UUID | None = None
+    subject_id: UUID | None = None
+    details: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
+    is_automatic: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 def is_one_of(actions: Iterable[AuditAction]) -> ColumnElement[bool]:

@@ -255,6 +255,8 @@ async def join(session: AsyncSession, row: Invitation, person: Person, address: 
         AuditAction.MEMBER_JOINED,
         summary_of(f"{person.name} ({person.email}) joined as {standing_words(shown.role, agents)}."),
         organization_id=shown.organization_id,
+        subject_id=person.id,
+        details={"role": shown.role.value},
         now=now,
     )
 

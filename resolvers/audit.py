@@ -1,8 +1,9 @@
 """Writes and reads the audit log. A summary says what was done; who did it is stored separately."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,6 +32,7 @@ class Event:
     ip_address: str | None
     api_key: ApiKeyRecord | None
     summary: str
+    is_automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,15 @@ async def record(
     now: datetime,
     api_key_id: UUID | None = None,
     agent_id: UUID | None = None,
+    subject_id: UUID | None = None,
+    details: Mapping[str, Any] | None = None,
+    is_automatic: bool = False,
 ) -> None:
-    """Writes an event. Call it in the transaction of the change, so that neither is stored without the other."""
+    """
+    Writes an event. Call it in the transaction of the change, so that neither is stored without the other.
+
+    `subject_id`, `details` and `is_automatic` are as in `AuditEvent`.
+    """
     session.add(
         AuditEvent(
             organization_id=organization_id,
@@ -65,6 +74,9 @@ async def record(
             api_key_id=api_key_id,
             agent_id=agent_id,
             summary=summary,
+            subject_id=subject_id,
+            details=None if details is None else dict(details),
+            is_automatic=is_automatic,
         )
     )
     await session.flush()
@@ -194,6 +206,7 @@ async def audit_log(
                 ip_address=each.event.ip_address,
                 api_key=None if each.event.api_key_id is None else keys.get(each.event.api_key_id),
                 summary=_summary(each.event),
+                is_automatic=each.event.is_automatic,
             )
             for each in shown
         ],

@@ -247,13 +247,16 @@ def standing_words(role: Role, agents: Sequence[NamedAgent]) -> str:
 async def record_change(
     session: AsyncSession, actor: Actor, organization_id: UUID, person: NamedPerson, what: str, *, now: datetime
 ) -> None:
-    """Writes the event of a changed membership."""
+    """Writes the event of a changed membership, with the role that the person has now. Call it after the change."""
+    held = await membership(session, organization_id, person.id)
     await record(
         session,
         actor,
         AuditAction.MEMBERSHIP_CHANGED,
         summary_of(f"{person.name} ({person.email}) {what}."),
         organization_id=organization_id,
+        subject_id=person.id,
+        details={"role": None if held is None else held.role.value},
         now=now,
     )
 

@@ -15,6 +15,7 @@ from schema.organization import User, to_user
 from schema.tokens.types import ServiceToken, to_service_token
 
 OPERATOR_NAME = "Operator"
+KEYDESK_NAME = "Keydesk"
 strawberry.enum(AuditAction, description="The kinds of event.")
 
 
@@ -26,7 +27,7 @@ class AuditEvent:
     actor: User | None = strawberry.field(description="Null if the operator or a program did it.")
     token_id: strawberry.Private[UUID | None]
     actor_name: str = strawberry.field(
-        description="Who did it, for people: a person's name, Token and the token's name, or Operator."
+        description="Who did it, for people: a person's name, Token and the token's name, Operator, or Keydesk."
     )
     ip_address: str | None
     api_key: ApiKey | None
@@ -94,4 +95,6 @@ def _to_edge(event: Event, actor: Actor, now: datetime) -> AuditEventEdge:
 def _name_of_actor(event: Event) -> str:
     if event.actor is not None:
         return event.actor.name
-    return OPERATOR_NAME if event.token is None else f"Token {event.token.name}"
+    if event.token is not None:
+        return f"Token {event.token.name}"
+    return KEYDESK_NAME if event.is_automatic else OPERATOR_NAME

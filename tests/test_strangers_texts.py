@@ -94,6 +94,21 @@ DECIDED = {
     "tickets.sent_to": "a setting",
     "tickets.reply_to": "checked on input",
     "used_once.digest": "a digest",
+    "exposures.secret": "made here",
+    "exposures.secret_mark": "a digest",
+    "exposures.source": "made here",
+    "notification_mails.address": "checked on input",
+    "notification_mails.event_type": "made here",
+    "notification_settings.on_exposure": "made here",
+    "told_marks.kind": "made here",
+    "told_marks.period": "made here",
+    "webhook_deliveries.event_type": "made here",
+    "webhook_deliveries.failure": "made here",
+    "webhook_deliveries.message_id": "made here",
+    "webhooks.disabled_reason": "made here",
+    "webhooks.previous_sealed_secret": "made here",
+    "webhooks.sealed_secret": "made here",
+    "webhooks.url": "checked on input",
 }
 """Columns of bounded length that are not clipped, and why no longer text reaches them."""
 

@@ -22,6 +22,9 @@ class Prefix(StrEnum):
     PASSWORD_RESET = "rst"  # noqa: S105 - a prefix
     KEY_REQUEST = "krq"
     TOKEN = "tok"  # noqa: S105 - a prefix
+    WEBHOOK = "whk"
+    DELIVERY = "dlv"
+    NOTIFICATION = "ntf"
 
 
 NO_SUCH_ID = UUID(int=0)

@@ -1,7 +1,10 @@
 /** The icon and color of each kind of event. */
 import {
+  IconAlertTriangle,
   IconBan,
+  IconBell,
   IconBuilding,
+  IconCheck,
   IconGauge,
   type IconKey,
   IconLogin2,
@@ -15,6 +18,8 @@ import {
   IconTrash,
   IconUserPlus,
   IconUsers,
+  IconWebhook,
+  IconZzz,
 } from '@tabler/icons-react'
 import type { AuditEvent } from './operations'
 
@@ -33,6 +38,14 @@ export const signs: Record<AuditEvent['action'], Sign> = {
   ORGANIZATION_CREATED: { Icon: IconBuilding, color: 'teal' },
   ORGANIZATION_RENAMED: { Icon: IconPencil, color: 'gray' },
   ASSISTANT_MODEL_CHANGED: { Icon: IconPencil, color: 'gray' },
+  WEBHOOK_CHANGED: { Icon: IconWebhook, color: 'gray' },
+  NOTIFICATIONS_CHANGED: { Icon: IconBell, color: 'gray' },
+  API_KEY_EXPOSED: { Icon: IconAlertTriangle, color: 'red' },
+  API_KEY_EXPOSURE_ACKNOWLEDGED: { Icon: IconCheck, color: 'gray' },
+  API_KEY_QUOTA_REACHED: { Icon: IconGauge, color: 'orange' },
+  API_KEY_UNUSED: { Icon: IconZzz, color: 'gray' },
+  API_KEY_REFUSALS_RISING: { Icon: IconBan, color: 'orange' },
+  DEAD_KEY_STILL_USED: { Icon: IconAlertTriangle, color: 'orange' },
   MEMBERSHIP_CHANGED: { Icon: IconUsers, color: 'gray' },
   API_KEY_CREATION_REFUSED: { Icon: IconBan, color: 'orange' },
   AGENT_CREATED: { Icon: IconRobot, color: 'teal' },
