@@ -166,6 +166,17 @@ def note_replaced(session: AsyncSession, key: ApiKey, *, at: datetime, works_unt
         _note_ended(session, key.public_id, key.previous_secret_hash, key.previous_works_until, at)
 
 
+def end_previous_secret(session: AsyncSession, key: ApiKey, *, at: datetime) -> None:
+    """Ends the overlap of the key's last rotation now. Without an overlap, it changes nothing that is used."""
+    if key.previous_secret_hash is not None and key.previous_works_until is not None:
+        _note_ended(session, key.public_id, key.previous_secret_hash, key.previous_works_until, at)
+    key.previous_secret_hash = None
+    key.previous_secret_digest = None
+    key.previous_server_key_id = None
+    key.previous_works_until = None
+    key.previous_secret_shown_to_id = None
+
+
 def _note_ended(session: AsyncSession, public_id: str, secret_hash: str, works_until: datetime, at: datetime) -> None:
     """Notes that an overlap ends at this instant. One that is over needs no second line."""
     if works_until > at:

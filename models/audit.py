@@ -70,6 +70,7 @@ class AuditAction(StrEnum):
     ASSISTANT_MODEL_CHANGED = "assistant-model-changed"
     WEBHOOK_CHANGED = "webhook-changed"
     NOTIFICATIONS_CHANGED = "notifications-changed"
+    API_KEY_OVERLAP_ENDED = "api-key-overlap-ended"
     API_KEY_EXPOSED = "api-key-exposed"
     API_KEY_EXPOSURE_ACKNOWLEDGED = "api-key-exposure-acknowledged"
     API_KEY_QUOTA_REACHED = "api-key-quota-reached"
@@ -93,6 +94,7 @@ class AuditEvent(SQLModel, table=True):
             "organization_id", "actor_id", "refused_reason", "refused_hour", name="uq_audit_events_refused"
         ),
         Index("ix_audit_events_organization_id_id", "organization_id", "id"),
+        Index("ix_audit_events_api_key_id_id", "api_key_id", "id"),
         Index("ix_audit_events_at", "at"),
         Index("ix_audit_events_actor_id_at", "actor_id", "at"),
         Index(
@@ -151,21 +153,54 @@ class AuditRecord(NamedTuple):
     token: NamedToken | None
 
 
+class EventFilter(NamedTuple):
+    """Which events are wanted: those that fit everything that is set. `since` is included, `until` is not."""
+
+    api_key_id: UUID | None = None
+    actor_id: UUID | None = None
+    actions: Collection[AuditAction] = ()
+    """Any action if it is empty."""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The conditions of a statement."""
+        wanted = []
+        if self.api_key_id is not None:
+            wanted.append(col(AuditEvent.api_key_id) == self.api_key_id)
+        if self.actor_id is not None:
+            wanted.append(col(AuditEvent.actor_id) == self.actor_id)
+        if self.actions:
+            wanted.append(col(AuditEvent.action).in_(sorted(self.actions)))
+        if self.since is not None:
+            wanted.append(col(AuditEvent.at) >= self.since)
+        if self.until is not None:
+            wanted.append(col(AuditEvent.at) < self.until)
+        return wanted
+
+
+EVERY_EVENT = EventFilter()
+
+
 async def visible_events(
     session: AsyncSession,
     organization_id: UUID,
     *,
     of_agents: Collection[UUID] | None,
+    wanted: EventFilter = EVERY_EVENT,
     before: UUID | None,
     limit: int,
 ) -> list[AuditRecord]:
-    """Up to `limit` events older than `before`, newest first: those of these agents, or all if `of_agents` is None."""
+    """
+    Up to `limit` events older than `before` that fit the filter, newest first: those of these agents, or all if
+    `of_agents` is None.
+    """
     statement = (
         columns(*_SHOWN)
         .select_from(AuditEvent)
         .outerjoin(Person, col(Person.id) == col(AuditEvent.actor_id))
         .outerjoin(ProgramToken, col(ProgramToken.id) == col(AuditEvent.token_id))
-        .where(col(AuditEvent.organization_id) == organization_id, IS_KNOWN)
+        .where(col(AuditEvent.organization_id) == organization_id, IS_KNOWN, *wanted.conditions())
         .order_by(col(AuditEvent.id).desc())
         .limit(limit)
     )
@@ -177,11 +212,19 @@ async def visible_events(
 
 
 async def is_there_an_event_since(
-    session: AsyncSession, organization_id: UUID, *, of_agents: Collection[UUID] | None, event_id: UUID
+    session: AsyncSession,
+    organization_id: UUID,
+    *,
+    of_agents: Collection[UUID] | None,
+    wanted: EventFilter = EVERY_EVENT,
+    event_id: UUID,
 ) -> bool:
-    """Whether there is an event with this id or a newer one: of these agents, or of any if `of_agents` is None."""
+    """
+    Whether there is an event with this id or a newer one that fits the filter: of these agents, or of any if
+    `of_agents` is None.
+    """
     statement = select(AuditEvent.id).where(
-        AuditEvent.organization_id == organization_id, col(AuditEvent.id) >= event_id
+        AuditEvent.organization_id == organization_id, col(AuditEvent.id) >= event_id, *wanted.conditions()
     )
     if of_agents is not None:
         statement = statement.where(col(AuditEvent.agent_id).in_(of_agents))

@@ -1,4 +1,4 @@
-"""Lists, renames, rotates and deletes API keys."""
+"""Lists, renames, rotates and deletes API keys, and ends the overlap of a rotation."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from keys.policy import Action, Actor, may_on
 from keys.refusals import ApiKeyNotFound, Forbidden, InvalidInput
 from keys.token import hint_of
 from keys.turns import Party
-from models.api_key import ApiKey, delete_living_keys, living_key_for_update, note_replaced
+from models.api_key import ApiKey, delete_living_keys, end_previous_secret, living_key_for_update, note_replaced
 from models.audit import AuditAction
 from models.engine.database import database_now
 from models.engine.reader import Source
@@ -139,6 +139,30 @@ async def _store_rotation(
         )
         issued = Issued(await record_of(session, row.id), prepared.minted.token)
     return issued
+
+
+async def end_overlap(services: ChangeServices, actor: Actor, *, key_id: UUID) -> ApiKeyRecord:
+    """
+    Ends the overlap of the key's last rotation. When this returns, the previous secret no longer works.
+
+    Without an overlap, it changes nothing. Raises ApiKeyNotFound, Forbidden, TooManyRequests.
+    """
+    found = await _key_that_may(services, actor, Action.ROTATE_KEY, key_id)
+    async with services.database.transaction() as session:
+        actor, row = await _locked_key(session, actor, Action.ROTATE_KEY, found, services)
+        if row.previous_works_until is not None and row.previous_works_until > await database_now(session):
+            end_previous_secret(session, row, at=services.clock())
+            await record(
+                session,
+                actor,
+                AuditAction.API_KEY_OVERLAP_ENDED,
+                f"The previous secret of the API key “{row.name}” was ended before its overlap was over.",
+                organization_id=row.organization_id,
+                api_key_id=row.id,
+                agent_id=row.agent_id,
+                now=services.clock(),
+            )
+        return await record_of(session, row.id)
 
 
 def _shown_to(row: ApiKey) -> UUID | None:

@@ -11,7 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from keys import policy
 from keys.policy import Action, Actor
 from keys.refusals import UnusableArgument
-from models.audit import AuditAction, AuditEvent, count_within_hour, is_there_an_event_since, visible_events
+from models.audit import (
+    EVERY_EVENT,
+    AuditAction,
+    AuditEvent,
+    EventFilter,
+    count_within_hour,
+    is_there_an_event_since,
+    visible_events,
+)
 from models.engine.database import Database
 from models.engine.ids import Prefix, parse_external_id
 from models.key_queries import ApiKeyRecord, key_records
@@ -176,11 +184,17 @@ async def record_sign_in(
 
 
 async def audit_log(
-    session: AsyncSession, actor: Actor, *, organization_id: UUID, first: int, after: str | None
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    organization_id: UUID,
+    first: int,
+    after: str | None,
+    wanted: EventFilter = EVERY_EVENT,
 ) -> Page:
     """
-    A page of the organization's events that the actor may see, newest first. `after` is the id of the event after which
-    the page begins, so that new events don't shift pages. Raises UnusableArgument.
+    A page of the organization's events that the actor may see and that fit the filter, newest first. `after` is the id
+    of the event after which the page begins, so that new events don't shift pages. Raises UnusableArgument.
     """
     page_size(first, more=" events, then go on with the page's endCursor")
     before = None if after is None else parse_external_id(Prefix.AUDIT_EVENT, after)
@@ -189,9 +203,11 @@ async def audit_log(
     of_agents = policy.visible_agents(actor, Action.SEE_AUDIT_LOG, organization_id)
     if of_agents is not None and not of_agents:
         return Page((), has_next=False, has_previous=False)
-    found = await visible_events(session, organization_id, of_agents=of_agents, before=before, limit=first + 1)
+    found = await visible_events(
+        session, organization_id, of_agents=of_agents, wanted=wanted, before=before, limit=first + 1
+    )
     has_previous = before is not None and await is_there_an_event_since(
-        session, organization_id, of_agents=of_agents, event_id=before
+        session, organization_id, of_agents=of_agents, wanted=wanted, event_id=before
     )
     shown = found[:first]
     keys = await key_records(session, {each.event.api_key_id for each in shown if each.event.api_key_id is not None})

@@ -24,6 +24,7 @@ CHANGES = (
     AuditAction.API_KEY_CREATED,
     AuditAction.API_KEY_RENAMED,
     AuditAction.API_KEY_ROTATED,
+    AuditAction.API_KEY_OVERLAP_ENDED,
     AuditAction.API_KEY_DELETED,
     AuditAction.AGENT_CREATED,
     AuditAction.AGENT_RENAMED,

@@ -6,8 +6,8 @@ from uuid import UUID
 import strawberry
 
 from keys.policy import Actor
-from models.audit import AuditAction
-from models.engine.ids import Prefix, external_id
+from models.audit import EVERY_EVENT, AuditAction, EventFilter
+from models.engine.ids import NO_SUCH_ID, Prefix, external_id, parse_external_id
 from resolvers.audit import Event, Page
 from schema.api_key import ApiKey, to_api_key
 from schema.context import Info
@@ -43,6 +43,15 @@ class AuditEvent:
         return None if found is None else to_service_token(found)
 
 
+@strawberry.input(description="The events that fit everything that is given.")
+class AuditLogFilter:
+    api_key_id: strawberry.ID | None = None
+    actor_id: strawberry.ID | None = strawberry.field(default=None, description="The id of the person who did it.")
+    actions: list[AuditAction] | None = strawberry.field(default=None, description="Without any, events of every kind.")
+    from_: datetime | None = strawberry.field(name="from", default=None, description="Events at this instant or later.")
+    to: datetime | None = strawberry.field(default=None, description="Events before this instant.")
+
+
 @strawberry.type
 class AuditEventEdge:
     cursor: str
@@ -61,6 +70,23 @@ class PageInfo:
 class AuditEventConnection:
     edges: list[AuditEventEdge]
     page_info: PageInfo
+
+
+def to_filter(wanted: AuditLogFilter | None) -> EventFilter:
+    """The filter of the query. An id that can't be one of a key or a person fits no event."""
+    if wanted is None:
+        return EVERY_EVENT
+    return EventFilter(
+        api_key_id=_id(Prefix.API_KEY, wanted.api_key_id),
+        actor_id=_id(Prefix.PERSON, wanted.actor_id),
+        actions=frozenset(wanted.actions or ()),
+        since=wanted.from_,
+        until=wanted.to,
+    )
+
+
+def _id(prefix: Prefix, text: str | None) -> UUID | None:
+    return None if text is None else parse_external_id(prefix, text) or NO_SUCH_ID
 
 
 def to_connection(page: Page, actor: Actor, now: datetime) -> AuditEventConnection:

@@ -14,7 +14,7 @@ from resolvers.tokens import service_tokens
 from resolvers.viewer import SignedIn as SignedInPerson
 from schema.api_key import Agent, ApiKey, to_agents, to_api_key
 from schema.ask import asker
-from schema.audit import AuditEventConnection, to_connection
+from schema.audit import AuditEventConnection, AuditLogFilter, to_connection, to_filter
 from schema.context import Info
 from schema.interfaces import Node
 from schema.key_request import KeyRequest, to_key_request
@@ -94,11 +94,18 @@ class Organization(Node):
             "the events of their agents' keys, members nothing."
         )
     )
-    async def audit_log(self, info: Info, first: int = 50, after: str | None = None) -> AuditEventConnection:
+    async def audit_log(
+        self, info: Info, first: int = 50, after: str | None = None, filter: AuditLogFilter | None = None
+    ) -> AuditEventConnection:
         context = info.context
         async with context.services.database.reading() as session:
             page = await audit.audit_log(
-                session, context.actor, organization_id=self.internal_id, first=first, after=after
+                session,
+                context.actor,
+                organization_id=self.internal_id,
+                first=first,
+                after=after,
+                wanted=to_filter(filter),
             )
         return to_connection(page, context.actor, context.services.clock())
 

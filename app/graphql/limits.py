@@ -77,6 +77,7 @@ class Limits:
             "Query.apiKey": ("id",),
             "Mutation.renameApiKey": ("input", "id"),
             "Mutation.rotateApiKey": ("input", "id"),
+            "Mutation.endOverlap": ("input", "id"),
             "Mutation.deleteApiKey": ("input", "id"),
             "Mutation.inviteMember": ("input", "organizationId"),
             "Mutation.changeMember": ("input", "organizationId"),

@@ -56,6 +56,11 @@ class RotateApiKeyInput:
 
 
 @strawberry.input
+class EndOverlapInput:
+    id: strawberry.ID
+
+
+@strawberry.input
 class DeleteApiKeyInput:
     id: strawberry.ID
 
@@ -65,6 +70,7 @@ CreateApiKeyResult = Annotated[
 ]
 RenameApiKeyResult = Annotated[ApiKey | InvalidInput | ApiKeyNotFound, strawberry.union("RenameApiKeyResult")]
 RotateApiKeyResult = Annotated[ApiKeyIssued | InvalidInput | ApiKeyNotFound, strawberry.union("RotateApiKeyResult")]
+EndOverlapResult = Annotated[ApiKey | ApiKeyNotFound, strawberry.union("EndOverlapResult")]
 DeleteApiKeyResult = Annotated[ApiKeyDeleted | ApiKeyNotFound, strawberry.union("DeleteApiKeyResult")]
 
 
@@ -118,6 +124,19 @@ class KeyMutations:
             context.services, context.actor, key_id=_key_id(input.id), overlap_seconds=input.overlap_seconds
         )
         return _to_issued(info, issued)
+
+    @strawberry.mutation(
+        permission_classes=[MayRotateKeys],
+        description=(
+            "Ends the overlap of the last rotation now: the previous secret works for no verification that starts "
+            "after this has answered. Without an overlap, it changes nothing. For organization admins, and for admins "
+            "of the key's agent."
+        ),
+    )
+    async def end_overlap(self, info: Info, input: EndOverlapInput) -> EndOverlapResult | None:
+        context = info.context
+        record = await api_keys.end_overlap(context.services, context.actor, key_id=_key_id(input.id))
+        return to_api_key(record, context.actor, context.services.clock())
 
     @strawberry.mutation(
         permission_classes=[MayDeleteKeys],

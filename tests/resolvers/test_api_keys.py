@@ -22,7 +22,7 @@ from keys.refusals import (
 )
 from models import ApiKey, AuditEvent, Organization
 from models.engine.database import database_now
-from resolvers.api_keys import api_key, api_keys, delete_api_key, rename_api_key, rotate_api_key
+from resolvers.api_keys import api_key, api_keys, delete_api_key, end_overlap, rename_api_key, rotate_api_key
 from resolvers.audit import audit_log
 from resolvers.creation.create_api_key import create_api_key
 from resolvers.services import Issued, KeyServices
@@ -286,7 +286,13 @@ async def test_lists_are_searched_in_name_and_hint(services: KeyServices, world:
 
 @pytest.mark.parametrize(
     ("person", "key", "operation"),
-    list(product(["ada", "grace", "mel", "eve"], ["shared", "own", "other"], ["see", "rename", "rotate", "delete"])),
+    list(
+        product(
+            ["ada", "grace", "mel", "eve"],
+            ["shared", "own", "other"],
+            ["see", "rename", "rotate", "end overlap", "delete"],
+        )
+    ),
 )
 async def test_who_may_do_what_with_a_key(
     services: KeyServices, world: World, person: str, key: str, operation: str
@@ -309,6 +315,8 @@ async def test_who_may_do_what_with_a_key(
                 return await rename_api_key(services, actor, key_id=key_id, name="other")
             case "rotate":
                 return await rotate_api_key(services, actor, key_id=key_id)
+            case "end overlap":
+                return await end_overlap(services, actor, key_id=key_id)
             case _:
                 return await delete_api_key(services, actor, key_id=key_id)
 
@@ -319,7 +327,7 @@ async def test_who_may_do_what_with_a_key(
         await act()
 
 
-@pytest.mark.parametrize("operation", ["rename", "rotate", "delete"])
+@pytest.mark.parametrize("operation", ["rename", "rotate", "end overlap", "delete"])
 async def test_a_deleted_key_is_not_there_for_anything(services: KeyServices, world: World, operation: str) -> None:
     """A deleted key and one that never existed give the same message."""
     ada = world.actor("ada")
@@ -328,6 +336,7 @@ async def test_a_deleted_key_is_not_there_for_anything(services: KeyServices, wo
     acts: dict[str, Callable[[UUID], Awaitable[object]]] = {
         "rename": lambda key_id: rename_api_key(services, ada, key_id=key_id, name="x"),
         "rotate": lambda key_id: rotate_api_key(services, ada, key_id=key_id),
+        "end overlap": lambda key_id: end_overlap(services, ada, key_id=key_id),
         "delete": lambda key_id: delete_api_key(services, ada, key_id=key_id),
     }
 

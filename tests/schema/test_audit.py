@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import pytest
+
 from models import AuditEvent
+from models.engine.ids import Prefix, external_id
 from resolvers.operator.agents import create_agent
 from tests.conftest import Clock
-from tests.support.client import NOBODY, Client, Site
+from tests.support.client import NEVER_WAS, NOBODY, Client, Site
 
 AUDIT_LOG = """
 query ($id: ID!, $first: Int! = 50, $after: String) {
@@ -88,6 +91,96 @@ async def test_a_page_after_what_nobody_sees_has_no_page_before(site: Site) -> N
 
     assert (of_ada["pageInfo"]["hasPreviousPage"], len(of_ada["edges"])) == (True, 1)
     assert (of_grace["pageInfo"]["hasPreviousPage"], len(of_grace["edges"])) == (False, 1)
+
+
+FILTERED = """
+query ($id: ID!, $first: Int! = 50, $after: String, $filter: AuditLogFilter) {
+  organization(id: $id) {
+    auditLog(first: $first, after: $after, filter: $filter) {
+      edges { cursor node { action actorName apiKey { name } } }
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    }
+  }
+}
+"""
+
+
+async def filtered(client: Client, organization_id: str, wanted: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+    answer = await client.graphql(FILTERED, id=organization_id, filter=wanted, **arguments)
+    page: dict[str, Any] = answer.value["auditLog"]
+    return page
+
+
+@pytest.fixture
+async def busy(site: Site, clock: Clock) -> dict[str, str]:
+    """Ada and Grace change keys, a minute apart. The ids of the keys and the people."""
+    ada, grace, acme = await site.person("ada"), await site.person("grace"), site.organization("acme")
+    ids = {name: external_id(Prefix.PERSON, site.world.people[name].id) for name in ("ada", "grace", "eve")}
+    ids["shared"] = (await ada.create(acme, "shared")).value["apiKey"]["id"]
+    clock.advance(minutes=1)
+    ids["hers"] = (await grace.create(acme, "hers", site.agent("own"))).value["apiKey"]["id"]
+    clock.advance(minutes=1)
+    await ada.rotate(ids["hers"])
+    clock.advance(minutes=1)
+    await ada.delete(ids["shared"])
+    return ids
+
+
+ROTATED, CREATED, DELETED = ("API_KEY_ROTATED", "hers"), ("API_KEY_CREATED", "hers"), ("API_KEY_DELETED", "shared")
+CREATED_FIRST = ("API_KEY_CREATED", "shared")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, [DELETED, ROTATED, CREATED, CREATED_FIRST]),
+        ({"apiKeyId": "hers"}, [ROTATED, CREATED]),
+        ({"actorId": "grace"}, [CREATED]),
+        ({"actorId": "ada", "apiKeyId": "hers"}, [ROTATED]),
+        ({"actions": ["API_KEY_CREATED", "API_KEY_DELETED"]}, [DELETED, CREATED, CREATED_FIRST]),
+        ({"actions": []}, [DELETED, ROTATED, CREATED, CREATED_FIRST]),
+        ({"from": "2026-11-24T12:01:00Z", "to": "2026-11-24T12:03:00Z"}, [ROTATED, CREATED]),
+        ({"from": "2026-11-24T13:01:00+01:00", "actions": ["API_KEY_ROTATED"]}, [ROTATED]),
+        ({"from": "2026-11-24T12:03:00Z", "to": "2026-11-24T12:01:00Z"}, []),
+        ({"actorId": "eve"}, []),
+        ({"apiKeyId": "no id"}, []),
+        ({"actorId": "no id"}, []),
+    ],
+)
+async def test_the_log_shows_what_fits_the_whole_filter(
+    site: Site, busy: dict[str, str], wanted: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    """`from` is included, `to` is not. Ids that can't be any fit nothing."""
+    given = {name: busy.get(value, value) if isinstance(value, str) else value for name, value in wanted.items()}
+
+    page = await filtered(await site.person("ada"), site.organization("acme"), given)
+
+    assert [(edge["node"]["action"], edge["node"]["apiKey"]["name"]) for edge in page["edges"]] == expected
+
+
+async def test_pages_of_a_filter_are_of_the_filter(site: Site, busy: dict[str, str]) -> None:
+    """Whether there are more before and after counts only events that fit."""
+    ada, acme = await site.person("ada"), site.organization("acme")
+
+    first = await filtered(ada, acme, {"apiKeyId": busy["hers"]}, first=1)
+    second = await filtered(ada, acme, {"apiKeyId": busy["hers"]}, first=1, after=first["pageInfo"]["endCursor"])
+    other = await filtered(ada, acme, {"actorId": busy["grace"]}, first=1, after=first["pageInfo"]["endCursor"])
+
+    infos = [(page["pageInfo"]["hasNextPage"], page["pageInfo"]["hasPreviousPage"]) for page in (first, second, other)]
+    assert infos == [(True, False), (False, True), (False, False)]
+    assert second["edges"][0]["node"]["action"] == "API_KEY_CREATED"
+
+
+async def test_a_filter_shows_nothing_that_is_hidden(site: Site, busy: dict[str, str]) -> None:
+    """An agent admin who asks for another key's events gets none, as for a key that never was."""
+    grace, acme = await site.person("grace"), site.organization("acme")
+
+    of_hidden = await filtered(grace, acme, {"apiKeyId": busy["shared"]})
+    of_nothing = await filtered(grace, acme, {"apiKeyId": external_id(Prefix.API_KEY, NEVER_WAS)})
+    of_person = await filtered(grace, acme, {"actorId": busy["ada"]})
+
+    assert of_hidden == of_nothing == {"edges": [], "pageInfo": EMPTY_PAGE}
+    assert [edge["node"]["action"] for edge in of_person["edges"]] == ["API_KEY_ROTATED"]
 
 
 async def test_what_fails_is_not_told(site: Site) -> None:

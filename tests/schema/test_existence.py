@@ -102,6 +102,7 @@ QUESTIONS: dict[str, Asked] = {
     "rename to what is no name": lambda ada, _acme, ids: ada.rename(ids["key"], ""),
     "rotate": lambda ada, _acme, ids: ada.rotate(ids["key"]),
     "rotate with overlap": lambda ada, _acme, ids: ada.rotate(ids["key"], 60),
+    "end an overlap": lambda ada, _acme, ids: ada.end_overlap(ids["key"]),
     "delete": lambda ada, _acme, ids: ada.delete(ids["key"]),
     "create for an agent": lambda ada, acme, ids: ada.create(acme, "x", ids["agent"]),
     "rename an agent": lambda ada, _acme, ids: ada.graphql(RENAME_AGENT, input={"id": ids["agent"], "name": "x"}),
@@ -156,7 +157,7 @@ async def test_what_is_somebody_else_s_takes_the_same_steps_as_what_never_was(
     assert seen[0][0] == seen[1][0]
 
 
-@pytest.mark.parametrize("change", ["rename", "rotate", "delete"])
+@pytest.mark.parametrize("change", ["rename", "rotate", "end_overlap", "delete"])
 async def test_a_stranger_waits_for_no_organization_s_lock(site: Site, clock: Clock, change: str) -> None:
     """While another organization is locked, a change of one of its keys by an outsider is refused without waiting."""
     ada = await site.person("ada")

@@ -12,6 +12,7 @@ from tests.conftest import Clock
 from tests.support.client import Site
 from tests.support.graphql.documents import LIST
 
+AUDIT = "query ($id: ID!) { organization(id: $id) { auditLog { edges { node { action } } } } }"
 SECRET = re.compile(r"kd_[0-9A-Za-z]{16}_[0-9A-Za-z]{42}")
 
 
@@ -137,6 +138,24 @@ async def test_a_rotation_with_overlap_says_until_when_and_keeps_one_secret_befo
     assert second == ["replaced_secret", "good", "good"]
     assert third == ["replaced_secret", "replaced_secret", "replaced_secret", "good"]
     assert third_key["previousSecretWorksUntil"] is None
+
+
+async def test_an_overlap_can_be_ended_before_it_is_over(site: Site, clock: Clock) -> None:
+    """The previous secret is refused at once, the new one goes on. The second time, nothing happens."""
+    clock.now = utc_now()
+    ada = await site.person("ada")
+    before = (await ada.create(site.organization("acme"))).value
+    key_id = before["apiKey"]["id"]
+    after = (await ada.rotate(key_id, 3600)).value
+
+    ended, again = await ada.end_overlap(key_id), await ada.end_overlap(key_id)
+
+    assert ended.outcome == "ApiKey"
+    assert (ended.value["previousSecretWorksUntil"], again.value) == (None, ended.value)
+    codes = [await site.code_at_gateway(each["secret"]) for each in (before, after)]
+    assert codes == ["replaced_secret", "good"]
+    told = (await ada.graphql(AUDIT, id=site.organization("acme"))).value["auditLog"]["edges"]
+    assert [edge["node"]["action"] for edge in told] == ["API_KEY_OVERLAP_ENDED", "API_KEY_ROTATED", "API_KEY_CREATED"]
 
 
 @pytest.mark.parametrize("seconds", [-1, 86_401, 2**31 - 1, -(2**31)])

@@ -55,7 +55,7 @@ SEEN_BY |= {name: SEEN_BY[person] for name, person in ALIKE.items()}
 MANAGED_BY |= {name: MANAGED_BY[person] for name, person in ALIKE.items()}
 REFUSED = {NOBODY: "UNAUTHENTICATED", **dict.fromkeys(OPERATOR_TOKENS, "FORBIDDEN")}
 """What those get for every key who are in no organization."""
-DONE = {"rename": "ApiKey", "rotate": "ApiKeyIssued", "delete": "ApiKeyDeleted"}
+DONE = {"rename": "ApiKey", "rotate": "ApiKeyIssued", "end_overlap": "ApiKey", "delete": "ApiKeyDeleted"}
 
 
 async def client_of(site: Site, name: str) -> Client:
@@ -105,7 +105,7 @@ async def test_who_sees_which_key(site: Site, person: str) -> None:
         assert manageable == MANAGED_BY[person]
 
 
-@pytest.mark.parametrize("operation", ["rename", "rotate", "delete"])
+@pytest.mark.parametrize("operation", DONE)
 @pytest.mark.parametrize("person", EVERYBODY)
 async def test_who_changes_which_key(site: Site, person: str, operation: str) -> None:
     """

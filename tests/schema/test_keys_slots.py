@@ -106,7 +106,7 @@ async def test_fifty_creations_in_one_document_at_nine_of_ten_issue_one_key(site
     assert (await ada.graphql(LIST, id=site.organization("acme"))).value["keyAllowance"]["used"] == 10
 
 
-@pytest.mark.parametrize("operation", ["create", "rename", "rotate", "delete"])
+@pytest.mark.parametrize("operation", ["create", "rename", "rotate", "end_overlap", "delete"])
 async def test_changes_beyond_the_limit_are_rate_limited(
     site_of_few_changes: Site, clock: Clock, operation: str
 ) -> None:
@@ -125,6 +125,7 @@ async def test_changes_beyond_the_limit_are_rate_limited(
         "create": lambda: ada.create(acme),
         "rename": lambda: ada.rename(key_id),
         "rotate": lambda: ada.rotate(key_id),
+        "end_overlap": lambda: ada.end_overlap(key_id),
         "delete": lambda: ada.delete(key_id),
     }
     asked = asks[operation]

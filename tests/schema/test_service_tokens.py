@@ -219,7 +219,7 @@ async def test_a_revoked_token_is_refused_at_once(site: Site) -> None:
 
 
 @pytest.mark.parametrize("end", ["revoked", "expired"])
-@pytest.mark.parametrize("operation", ["create", "rename", "rotate", "delete"])
+@pytest.mark.parametrize("operation", ["create", "rename", "rotate", "end_overlap", "delete"])
 async def test_a_token_that_ends_during_a_request_changes_nothing_more(
     site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch, operation: str, end: str
 ) -> None:

@@ -10,7 +10,7 @@ from models import Person
 from models.engine.ids import Prefix, external_id
 from tests.conftest import Clock
 from tests.support.client import NEVER_WAS, NOBODY, PASSWORD, Client, Site, open_site
-from tests.support.graphql.documents import CHANGE_PASSWORD, CREATE, DELETE, LIST, RENAME, ROTATE, SEE
+from tests.support.graphql.documents import CHANGE_PASSWORD, CREATE, DELETE, END_OVERLAP, LIST, RENAME, ROTATE, SEE
 from tests.support.graphql.minimal import documents
 
 OPEN = {
@@ -35,6 +35,7 @@ CLOSED: dict[str, tuple[str, dict[str, Any]]] = {
     "createApiKey": (CREATE, {"input": {"organizationId": AN_ORGANIZATION, "name": "x", "scope": "ORGANIZATION"}}),
     "renameApiKey": (RENAME, {"input": {"id": A_KEY, "name": "x"}}),
     "rotateApiKey": (ROTATE, {"input": {"id": A_KEY}}),
+    "endOverlap": (END_OVERLAP, {"input": {"id": A_KEY}}),
     "deleteApiKey": (DELETE, {"input": {"id": A_KEY}}),
 }
 """The fields that require a signed-in person with a password of their own."""

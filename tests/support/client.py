@@ -18,7 +18,7 @@ from keys.hashing import Argon2Parameters
 from models import Organization
 from models.engine.database import Database
 from models.engine.ids import Prefix, external_id
-from tests.support.graphql.documents import CREATE, DELETE, LIST, RENAME, ROTATE, SEE, SIGN_IN
+from tests.support.graphql.documents import CREATE, DELETE, END_OVERLAP, LIST, RENAME, ROTATE, SEE, SIGN_IN
 from tests.support.world import World, make_world
 
 PUBLIC_URL = "http://keydesk.test"
@@ -103,6 +103,10 @@ class Client:
     async def rotate(self, key_id: str, overlap_seconds: int = 0) -> Answer:
         """Requests a new secret for the key."""
         return await self.graphql(ROTATE, input={"id": key_id, "overlapSeconds": overlap_seconds})
+
+    async def end_overlap(self, key_id: str) -> Answer:
+        """Requests that the previous secret ends now."""
+        return await self.graphql(END_OVERLAP, input={"id": key_id})
 
     async def delete(self, key_id: str) -> Answer:
         """Requests the deletion of the key."""

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
-from models import metadata
+from models import UntoldEvent, metadata
 from models.engine.database import Database
 from models.revocations.journal import Journal
 from models.revocations.line import Kind, Revocation
 from models.schema_compatibility import SchemaCompatibility
 
+FILLED_BY_THE_DATABASE = (SchemaCompatibility.__tablename__, UntoldEvent.__tablename__)
+"""Tables that migrations and triggers fill."""
 THEN = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
@@ -34,7 +36,7 @@ async def copy_rows(source: Database, target: Database) -> None:
         rows = {
             table: [dict(row) for row in (await session.execute(select(table))).mappings()]
             for table in metadata.sorted_tables
-            if table.name != SchemaCompatibility.__tablename__  # migrations fill it
+            if table.name not in FILLED_BY_THE_DATABASE
         }
     async with target.transaction() as session:
         for table, of_table in rows.items():

@@ -56,6 +56,7 @@ def upgrade() -> None:
     op.add_column("audit_events", sa.Column("subject_id", sa.Uuid(), nullable=True))
     op.add_column("audit_events", sa.Column("details", sa.JSON(), nullable=True))
     op.add_column("audit_events", sa.Column("is_automatic", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.create_index("ix_audit_events_api_key_id_id", "audit_events", ["api_key_id", "id"])
     op.create_table(
         "untold_events",
         sa.Column("event_id", sa.Uuid(), nullable=False),
@@ -201,5 +202,6 @@ def downgrade() -> None:
         "untold_events",
     ):
         op.drop_table(table)
+    op.drop_index("ix_audit_events_api_key_id_id", "audit_events")
     for name in ("is_automatic", "details", "subject_id"):
         op.drop_column("audit_events", name)

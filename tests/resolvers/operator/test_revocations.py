@@ -16,7 +16,7 @@ from models import ApiKey, AuditEvent
 from models.engine.database import Database
 from models.revocations.journal import Journal
 from models.revocations.recorder import RevocationRecorder
-from resolvers.api_keys import delete_api_key, rotate_api_key
+from resolvers.api_keys import delete_api_key, end_overlap, rotate_api_key
 from resolvers.operator.agents import delete_agent
 from resolvers.operator.keys import drop_keys_tagged_otherwise
 from resolvers.operator.organizations import delete_organization
@@ -209,6 +209,23 @@ async def test_an_overlap_that_was_ended_early_ends_again(
     assert (found.secrets, applied.secrets) == (2, 2)
     assert await outcomes(old, first, second) == [Outcome.REPLACED_SECRET, Outcome.GOOD]
     assert await outcomes(services.database, first, second) == [Outcome.REPLACED_SECRET, Outcome.GOOD]
+
+
+async def test_an_overlap_that_a_person_ended_ends_again(
+    services: KeyServices, world: World, journal: Journal, old: Database
+) -> None:
+    """The backup is from within the overlap."""
+    first = await issue(services, world)
+    second = await rotate_api_key(services, OPERATOR, key_id=first.record.id, overlap_seconds=3600)
+    await copy_rows(services.database, old)
+    await end_overlap(services, world.actor("ada"), key_id=first.record.id)
+    assert await outcomes(old, first, second) == [Outcome.GOOD, Outcome.GOOD]
+
+    found = await compare(old, journal)
+    applied = await revoke_again(old, found.forgotten, now=datetime.now(UTC))
+
+    assert (found.secrets, applied.secrets) == (1, 1)
+    assert await outcomes(old, first, second) == [Outcome.REPLACED_SECRET, Outcome.GOOD]
 
 
 async def test_a_secret_that_is_newer_than_the_journals_stays(

@@ -60,6 +60,14 @@ mutation ($input: RotateApiKeyInput!) {
 """
     + KEY
 )
+END_OVERLAP = (
+    """
+mutation ($input: EndOverlapInput!) {
+  endOverlap(input: $input) { __typename ...Key ... on ApiKeyNotFound { message } }
+}
+"""
+    + KEY
+)
 DELETE = (
     """
 mutation ($input: DeleteApiKeyInput!) {
