@@ -32,6 +32,7 @@ CHANGES = (
     AuditAction.SERVICE_TOKEN_CREATED,
     AuditAction.SERVICE_TOKEN_REVOKED,
     AuditAction.ASSISTANT_MODEL_CHANGED,
+    AuditAction.NOTIFICATIONS_CHANGED,
 )
 """What `mutations_per_minute` limits."""
 Clock = Callable[[], datetime]

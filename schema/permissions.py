@@ -159,6 +159,12 @@ class MayChangeOrganization(_ManagesOrganization):
     action = Action.CHANGE_ORGANIZATION
 
 
+class MayManageNotifications(_ManagesOrganization):
+    """Allows organization admins."""
+
+    action = Action.MANAGE_NOTIFICATIONS
+
+
 class MayDeleteAgents(BasePermission):
     """Allows organization admins, and operator tokens that may provision. Raises Forbidden."""
 

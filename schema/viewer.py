@@ -10,6 +10,7 @@ from models.engine.slices import in_slices
 from models.person import MembershipRecord
 from resolvers import api_keys, audit, conversations, invitations, key_requests, members, organizations
 from resolvers.assistant import worth_asking
+from resolvers.notifications import settings as notification_settings
 from resolvers.tokens import service_tokens
 from resolvers.viewer import SignedIn as SignedInPerson
 from schema.api_key import Agent, ApiKey, to_agents, to_api_key
@@ -19,6 +20,7 @@ from schema.context import Info
 from schema.interfaces import Node
 from schema.key_request import KeyRequest, to_key_request
 from schema.members import Invitation, Member, to_invitation, to_member
+from schema.notifications.types import NotificationSettings, to_notification_settings
 from schema.organization import KeyAllowance, Role, User, to_allowance, to_users
 from schema.permissions import SignedIn
 from schema.support import Conversation, SuggestedReply, to_conversation, to_replies
@@ -182,6 +184,19 @@ class Organization(Node):
             context.reader, context.actor, organization_id=self.internal_id, now=now
         )
         return [to_service_token(each) for each in found]
+
+    @strawberry.field(
+        permission_classes=[SignedIn],
+        description=(
+            "Who is mailed about what, and what happens to a key that somebody found in public. For organization "
+            "admins; null for others."
+        ),
+    )
+    async def notifications(self, info: Info) -> NotificationSettings | None:
+        context = info.context
+        async with context.services.database.reading() as session:
+            chosen = await notification_settings.notifications(session, context.actor, organization_id=self.internal_id)
+        return None if chosen is None else to_notification_settings(chosen, is_mail_set_up=context.people.sends_mail)
 
 
 @strawberry.type(description="The signed-in person.")

@@ -84,6 +84,7 @@ class Limits:
             "Mutation.removeMember": ("input", "organizationId"),
             "Mutation.createApiKey": ("input", "organizationId"),
             "Mutation.changeOrganization": ("input", "organizationId"),
+            "Mutation.updateNotifications": ("input", "organizationId"),
             "Mutation.createAgent": ("input", "organizationId"),
             "Mutation.renameAgent": ("input", "id"),
             "Mutation.deleteAgent": ("input", "id"),

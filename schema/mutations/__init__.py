@@ -9,6 +9,7 @@ import strawberry
 
 from schema.mutations.agents import AgentMutations
 from schema.mutations.keys import KeyMutations
+from schema.mutations.notifications import NotificationMutations
 from schema.mutations.organizations import OrganizationMutations
 from schema.mutations.people import PeopleMutations
 from schema.mutations.provisioning import ProvisioningMutations
@@ -23,6 +24,7 @@ class Mutation(
     SignInMutations,
     PeopleMutations,
     OrganizationMutations,
+    NotificationMutations,
     AgentMutations,
     KeyMutations,
     KeyRequestMutations,

@@ -1,0 +1,1 @@
+"""GraphQL types of what Keydesk tells people and programs."""
