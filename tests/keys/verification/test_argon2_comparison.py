@@ -8,7 +8,7 @@ import pytest
 from keys.outcomes import Outcome
 from keys.policy import Scope
 from keys.token import mint
-from keys.verification.argon2_comparison import SECRETS_WAITING_AT_MOST
+from keys.verification.argon2_comparison import CURRENT_BY_ITS_END, NOT_SEEN_YET, SECRETS_WAITING_AT_MOST
 from keys.verification.verdict import RequestedAgent
 from keys.verification.verifier import KeyVerifier
 from resolvers.api_keys import delete_api_key, rotate_api_key
@@ -96,7 +96,7 @@ async def test_who_hangs_up_takes_nobody_along(verifiers: Verifiers, services: K
     first = asyncio.create_task(check(verifier, issued))
     await until(held.entered.is_set)
     second, third = (asyncio.create_task(check(verifier, issued)) for _ in range(2))
-    await asyncio.sleep(0.02)
+    await until(lambda: wanted_by(verifier) == 3)
 
     first.cancel()
     second.cancel()
@@ -108,6 +108,18 @@ async def test_who_hangs_up_takes_nobody_along(verifiers: Verifiers, services: K
     assert verdict.outcome is GOOD
     assert (await check(verifier, issued)).outcome is GOOD
     assert held.verified == 1
+
+
+def wanted_by(verifier: KeyVerifier) -> int:
+    """How many callers wait for the comparison that runs, for the only key that is compared."""
+    return sum(
+        0 if lines._running is None else lines._running[1].wanted for lines in verifier._argon2._runs._names.values()
+    )
+
+
+def in_line(verifier: KeyVerifier, line: int) -> int:
+    """How many secrets of the only key that is compared wait in this line."""
+    return sum(len(lines.waiting[line]) for lines in verifier._argon2._runs._names.values())
 
 
 def old_secrets(issued: Issued, number: int) -> list[str]:
@@ -161,21 +173,19 @@ async def test_a_good_secret_does_not_wait_behind_those_that_were_wrong_before(
     await forget_digests(services.database)
     held.entered.clear()
     held.released.clear()
-    before = held.verified
+    held.order.clear()
 
     wrong = [asyncio.create_task(verifier.verify(text, NOBODY)) for text in old]
     await until(held.entered.is_set)
     good = [asyncio.create_task(check(verifier, each)) for each in (rotated, issued)]
-    await asyncio.sleep(0.05)
+    await until(lambda: in_line(verifier, CURRENT_BY_ITS_END) == in_line(verifier, NOT_SEEN_YET) == 1)
     held.released.set()
     verdicts = await asyncio.gather(*good)
-    runs = held.verified - before
     await asyncio.gather(*wrong)
 
     assert [verdict.outcome for verdict in verdicts] == [GOOD, GOOD]
-    # The wrong one that was running, with both hashes; the new secret; the one before it, with both hashes; and at most
-    # the first of another wrong one.
-    assert runs <= 2 + 1 + 2 + 2
+    # After the wrong one that was running.
+    assert (held.place_of(rotated), held.place_of(issued)) == (1, 2)
 
 
 async def test_the_current_secret_goes_before_old_ones_that_were_never_seen(
@@ -191,15 +201,14 @@ async def test_the_current_secret_goes_before_old_ones_that_were_never_seen(
     ]
     await until(held.entered.is_set)
     good = asyncio.create_task(check(verifier, issued))
-    await asyncio.sleep(0.05)
+    await until(lambda: in_line(verifier, CURRENT_BY_ITS_END) == 1)
     held.released.set()
     verdict = await good
-    runs = held.verified
     outcomes = {verdict.outcome for verdict in await asyncio.gather(*flood)}
 
     assert verdict.outcome is GOOD
-    # At most the old one that was running, the current one, and one more old one.
-    assert runs <= 3
+    # After the old one that was running.
+    assert held.place_of(issued) == 1
     assert outcomes == {Outcome.INVALID_KEY, Outcome.UNAVAILABLE}
 
 
@@ -208,7 +217,7 @@ async def test_organizations_take_turns_with_their_first_hashes(
 ) -> None:
     """An uncached key waits for at most one of each other organization's uncached keys, however many those are."""
     held = HeldHasher()
-    verifier = verifiers.make(held)
+    verifier = verifiers.make(held, threads=1)
     many = [await issue_without_digest(services, world) for _ in range(10)]
     theirs = await create_api_key(
         services,
@@ -219,20 +228,16 @@ async def test_organizations_take_turns_with_their_first_hashes(
         agent_id=None,
     )
     await forget_digests(services.database)
-    done: list[str] = []
 
-    async def ask(name: str, issued: Issued) -> None:
-        await check(verifier, issued)
-        done.append(name)
-
-    flood = [asyncio.create_task(ask("many", each)) for each in many]
+    flood = [asyncio.create_task(check(verifier, each)) for each in many]
     await until(lambda: verifier._argon2._pool.depth == len(many))
-    other = asyncio.create_task(ask("theirs", theirs))
+    other = asyncio.create_task(check(verifier, theirs))
     await until(lambda: verifier._argon2._pool.depth == len(many) + 1)
     held.released.set()
     await asyncio.gather(other, *flood)
 
-    assert done.index("theirs") < 6
+    # The one that was running, and at most one more.
+    assert held.place_of(theirs) <= 2
 
 
 async def test_other_keys_do_not_wait_for_old_secrets(

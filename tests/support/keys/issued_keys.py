@@ -12,7 +12,7 @@ from sqlalchemy import update
 from keys.hashing import HashingPool
 from keys.limits.limiter import Consumer
 from keys.policy import Scope
-from keys.token import ServerKeys
+from keys.token import SECRET_LENGTH, ServerKeys
 from keys.verification.argon2_comparison import RESULTS_REMEMBERED, OfferDigest
 from keys.verification.verdict import RequestedAgent, Verdict
 from keys.verification.verifier import KeyVerifier
@@ -74,10 +74,12 @@ def altered(token: str) -> str:
 
 
 class HeldHasher(CountingHasher):
-    """Counts the concurrent comparisons, and makes them wait until the test releases them."""
+    """Counts the concurrent comparisons, makes them wait until the test releases them, and records their order."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.order: list[str | bytes] = []
+        """The secrets, in the order in which they were compared with their first hash."""
         self.entered = threading.Event()
         self.released = threading.Event()
         self.at_once = 0
@@ -88,11 +90,17 @@ class HeldHasher(CountingHasher):
         with self._lock:
             self.at_once += 1
             self.at_once_at_most = max(self.at_once_at_most, self.at_once)
+            if password not in self.order:
+                self.order.append(password)
         self.entered.set()
         self.released.wait(LONGEST_WAIT_SECONDS)
         with self._lock:
             self.at_once -= 1
         return super().verify(hash, password)
+
+    def place_of(self, issued: Issued) -> int:
+        """How many other secrets were compared before this key's."""
+        return self.order.index(issued.secret.reveal().split("_")[2][:SECRET_LENGTH])
 
 
 class SpyReader:
@@ -136,11 +144,12 @@ class Verifiers:
         prefixes: tuple[str, ...] = ("kd",),
         require_agent: bool = False,
         queue_limit: int = 500,
+        threads: int = 2,
         results_remembered: int = RESULTS_REMEMBERED,
         offer_digest: OfferDigest | None = None,
     ) -> KeyVerifier:
         """A verifier as in a process that has just started. `hasher` counts its runs of argon2."""
-        pool = HashingPool(hasher or CountingHasher(), threads=2, queue_limit=queue_limit, name="test")
+        pool = HashingPool(hasher or CountingHasher(), threads=threads, queue_limit=queue_limit, name="test")
         reader = reader or key_reader(self._database)
         self._pools.append(pool)
         self._readers.append(reader)
